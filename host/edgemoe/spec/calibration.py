@@ -1,0 +1,81 @@
+"""Calibration files: the value range of every activation tensor, measured on pictures by `golden.calibrate`.
+
+One set of ranges serves all tasks of a model, so that one task alone and all tasks together give the same integers.
+Ranges are kept per precision, because the best clipping differs between 8 and 16 bits.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.strict import ConfigError, from_dict, read_json
+
+CALIBRATION_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Range:
+    """Smallest and largest value that a tensor should represent; values outside saturate."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
+            raise ConfigError(f"range {self.low} … {self.high} is not an interval of finite numbers")
+
+    @property
+    def magnitude(self) -> float:
+        """Largest absolute value, never 0 so that a scale can be made of it."""
+        return max(abs(self.low), abs(self.high), 1e-6)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Ranges by precision name (`w8a8`, `w16a16`), then tensor name; `provenance` says how they were measured."""
+
+    version: int
+    model_hash: int
+    provenance: str
+    ranges: dict[str, dict[str, Range]]
+
+    def of(self, precision: str, tensor: str) -> Range:
+        """Range of one tensor; raises ConfigError when it was not calibrated."""
+        try:
+            return self.ranges[precision][tensor]
+        except KeyError:
+            raise ConfigError(f"no calibrated range for tensor '{tensor}' in precision '{precision}'") from None
+
+
+def calibrated_tensors(config: ModelConfig) -> list[str]:
+    """Names of all activation tensors that need a range.
+
+    residual: the residual stream anywhere, all tasks. blocks.i.norm1/norm2: LayerNorm outputs.
+    blocks.i.query/key/value: after bias (key without its bias, which softmax cancels).
+    blocks.i.scores: q·k/√head_width before softmax. blocks.i.attention: P·V. blocks.i.hidden: after GELU
+    (all experts). heads.t.norm, heads.t.output.
+    """
+    names = ["residual"]
+    for index in range(config.depth):
+        parts = ("norm1", "query", "key", "value", "scores", "attention", "norm2", "hidden")
+        names += [f"blocks.{index}.{part}" for part in parts]
+    for task in config.tasks:
+        names += [f"heads.{task.name}.norm", f"heads.{task.name}.output"]
+    return names
+
+
+def load_calibration(path: Path, config: ModelConfig) -> Calibration:
+    """Read a calibration and check that it belongs to `config` and is complete; raises ConfigError."""
+    calibration = from_dict(Calibration, read_json(path), path.name)
+    if calibration.version != CALIBRATION_VERSION:
+        raise ConfigError(f"{path.name}: version {calibration.version}, this package reads {CALIBRATION_VERSION}")
+    if calibration.model_hash != config.hash():
+        raise ConfigError(f"{path.name}: made for another model than '{config.name}'; calibrate again")
+    for precision, ranges in calibration.ranges.items():
+        missing = [name for name in calibrated_tensors(config) if name not in ranges]
+        if missing:
+            raise ConfigError(f"{path.name}: {precision}: tensor '{missing[0]}' has no range")
+    return calibration

@@ -1,0 +1,105 @@
+"""Checkpoints: which tensors a model has, under which names, and how they are read.
+
+A checkpoint folder holds `config.json` (ModelConfig), `weights.safetensors` (float16) and `calibration.json`.
+Tensor names are those of M³ViT's own state dict, so that the float model loads either. `forward` of a linear layer is
+`x @ weight.T + bias`; gate weights stand the other way round, `x @ w_gate`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgemoe.spec.model import ModelConfig, load_model_config
+
+WEIGHTS_FILE = "weights.safetensors"
+CONFIG_FILE = "config.json"
+CALIBRATION_FILE = "calibration.json"
+
+Tensors = dict[str, NDArray[np.float32]]
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used; the message names the tensor, what was found and what was expected."""
+
+
+def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor of a model, in the order of the network."""
+    width, experts = config.width, config.experts
+    shapes: dict[str, tuple[int, ...]] = {
+        "backbone.cls_token": (1, 1, width),
+        "backbone.pos_embed": (1, config.tokens, width),
+        "backbone.patch_embed.proj.weight": (width, 3, config.patch, config.patch),
+        "backbone.patch_embed.proj.bias": (width,),
+    }
+
+    def linear(name: str, outputs: int, inputs: int) -> None:
+        shapes[f"{name}.weight"] = (outputs, inputs)
+        shapes[f"{name}.bias"] = (outputs,)
+
+    def norm(name: str) -> None:
+        shapes[f"{name}.weight"] = (width,)
+        shapes[f"{name}.bias"] = (width,)
+
+    for index in range(config.depth):
+        block = f"backbone.blocks.{index}"
+        norm(f"{block}.norm1")
+        linear(f"{block}.attn.qkv", 3 * width, width)
+        linear(f"{block}.attn.proj", width, width)
+        norm(f"{block}.norm2")
+        if index in config.moe_blocks:
+            hidden = config.expert_hidden
+            for task in range(len(config.tasks)):
+                shapes[f"{block}.mlp.gate.{task}.w_gate"] = (width, experts)
+            shapes[f"{block}.mlp.experts.htoh4.weight"] = (experts, hidden, width)
+            shapes[f"{block}.mlp.experts.htoh4.bias"] = (experts, hidden)
+            shapes[f"{block}.mlp.experts.h4toh.weight"] = (experts, width, hidden)
+            shapes[f"{block}.mlp.experts.h4toh.bias"] = (experts, width)
+        else:
+            linear(f"{block}.mlp.fc1", config.mlp_hidden, width)
+            linear(f"{block}.mlp.fc2", width, config.mlp_hidden)
+    for task_config in config.tasks:
+        head = f"heads.{task_config.name}"
+        norm(f"{head}.norm")
+        linear(f"{head}.linear", config.head_outputs(task_config.name), width)
+    return shapes
+
+
+def check_tensors(config: ModelConfig, tensors: Tensors) -> None:
+    """Check names, shapes and finiteness; raises CheckpointError naming the first tensor that is wrong."""
+    expected = tensor_shapes(config)
+    for name, shape in expected.items():
+        if name not in tensors:
+            raise CheckpointError(f"tensor '{name}' is missing; expected shape {shape}")
+        if tensors[name].shape != shape:
+            raise CheckpointError(f"tensor '{name}' has shape {tensors[name].shape}; expected {shape}")
+        if not np.isfinite(tensors[name]).all():
+            raise CheckpointError(f"tensor '{name}' holds NaN or infinite values")
+    unknown = sorted(set(tensors) - set(expected))
+    if unknown:
+        raise CheckpointError(f"tensor '{unknown[0]}' does not belong to model '{config.name}'")
+
+
+def load_checkpoint(folder: Path) -> tuple[ModelConfig, Tensors]:
+    """Read and check one checkpoint folder; tensors come back as float32.
+
+    Raises CheckpointError for a missing or unreadable file, ConfigError for a bad configuration.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    config = load_model_config(folder / CONFIG_FILE)
+    path = folder / WEIGHTS_FILE
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file; a checkpoint folder needs {WEIGHTS_FILE}")
+    try:
+        tensors = {name: value.astype(np.float32) for name, value in load_file(path).items()}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from error
+    try:
+        check_tensors(config, tensors)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return config, tensors

@@ -1,0 +1,173 @@
+"""Model configurations: the shape of one M³ViT-family network, read strictly from JSON.
+
+Semantics: 12 (or any number of) pre-norm blocks, each attention then MLP or mixture of experts, no final norm in the
+backbone, one head (LayerNorm + Linear) per task. Source: M³ViT, `models/vision_transformer_moe.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgemoe.spec.strict import ConfigError, from_dict, read_json, to_dict
+
+CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "configs" / "models"
+
+TASK_KINDS = ("segmentation", "regression")
+
+
+@dataclass(frozen=True)
+class TaskConfig:
+    """One task: its name, how its output is read, and its number of output channels C.
+
+    `segmentation`: channels are class logits, `labels` their names. `regression`: channels are values in `unit`.
+    """
+
+    name: str
+    kind: str
+    channels: int
+    labels: tuple[str, ...] = ()
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in TASK_KINDS:
+            raise ConfigError(f"task '{self.name}': kind '{self.kind}' is unknown; kinds are {', '.join(TASK_KINDS)}")
+        if self.channels < 1:
+            raise ConfigError(f"task '{self.name}': channels must be at least 1, found {self.channels}")
+        if self.labels and len(self.labels) != self.channels:
+            raise ConfigError(f"task '{self.name}': {len(self.labels)} labels for {self.channels} channels")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of one network. All sizes are data: nothing in any engine assumes the values of one model.
+
+    name: used in file names and reports.
+    image_height, image_width: pixels, multiples of `patch`.
+    patch: side of a square patch in pixels (16).
+    width: embedding dimension D, a multiple of `heads`.
+    depth: number of blocks.
+    heads: attention heads.
+    mlp_ratio: hidden width of dense blocks / D.
+    moe_blocks: indices of the blocks whose MLP is a mixture of experts.
+    experts, top_k, expert_ratio: E experts of hidden width expert_ratio·D, k of them used per token.
+    tasks: in task-id order; each has its own gate in every MoE block and its own head.
+    head_cells: s, output cells per patch side; a head gives C·s² values per patch.
+    pixel_mean, pixel_std: per channel, for pixels scaled to [0, 1]; (0, 1) means no normalisation.
+    layernorm_epsilon: added to the variance.
+    """
+
+    name: str
+    image_height: int
+    image_width: int
+    patch: int
+    width: int
+    depth: int
+    heads: int
+    mlp_ratio: int
+    moe_blocks: tuple[int, ...]
+    experts: int
+    top_k: int
+    expert_ratio: int
+    tasks: tuple[TaskConfig, ...]
+    head_cells: int = 4
+    pixel_mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    pixel_std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    layernorm_epsilon: float = 1e-6
+
+    def __post_init__(self) -> None:
+        sizes = ("image_height", "image_width", "patch", "width", "depth", "heads", "mlp_ratio", "head_cells")
+        for name in sizes:
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, found {getattr(self, name)}")
+        for name in ("image_height", "image_width"):
+            if getattr(self, name) % self.patch:
+                raise ConfigError(f"{name} {getattr(self, name)} is not a multiple of the patch side {self.patch}")
+        if self.width % self.heads:
+            raise ConfigError(f"width {self.width} is not a multiple of heads {self.heads}")
+        if any(block not in range(self.depth) for block in self.moe_blocks):
+            raise ConfigError(f"moe_blocks {list(self.moe_blocks)} must lie in 0 … {self.depth - 1}")
+        if list(self.moe_blocks) != sorted(set(self.moe_blocks)):
+            raise ConfigError(f"moe_blocks {list(self.moe_blocks)} must ascend without repeats")
+        if self.moe_blocks and not 1 <= self.top_k <= self.experts:
+            raise ConfigError(f"top_k must lie in 1 … experts ({self.experts}), found {self.top_k}")
+        if self.moe_blocks and self.expert_ratio < 1:
+            raise ConfigError(f"expert_ratio must be at least 1, found {self.expert_ratio}")
+        if not self.tasks or len({task.name for task in self.tasks}) != len(self.tasks):
+            raise ConfigError("tasks must be named, distinct and at least one")
+        if len(self.pixel_mean) != 3 or len(self.pixel_std) != 3 or min(self.pixel_std) <= 0:
+            raise ConfigError("pixel_mean and pixel_std need three values each, deviations above 0")
+
+    @property
+    def grid_height(self) -> int:
+        """Patches per column."""
+        return self.image_height // self.patch
+
+    @property
+    def grid_width(self) -> int:
+        """Patches per row."""
+        return self.image_width // self.patch
+
+    @property
+    def patches(self) -> int:
+        """Patches per picture."""
+        return self.grid_height * self.grid_width
+
+    @property
+    def tokens(self) -> int:
+        """Patches + the class token, which is row 0."""
+        return self.patches + 1
+
+    @property
+    def patch_features(self) -> int:
+        """Values per patch: 3·patch²."""
+        return 3 * self.patch**2
+
+    @property
+    def head_width(self) -> int:
+        """Features per attention head."""
+        return self.width // self.heads
+
+    @property
+    def mlp_hidden(self) -> int:
+        """Hidden width of a dense block."""
+        return self.mlp_ratio * self.width
+
+    @property
+    def expert_hidden(self) -> int:
+        """Hidden width of one expert."""
+        return self.expert_ratio * self.width
+
+    def head_outputs(self, task: str) -> int:
+        """Outputs of a head per patch, C·s², in order [channel][cell row][cell column]."""
+        return self.tasks[self.task_index(task)].channels * self.head_cells**2
+
+    def task_index(self, name: str) -> int:
+        """Position of a task in task-id order; raises ConfigError for an unknown name."""
+        for index, task in enumerate(self.tasks):
+            if task.name == name:
+                return index
+        known = ", ".join(task.name for task in self.tasks)
+        raise ConfigError(f"model '{self.name}' has no task '{name}'; its tasks are {known}")
+
+    def hash(self) -> int:
+        """32-bit identity of this shape, carried by programs and calibration files."""
+        text = json.dumps(to_dict(self), sort_keys=True)
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+
+
+def load_model_config(name_or_path: str | Path) -> ModelConfig:
+    """Load a named configuration (`tiny`) or a JSON file; raises ConfigError."""
+    path = Path(name_or_path)
+    if path.suffix != ".json":
+        path = CONFIG_FOLDER / f"{name_or_path}.json"
+        if not path.is_file():
+            raise ConfigError(f"no model configuration '{name_or_path}'; there are {', '.join(model_names())}")
+    return from_dict(ModelConfig, read_json(path), str(path.name))
+
+
+def model_names() -> list[str]:
+    """Names of the configurations that come with the package."""
+    return sorted(path.stem for path in CONFIG_FOLDER.glob("*.json"))
