@@ -1,0 +1,150 @@
+"""M³ViT: pre-norm blocks, some with a mixture of experts and one gate per task; LayerNorm + Linear heads.
+
+The state dict has exactly the names and shapes of `edgemoe.spec.checkpoint.tensor_shapes`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from edgemoe.spec.model import ModelConfig
+from golden.model.layers import Attention, MixtureOfExperts, Mlp
+from golden.model.recorder import Recorder
+
+SILENT = Recorder()
+
+INITIAL_DEVIATION = 0.02
+
+
+class PatchEmbed(nn.Module):
+    """Convolution of kernel and stride `patch`: [B, 3, H, W] to [B, patches, D], patches row by row."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, config.width, config.patch, config.patch)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Embed normalised pixels."""
+        output: Tensor = self.proj(pixels).flatten(2).transpose(1, 2)
+        return output
+
+
+class Block(nn.Module):
+    """x + attention(norm1(x)), then x + mlp(norm2(x)) where mlp is dense or a mixture of experts."""
+
+    def __init__(self, config: ModelConfig, index: int) -> None:
+        super().__init__()
+        self.name = f"blocks.{index}"
+        self.norm1 = nn.LayerNorm(config.width, config.layernorm_epsilon)
+        self.attn = Attention(config.width, config.heads)
+        self.norm2 = nn.LayerNorm(config.width, config.layernorm_epsilon)
+        sparse = index in config.moe_blocks
+        self.mlp = MixtureOfExperts(config) if sparse else Mlp(config.width, config.mlp_hidden)
+
+    def forward(self, tokens: Tensor, task: int, recorder: Recorder) -> Tensor:
+        """Map the residual stream [B, N, D] to [B, N, D]."""
+        normed = self.norm1(tokens)
+        recorder.record(f"{self.name}.norm1", normed)
+        tokens = tokens + self.attn(normed, recorder, self.name)
+        recorder.record(f"{self.name}.attention.residual", tokens)
+        normed = self.norm2(tokens)
+        recorder.record(f"{self.name}.norm2", normed)
+        tokens = tokens + self.mlp(normed, task, recorder, self.name)
+        recorder.record(f"{self.name}.mlp.residual", tokens)
+        return tokens
+
+
+class Backbone(nn.Module):
+    """Patch embedding, class token, position embedding, blocks; no final norm."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width))
+        self.pos_embed = nn.Parameter(torch.zeros(1, config.tokens, config.width))
+        self.patch_embed = PatchEmbed(config)
+        self.blocks = nn.ModuleList(Block(config, index) for index in range(config.depth))
+
+    def embed(self, pixels: Tensor, recorder: Recorder) -> Tensor:
+        """Residual stream [B, N, D] before the first block; row 0 is the class token."""
+        patches = self.patch_embed(pixels)
+        tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], 1) + self.pos_embed
+        recorder.record("embed.residual", tokens)
+        return tokens
+
+
+class Head(nn.Module):
+    """LayerNorm and Linear(D → C·s²) of one task, on the patches only."""
+
+    def __init__(self, config: ModelConfig, task: str) -> None:
+        super().__init__()
+        self.name = f"heads.{task}"
+        self.norm = nn.LayerNorm(config.width, config.layernorm_epsilon)
+        self.linear = nn.Linear(config.width, config.head_outputs(task))
+
+    def forward(self, tokens: Tensor, recorder: Recorder) -> Tensor:
+        """Map the residual stream [B, N, D] to [B, N - 1, C·s²]."""
+        normed = self.norm(tokens[:, 1:])
+        recorder.record(f"{self.name}.norm", normed)
+        output: Tensor = self.linear(normed)
+        recorder.record(f"{self.name}.output", output)
+        return output
+
+
+class M3ViT(nn.Module):
+    """The float model of one `ModelConfig`, randomly initialised."""
+
+    pixel_mean: Tensor
+    pixel_std: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = Backbone(config)
+        self.heads = nn.ModuleDict({task.name: Head(config, task.name) for task in config.tasks})
+        self.register_buffer("pixel_mean", torch.tensor(config.pixel_mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("pixel_std", torch.tensor(config.pixel_std).view(3, 1, 1), persistent=False)
+        for name, parameter in self.named_parameters():
+            _initialise(name, parameter)
+
+    def forward(self, images: Tensor, task: str, recorder: Recorder = SILENT) -> Tensor:
+        """Head output [B, patches, C·s²] of one task for uint8 RGB frames [B, H, W, 3].
+
+        Raises ValueError for frames of another type or size, ConfigError for an unknown task.
+        """
+        tokens = self.backbone.embed(self._normalise(images), recorder)
+        return self._finish(tokens, 0, task, recorder)
+
+    def forward_tasks(self, images: Tensor, tasks: list[str]) -> dict[str, Tensor]:
+        """Head outputs of several tasks, computing the blocks before the first MoE block once."""
+        shared = min(self.config.moe_blocks, default=self.config.depth)
+        tokens = self.backbone.embed(self._normalise(images), SILENT)
+        for block in self.backbone.blocks[:shared]:
+            tokens = block(tokens, 0, SILENT)
+        return {task: self._finish(tokens, shared, task, SILENT) for task in tasks}
+
+    def _finish(self, tokens: Tensor, start: int, task: str, recorder: Recorder) -> Tensor:
+        index = self.config.task_index(task)
+        for block in self.backbone.blocks[start:]:
+            tokens = block(tokens, index, recorder)
+        output: Tensor = self.heads[task](tokens, recorder)
+        return output
+
+    def _normalise(self, images: Tensor) -> Tensor:
+        expected = (self.config.image_height, self.config.image_width, 3)
+        if images.dtype != torch.uint8 or images.ndim != 4 or tuple(images.shape[1:]) != expected:
+            found = f"{images.dtype} {tuple(images.shape)}"
+            wanted = f"uint8 frames [B, {expected[0]}, {expected[1]}, 3]"
+            raise ValueError(f"model '{self.config.name}' takes {wanted}, found {found}; resize first")
+        pixels = images.permute(0, 3, 1, 2).float() / 255
+        return (pixels - self.pixel_mean) / self.pixel_std
+
+
+def _initialise(name: str, parameter: nn.Parameter) -> None:
+    """Matrices from a truncated normal of deviation 0.02, norm weights 1, biases 0."""
+    if name.endswith(".bias"):
+        nn.init.zeros_(parameter)
+    elif parameter.ndim == 1:
+        nn.init.ones_(parameter)
+    else:
+        nn.init.trunc_normal_(parameter, std=INITIAL_DEVIATION)
