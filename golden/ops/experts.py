@@ -1,0 +1,71 @@
+"""Experts, one after the other: each runs once over all tokens that chose it (Edge-MoE, expert-by-expert reordering).
+
+    for e ascending, if its queue is not empty:
+        hidden = GELU(W1[e]·x[source rows] + b1[e])
+        residual[destination rows] += score·(W2[e]·hidden + b2[e])
+
+Rows of a queue are distinct, experts come in ascending order: so the result does not depend on the order of a queue.
+An expert without tokens is skipped, and its weights are dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgemoe.spec.precision import Precision
+from golden.ops.linear import PreparedLinear, linear_gelu, linear_weighted
+from golden.ops.requantise import IntArray
+
+
+@dataclass(frozen=True)
+class Expert:
+    """The two layers of one expert."""
+
+    up: PreparedLinear
+    down: PreparedLinear
+
+
+@dataclass(frozen=True)
+class QueueEntries:
+    """Tokens of one expert: NORM row read, RESIDUAL row updated, score in unsigned Q.16."""
+
+    source_rows: IntArray
+    destination_rows: IntArray
+    scores: IntArray
+
+
+def expert_queue(
+    expert: int, chosen: IntArray, scores: IntArray, source_row: int, destination_row: int
+) -> QueueEntries:
+    """What one GATE appends to one expert's queue, rows ascending; chosen, scores [rows, k]."""
+    rows, slots = np.nonzero(chosen == expert)
+    return QueueEntries(rows + source_row, rows + destination_row, scores[rows, slots])
+
+
+def experts(
+    normalised: IntArray,
+    residual: IntArray,
+    queues: list[QueueEntries],
+    weights_of: Callable[[int], Expert],
+    multiplier: int,
+    shift: int,
+    zero: int,
+    precision: Precision,
+) -> IntArray:
+    """The new residual [rows, D]; queues has one entry per expert.
+
+    weights_of(e) delivers an expert's weights and is asked only for experts that have tokens.
+    multiplier, shift, zero: GELU's output grid, one for all experts of the layer.
+    """
+    updated = residual.copy()
+    for index, queue in enumerate(queues):
+        if not len(queue.source_rows):
+            continue
+        weights = weights_of(index)
+        hidden = linear_gelu(normalised[queue.source_rows], weights.up, multiplier, shift, zero, precision)
+        rows = queue.destination_rows
+        updated[rows] = linear_weighted(hidden, weights.down, queue.scores, updated[rows], precision)
+    return updated

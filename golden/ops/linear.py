@@ -1,0 +1,77 @@
+"""Linear layers on the unified compute unit: accumulate, add the bias, then one of four epilogues.
+
+acc[row, o] = bias[o] + Σ_i x[row, i]·w[o, i]
+activation:  saturate(round_shift(acc·M[o], S[o]))                          QKV, heads
+gelu:        GELU of saturate(round_shift(acc·M[o], S[o])) in Q.gelu_fraction, scaled to the hidden grid
+residual:    saturate(residual + round_shift(acc·M[o], S[o]))
+weighted:    saturate(residual + round_shift(y·score, 20)), y with 4 guard bits  (experts)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgemoe.spec.memory import LinearWeights
+from edgemoe.spec.precision import GUARD_BITS, MAX_FEATURES, SCORE_BITS, Precision
+from golden.ops.gelu import gelu_requantise
+from golden.ops.matmul import exact_dtype, exact_matmul
+from golden.ops.requantise import IntArray, requantise, round_shift, saturate
+
+
+@dataclass(frozen=True)
+class PreparedLinear:
+    """Linear weights ready for repeated use: weight transposed to [inputs, outputs] in the exact float type."""
+
+    weight: NDArray[Any]
+    bias: IntArray
+    multiplier: IntArray
+    shift: IntArray
+
+
+def prepare_linear(weights: LinearWeights, precision: Precision) -> PreparedLinear:
+    """Convert once what every frame uses; the integers stay the same."""
+    limit = 1 << (precision.weight_bits - 1)
+    transposed = np.ascontiguousarray(weights.weight.T).astype(exact_dtype(limit, limit))
+    return PreparedLinear(transposed, weights.bias, weights.multiplier, weights.shift)
+
+
+def accumulate(values: IntArray, weights: PreparedLinear, precision: Precision) -> IntArray:
+    """bias + values @ weight; values [rows, inputs] of activation_bits, inputs ≤ 16384; fits accumulator_bits."""
+    assert values.shape[1] <= MAX_FEATURES
+    limit = 1 << (precision.activation_bits - 1)
+    return exact_matmul(values, weights.weight, limit, limit) + weights.bias
+
+
+def linear(values: IntArray, weights: PreparedLinear, bits: int, precision: Precision) -> IntArray:
+    """Activation epilogue: [rows, outputs] saturated to `bits`."""
+    return requantise(accumulate(values, weights, precision), weights.multiplier, weights.shift, bits)
+
+
+def linear_gelu(
+    values: IntArray, weights: PreparedLinear, multiplier: int, shift: int, zero: int, precision: Precision
+) -> IntArray:
+    """GELU epilogue: hidden activations [rows, outputs]."""
+    inner = linear(values, weights, precision.gelu_bits, precision)
+    return gelu_requantise(inner, multiplier, shift, zero, precision)
+
+
+def linear_residual(values: IntArray, weights: PreparedLinear, residual: IntArray, precision: Precision) -> IntArray:
+    """Residual epilogue: the new residual [rows, outputs]."""
+    update = round_shift(accumulate(values, weights, precision) * weights.multiplier, weights.shift)
+    return saturate(residual + update, precision.residual_bits)
+
+
+def linear_weighted(
+    values: IntArray, weights: PreparedLinear, score: IntArray, residual: IntArray, precision: Precision
+) -> IntArray:
+    """Score-weighted residual epilogue; score [rows] unsigned Q.16, shift[o] leaves 4 guard bits.
+
+    The product is cut once: round_shift(y·score, 20), so an expert's bias is weighted by the score too.
+    """
+    output = linear(values, weights, precision.residual_bits + GUARD_BITS, precision)
+    update = round_shift(output * score[:, None], SCORE_BITS + GUARD_BITS)
+    return saturate(residual + update, precision.residual_bits)

@@ -1,0 +1,53 @@
+"""Does a model fit a hardware configuration? If not, say which buffer, the size needed and the size there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edgemoe.spec.hardware import VECTOR, HardwareConfig
+from edgemoe.spec.memory import linear_bytes
+from edgemoe.spec.model import ModelConfig
+
+
+class DoesNotFitError(ValueError):
+    """A model that the hardware cannot hold; one line per limit that it breaks."""
+
+
+def require_fit(config: ModelConfig, tasks: tuple[str, ...], hardware: HardwareConfig) -> None:
+    """Raise DoesNotFitError unless every buffer holds what `tasks` together need in the worst case of routing."""
+    problems = [
+        f"{what}: needs {needed:,} {unit}, there are {available:,}"
+        for what, needed, available, unit in _limits(config, tasks, hardware)
+        if needed > available
+    ]
+    for what, size in (("width", config.width), ("head width", config.head_width)):
+        if size % VECTOR:
+            problems.append(f"{what} {size}: must be a multiple of {VECTOR}")
+    if problems:
+        together = f" for tasks {', '.join(tasks)} together" if len(tasks) > 1 else ""
+        lines = "\n  ".join(problems)
+        raise DoesNotFitError(f"model '{config.name}' does not fit hardware '{hardware.name}'{together}:\n  {lines}")
+
+
+def _limits(
+    config: ModelConfig, tasks: tuple[str, ...], hardware: HardwareConfig
+) -> Iterator[tuple[str, int, int, str]]:
+    """(what, needed, available, unit) of every limit."""
+    groups = len(tasks) if config.moe_blocks else 1
+    rows = groups * config.tokens
+    yield "rows of any buffer (tasks × tokens)", rows, hardware.max_rows, "rows"
+    yield "keys of attention", config.tokens, hardware.max_tokens, "tokens"
+    yield "LayerNorm width", config.width, hardware.max_width, "features"
+    row_buffers = "each of RESIDUAL, NORM, GATE_INPUT, QUERY, KEY, VALUE (rows × width)"
+    yield row_buffers, rows * config.width, hardware.row_elements, "elements"
+    hidden = hardware.hidden_elements
+    yield "HIDDEN (patches × patch features)", config.patches * config.patch_features, hidden, "elements"
+    yield "HIDDEN (one row of a dense block)", config.mlp_hidden, hidden, "elements"
+    if config.moe_blocks:
+        worst = rows * config.expert_hidden
+        yield "HIDDEN (all tokens at one expert × expert hidden width)", worst, hidden, "elements"
+        yield "experts", config.experts, hardware.max_experts, "experts"
+        yield "experts per token", config.top_k, hardware.max_top_k, "experts"
+    widest = max(config.patch_features, config.mlp_hidden, config.width, config.expert_hidden)
+    tile = linear_bytes(hardware.out_par, widest, hardware)
+    yield "weight prefetch (one output tile of the widest layer)", tile, hardware.prefetch_bytes, "bytes"

@@ -1,0 +1,193 @@
+"""Program: all that a device needs to run a model, and all that a host needs to read the results.
+
+On disk a folder with `manifest.json` (versions, shapes, scales, sha256 of the binaries), `program.bin` (header and
+instructions) and `weights.bin` (the weight stream, before striping over ports).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.isa import (
+    INSTRUCTION_BYTES,
+    INSTRUCTION_WORDS,
+    ISA_VERSION,
+    MEMORY_WORD,
+    Instruction,
+    ProgramHeader,
+    decode,
+    decode_header,
+    encode_header,
+)
+from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.registers import IDENTITY
+from edgemoe.spec.strict import ConfigError, from_dict, read_json, to_dict
+
+PROGRAM_VERSION = 1
+MANIFEST_FILE, PROGRAM_FILE, WEIGHTS_FILE = "manifest.json", "program.bin", "weights.bin"
+MAX_FILE_BYTES = 1 << 31
+
+
+class ProgramError(ValueError):
+    """A program that cannot be used; the message says what is wrong with it and what to do."""
+
+
+@dataclass(frozen=True)
+class OutputRecord:
+    """Where a task's head output lies: rows [patches] of int16 features [C·s²]; real = scale·integer."""
+
+    task: str
+    address: int
+    rows: int
+    features: int
+    scale: float
+
+
+@dataclass(frozen=True)
+class RoutingRecord:
+    """Where the routing of one task in one MoE block lies: rows [tokens] of top_k pairs (expert, score in Q.16)."""
+
+    task: str
+    block: int
+    address: int
+    rows: int
+    top_k: int
+
+
+@dataclass(frozen=True)
+class TraceRecord:
+    """A buffer stored after an instruction, for comparing engines: rows of `features` elements."""
+
+    instruction: int
+    label: str
+    buffer: str
+    address: int
+    rows: int
+    features: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the binaries are. labels: one readable name per instruction; sha256: of both binaries."""
+
+    program_version: int
+    isa_version: int
+    model: ModelConfig
+    tasks: tuple[str, ...]
+    hardware: HardwareConfig
+    config_hash: int
+    input_bytes: int
+    output_bytes: int
+    outputs: tuple[OutputRecord, ...]
+    routing: tuple[RoutingRecord, ...]
+    trace: tuple[TraceRecord, ...]
+    labels: tuple[str, ...]
+    sha256: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Program:
+    """manifest; words: encoded instructions uint32 [instructions, 16]; stream: the weight stream, uint8."""
+
+    manifest: Manifest
+    words: NDArray[np.uint32]
+    stream: NDArray[np.uint8]
+
+    @property
+    def instructions(self) -> list[Instruction]:
+        """Decoded instructions."""
+        return [decode(row) for row in self.words]
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """Header and instructions as they lie in memory."""
+        header = encode_header(
+            ProgramHeader(
+                config_hash=self.manifest.config_hash,
+                instructions=len(self.words),
+                stream_words=self.stream.size // MEMORY_WORD,
+                input_bytes=self.manifest.input_bytes,
+                output_bytes=self.manifest.output_bytes,
+            ),
+            IDENTITY,
+        )
+        return np.concatenate([header, self.words.reshape(-1)]).astype("<u4").view(np.uint8)
+
+    def save(self, folder: Path) -> None:
+        """Write the three files; the folder appears whole or, on failure, not at all."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            self.image.tofile(temporary / PROGRAM_FILE)
+            self.stream.tofile(temporary / WEIGHTS_FILE)
+            text = json.dumps(to_dict(self.manifest), indent=1)
+            (temporary / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
+            temporary.chmod(0o755)
+            if folder.exists():
+                _require_program_folder(folder)
+                shutil.rmtree(folder)
+            os.replace(temporary, folder)  # noqa: PTH105
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+def digests(image: NDArray[np.uint8], stream: NDArray[np.uint8]) -> dict[str, str]:
+    """sha256 of the two binaries, by file name."""
+    return {
+        PROGRAM_FILE: hashlib.sha256(image.tobytes()).hexdigest(),
+        WEIGHTS_FILE: hashlib.sha256(stream.tobytes()).hexdigest(),
+    }
+
+
+def load_program(folder: Path) -> Program:
+    """Read and check a program folder; raises ProgramError when it is missing, altered, cut short or of another version."""
+    _require_program_folder(folder)
+    try:
+        manifest = from_dict(Manifest, read_json(folder / MANIFEST_FILE), MANIFEST_FILE)
+    except ConfigError as error:
+        raise ProgramError(f"{folder}: {error}; compile the model again") from error
+    if (manifest.program_version, manifest.isa_version) != (PROGRAM_VERSION, ISA_VERSION):
+        raise ProgramError(
+            f"{folder}: program version {manifest.program_version}.{manifest.isa_version}, this package runs "
+            f"{PROGRAM_VERSION}.{ISA_VERSION}; compile the model again"
+        )
+    if manifest.config_hash != manifest.hardware.hash():
+        raise ProgramError(f"{folder}: config hash and hardware configuration disagree; compile the model again")
+    image, stream = (_read_binary(folder, name, manifest) for name in (PROGRAM_FILE, WEIGHTS_FILE))
+    words = image.view("<u4").reshape(-1, INSTRUCTION_WORDS)
+    try:
+        header = decode_header(words[0], IDENTITY)
+    except ValueError as error:
+        raise ProgramError(f"{folder}: {PROGRAM_FILE}: {error}; compile the model again") from error
+    if header.instructions != len(words) - 1 or header.stream_words * MEMORY_WORD != stream.size:
+        raise ProgramError(f"{folder}: header and file sizes disagree; compile the model again")
+    return Program(manifest, words[1:].astype(np.uint32), stream)
+
+
+def _require_program_folder(folder: Path) -> None:
+    if not (folder / MANIFEST_FILE).is_file():
+        raise ProgramError(f"{folder}: not a program folder (no {MANIFEST_FILE}); make one with `edgemoe compile`")
+
+
+def _read_binary(folder: Path, name: str, manifest: Manifest) -> NDArray[np.uint8]:
+    path = folder / name
+    if not path.is_file():
+        raise ProgramError(f"{path}: missing; compile the model again")
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES or size == 0 or size % (INSTRUCTION_BYTES if name == PROGRAM_FILE else MEMORY_WORD):
+        raise ProgramError(f"{path}: {size} bytes is not a size that this file can have; it is truncated or altered")
+    data = np.fromfile(path, dtype=np.uint8)
+    if hashlib.sha256(data.tobytes()).hexdigest() != manifest.sha256.get(name):
+        raise ProgramError(f"{path}: contents differ from the manifest's sha256; it is truncated or altered")
+    return data

@@ -1,0 +1,280 @@
+"""Quantise: float tensors and calibrated ranges become the integers of the arithmetic. Deterministic, NumPy only.
+
+Scales: real = scale·integer. Weights have one scale per output channel, activations one per tensor, the residual
+stream one per model, all tasks alike. Exact rewrites: pixel normalisation and offset folded into patch embedding, the
+keys' bias dropped (softmax cancels it), the zero code of hidden grids taken off by the next layer's bias.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgemoe.compiler.integers import (
+    QuantiseError,
+    affine_integers,
+    linear_integers,
+    multiplier_and_shift,
+)
+from edgemoe.spec.calibration import Calibration
+from edgemoe.spec.checkpoint import Tensors, check_tensors
+from edgemoe.spec.memory import LayerNormWeights, LinearWeights
+from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.precision import (
+    GATE_FRACTION,
+    GATE_OPERAND_LIMIT,
+    GUARD_BITS,
+    OUTPUT_BITS,
+    PIXEL_OFFSET,
+    Precision,
+)
+
+FloatArray = NDArray[np.float64]
+Layer = tuple[FloatArray, FloatArray]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class QuantisedNorm:
+    """LayerNorm: affine integers, the shifts of its two outputs, ε in the units of the sums, the outputs' scales."""
+
+    weights: LayerNormWeights
+    shift: int
+    gate_shift: int
+    epsilon: int
+    scale: float
+    gate_scale: float
+
+
+@dataclass(frozen=True)
+class QuantisedAttention:
+    """QKV and output projection with the two scales of attention."""
+
+    qkv: LinearWeights
+    projection: LinearWeights
+    score_multiplier: int
+    score_shift: int
+    output_multiplier: int
+    output_shift: int
+
+
+@dataclass(frozen=True)
+class HiddenGrid:
+    """Grid of a hidden layer after GELU: multiplier and shift from GELU's fixed point, code of the real value 0."""
+
+    multiplier: int
+    shift: int
+    zero: int
+    scale: float
+
+
+@dataclass(frozen=True)
+class QuantisedFeedForward:
+    """Two linear layers with GELU between them: a dense MLP, or one expert."""
+
+    up: LinearWeights
+    down: LinearWeights
+
+
+@dataclass(frozen=True)
+class QuantisedGate:
+    """One task's gate: weight [experts, D] of 16 bits, and the scale from integer logits to base-2 Q.12."""
+
+    weight: IntArray
+    multiplier: int
+    shift: int
+
+
+@dataclass(frozen=True)
+class QuantisedMoe:
+    """Mixture of experts: one gate per task, all experts on one hidden grid."""
+
+    gates: tuple[QuantisedGate, ...]
+    experts: tuple[QuantisedFeedForward, ...]
+
+
+@dataclass(frozen=True)
+class QuantisedBlock:
+    """One pre-norm block."""
+
+    norm1: QuantisedNorm
+    attention: QuantisedAttention
+    norm2: QuantisedNorm
+    hidden: HiddenGrid
+    mlp: QuantisedFeedForward | QuantisedMoe
+
+
+@dataclass(frozen=True)
+class QuantisedHead:
+    """A task's head; real output = output_scale·integer."""
+
+    norm: QuantisedNorm
+    linear: LinearWeights
+    output_scale: float
+
+
+@dataclass(frozen=True)
+class QuantisedModel:
+    """A whole network in integers, before anything is said about hardware shapes."""
+
+    config: ModelConfig
+    precision: Precision
+    residual_scale: float
+    patch_embed: LinearWeights
+    position: IntArray
+    blocks: tuple[QuantisedBlock, ...]
+    heads: dict[str, QuantisedHead]
+
+
+def quantise(config: ModelConfig, tensors: Tensors, calibration: Calibration, precision: Precision) -> QuantisedModel:
+    """Quantise a checkpoint; raises CheckpointError, ConfigError or QuantiseError, each naming the tensor."""
+    check_tensors(config, tensors)
+    return _Quantiser(config, tensors, calibration, precision).model()
+
+
+class _Quantiser:
+    """Holds what every step needs; one method per part of the network."""
+
+    def __init__(self, config: ModelConfig, tensors: Tensors, calibration: Calibration, precision: Precision) -> None:
+        self.config = config
+        self.tensors = tensors
+        self.calibration = calibration
+        self.precision = precision
+        self.residual_scale = self._scale("residual", precision.residual_bits)
+
+    def model(self) -> QuantisedModel:
+        patch_embed, position = self._patch_embed()
+        return QuantisedModel(
+            config=self.config,
+            precision=self.precision,
+            residual_scale=self.residual_scale,
+            patch_embed=patch_embed,
+            position=position,
+            blocks=tuple(self._block(index) for index in range(self.config.depth)),
+            heads={task.name: self._head(task.name) for task in self.config.tasks},
+        )
+
+    def _float(self, name: str) -> FloatArray:
+        return self.tensors[name].astype(np.float64)
+
+    def _layer(self, name: str) -> Layer:
+        """Weight and bias of a linear layer, or of all experts' layers."""
+        return self._float(f"{name}.weight"), self._float(f"{name}.bias")
+
+    def _scale(self, tensor: str, bits: int | None = None) -> float:
+        bits = self.precision.activation_bits if bits is None else bits
+        return self.calibration.of(self.precision.name, tensor).magnitude / float(2 ** (bits - 1) - 1)
+
+    def _linear(
+        self,
+        name: str,
+        weight: FloatArray,
+        bias: FloatArray,
+        input_scale: float,
+        output_scale: float | FloatArray,
+        input_zero: int = 0,
+    ) -> LinearWeights:
+        try:
+            return linear_integers(weight, bias, input_scale, output_scale, input_zero, self.precision)
+        except QuantiseError as error:
+            raise QuantiseError(f"tensor '{name}': {error}") from error
+
+    def _patch_embed(self) -> tuple[LinearWeights, IntArray]:
+        config, name = self.config, "backbone.patch_embed.proj"
+        mean, deviation = np.array(config.pixel_mean), np.array(config.pixel_std)
+        weight = self._float(f"{name}.weight").transpose(0, 2, 3, 1)  # row, column, channel
+        centre = (PIXEL_OFFSET / 255.0 - mean) / deviation
+        bias = self._float(f"{name}.bias") + (weight * centre).sum(axis=(1, 2, 3))
+        folded = (weight / (255.0 * deviation)).reshape(config.width, -1)
+        linear = self._linear(name, folded, bias, 1.0, self.residual_scale)
+        position = self._float("backbone.pos_embed")[0].copy()
+        position[0] += self._float("backbone.cls_token")[0, 0]
+        limit = 2 ** (self.precision.residual_bits - 1)
+        table = np.rint(position / self.residual_scale)
+        return linear, np.clip(table, -limit, limit - 1).astype(np.int64)
+
+    def _norm(self, name: str, tensor: str) -> QuantisedNorm:
+        scale = self._scale(tensor)
+        weights, shift = affine_integers(
+            self._float(f"{name}.weight") / scale, self._float(f"{name}.bias") / scale, self.precision
+        )
+        extra = 16 - self.precision.activation_bits
+        if shift <= extra:
+            raise QuantiseError(f"tensor '{name}': γ or β too large for its calibrated range")
+        epsilon = round(self.config.layernorm_epsilon * (self.config.width / self.residual_scale) ** 2)
+        return QuantisedNorm(weights, shift, shift - extra, max(1, epsilon), scale, scale / 2**extra)
+
+    def _block(self, index: int) -> QuantisedBlock:
+        name = f"backbone.blocks.{index}"
+        norm1 = self._norm(f"{name}.norm1", f"blocks.{index}.norm1")
+        norm2 = self._norm(f"{name}.norm2", f"blocks.{index}.norm2")
+        hidden = self._hidden_grid(f"blocks.{index}.hidden")
+        mlp: QuantisedFeedForward | QuantisedMoe
+        if index in self.config.moe_blocks:
+            mlp = self._moe(f"{name}.mlp", norm2, hidden)
+        else:
+            up, down = (self._layer(f"{name}.mlp.{part}") for part in ("fc1", "fc2"))
+            mlp = self._feed_forward(f"{name}.mlp", up, down, norm2, hidden, self.residual_scale)
+        return QuantisedBlock(norm1, self._attention(index, norm1), norm2, hidden, mlp)
+
+    def _attention(self, index: int, norm: QuantisedNorm) -> QuantisedAttention:
+        name, width = f"backbone.blocks.{index}.attn", self.config.width
+        scales = [self._scale(f"blocks.{index}.{part}") for part in ("query", "key", "value", "attention")]
+        query, key, value, output = scales
+        bias = self._float(f"{name}.qkv.bias").copy()
+        bias[width : 2 * width] = 0.0  # softmax cancels the keys' bias
+        qkv = self._linear(
+            f"{name}.qkv", self._float(f"{name}.qkv.weight"), bias, norm.scale, np.repeat([query, key, value], width)
+        )
+        projection = self._linear(f"{name}.proj", *self._layer(f"{name}.proj"), output, self.residual_scale)
+        octaves = query * key * math.log2(math.e) / math.sqrt(self.config.head_width)
+        score = multiplier_and_shift(octaves * 2**self.precision.score_fraction)
+        return QuantisedAttention(qkv, projection, *score, *multiplier_and_shift(value / output))
+
+    def _hidden_grid(self, tensor: str) -> HiddenGrid:
+        bits = self.precision.activation_bits
+        span = self.calibration.of(self.precision.name, tensor)
+        low, high = min(span.low, 0.0), max(span.high, 1e-6)
+        scale = (high - low) / (2**bits - 1)
+        zero = -(2 ** (bits - 1)) - round(low / scale)
+        return HiddenGrid(*multiplier_and_shift(2.0**-self.precision.gelu_fraction / scale), zero, scale)
+
+    def _feed_forward(
+        self,
+        name: str,
+        up: Layer,
+        down: Layer,
+        norm: QuantisedNorm,
+        hidden: HiddenGrid,
+        output_scale: float,
+    ) -> QuantisedFeedForward:
+        inner = self._linear(name, *up, norm.scale, 2.0**-self.precision.gelu_fraction)
+        return QuantisedFeedForward(inner, self._linear(name, *down, hidden.scale, output_scale, hidden.zero))
+
+    def _moe(self, name: str, norm: QuantisedNorm, hidden: HiddenGrid) -> QuantisedMoe:
+        gates = tuple(self._gate(f"{name}.gate.{task}.w_gate", norm) for task in range(len(self.config.tasks)))
+        ups, downs = (self._layer(f"{name}.experts.{part}") for part in ("htoh4", "h4toh"))
+        scale = self.residual_scale / 2**GUARD_BITS
+        experts = tuple(
+            self._feed_forward(f"{name}.experts[{index}]", up, down, norm, hidden, scale)
+            for index, (up, down) in enumerate(zip(zip(*ups, strict=True), zip(*downs, strict=True), strict=True))
+        )
+        return QuantisedMoe(gates, experts)
+
+    def _gate(self, name: str, norm: QuantisedNorm) -> QuantisedGate:
+        weight = self._float(name).T
+        scale = max(float(np.abs(weight).max()), 1e-9) / GATE_OPERAND_LIMIT
+        octaves = norm.gate_scale * scale * math.log2(math.e)
+        return QuantisedGate(
+            np.rint(weight / scale).astype(np.int64), *multiplier_and_shift(octaves * 2**GATE_FRACTION)
+        )
+
+    def _head(self, task: str) -> QuantisedHead:
+        name = f"heads.{task}"
+        norm = self._norm(f"{name}.norm", f"{name}.norm")
+        output_scale = self._scale(f"{name}.output", OUTPUT_BITS)
+        linear = self._linear(f"{name}.linear", *self._layer(f"{name}.linear"), norm.scale, output_scale)
+        return QuantisedHead(norm, linear, output_scale)

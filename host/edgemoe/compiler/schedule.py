@@ -1,0 +1,273 @@
+"""Schedule: the instructions of a frame, in order, each with the weight segments that it consumes.
+
+Rows of every buffer are task·tokens + token. What comes before the first MoE block's experts does not depend on the
+task and runs once on the rows of task 0; then the residual stream is copied once per further task. From there on an
+instruction covers the rows of all tasks, so that one pass over the weights, experts included, serves them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgemoe.compiler.quantise import (
+    QuantisedBlock,
+    QuantisedFeedForward,
+    QuantisedModel,
+    QuantisedMoe,
+    QuantisedNorm,
+)
+from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.isa import Buffer, Epilogue, Instruction, Opcode
+from edgemoe.spec.memory import (
+    Bytes,
+    LinearWeights,
+    SegmentKind,
+    pack_gate,
+    pack_layernorm,
+    pack_linear,
+    pack_position,
+)
+
+Payload = tuple[SegmentKind, Callable[[], Bytes]]
+
+
+@dataclass(frozen=True)
+class Written:
+    """Rows of a scratchpad that an instruction writes."""
+
+    buffer: Buffer
+    first_row: int
+    rows: int
+    features: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """One instruction still without stream and memory positions.
+
+    label: its name. payloads: how to make its segments. writes: which rows it leaves behind. task, block: of gates and
+    heads.
+    """
+
+    label: str
+    instruction: Instruction
+    payloads: tuple[Payload, ...] = ()
+    writes: tuple[Written, ...] = ()
+    task: str = ""
+    block: int = -1
+
+
+def schedule(model: QuantisedModel, tasks: Sequence[str], hardware: HardwareConfig) -> list[Step]:
+    """Steps of one frame for `tasks` together, ending with HALT."""
+    return list(_Scheduler(model, tasks, hardware).steps())
+
+
+class _Scheduler:
+    """Walks the network once; `groups` is the number of row groups in use, 1 up to the first MoE block."""
+
+    def __init__(self, model: QuantisedModel, tasks: Sequence[str], hardware: HardwareConfig) -> None:
+        self.model = model
+        self.config = model.config
+        self.tasks = tuple(tasks)
+        self.hardware = hardware
+        self.groups = 1
+
+    @property
+    def rows(self) -> int:
+        return self.groups * self.config.tokens
+
+    def steps(self) -> Iterator[Step]:
+        yield self._patch_embed()
+        for index, block in enumerate(self.model.blocks):
+            yield from self._attention_half(index, block)
+            yield from self._mlp_half(index, block)
+        for position, task in enumerate(self.tasks):
+            yield from self._head(position if self.groups > 1 else 0, task)
+        yield Step("halt", Instruction(Opcode.HALT))
+
+    def _linear_payload(self, weights: LinearWeights) -> Payload:
+        return SegmentKind.LINEAR, lambda: pack_linear(weights, self.hardware)
+
+    def _patch_embed(self) -> Step:
+        config = self.config
+        instruction = Instruction(
+            Opcode.PATCH_EMBED,
+            rows=config.patches,
+            in_features=config.patch_features,
+            out_features=config.width,
+            segments=2,
+        )
+        position = (SegmentKind.POSITION, lambda: pack_position(self.model.position, self.hardware))
+        payloads = (position, self._linear_payload(self.model.patch_embed))
+        writes = (
+            Written(Buffer.HIDDEN, 0, config.patches, config.patch_features),
+            Written(Buffer.RESIDUAL, 0, config.tokens, config.width),
+        )
+        return Step("patch embed", instruction, payloads, writes)
+
+    def _layernorm(self, label: str, norm: QuantisedNorm, source_row: int, rows: int, gate_copy: bool = False) -> Step:
+        instruction = Instruction(
+            Opcode.LAYERNORM,
+            gate_copy=int(gate_copy),
+            rows=rows,
+            in_features=self.config.width,
+            source_row=source_row,
+            shift=norm.shift,
+            output_shift=norm.gate_shift if gate_copy else 0,
+            epsilon=norm.epsilon,
+            segments=1,
+        )
+        payload = (SegmentKind.LAYERNORM, lambda: pack_layernorm(norm.weights, self.hardware))
+        buffers = (Buffer.NORM, Buffer.GATE_INPUT) if gate_copy else (Buffer.NORM,)
+        writes = tuple(Written(buffer, 0, rows, self.config.width) for buffer in buffers)
+        return Step(label, instruction, (payload,), writes)
+
+    def _linear(
+        self,
+        label: str,
+        weights: LinearWeights,
+        epilogue: Epilogue,
+        source: Buffer,
+        destinations: tuple[Buffer, ...],
+        source_row: int,
+        destination_row: int,
+        rows: int,
+        grid: tuple[int, int, int] = (0, 0, 0),
+    ) -> Step:
+        outputs, inputs = weights.weight.shape
+        multiplier, shift, zero = grid
+        instruction = Instruction(
+            Opcode.LINEAR,
+            epilogue=epilogue,
+            source=source,
+            destination=destinations[0],
+            rows=rows,
+            in_features=inputs,
+            out_features=outputs,
+            source_row=source_row,
+            destination_row=destination_row,
+            output_multiplier=multiplier,
+            output_shift=shift,
+            output_zero=zero,
+            segments=1,
+        )
+        features = outputs // len(destinations)
+        writes = tuple(Written(buffer, destination_row, rows, features) for buffer in destinations)
+        return Step(label, instruction, (self._linear_payload(weights),), writes)
+
+    def _attention_half(self, index: int, block: QuantisedBlock) -> Iterator[Step]:
+        name, attention, rows = f"block {index}", block.attention, self.rows
+        yield self._layernorm(f"{name} norm1", block.norm1, 0, rows)
+        heads = (Buffer.QUERY, Buffer.KEY, Buffer.VALUE)
+        yield self._linear(f"{name} qkv", attention.qkv, Epilogue.QKV, Buffer.NORM, heads, 0, 0, rows)
+        for group in range(self.groups):
+            suffix = f" {self.tasks[group]}" if self.groups > 1 else ""
+            instruction = Instruction(
+                Opcode.ATTENTION,
+                rows=self.config.tokens,
+                in_features=self.config.width,
+                source_row=group * self.config.tokens,
+                heads=self.config.heads,
+                multiplier=attention.score_multiplier,
+                shift=attention.score_shift,
+                output_multiplier=attention.output_multiplier,
+                output_shift=attention.output_shift,
+            )
+            written = Written(Buffer.NORM, instruction.source_row, instruction.rows, instruction.in_features)
+            yield Step(f"{name} attention{suffix}", instruction, (), (written,))
+        residual = (Buffer.RESIDUAL,)
+        yield self._linear(
+            f"{name} projection", attention.projection, Epilogue.RESIDUAL, Buffer.NORM, residual, 0, 0, rows
+        )
+
+    def _mlp_half(self, index: int, block: QuantisedBlock) -> Iterator[Step]:
+        name, moe = f"block {index}", isinstance(block.mlp, QuantisedMoe)
+        yield self._layernorm(f"{name} norm2", block.norm2, 0, self.rows, gate_copy=moe)
+        grid = (block.hidden.multiplier, block.hidden.shift, block.hidden.zero)
+        if isinstance(block.mlp, QuantisedMoe):
+            yield from self._moe(index, block.mlp, grid)
+        else:
+            yield from self._dense(name, block.mlp, grid)
+
+    def _dense(self, name: str, mlp: QuantisedFeedForward, grid: tuple[int, int, int]) -> Iterator[Step]:
+        """Row blocks of what HIDDEN holds; each block streams the weights again."""
+        hidden = len(mlp.up.bias)
+        block_rows = max(1, self.hardware.hidden_elements // hidden)
+        for start in range(0, self.rows, block_rows):
+            rows = min(block_rows, self.rows - start)
+            suffix = f" rows {start}…{start + rows - 1}" if self.rows > block_rows else ""
+            hidden_buffer, residual = (Buffer.HIDDEN,), (Buffer.RESIDUAL,)
+            yield self._linear(
+                f"{name} mlp up{suffix}", mlp.up, Epilogue.GELU, Buffer.NORM, hidden_buffer, start, 0, rows, grid
+            )
+            yield self._linear(
+                f"{name} mlp down{suffix}", mlp.down, Epilogue.RESIDUAL, Buffer.HIDDEN, residual, 0, start, rows
+            )
+
+    def _moe(self, index: int, moe: QuantisedMoe, grid: tuple[int, int, int]) -> Iterator[Step]:
+        config, tokens = self.config, self.config.tokens
+        split = self.groups == 1 and len(self.tasks) > 1
+        if split:
+            for group in range(1, len(self.tasks)):
+                copy = Instruction(Opcode.COPY, rows=tokens, in_features=config.width, destination_row=group * tokens)
+                written = Written(Buffer.RESIDUAL, group * tokens, tokens, config.width)
+                yield Step(f"block {index} copy {self.tasks[group]}", copy, (), (written,))
+        for group, task in enumerate(self.tasks):
+            yield self._gate(index, moe, task, 0 if split else group * tokens, group * tokens)
+        self.groups = len(self.tasks)
+        multiplier, shift, zero = grid
+        instruction = Instruction(
+            Opcode.EXPERTS,
+            in_features=config.width,
+            hidden_features=config.expert_hidden,
+            experts=config.experts,
+            output_multiplier=multiplier,
+            output_shift=shift,
+            output_zero=zero,
+            segments=config.experts,
+        )
+        payloads = tuple(self._expert_payload(expert) for expert in moe.experts)
+        written = Written(Buffer.RESIDUAL, 0, self.rows, config.width)
+        yield Step(f"block {index} experts", instruction, payloads, (written,))
+
+    def _gate(self, index: int, moe: QuantisedMoe, task: str, source_row: int, destination_row: int) -> Step:
+        gate = moe.gates[self.config.task_index(task)]
+        instruction = Instruction(
+            Opcode.GATE,
+            rows=self.config.tokens,
+            in_features=self.config.width,
+            source_row=source_row,
+            destination_row=destination_row,
+            experts=self.config.experts,
+            top_k=self.config.top_k,
+            multiplier=gate.multiplier,
+            shift=gate.shift,
+            segments=1,
+        )
+        payload = (SegmentKind.GATE, lambda: pack_gate(gate.weight, self.hardware))
+        written = Written(Buffer.ROUTING, destination_row, self.config.tokens, self.config.top_k)
+        return Step(f"block {index} gate {task}", instruction, (payload,), (written,), task, index)
+
+    def _expert_payload(self, expert: QuantisedFeedForward) -> Payload:
+        return SegmentKind.EXPERT, lambda: pack_expert(expert, self.hardware)
+
+    def _head(self, group: int, task: str) -> Iterator[Step]:
+        config, head = self.config, self.model.heads[task]
+        first_patch = group * config.tokens + 1
+        yield self._layernorm(f"head {task} norm", head.norm, first_patch, config.patches)
+        instruction = Instruction(
+            Opcode.HEAD,
+            rows=config.patches,
+            in_features=config.width,
+            out_features=config.head_outputs(task),
+            segments=1,
+        )
+        yield Step(f"head {task}", instruction, (self._linear_payload(head.linear),), (), task)
+
+
+def pack_expert(expert: QuantisedFeedForward, hardware: HardwareConfig) -> Bytes:
+    """Both layers of one expert, one segment."""
+    return np.concatenate([pack_linear(expert.up, hardware), pack_linear(expert.down, hardware)])

@@ -1,0 +1,64 @@
+"""The device contract: nine calls that make a simulator and a board interchangeable."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgemoe.spec.hardware import HardwareConfig
+
+Bytes = NDArray[np.uint8]
+
+
+class DeviceError(RuntimeError):
+    """A device that cannot do what was asked; the message says what happened and what to do."""
+
+
+class Device(ABC):
+    """One accelerator with the memory it can reach.
+
+    Addresses are physical, as the accelerator's pointer registers take them. Register offsets are those of
+    `edgemoe.spec.registers`. Usable as a context manager.
+    """
+
+    name: str
+    hardware: HardwareConfig
+
+    @abstractmethod
+    def allocate(self, size: int) -> int:
+        """Address of `size` fresh bytes, aligned to 4096; raises DeviceError when memory is short."""
+
+    @abstractmethod
+    def free(self, address: int) -> None:
+        """Give back what `allocate` returned."""
+
+    @abstractmethod
+    def write(self, address: int, data: Bytes) -> None:
+        """Copy host bytes to device memory; visible to the accelerator afterwards."""
+
+    @abstractmethod
+    def read(self, address: int, size: int) -> Bytes:
+        """Copy device memory to the host, as the accelerator left it."""
+
+    @abstractmethod
+    def write_register(self, offset: int, value: int) -> None:
+        """Write one 32-bit register."""
+
+    @abstractmethod
+    def read_register(self, offset: int) -> int:
+        """Read one 32-bit register."""
+
+    def close(self) -> None:
+        """Release everything; further calls are errors. Harmless to repeat."""
+        return
+
+    def __enter__(self) -> Device:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

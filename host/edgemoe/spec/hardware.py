@@ -1,0 +1,116 @@
+"""Hardware configurations: parallelism, precision, buffer sizes and memory ports of one build, read strictly from JSON.
+
+A program is built for one configuration and carries its hash; a device refuses a program of another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgemoe.spec.isa import Buffer
+from edgemoe.spec.precision import MAX_TOKENS, MAX_WIDTH, Precision, precision_named
+from edgemoe.spec.registers import WEIGHT_PORTS
+from edgemoe.spec.strict import ConfigError, from_dict, read_json, to_dict
+
+CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "configs" / "hardware"
+
+VECTOR = 16  # buffer features come in vectors of 16 elements; widths are multiples of it
+
+
+@dataclass(frozen=True)
+class HardwareConfig:
+    """One build of the accelerator.
+
+    name, part: what it is built for; estimates only until a board has run it.
+    precision: `w8a8` or `w16a16`.
+    clock_mhz: intended clock.
+    token_par, in_par, out_par: the array multiplies token_par × in_par × out_par operands per cycle.
+    post_lanes, layernorm_lanes: values per cycle behind the array, and in LayerNorm.
+    ports: memory ports of 16 bytes for weights, 1 … 4.
+    bytes_per_cycle: what memory delivers over all ports in the long run; first_beat_cycles: latency of a read.
+    prefetch_bytes: weight buffer, filled ahead of use.
+    max_rows: rows (tasks × tokens) of any buffer; also the capacity of one expert's queue.
+    max_tokens: keys of one attention. max_width: features under LayerNorm. max_experts, max_top_k: routing.
+    row_elements: size of RESIDUAL, NORM, GATE_INPUT, QUERY, KEY and VALUE each, in elements.
+    hidden_elements: size of HIDDEN, which also holds a frame's patches.
+    """
+
+    name: str
+    part: str
+    precision: str
+    clock_mhz: int
+    token_par: int
+    in_par: int
+    out_par: int
+    post_lanes: int
+    layernorm_lanes: int
+    ports: int
+    bytes_per_cycle: float
+    first_beat_cycles: int
+    prefetch_bytes: int
+    max_rows: int
+    max_tokens: int
+    max_width: int
+    max_experts: int
+    max_top_k: int
+    row_elements: int
+    hidden_elements: int
+
+    def __post_init__(self) -> None:
+        precision_named(self.precision)
+        for name in ("token_par", "in_par", "out_par", "post_lanes", "layernorm_lanes"):
+            value = getattr(self, name)
+            if value < 1 or value & (value - 1):
+                raise ConfigError(f"{name} must be a power of two, found {value}")
+        if not 1 <= self.ports <= WEIGHT_PORTS:
+            raise ConfigError(f"ports must lie in 1 … {WEIGHT_PORTS}, found {self.ports}")
+        if self.in_par * self.out_par % VECTOR or self.out_par % 2:
+            raise ConfigError("in_par × out_par must be a multiple of 16 and out_par of 2: tiles fill memory words")
+        limits = (("max_tokens", MAX_TOKENS), ("max_width", MAX_WIDTH), ("max_experts", 255), ("max_top_k", 16))
+        for name, limit in (*limits, ("max_rows", 65535)):
+            if not 1 <= getattr(self, name) <= limit:
+                raise ConfigError(f"{name} must lie in 1 … {limit}, found {getattr(self, name)}")
+        for name in ("row_elements", "hidden_elements", "prefetch_bytes", "max_width"):
+            if getattr(self, name) % VECTOR or getattr(self, name) < VECTOR:
+                raise ConfigError(f"{name} must be a positive multiple of {VECTOR}, found {getattr(self, name)}")
+
+    @property
+    def numbers(self) -> Precision:
+        """Widths of the arithmetic."""
+        return precision_named(self.precision)
+
+    @property
+    def macs_per_cycle(self) -> int:
+        """Multiplications of the array per cycle."""
+        return self.token_par * self.in_par * self.out_par
+
+    def capacity(self, buffer: Buffer) -> int:
+        """Elements that a buffer holds."""
+        if buffer == Buffer.HIDDEN:
+            return self.hidden_elements
+        if buffer == Buffer.ROUTING:
+            return self.max_rows * self.max_top_k
+        return self.row_elements
+
+    def hash(self) -> int:
+        """32-bit identity, in the ID register and in every program built for this configuration."""
+        text = json.dumps(to_dict(self), sort_keys=True)
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+
+
+def load_hardware_config(name_or_path: str | Path) -> HardwareConfig:
+    """Load a named configuration (`zcu102`) or a JSON file; raises ConfigError."""
+    path = Path(name_or_path)
+    if path.suffix != ".json":
+        path = CONFIG_FOLDER / f"{name_or_path}.json"
+        if not path.is_file():
+            raise ConfigError(f"no hardware configuration '{name_or_path}'; there are {', '.join(hardware_names())}")
+    return from_dict(HardwareConfig, read_json(path), path.name)
+
+
+def hardware_names() -> list[str]:
+    """Names of the configurations that come with the package."""
+    return sorted(path.stem for path in CONFIG_FOLDER.glob("*.json"))

@@ -1,0 +1,209 @@
+"""What makes an instruction legal, in the order in which every engine checks it: the first rule broken gives the fault.
+
+Rules that depend on the program alone stand here. What depends on the run (operands not yet written, the stream's next
+segment, queue lengths) is checked when the instruction executes; see docs/isa.md.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgemoe.spec.faults import Fault
+from edgemoe.spec.hardware import VECTOR, HardwareConfig
+from edgemoe.spec.isa import (
+    FIELDS,
+    LINEAR_OPERANDS,
+    MEMORY_WORD,
+    USED_FIELDS,
+    Buffer,
+    Epilogue,
+    Instruction,
+    Opcode,
+    decode,
+    raw_fields,
+)
+from edgemoe.spec.memory import row_pitch
+from edgemoe.spec.precision import MAX_FEATURES, MAX_SHIFT
+
+MAX_ATTENTION_OUTPUT_SHIFT = 30  # the row's own shift is added to it, and the sum stays below 63
+
+_SEGMENTS = {
+    Opcode.PATCH_EMBED: 2,
+    Opcode.LAYERNORM: 1,
+    Opcode.LINEAR: 1,
+    Opcode.GATE: 1,
+    Opcode.HEAD: 1,
+}
+
+
+def static_fault(words: NDArray[np.uint32], hardware: HardwareConfig, input_bytes: int, output_bytes: int) -> Fault:
+    """First fault of one encoded instruction (16 words), Fault.NONE when it is legal."""
+    values = raw_fields(words)
+    if values["opcode"] not in list(Opcode):
+        return Fault.ILLEGAL_OPCODE
+    if _reserved_bits(words) or _unused_fields(values):
+        return Fault.ILLEGAL_FIELD
+    if values["epilogue"] not in list(Epilogue):
+        return Fault.ILLEGAL_FIELD
+    if values["source"] not in list(Buffer) or values["destination"] not in list(Buffer):
+        return Fault.ILLEGAL_OPERAND
+    instruction = decode(words)
+    checks = (
+        (_field_ranges(instruction), Fault.ILLEGAL_FIELD),
+        (_operands(instruction), Fault.ILLEGAL_OPERAND),
+        (_fits_buffers(instruction, hardware), Fault.BUFFER_RANGE),
+        (_fits_experts(instruction, hardware), Fault.TOO_MANY_EXPERTS),
+        (_fits_memory(instruction, hardware, input_bytes, output_bytes), Fault.ADDRESS_RANGE),
+    )
+    for passed, fault in checks:
+        if not passed:
+            return fault
+    return Fault.NONE
+
+
+def _reserved_bits(words: NDArray[np.uint32]) -> bool:
+    covered = [0] * len(words)
+    for field in FIELDS.values():
+        covered[field.word] |= ((1 << field.width) - 1) << field.low
+    return any(int(word) & ~mask for word, mask in zip(words, covered, strict=True))
+
+
+def _unused_fields(values: dict[str, int]) -> bool:
+    used = USED_FIELDS[Opcode(values["opcode"])]
+    return any(value for name, value in values.items() if name != "opcode" and name not in used)
+
+
+def _vectors(*features: int) -> bool:
+    return all(VECTOR <= count <= MAX_FEATURES and count % VECTOR == 0 for count in features)
+
+
+def _field_ranges(i: Instruction) -> bool:
+    """Sizes at least 1, features whole vectors, shifts that the rounding can do, the right number of segments."""
+    used = USED_FIELDS[i.opcode]
+    if i.opcode == Opcode.HALT:
+        return True
+    if "rows" in used and i.rows < 1:
+        return False
+    routing = i.opcode == Opcode.STORE and i.source == Buffer.ROUTING
+    if not routing and not _vectors(i.in_features):
+        return False
+    if routing and i.in_features < 1:
+        return False
+    if i.segments != (i.experts if i.opcode == Opcode.EXPERTS else _SEGMENTS.get(i.opcode, 0)):
+        return False
+    if i.shift > MAX_SHIFT or i.output_shift > MAX_SHIFT:
+        return False
+    return _opcode_ranges(i)
+
+
+def _opcode_ranges(i: Instruction) -> bool:
+    match i.opcode:
+        case Opcode.PATCH_EMBED:
+            return _vectors(i.out_features)
+        case Opcode.LAYERNORM:
+            gate_shift = i.output_shift >= 1 if i.gate_copy else i.output_shift == 0
+            return i.shift >= 1 and gate_shift and i.epsilon >= 1
+        case Opcode.LINEAR:
+            if i.epilogue != Epilogue.GELU and (i.output_multiplier or i.output_shift or i.output_zero):
+                return False
+            parts = 3 if i.epilogue == Epilogue.QKV else 1
+            return i.out_features % parts == 0 and _vectors(i.out_features // parts)
+        case Opcode.ATTENTION:
+            whole_heads = i.heads >= 1 and i.in_features % (VECTOR * i.heads) == 0
+            return whole_heads and i.output_shift <= MAX_ATTENTION_OUTPUT_SHIFT
+        case Opcode.GATE:
+            return 1 <= i.top_k <= i.experts
+        case Opcode.EXPERTS:
+            return i.experts >= 1 and _vectors(i.hidden_features)
+        case Opcode.COPY:
+            return abs(i.source_row - i.destination_row) >= i.rows
+        case Opcode.HEAD:
+            return 1 <= i.out_features <= MAX_FEATURES
+        case _:
+            return True
+
+
+def _operands(i: Instruction) -> bool:
+    if i.opcode == Opcode.LINEAR:
+        if i.epilogue not in LINEAR_OPERANDS:
+            return False
+        sources, destination = LINEAR_OPERANDS[i.epilogue]
+        return i.source in sources and i.destination == destination
+    return i.opcode != Opcode.STORE or i.source != Buffer.NONE
+
+
+def accesses(i: Instruction) -> list[tuple[Buffer, int, int, int]]:
+    """(buffer, first row, rows, features) of every scratchpad that an instruction reads or writes by row."""
+    residual, norm = Buffer.RESIDUAL, Buffer.NORM
+    match i.opcode:
+        case Opcode.PATCH_EMBED:
+            return [
+                (Buffer.HIDDEN, 0, i.rows, i.in_features),
+                (residual, i.destination_row, i.rows + 1, i.out_features),
+            ]
+        case Opcode.LAYERNORM:
+            return [
+                (residual, i.source_row, i.rows, i.in_features),
+                (norm, i.destination_row, i.rows, i.in_features),
+            ]
+        case Opcode.LINEAR:
+            features = i.out_features // 3 if i.epilogue == Epilogue.QKV else i.out_features
+            return [
+                (i.source, i.source_row, i.rows, i.in_features),
+                (i.destination, i.destination_row, i.rows, features),
+            ]
+        case Opcode.ATTENTION:
+            return [(Buffer.QUERY, i.source_row, i.rows, i.in_features)]
+        case Opcode.GATE:
+            return [
+                (Buffer.GATE_INPUT, i.source_row, i.rows, i.in_features),
+                (residual, i.destination_row, i.rows, i.in_features),
+            ]
+        case Opcode.COPY:
+            return [
+                (residual, i.source_row, i.rows, i.in_features),
+                (residual, i.destination_row, i.rows, i.in_features),
+            ]
+        case Opcode.HEAD:
+            return [(norm, i.source_row, i.rows, i.in_features)]
+        case Opcode.STORE:
+            return [(i.source, i.source_row, i.rows, i.in_features)]
+        case _:
+            return []
+
+
+def _fits_buffers(i: Instruction, hardware: HardwareConfig) -> bool:
+    for buffer, first, rows, features in accesses(i):
+        end = first + rows
+        if end > hardware.max_rows or end * features > hardware.capacity(buffer):
+            return False
+    if i.opcode == Opcode.ATTENTION and i.rows > hardware.max_tokens:
+        return False
+    return i.opcode != Opcode.LAYERNORM or i.in_features <= hardware.max_width
+
+
+def _fits_experts(i: Instruction, hardware: HardwareConfig) -> bool:
+    return i.experts <= hardware.max_experts and i.top_k <= hardware.max_top_k
+
+
+def element_bytes(buffer: Buffer, hardware: HardwareConfig) -> int:
+    """Bytes of one element of a buffer in memory, as STORE writes it (ROUTING: expert and score, 2 bytes each)."""
+    if buffer == Buffer.RESIDUAL:
+        return hardware.numbers.residual_bytes
+    if buffer == Buffer.GATE_INPUT:
+        return 2
+    return 4 if buffer == Buffer.ROUTING else hardware.numbers.activation_bytes
+
+
+def _fits_memory(i: Instruction, hardware: HardwareConfig, input_bytes: int, output_bytes: int) -> bool:
+    if i.address % MEMORY_WORD:
+        return False
+    if i.opcode == Opcode.PATCH_EMBED:
+        return i.address + i.rows * row_pitch(i.in_features, 1) <= input_bytes
+    if i.opcode == Opcode.HEAD:
+        return i.address + i.rows * row_pitch(i.out_features, 2) <= output_bytes
+    if i.opcode == Opcode.STORE:
+        pitch = row_pitch(i.in_features, element_bytes(i.source, hardware))
+        return i.address + i.rows * pitch <= output_bytes
+    return True
