@@ -1,0 +1,40 @@
+"""Head outputs on the cell grid → maps at full resolution."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgemoe.media.interpolate import upsample
+from edgemoe.spec.model import TaskConfig
+
+
+def class_map(logits: NDArray[np.float32], height: int, width: int) -> NDArray[np.uint16]:
+    """Logits C×h×w → class index uint16 height×width: bilinear upsampling, then argmax (ties: lowest index)."""
+    # One channel at a time keeps two maps in memory rather than C of them.
+    best = upsample(logits[0], height, width)
+    label = np.zeros((height, width), dtype=np.uint16)
+    for index in range(1, logits.shape[0]):
+        value = upsample(logits[index], height, width)
+        higher = value > best
+        label[higher] = index
+        best = np.maximum(best, value)
+    return label
+
+
+def decode(task: TaskConfig, output: NDArray[np.float32], height: int, width: int) -> NDArray[np.generic]:
+    """Map of one task: uint16 classes height×width for segmentation, float32 (C×)height×width for regression.
+
+    Regression values stay in the task's unit; the channel axis is dropped when there is one channel.
+    """
+    if task.kind == "segmentation":
+        return class_map(output, height, width)
+    values = upsample(output, height, width)
+    return values[0] if task.channels == 1 else values
+
+
+def class_shares(labels: NDArray[np.uint16], classes: int) -> NDArray[np.float64]:
+    """Share of the picture that each class covers: float64 `classes`, sum 1."""
+    counts = np.bincount(labels.ravel(), minlength=classes)
+    shares: NDArray[np.float64] = counts / labels.size
+    return shares

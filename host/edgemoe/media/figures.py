@@ -1,0 +1,113 @@
+"""The pictures of a panel as arrays: input, segmentation, regression and expert map, each at the size it is shown."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from edgemoe.media.canvas import RGBPicture, font
+from edgemoe.media.colours import ColourTable, apply_depth_colours
+from edgemoe.media.decode import class_map
+from edgemoe.media.interpolate import upsample
+
+_SUPERSAMPLING = 2
+
+
+def input_picture(frame: RGBPicture, height: int, width: int) -> RGBPicture:
+    """The frame itself, bicubic at height×width."""
+    shown = Image.fromarray(np.ascontiguousarray(frame)).resize((width, height), Image.Resampling.BICUBIC)
+    return np.array(shown, dtype=np.uint8)
+
+
+def segmentation_picture(
+    frame: RGBPicture, logits: NDArray[np.float32], table: ColourTable, height: int, width: int
+) -> RGBPicture:
+    """Classes in colour over the grey input, with smooth edges and a fine light outline between classes."""
+    scale = _SUPERSAMPLING
+    labels = class_map(logits, height * scale, width * scale)
+    colours = table[labels].astype(np.float32)
+    edge = np.zeros(labels.shape, dtype=bool)
+    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    edge[1:] |= labels[1:] != labels[:-1]
+    edge[:, :-1] |= edge[:, 1:]
+    edge[:-1] |= edge[1:]
+    tinted = _average(colours, scale)
+    outline = _average(edge[:, :, None].astype(np.float32), scale) * 0.55
+    grey = _grey(input_picture(frame, height, width))
+    # The grey input modulates the colour around its own value, so that texture shows and the hue stays true.
+    mixed = tinted * (0.62 + 0.5 * grey) + 22 * grey
+    return _to_bytes(mixed * (1 - outline) + 250 * outline)
+
+
+def regression_picture(
+    values: NDArray[np.float32], span: tuple[float, float], height: int, width: int
+) -> RGBPicture:
+    """One channel h×w by the depth colours; three channels 3×h×w, read as −1 … 1 (normals), as red, green, blue."""
+    shown = upsample(values, height, width)
+    if shown.ndim == 3:
+        return _to_bytes(np.nan_to_num((shown.transpose(1, 2, 0) + 1) * 127.5))
+    return apply_depth_colours(shown, *span)
+
+
+def expert_picture(
+    frame: RGBPicture, experts: NDArray[np.uint16], table: ColourTable, grid: tuple[int, int], cell: int
+) -> RGBPicture:
+    """The expert of every patch: a tile in the colour of the first choice, its number, a corner for the second.
+
+    experts: patches×k, without the class token, first choice first. grid: (rows, columns). cell: pixels per patch.
+    """
+    rows, columns = grid
+    height, width = rows * cell, columns * cell
+    gap = 1 if cell >= 12 else 0
+    first = table[experts[:, 0]].reshape(rows, columns, 3)
+    colours = first.repeat(cell, axis=0).repeat(cell, axis=1).astype(np.float32)
+    if experts.shape[1] > 1 and cell >= 16:
+        second = table[experts[:, 1]].reshape(rows, columns, 3).repeat(cell, axis=0).repeat(cell, axis=1)
+        corner = np.tile(_corner(cell), (rows, columns))[:, :, None]
+        colours = colours * (1 - corner) + second * corner
+    grey = _grey(input_picture(frame, height, width))
+    picture = colours * (0.58 + 0.46 * grey)
+    if gap:
+        seam = np.arange(cell) < gap
+        lines = np.tile(seam, rows)[:, None] | np.tile(seam, columns)[None, :]
+        picture[lines] *= 0.45
+    shown = _to_bytes(picture)
+    return _number(shown, experts[:, 0], rows, columns, cell) if cell >= 22 else shown
+
+
+def _number(
+    picture: RGBPicture, experts: NDArray[np.uint16], rows: int, columns: int, cell: int
+) -> RGBPicture:
+    image = Image.fromarray(picture)
+    draw = ImageDraw.Draw(image)
+    size = max(10, round(cell * 0.34))
+    for index, expert in enumerate(experts):
+        row, column = divmod(index, columns)
+        middle = (column * cell + cell / 2, row * cell + cell / 2)
+        draw.text(middle, str(int(expert)), font=font(size), fill=(12, 14, 18), anchor="mm")
+    return np.array(image, dtype=np.uint8)
+
+
+def _corner(cell: int) -> NDArray[np.float32]:
+    """Coverage of the bottom right triangle of a tile, antialiased, with a third of its side."""
+    position = np.arange(cell) + 0.5
+    distance = position[:, None] + position[None, :] - (2 * cell - cell * 0.36)
+    return np.asarray(np.clip(distance / 1.4 + 0.5, 0, 1), dtype=np.float32)
+
+
+def _grey(picture: RGBPicture) -> NDArray[np.float32]:
+    """Luma 0 … 1 as h×w×1 (Rec. 709 weights)."""
+    weights = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32) / 255
+    return np.asarray(picture.astype(np.float32) @ weights, dtype=np.float32)[:, :, None]
+
+
+def _average(values: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
+    height, width, channels = values.shape
+    blocks = values.reshape(height // scale, scale, width // scale, scale, channels)
+    mean: NDArray[np.float32] = blocks.mean(axis=(1, 3), dtype=np.float32)
+    return mean
+
+
+def _to_bytes(values: NDArray[np.floating]) -> RGBPicture:
+    return np.asarray(np.rint(np.clip(values, 0, 255)), dtype=np.uint8)

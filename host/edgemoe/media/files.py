@@ -1,0 +1,74 @@
+"""Files that appear whole or not at all, under names that are safe and distinct."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from edgemoe.media.errors import MediaError, reason
+
+_MAX_NAME = 100
+
+
+def write_whole(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
+    """Write files into `folder` together: each to a temporary name first, renamed once all are on the disk.
+
+    On failure none of them appears, and a folder that was made here is removed.
+    Raises MediaError (no space, no permission, …).
+    """
+    made = _make(folder)
+    temporaries = {name: folder / f".{name}.{os.getpid()}.tmp" for name in contents}
+    renamed: list[Path] = []
+    try:
+        for name, content in contents.items():
+            temporaries[name].write_bytes(content)
+        for name, temporary in temporaries.items():
+            temporary.replace(folder / name)
+            renamed.append(folder / name)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            for path in (*temporaries.values(), *renamed):
+                path.unlink(missing_ok=True)
+            for path in made:
+                path.rmdir()
+        if isinstance(error, OSError):
+            size = sum(len(content) for content in contents.values()) / 1e6
+            names = ", ".join(contents)
+            raise MediaError(
+                f"'{folder}': {reason(error)}; {names} ({size:.1f} MB) not written, choose another folder"
+            ) from error
+        raise
+    return renamed
+
+
+def _make(folder: Path) -> list[Path]:
+    """Create `folder` and its missing parents; returns what was made, innermost first."""
+    missing: list[Path] = []
+    path = folder
+    while not path.exists():
+        missing.append(path)
+        path = path.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"'{folder}' cannot be made: {reason(error)}; choose another folder") from error
+    return missing
+
+
+class Names:
+    """Hands out file stems: letters, digits, `-`, `_`, `.` and spaces, distinct also where case does not count."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def take(self, name: str) -> str:
+        """Return `name` made safe; `-2`, `-3`, … is appended when it is taken."""
+        stem = re.sub(r"[^\w.\- ]", "_", name).strip(". ")[:_MAX_NAME] or "frame"
+        chosen, number = stem, 2
+        while chosen.casefold() in self._taken:
+            chosen, number = f"{stem}-{number}", number + 1
+        self._taken.add(chosen.casefold())
+        return chosen

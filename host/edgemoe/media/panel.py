@@ -1,0 +1,207 @@
+"""One page per frame: the input, every task's answer with its legend, and the experts that the patches went to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgemoe.media import figures, legends
+from edgemoe.media.canvas import DARK, Canvas, RGBPicture, Theme, fit, text_width
+from edgemoe.media.colours import class_colours, expert_colours
+from edgemoe.media.decode import class_map, class_shares
+from edgemoe.media.layout import CAPTION, LEGEND, MARGIN, Layout
+from edgemoe.media.results import FrameResult
+from edgemoe.spec.model import ModelConfig, TaskConfig
+
+Span = tuple[float, float]
+
+TASK_TITLES = {
+    "semseg": "Segmentation",
+    "depth": "Depth",
+    "human_parts": "Human parts",
+    "sal": "Saliency",
+    "normals": "Surface normals",
+    "edge": "Edges",
+}
+_RADIUS = 10
+_LEGEND_GAP = 14
+
+
+@dataclass(frozen=True)
+class PanelStyle:
+    """How panels look.
+
+    theme: colours of the page.
+    block: the MoE block whose routing is shown; None means the last one that the result holds.
+    spans: task → (low, high) of its colours; a task without one gets the span of the frame (`default_span`).
+    """
+
+    theme: Theme = DARK
+    block: int | None = None
+    spans: Mapping[str, Span] = field(default_factory=dict)
+
+
+def default_span(task: TaskConfig, output: NDArray[np.float32]) -> Span:
+    """Colour span of channel 0 of C×h×w for one frame: 0 … 99.5 % quantile for 1/m, else 1 % … 99 % quantile."""
+    finite = output[0][np.isfinite(output[0])]
+    if not finite.size:
+        return 0.0, 1.0
+    if task.unit == "1/m":
+        high = float(np.quantile(finite, 0.995))
+        return 0.0, high if high > 1e-6 else 1.0
+    low, high = (float(value) for value in np.quantile(finite, (0.01, 0.99)))
+    return (low, high) if high - low > 1e-6 else (low - 0.5, high + 0.5)
+
+
+def draw_panel(
+    result: FrameResult, model: ModelConfig, name: str = "", statement: str = "", style: PanelStyle | None = None
+) -> RGBPicture:
+    """Draw the panel of one frame: uint8 height×width×3, sides even and the same for every frame of a run.
+
+    name: title, e.g. the file's. statement: what was done to the picture (`Resized.statement`).
+    Raises ValueError when the result does not fit the model or the block to show was not recorded.
+    """
+    result.check(model)
+    look = style or PanelStyle()
+    tasks = [task for task in model.tasks if task.name in result.outputs]
+    routed = any(result.routing.get(task.name) for task in tasks)
+    layout = Layout.of(model, len(tasks), routed)
+    height, width = layout.page
+    canvas = Canvas(width, height, look.theme)
+    _header(canvas, result, name or "frame")
+    _input(canvas, layout, result, model, statement, routed)
+    for index, task in enumerate(tasks, start=1):
+        if task.kind == "segmentation":
+            _segmentation(canvas, layout, index, task, result)
+        else:
+            _regression(canvas, layout, index, task, result, look)
+        if result.routing.get(task.name):
+            _experts(canvas, layout, index, task, result, model, look)
+    return canvas.to_array()
+
+
+def _header(canvas: Canvas, result: FrameResult, name: str) -> None:
+    theme, right = canvas.theme, canvas.width - MARGIN
+    time = _time(result)
+    canvas.text(right, 62, time, 34, theme.ink, "rs")
+    cycles = result.counters.get("cycles")
+    below = f"{cycles:,} cycles of the accelerator" if cycles else "per frame, on this host"
+    below = below if time or cycles else ""
+    canvas.text(right, 90, below, legends.TEXT, theme.muted, "rs")
+    room = right - MARGIN - max(text_width(time, 34), text_width(below, legends.TEXT)) - 48
+    canvas.text(MARGIN, 62, fit(name, 34, room), 34, theme.ink)
+    origin = f"{result.model}  ·  {result.engine} engine  ·  {result.hardware}"
+    canvas.text(MARGIN, 90, fit(origin, legends.TEXT, room), legends.TEXT, theme.muted)
+
+
+def _time(result: FrameResult) -> str:
+    total = result.timings_ms.get("total")
+    if total is None:
+        return ""
+    if total >= 10_000:
+        return f"{total / 1000:.1f} s"
+    return f"{total:.0f} ms" if total >= 100 else f"{total:.3g} ms"
+
+
+def _tile(
+    canvas: Canvas, layout: Layout, index: int, row: int, title: str, detail: str, picture: RGBPicture
+) -> tuple[int, int]:
+    """Draw caption and picture; returns the top left of the legend."""
+    x, y = layout.corner(index, row)
+    canvas.text(x, y + 24, title, 22, canvas.theme.ink)
+    room = layout.column - text_width(title, 22) - 24
+    canvas.text(x + layout.column, y + 24, fit(detail, legends.TEXT, room), legends.TEXT, canvas.theme.faint, "rs")
+    if layout.width < layout.column:
+        canvas.box(x, y + CAPTION, layout.column, layout.height, canvas.theme.raised, _RADIUS)
+    canvas.picture(x + (layout.column - layout.width) // 2, y + CAPTION, picture, _RADIUS)
+    return x, y + CAPTION + layout.height + _LEGEND_GAP
+
+
+def _input(
+    canvas: Canvas, layout: Layout, result: FrameResult, model: ModelConfig, statement: str, routed: bool
+) -> None:
+    picture = figures.input_picture(result.frame, layout.height, layout.width)
+    size = f"{model.image_width}×{model.image_height} pixels"
+    x, y = _tile(canvas, layout, 0, 0, "Input", size, picture)
+    canvas.text(x, y + 14, fit(statement, legends.TEXT, layout.column), legends.TEXT, canvas.theme.muted)
+    if not routed:
+        return
+    x, y = layout.corner(0, 1)
+    canvas.text(x, y + 24, "Run", 22, canvas.theme.ink)
+    canvas.box(x, y + CAPTION, layout.column, layout.height + LEGEND, canvas.theme.raised, _RADIUS)
+    facts = _facts(result, model)
+    pitch = min(40, (layout.height + LEGEND - 24) // len(facts))
+    legends.fact_list(canvas, x + 20, y + CAPTION + 12, layout.column - 40, facts, pitch)
+
+
+def _facts(result: FrameResult, model: ModelConfig) -> list[tuple[str, str]]:
+    facts = [
+        ("Model", f"{result.model}, {model.depth} blocks of width {model.width}, {model.heads} heads"),
+        ("Tokens", f"{model.tokens} = {model.grid_width} x {model.grid_height} patches + class token"),
+        ("Experts", f"{model.top_k} of {model.experts} per token, in {len(model.moe_blocks)} blocks"),
+        ("Engine", result.engine),
+        ("Hardware", result.hardware),
+    ]
+    facts += [(f"Time, {key}", f"{value:,.1f} ms") for key, value in result.timings_ms.items()]
+    facts += [(key.replace("_", " ").capitalize(), f"{value:,}") for key, value in result.counters.items()]
+    return facts[:10]
+
+
+def _title(task: TaskConfig) -> str:
+    return TASK_TITLES.get(task.name, task.name.replace("_", " ").capitalize())
+
+
+def _segmentation(canvas: Canvas, layout: Layout, index: int, task: TaskConfig, result: FrameResult) -> None:
+    logits = result.outputs[task.name]
+    table = class_colours(task.labels, task.channels)
+    picture = figures.segmentation_picture(result.frame, logits, table, layout.height, layout.width)
+    detail = f"{task.channels} classes"
+    x, y = _tile(canvas, layout, index, 0, _title(task), detail, picture)
+    labels = task.labels or tuple(f"class {number}" for number in range(task.channels))
+    shares = class_shares(class_map(logits, *result.frame.shape[:2]), task.channels)
+    legends.class_legend(canvas, x, y, layout.column, labels, shares, table)
+
+
+def _regression(
+    canvas: Canvas, layout: Layout, index: int, task: TaskConfig, result: FrameResult, look: PanelStyle
+) -> None:
+    output = result.outputs[task.name]
+    vectors = task.channels == 3
+    shown = output if vectors else output[0]
+    span = look.spans.get(task.name) or default_span(task, output)
+    picture = figures.regression_picture(shown, span, layout.height, layout.width)
+    detail = {True: "x, y, z as red, green, blue", False: f"in {task.unit}" if task.unit else ""}[vectors]
+    if task.unit == "1/m":
+        detail = "from inverse depth, near is warm"
+    elif task.channels > 1 and not vectors:
+        detail = f"channel 0 of {task.channels}"
+    x, y = _tile(canvas, layout, index, 0, _title(task), detail, picture)
+    if not vectors:
+        legends.colour_bar(canvas, x, y, layout.column, span, task.unit)
+
+
+def _experts(
+    canvas: Canvas,
+    layout: Layout,
+    index: int,
+    task: TaskConfig,
+    result: FrameResult,
+    model: ModelConfig,
+    look: PanelStyle,
+) -> None:
+    blocks = result.routing[task.name]
+    block = max(blocks) if look.block is None else look.block
+    if block not in blocks:
+        known = ", ".join(str(number) for number in sorted(blocks))
+        raise ValueError(f"block {block} has no routing to show; blocks with experts are {known}")
+    experts = blocks[block][0]
+    table = expert_colours(model.experts)
+    grid = (model.grid_height, model.grid_width)
+    picture = figures.expert_picture(result.frame, experts[1:], table, grid, layout.cell)
+    detail = f"block {block}, first choice" + (" (corner: second)" if model.top_k > 1 and layout.cell >= 16 else "")
+    x, y = _tile(canvas, layout, index, 1, f"Experts for {_title(task).lower()}", detail, picture)
+    counts = np.bincount(experts.ravel(), minlength=model.experts)
+    legends.load_bars(canvas, x, y, layout.column, counts, table)

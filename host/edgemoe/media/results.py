@@ -1,0 +1,60 @@
+"""What a session hands over for one frame, and everything below it needs to draw and to write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgemoe.spec.model import ModelConfig
+
+Routing = tuple[NDArray[np.uint16], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, eq=False)
+class FrameResult:
+    """One frame through one engine.
+
+    frame: uint8 H×W×3 RGB, the model's input size.
+    outputs: task → float32 C×(Hp·s)×(Wp·s), real values on the cell grid (logits or the task's unit).
+    routing: task → MoE block → (experts uint16 tokens×k, scores float32 tokens×k), both in order of choice;
+        row 0 is the class token, the others are the patches row by row. Empty for a model without experts.
+    timings_ms: name → milliseconds on this host; `total` is the whole frame and is what panels show.
+    counters: name → count of the engine; `cycles` is shown on panels when present.
+    engine, model, hardware: names for titles and reports, e.g. `golden`, `tiny`, `zcu102`.
+    """
+
+    frame: NDArray[np.uint8]
+    outputs: dict[str, NDArray[np.float32]]
+    engine: str
+    model: str
+    hardware: str
+    routing: dict[str, dict[int, Routing]] = field(default_factory=dict)
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    counters: dict[str, int] = field(default_factory=dict)
+
+    def check(self, model: ModelConfig) -> None:
+        """Compare every shape and type with `model`; raises ValueError naming the first that differs."""
+        _expect("frame", self.frame, (model.image_height, model.image_width, 3), np.uint8)
+        if not self.outputs:
+            raise ValueError("a frame result needs the output of at least one task")
+        cells = model.head_cells
+        for task, output in self.outputs.items():
+            channels = model.tasks[model.task_index(task)].channels
+            shape = (channels, model.grid_height * cells, model.grid_width * cells)
+            _expect(f"outputs['{task}']", output, shape, np.float32)
+        for task, blocks in self.routing.items():
+            model.task_index(task)
+            for block, (experts, scores) in blocks.items():
+                where = f"routing['{task}'][{block}]"
+                _expect(f"{where} experts", experts, (model.tokens, model.top_k), np.uint16)
+                _expect(f"{where} scores", scores, (model.tokens, model.top_k), np.float32)
+                if int(experts.max()) >= model.experts:
+                    raise ValueError(f"{where}: expert {int(experts.max())} of a model with {model.experts}")
+
+
+def _expect(name: str, array: NDArray[np.generic], shape: tuple[int, ...], dtype: type[np.generic]) -> None:
+    if array.shape != shape or array.dtype != dtype:
+        expected = f"{np.dtype(dtype).name} {shape}"
+        raise ValueError(f"{name}: expected {expected}, found {array.dtype.name} {array.shape}")
