@@ -1,0 +1,146 @@
+"""Every named constant of the specification, for all headers alike: name, value, comment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from edgemoe.spec import precision as p
+from edgemoe.spec.faults import FAULT_TEXT, Fault
+from edgemoe.spec.hardware import VECTOR, HardwareConfig
+from edgemoe.spec.isa import FIELDS, INSTRUCTION_BYTES, ISA_VERSION, MEMORY_WORD, USED_FIELDS, Buffer, Epilogue, Opcode
+from edgemoe.spec.legality import MAX_ATTENTION_OUTPUT_SHIFT
+from edgemoe.spec.memory import SegmentKind
+from edgemoe.spec.registers import IDENTITY, REGISTERS, WEIGHT_PORTS
+from edgemoe.spec.tables import (
+    FINE_HALF_BITS,
+    GELU_STEP_BITS,
+    RSQRT_INDEX_BITS,
+    IntArray,
+    exp2_table,
+    fine_exp2_high_table,
+    fine_exp2_low_table,
+    gelu_delta_table,
+    rsqrt_table,
+)
+
+
+@dataclass(frozen=True)
+class Constant:
+    """One constant; names are upper-case words joined by underscores."""
+
+    name: str
+    value: int
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Constants under one heading."""
+
+    title: str
+    constants: tuple[Constant, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A look-up table of non-negative integers, `bits` wide."""
+
+    name: str
+    values: IntArray
+    text: str
+
+    @property
+    def bits(self) -> int:
+        """Bits of the largest entry."""
+        return int(self.values.max()).bit_length()
+
+
+def groups() -> list[Group]:
+    """All constants that do not depend on a hardware configuration."""
+    general = (
+        Constant("ISA_VERSION", ISA_VERSION, "word 1 of the program header"),
+        Constant("IDENTITY", IDENTITY, "word 0 of the program header and the identity register"),
+        Constant("INSTRUCTION_BYTES", INSTRUCTION_BYTES, "one instruction, and the program header"),
+        Constant("MEMORY_WORD_BYTES", MEMORY_WORD, "unit of stream, addresses and row pitches"),
+        Constant("VECTOR", VECTOR, "features of scratchpads come in multiples of it"),
+        Constant("MAX_WEIGHT_PORTS", WEIGHT_PORTS, "weight pointers in the register map"),
+        Constant("MULTIPLIER_BITS", p.MULTIPLIER_BITS, "requantise multipliers, unsigned"),
+        Constant("MAX_SHIFT", p.MAX_SHIFT, "requantise shifts"),
+        Constant("MAX_ATTENTION_OUTPUT_SHIFT", MAX_ATTENTION_OUTPUT_SHIFT, "ATTENTION's output_shift"),
+        Constant("MAX_FEATURES", p.MAX_FEATURES, "inputs of one accumulation"),
+        Constant("SCORE_WEIGHT_BITS", p.SCORE_BITS, "expert scores, unsigned Q.16"),
+        Constant("GUARD_BITS", p.GUARD_BITS, "extra fraction bits of expert outputs"),
+        Constant("PIXEL_OFFSET", p.PIXEL_OFFSET, "subtracted from uint8 pixels"),
+        Constant("OUTPUT_BITS", p.OUTPUT_BITS, "head outputs"),
+        Constant("GATE_OPERAND_LIMIT", p.GATE_OPERAND_LIMIT, "±, two signed 8-bit digits"),
+        Constant("GATE_FRACTION", p.GATE_FRACTION, "gate logits in base 2, Q.12"),
+        Constant("GATE_LOGIT_BITS", p.GATE_LOGIT_BITS, "scaled gate logits, signed"),
+        Constant("GATE_EXPONENTIAL_BITS", p.GATE_EXPONENTIAL_BITS, "gate exponentials, unsigned"),
+        Constant("FINE_HALF_BITS", FINE_HALF_BITS, "index bits of each fine exponential table"),
+        Constant("GELU_STEP_BITS", GELU_STEP_BITS, "δ entries per unit, log2"),
+        Constant("RSQRT_INDEX_BITS", RSQRT_INDEX_BITS, "mantissa bits that index the rsqrt table"),
+    )
+    return [
+        Group("General", general),
+        Group("Opcodes", tuple(Constant(f"OPCODE_{op.name}", op) for op in Opcode)),
+        Group("Epilogues of LINEAR", tuple(Constant(f"EPILOGUE_{e.name}", e) for e in Epilogue)),
+        Group("Scratchpads", tuple(Constant(f"BUFFER_{b.name}", b) for b in Buffer)),
+        Group("Segment kinds", tuple(Constant(f"SEGMENT_{k.name}", k) for k in SegmentKind)),
+        Group("Faults", tuple(Constant(f"FAULT_{f.name}", f, FAULT_TEXT[f]) for f in Fault)),
+        Group("Registers, byte offsets", tuple(Constant(f"REG_{r.name.upper()}", r.offset, r.text) for r in REGISTERS)),
+        Group("Instruction fields: word, lowest bit, width", tuple(_field_constants())),
+        Group("Instruction words that an opcode may use: bit masks", tuple(_mask_constants())),
+    ]
+
+
+def _field_constants() -> list[Constant]:
+    constants = []
+    for name, field in FIELDS.items():
+        upper = name.upper()
+        constants += [
+            Constant(f"FIELD_{upper}_WORD", field.word, field.text),
+            Constant(f"FIELD_{upper}_LOW", field.low),
+            Constant(f"FIELD_{upper}_WIDTH", field.width, "signed" if field.signed else ""),
+        ]
+    return constants
+
+
+def _mask_constants() -> list[Constant]:
+    """MASK_<opcode>_<word>: the bits of that word that may be other than zero."""
+    constants = []
+    for opcode, used in USED_FIELDS.items():
+        masks = [0] * (INSTRUCTION_BYTES // 4)
+        for name in ("opcode", *used):
+            field = FIELDS[name]
+            masks[field.word] |= ((1 << field.width) - 1) << field.low
+        constants += [Constant(f"MASK_{opcode.name}_{word}", mask) for word, mask in enumerate(masks) if mask]
+    return constants
+
+
+def precision_constants(precision: p.Precision) -> tuple[Constant, ...]:
+    """Widths of one precision, by the names of its fields."""
+    values = [(field.name, getattr(precision, field.name)) for field in fields(precision) if field.name != "name"]
+    values += [("residual_bytes", precision.residual_bytes), ("fine", int(precision.fine))]
+    return tuple(Constant(name.upper(), value) for name, value in values)
+
+
+def tables(precision: p.Precision) -> list[Table]:
+    """Tables of one precision."""
+    found = [] if precision.fine else [Table("EXP2_TABLE", exp2_table(precision), "exponential, by the fraction of d")]
+    return [
+        *found,
+        Table("FINE_EXP2_HIGH_TABLE", fine_exp2_high_table(), "fine exponential, coarse factor"),
+        Table("FINE_EXP2_LOW_TABLE", fine_exp2_low_table(), "fine exponential, fine factor, Q.16"),
+        Table("GELU_DELTA_TABLE", gelu_delta_table(precision), "δ, one entry per 1/64"),
+        Table("RSQRT_TABLE", rsqrt_table(precision), "2^R/√x, first entry x = 1/4"),
+    ]
+
+
+def hardware_constants(hardware: HardwareConfig) -> tuple[Constant, ...]:
+    """Shape of one build, by the names of its fields, and its hash."""
+    values = [
+        (field.name, getattr(hardware, field.name))
+        for field in fields(hardware)
+        if field.name not in ("name", "part", "precision", "bytes_per_cycle")
+    ]
+    return (*(Constant(name.upper(), value) for name, value in values), Constant("CONFIG_HASH", hardware.hash()))

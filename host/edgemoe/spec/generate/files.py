@@ -1,0 +1,34 @@
+"""Which files are generated, and which of those in a checkout are stale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgemoe.spec.generate.headers import hls_header, verilog_header
+from edgemoe.spec.generate.pages import isa_page, memory_page, numbers_page, registers_page
+from edgemoe.spec.hardware import hardware_names, load_hardware_config
+
+
+def generated_files() -> dict[str, str]:
+    """Text of every generated file by its path from the repository root."""
+    files = {
+        "docs/isa.md": isa_page(),
+        "docs/registers.md": registers_page(),
+        "docs/numbers.md": numbers_page(),
+        "docs/memory.md": memory_page(),
+    }
+    for name in hardware_names():
+        hardware = load_hardware_config(name)
+        files[f"hls/generated/{name}/edgemoe_spec.hpp"] = hls_header(hardware)
+        files[f"rtl/generated/{name}/edgemoe_spec.vh"] = verilog_header(hardware)
+    return files
+
+
+def stale_files(root: Path) -> list[str]:
+    """Paths of generated files that are missing or differ from what the specification gives now."""
+    stale = []
+    for name, text in generated_files().items():
+        path = root / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+    return stale
