@@ -31,7 +31,7 @@ LIGHT = Theme((250, 249, 246), (238, 236, 231), (24, 26, 32), (92, 97, 108), (13
 THEMES = {"dark": DARK, "light": LIGHT}
 
 # The built-in font holds ASCII, Latin-1 marks and few others; these have a plain spelling.
-_SPELLING = str.maketrans({"×": "x", "→": ">", "–": "-", "—": "-", "−": "-", "³": "3", "²": "2", "≤": "<="})
+_SPELLING = str.maketrans({"×": "x", "→": ">", "–": "-", "—": "-", "−": "-", "³": "3", "²": "2", "≤": "<=", "ß": "ss"})
 
 
 def printable(text: str) -> str:

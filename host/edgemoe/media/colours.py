@@ -98,8 +98,8 @@ def depth_colours() -> ColourTable:
 
 
 def apply_depth_colours(values: NDArray[np.floating], low: float, high: float) -> ColourTable:
-    """Colour values h×w between low (far) and high (near): uint8 h×w×3; what is not finite becomes mid-grey."""
-    span = max(high - low, 1e-12)
+    """Colour values h×w from `low` (cold) to `high` (warm, may be the smaller): uint8 h×w×3; NaN, ∞ mid-grey."""
+    span = high - low or 1.0
     finite = np.isfinite(values)
     scaled = np.clip((np.where(finite, values, low) - low) / span, 0, 1)
     picture = depth_colours()[np.rint(scaled * 255).astype(np.intp)]

@@ -67,25 +67,27 @@ def expert_picture(
         corner = np.tile(_corner(cell), (rows, columns))[:, :, None]
         colours = colours * (1 - corner) + second * corner
     grey = _grey(input_picture(frame, height, width))
-    picture = colours * (0.58 + 0.46 * grey)
+    picture = colours * (0.70 + 0.34 * grey)
     if gap:
         seam = np.arange(cell) < gap
         lines = np.tile(seam, rows)[:, None] | np.tile(seam, columns)[None, :]
         picture[lines] *= 0.45
     shown = _to_bytes(picture)
-    return _number(shown, experts[:, 0], rows, columns, cell) if cell >= 22 else shown
+    return _number(shown, experts[:, 0], table, grid, cell) if cell >= 22 else shown
 
 
 def _number(
-    picture: RGBPicture, experts: NDArray[np.uint16], rows: int, columns: int, cell: int
+    picture: RGBPicture, experts: NDArray[np.uint16], table: ColourTable, grid: tuple[int, int], cell: int
 ) -> RGBPicture:
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image)
     size = max(10, round(cell * 0.34))
+    light = _grey(table[None])[0, :, 0] > 0.5
     for index, expert in enumerate(experts):
-        row, column = divmod(index, columns)
+        row, column = divmod(index, grid[1])
         middle = (column * cell + cell / 2, row * cell + cell / 2)
-        draw.text(middle, str(int(expert)), font=font(size), fill=(12, 14, 18), anchor="mm")
+        ink = (12, 14, 18) if light[expert] else (245, 246, 250)
+        draw.text(middle, str(int(expert)), font=font(size), fill=ink, anchor="mm")
     return np.array(image, dtype=np.uint8)
 
 

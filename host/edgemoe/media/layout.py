@@ -41,8 +41,10 @@ class Layout:
         """Lay out the input and `tasks` answers, with a row of experts below when `routed`."""
         cell = max(4, round(math.sqrt(_AREA / model.patches)))
         height, width = cell * model.grid_height, cell * model.grid_width
-        columns = min(tasks + 1, _MAX_COLUMNS)
-        bands = math.ceil((tasks + 1) / columns)
+        tiles = tasks + 1
+        # Wrapped rows are 3 or 4 wide, whichever leaves fewer holes at the end.
+        columns = tiles if tiles <= _MAX_COLUMNS else min((4, 3), key=lambda count: -tiles % count)
+        bands = math.ceil(tiles / columns)
         return cls(cell, height, width, max(width, _MIN_COLUMN), columns, bands, 2 if routed else 1)
 
     @property

@@ -12,7 +12,7 @@ from edgemoe.media.colours import ColourTable, depth_colours
 
 TEXT = 16
 SMALL = 13
-_METRES = (0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100, 200)
+_METRES = (0.5, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100, 200)
 
 
 def class_legend(
@@ -76,9 +76,10 @@ def metre_ticks(span: tuple[float, float]) -> list[tuple[float, str]]:
 
 def value_ticks(span: tuple[float, float], unit: str) -> list[tuple[float, str]]:
     """Ticks at round values (steps of 1, 2 or 5 times a power of ten), about five."""
-    step = 10.0 ** np.floor(np.log10((span[1] - span[0]) / 4))
-    step *= next(factor for factor in (1, 2, 5, 10) if (span[1] - span[0]) / (step * factor) <= 5.5)
-    first, last = int(np.ceil(span[0] / step - 1e-9)), int(np.floor(span[1] / step + 1e-9))
+    low, high = sorted(span)
+    step = 10.0 ** np.floor(np.log10((high - low) / 4))
+    step *= next(factor for factor in (1, 2, 5, 10) if (high - low) / (step * factor) <= 5.5)
+    first, last = int(np.ceil(low / step - 1e-9)), int(np.floor(high / step + 1e-9))
     return [(index * step, f"{index * step:.6g} {unit}".rstrip()) for index in range(first, last + 1)]
 
 

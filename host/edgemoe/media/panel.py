@@ -36,7 +36,7 @@ class PanelStyle:
 
     theme: colours of the page.
     block: the MoE block whose routing is shown; None means the last one that the result holds.
-    spans: task → (low, high) of its colours; a task without one gets the span of the frame (`default_span`).
+    spans: task → values at the cold and the warm end; a task without one gets the span of the frame (`default_span`).
     """
 
     theme: Theme = DARK
@@ -45,7 +45,10 @@ class PanelStyle:
 
 
 def default_span(task: TaskConfig, output: NDArray[np.float32]) -> Span:
-    """Colour span of channel 0 of C×h×w for one frame: 0 … 99.5 % quantile for 1/m, else 1 % … 99 % quantile."""
+    """Values of channel 0 of C×h×w that get the cold and the warm end of the colours, robust to outliers.
+
+    1/m: 0 to the 99.5 % quantile. Others: 1 % to 99 % quantile, the other way round for m, so that near is warm.
+    """
     finite = output[0][np.isfinite(output[0])]
     if not finite.size:
         return 0.0, 1.0
@@ -53,7 +56,9 @@ def default_span(task: TaskConfig, output: NDArray[np.float32]) -> Span:
         high = float(np.quantile(finite, 0.995))
         return 0.0, high if high > 1e-6 else 1.0
     low, high = (float(value) for value in np.quantile(finite, (0.01, 0.99)))
-    return (low, high) if high - low > 1e-6 else (low - 0.5, high + 0.5)
+    if high - low <= 1e-6:
+        low, high = low - 0.5, high + 0.5
+    return (high, low) if task.unit == "m" else (low, high)
 
 
 def draw_panel(
@@ -88,8 +93,9 @@ def _header(canvas: Canvas, result: FrameResult, name: str) -> None:
     time = _time(result)
     canvas.text(right, 62, time, 34, theme.ink, "rs")
     cycles = result.counters.get("cycles")
-    below = f"{cycles:,} cycles of the accelerator" if cycles else "per frame, on this host"
-    below = below if time or cycles else ""
+    below = "  ·  ".join(
+        part for part in ("on this host" if time else "", f"{cycles:,} accelerator cycles" if cycles else "") if part
+    )
     canvas.text(right, 90, below, legends.TEXT, theme.muted, "rs")
     room = right - MARGIN - max(text_width(time, 34), text_width(below, legends.TEXT)) - 48
     canvas.text(MARGIN, 62, fit(name, 34, room), 34, theme.ink)
@@ -141,7 +147,7 @@ def _facts(result: FrameResult, model: ModelConfig) -> list[tuple[str, str]]:
     facts = [
         ("Model", f"{result.model}, {model.depth} blocks of width {model.width}, {model.heads} heads"),
         ("Tokens", f"{model.tokens} = {model.grid_width} x {model.grid_height} patches + class token"),
-        ("Experts", f"{model.top_k} of {model.experts} per token, in {len(model.moe_blocks)} blocks"),
+        ("Experts", f"{model.top_k} of {model.experts} per token, in blocks {', '.join(map(str, model.moe_blocks))}"),
         ("Engine", result.engine),
         ("Hardware", result.hardware),
     ]
@@ -173,14 +179,18 @@ def _regression(
     shown = output if vectors else output[0]
     span = look.spans.get(task.name) or default_span(task, output)
     picture = figures.regression_picture(shown, span, layout.height, layout.width)
-    detail = {True: "x, y, z as red, green, blue", False: f"in {task.unit}" if task.unit else ""}[vectors]
-    if task.unit == "1/m":
-        detail = "from inverse depth, near is warm"
-    elif task.channels > 1 and not vectors:
-        detail = f"channel 0 of {task.channels}"
-    x, y = _tile(canvas, layout, index, 0, _title(task), detail, picture)
+    x, y = _tile(canvas, layout, index, 0, _title(task), _regression_detail(task), picture)
     if not vectors:
         legends.colour_bar(canvas, x, y, layout.column, span, task.unit)
+
+
+def _regression_detail(task: TaskConfig) -> str:
+    if task.channels == 3:
+        return "x, y, z as red, green, blue"
+    if task.channels > 1:
+        return f"channel 0 of {task.channels}"
+    known = {"1/m": "from inverse depth, near is warm", "m": "near is warm", "": ""}
+    return known.get(task.unit, f"in {task.unit}")
 
 
 def _experts(
