@@ -18,7 +18,7 @@ PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", "
 ACCEPTED = "accepted are JPEG, PNG, BMP, WebP, TIFF, PPM and GIF"
 
 # Formats that run another program or are drawn rather than decoded (EPS, WMF, …) stay out.
-_FORMATS = ("JPEG", "MPO", "PNG", "BMP", "WEBP", "TIFF", "PPM", "GIF")
+_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM", "GIF")
 _WIDE_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 _WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 
@@ -92,7 +92,10 @@ def _decode(path: Path) -> NDArray[np.uint8]:
     with warnings.catch_warnings():
         # Pillow warns of odd metadata and of large pictures; the latter are refused by check_pixels.
         warnings.simplefilter("ignore")
-        with Image.open(path, formats=_FORMATS) as picture:
+        Image.init()
+        # Pillow may have been built without WebP.
+        built = [kind for kind in _FORMATS if kind in Image.OPEN]
+        with Image.open(path, formats=built) as picture:
             check_pixels(path.name, *picture.size)
             picture.load()
             return to_rgb(ImageOps.exif_transpose(picture), path.name)
