@@ -5,6 +5,8 @@ The state dict has exactly the names and shapes of `edgemoe.spec.checkpoint.tens
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -115,13 +117,16 @@ class M3ViT(nn.Module):
         tokens = self.backbone.embed(self._normalise(images), recorder)
         return self._finish(tokens, 0, task, recorder)
 
-    def forward_tasks(self, images: Tensor, tasks: list[str]) -> dict[str, Tensor]:
-        """Head outputs of several tasks, computing the blocks before the first MoE block once."""
+    def forward_tasks(self, images: Tensor, tasks: Sequence[str], recorder: Recorder = SILENT) -> dict[str, Tensor]:
+        """Head outputs of several tasks, computing the blocks before the first MoE block once.
+
+        The recorder gets the activations of that prefix once, then those of every task under the same names.
+        """
         shared = min(self.config.moe_blocks, default=self.config.depth)
-        tokens = self.backbone.embed(self._normalise(images), SILENT)
+        tokens = self.backbone.embed(self._normalise(images), recorder)
         for block in self.backbone.blocks[:shared]:
-            tokens = block(tokens, 0, SILENT)
-        return {task: self._finish(tokens, shared, task, SILENT) for task in tasks}
+            tokens = block(tokens, 0, recorder)
+        return {task: self._finish(tokens, shared, task, recorder) for task in tasks}
 
     def _finish(self, tokens: Tensor, start: int, task: str, recorder: Recorder) -> Tensor:
         index = self.config.task_index(task)

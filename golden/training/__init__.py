@@ -1,0 +1,1 @@
+"""Training and evaluation of the float model on drawn scenes."""

@@ -1,0 +1,55 @@
+"""Train a named model on drawn scenes: `python -m golden.training --model mini --minutes 10 --out models/mini`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import torch
+
+from edgemoe.spec.model import load_model_config
+from golden.model import save_checkpoint
+from golden.training.data import SceneStore
+from golden.training.evaluate import evaluate
+from golden.training.loop import STATE_FILE, Plan, train
+
+
+def main() -> None:
+    """Draw scenes, train, evaluate, save."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="mini", help="named configuration or JSON file (default: %(default)s)")
+    budget = parser.add_mutually_exclusive_group(required=True)
+    budget.add_argument("--minutes", type=float, help="time for training steps; drawing and evaluation come on top")
+    budget.add_argument("--steps", type=int, help="number of training steps")
+    parser.add_argument("--out", type=Path, required=True, help="checkpoint folder to write")
+    parser.add_argument("--scenes", type=int, default=12_000, help="training scenes (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=16, help="scenes per step (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of weights and data order (default: %(default)s)")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="CPU threads and drawing processes (default: %(default)s)"
+    )
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="scenes and state (default: %(default)s)")
+    parser.add_argument("--restart", action="store_true", help="forget the state of an earlier run")
+    options = parser.parse_args()
+
+    torch.set_num_threads(options.threads)
+    config = load_model_config(options.model)
+    plan = Plan(config, options.minutes, options.steps, options.batch, options.rate, options.seed, options.device)
+    state = options.build / "train" / config.name
+    if options.restart:
+        (state / STATE_FILE).unlink(missing_ok=True)
+    store = SceneStore(options.build / "scenes", config, options.scenes, options.threads)
+    model, progress = train(plan, store, state)
+    model = model.cpu()
+    save_checkpoint(options.out, model)
+    print(f"{options.out}: {progress.step} steps of {plan.batch} scenes in {progress.seconds / 60:.1f} minutes")
+    print(evaluate(model, store.mean_inverse_depth()))
+
+
+if __name__ == "__main__":
+    # A mixture of experts gives matrix products many row counts: let oneDNN keep the kernels it has built for them.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
+    main()
