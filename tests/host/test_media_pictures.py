@@ -159,7 +159,7 @@ def test_the_limit_is_checked_before_decoding(tmp_path: Path, monkeypatch: pytes
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
-    with pytest.raises(MediaError, match="'.*none.png' does not exist"):
+    with pytest.raises(MediaError, match=r"'.*none.png' does not exist"):
         read_picture(tmp_path / "none.png")
     with pytest.raises(MediaError, match="is not a file"):
         read_picture(tmp_path)

@@ -65,13 +65,13 @@ def test_a_camera_needs_a_number(text: str) -> None:
 
 
 def test_nothing_there(tmp_path: Path) -> None:
-    with pytest.raises(MediaError, match="'.*none.mp4' does not exist; give a picture, a folder"):
+    with pytest.raises(MediaError, match=r"'.*none.mp4' does not exist; give a picture, a folder"):
         open_source(tmp_path / "none.mp4")
-    with pytest.raises(MediaError, match="folder '.*' holds no pictures; files that end in jpg, jpeg, png"):
+    with pytest.raises(MediaError, match=r"folder '.*' holds no pictures; files that end in jpg, jpeg, png"):
         open_source(tmp_path)
-    with pytest.raises(MediaError, match="cannot be read|does not exist"):
+    with pytest.raises(MediaError, match=r"cannot be read|does not exist"):
         open_source("x" * 5000)
-    with pytest.raises(MediaError, match="cannot be read|does not exist"):
+    with pytest.raises(MediaError, match=r"cannot be read|does not exist"):
         open_source("a\0b")
 
 
