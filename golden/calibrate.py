@@ -19,7 +19,7 @@ from edgemoe.spec.strict import to_dict
 from golden.files import write_text
 from golden.model import M3ViT, Recorder, load_checkpoint_model
 from golden.model.recorder import calibrated_name
-from golden.ranges import Histogram, asymmetric_range, symmetric_range, widened_range
+from golden.ranges import Histogram, asymmetric_range, symmetric_range, widened_limits, widened_range
 from golden.scenes import TRAINING_SEEDS, draw_scene
 
 RESIDUAL_MARGIN = 1.25
@@ -56,6 +56,13 @@ def coarse_range(name: str, histogram: Histogram) -> Range:
     return symmetric_range(histogram)
 
 
+def fine_range(name: str, histogram: Histogram) -> Range:
+    """Range of one tensor for W16A16."""
+    if name.endswith(".hidden"):
+        return widened_limits(histogram, FINE_MARGIN)
+    return widened_range(histogram, FINE_MARGIN)
+
+
 def calibrate(model: M3ViT, scenes: int) -> Calibration:
     """Ranges of all tensors, over all tasks, on the first `scenes` calibration scenes.
 
@@ -75,7 +82,7 @@ def calibrate(model: M3ViT, scenes: int) -> Calibration:
     for name in calibrated_tensors(config):
         histogram = recorder.histograms[name]
         ranges["w8a8"][name] = coarse_range(name, histogram)
-        ranges["w16a16"][name] = widened_range(histogram, FINE_MARGIN)
+        ranges["w16a16"][name] = fine_range(name, histogram)
     return Calibration(
         version=CALIBRATION_VERSION,
         model_hash=config.hash(),

@@ -84,3 +84,8 @@ def widened_range(histogram: Histogram, margin: float) -> Range:
     """−c … c with c the largest value seen times `margin`: nothing seen is clipped."""
     limit = histogram.magnitude * margin
     return Range(-limit, limit)
+
+
+def widened_limits(histogram: Histogram, margin: float) -> Range:
+    """Both observed limits times `margin`, with 0 inside: for quantisers whose levels run from low to high."""
+    return Range(min(histogram.low, 0.0) * margin, max(histogram.high, 0.0) * margin)

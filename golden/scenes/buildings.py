@@ -100,6 +100,8 @@ class Facade:
 def draw_block(canvas: Canvas, weather: Weather, box: Box, rng: Generator, shops: bool) -> None:
     """A town building with a flat roof."""
     facade = Facade(rng, weather, box.height, shops)
+    if not canvas.sees(box.corners(box.height)):
+        return
     for face in box.sides().values():
         draw_face(canvas, weather, face, BUILDING, facade)
 
@@ -107,6 +109,8 @@ def draw_block(canvas: Canvas, weather: Weather, box: Box, rng: Generator, shops
 def draw_house(canvas: Canvas, weather: Weather, box: Box, rng: Generator) -> None:
     """A house whose gabled roof runs along the street."""
     facade = Facade(rng, weather, box.height + 1, shops=False)
+    if not canvas.sees(box.corners(box.height * 2)):
+        return
     for face in box.sides().values():
         draw_face(canvas, weather, face, BUILDING, facade)
     roof = rgb(int(rng.choice(ROOF)))

@@ -56,14 +56,25 @@ class Canvas:
             return
         self.color[rows, columns] *= (1 - np.where(inside, strength(s, t), 0))[..., None].astype(np.float32)
 
+    def sees(self, corners: Floats) -> bool:
+        """Whether any of a convex body (world corners [n, 3]) could show: in the picture, and before what is drawn."""
+        points = self.camera.to_camera(corners)
+        region = self._region(points)
+        if region is None:
+            return False
+        nearest = 1 / max(float(points[:, 2].min()), NEAR)
+        return bool(self.inverse[region].min() < nearest)
+
     def _plane(self, origin: Floats, a: Floats, b: Floats) -> tuple[slice, slice, Floats, Floats, Floats] | None:
         """Region of a patch, and s, t and inverse depth of its samples; None when it is out of sight or edge-on."""
         rotation = self.camera.rotation
         p, a, b = self.camera.to_camera(origin), rotation @ a, rotation @ b
         region = self._region(np.stack([p, p + a, p + a + b, p + b]))
+        if region is None:
+            return None
         normal = cross(a, b)
         distance = float(normal @ p)
-        if region is None or abs(distance) < 1e-6:
+        if abs(distance) < 1e-6:
             return None
         rows, columns = region
         x, y = self._columns[columns][None, :], self._rows[rows][:, None]
@@ -77,15 +88,16 @@ class Canvas:
         return rows, columns, s, t, inverse
 
     def _region(self, corners: Floats) -> tuple[slice, slice] | None:
-        """Bounding samples of a polygon [n, 3] in camera coordinates, cut at the near plane."""
+        """Bounding samples of a convex body, corners [n, 3] in camera coordinates, cut at the near plane."""
         if corners[:, 2].max() <= NEAR:
             return None
-        if corners[:, 2].min() < NEAR:
-            following = np.roll(corners, -1, axis=0)
-            crossing = (corners[:, 2] < NEAR) != (following[:, 2] < NEAR)
-            start, end = corners[crossing], following[crossing]
+        behind = corners[:, 2] < NEAR
+        if behind.any():
+            start, end = (
+                part.reshape(-1, 3) for part in np.broadcast_arrays(corners[behind][:, None], corners[~behind])
+            )
             weight = (NEAR - start[:, 2:]) / (end[:, 2:] - start[:, 2:])
-            corners = np.concatenate([corners[corners[:, 2] >= NEAR], start + weight * (end - start)])
+            corners = np.concatenate([corners[~behind], start + weight * (end - start)])
         points = self.camera.project(corners)
         left, top = np.floor(points.min(axis=0)).astype(int)
         right, bottom = np.ceil(points.max(axis=0)).astype(int)
@@ -124,6 +136,9 @@ class Canvas:
         if region is None:
             return
         rows, columns = region
+        inverse = np.float32(1 / depth)
+        if self.inverse[region].min() > inverse:
+            return
         x = (self._columns[columns] * np.float32(depth) - foot[0] - np.float32(x1))[None, :]
         y = (foot[1] - self._rows[rows] * np.float32(depth) - np.float32(y1))[:, None]
         dx, dy = np.float32(x2 - x1), np.float32(y2 - y1)
@@ -134,7 +149,6 @@ class Canvas:
         if leaf is not None:
             fray = _sample(leaf, rows, columns, scale)
             reach = radius * (0.72 + 0.43 * fray)
-        inverse = np.float32(1 / depth)
         inside = (x * x + y * y < reach * reach) & (inverse >= self.inverse[rows, columns])
         if not inside.any():
             return

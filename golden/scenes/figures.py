@@ -110,7 +110,7 @@ def draw_person(canvas: Canvas, weather: Weather, place: Floats, rng: Generator)
 def draw_tree(canvas: Canvas, weather: Weather, place: Floats, season: str, kind: str, rng: Generator) -> None:
     """A broad-leaved tree, a conifer, or a bush."""
     foot = canvas.camera.to_camera(place)
-    if foot[2] < 1.0:
+    if foot[2] < 1.0 or abs(foot[0]) > foot[2] * 1.2 + 5:
         return
     light, side = _light(canvas, weather)
     leaves = rgb(int(rng.choice(LEAVES["summer" if kind == "conifer" else season]))) * np.float32(
@@ -143,9 +143,10 @@ def draw_tree(canvas: Canvas, weather: Weather, place: Floats, season: str, kind
                 foot, (0, y, 0, y + height * 0.26, wide, wide * 0.12), tone * light, VEGETATION, fringe, side
             )
         return
+    blobs = 7 if foot[2] < 35 else 4 if foot[2] < 70 else 2
     crown, spread = height * 0.7, height * rng.uniform(0.22, 0.3)
     canvas.capsule(foot, (lean, crown, lean, crown, spread, spread), leaves * 0.66 * light, VEGETATION, fringe, side)
-    for index in range(7):
+    for index in range(blobs):
         angle = index * 2.4 + rng.uniform(-0.4, 0.4)
         reach = spread * rng.uniform(0.45, 0.8)
         x, y = lean + reach * np.cos(angle), crown + reach * np.sin(angle) * 0.85

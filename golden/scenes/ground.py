@@ -29,9 +29,21 @@ def horizon_row(canvas: Canvas) -> int:
     return int(np.clip(camera.height / 2 - np.tan(camera.pitch) * camera.focal, 1, camera.height - 1))
 
 
+def _ground_start(canvas: Canvas) -> int:
+    """First row that the ground within FAR fills from side to side."""
+    camera = canvas.camera
+    return horizon_row(canvas) + int(np.ceil(camera.elevation / FAR * camera.focal)) + 2
+
+
+def _power16(values: Floats) -> Floats:
+    for _ in range(4):
+        values = values * values
+    return values
+
+
 def draw_sky(canvas: Canvas, weather: Weather, rng: Generator) -> None:
     """Gradient, glow around the sun and a layer of clouds seen in perspective."""
-    rows = slice(0, min(horizon_row(canvas) + 2, canvas.camera.height))
+    rows = slice(0, min(_ground_start(canvas), canvas.camera.height))
     x, y, z = world_rays(canvas, rows)
     length = np.sqrt(x * x + y * y + z * z)
     up = np.maximum(y / length, 0)
@@ -39,7 +51,8 @@ def draw_sky(canvas: Canvas, weather: Weather, rng: Generator) -> None:
     color = weather.horizon * (1 - blend) + weather.zenith * blend
     sx, sy, sz = weather.sun_direction
     toward = np.maximum((x * sx + y * sy + z * sz) / length, 0)
-    color += (toward**24 * 0.35 + toward**400 * 0.8)[..., None] * weather.sun
+    wide = _power16(toward)
+    color += (wide * 0.35 + _power16(wide) * wide * 0.8)[..., None] * weather.sun
 
     shift = rng.uniform(0, 512, 2).tolist()
     field = texture(1.7, 3)
@@ -48,7 +61,7 @@ def draw_sky(canvas: Canvas, weather: Weather, rng: Generator) -> None:
     wisps = sample(texture(1.1, 4), x / length * scale * 2.1 + shift[1], z / length * scale * 3 + shift[0])
     density = np.clip((value * 0.8 + wisps * 0.2 - (1 - weather.cover)) * 4, 0, 1)
     density *= np.clip(up * 9, 0, 1) * 0.85
-    shaded = weather.cloud * (0.86 + 0.14 * wisps[..., None]) + weather.sun * (toward**6 * 0.2)[..., None]
+    shaded = weather.cloud * (0.86 + 0.14 * wisps[..., None]) + weather.sun * (wide * 0.25)[..., None]
     canvas.color[rows] = color + density[..., None] * (shaded - color)
 
 
@@ -56,7 +69,7 @@ def draw_backdrop(canvas: Canvas, weather: Weather, street: Street, rng: Generat
     """Hills and a tree line or a skyline, standing far away."""
     azimuth = np.arctan(canvas.camera.columns()) + canvas.camera.yaw
     city = street.style in ("city", "avenue") or rng.random() < 0.3
-    layers = [(300.0, VEGETATION, rng.uniform(6, 26), rgb(0x5F7F6C), 1.4)]
+    layers = [(300.0, VEGETATION, rng.uniform(8, 42), rgb(0x5F7F6C), 1.4)]
     if city:
         layers.append((240.0, BUILDING, rng.uniform(14, 40), rgb(0x8B93A0), 0.0))
     layers.append((180.0, VEGETATION, rng.uniform(4, 9), rgb(0x4F7043), 0.7))
@@ -72,7 +85,7 @@ def draw_backdrop(canvas: Canvas, weather: Weather, street: Street, rng: Generat
             heights = height * texture(0.4, 7)[int(rng.integers(512))][steps % 512] ** 1.5
         base = canvas.camera.height / 2 - np.tan(canvas.camera.pitch) * canvas.camera.focal
         crest = base - heights / depth * canvas.camera.focal
-        rows = slice(max(int(crest.min()), 0), int(np.clip(base + 2, 0, canvas.camera.height)))
+        rows = slice(max(int(crest.min()), 0), int(np.clip(_ground_start(canvas), 0, canvas.camera.height)))
         inside = np.arange(rows.start, rows.stop)[:, None] >= crest
         canvas.color[rows][inside] = color * top * np.float32(rng.uniform(0.8, 1.05))
         canvas.label[rows][inside] = label

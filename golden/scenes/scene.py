@@ -16,18 +16,22 @@ from golden.scenes.ground import draw_backdrop, draw_ground, draw_sky
 from golden.scenes.labels import SKY
 from golden.scenes.solids import Box
 from golden.scenes.street import Street, random_street
-from golden.scenes.vehicles import cast_shadow, draw_vehicle, random_kind
+from golden.scenes.vehicles import KINDS, cast_shadow, draw_vehicle, random_kind
 from golden.scenes.weather import Weather, random_weather
 
 DEMO_SEEDS = range(0, 1_000)
 VALIDATION_SEEDS = range(1_000, 100_000)
 TRAINING_SEEDS = range(1_000_000, 100_000_000)
 
-DRAWING_VERSION = 1
+DRAWING_VERSION = 2
 """Changes whenever the same seed gives another scene, so that scenes kept in files are drawn again."""
 
 SAMPLES = 2
 """Colour samples per pixel side; labels and depth are those of the pixel's upper left sample."""
+
+
+TONE = 0.86
+"""Exponent of the tone curve: below 1 lifts shadows."""
 
 
 @dataclass(frozen=True)
@@ -147,13 +151,22 @@ def _traffic(canvas: Canvas, weather: Weather, street: Street, rng: Generator) -
     for direction in (-1.0, 1.0):
         for lane in range(street.lanes):
             lateral = direction * (lane + 0.5) * street.lane
-            z = rng.uniform(5, 30)
+            z = rng.uniform(7, 32)
             while z < 90:
                 kind = random_kind(rng)
-                draw_vehicle(canvas, weather, street, lateral + rng.uniform(-0.2, 0.2), z + 3, kind, direction < 0, rng)
+                draw_vehicle(
+                    canvas,
+                    weather,
+                    street,
+                    lateral + rng.uniform(-0.2, 0.2),
+                    z + KINDS[kind].length / 2,
+                    kind,
+                    direction < 0,
+                    rng,
+                )
                 z += rng.uniform(9, 45) + (8 if kind in ("bus", "lorry") else 0)
         if street.parking:
-            z = rng.uniform(2, 10)
+            z = rng.uniform(5, 12)
             while z < 70:
                 if rng.random() < 0.7 and not street.in_crossing(z, 6) and abs(z - street.zebra - 1.5) > 5:
                     kind = random_kind(rng, large=False)
@@ -163,7 +176,7 @@ def _traffic(canvas: Canvas, weather: Weather, street: Street, rng: Generator) -
 
 def _people(canvas: Canvas, weather: Weather, street: Street, rng: Generator) -> None:
     width = max(street.pavement, 1.5)
-    for _ in range(rng.poisson(7 if street.paved else 4)):
+    for _ in range(rng.poisson(9 if street.paved else 6)):
         z = 4 + 38 * rng.random() ** 1.3
         lateral = rng.choice([-1.0, 1.0]) * (street.half + rng.uniform(0.3, width - 0.3))
         for mate in range(2 if rng.random() < 0.3 else 1):
@@ -184,9 +197,11 @@ def _develop(canvas: Canvas, weather: Weather, rng: Generator) -> NDArray[np.uin
     depth = 1 / np.maximum(inverse, np.float32(1e-3))
     haze = np.where(inverse > 0, 1 - np.exp(-np.float32(weather.fog) * depth), 0)[..., None].astype(np.float32)
     color = color + haze * (weather.horizon - color)
-    height, width = color.shape[0] // SAMPLES, color.shape[1] // SAMPLES
-    pixels = color.reshape(height, SAMPLES, width, SAMPLES, 3).mean(axis=(1, 3))
+    samples = [color[i::SAMPLES, j::SAMPLES] for i in range(SAMPLES) for j in range(SAMPLES)]
+    pixels = np.sum(samples, axis=0) / np.float32(SAMPLES**2)
+    height, width = pixels.shape[:2]
     y, x = np.linspace(-1, 1, height, dtype=np.float32)[:, None], np.linspace(-1, 1, width, dtype=np.float32)[None, :]
-    pixels *= (1 - 0.1 * (x * x + y * y))[..., None] * np.float32(rng.uniform(0.92, 1.1))
+    pixels *= (1 - 0.1 * (x * x + y * y))[..., None] * np.float32(rng.uniform(0.98, 1.16))
+    pixels = np.clip(pixels, 0, 1) ** np.float32(TONE)
     pixels += rng.standard_normal(pixels.shape, dtype=np.float32) * np.float32(rng.uniform(0.002, 0.012))
     return np.asarray(np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8)

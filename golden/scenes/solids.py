@@ -73,6 +73,10 @@ class Box:
             dtype=np.float32,
         )
 
+    def corners(self, height: float) -> Floats:
+        """The eight corners of the box, [8, 3], up to another height."""
+        return np.stack([self.corner(f, r, up) for f in (-0.5, 0.5) for r in (-0.5, 0.5) for up in (0.0, height)])
+
     def sides(self) -> dict[str, Face]:
         """The faces back, front, left, right; edge a runs horizontally, rightward seen from outside, b upward."""
         up = UP * np.float32(self.height)

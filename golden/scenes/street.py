@@ -73,7 +73,7 @@ def random_street(rng: Generator) -> Street:
     zebra = crossing - 4.5 if np.isfinite(crossing) else (rng.uniform(9, 40) if rng.random() < 0.25 else np.inf)
     return Street(
         style=style,
-        offset=-lane / 2 - (lanes - 1) * lane * rng.integers(0, 2) + rng.uniform(-0.4, 0.4),
+        offset=-lane / 2 - (lanes - 1) * lane * int(rng.integers(0, 2)) + rng.uniform(-0.4, 0.4),
         curve=rng.normal(0, 0.0016) if rng.random() < 0.6 else 0.0,
         lanes=lanes,
         lane=lane,

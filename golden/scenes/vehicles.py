@@ -66,6 +66,8 @@ def draw_vehicle(
     scale = rng.uniform(0.95, 1.06)
     box = Box(street.place(lateral, z), forward * sign, right * sign, sizes.length * scale, sizes.width, sizes.waist)
     _shadow(canvas, weather, box, sizes.height)
+    if not canvas.sees(box.corners(sizes.height)):
+        return
     color = rgb(int(rng.choice(BUS if kind == "bus" else CARGO if kind == "lorry" else PAINT)))
     _Painter(canvas, weather, sizes, box, color, kind).draw()
 
@@ -136,7 +138,7 @@ class _Painter:
         return np.asarray(np.hypot(near, y - radius) / (radius * grow), dtype=np.float32)
 
     def _side_shape(self, x: Floats, y: Floats) -> object:
-        body = rounded(x, y, 0, 0.24, self.box.length, self.box.height, 0.16)
+        body = rounded(x, y, 0, 0.24, self.box.length, self.box.height, 0.1)
         return body | (self._wheels(x, y, 1) < 1)
 
     def _side(self, x: Floats, y: Floats) -> Floats:
@@ -164,7 +166,7 @@ class _Painter:
 
     def _end_shape(self, x: Floats, y: Floats) -> object:
         width = self.box.width
-        body = rounded(x, y, 0, 0.26, width, self.box.height, 0.17)
+        body = rounded(x, y, 0, 0.26, width, self.box.height, 0.1)
         tyre = (np.abs(x - width / 2) > width / 2 - 0.3) & (np.abs(x - width / 2) < width / 2 - 0.06)
         return body | (tyre & (y < 0.4))
 

@@ -1,0 +1,79 @@
+"""Scenes depend on the seed alone, and picture, labels and depth tell of the same world."""
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgemoe.spec.model import load_model_config
+from golden.scenes import DEMO_SEEDS, LABELS, TRAINING_SEEDS, VALIDATION_SEEDS, draw_scene
+from golden.scenes.camera import NEAR
+from golden.scenes.labels import ROAD, SKY
+from golden.scenes.scene import SAMPLES
+
+
+def test_labels_are_those_of_the_models() -> None:
+    for name in ("mini", "tiny"):
+        assert load_model_config(name).tasks[0].labels == LABELS
+
+
+def test_the_same_seed_gives_the_same_scene_whatever_was_drawn_before() -> None:
+    first = draw_scene(11)
+    draw_scene(12)
+    again = draw_scene(11)
+    assert np.array_equal(first.image, again.image)
+    assert np.array_equal(first.label, again.label)
+    assert np.array_equal(first.inverse_depth, again.inverse_depth)
+    assert not np.array_equal(first.image, draw_scene(12).image)
+
+
+@pytest.mark.parametrize("size", [(128, 256), (64, 64), (96, 48)])
+@pytest.mark.parametrize("seed", [3, 4, 5])
+def test_labels_and_depth_agree(seed: int, size: tuple[int, int]) -> None:
+    scene = draw_scene(seed, *size)
+    assert scene.image.shape == (*size, 3)
+    assert scene.image.dtype == scene.label.dtype == np.uint8
+    assert scene.inverse_depth.dtype == np.float32
+    assert scene.label.max() < len(LABELS)
+    assert np.array_equal(scene.label == SKY, scene.inverse_depth == 0)
+    assert scene.inverse_depth.max() <= 1 / NEAR
+
+
+@pytest.mark.parametrize("seed", range(20, 28))
+def test_road_lies_on_the_ground_plane(seed: int) -> None:
+    """A road pixel's ray meets Y = 0 at the depth that the map gives (float32 arithmetic)."""
+    scene = draw_scene(seed)
+    camera = scene.camera
+    rows, columns = np.nonzero(scene.label == ROAD)
+    x, y = camera.columns()[columns * SAMPLES], camera.rows()[rows * SAMPLES]
+    down = -(camera.rotation[0, 1] * x + camera.rotation[1, 1] * y + camera.rotation[2, 1])
+    assert len(rows) > 100, f"seed {seed}"
+    np.testing.assert_allclose(scene.inverse_depth[rows, columns], down / camera.elevation, rtol=1e-3, atol=1e-6)
+
+
+def test_every_class_appears() -> None:
+    seen = np.unique(np.concatenate([draw_scene(seed).label.ravel() for seed in range(12)]))
+    assert seen.tolist() == list(range(len(LABELS)))
+
+
+def test_training_validation_and_demo_seeds_are_disjoint() -> None:
+    ranges = sorted((DEMO_SEEDS, VALIDATION_SEEDS, TRAINING_SEEDS), key=lambda seeds: seeds.start)
+    assert all(left.stop <= right.start for left, right in itertools.pairwise(ranges))
+
+
+def test_command_writes_a_picture_without_torch(tmp_path: Path) -> None:
+    path = tmp_path / "demo" / "scene.png"
+    code = "import sys; sys.modules['torch'] = None; from golden.scenes.__main__ import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "--seed", "7", "--out", str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+    assert np.array_equal(np.asarray(Image.open(path)), draw_scene(7).image)
+    assert [entry.name for entry in path.parent.iterdir()] == ["scene.png"]
+
+
+def test_impossible_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match="sides must be 16 … 4096"):
+        draw_scene(1, 8, 256)

@@ -1,0 +1,105 @@
+"""Training can be cut at any moment, and learns."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from edgemoe.spec.model import ModelConfig
+from golden.scenes import LABELS, draw_scene
+from golden.training import data
+from golden.training.data import SceneStore, cells_of, training_batch
+from golden.training.loop import STATE_FILE, Plan, train
+from golden.training.losses import BalanceRecorder, depth_loss, segmentation_loss
+
+
+@pytest.fixture
+def store(config: ModelConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SceneStore:
+    monkeypatch.setattr(data, "CHUNK", 12)
+    return SceneStore(tmp_path / "scenes", config, 12)
+
+
+def test_cells_hold_the_shares_and_the_mean_of_their_pixels(config: ModelConfig) -> None:
+    scene = draw_scene(2, config.image_height, config.image_width)
+    cells = cells_of(scene, config)
+    side = config.patch // config.head_cells
+    assert cells.shares.shape == (
+        config.grid_height * config.head_cells,
+        config.grid_width * config.head_cells,
+        len(LABELS),
+    )
+    assert (cells.shares.sum(-1) == side * side).all()
+    corner = scene.label[side : 2 * side, :side]
+    assert cells.shares[1, 0].tolist() == np.bincount(corner.ravel(), minlength=len(LABELS)).tolist()
+    assert cells.inverse_depth[1, 0] == np.float16(scene.inverse_depth[side : 2 * side, :side].mean())
+
+
+def test_a_resumed_run_gives_the_weights_of_an_uninterrupted_one(
+    config: ModelConfig, store: SceneStore, tmp_path: Path
+) -> None:
+    plan = Plan(config, steps=6, batch=5, save_steps=3)
+    whole, _ = train(plan, store, tmp_path / "whole")
+
+    class CutError(Exception):
+        pass
+
+    class CutStore:
+        """Breaks off in the middle of step 5, after the state of step 3 was written."""
+
+        count = store.count
+
+        def batch(self, indices: np.ndarray) -> data.Cells:
+            self.asked = getattr(self, "asked", 0) + 1
+            if self.asked == 5:
+                raise CutError
+            return store.batch(indices)
+
+    with pytest.raises(CutError):
+        train(plan, CutStore(), tmp_path / "cut")
+    resumed, progress = train(plan, store, tmp_path / "cut")
+    assert progress.step == 6
+    for name, value in whole.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], value), name
+
+
+def test_the_state_of_another_plan_is_refused(config: ModelConfig, store: SceneStore, tmp_path: Path) -> None:
+    plan = Plan(config, steps=1, batch=2)
+    train(plan, store, tmp_path)
+    assert (tmp_path / STATE_FILE).is_file()
+    with pytest.raises(ValueError, match=r"state of another training .* --restart"):
+        train(replace(plan, seed=2), store, tmp_path)
+
+
+def test_every_pass_shows_every_scene_once(store: SceneStore) -> None:
+    batches = [training_batch(store, 1, step, 4).inverse_depth for step in range(6)]
+    # Sums are the same for a mirrored scene up to the order of addition.
+    passes = [torch.cat(batches[start : start + 3]).double().sum((1, 2, 3)) for start in (0, 3)]
+    assert not torch.equal(passes[0], passes[1])
+    torch.testing.assert_close(passes[0].sort().values, passes[1].sort().values)
+
+
+def test_losses_vanish_at_the_truth() -> None:
+    shares = torch.zeros(1, 7, 2, 2)
+    shares[:, 3] = 1
+    assert segmentation_loss(shares * 100, shares) < 1e-6
+    assert segmentation_loss(-shares * 100, shares) > 50
+    truth = torch.full((1, 1, 2, 2), 0.1)
+    assert depth_loss(truth, truth) == 0
+
+
+def test_balance_is_zero_for_even_experts_and_has_a_gradient_otherwise() -> None:
+    even, uneven = BalanceRecorder(), BalanceRecorder()
+    logits = torch.eye(4) * 3
+    even.record("blocks.1.gate.logits", logits)
+    even.record("blocks.1.gate.experts", torch.arange(4)[:, None])
+    assert even.loss() < 1e-9
+    skewed = (torch.eye(4)[[0, 0, 0, 1]] * 3).requires_grad_()
+    uneven.record("blocks.1.gate.logits", skewed)
+    uneven.record("blocks.1.gate.experts", torch.tensor([[0], [0], [0], [1]]))
+    loss = uneven.loss()
+    loss.backward()
+    assert loss > 1
+    assert skewed.grad[:, 0].sum() > 0
+    assert skewed.grad[:, 2].sum() < 0
