@@ -23,7 +23,7 @@ DEMO_SEEDS = range(0, 1_000)
 VALIDATION_SEEDS = range(1_000, 100_000)
 TRAINING_SEEDS = range(1_000_000, 100_000_000)
 
-DRAWING_VERSION = 2
+DRAWING_VERSION = 3
 """Changes whenever the same seed gives another scene, so that scenes kept in files are drawn again."""
 
 SAMPLES = 2

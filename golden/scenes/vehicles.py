@@ -138,7 +138,7 @@ class _Painter:
         return np.asarray(np.hypot(near, y - radius) / (radius * grow), dtype=np.float32)
 
     def _side_shape(self, x: Floats, y: Floats) -> object:
-        body = rounded(x, y, 0, 0.24, self.box.length, self.box.height, 0.1)
+        body = rounded(x, y, 0, 0.24, self.box.length, self.box.height + 1, 0.16)
         return body | (self._wheels(x, y, 1) < 1)
 
     def _side(self, x: Floats, y: Floats) -> Floats:
@@ -166,7 +166,7 @@ class _Painter:
 
     def _end_shape(self, x: Floats, y: Floats) -> object:
         width = self.box.width
-        body = rounded(x, y, 0, 0.26, width, self.box.height, 0.1)
+        body = rounded(x, y, 0, 0.26, width, self.box.height + 1, 0.17)
         tyre = (np.abs(x - width / 2) > width / 2 - 0.3) & (np.abs(x - width / 2) < width / 2 - 0.06)
         return body | (tyre & (y < 0.4))
 
