@@ -51,8 +51,10 @@ class Scene:
 def draw_scene(seed: int, height: int = 128, width: int = 256) -> Scene:
     """Draw the scene of `seed`; the same seed and size give the same scene.
 
-    Raises ValueError for pictures smaller than 16 pixels or larger than 4096.
+    Raises ValueError for a negative seed and for pictures smaller than 16 pixels or larger than 4096.
     """
+    if seed < 0:
+        raise ValueError(f"scene {seed} does not exist; seeds are whole numbers from 0")
     if not (16 <= height <= 4096 and 16 <= width <= 4096):
         raise ValueError(f"a scene of {height} × {width} pixels cannot be drawn; sides must be 16 … 4096")
     rng = np.random.default_rng([seed, 0x5CE7E])

@@ -74,6 +74,8 @@ def test_command_writes_a_picture_without_torch(tmp_path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["scene.png"]
 
 
-def test_impossible_sizes_are_refused() -> None:
+def test_impossible_seeds_and_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match="scene -3 does not exist"):
+        draw_scene(-3)
     with pytest.raises(ValueError, match="sides must be 16 … 4096"):
         draw_scene(1, 8, 256)
