@@ -44,7 +44,7 @@ class Quality:
         classes = ", ".join(f"{name} {value:.3f}" for name, value in self.iou.items())
         return (
             f"{self.scenes} held-out scenes: mIoU {self.miou:.3f} ({classes}); "
-            f"inverse depth RMSE {self.depth_rmse:.4f} 1/m,"
+            f"inverse depth RMSE {self.depth_rmse:.4f} 1/m, "
             f"{self.depth_ratio:.3f} of the mean map's {self.depth_baseline:.4f}"
         )
 
