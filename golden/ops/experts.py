@@ -4,7 +4,8 @@
         hidden = GELU(W1[e]·x[source rows] + b1[e])
         residual[destination rows] += score·(W2[e]·hidden + b2[e])
 
-Rows of a queue are distinct, experts come in ascending order: so the result does not depend on the order of a queue.
+Experts come in ascending order, and rows that one gate appends are distinct: so the result does not depend on the order
+of a queue. A program may queue a row twice (two gates over the same rows); its updates then follow the queue.
 An expert without tokens is skipped, and its weights are dropped.
 """
 
@@ -66,6 +67,20 @@ def experts(
             continue
         weights = weights_of(index)
         hidden = linear_gelu(normalised[queue.source_rows], weights.up, multiplier, shift, zero, precision)
-        rows = queue.destination_rows
-        updated[rows] = linear_weighted(hidden, weights.down, queue.scores, updated[rows], precision)
+        for part in _runs_of_distinct_rows(queue.destination_rows):
+            rows, score = queue.destination_rows[part], queue.scores[part]
+            updated[rows] = linear_weighted(hidden[part], weights.down, score, updated[rows], precision)
     return updated
+
+
+def _runs_of_distinct_rows(rows: IntArray) -> list[slice]:
+    """Slices of a queue, in order, that update no row twice: one slice unless a row is queued twice."""
+    if len(np.unique(rows)) == len(rows):
+        return [slice(0, len(rows))]
+    starts, seen = [0], set[int]()
+    for index, row in enumerate(rows.tolist()):
+        if row in seen:
+            starts.append(index)
+            seen.clear()
+        seen.add(row)
+    return [slice(start, end) for start, end in zip(starts, [*starts[1:], len(rows)], strict=True)]
