@@ -150,6 +150,10 @@ class GoldenMachine:
             raise MachineFaultError(Fault.BUFFER_RANGE)
         normalised = self.scratchpads.read_all(Buffer.NORM, i.in_features)
         residual = self.scratchpads.read_all(Buffer.RESIDUAL, i.in_features)
+        if _beyond([queue.source_rows for queue in queues], normalised) or _beyond(
+            [queue.destination_rows for queue in queues], residual
+        ):
+            raise MachineFaultError(Fault.ILLEGAL_OPERAND)
         for expert, queue in enumerate(queues[: i.experts]):
             self.program.check_expert(i.segment + expert, i.in_features, i.hidden_features)
             self.counters["experts_run" if len(queue.scores) else "segments_dropped"] += 1
@@ -182,6 +186,11 @@ class GoldenMachine:
         padded = np.zeros((rows, pitch // bytes_each), dtype=f"<i{bytes_each}")
         padded[:, :features] = values.astype(f"<i{bytes_each}")
         self.memory.view(self.output_base + address, rows * pitch)[:] = padded.view(np.uint8).reshape(-1)
+
+
+def _beyond(queued_rows: list[IntArray], valid: IntArray) -> bool:
+    """Whether any queued row is no longer valid, because its buffer began afresh after the gate."""
+    return any(int(rows.max(initial=-1)) >= len(valid) for rows in queued_rows)
 
 
 def _joined(parts: list[QueueEntries]) -> QueueEntries:

@@ -1,0 +1,131 @@
+"""Weight stream and expert queues of a running program: every way in which they can be wrong halts with its code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import machine_examples as examples
+import numpy as np
+import pytest
+from machine_examples import Bench, Outcome, changed, encoded, halts, program
+
+from edgemoe.spec.faults import Fault
+from edgemoe.spec.isa import MEMORY_WORD, Instruction, Opcode
+from edgemoe.spec.memory import SegmentKind, segment, segment_header
+
+CONSUMERS = [index for index, instruction in enumerate(program()) if instruction.segments]
+
+
+@pytest.mark.parametrize("index", CONSUMERS)
+@pytest.mark.parametrize("step", [-1, 1])
+def test_a_segment_out_of_order_halts(bench: Bench, good: Outcome, index: int, step: int) -> None:
+    wanted = (program()[index].segment + step) & 0xFFFFFFFF
+    halts(bench, good, bench.run(encoded(changed(index, segment=wanted))), Fault.SEGMENT_MISMATCH, index)
+
+
+@pytest.mark.parametrize("index", CONSUMERS)
+def test_a_segment_of_another_length_or_number_in_the_stream_halts(bench: Bench, good: Outcome, index: int) -> None:
+    number = program()[index].segment
+    for tag, extra in ((number, 16), (number + 1, 0)):
+        pieces = examples.segments(bench.hardware)
+        payload = pieces[number][MEMORY_WORD:]
+        padded = np.concatenate([payload, np.zeros(extra, dtype=np.uint8)])
+        pieces[number] = segment(tag, SegmentKind.LINEAR, padded)
+        outcome = bench.run(encoded(program()), np.concatenate(pieces))
+        halts(bench, good, outcome, Fault.SEGMENT_MISMATCH, index)
+
+
+@pytest.mark.parametrize("index", CONSUMERS)
+def test_a_stream_cut_short_halts_where_the_first_word_is_missing(bench: Bench, good: Outcome, index: int) -> None:
+    """Cut at the segment's header, and one word before its end."""
+    pieces = examples.segments(bench.hardware)
+    number = program()[index].segment
+    before = sum(piece.size for piece in pieces[:number])
+    for size in (before, before + pieces[number].size - MEMORY_WORD):
+        outcome = bench.run(encoded(program()), np.concatenate(pieces)[:size])
+        halts(bench, good, outcome, Fault.STREAM_END, index)
+
+
+def test_a_segment_that_claims_4_gi_words_halts(bench: Bench, good: Outcome) -> None:
+    pieces = examples.segments(bench.hardware)
+    pieces[3][:MEMORY_WORD] = segment_header(3, SegmentKind.LINEAR, 0xFFFFFFFF)
+    outcome = bench.run(encoded(program()), np.concatenate(pieces))
+    halts(bench, good, outcome, Fault.STREAM_END, examples.QKV)
+
+
+def gates(count: int, rows: int) -> list[Instruction]:
+    """The program up to its gate, which is asked `count` times over `rows` rows, then the experts."""
+    instructions = program()
+    before, gate = instructions[: examples.GATE], instructions[examples.GATE]
+    repeated = [replace(gate, rows=rows, experts=2, segment=gate.segment + i) for i in range(count)]
+    experts = replace(instructions[examples.EXPERTS_AT], experts=2, segments=2, segment=gate.segment + count)
+    return [*before, *repeated, experts, Instruction(Opcode.HALT)]
+
+
+def gate_stream(bench: Bench, count: int) -> np.ndarray:
+    """The stream with the gate's segment `count` times, numbered on; k = 2 of 2 experts gives each all tokens."""
+    hardware = bench.hardware
+    pieces = examples.segments(hardware)
+    weight = np.zeros((2, examples.WIDTH), dtype=np.int64)
+    payload = examples.pack_gate(weight, hardware)
+    first = [*pieces[:6], *(segment(6 + i, SegmentKind.GATE, payload) for i in range(count))]
+    for number in range(2):
+        first.append(segment(6 + count + number, SegmentKind.EXPERT, pieces[7 + number][MEMORY_WORD:]))
+    return np.concatenate(first)
+
+
+def test_a_queue_of_as_many_entries_as_rows_is_legal_and_one_more_overflows(bench: Bench, good: Outcome) -> None:
+    """16 rows of queue: four gates over four rows each fill it, a fifth over one row does not fit."""
+    full = bench.run(encoded(gates(4, examples.TOKENS)), gate_stream(bench, 4))
+    assert (full.fault, full.program_counter) == (Fault.NONE, examples.GATE + 5)
+    instructions = gates(5, examples.TOKENS)
+    instructions[examples.GATE + 4] = replace(instructions[examples.GATE + 4], rows=1)
+    outcome = bench.run(encoded(instructions), gate_stream(bench, 5))
+    halts(bench, good, outcome, Fault.QUEUE_OVERFLOW, examples.GATE + 4)
+
+
+def test_an_expert_whose_tokens_do_not_fit_hidden_halts(good: Outcome, bench: Bench) -> None:
+    """512 elements of HIDDEN: 16 tokens of 32 fit, of 48 not."""
+    instructions = gates(4, examples.TOKENS)
+    instructions[-2] = replace(instructions[-2], hidden_features=48)
+    outcome = bench.run(encoded(instructions), gate_stream(bench, 4))
+    halts(bench, good, outcome, Fault.BUFFER_RANGE, examples.GATE + 4)
+
+
+def test_experts_fewer_than_the_gate_has_queued_halt(bench: Bench, good: Outcome) -> None:
+    """k = 2 of 2 equal experts queues tokens for expert 1, too."""
+    instructions = gates(1, examples.TOKENS)
+    instructions[-2] = replace(instructions[-2], experts=1, segments=1)
+    outcome = bench.run(encoded(instructions), gate_stream(bench, 1))
+    halts(bench, good, outcome, Fault.ILLEGAL_OPERAND, examples.GATE + 1)
+
+
+def test_experts_after_their_rows_were_dropped_halt(bench: Bench, good: Outcome) -> None:
+    """NORM and RESIDUAL begin afresh with other features after the gate: queued rows no longer exist."""
+    instructions = gates(1, examples.TOKENS)
+    gate_at = examples.GATE
+    pieces = [*examples.segments(bench.hardware)[:6]]
+    hardware = bench.hardware
+    narrow = 16
+    linear = examples.LinearWeights(
+        np.zeros((narrow, examples.PATCH), dtype=np.int64), *(np.zeros(narrow, dtype=np.int64) for _ in range(3))
+    )
+    zeros = np.zeros(narrow, dtype=np.int64)
+    payloads = [
+        examples.pack_gate(np.zeros((2, examples.WIDTH), dtype=np.int64), hardware),
+        examples.pack_position(np.zeros((2, narrow), dtype=np.int64), hardware),
+        examples.pack_linear(linear, hardware),
+        examples.pack_layernorm(examples.LayerNormWeights(zeros, zeros), hardware),
+    ]
+    wide = examples.LinearWeights(np.zeros((narrow, narrow), dtype=np.int64), zeros, zeros, zeros)
+    payloads += [np.concatenate([examples.pack_linear(wide, hardware)] * 2)] * 2
+    pieces += [segment(6 + i, SegmentKind.LINEAR, payload) for i, payload in enumerate(payloads)]
+    between = [
+        replace(instructions[0], rows=1, out_features=narrow, segment=7),
+        replace(instructions[1], rows=2, in_features=narrow, segment=9),
+    ]
+    experts = replace(instructions[-2], in_features=narrow, hidden_features=narrow, segment=10)
+    outcome = bench.run(
+        encoded([*instructions[: gate_at + 1], *between, experts, Instruction(Opcode.HALT)]), np.concatenate(pieces)
+    )
+    halts(bench, good, outcome, Fault.ILLEGAL_OPERAND, gate_at + 3)
