@@ -29,7 +29,7 @@ def variance(residual: IntArray, epsilon: int) -> NDArray[np.object_]:
 
 
 def reciprocal_square_root(value: NDArray[np.object_], precision: Precision) -> tuple[IntArray, IntArray]:
-    """(r, e) with 1/√value ≈ r·2^−(R + e + P/2); R rsqrt_fraction, P rsqrt_mantissa_bits, 2^R < r ≤ 2^(R+1).
+    """(r, e) with 1/√value ≈ r·2^−(R + e + P/2); R rsqrt_fraction, P rsqrt_mantissa_bits, 2^R ≤ r ≤ 2^(R+1).
 
     The mantissa x = value·4^−e / 2^P lies in [1/4, 1) and keeps P truncated bits. From r₀ by table, each Newton step is
     r ← r·(3 − x·r²)/2, every product cut by a right shift. Relative error: below 2^−14 (W8A8), 2^−22 (W16A16).

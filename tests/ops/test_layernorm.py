@@ -49,7 +49,7 @@ def test_outputs_are_within_the_derived_bound_of_float64(
 
 
 def test_the_reciprocal_root_keeps_its_stated_error_for_every_w8a8_mantissa() -> None:
-    """All 3·2^14 mantissas of [¼, 1): |r·√v − 1| < 2^−14, 2^R < r ≤ 2^(R+1)."""
+    """All 3·2^14 mantissas of [¼, 1): |r·√v − 1| < 2^−14, 2^R ≤ r ≤ 2^(R+1)."""
     values = np.arange(1 << 14, 1 << 16).astype(object)
     root, exponent = reciprocal_square_root(values, W8A8)
     assert not exponent.any()
