@@ -151,7 +151,7 @@ def digests(image: NDArray[np.uint8], stream: NDArray[np.uint8]) -> dict[str, st
 
 
 def load_program(folder: Path) -> Program:
-    """Read and check a program folder; raises ProgramError when it is missing, altered, cut short or of another version."""
+    """Read and check a program folder; raises ProgramError when it is missing, altered or of another version."""
     _require_program_folder(folder)
     try:
         manifest = from_dict(Manifest, read_json(folder / MANIFEST_FILE), MANIFEST_FILE)
