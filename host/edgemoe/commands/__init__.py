@@ -1,0 +1,1 @@
+"""Commands of the `edgemoe` tool, one file each."""
