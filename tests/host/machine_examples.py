@@ -11,7 +11,7 @@ from edgemoe.devices.golden import GoldenDevice
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.isa import (
-    MEMORY_WORD,
+    STREAM_LINE,
     Buffer,
     Epilogue,
     Instruction,
@@ -169,7 +169,7 @@ def segments(hardware: HardwareConfig) -> list[Bytes]:
 
 def image(hardware: HardwareConfig, words: np.ndarray, stream: Bytes, **changes: int) -> Bytes:
     """Header and instructions; `changes` replace header fields."""
-    header = ProgramHeader(hardware.hash(), len(words), stream.size // MEMORY_WORD, INPUT_BYTES, OUTPUT_BYTES)
+    header = ProgramHeader(hardware.hash(), len(words), stream.size // STREAM_LINE, INPUT_BYTES, OUTPUT_BYTES)
     first = encode_header(replace(header, **changes), IDENTITY)
     return np.concatenate([first, words.reshape(-1)]).astype("<u4").view(np.uint8)
 
@@ -214,7 +214,7 @@ class Bench:
         placed = [self._place(program_image)]
         self._pointer("program", placed[0][0])
         for port, region in enumerate(stripe(self.stream if stream is None else stream, self.hardware.ports)):
-            placed.append(self._place(region if region.size else np.zeros(MEMORY_WORD, dtype=np.uint8)))
+            placed.append(self._place(region if region.size else np.zeros(STREAM_LINE, dtype=np.uint8)))
             self._pointer(f"weights_{port}", placed[-1][0])
         size = 2 * GUARD + OUTPUT_BYTES
         self.device.write(self._output, np.full(size, SENTINEL, dtype=np.uint8))

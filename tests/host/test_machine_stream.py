@@ -10,7 +10,7 @@ import pytest
 from machine_examples import Bench, Outcome, changed, encoded, halts, program
 
 from edgemoe.spec.faults import Fault
-from edgemoe.spec.isa import MEMORY_WORD, Instruction, Opcode
+from edgemoe.spec.isa import STREAM_LINE, Instruction, Opcode
 from edgemoe.spec.memory import SegmentKind, segment, segment_header
 
 CONSUMERS = [index for index, instruction in enumerate(program()) if instruction.segments]
@@ -26,9 +26,9 @@ def test_a_segment_out_of_order_halts(bench: Bench, good: Outcome, index: int, s
 @pytest.mark.parametrize("index", CONSUMERS)
 def test_a_segment_of_another_length_or_number_in_the_stream_halts(bench: Bench, good: Outcome, index: int) -> None:
     number = program()[index].segment
-    for tag, extra in ((number, 16), (number + 1, 0)):
+    for tag, extra in ((number, STREAM_LINE), (number + 1, 0)):
         pieces = examples.segments(bench.hardware)
-        payload = pieces[number][MEMORY_WORD:]
+        payload = pieces[number][STREAM_LINE:]
         padded = np.concatenate([payload, np.zeros(extra, dtype=np.uint8)])
         pieces[number] = segment(tag, SegmentKind.LINEAR, padded)
         outcome = bench.run(encoded(program()), np.concatenate(pieces))
@@ -36,19 +36,19 @@ def test_a_segment_of_another_length_or_number_in_the_stream_halts(bench: Bench,
 
 
 @pytest.mark.parametrize("index", CONSUMERS)
-def test_a_stream_cut_short_halts_where_the_first_word_is_missing(bench: Bench, good: Outcome, index: int) -> None:
-    """Cut at the segment's header, and one word before its end."""
+def test_a_stream_cut_short_halts_where_the_first_line_is_missing(bench: Bench, good: Outcome, index: int) -> None:
+    """Cut at the segment's header, and one line before its end."""
     pieces = examples.segments(bench.hardware)
     number = program()[index].segment
     before = sum(piece.size for piece in pieces[:number])
-    for size in (before, before + pieces[number].size - MEMORY_WORD):
+    for size in (before, before + pieces[number].size - STREAM_LINE):
         outcome = bench.run(encoded(program()), np.concatenate(pieces)[:size])
         halts(bench, good, outcome, Fault.STREAM_END, index)
 
 
-def test_a_segment_that_claims_4_gi_words_halts(bench: Bench, good: Outcome) -> None:
+def test_a_segment_that_claims_4_gi_lines_halts(bench: Bench, good: Outcome) -> None:
     pieces = examples.segments(bench.hardware)
-    pieces[3][:MEMORY_WORD] = segment_header(3, SegmentKind.LINEAR, 0xFFFFFFFF)
+    pieces[3][:STREAM_LINE] = segment_header(3, SegmentKind.LINEAR, 0xFFFFFFFF)
     outcome = bench.run(encoded(program()), np.concatenate(pieces))
     halts(bench, good, outcome, Fault.STREAM_END, examples.QKV)
 
@@ -70,26 +70,22 @@ def gate_stream(bench: Bench, count: int) -> np.ndarray:
     payload = examples.pack_gate(weight, hardware)
     first = [*pieces[:6], *(segment(6 + i, SegmentKind.GATE, payload) for i in range(count))]
     for number in range(2):
-        first.append(segment(6 + count + number, SegmentKind.EXPERT, pieces[7 + number][MEMORY_WORD:]))
+        first.append(segment(6 + count + number, SegmentKind.EXPERT, pieces[7 + number][STREAM_LINE:]))
     return np.concatenate(first)
 
 
-def test_a_queue_of_as_many_entries_as_rows_is_legal_and_one_more_overflows(bench: Bench, good: Outcome) -> None:
-    """16 rows of queue: four gates over four rows each fill it, a fifth over one row does not fit."""
-    full = bench.run(encoded(gates(4, examples.TOKENS)), gate_stream(bench, 4))
-    assert (full.fault, full.program_counter) == (Fault.NONE, examples.GATE + 5)
-    instructions = gates(5, examples.TOKENS)
-    instructions[examples.GATE + 4] = replace(instructions[examples.GATE + 4], rows=1)
-    outcome = bench.run(encoded(instructions), gate_stream(bench, 5))
-    halts(bench, good, outcome, Fault.QUEUE_OVERFLOW, examples.GATE + 4)
+def test_a_row_queued_twice_before_the_experts_halts(bench: Bench, good: Outcome) -> None:
+    outcome = bench.run(encoded(gates(2, examples.TOKENS)), gate_stream(bench, 2))
+    halts(bench, good, outcome, Fault.ILLEGAL_OPERAND, examples.GATE + 1)
 
 
 def test_an_expert_whose_tokens_do_not_fit_hidden_halts(good: Outcome, bench: Bench) -> None:
-    """512 elements of HIDDEN: 16 tokens of 32 fit, of 48 not."""
-    instructions = gates(4, examples.TOKENS)
-    instructions[-2] = replace(instructions[-2], hidden_features=48)
-    outcome = bench.run(encoded(instructions), gate_stream(bench, 4))
-    halts(bench, good, outcome, Fault.BUFFER_RANGE, examples.GATE + 4)
+    """512 elements of HIDDEN: four tokens of 128 would fit, of 144 do not."""
+    instructions = gates(1, examples.TOKENS)
+    for hidden, fault in ((128, Fault.SEGMENT_MISMATCH), (144, Fault.BUFFER_RANGE)):
+        instructions[-2] = replace(instructions[-2], hidden_features=hidden)
+        outcome = bench.run(encoded(instructions), gate_stream(bench, 1))
+        halts(bench, good, outcome, fault, examples.GATE + 1)
 
 
 def test_experts_fewer_than_the_gate_has_queued_halt(bench: Bench, good: Outcome) -> None:

@@ -227,5 +227,11 @@ def test_pictures_are_whole_patches_and_wrapped_rows_leave_few_holes() -> None:
     assert (layout.height, layout.width) == (8 * layout.cell, 16 * layout.cell)
     assert layout.corner(0, 1)[1] - layout.corner(0, 0)[1] > CAPTION + layout.height
     assert [Layout.of(MODELS["tiny"], tasks, True).columns for tasks in (1, 2, 3, 4, 5, 6, 7)] == [
-        2, 3, 4, 3, 3, 4, 4,
+        2,
+        3,
+        4,
+        3,
+        3,
+        4,
+        4,
     ]

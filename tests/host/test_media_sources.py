@@ -158,9 +158,7 @@ def test_video_frames_must_be_even_and_alike(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_video_that_does_not_read_back_is_not_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_video_that_does_not_read_back_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("cv2")
     monkeypatch.setattr(VideoWriter, "_readable_frames", lambda self: 1)
     with pytest.raises(MediaError, match="could not be written completely"):

@@ -199,9 +199,7 @@ def test_a_result_of_another_model_writes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("error", "complete"), [(MediaError("damaged"), False), (KeyboardInterrupt(), True)])
-def test_an_early_end_still_reports_the_frames_so_far(
-    tmp_path: Path, error: BaseException, complete: bool
-) -> None:
+def test_an_early_end_still_reports_the_frames_so_far(tmp_path: Path, error: BaseException, complete: bool) -> None:
     def run() -> None:
         with RunWriter(tmp_path, CONFIG) as writer:
             writer.write("a", result(CONFIG))

@@ -8,7 +8,8 @@ namespace spec {
 constexpr int ISA_VERSION = 1;  // word 1 of the program header
 constexpr int IDENTITY = 1162694469;  // word 0 of the program header and the identity register
 constexpr int INSTRUCTION_BYTES = 64;  // one instruction, and the program header
-constexpr int MEMORY_WORD_BYTES = 16;  // unit of stream, addresses and row pitches
+constexpr int MEMORY_WORD_BYTES = 16;  // unit of addresses, row pitches and striping
+constexpr int STREAM_LINE_BYTES = 64;  // unit of the weight stream
 constexpr int VECTOR = 16;  // features of scratchpads come in multiples of it
 constexpr int MAX_WEIGHT_PORTS = 4;  // weight pointers in the register map
 constexpr int MULTIPLIER_BITS = 16;  // requantise multipliers, unsigned
@@ -69,16 +70,15 @@ constexpr int FAULT_BAD_PROGRAM_HEADER = 1;  // the program does not begin with 
 constexpr int FAULT_CONFIG_MISMATCH = 2;  // the program was built for another hardware configuration
 constexpr int FAULT_ILLEGAL_OPCODE = 3;  // the opcode is unknown
 constexpr int FAULT_ILLEGAL_FIELD = 4;  // a field is outside its range, or one that this opcode does not use is not zero
-constexpr int FAULT_ILLEGAL_OPERAND = 5;  // this opcode may not read or write that buffer, or not with that epilogue
+constexpr int FAULT_ILLEGAL_OPERAND = 5;  // this opcode may not use that buffer, or reads rows of it that this run has not written so
 constexpr int FAULT_BUFFER_RANGE = 6;  // rows × features do not fit the buffer they name
 constexpr int FAULT_TOO_MANY_EXPERTS = 7;  // more experts, or more experts per token, than the hardware was built for
-constexpr int FAULT_QUEUE_OVERFLOW = 8;  // more queue entries for one expert than the hardware was built for
-constexpr int FAULT_SEGMENT_MISMATCH = 9;  // the weight stream delivered another segment than the instruction expects
-constexpr int FAULT_ADDRESS_RANGE = 10;  // a memory access lies outside the input or output region, or is not aligned to 16 bytes
-constexpr int FAULT_STREAM_END = 11;  // the program ran past its last instruction, or the weight stream ended too early
-constexpr int FAULT_BUS_READ = 12;  // memory answered a read with an error (SLVERR or DECERR)
-constexpr int FAULT_BUS_WRITE = 13;  // memory answered a write with an error (SLVERR or DECERR)
-constexpr int FAULT_WATCHDOG = 14;  // nothing happened for `watchdog_cycles` cycles
+constexpr int FAULT_SEGMENT_MISMATCH = 8;  // the weight stream delivered another segment than the instruction expects
+constexpr int FAULT_ADDRESS_RANGE = 9;  // a memory access lies outside the input or output region, or is not aligned to 16 bytes
+constexpr int FAULT_STREAM_END = 10;  // the program ran past its last instruction, or the weight stream ended too early
+constexpr int FAULT_BUS_READ = 11;  // memory answered a read with an error (SLVERR or DECERR)
+constexpr int FAULT_BUS_WRITE = 12;  // memory answered a write with an error (SLVERR or DECERR)
+constexpr int FAULT_WATCHDOG = 13;  // nothing happened for `watchdog_cycles` cycles
 
 // Registers, byte offsets
 constexpr int REG_CONTROL = 0;  // AP_CTRL: bit 0 start, 1 done (cleared on read), 2 idle, 3 ready

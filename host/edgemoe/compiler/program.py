@@ -22,7 +22,7 @@ from edgemoe.spec.isa import (
     INSTRUCTION_BYTES,
     INSTRUCTION_WORDS,
     ISA_VERSION,
-    MEMORY_WORD,
+    STREAM_LINE,
     Instruction,
     ProgramHeader,
     decode,
@@ -115,7 +115,7 @@ class Program:
             ProgramHeader(
                 config_hash=self.manifest.config_hash,
                 instructions=len(self.words),
-                stream_words=self.stream.size // MEMORY_WORD,
+                stream_lines=self.stream.size // STREAM_LINE,
                 input_bytes=self.manifest.input_bytes,
                 output_bytes=self.manifest.output_bytes,
             ),
@@ -170,7 +170,7 @@ def load_program(folder: Path) -> Program:
         header = decode_header(words[0], IDENTITY)
     except ValueError as error:
         raise ProgramError(f"{folder}: {PROGRAM_FILE}: {error}; compile the model again") from error
-    if header.instructions != len(words) - 1 or header.stream_words * MEMORY_WORD != stream.size:
+    if header.instructions != len(words) - 1 or header.stream_lines * STREAM_LINE != stream.size:
         raise ProgramError(f"{folder}: header and file sizes disagree; compile the model again")
     return Program(manifest, words[1:].astype(np.uint32), stream)
 
@@ -185,7 +185,7 @@ def _read_binary(folder: Path, name: str, manifest: Manifest) -> NDArray[np.uint
     if not path.is_file():
         raise ProgramError(f"{path}: missing; compile the model again")
     size = path.stat().st_size
-    if size > MAX_FILE_BYTES or size == 0 or size % (INSTRUCTION_BYTES if name == PROGRAM_FILE else MEMORY_WORD):
+    if size > MAX_FILE_BYTES or size == 0 or size % (INSTRUCTION_BYTES if name == PROGRAM_FILE else STREAM_LINE):
         raise ProgramError(f"{path}: {size} bytes is not a size that this file can have; it is truncated or altered")
     data = np.fromfile(path, dtype=np.uint8)
     if hashlib.sha256(data.tobytes()).hexdigest() != manifest.sha256.get(name):

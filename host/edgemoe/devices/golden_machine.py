@@ -7,6 +7,7 @@ fault, so nothing leaks from frame to frame.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from edgemoe.devices.scratchpads import Scratchpads
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import Buffer, Epilogue, Instruction, Opcode, decode
-from edgemoe.spec.legality import element_bytes, static_fault
+from edgemoe.spec.legality import element_bytes, reads, static_fault, writes
 from edgemoe.spec.memory import row_pitch
 from golden.ops.attention import attention
 from golden.ops.experts import Expert, QueueEntries, expert_queue, experts
@@ -28,6 +29,13 @@ from golden.ops.linear import linear, linear_gelu, linear_residual
 from golden.ops.patch_embed import patch_embed
 
 IntArray = NDArray[np.int64]
+
+
+class QueuedRows(NamedTuple):
+    """One past the last row that the queues' entries name, in NORM (at least 1) and in RESIDUAL."""
+
+    source_end: int
+    destination_end: int
 
 
 class GoldenMachine:
@@ -44,6 +52,7 @@ class GoldenMachine:
         self.output_base = output_base
         self.scratchpads = Scratchpads(hardware)
         self.queues: list[list[QueueEntries]] = [[] for _ in range(hardware.max_experts)]
+        self._queued = QueuedRows(1, 0)
         self.program_counter = 0
         self.counters = {"experts_run": 0, "segments_dropped": 0}
         self._next_segment = 0
@@ -82,6 +91,7 @@ class GoldenMachine:
             if instruction.segment != self._next_segment:
                 raise MachineFaultError(Fault.SEGMENT_MISMATCH)
             self._next_segment += instruction.segments
+        self.scratchpads.check(reads(instruction), writes(instruction))
         self._operations[instruction.opcode](instruction)
 
     def _patch_embed(self, i: Instruction) -> None:
@@ -96,7 +106,7 @@ class GoldenMachine:
 
     def _layernorm(self, i: Instruction) -> None:
         gain, offset = self.program.layernorm(i.segment, i.in_features)
-        residual = self.scratchpads.read(Buffer.RESIDUAL, i.source_row, i.rows, i.in_features)
+        residual = self.scratchpads.read(Buffer.RESIDUAL, i.source_row, i.rows)
         gate_shift = i.output_shift if i.gate_copy else None
         output, gate_copy = layernorm(residual, gain, offset, i.epsilon, i.shift, gate_shift, self.precision)
         self.scratchpads.write(Buffer.NORM, i.destination_row, output)
@@ -104,7 +114,7 @@ class GoldenMachine:
             self.scratchpads.write(Buffer.GATE_INPUT, i.destination_row, gate_copy)
 
     def _linear(self, i: Instruction) -> None:
-        values = self.scratchpads.read(i.source, i.source_row, i.rows, i.in_features)
+        values = self.scratchpads.read(i.source, i.source_row, i.rows)
         weights = self.program.linear(i.segment, i.out_features, i.in_features)
         pads, row, precision = self.scratchpads, i.destination_row, self.precision
         if i.epilogue == Epilogue.QKV:
@@ -115,45 +125,33 @@ class GoldenMachine:
             grid = (i.output_multiplier, i.output_shift, i.output_zero)
             pads.write(i.destination, row, linear_gelu(values, weights, *grid, precision))
         else:
-            residual = pads.read(Buffer.RESIDUAL, row, i.rows, i.out_features)
+            residual = pads.read(Buffer.RESIDUAL, row, i.rows)
             pads.write(i.destination, row, linear_residual(values, weights, residual, precision))
 
     def _attention(self, i: Instruction) -> None:
         query, key, value = (
-            self.scratchpads.read(buffer, i.source_row, i.rows, i.in_features)
-            for buffer in (Buffer.QUERY, Buffer.KEY, Buffer.VALUE)
+            self.scratchpads.read(buffer, i.source_row, i.rows) for buffer in (Buffer.QUERY, Buffer.KEY, Buffer.VALUE)
         )
         scales = (i.multiplier, i.shift, i.output_multiplier, i.output_shift)
         output = attention(query, key, value, i.heads, *scales, self.precision)
         self.scratchpads.write(Buffer.NORM, i.source_row, output)
 
     def _gate(self, i: Instruction) -> None:
+        if i.destination_row < self._queued.destination_end:
+            raise MachineFaultError(Fault.ILLEGAL_OPERAND)
         weight = self.program.gate(i.segment, i.experts, i.in_features)
-        values = self.scratchpads.read(Buffer.GATE_INPUT, i.source_row, i.rows, i.in_features)
-        self.scratchpads.read(Buffer.NORM, i.source_row, i.rows, i.in_features)
-        self.scratchpads.read(Buffer.RESIDUAL, i.destination_row, i.rows, i.in_features)
+        values = self.scratchpads.read(Buffer.GATE_INPUT, i.source_row, i.rows)
         chosen, scores = gate(values, weight, i.top_k, i.multiplier, i.shift)
         self.scratchpads.write(Buffer.ROUTING, i.destination_row, chosen | scores << 16)
         for expert in range(i.experts):
-            entries = expert_queue(expert, chosen, scores, i.source_row, i.destination_row)
-            self.queues[expert].append(entries)
-            if sum(len(part.scores) for part in self.queues[expert]) > self.hardware.max_rows:
-                raise MachineFaultError(Fault.QUEUE_OVERFLOW)
+            self.queues[expert].append(expert_queue(expert, chosen, scores, i.source_row, i.destination_row))
+        source_end = max(self._queued.source_end, i.source_row + i.rows)
+        self._queued = QueuedRows(source_end, i.destination_row + i.rows)
 
     def _experts(self, i: Instruction) -> None:
         queues = [_joined(parts) for parts in self.queues]
-        if any(len(queue.scores) for queue in queues[i.experts :]):
-            raise MachineFaultError(Fault.ILLEGAL_OPERAND)
-        self.queues = [[] for _ in self.queues]
-        longest = max(len(queue.scores) for queue in queues)
-        if longest * i.hidden_features > self.hardware.hidden_elements:
-            raise MachineFaultError(Fault.BUFFER_RANGE)
-        normalised = self.scratchpads.read_all(Buffer.NORM, i.in_features)
-        residual = self.scratchpads.read_all(Buffer.RESIDUAL, i.in_features)
-        if _beyond([queue.source_rows for queue in queues], normalised) or _beyond(
-            [queue.destination_rows for queue in queues], residual
-        ):
-            raise MachineFaultError(Fault.ILLEGAL_OPERAND)
+        self._require_queued(i, [len(queue.scores) for queue in queues])
+        self.queues, self._queued = [[] for _ in self.queues], QueuedRows(1, 0)
         for expert, queue in enumerate(queues[: i.experts]):
             self.program.check_expert(i.segment + expert, i.in_features, i.hidden_features)
             self.counters["experts_run" if len(queue.scores) else "segments_dropped"] += 1
@@ -162,21 +160,36 @@ class GoldenMachine:
             return self.program.expert(i.segment + expert, i.in_features, i.hidden_features)
 
         grid = (i.output_multiplier, i.output_shift, i.output_zero)
+        normalised, residual = (
+            self.scratchpads.read(buffer, 0, self.scratchpads.valid_rows(buffer, i.in_features))
+            for buffer in (Buffer.NORM, Buffer.RESIDUAL)
+        )
         updated = experts(normalised, residual, queues[: i.experts], weights_of, *grid, self.precision)
         self.scratchpads.write(Buffer.RESIDUAL, 0, updated)
         self.scratchpads.invalidate(Buffer.HIDDEN)
 
+    def _require_queued(self, i: Instruction, lengths: list[int]) -> None:
+        """Raise MachineFaultError unless the queues fit this instruction and their rows are still valid."""
+        if any(lengths[i.experts :]):
+            raise MachineFaultError(Fault.ILLEGAL_OPERAND)
+        if max(lengths) * i.hidden_features > self.hardware.hidden_elements:
+            raise MachineFaultError(Fault.BUFFER_RANGE)
+        if self._queued.source_end > self.scratchpads.valid_rows(Buffer.NORM, i.in_features):
+            raise MachineFaultError(Fault.ILLEGAL_OPERAND)
+        if max(1, self._queued.destination_end) > self.scratchpads.valid_rows(Buffer.RESIDUAL, i.in_features):
+            raise MachineFaultError(Fault.ILLEGAL_OPERAND)
+
     def _copy(self, i: Instruction) -> None:
-        rows = self.scratchpads.read(Buffer.RESIDUAL, i.source_row, i.rows, i.in_features)
+        rows = self.scratchpads.read(Buffer.RESIDUAL, i.source_row, i.rows)
         self.scratchpads.write(Buffer.RESIDUAL, i.destination_row, rows)
 
     def _head(self, i: Instruction) -> None:
-        values = self.scratchpads.read(Buffer.NORM, i.source_row, i.rows, i.in_features)
+        values = self.scratchpads.read(Buffer.NORM, i.source_row, i.rows)
         weights = self.program.linear(i.segment, i.out_features, i.in_features)
         self._to_memory(i.address, head(values, weights, self.precision), 2)
 
     def _store(self, i: Instruction) -> None:
-        rows = self.scratchpads.read(i.source, i.source_row, i.rows, i.in_features)
+        rows = self.scratchpads.read(i.source, i.source_row, i.rows)
         self._to_memory(i.address, rows, element_bytes(i.source, self.hardware))
 
     def _to_memory(self, address: int, values: IntArray, bytes_each: int) -> None:
@@ -186,11 +199,6 @@ class GoldenMachine:
         padded = np.zeros((rows, pitch // bytes_each), dtype=f"<i{bytes_each}")
         padded[:, :features] = values.astype(f"<i{bytes_each}")
         self.memory.view(self.output_base + address, rows * pitch)[:] = padded.view(np.uint8).reshape(-1)
-
-
-def _beyond(queued_rows: list[IntArray], valid: IntArray) -> bool:
-    """Whether any queued row is no longer valid, because its buffer began afresh after the gate."""
-    return any(int(rows.max(initial=-1)) >= len(valid) for rows in queued_rows)
 
 
 def _joined(parts: list[QueueEntries]) -> QueueEntries:

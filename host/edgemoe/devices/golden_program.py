@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgemoe.devices.flat_memory import FlatMemory
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig
-from edgemoe.spec.isa import INSTRUCTION_BYTES, INSTRUCTION_WORDS, MEMORY_WORD, ProgramHeader, decode_header
+from edgemoe.spec.isa import INSTRUCTION_BYTES, INSTRUCTION_WORDS, STREAM_LINE, ProgramHeader, decode_header
 from edgemoe.spec.memory import (
     Bytes,
     gate_bytes,
@@ -57,10 +57,10 @@ class DecodedProgram:
         if number >= len(self.segment_starts):
             raise MachineFaultError(Fault.STREAM_END)
         start = self.segment_starts[number]
-        tag, words = self.stream[start : start + 8].view("<u4")
-        if int(tag) != number or int(words) * MEMORY_WORD != round_up(expected_bytes, MEMORY_WORD):
+        tag, lines = self.stream[start : start + 8].view("<u4")
+        if int(tag) != number or int(lines) * STREAM_LINE != round_up(expected_bytes, STREAM_LINE):
             raise MachineFaultError(Fault.SEGMENT_MISMATCH)
-        begin = start + MEMORY_WORD
+        begin = start + STREAM_LINE
         return self.stream[begin : begin + expected_bytes]
 
     def check_expert(self, number: int, features: int, hidden: int) -> None:
@@ -129,9 +129,9 @@ def decode_program(memory: FlatMemory, hardware: HardwareConfig, program: int, w
     if header.instructions == 0:
         return refused(Fault.BAD_PROGRAM_HEADER)
     body = memory.view(program + INSTRUCTION_BYTES, header.instructions * INSTRUCTION_BYTES)
-    region = round_up(header.stream_words, hardware.ports) // hardware.ports * MEMORY_WORD
+    region = header.stream_lines * STREAM_LINE // hardware.ports
     regions = [memory.view(address, region) for address in weights[: hardware.ports]] if region else []
-    stream = unstripe(regions, header.stream_words) if region else np.zeros(0, dtype=np.uint8)
+    stream = unstripe(regions) if region else np.zeros(0, dtype=np.uint8)
     words = body.view("<u4").reshape(-1, INSTRUCTION_WORDS).copy()
     return DecodedProgram(Fault.NONE, header, words, stream, hardware, _segment_starts(stream))
 
@@ -139,9 +139,9 @@ def decode_program(memory: FlatMemory, hardware: HardwareConfig, program: int, w
 def _segment_starts(stream: Bytes) -> list[int]:
     """Byte offsets of the headers, as far as the stream is well formed."""
     starts, position = [], 0
-    while position + MEMORY_WORD <= stream.size:
-        words = int(stream[position + 4 : position + 8].view("<u4")[0])
-        end = position + MEMORY_WORD * (1 + words)
+    while position + STREAM_LINE <= stream.size:
+        lines = int(stream[position + 4 : position + 8].view("<u4")[0])
+        end = position + STREAM_LINE * (1 + lines)
         if end > stream.size:
             break
         starts.append(position)

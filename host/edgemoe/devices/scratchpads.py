@@ -9,6 +9,7 @@ from edgemoe.devices.golden_program import MachineFaultError
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import Buffer
+from edgemoe.spec.legality import Rows
 
 IntArray = NDArray[np.int64]
 
@@ -25,28 +26,34 @@ class Scratchpads:
         self._arrays: dict[Buffer, IntArray] = {}
         self._rows: dict[Buffer, int] = dict.fromkeys(Buffer, 0)
 
+    def check(self, reads: list[Rows], writes: list[Rows]) -> None:
+        """Raise MachineFaultError unless all of this may be read and then written."""
+        for buffer, first, rows, features in reads:
+            if features != self._features(buffer) or first + rows > self._rows[buffer]:
+                raise MachineFaultError(Fault.ILLEGAL_OPERAND)
+        for buffer, first, _, features in writes:
+            if first > (self._rows[buffer] if features == self._features(buffer) else 0):
+                raise MachineFaultError(Fault.ILLEGAL_OPERAND)
+
+    def valid_rows(self, buffer: Buffer, features: int) -> int:
+        """How many rows of so many features a buffer holds."""
+        return self._rows[buffer] if features == self._features(buffer) else 0
+
+    def _features(self, buffer: Buffer) -> int:
+        return self._arrays[buffer].shape[1] if self._rows[buffer] else 0
+
     def write(self, buffer: Buffer, first: int, values: IntArray) -> None:
-        """Write rows [first, first + len(values))."""
+        """Write rows [first, first + len(values)); checked before."""
         rows, features = values.shape
-        array = self._arrays.get(buffer)
-        if array is None or array.shape[1] != features or not self._rows[buffer]:
-            array = np.zeros((self._hardware.max_rows, features), dtype=np.int64)
-            self._arrays[buffer], self._rows[buffer] = array, 0
-        if first > self._rows[buffer]:
-            raise MachineFaultError(Fault.ILLEGAL_OPERAND)
-        array[first : first + rows] = values
+        if features != self._features(buffer):
+            self._arrays[buffer] = np.zeros((self._hardware.max_rows, features), dtype=np.int64)
+            self._rows[buffer] = 0
+        self._arrays[buffer][first : first + rows] = values
         self._rows[buffer] = max(self._rows[buffer], first + rows)
 
-    def read(self, buffer: Buffer, first: int, rows: int, features: int) -> IntArray:
-        """Rows [first, first + rows), which this run must have written with this number of features."""
-        array = self._arrays.get(buffer)
-        if array is None or array.shape[1] != features or first + rows > self._rows[buffer]:
-            raise MachineFaultError(Fault.ILLEGAL_OPERAND)
-        return array[first : first + rows]
-
-    def read_all(self, buffer: Buffer, features: int) -> IntArray:
-        """All valid rows, at least one."""
-        return self.read(buffer, 0, max(1, self._rows[buffer]), features)
+    def read(self, buffer: Buffer, first: int, rows: int) -> IntArray:
+        """Rows [first, first + rows); checked before."""
+        return self._arrays[buffer][first : first + rows]
 
     def invalidate(self, buffer: Buffer) -> None:
         """Forget what a buffer holds."""

@@ -40,9 +40,7 @@ def segmentation_picture(
     return _to_bytes(mixed * (1 - outline) + 250 * outline)
 
 
-def regression_picture(
-    values: NDArray[np.float32], span: tuple[float, float], height: int, width: int
-) -> RGBPicture:
+def regression_picture(values: NDArray[np.float32], span: tuple[float, float], height: int, width: int) -> RGBPicture:
     """One channel h×w by the depth colours; three channels 3×h×w, read as −1 … 1 (normals), as red, green, blue."""
     shown = upsample(values, height, width)
     if shown.ndim == 3:

@@ -197,9 +197,7 @@ def versions() -> dict[str, str]:
     return {"edgemoe": own, "python": platform.python_version(), "numpy": numpy, "pillow": pillow}
 
 
-def _frame_report(
-    name: str, files: list[str], result: FrameResult, resized: Resized | None
-) -> dict[str, Any]:
+def _frame_report(name: str, files: list[str], result: FrameResult, resized: Resized | None) -> dict[str, Any]:
     report: dict[str, Any] = {"name": name, "files": files}
     if resized is not None:
         report["resize"] = resized.statement

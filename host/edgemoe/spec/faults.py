@@ -18,13 +18,12 @@ class Fault(IntEnum):
     ILLEGAL_OPERAND = 5
     BUFFER_RANGE = 6
     TOO_MANY_EXPERTS = 7
-    QUEUE_OVERFLOW = 8
-    SEGMENT_MISMATCH = 9
-    ADDRESS_RANGE = 10
-    STREAM_END = 11
-    BUS_READ = 12
-    BUS_WRITE = 13
-    WATCHDOG = 14
+    SEGMENT_MISMATCH = 8
+    ADDRESS_RANGE = 9
+    STREAM_END = 10
+    BUS_READ = 11
+    BUS_WRITE = 12
+    WATCHDOG = 13
 
 
 FAULT_TEXT: dict[Fault, str] = {
@@ -33,10 +32,9 @@ FAULT_TEXT: dict[Fault, str] = {
     Fault.CONFIG_MISMATCH: "the program was built for another hardware configuration",
     Fault.ILLEGAL_OPCODE: "the opcode is unknown",
     Fault.ILLEGAL_FIELD: "a field is outside its range, or one that this opcode does not use is not zero",
-    Fault.ILLEGAL_OPERAND: "this opcode may not read or write that buffer, or not with that epilogue",
+    Fault.ILLEGAL_OPERAND: "this opcode may not use that buffer, or reads rows of it that this run has not written so",
     Fault.BUFFER_RANGE: "rows × features do not fit the buffer they name",
     Fault.TOO_MANY_EXPERTS: "more experts, or more experts per token, than the hardware was built for",
-    Fault.QUEUE_OVERFLOW: "more queue entries for one expert than the hardware was built for",
     Fault.SEGMENT_MISMATCH: "the weight stream delivered another segment than the instruction expects",
     Fault.ADDRESS_RANGE: "a memory access lies outside the input or output region, or is not aligned to 16 bytes",
     Fault.STREAM_END: "the program ran past its last instruction, or the weight stream ended too early",

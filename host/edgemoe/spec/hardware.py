@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgemoe.spec.isa import Buffer
+from edgemoe.spec.isa import STREAM_LINE, Buffer
 from edgemoe.spec.precision import MAX_TOKENS, MAX_WIDTH, Precision, precision_named
 from edgemoe.spec.registers import WEIGHT_PORTS
 from edgemoe.spec.strict import ConfigError, from_dict, read_json, to_dict
@@ -29,10 +29,10 @@ class HardwareConfig:
     clock_mhz: intended clock.
     token_par, in_par, out_par: the array multiplies token_par × in_par × out_par operands per cycle.
     post_lanes, layernorm_lanes: values per cycle behind the array, and in LayerNorm.
-    ports: memory ports of 16 bytes for weights, 1 … 4.
+    ports: memory ports of 16 bytes for weights: 1, 2 or 4.
     bytes_per_cycle: what memory delivers over all ports in the long run; first_beat_cycles: latency of a read.
     prefetch_bytes: weight buffer, filled ahead of use.
-    max_rows: rows (tasks × tokens) of any buffer; also the capacity of one expert's queue.
+    max_rows: rows (tasks × tokens) of any buffer, and so the longest queue of an expert.
     max_tokens: keys of one attention. max_width: features under LayerNorm. max_experts, max_top_k: routing.
     row_elements: size of RESIDUAL, NORM, GATE_INPUT, QUERY, KEY and VALUE each, in elements.
     hidden_elements: size of HIDDEN, which also holds a frame's patches.
@@ -65,10 +65,14 @@ class HardwareConfig:
             value = getattr(self, name)
             if value < 1 or value & (value - 1):
                 raise ConfigError(f"{name} must be a power of two, found {value}")
-        if not 1 <= self.ports <= WEIGHT_PORTS:
-            raise ConfigError(f"ports must lie in 1 … {WEIGHT_PORTS}, found {self.ports}")
-        if self.in_par * self.out_par % VECTOR or self.out_par % 2:
-            raise ConfigError("in_par × out_par must be a multiple of 16 and out_par of 2: tiles fill memory words")
+        if self.ports not in (1, 2, WEIGHT_PORTS):
+            raise ConfigError(f"ports must be 1, 2 or {WEIGHT_PORTS}, a line is whole beats; found {self.ports}")
+        tile = self.in_par * self.out_par * self.numbers.activation_bytes
+        if tile % STREAM_LINE or self.out_par * self.numbers.channel_bytes % STREAM_LINE:
+            raise ConfigError(
+                f"a weight tile ({tile} bytes) and the channel records of an output tile "
+                f"({self.out_par * self.numbers.channel_bytes} bytes) must be whole lines of {STREAM_LINE} bytes"
+            )
         limits = (("max_tokens", MAX_TOKENS), ("max_width", MAX_WIDTH), ("max_experts", 255), ("max_top_k", 16))
         for name, limit in (*limits, ("max_rows", 65535)):
             if not 1 <= getattr(self, name) <= limit:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 ISA_VERSION = 1
 INSTRUCTION_WORDS = 16
 INSTRUCTION_BYTES = 4 * INSTRUCTION_WORDS
-MEMORY_WORD = 16  # bytes; the unit of the weight stream, of addresses and of row pitches in memory
+MEMORY_WORD = 16  # bytes; the unit of addresses, of row pitches in memory, and of striping over ports
+STREAM_LINE = 64  # bytes; the unit of the weight stream: headers and payloads are whole lines, whatever the ports
 
 
 class Opcode(IntEnum):
@@ -220,12 +221,12 @@ def decode(words: NDArray[np.uint32]) -> Instruction:
 class ProgramHeader:
     """First 64 bytes of a program: words 0–3 magic, ISA version, config hash, instruction count; 64-bit values after.
 
-    stream_words: 16-byte words of the weight stream. input_bytes, output_bytes: sizes of the two regions.
+    stream_lines: 64-byte lines of the weight stream. input_bytes, output_bytes: sizes of the two regions.
     """
 
     config_hash: int
     instructions: int
-    stream_words: int
+    stream_lines: int
     input_bytes: int
     output_bytes: int
 
@@ -233,7 +234,7 @@ class ProgramHeader:
 def encode_header(header: ProgramHeader, magic: int) -> NDArray[np.uint32]:
     """Sixteen little-endian words."""
     words = [magic, ISA_VERSION, header.config_hash, header.instructions]
-    for value in (header.stream_words, header.input_bytes, header.output_bytes):
+    for value in (header.stream_lines, header.input_bytes, header.output_bytes):
         words += [value & 0xFFFFFFFF, value >> 32]
     words += [0] * (INSTRUCTION_WORDS - len(words))
     return np.array(words, dtype=np.uint32)

@@ -6,6 +6,8 @@ segment, queue lengths) is checked when the instruction executes; see docs/isa.m
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -133,50 +135,66 @@ def _operands(i: Instruction) -> bool:
     return i.opcode != Opcode.STORE or i.source != Buffer.NONE
 
 
-def accesses(i: Instruction) -> list[tuple[Buffer, int, int, int]]:
-    """(buffer, first row, rows, features) of every scratchpad that an instruction reads or writes by row."""
-    residual, norm = Buffer.RESIDUAL, Buffer.NORM
+class Rows(NamedTuple):
+    """Rows [first, first + rows) of a scratchpad, of so many features each."""
+
+    buffer: Buffer
+    first: int
+    rows: int
+    features: int
+
+
+def reads(i: Instruction) -> list[Rows]:
+    """What an instruction reads by row; this run must have written it. EXPERTS reads what its queues say."""
+    source, residual = (i.source_row, i.rows, i.in_features), (i.destination_row, i.rows, i.out_features)
+    match i.opcode:
+        case Opcode.LAYERNORM | Opcode.COPY:
+            return [Rows(Buffer.RESIDUAL, *source)]
+        case Opcode.LINEAR if i.epilogue == Epilogue.RESIDUAL:
+            return [Rows(i.source, *source), Rows(Buffer.RESIDUAL, *residual)]
+        case Opcode.LINEAR | Opcode.STORE:
+            return [Rows(i.source, *source)]
+        case Opcode.ATTENTION:
+            return [Rows(buffer, *source) for buffer in (Buffer.QUERY, Buffer.KEY, Buffer.VALUE)]
+        case Opcode.GATE:
+            updated = Rows(Buffer.RESIDUAL, i.destination_row, i.rows, i.in_features)
+            return [Rows(Buffer.GATE_INPUT, *source), Rows(Buffer.NORM, *source), updated]
+        case Opcode.HEAD:
+            return [Rows(Buffer.NORM, *source)]
+        case _:
+            return []
+
+
+def writes(i: Instruction) -> list[Rows]:
+    """What an instruction writes by row; it may overwrite or extend what this run has written, without a gap."""
+    destination = (i.destination_row, i.rows)
     match i.opcode:
         case Opcode.PATCH_EMBED:
-            return [
-                (Buffer.HIDDEN, 0, i.rows, i.in_features),
-                (residual, i.destination_row, i.rows + 1, i.out_features),
-            ]
+            patches = Rows(Buffer.HIDDEN, 0, i.rows, i.in_features)
+            return [patches, Rows(Buffer.RESIDUAL, i.destination_row, i.rows + 1, i.out_features)]
         case Opcode.LAYERNORM:
-            return [
-                (residual, i.source_row, i.rows, i.in_features),
-                (norm, i.destination_row, i.rows, i.in_features),
-            ]
+            buffers = (Buffer.NORM, Buffer.GATE_INPUT) if i.gate_copy else (Buffer.NORM,)
+            return [Rows(buffer, *destination, i.in_features) for buffer in buffers]
+        case Opcode.LINEAR if i.epilogue == Epilogue.QKV:
+            parts = (Buffer.QUERY, Buffer.KEY, Buffer.VALUE)
+            return [Rows(buffer, *destination, i.out_features // 3) for buffer in parts]
         case Opcode.LINEAR:
-            features = i.out_features // 3 if i.epilogue == Epilogue.QKV else i.out_features
-            return [
-                (i.source, i.source_row, i.rows, i.in_features),
-                (i.destination, i.destination_row, i.rows, features),
-            ]
+            return [Rows(i.destination, *destination, i.out_features)]
         case Opcode.ATTENTION:
-            return [(Buffer.QUERY, i.source_row, i.rows, i.in_features)]
+            return [Rows(Buffer.NORM, i.source_row, i.rows, i.in_features)]
         case Opcode.GATE:
-            return [
-                (Buffer.GATE_INPUT, i.source_row, i.rows, i.in_features),
-                (residual, i.destination_row, i.rows, i.in_features),
-            ]
+            return [Rows(Buffer.ROUTING, *destination, i.top_k)]
         case Opcode.COPY:
-            return [
-                (residual, i.source_row, i.rows, i.in_features),
-                (residual, i.destination_row, i.rows, i.in_features),
-            ]
-        case Opcode.HEAD:
-            return [(norm, i.source_row, i.rows, i.in_features)]
-        case Opcode.STORE:
-            return [(i.source, i.source_row, i.rows, i.in_features)]
+            return [Rows(Buffer.RESIDUAL, *destination, i.in_features)]
         case _:
             return []
 
 
 def _fits_buffers(i: Instruction, hardware: HardwareConfig) -> bool:
-    for buffer, first, rows, features in accesses(i):
+    for buffer, first, rows, features in (*reads(i), *writes(i)):
         end = first + rows
-        if end > hardware.max_rows or end * features > hardware.capacity(buffer):
+        own_rule = buffer == Buffer.ROUTING and i.opcode == Opcode.GATE  # its k has a rule and a fault of its own
+        if end > hardware.max_rows or (not own_rule and end * features > hardware.capacity(buffer)):
             return False
     if i.opcode == Opcode.ATTENTION and i.rows > hardware.max_tokens:
         return False

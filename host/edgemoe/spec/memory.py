@@ -1,7 +1,7 @@
 """Memory layout: the weight stream, its segments and tiles, and the rows of the input and output regions.
 
-The stream is read once, forwards. It is a sequence of segments in order of use, each a header word and a payload of
-16-byte words. Word i of the stream lies on port i mod ports, at byte 16·(i div ports) of that port's region.
+The stream is read once, forwards. It is a sequence of segments in order of use, each a header line and a payload of
+64-byte lines. Word i (16 bytes) of the stream lies on port i mod ports, at byte 16·(i div ports) of that port's region.
 All numbers are little-endian. Inside a payload, features and outputs are padded with zeros to whole tiles.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
-from edgemoe.spec.isa import MEMORY_WORD
+from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE
 from edgemoe.spec.precision import Precision
 
 Bytes = NDArray[np.uint8]
@@ -24,7 +24,7 @@ REGION_ALIGNMENT = 4096
 
 
 class SegmentKind(IntEnum):
-    """What a segment holds; third word of its header."""
+    """What a segment holds; third number of its header."""
 
     POSITION = 1
     LAYERNORM = 2
@@ -91,30 +91,29 @@ def _padded(members: list[tuple[str, str]], size: int) -> np.dtype[np.void]:
     return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
 
 
-def segment_header(number: int, kind: SegmentKind, words: int) -> Bytes:
-    """Header word: segment number, payload length in words, kind, zero."""
-    return np.array([number, words, kind, 0], dtype="<u4").view(np.uint8)
+def segment_header(number: int, kind: SegmentKind, lines: int) -> Bytes:
+    """Header line: segment number, payload length in lines, kind, then zeros."""
+    header = np.zeros(STREAM_LINE // 4, dtype="<u4")
+    header[:3] = number, lines, kind
+    return header.view(np.uint8)
 
 
 def segment(number: int, kind: SegmentKind, payload: Bytes) -> Bytes:
-    """Header and payload, the payload padded with zeros to whole words."""
-    padding = np.zeros(-payload.size % MEMORY_WORD, dtype=np.uint8)
-    words = (payload.size + padding.size) // MEMORY_WORD
-    return np.concatenate([segment_header(number, kind, words), payload, padding])
+    """Header and payload, the payload padded with zeros to whole lines."""
+    padding = np.zeros(-payload.size % STREAM_LINE, dtype=np.uint8)
+    lines = (payload.size + padding.size) // STREAM_LINE
+    return np.concatenate([segment_header(number, kind, lines), payload, padding])
 
 
 def stripe(stream: Bytes, ports: int) -> list[Bytes]:
-    """The regions of the ports, of equal size: word i goes to port i mod ports; zeros fill the end."""
-    words = stream.reshape(-1, MEMORY_WORD)
-    padding = np.zeros((-len(words) % ports, MEMORY_WORD), dtype=np.uint8)
-    striped = np.concatenate([words, padding]).reshape(-1, ports, MEMORY_WORD)
+    """The regions of the ports, of equal size: word i of 16 bytes goes to port i mod ports. ports divides 4."""
+    striped = stream.reshape(-1, ports, MEMORY_WORD)
     return [np.ascontiguousarray(striped[:, port]).reshape(-1) for port in range(ports)]
 
 
-def unstripe(regions: list[Bytes], words: int) -> Bytes:
-    """Inverse of `stripe`: the first `words` words of the stream."""
-    stacked = np.stack([region.reshape(-1, MEMORY_WORD) for region in regions], axis=1)
-    return np.ascontiguousarray(stacked.reshape(-1, MEMORY_WORD)[:words]).reshape(-1)
+def unstripe(regions: list[Bytes]) -> Bytes:
+    """Inverse of `stripe`."""
+    return np.stack([region.reshape(-1, MEMORY_WORD) for region in regions], axis=1).reshape(-1)
 
 
 def _tiles(matrix: IntArray, hardware: HardwareConfig) -> IntArray:

@@ -6,7 +6,8 @@
 localparam ISA_VERSION = 1;  // word 1 of the program header
 localparam IDENTITY = 1162694469;  // word 0 of the program header and the identity register
 localparam INSTRUCTION_BYTES = 64;  // one instruction, and the program header
-localparam MEMORY_WORD_BYTES = 16;  // unit of stream, addresses and row pitches
+localparam MEMORY_WORD_BYTES = 16;  // unit of addresses, row pitches and striping
+localparam STREAM_LINE_BYTES = 64;  // unit of the weight stream
 localparam VECTOR = 16;  // features of scratchpads come in multiples of it
 localparam MAX_WEIGHT_PORTS = 4;  // weight pointers in the register map
 localparam MULTIPLIER_BITS = 16;  // requantise multipliers, unsigned
@@ -67,16 +68,15 @@ localparam FAULT_BAD_PROGRAM_HEADER = 1;  // the program does not begin with thi
 localparam FAULT_CONFIG_MISMATCH = 2;  // the program was built for another hardware configuration
 localparam FAULT_ILLEGAL_OPCODE = 3;  // the opcode is unknown
 localparam FAULT_ILLEGAL_FIELD = 4;  // a field is outside its range, or one that this opcode does not use is not zero
-localparam FAULT_ILLEGAL_OPERAND = 5;  // this opcode may not read or write that buffer, or not with that epilogue
+localparam FAULT_ILLEGAL_OPERAND = 5;  // this opcode may not use that buffer, or reads rows of it that this run has not written so
 localparam FAULT_BUFFER_RANGE = 6;  // rows × features do not fit the buffer they name
 localparam FAULT_TOO_MANY_EXPERTS = 7;  // more experts, or more experts per token, than the hardware was built for
-localparam FAULT_QUEUE_OVERFLOW = 8;  // more queue entries for one expert than the hardware was built for
-localparam FAULT_SEGMENT_MISMATCH = 9;  // the weight stream delivered another segment than the instruction expects
-localparam FAULT_ADDRESS_RANGE = 10;  // a memory access lies outside the input or output region, or is not aligned to 16 bytes
-localparam FAULT_STREAM_END = 11;  // the program ran past its last instruction, or the weight stream ended too early
-localparam FAULT_BUS_READ = 12;  // memory answered a read with an error (SLVERR or DECERR)
-localparam FAULT_BUS_WRITE = 13;  // memory answered a write with an error (SLVERR or DECERR)
-localparam FAULT_WATCHDOG = 14;  // nothing happened for `watchdog_cycles` cycles
+localparam FAULT_SEGMENT_MISMATCH = 8;  // the weight stream delivered another segment than the instruction expects
+localparam FAULT_ADDRESS_RANGE = 9;  // a memory access lies outside the input or output region, or is not aligned to 16 bytes
+localparam FAULT_STREAM_END = 10;  // the program ran past its last instruction, or the weight stream ended too early
+localparam FAULT_BUS_READ = 11;  // memory answered a read with an error (SLVERR or DECERR)
+localparam FAULT_BUS_WRITE = 12;  // memory answered a write with an error (SLVERR or DECERR)
+localparam FAULT_WATCHDOG = 13;  // nothing happened for `watchdog_cycles` cycles
 
 // Registers, byte offsets
 localparam REG_CONTROL = 0;  // AP_CTRL: bit 0 start, 1 done (cleared on read), 2 idle, 3 ready

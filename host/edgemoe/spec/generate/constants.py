@@ -7,7 +7,17 @@ from dataclasses import dataclass, fields
 from edgemoe.spec import precision as p
 from edgemoe.spec.faults import FAULT_TEXT, Fault
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
-from edgemoe.spec.isa import FIELDS, INSTRUCTION_BYTES, ISA_VERSION, MEMORY_WORD, USED_FIELDS, Buffer, Epilogue, Opcode
+from edgemoe.spec.isa import (
+    FIELDS,
+    INSTRUCTION_BYTES,
+    ISA_VERSION,
+    MEMORY_WORD,
+    STREAM_LINE,
+    USED_FIELDS,
+    Buffer,
+    Epilogue,
+    Opcode,
+)
 from edgemoe.spec.legality import MAX_ATTENTION_OUTPUT_SHIFT
 from edgemoe.spec.memory import SegmentKind
 from edgemoe.spec.registers import IDENTITY, REGISTERS, WEIGHT_PORTS
@@ -61,7 +71,8 @@ def groups() -> list[Group]:
         Constant("ISA_VERSION", ISA_VERSION, "word 1 of the program header"),
         Constant("IDENTITY", IDENTITY, "word 0 of the program header and the identity register"),
         Constant("INSTRUCTION_BYTES", INSTRUCTION_BYTES, "one instruction, and the program header"),
-        Constant("MEMORY_WORD_BYTES", MEMORY_WORD, "unit of stream, addresses and row pitches"),
+        Constant("MEMORY_WORD_BYTES", MEMORY_WORD, "unit of addresses, row pitches and striping"),
+        Constant("STREAM_LINE_BYTES", STREAM_LINE, "unit of the weight stream"),
         Constant("VECTOR", VECTOR, "features of scratchpads come in multiples of it"),
         Constant("MAX_WEIGHT_PORTS", WEIGHT_PORTS, "weight pointers in the register map"),
         Constant("MULTIPLIER_BITS", p.MULTIPLIER_BITS, "requantise multipliers, unsigned"),

@@ -42,7 +42,7 @@ Sizes are fields, so any M³ViT-family network that fits the buffers runs on one
     ]
     text += _table(("field", "word", "bits", "", "meaning"), rows)
     text += "\nProgram header: word 0 magic `0x454D4F45`, 1 ISA version, 2 config hash, 3 number of instructions, "
-    text += "4–5 words of the weight stream, 6–7 bytes of the input region, 8–9 bytes of the output region, rest 0.\n"
+    text += "4–5 lines of the weight stream, 6–7 bytes of the input region, 8–9 bytes of the output region, rest 0.\n"
     text += "\n## Instructions\n"
     for opcode in Opcode:
         text += f"\n### {int(opcode)} · {opcode.name}\n\n{PURPOSE[opcode]}\n"
@@ -80,17 +80,22 @@ Checked before an instruction executes, in this order; the first rule broken end
 5. TOO_MANY_EXPERTS: `experts` and `top_k` within the build's limits.
 6. ADDRESS_RANGE: addresses are multiples of 16, accesses end within their region.
 
-While it executes:
+Then, against the state of the run, in this order and before anything is computed:
 
-- SEGMENT_MISMATCH: `segment` is the number after the last one consumed, and the stream's next header has that number
-  and the payload length that the instruction implies. STREAM_END: there is such a segment.
-- ILLEGAL_OPERAND: every row read was written by this run, with the same number of features. A scratchpad's valid rows
-  are 0 … n − 1; a write may overwrite or extend them without a gap; a write with another number of features begins
-  afresh at row 0. GATE requires its rows in GATE_INPUT, in NORM (source) and in RESIDUAL (destination). EXPERTS finds
-  no queue entries for experts beyond its own.
-- QUEUE_OVERFLOW: a queue holds at most `max_rows` entries. BUFFER_RANGE: the longest queue times `hidden_features`
-  fits HIDDEN.
-- STREAM_END: the program ends with HALT.
+7. SEGMENT_MISMATCH: `segment` is the number after the last one consumed.
+8. ILLEGAL_OPERAND: every row read was written by this run, with the same number of features. A scratchpad's valid rows
+   are 0 … n − 1; a write may overwrite or extend them without a gap; a write with another number of features begins
+   afresh at row 0. GATE reads its rows in GATE_INPUT and NORM (source) and in RESIDUAL (destination), and its
+   destination rows begin where those of the last GATE since EXPERTS ended, or later: so a row is queued once per
+   expert, and no queue is longer than `max_rows`.
+9. EXPERTS only. ILLEGAL_OPERAND: no queue beyond its own experts has entries. BUFFER_RANGE: the longest queue times
+   `hidden_features` fits HIDDEN. ILLEGAL_OPERAND: rows named by the queues, and row 0, are still valid with
+   `in_features` features, in NORM and then in RESIDUAL.
+10. Per segment, in order, as it is used: STREAM_END: the stream still has its header and as many lines as that says.
+    SEGMENT_MISMATCH: number and length in the header are those that the instruction implies. Nothing of a faulty
+    instruction reaches memory, and experts before a faulty segment count as run or dropped.
+
+STREAM_END: the program ends without HALT; the program counter is that of its last instruction.
 
 At start: BAD_PROGRAM_HEADER, CONFIG_MISMATCH. See [registers](registers.md) for all codes.
 """
@@ -121,9 +126,9 @@ def numbers_page() -> str:
         _NOTICE
         + """# Numbers
 
-Golden is integers only. One rounding, `round_shift(x, s) = ⌊(x + 2^(s−1)) / 2^s⌋`; one clipping, `saturate`. Real values
-are scale × integer. The field-by-field meaning of the widths stands in `host/edgemoe/spec/precision.py`, the arithmetic
-in `golden/ops`.
+Golden is integers only. One rounding, `round_shift(x, s) = ⌊(x + 2^(s−1)) / 2^s⌋`; one clipping, `saturate`. Real
+values are scale × integer. The field-by-field meaning of the widths stands in `host/edgemoe/spec/precision.py`, the
+arithmetic in `golden/ops`.
 
 """
     )
@@ -132,8 +137,8 @@ in `golden/ops`.
     text += _table(("width", *p.PRECISIONS), list(zip(names, *columns, strict=True)))
     text += f"""
 Bounds: features ≤ {p.MAX_FEATURES}, LayerNorm width ≤ {p.MAX_WIDTH}, keys of one softmax ≤ {p.MAX_TOKENS}. With these,
-W8A8 accumulators stay below 2^14·2^14 + 2^{p.W8A8.bias_bits} < 2^31 and W16A16's below 2^30·2^14 + 2^{p.W16A16.bias_bits}
-< 2^47; times a 16-bit multiplier both fit 64 bits.
+W8A8 accumulators stay below 2^14·2^14 + 2^{p.W8A8.bias_bits} < 2^31 and W16A16's below
+2^30·2^14 + 2^{p.W16A16.bias_bits} < 2^47; times a 16-bit multiplier both fit 64 bits.
 
 ## Tables
 
@@ -162,9 +167,10 @@ into the weights of patch embedding.
 **Output.** Rows at their pitch: head outputs int16 in the order channel, cell row, cell column; routing entries 4 bytes
 (expert 16 bit, score Q.16); stored buffers in the types of [STORE](isa.md). The manifest lists what lies where.
 
-**Weight stream.** Read once, forwards. Word i (16 bytes) lies on port i mod ports, at byte 16·(i div ports) of that
-port's region. Segments follow each other in order of use: a header word (segment number, payload words, kind, 0), then
-the payload, padded with zeros to whole words.
+**Weight stream.** Read once, forwards, in lines of 64 bytes: one beat of four ports, four beats of one port. Word i (16
+bytes) lies on port i mod ports, at byte 16·(i div ports) of that port's region. Segments follow each other in order of
+use: a header line (uint32 segment number, payload lines, kind, then zeros), then the payload, padded with zeros to
+whole lines. Number and length are checked; the kind is there for readers.
 
 """
     )
@@ -178,7 +184,10 @@ the payload, padded with zeros to whole words.
     text += _table(("kind", "segment", "payload"), [(int(k), k.name, payloads[k]) for k in SegmentKind])
     text += """
 A channel record is bias, multiplier uint16, shift uint8, padding: W8A8 8 bytes with an int32 bias, W16A16 16 bytes with
-an int64 bias. Outputs and inputs are padded with zeros to whole tiles, so the layout follows the build's array shape.
+an int64 bias. Outputs and inputs are padded with zeros to whole tiles, so the layout follows the build's array shape;
+channel records of a tile, and tiles, are whole lines. A record whose shift is above 60 or whose bias is outside its
+range (see [numbers](numbers.md)) breaks the stream's precondition: the integers are then unspecified, the accesses stay
+inside their buffers.
 
 ## Hardware configurations
 
