@@ -286,14 +286,14 @@ constexpr int LAYERNORM_LANES = 32;
 constexpr int PORTS = 4;
 constexpr int FIRST_BEAT_CYCLES = 64;
 constexpr int PREFETCH_BYTES = 524288;
-constexpr int MAX_ROWS = 129;
+constexpr int MAX_ROWS = 258;
 constexpr int MAX_TOKENS = 129;
 constexpr int MAX_WIDTH = 192;
 constexpr int MAX_EXPERTS = 16;
 constexpr int MAX_TOP_K = 4;
-constexpr int ROW_ELEMENTS = 24768;
-constexpr int HIDDEN_ELEMENTS = 99072;
-constexpr int CONFIG_HASH = 326012816;
+constexpr int ROW_ELEMENTS = 49536;
+constexpr int HIDDEN_ELEMENTS = 198144;
+constexpr int CONFIG_HASH = 1549465168;
 
 // fine exponential, coarse factor; 16 bits
 constexpr int FINE_EXP2_HIGH_TABLE_SIZE = 64;

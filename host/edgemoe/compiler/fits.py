@@ -17,7 +17,7 @@ def require_fit(config: ModelConfig, tasks: tuple[str, ...], hardware: HardwareC
     """Raise DoesNotFitError unless every buffer holds what `tasks` together need in the worst case of routing."""
     problems = [
         f"{what}: needs {needed:,} {unit}, there are {available:,}"
-        for what, needed, available, unit in _limits(config, tasks, hardware)
+        for what, needed, available, unit in limits(config, tasks, hardware)
         if needed > available
     ]
     for what, size in (("width", config.width), ("head width", config.head_width)):
@@ -29,7 +29,7 @@ def require_fit(config: ModelConfig, tasks: tuple[str, ...], hardware: HardwareC
         raise DoesNotFitError(f"model '{config.name}' does not fit hardware '{hardware.name}'{together}:\n  {lines}")
 
 
-def _limits(
+def limits(
     config: ModelConfig, tasks: tuple[str, ...], hardware: HardwareConfig
 ) -> Iterator[tuple[str, int, int, str]]:
     """(what, needed, available, unit) of every limit."""

@@ -284,14 +284,14 @@ localparam LAYERNORM_LANES = 32;
 localparam PORTS = 4;
 localparam FIRST_BEAT_CYCLES = 64;
 localparam PREFETCH_BYTES = 524288;
-localparam MAX_ROWS = 129;
+localparam MAX_ROWS = 258;
 localparam MAX_TOKENS = 129;
 localparam MAX_WIDTH = 192;
 localparam MAX_EXPERTS = 16;
 localparam MAX_TOP_K = 4;
-localparam ROW_ELEMENTS = 24768;
-localparam HIDDEN_ELEMENTS = 99072;
-localparam CONFIG_HASH = 326012816;
+localparam ROW_ELEMENTS = 49536;
+localparam HIDDEN_ELEMENTS = 198144;
+localparam CONFIG_HASH = 1549465168;
 
 // fine exponential, coarse factor
 localparam FINE_EXP2_HIGH_TABLE_SIZE = 64;

@@ -1,0 +1,105 @@
+"""What the commands share: finding a model, compiling it with a progress bar, printing tables."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from edgemoe.compiler.compile import compile_checkpoint
+from edgemoe.compiler.program import MANIFEST_FILE, Program, ProgramError, load_program
+from edgemoe.spec.checkpoint import CONFIG_FILE, CheckpointError
+from edgemoe.spec.hardware import hardware_names, load_hardware_config
+
+_MODELS = Path(__file__).resolve().parents[3] / "models"
+_PREFERRED = ("tiny", "mini")
+DEFAULT_HARDWARE = "zcu102"
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """--model, --hardware, --task."""
+    parser.add_argument(
+        "--model", type=Path, help="checkpoint folder, or program folder made by `edgemoe compile` (default: shipped)"
+    )
+    names = ", ".join(hardware_names())
+    parser.add_argument("--hardware", help=f"configuration to compile for: {names}, or a JSON file")
+    parser.add_argument("--task", help="tasks, separated by commas (default: all of the model's)")
+
+
+def task_names(text: str | None) -> tuple[str, ...] | None:
+    """`semseg,depth` → names; None when nothing was asked."""
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def model_folder(given: Path | None) -> Path:
+    """The folder to use; raises CheckpointError when there is none."""
+    if given is None:
+        for name in _PREFERRED:
+            if (_MODELS / name / CONFIG_FILE).is_file():
+                return _MODELS / name
+        raise CheckpointError("no model is installed beside the package; name one with --model FOLDER")
+    if not given.is_dir():
+        raise CheckpointError(f"'{given}' is not a folder; --model takes a checkpoint folder or a program folder")
+    return given
+
+
+def is_program(folder: Path) -> bool:
+    """Whether a folder holds a compiled program."""
+    return (folder / MANIFEST_FILE).is_file()
+
+
+def obtain_program(options: argparse.Namespace, trace: bool = False) -> Program:
+    """Load the program that the options name, or compile their checkpoint, with a progress bar.
+
+    Raises CheckpointError, ConfigError, ProgramError, DoesNotFitError.
+    """
+    folder, tasks = model_folder(options.model), task_names(options.task)
+    if is_program(folder):
+        return _loaded(folder, tasks, options.hardware, trace)
+    hardware = load_hardware_config(options.hardware or DEFAULT_HARDWARE)
+    with tqdm(desc=f"compiling {folder.name} for {hardware.name}", unit="step", leave=False) as bar:
+
+        def show(done: int, steps: int) -> None:
+            bar.total = steps
+            bar.update(done - bar.n)
+
+        return compile_checkpoint(folder, tasks, hardware, trace, show)
+
+
+def _loaded(folder: Path, tasks: tuple[str, ...] | None, hardware: str | None, trace: bool) -> Program:
+    program = load_program(folder)
+    manifest = program.manifest
+    if hardware is not None and load_hardware_config(hardware).hash() != manifest.config_hash:
+        raise ProgramError(
+            f"{folder}: built for hardware '{manifest.hardware.name}', not '{hardware}'; compile the model again"
+        )
+    if tasks is not None and tasks != manifest.tasks:
+        raise ProgramError(
+            f"{folder}: built for tasks {','.join(manifest.tasks)}, not {','.join(tasks)}; compile the model again"
+        )
+    if trace and not manifest.trace:
+        raise ProgramError(f"{folder}: stores no traces; compile the model with --trace")
+    return program
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Columns of text; numbers to the right, with thousands separated."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    right = [all(isinstance(row[column], int | float) for row in rows) for column in range(len(header))]
+    widths = [max(len(line[column]) for line in (list(header), *cells)) for column in range(len(header))]
+    lines = []
+    for line in (list(header), ["─" * width for width in widths], *cells):
+        padded = [
+            text.rjust(width) if numeric else text.ljust(width)
+            for text, width, numeric in zip(line, widths, right, strict=True)
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"

@@ -1,0 +1,88 @@
+"""`edgemoe info`: model, hardware, memory, and the predicted cycles of every instruction."""
+
+from __future__ import annotations
+
+import argparse
+
+from edgemoe.commands.common import add_model_arguments, obtain_program, table
+from edgemoe.compiler.cycles import predicted_cycles
+from edgemoe.compiler.fits import limits
+from edgemoe.compiler.program import Program
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this command."""
+    add_model_arguments(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print; returns the exit status."""
+    program = obtain_program(options)
+    print("\n\n".join((_model(program), _hardware(program), _memory(program), _cycles(program))))
+    return 0
+
+
+def _model(program: Program) -> str:
+    model = program.manifest.model
+    experts = (
+        f"{len(model.moe_blocks)} MoE blocks: {model.experts} experts, top {model.top_k}, hidden {model.expert_hidden}"
+        if model.moe_blocks
+        else "no experts"
+    )
+    tasks = ", ".join(f"{task.name} ({task.kind}, {task.channels})" for task in model.tasks)
+    return (
+        f"Model '{model.name}' (0x{model.hash():08X}): {model.image_width}×{model.image_height} pixels, "
+        f"{model.tokens} tokens, width {model.width}, {model.heads} heads, {model.depth} blocks\n"
+        f"  {experts}; dense hidden {model.mlp_hidden}\n"
+        f"  tasks {tasks}; compiled for {', '.join(program.manifest.tasks)}"
+    )
+
+
+def _hardware(program: Program) -> str:
+    hardware = program.manifest.hardware
+    return (
+        f"Hardware '{hardware.name}' (0x{hardware.hash():08X}): {hardware.precision}, array {hardware.token_par} tokens "
+        f"× {hardware.in_par} inputs × {hardware.out_par} outputs = {hardware.macs_per_cycle:,} MACs per cycle\n"
+        f"  intended for {hardware.part} at {hardware.clock_mhz} MHz; {hardware.ports} weight ports, "
+        f"{hardware.bytes_per_cycle:g} bytes per cycle, {hardware.prefetch_bytes // 1024} KiB of prefetch"
+    )
+
+
+def _memory(program: Program) -> str:
+    manifest = program.manifest
+    regions = [
+        ("weight stream", program.stream.size),
+        ("program", program.image.size),
+        ("input", manifest.input_bytes),
+        ("output", manifest.output_bytes),
+    ]
+    needs = [
+        (what, needed, available, unit)
+        for what, needed, available, unit in limits(manifest.model, manifest.tasks, manifest.hardware)
+    ]
+    return (
+        "Memory regions\n"
+        + table(("region", "bytes"), regions)
+        + "\n\nOn-chip limits\n"
+        + table(("what", "needed", "there is", "unit"), needs)
+    )
+
+
+def _cycles(program: Program) -> str:
+    predicted = predicted_cycles(program)
+    rows = [
+        (index, instruction.opcode.name, label, each.stream_bytes, each.mac, each.post, each.wait, each.cycles)
+        for index, (instruction, label, each) in enumerate(
+            zip(program.instructions, program.manifest.labels, predicted, strict=True)
+        )
+    ]
+    total = sum(each.cycles for each in predicted)
+    steps = sum(each.mac for each in predicted)
+    clock = program.manifest.hardware.clock_mhz
+    header = ("", "opcode", "label", "stream bytes", "array", "post", "weight wait", "cycles")
+    return (
+        "Predicted cycles (estimate from shapes; tokens spread evenly over the experts)\n"
+        + table(header, rows)
+        + f"\n{total:,} cycles a frame, {total / clock / 1e3:.2f} ms at {clock} MHz if that clock is reached; "
+        f"the array steps in {100 * steps / total:.0f} % of them"
+    )
