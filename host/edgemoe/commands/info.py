@@ -41,7 +41,7 @@ def _model(program: Program) -> str:
 def _hardware(program: Program) -> str:
     hardware = program.manifest.hardware
     return (
-        f"Hardware '{hardware.name}' (0x{hardware.hash():08X}): {hardware.precision}, array {hardware.token_par} tokens "
+        f"Hardware '{hardware.name}' (0x{hardware.hash():08X}): {hardware.precision}, {hardware.token_par} tokens "
         f"× {hardware.in_par} inputs × {hardware.out_par} outputs = {hardware.macs_per_cycle:,} MACs per cycle\n"
         f"  intended for {hardware.part} at {hardware.clock_mhz} MHz; {hardware.ports} weight ports, "
         f"{hardware.bytes_per_cycle:g} bytes per cycle, {hardware.prefetch_bytes // 1024} KiB of prefetch"

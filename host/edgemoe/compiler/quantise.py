@@ -135,6 +135,12 @@ def quantise(config: ModelConfig, tensors: Tensors, calibration: Calibration, pr
     return _Quantiser(config, tensors, calibration, precision).model()
 
 
+def activation_scale(calibration: Calibration, precision: Precision, tensor: str, bits: int | None = None) -> float:
+    """Real value of one step of a symmetric grid of `bits` (default: activation_bits) over a tensor's range."""
+    bits = precision.activation_bits if bits is None else bits
+    return calibration.of(precision.name, tensor).magnitude / float(2 ** (bits - 1) - 1)
+
+
 class _Quantiser:
     """Holds what every step needs; one method per part of the network."""
 
@@ -165,8 +171,7 @@ class _Quantiser:
         return self._float(f"{name}.weight"), self._float(f"{name}.bias")
 
     def _scale(self, tensor: str, bits: int | None = None) -> float:
-        bits = self.precision.activation_bits if bits is None else bits
-        return self.calibration.of(self.precision.name, tensor).magnitude / float(2 ** (bits - 1) - 1)
+        return activation_scale(self.calibration, self.precision, tensor, bits)
 
     def _linear(
         self,

@@ -151,7 +151,8 @@ def _facts(result: FrameResult, model: ModelConfig) -> list[tuple[str, str]]:
         ("Engine", result.engine),
         ("Hardware", result.hardware),
     ]
-    facts += [(f"Time, {key}", f"{value:,.1f} ms") for key, value in result.timings_ms.items()]
+    timings = {key.replace("_", " "): value for key, value in result.timings_ms.items() if value >= 0.05}
+    facts += [(f"Time, {key}", f"{value:,.1f} ms") for key, value in timings.items()]
     facts += [(key.replace("_", " ").capitalize(), f"{value:,}") for key, value in result.counters.items()]
     return facts[:10]
 

@@ -1,0 +1,29 @@
+"""A checkpoint of any shape with seeded random weights, calibrated, for tests and benches that need no sense."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+
+from edgemoe.spec.checkpoint import CALIBRATION_FILE
+from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.strict import to_dict
+from golden.calibrate import calibrate
+from golden.files import write_text
+from golden.model import M3ViT, save_checkpoint
+
+_DEVIATION = 0.1  # large enough that experts, gates and biases all matter
+
+
+def random_checkpoint(config: ModelConfig, folder: Path, seed: int = 0, scenes: int = 2) -> Path:
+    """Write `folder` and return it."""
+    torch.manual_seed(seed)
+    model = M3ViT(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * _DEVIATION)
+    save_checkpoint(folder, model)
+    write_text(folder / CALIBRATION_FILE, json.dumps(to_dict(calibrate(model, scenes))) + "\n")
+    return folder
