@@ -44,13 +44,13 @@ class Session:
         self.program = program
         self.device = device
         self.timeout = timeout
-        self._addresses: list[int] = []
+        self._addresses: dict[str, int] = {}
         try:
             self._place("program", program.image)
             for port, region in enumerate(stripe(program.stream, hardware.ports)):
                 self._place(f"weights_{port}", region)
-            self._input = self._allocate("input", manifest.input_bytes)
-            self._output = self._allocate("output", manifest.output_bytes)
+            self._allocate("input", manifest.input_bytes)
+            self._allocate("output", manifest.output_bytes)
         except BaseException:
             self.close()
             raise
@@ -89,7 +89,7 @@ class Session:
     def close(self) -> None:
         """Give the device's memory back; harmless to repeat."""
         while self._addresses:
-            self.device.free(self._addresses.pop())
+            self.device.free(self._addresses.popitem()[1])
 
     def __enter__(self) -> Session:
         return self
@@ -100,17 +100,17 @@ class Session:
         self.close()
 
     def _allocate(self, name: str, size: int) -> int:
-        address = self.device.allocate(size)
-        self._addresses.append(address)
-        self._point(name, address)
-        return address
+        self._addresses[name] = self.device.allocate(size)
+        return self._addresses[name]
 
     def _place(self, name: str, data: Bytes) -> None:
         self.device.write(self._allocate(name, data.size), data)
 
-    def _point(self, name: str, address: int) -> None:
-        self.device.write_register(OFFSETS[name], address & 0xFFFFFFFF)
-        self.device.write_register(OFFSETS[name] + 4, address >> 32)
+    def _point(self) -> None:
+        """Set the pointers, for every run: another session may have used the device in between."""
+        for name, address in self._addresses.items():
+            self.device.write_register(OFFSETS[name], address & 0xFFFFFFFF)
+            self.device.write_register(OFFSETS[name] + 4, address >> 32)
 
     def _register(self, name: str) -> int:
         low, high = (self.device.read_register(OFFSETS[name] + half) for half in (0, 4))
@@ -119,15 +119,16 @@ class Session:
     def _execute(self, image: Bytes, clock: _Clock) -> Bytes:
         if not self._addresses:
             raise SessionError("this session is closed; open a new one")
-        self.device.write(self._input, image)
-        clock.lap("write_input")
         if not self.device.read_register(CONTROL) & AP_IDLE:
             raise SessionError(f"device '{self.device.name}' is busy; wait for it or open it afresh")
+        self.device.write(self._addresses["input"], image)
+        self._point()
+        clock.lap("write_input")
         self.device.write_register(CONTROL, AP_START)
         self._wait()
         clock.lap("engine")
         self._check()
-        region = self.device.read(self._output, self.program.manifest.output_bytes)
+        region = self.device.read(self._addresses["output"], self.program.manifest.output_bytes)
         clock.lap("read_output")
         return region
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from benches.random_checkpoint import random_checkpoint
 from tqdm import tqdm
 
-from benches.random_checkpoint import random_checkpoint
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from benches.agreement import Subject, subject
 from numpy.typing import NDArray
 
-from benches.agreement import Subject, subject
 from edgemoe.compiler.quantise import QuantisedAttention, activation_scale
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.precision import W8A8

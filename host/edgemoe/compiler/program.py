@@ -128,8 +128,8 @@ class Program:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
-            self.image.tofile(temporary / PROGRAM_FILE)
-            self.stream.tofile(temporary / WEIGHTS_FILE)
+            (temporary / PROGRAM_FILE).write_bytes(self.image.tobytes())
+            (temporary / WEIGHTS_FILE).write_bytes(self.stream.tobytes())
             text = json.dumps(to_dict(self.manifest), indent=1)
             (temporary / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
             temporary.chmod(0o755)

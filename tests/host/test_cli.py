@@ -1,0 +1,265 @@
+"""The command: good input ends with files and exit 0; bad input with one clear sentence, exit 1 and nothing written."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from program_examples import write_checkpoint
+
+from edgemoe.cli import COMMANDS, main
+from edgemoe.compiler.program import load_program
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("models") / "micro")
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    """A portrait picture, which must be resized."""
+    path = tmp_path / "street.png"
+    pixels = np.random.default_rng(4).integers(0, 256, (90, 60, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def base(checkpoint: Path, tmp_path: Path) -> list[str]:
+    return ["--model", str(checkpoint), "--hardware", "micro", "--out", str(tmp_path / "out")]
+
+
+def test_run_writes_a_panel_arrays_and_a_report(
+    picture: Path, base: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    assert main(["run", str(picture), "--task", "semseg,depth", *base]) == 0
+    files = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert files == ["run.json", "street.npz", "street.panel.png"]
+    report = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    assert report["complete"] is True
+    assert report["frames"][0]["resize"] == "60×90 → crop 60×40 → 48×32"
+    assert report["frames"][0]["timings_ms"]["engine"] > 0
+    with np.load(tmp_path / "out" / "street.npz") as arrays:
+        assert arrays["output.semseg"].shape == (7, 4, 6)
+        assert arrays["experts.depth.1"].shape == (7, 2)
+    assert "1 frame (60×90 → crop 60×40 → 48×32) on 'golden' for semseg and depth" in capsys.readouterr().out
+
+
+def test_a_folder_runs_whole_or_up_to_a_number_of_frames(base: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(3):
+        Image.fromarray(np.full((32, 48, 3), 80 * number, dtype=np.uint8)).save(folder / f"{number}.png")
+    assert main(["run", str(folder), *base, "--no-arrays"]) == 0
+    assert len(list((tmp_path / "out").glob("*.panel.png"))) == 3
+    base[-1] = str(tmp_path / "two")
+    assert main(["run", str(folder), *base, "--frames", "2", "--no-panels"]) == 0
+    assert sorted(path.name for path in (tmp_path / "two").iterdir()) == ["0.npz", "1.npz", "run.json"]
+
+
+def test_a_compiled_program_runs_like_its_checkpoint(picture: Path, base: list[str], tmp_path: Path) -> None:
+    assert main(["run", str(picture), *base]) == 0
+    model, out = base[:4], tmp_path / "program"
+    assert main(["compile", *model, "--out", str(out)]) == 0
+    assert load_program(out).manifest.model.name == "micro"
+    assert main(["run", str(picture), "--model", str(out), "--out", str(tmp_path / "again")]) == 0
+    with np.load(tmp_path / "out/street.npz") as one, np.load(tmp_path / "again/street.npz") as two:
+        assert one.files == two.files
+        assert all(np.array_equal(one[name], two[name]) for name in one.files)
+
+
+def test_info_names_model_hardware_memory_and_every_instruction(base: list[str], capsys: Capture) -> None:
+    assert main(["info", *base[:4]]) == 0
+    text = capsys.readouterr().out
+    for part in ("Model 'micro'", "Hardware 'micro'", "weight stream", "On-chip limits", "block 1 experts", "cycles a"):
+        assert part in text
+
+
+def test_disasm_shows_every_instruction_with_its_label(base: list[str], capsys: Capture) -> None:
+    assert main(["disasm", *base[:4], "--task", "depth"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].split("  ;")[0] == "   0  PATCH_EMBED rows=6, in_features=768, out_features=32, segment 0…1"
+    assert lines[-1].endswith("HALT          ; halt")
+    assert any("epilogue=GELU, source=NORM, destination=HIDDEN" in line for line in lines)
+    assert main(["disasm", *base[:4], "--task", "depth", "--words"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2 * len(lines) - 2
+
+
+def test_diff_tells_equal_engines_from_different_ones(base: list[str], capsys: Capture) -> None:
+    assert main(["diff", *base[:4], "--engines", "golden,golden"]) == 0
+    assert "golden and golden agree:" in capsys.readouterr().out
+    assert main(["diff", *base[:4], "--engines", "golden,corrupted"]) == 1
+    assert "differ at instruction 9 (block 0 attention): NORM[row 0][feature 2]" in capsys.readouterr().out
+
+
+Setup = Callable[[Path, Path, Path], list[str]]
+
+
+def _without(name: str) -> Setup:
+    def setup(tmp: Path, checkpoint: Path, picture: Path) -> list[str]:
+        broken = write_checkpoint(tmp / "broken")
+        (broken / name).unlink()
+        return ["run", str(picture), "--model", str(broken)]
+
+    return setup
+
+
+def _edited(name: str, before: str, after: str) -> Setup:
+    def setup(tmp: Path, checkpoint: Path, picture: Path) -> list[str]:
+        broken = write_checkpoint(tmp / "broken")
+        text = (broken / name).read_text(encoding="utf-8")
+        assert before in text
+        (broken / name).write_text(text.replace(before, after, 1), encoding="utf-8")
+        return ["run", str(picture), "--model", str(broken)]
+
+    return setup
+
+
+def _program(change: Callable[[Path], None], *more: str) -> Setup:
+    def setup(tmp: Path, checkpoint: Path, picture: Path) -> list[str]:
+        main(["compile", "--model", str(checkpoint), "--hardware", "micro", "--out", str(tmp / "program")])
+        change(tmp / "program")
+        return ["run", str(picture), "--model", str(tmp / "program"), *more]
+
+    return setup
+
+
+def _made(make: Callable[[Path], str]) -> Setup:
+    return lambda tmp, checkpoint, picture: ["run", make(tmp), "--model", str(checkpoint), "--hardware", "micro"]
+
+
+def _arguments(*arguments: str) -> Setup:
+    return lambda tmp, checkpoint, picture: ["run", str(picture), "--model", str(checkpoint), *arguments]
+
+
+def _file(name: str, content: bytes) -> Callable[[Path], str]:
+    def make(tmp: Path) -> str:
+        (tmp / name).write_bytes(content)
+        return str(tmp / name)
+
+    return make
+
+
+def _empty_folder(tmp: Path) -> str:
+    (tmp / "frames").mkdir()
+    return str(tmp / "frames")
+
+
+def _keep(folder: Path) -> None:
+    assert folder.is_dir()
+
+
+def _truncate(folder: Path) -> None:
+    data = (folder / "weights.bin").read_bytes()
+    (folder / "weights.bin").write_bytes(data[: len(data) // 2])
+
+
+def _alter(folder: Path) -> None:
+    data = bytearray((folder / "program.bin").read_bytes())
+    data[70] ^= 1
+    (folder / "program.bin").write_bytes(data)
+
+
+def _nan(tmp: Path, checkpoint: Path, picture: Path) -> list[str]:
+    broken = write_checkpoint(tmp / "broken", backbone__cls_token=np.full((1, 1, 32), np.nan))
+    return ["run", str(picture), "--model", str(broken)]
+
+
+BAD: dict[str, tuple[Setup, str]] = {
+    "a picture that is not there": (_made(lambda tmp: str(tmp / "no.png")), "does not exist"),
+    "an empty picture": (_made(_file("empty.png", b"")), "empty.png"),
+    "an unreadable picture": (_made(_file("noise.png", b"\x89PNG but not really")), "noise.png"),
+    "a folder without frames": (_made(_empty_folder), "holds no pictures"),
+    "a camera that is not there": (_made(lambda tmp: "camera:77"), "camera"),
+    "NaN weights": (_nan, "tensor 'backbone.cls_token' holds NaN"),
+    "no weights": (_without("weights.safetensors"), "no such file"),
+    "no calibration": (_without("calibration.json"), "calibration.json"),
+    "an unknown key in a config": (_edited("config.json", '"depth"', '"deepness"'), "unknown key 'deepness'"),
+    "a config that is not JSON": (_edited("config.json", "{", "{,"), "not valid JSON"),
+    "weights that are not safetensors": (
+        lambda tmp, checkpoint, picture: [
+            "run",
+            str(picture),
+            "--model",
+            str(Path(_file("weights.safetensors", b"\xff" * 99)(write_checkpoint(tmp / "broken"))).parent),
+        ],
+        "not a readable safetensors file",
+    ),
+    "an unknown task": (_arguments("--hardware", "micro", "--task", "semseg,normals"), "has no task 'normals'"),
+    "an unknown device": (_arguments("--hardware", "micro", "--device", "board9"), "unknown device 'board9'"),
+    "an unknown hardware": (_arguments("--hardware", "zcu999"), "no hardware configuration 'zcu999'"),
+    "a model that is not a folder": (_arguments("--model", "/nowhere/at/all"), "is not a folder"),
+    "no frames wanted": (_arguments("--hardware", "micro", "--frames", "0"), "--frames must be at least 1"),
+    "a truncated program": (_program(_truncate), "truncated or altered"),
+    "an altered program": (_program(_alter), "truncated or altered"),
+    "a program for other hardware": (
+        _program(_keep, "--hardware", "kv260"),
+        "built for hardware 'micro'",
+    ),
+    "a program for other tasks": (_program(_keep, "--task", "depth"), "built for tasks semseg,depth"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_gives_one_sentence_and_no_files(
+    case: str, checkpoint: Path, picture: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    setup, message = BAD[case]
+    arguments = setup(tmp_path, checkpoint, picture)
+    capsys.readouterr()
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("edgemoe: ")]
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_room_on_the_disk_gives_one_sentence_and_no_half_frame(
+    picture: Path, base: list[str], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk fills up while files are written: in `run` and in `compile`."""
+
+    def half(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    for command in (["run", str(picture)], ["compile"]):
+        assert main([*command, *base]) == 1
+        assert "no space left on the disk" in capsys.readouterr().err.splitlines()[-1]
+        assert [path.name for path in tmp_path.iterdir()] == ["street.png"]
+
+
+def test_an_output_folder_that_cannot_be_made_gives_one_sentence(
+    picture: Path, base: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    base[-1] = str(picture)
+    assert main(["run", str(picture), *base]) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith("edgemoe: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["street.png"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["run"], ["compile"], ["diff"]])
+def test_usage_errors_exit_with_2(arguments: list[str], capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: edgemoe" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str, capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"usage: edgemoe {command}" in capsys.readouterr().out

@@ -1,0 +1,138 @@
+"""Compiling: what does not fit is refused with its numbers, what is wrong by name; the schedule is as designed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from program_examples import plain_calibration, random_tensors, small_program, write_checkpoint
+
+from edgemoe.compiler.compile import compile_checkpoint, compile_model
+from edgemoe.compiler.cycles import array_steps, predicted_cycles
+from edgemoe.compiler.fits import DoesNotFitError, require_fit
+from edgemoe.compiler.integers import QuantiseError
+from edgemoe.compiler.program import ProgramError
+from edgemoe.compiler.quantise import quantise
+from edgemoe.spec.checkpoint import CheckpointError
+from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.isa import Opcode
+from edgemoe.spec.model import load_model_config
+from edgemoe.spec.strict import ConfigError
+
+
+def test_small_does_not_fit_a_zcu102_and_the_numbers_say_why() -> None:
+    config = load_model_config("small")
+    with pytest.raises(DoesNotFitError) as refused:
+        require_fit(config, ("semseg",), load_hardware_config("zcu102"))
+    lines = str(refused.value).splitlines()
+    assert lines[0] == "model 'small' does not fit hardware 'zcu102':"
+    assert "  rows of any buffer (tasks × tokens): needs 1,201 rows, there are 258" in lines
+    assert "  LayerNorm width: needs 384 features, there are 192" in lines
+    assert any(line.startswith("  each of RESIDUAL, NORM") and "needs 461,184 elements" in line for line in lines)
+
+
+@pytest.mark.parametrize("name", ["small", "small_pascal"])
+def test_small_fits_a_u50_with_all_its_tasks(name: str) -> None:
+    config = load_model_config(name)
+    require_fit(config, tuple(task.name for task in config.tasks), load_hardware_config("u50"))
+
+
+LIMITS = {
+    "max_rows": ("rows of any buffer", 13),
+    "max_tokens": ("keys of attention", 6),
+    "max_width": ("LayerNorm width", 16),
+    "row_elements": ("each of RESIDUAL", 13 * 32),
+    "hidden_elements": ("HIDDEN (patches", 6 * 768 - 16),
+    "max_experts": ("experts:", 3),
+    "max_top_k": ("experts per token", 1),
+    "prefetch_bytes": ("weight prefetch", 6192),
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_each_limit_alone_refuses_and_names_itself(limit: str) -> None:
+    text, value = LIMITS[limit]
+    config, hardware = load_model_config("micro"), load_hardware_config("micro")
+    require_fit(config, ("semseg", "depth"), hardware)
+    with pytest.raises(DoesNotFitError) as refused:
+        require_fit(config, ("semseg", "depth"), replace(hardware, **{limit: value}))
+    assert [line for line in str(refused.value).splitlines()[1:] if not line.strip().startswith(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("tasks", "message"),
+    [
+        (("semseg", "normals"), "unknown task 'normals'; model 'micro' has semseg, depth"),
+        (("semseg", "semseg"), "named once each"),
+        ((), "at least one"),
+    ],
+)
+def test_tasks_that_are_not_the_models_are_refused(tasks: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ProgramError, match=message):
+        small_program(tasks)
+
+
+def test_a_model_quantised_for_another_precision_is_refused() -> None:
+    config = load_model_config("micro")
+    fine = load_hardware_config("micro_w16a16")
+    model = quantise(config, random_tensors(config), plain_calibration(config), fine.numbers)
+    with pytest.raises(ProgramError, match="quantised for w16a16, hardware is w8a8"):
+        compile_model(model, ["semseg"], load_hardware_config("micro"))
+
+
+def test_nan_weights_are_refused_by_name(tmp_path: Path) -> None:
+    width = load_model_config("micro").width
+    folder = write_checkpoint(tmp_path / "model", backbone__blocks__1__norm2__bias=np.full(width, np.nan))
+    with pytest.raises(CheckpointError, match=r"tensor 'backbone\.blocks\.1\.norm2\.bias' holds NaN"):
+        compile_checkpoint(folder, None, load_hardware_config("micro"))
+
+
+@pytest.mark.parametrize("magnitude", [1e-12, 1e12])
+def test_absurd_calibrated_ranges_are_refused(magnitude: float) -> None:
+    config = load_model_config("micro")
+    calibration = plain_calibration(config, magnitude)
+    with pytest.raises(QuantiseError, match=r"range|scale|bits"):
+        quantise(config, random_tensors(config), calibration, load_hardware_config("micro").numbers)
+
+
+def test_a_calibration_of_another_model_is_refused(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "model")
+    path = folder / "calibration.json"
+    config = load_model_config("micro")
+    path.write_text(path.read_text(encoding="utf-8").replace(str(config.hash()), "1"), encoding="utf-8")
+    with pytest.raises(ConfigError, match="made for another model"):
+        compile_checkpoint(folder, None, load_hardware_config("micro"))
+
+
+def test_the_prefix_before_the_first_experts_runs_once_and_experts_once_for_all_tasks() -> None:
+    opcodes = [each.opcode for each in small_program().instructions]
+    assert opcodes.count(Opcode.ATTENTION) == 2, "both blocks come before or at the first MoE block's gate"
+    assert opcodes.count(Opcode.COPY) == 1
+    assert opcodes.count(Opcode.GATE) == 2
+    assert opcodes.count(Opcode.EXPERTS) == 1
+    assert opcodes.count(Opcode.HEAD) == 2
+    assert opcodes[-1] == Opcode.HALT
+
+
+def test_tiny_takes_the_steps_of_the_array_that_the_design_counts() -> None:
+    """DESIGN: tiled work of the 8×16×16 array on one task ≈ 450 k cycles, stream ≈ 19 MB."""
+    config, hardware = load_model_config("tiny"), load_hardware_config("zcu102")
+    model = quantise(config, random_tensors(config), plain_calibration(config), hardware.numbers)
+    program = compile_model(model, ["semseg"], hardware)
+    predicted = predicted_cycles(program)
+    assert sum(each.mac for each in predicted) == pytest.approx(450_000, rel=0.05)
+    assert program.stream.size == pytest.approx(19e6, rel=0.05)
+    assert sum(each.stream_bytes for each in predicted) == program.stream.size
+
+
+def test_predicted_cycles_cover_the_work_and_the_memory() -> None:
+    program = small_program()
+    hardware = program.manifest.hardware
+    predicted = predicted_cycles(program)
+    assert sum(each.stream_bytes for each in predicted) == program.stream.size
+    assert all(each.cycles >= max(each.mac, each.post) + each.wait for each in predicted)
+    assert sum(each.cycles for each in predicted) >= program.stream.size / hardware.bytes_per_cycle
+    linear = next(each for each in program.instructions if each.opcode == Opcode.LINEAR)
+    assert array_steps(linear, hardware) == -(-7 // 4) * (32 // 8) * (96 // 8)

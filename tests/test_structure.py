@@ -1,0 +1,95 @@
+"""The repository holds together: dependencies run one way, generated files are fresh, modules stay small."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edgemoe.spec.generate.files import generated_files
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = {"edgemoe": ROOT / "host" / "edgemoe", "golden": ROOT / "golden"}
+HEAVY = ("torch", "pynq", "cv2")
+
+# Who may import whom, by the first matching prefix; a module may always import its own entry.
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "golden.ops": ("edgemoe.spec",),
+    "golden": ("edgemoe.spec", "golden"),
+    "edgemoe.spec": (),
+    "edgemoe.compiler": ("edgemoe.spec",),
+    "edgemoe.media": ("edgemoe.spec",),
+    "edgemoe.devices.golden": ("edgemoe.spec", "edgemoe.devices", "golden.ops"),
+    "edgemoe.devices": ("edgemoe.spec", "edgemoe.devices"),
+    "edgemoe.frames": ("edgemoe.spec", "edgemoe.compiler.program", "edgemoe.media.results"),
+    "edgemoe": ("edgemoe",),
+}
+# Where each heavy library may be imported at all; everything else must run without it.
+HOMES = {"torch": ("golden",), "pynq": ("edgemoe.pynq", "edgemoe.devices.board"), "cv2": ("edgemoe.media.video",)}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for package, folder in PACKAGES.items():
+        for path in sorted(folder.rglob("*.py")):
+            parts = path.relative_to(folder).with_suffix("").parts
+            yield ".".join((package, *(part for part in parts if part != "__init__"))), path
+
+
+MODULES = dict(modules())
+GENERATED = generated_files()
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or ""
+
+
+def entry(module: str, entries: dict[str, tuple[str, ...]]) -> str:
+    return max((name for name in entries if module == name or module.startswith(name)), key=len)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_dependencies_run_one_way(module: str) -> None:
+    own = entry(module, ALLOWED)
+    for imported in imports(MODULES[module]):
+        if imported.split(".")[0] in PACKAGES:
+            allowed = (own, *ALLOWED[own])
+            assert imported.startswith(allowed), f"{module} imports {imported}; it may import {', '.join(allowed)}"
+        for heavy in HEAVY:
+            if imported.split(".")[0] == heavy:
+                assert module.startswith(HOMES[heavy]), f"{module} imports {heavy}"
+                assert not module.startswith("golden.ops"), f"{module} imports {heavy}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_stay_small(module: str) -> None:
+    lines = len(MODULES[module].read_text(encoding="utf-8").splitlines())
+    assert lines <= 300, f"{MODULES[module]}: {lines} lines; split it by purpose"
+
+
+@pytest.mark.parametrize("module", ["edgemoe.session", "edgemoe.cli", "edgemoe.devices.golden", "golden.scenes"])
+def test_the_light_path_loads_nothing_heavy(module: str) -> None:
+    program = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_generated_files_are_fresh(name: str) -> None:
+    path = ROOT / name
+    assert path.is_file(), f"{name} is missing; run `make generate`"
+    assert path.read_text(encoding="utf-8") == GENERATED[name], f"{name} is stale; run `make generate`"
+
+
+def test_no_stray_generated_file_is_left() -> None:
+    """A configuration that is gone leaves no header behind."""
+    there = {str(path.relative_to(ROOT)) for path in ROOT.glob("*/generated/*/edgemoe_spec.*")}
+    assert there == {name for name in GENERATED if "/generated/" in name}
