@@ -2,26 +2,53 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet -c constraints.txt
+BENCH := OMP_NUM_THREADS=2 PYTHONPATH=tests $(PY) -m
 
-.PHONY: help test generate lint
+.PHONY: help demo test test-full bench generate lint clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-$(VENV)/test.stamp: constraints.txt pyproject.toml
-	@echo "== setting up the test environment in $(VENV)"
+$(VENV)/base.stamp: constraints.txt pyproject.toml
+	@echo "== setting up $(VENV): NumPy, Pillow, safetensors, tqdm and this project"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python 3.11 or newer is needed here, this is {sys.version.split()[0]}; call: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet -c constraints.txt setuptools
-	$(PY) -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[video,train]' pytest pytest-xdist hypothesis ruff mypy
+	$(PIP) setuptools
+	$(PIP) --no-build-isolation -e .
 	@touch $@
 
+$(VENV)/test.stamp: $(VENV)/base.stamp
+	@echo "== adding to $(VENV): torch, OpenCV, pytest and the checkers"
+	$(PIP) --no-build-isolation -e '.[video,train,test]'
+	@touch $@
+
+demo: $(VENV)/base.stamp ## draw three street scenes and run the main job on them
+	@echo "== drawing scenes"
+	@for seed in 27 51 36; do $(PY) -m golden.scenes --seed $$seed --out build/demo/scenes/scene_$$seed.png; done
+	@echo "== running the accelerator's integers on them"
+	$(VENV)/bin/edgemoe run build/demo/scenes --task semseg,depth --device golden --out build/demo/out
+	@echo "== look at build/demo/out/scene_27.panel.png; then try: $(VENV)/bin/edgemoe run YOUR_PICTURE"
+
 test: $(VENV)/test.stamp ## set up what is needed and run the tests
-	$(PY) -m edgemoe.spec.generate --check
+	@echo "== tests (long proofs: make test-full)"
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow and not board"
 
-generate: $(VENV)/test.stamp ## write the generated headers and pages
+test-full: $(VENV)/test.stamp ## all tests, long proofs too
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not board"
+
+bench: $(VENV)/test.stamp ## measure; figures go to build/reports
+	$(BENCH) benches.golden_speed
+	$(BENCH) benches.softmax_width
+	$(BENCH) benches.agreement
+
+generate: $(VENV)/base.stamp ## write the generated headers and pages from the specification
 	$(PY) -m edgemoe.spec.generate
 
 lint: $(VENV)/test.stamp ## ruff and mypy
 	$(VENV)/bin/ruff check host golden tests
+	$(VENV)/bin/ruff format --check host golden tests
 	$(VENV)/bin/mypy
+
+clean: ## remove environments and everything built
+	rm -rf $(VENV) build
