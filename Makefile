@@ -1,11 +1,12 @@
 # The index: every target one line; `make help` prints them.
 PYTHON ?= python3
+HOST_PYTHON ?= python3.10
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet -c constraints.txt
 BENCH := OMP_NUM_THREADS=2 PYTHONPATH=tests $(PY) -m
 
-.PHONY: help demo test test-full bench generate lint clean
+.PHONY: help demo test test-full test-host bench generate lint clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -36,6 +37,13 @@ test: $(VENV)/test.stamp ## set up what is needed and run the tests
 
 test-full: $(VENV)/test.stamp ## all tests, long proofs too
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not board"
+
+test-host: ## the host package on the oldest versions that boards have (HOST_PYTHON=python3.10)
+	@$(HOST_PYTHON) --version >/dev/null 2>&1 || { echo "test-host needs Python 3.10: set HOST_PYTHON to its path"; exit 1; }
+	$(HOST_PYTHON) -m venv build/envs/oldest
+	build/envs/oldest/bin/python -m pip --disable-pip-version-check install --quiet -c constraints-oldest.txt setuptools
+	build/envs/oldest/bin/python -m pip --disable-pip-version-check install --quiet -c constraints-oldest.txt --no-build-isolation -e . pytest pytest-xdist hypothesis
+	OMP_NUM_THREADS=1 build/envs/oldest/bin/python -m pytest -n 2 tests/host tests/ops
 
 bench: $(VENV)/test.stamp ## measure; figures go to build/reports
 	$(BENCH) benches.golden_speed
