@@ -77,6 +77,28 @@ def test_a_compiled_program_runs_like_its_checkpoint(picture: Path, base: list[s
         assert all(np.array_equal(one[name], two[name]) for name in one.files)
 
 
+def test_a_video_in_and_a_video_of_panels_out(base: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("cv2")
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(4):
+        Image.fromarray(np.full((64, 96, 3), 60 * number, dtype=np.uint8)).save(folder / f"{number}.png")
+    assert main(["run", str(folder), *base, "--video", "--no-panels", "--no-arrays"]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["panel.mp4", "run.json"]
+    base[-1] = str(tmp_path / "second")
+    assert main(["run", str(tmp_path / "out" / "panel.mp4"), *base, "--no-panels"]) == 0
+    report = json.loads((tmp_path / "second" / "run.json").read_text(encoding="utf-8"))
+    assert report["summary"]["frames"] == 4
+    assert len(list((tmp_path / "second").glob("panel-*.npz"))) == 4
+
+
+def test_weights_far_too_large_for_the_model_are_refused_unread(picture: Path, tmp_path: Path, capsys: Capture) -> None:
+    broken = write_checkpoint(tmp_path / "broken")
+    os.truncate(broken / "weights.safetensors", 1 << 40)
+    assert main(["run", str(picture), "--model", str(broken), "--out", str(tmp_path / "out")]) == 1
+    assert "1,099,511,627,776 bytes, model 'micro' has at most" in capsys.readouterr().err
+
+
 def test_info_names_model_hardware_memory_and_every_instruction(base: list[str], capsys: Capture) -> None:
     assert main(["info", *base[:4]]) == 0
     text = capsys.readouterr().out

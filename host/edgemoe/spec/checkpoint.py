@@ -7,6 +7,7 @@ Tensor names are those of M³ViT's own state dict, so that the float model loads
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from edgemoe.spec.model import ModelConfig, load_model_config
 WEIGHTS_FILE = "weights.safetensors"
 CONFIG_FILE = "config.json"
 CALIBRATION_FILE = "calibration.json"
+
+_HEADER_BYTES = 1 << 20
 
 Tensors = dict[str, NDArray[np.float32]]
 
@@ -82,6 +85,14 @@ def check_tensors(config: ModelConfig, tensors: Tensors) -> None:
         raise CheckpointError(f"tensor '{unknown[0]}' does not belong to model '{config.name}'")
 
 
+def _check_size(path: Path, config: ModelConfig) -> None:
+    """Refuse a file that is larger than the model's tensors in 8 bytes each, before reading it."""
+    limit = 8 * sum(math.prod(shape) for shape in tensor_shapes(config).values()) + _HEADER_BYTES
+    size = path.stat().st_size
+    if size > limit:
+        raise CheckpointError(f"{path}: {size:,} bytes, model '{config.name}' has at most {limit:,}")
+
+
 def load_checkpoint(folder: Path) -> tuple[ModelConfig, Tensors]:
     """Read and check one checkpoint folder; tensors come back as float32.
 
@@ -94,6 +105,7 @@ def load_checkpoint(folder: Path) -> tuple[ModelConfig, Tensors]:
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; a checkpoint folder needs {WEIGHTS_FILE}")
+    _check_size(path, config)
     try:
         tensors = {name: value.astype(np.float32) for name, value in load_file(path).items()}
     except (SafetensorError, OSError, ValueError) as error:
