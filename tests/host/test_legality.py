@@ -172,7 +172,8 @@ def test_each_epilogue_of_linear_joins_its_own_buffers_and_no_others() -> None:
 def test_store_takes_any_scratchpad_but_none_and_no_unknown_one() -> None:
     for source in range(16):
         expected = Fault.NONE if source in list(Buffer)[1:] else Fault.ILLEGAL_OPERAND
-        assert fault_with(replace(STORE, rows=1, source_row=0), "source", source) == expected
+        store = replace(STORE, rows=1, source_row=0, in_features=2 if source == Buffer.ROUTING else 16)
+        assert fault_with(store, "source", source) == expected
 
 
 ROWS, HIDDEN_ROWS = HARDWARE.max_rows, HARDWARE.hidden_elements

@@ -43,7 +43,7 @@ def test_a_header_with_another_magic_version_or_reserved_word_is_refused(
 
 
 def test_a_program_for_another_configuration_is_refused(bench: Bench, good: Outcome) -> None:
-    other = replace(bench.hardware, prefetch_bytes=bench.hardware.prefetch_bytes + 16).hash()
+    other = replace(bench.hardware, prefetch_bytes=bench.hardware.prefetch_bytes + 64).hash()
     halts(bench, good, bench.run(encoded(program()), config_hash=other), Fault.CONFIG_MISMATCH, 0)
 
 

@@ -187,71 +187,6 @@ constexpr int FIELD_ADDRESS_HIGH_WORD = 13;  // high half
 constexpr int FIELD_ADDRESS_HIGH_LOW = 0;
 constexpr int FIELD_ADDRESS_HIGH_WIDTH = 32;
 
-// Instruction words that an opcode may use: bit masks
-constexpr int MASK_HALT_0 = 255;
-constexpr int MASK_PATCH_EMBED_0 = 255;
-constexpr unsigned MASK_PATCH_EMBED_1 = 4294967295u;
-constexpr int MASK_PATCH_EMBED_2 = 65535;
-constexpr unsigned MASK_PATCH_EMBED_3 = 4294901760u;
-constexpr unsigned MASK_PATCH_EMBED_8 = 4294967295u;
-constexpr unsigned MASK_PATCH_EMBED_9 = 4294967295u;
-constexpr unsigned MASK_PATCH_EMBED_12 = 4294967295u;
-constexpr unsigned MASK_PATCH_EMBED_13 = 4294967295u;
-constexpr int MASK_LAYERNORM_0 = 1048831;
-constexpr unsigned MASK_LAYERNORM_1 = 4294967295u;
-constexpr unsigned MASK_LAYERNORM_3 = 4294967295u;
-constexpr int MASK_LAYERNORM_5 = 16711680;
-constexpr int MASK_LAYERNORM_6 = 16711680;
-constexpr unsigned MASK_LAYERNORM_8 = 4294967295u;
-constexpr unsigned MASK_LAYERNORM_9 = 4294967295u;
-constexpr unsigned MASK_LAYERNORM_10 = 4294967295u;
-constexpr unsigned MASK_LAYERNORM_11 = 4294967295u;
-constexpr int MASK_LINEAR_0 = 1048575;
-constexpr unsigned MASK_LINEAR_1 = 4294967295u;
-constexpr int MASK_LINEAR_2 = 65535;
-constexpr unsigned MASK_LINEAR_3 = 4294967295u;
-constexpr int MASK_LINEAR_6 = 16777215;
-constexpr int MASK_LINEAR_7 = 65535;
-constexpr unsigned MASK_LINEAR_8 = 4294967295u;
-constexpr unsigned MASK_LINEAR_9 = 4294967295u;
-constexpr int MASK_ATTENTION_0 = 255;
-constexpr unsigned MASK_ATTENTION_1 = 4294967295u;
-constexpr int MASK_ATTENTION_3 = 65535;
-constexpr int MASK_ATTENTION_4 = 255;
-constexpr int MASK_ATTENTION_5 = 16777215;
-constexpr int MASK_ATTENTION_6 = 16777215;
-constexpr int MASK_GATE_0 = 255;
-constexpr unsigned MASK_GATE_1 = 4294967295u;
-constexpr unsigned MASK_GATE_3 = 4294967295u;
-constexpr int MASK_GATE_4 = 16776960;
-constexpr int MASK_GATE_5 = 16777215;
-constexpr unsigned MASK_GATE_8 = 4294967295u;
-constexpr unsigned MASK_GATE_9 = 4294967295u;
-constexpr int MASK_EXPERTS_0 = 255;
-constexpr unsigned MASK_EXPERTS_1 = 4294901760u;
-constexpr unsigned MASK_EXPERTS_2 = 4294901760u;
-constexpr int MASK_EXPERTS_4 = 65280;
-constexpr int MASK_EXPERTS_6 = 16777215;
-constexpr int MASK_EXPERTS_7 = 65535;
-constexpr unsigned MASK_EXPERTS_8 = 4294967295u;
-constexpr unsigned MASK_EXPERTS_9 = 4294967295u;
-constexpr int MASK_COPY_0 = 255;
-constexpr unsigned MASK_COPY_1 = 4294967295u;
-constexpr unsigned MASK_COPY_3 = 4294967295u;
-constexpr int MASK_HEAD_0 = 255;
-constexpr unsigned MASK_HEAD_1 = 4294967295u;
-constexpr int MASK_HEAD_2 = 65535;
-constexpr int MASK_HEAD_3 = 65535;
-constexpr unsigned MASK_HEAD_8 = 4294967295u;
-constexpr unsigned MASK_HEAD_9 = 4294967295u;
-constexpr unsigned MASK_HEAD_12 = 4294967295u;
-constexpr unsigned MASK_HEAD_13 = 4294967295u;
-constexpr int MASK_STORE_0 = 61695;
-constexpr unsigned MASK_STORE_1 = 4294967295u;
-constexpr int MASK_STORE_3 = 65535;
-constexpr unsigned MASK_STORE_12 = 4294967295u;
-constexpr unsigned MASK_STORE_13 = 4294967295u;
-
 // Precision w8a8
 constexpr int ACTIVATION_BITS = 8;
 constexpr int WEIGHT_BITS = 8;
@@ -291,9 +226,25 @@ constexpr int MAX_TOKENS = 1201;
 constexpr int MAX_WIDTH = 384;
 constexpr int MAX_EXPERTS = 16;
 constexpr int MAX_TOP_K = 4;
-constexpr int ROW_ELEMENTS = 1968000;
-constexpr int HIDDEN_ELEMENTS = 3936000;
-constexpr int CONFIG_HASH = 1487520103;
+constexpr int ROW_ELEMENTS = 1969152;
+constexpr int HIDDEN_ELEMENTS = 3938304;
+constexpr int CONFIG_HASH = 663674566;
+
+// bits that may be set, entry 16·opcode + word; 32 bits
+constexpr int INSTRUCTION_MASK_SIZE = 160;
+constexpr int INSTRUCTION_MASK_BITS = 32;
+constexpr unsigned INSTRUCTION_MASK[INSTRUCTION_MASK_SIZE] = {
+    255u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u,
+    255u, 4294967295u, 65535u, 4294901760u, 0u, 0u, 0u, 0u, 4294967295u, 4294967295u, 0u, 0u, 4294967295u, 4294967295u, 0u, 0u,
+    1048831u, 4294967295u, 0u, 4294967295u, 0u, 16711680u, 16711680u, 0u, 4294967295u, 4294967295u, 4294967295u, 4294967295u, 0u, 0u, 0u, 0u,
+    1048575u, 4294967295u, 65535u, 4294967295u, 0u, 0u, 16777215u, 65535u, 4294967295u, 4294967295u, 0u, 0u, 0u, 0u, 0u, 0u,
+    255u, 4294967295u, 0u, 65535u, 255u, 16777215u, 16777215u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u,
+    255u, 4294967295u, 0u, 4294967295u, 16776960u, 16777215u, 0u, 0u, 4294967295u, 4294967295u, 0u, 0u, 0u, 0u, 0u, 0u,
+    255u, 4294901760u, 4294901760u, 0u, 65280u, 0u, 16777215u, 65535u, 4294967295u, 4294967295u, 0u, 0u, 0u, 0u, 0u, 0u,
+    255u, 4294967295u, 0u, 4294967295u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u,
+    255u, 4294967295u, 65535u, 65535u, 0u, 0u, 0u, 0u, 4294967295u, 4294967295u, 0u, 0u, 4294967295u, 4294967295u, 0u, 0u,
+    61695u, 4294967295u, 0u, 65535u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 4294967295u, 4294967295u, 0u, 0u,
+};
 
 // exponential, by the fraction of d; 10 bits
 constexpr int EXP2_TABLE_SIZE = 64;

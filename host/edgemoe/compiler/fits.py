@@ -38,13 +38,13 @@ def limits(
     yield "rows of any buffer (tasks × tokens)", rows, hardware.max_rows, "rows"
     yield "keys of attention", config.tokens, hardware.max_tokens, "tokens"
     yield "LayerNorm width", config.width, hardware.max_width, "features"
-    row_buffers = "each of RESIDUAL, NORM, GATE_INPUT, QUERY, KEY, VALUE (rows × width)"
-    yield row_buffers, rows * config.width, hardware.row_elements, "elements"
+    row_buffers = "each of RESIDUAL, NORM, GATE_INPUT, QUERY, KEY, VALUE (rows in whole tiles × width)"
+    yield row_buffers, hardware.room(rows, config.width), hardware.row_elements, "elements"
     hidden = hardware.hidden_elements
-    yield "HIDDEN (patches × patch features)", config.patches * config.patch_features, hidden, "elements"
-    yield "HIDDEN (one row of a dense block)", config.mlp_hidden, hidden, "elements"
+    yield "HIDDEN (patches × patch features)", hardware.room(config.patches, config.patch_features), hidden, "elements"
+    yield "HIDDEN (one tile of rows of a dense block)", hardware.room(1, config.mlp_hidden), hidden, "elements"
     if config.moe_blocks:
-        worst = rows * config.expert_hidden
+        worst = hardware.room(rows, config.expert_hidden)
         yield "HIDDEN (all tokens at one expert × expert hidden width)", worst, hidden, "elements"
         yield "experts", config.experts, hardware.max_experts, "experts"
         yield "experts per token", config.top_k, hardware.max_top_k, "experts"

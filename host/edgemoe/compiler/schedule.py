@@ -195,7 +195,8 @@ class _Scheduler:
     def _dense(self, name: str, mlp: QuantisedFeedForward, grid: tuple[int, int, int]) -> Iterator[Step]:
         """Row blocks of what HIDDEN holds; each block streams the weights again."""
         hidden = len(mlp.up.bias)
-        block_rows = max(1, self.hardware.hidden_elements // hidden)
+        tile = self.hardware.token_par
+        block_rows = self.hardware.hidden_elements // (hidden * tile) * tile
         for start in range(0, self.rows, block_rows):
             rows = min(block_rows, self.rows - start)
             suffix = f" rows {start}…{start + rows - 1}" if self.rows > block_rows else ""

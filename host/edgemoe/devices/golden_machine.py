@@ -172,7 +172,7 @@ class GoldenMachine:
         """Raise MachineFaultError unless the queues fit this instruction and their rows are still valid."""
         if any(lengths[i.experts :]):
             raise MachineFaultError(Fault.ILLEGAL_OPERAND)
-        if max(lengths) * i.hidden_features > self.hardware.hidden_elements:
+        if self.hardware.room(max(lengths), i.hidden_features) > self.hardware.hidden_elements:
             raise MachineFaultError(Fault.BUFFER_RANGE)
         if self._queued.source_end > self.scratchpads.valid_rows(Buffer.NORM, i.in_features):
             raise MachineFaultError(Fault.ILLEGAL_OPERAND)

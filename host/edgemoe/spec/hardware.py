@@ -34,7 +34,7 @@ class HardwareConfig:
     prefetch_bytes: weight buffer, filled ahead of use.
     max_rows: rows (tasks × tokens) of any buffer, and so the longest queue of an expert.
     max_tokens: keys of one attention. max_width: features under LayerNorm. max_experts, max_top_k: routing.
-    row_elements: size of RESIDUAL, NORM, GATE_INPUT, QUERY, KEY and VALUE each, in elements.
+    row_elements: size of RESIDUAL, NORM, GATE_INPUT, QUERY, KEY and VALUE each, in elements; rows come in whole tiles.
     hidden_elements: size of HIDDEN, which also holds a frame's patches.
     """
 
@@ -77,9 +77,11 @@ class HardwareConfig:
         for name, limit in (*limits, ("max_rows", 65535)):
             if not 1 <= getattr(self, name) <= limit:
                 raise ConfigError(f"{name} must lie in 1 … {limit}, found {getattr(self, name)}")
-        for name in ("row_elements", "hidden_elements", "prefetch_bytes", "max_width"):
-            if getattr(self, name) % VECTOR or getattr(self, name) < VECTOR:
-                raise ConfigError(f"{name} must be a positive multiple of {VECTOR}, found {getattr(self, name)}")
+        tile = VECTOR * self.token_par
+        units = {"row_elements": tile, "hidden_elements": tile, "prefetch_bytes": STREAM_LINE, "max_width": VECTOR}
+        for name, unit in units.items():
+            if getattr(self, name) % unit or getattr(self, name) < unit:
+                raise ConfigError(f"{name} must be a positive multiple of {unit}, found {getattr(self, name)}")
 
     @property
     def numbers(self) -> Precision:
@@ -96,8 +98,12 @@ class HardwareConfig:
         if buffer == Buffer.HIDDEN:
             return self.hidden_elements
         if buffer == Buffer.ROUTING:
-            return self.max_rows * self.max_top_k
+            return self.room(self.max_rows, self.max_top_k)
         return self.row_elements
+
+    def room(self, rows: int, features: int) -> int:
+        """Elements that rows take: whole tiles of token_par rows, one row per lane of the array."""
+        return -(-rows // self.token_par) * self.token_par * features
 
     def hash(self) -> int:
         """32-bit identity, in the ID register and in every program built for this configuration."""

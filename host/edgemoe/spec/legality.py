@@ -194,7 +194,7 @@ def _fits_buffers(i: Instruction, hardware: HardwareConfig) -> bool:
     for buffer, first, rows, features in (*reads(i), *writes(i)):
         end = first + rows
         own_rule = buffer == Buffer.ROUTING and i.opcode == Opcode.GATE  # its k has a rule and a fault of its own
-        if end > hardware.max_rows or (not own_rule and end * features > hardware.capacity(buffer)):
+        if end > hardware.max_rows or (not own_rule and hardware.room(end, features) > hardware.capacity(buffer)):
             return False
     if i.opcode == Opcode.ATTENTION and i.rows > hardware.max_tokens:
         return False

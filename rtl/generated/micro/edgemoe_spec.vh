@@ -185,71 +185,6 @@ localparam FIELD_ADDRESS_HIGH_WORD = 13;  // high half
 localparam FIELD_ADDRESS_HIGH_LOW = 0;
 localparam FIELD_ADDRESS_HIGH_WIDTH = 32;
 
-// Instruction words that an opcode may use: bit masks
-localparam MASK_HALT_0 = 255;
-localparam MASK_PATCH_EMBED_0 = 255;
-localparam MASK_PATCH_EMBED_1 = 32'hFFFFFFFF;
-localparam MASK_PATCH_EMBED_2 = 65535;
-localparam MASK_PATCH_EMBED_3 = 32'hFFFF0000;
-localparam MASK_PATCH_EMBED_8 = 32'hFFFFFFFF;
-localparam MASK_PATCH_EMBED_9 = 32'hFFFFFFFF;
-localparam MASK_PATCH_EMBED_12 = 32'hFFFFFFFF;
-localparam MASK_PATCH_EMBED_13 = 32'hFFFFFFFF;
-localparam MASK_LAYERNORM_0 = 1048831;
-localparam MASK_LAYERNORM_1 = 32'hFFFFFFFF;
-localparam MASK_LAYERNORM_3 = 32'hFFFFFFFF;
-localparam MASK_LAYERNORM_5 = 16711680;
-localparam MASK_LAYERNORM_6 = 16711680;
-localparam MASK_LAYERNORM_8 = 32'hFFFFFFFF;
-localparam MASK_LAYERNORM_9 = 32'hFFFFFFFF;
-localparam MASK_LAYERNORM_10 = 32'hFFFFFFFF;
-localparam MASK_LAYERNORM_11 = 32'hFFFFFFFF;
-localparam MASK_LINEAR_0 = 1048575;
-localparam MASK_LINEAR_1 = 32'hFFFFFFFF;
-localparam MASK_LINEAR_2 = 65535;
-localparam MASK_LINEAR_3 = 32'hFFFFFFFF;
-localparam MASK_LINEAR_6 = 16777215;
-localparam MASK_LINEAR_7 = 65535;
-localparam MASK_LINEAR_8 = 32'hFFFFFFFF;
-localparam MASK_LINEAR_9 = 32'hFFFFFFFF;
-localparam MASK_ATTENTION_0 = 255;
-localparam MASK_ATTENTION_1 = 32'hFFFFFFFF;
-localparam MASK_ATTENTION_3 = 65535;
-localparam MASK_ATTENTION_4 = 255;
-localparam MASK_ATTENTION_5 = 16777215;
-localparam MASK_ATTENTION_6 = 16777215;
-localparam MASK_GATE_0 = 255;
-localparam MASK_GATE_1 = 32'hFFFFFFFF;
-localparam MASK_GATE_3 = 32'hFFFFFFFF;
-localparam MASK_GATE_4 = 16776960;
-localparam MASK_GATE_5 = 16777215;
-localparam MASK_GATE_8 = 32'hFFFFFFFF;
-localparam MASK_GATE_9 = 32'hFFFFFFFF;
-localparam MASK_EXPERTS_0 = 255;
-localparam MASK_EXPERTS_1 = 32'hFFFF0000;
-localparam MASK_EXPERTS_2 = 32'hFFFF0000;
-localparam MASK_EXPERTS_4 = 65280;
-localparam MASK_EXPERTS_6 = 16777215;
-localparam MASK_EXPERTS_7 = 65535;
-localparam MASK_EXPERTS_8 = 32'hFFFFFFFF;
-localparam MASK_EXPERTS_9 = 32'hFFFFFFFF;
-localparam MASK_COPY_0 = 255;
-localparam MASK_COPY_1 = 32'hFFFFFFFF;
-localparam MASK_COPY_3 = 32'hFFFFFFFF;
-localparam MASK_HEAD_0 = 255;
-localparam MASK_HEAD_1 = 32'hFFFFFFFF;
-localparam MASK_HEAD_2 = 65535;
-localparam MASK_HEAD_3 = 65535;
-localparam MASK_HEAD_8 = 32'hFFFFFFFF;
-localparam MASK_HEAD_9 = 32'hFFFFFFFF;
-localparam MASK_HEAD_12 = 32'hFFFFFFFF;
-localparam MASK_HEAD_13 = 32'hFFFFFFFF;
-localparam MASK_STORE_0 = 61695;
-localparam MASK_STORE_1 = 32'hFFFFFFFF;
-localparam MASK_STORE_3 = 65535;
-localparam MASK_STORE_12 = 32'hFFFFFFFF;
-localparam MASK_STORE_13 = 32'hFFFFFFFF;
-
 // Precision w8a8
 localparam ACTIVATION_BITS = 8;
 localparam WEIGHT_BITS = 8;
@@ -289,9 +224,29 @@ localparam MAX_TOKENS = 129;
 localparam MAX_WIDTH = 192;
 localparam MAX_EXPERTS = 16;
 localparam MAX_TOP_K = 4;
-localparam ROW_ELEMENTS = 49536;
-localparam HIDDEN_ELEMENTS = 198144;
-localparam CONFIG_HASH = 32'hD41C27F4;
+localparam ROW_ELEMENTS = 49920;
+localparam HIDDEN_ELEMENTS = 199680;
+localparam CONFIG_HASH = 1332284115;
+
+// bits that may be set, entry 16·opcode + word
+localparam INSTRUCTION_MASK_SIZE = 160;
+localparam INSTRUCTION_MASK_BITS = 32;
+localparam [5119:0] INSTRUCTION_MASK = {
+    32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0,
+    32'd65535, 32'd0, 32'd4294967295, 32'd61695, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295,
+    32'd0, 32'd0, 32'd0, 32'd0, 32'd65535, 32'd65535, 32'd4294967295, 32'd255, 32'd0, 32'd0, 32'd0, 32'd0,
+    32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd4294967295, 32'd0, 32'd4294967295, 32'd255,
+    32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd65535, 32'd16777215, 32'd0, 32'd65280,
+    32'd0, 32'd4294901760, 32'd4294901760, 32'd255, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295,
+    32'd0, 32'd0, 32'd16777215, 32'd16776960, 32'd4294967295, 32'd0, 32'd4294967295, 32'd255, 32'd0, 32'd0, 32'd0, 32'd0,
+    32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd16777215, 32'd16777215, 32'd255, 32'd65535, 32'd0, 32'd4294967295, 32'd255,
+    32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd65535, 32'd16777215, 32'd0, 32'd0,
+    32'd4294967295, 32'd65535, 32'd4294967295, 32'd1048575, 32'd0, 32'd0, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd4294967295, 32'd4294967295,
+    32'd0, 32'd16711680, 32'd16711680, 32'd0, 32'd4294967295, 32'd0, 32'd4294967295, 32'd1048831, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295,
+    32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd0, 32'd0, 32'd0, 32'd0, 32'd4294901760, 32'd65535, 32'd4294967295, 32'd255,
+    32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0,
+    32'd0, 32'd0, 32'd0, 32'd255
+};
 
 // exponential, by the fraction of d
 localparam EXP2_TABLE_SIZE = 64;

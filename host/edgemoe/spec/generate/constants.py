@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+import numpy as np
+
 from edgemoe.spec import precision as p
 from edgemoe.spec.faults import FAULT_TEXT, Fault
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import (
     FIELDS,
     INSTRUCTION_BYTES,
+    INSTRUCTION_WORDS,
     ISA_VERSION,
     MEMORY_WORD,
     STREAM_LINE,
@@ -100,7 +103,6 @@ def groups() -> list[Group]:
         Group("Faults", tuple(Constant(f"FAULT_{f.name}", f, FAULT_TEXT[f]) for f in Fault)),
         Group("Registers, byte offsets", tuple(Constant(f"REG_{r.name.upper()}", r.offset, r.text) for r in REGISTERS)),
         Group("Instruction fields: word, lowest bit, width", tuple(_field_constants())),
-        Group("Instruction words that an opcode may use: bit masks", tuple(_mask_constants())),
     ]
 
 
@@ -116,16 +118,16 @@ def _field_constants() -> list[Constant]:
     return constants
 
 
-def _mask_constants() -> list[Constant]:
-    """MASK_<opcode>_<word>: the bits of that word that may be other than zero."""
-    constants = []
-    for opcode, used in USED_FIELDS.items():
-        masks = [0] * (INSTRUCTION_BYTES // 4)
-        for name in ("opcode", *used):
+def instruction_masks() -> Table:
+    """Entry 16·opcode + word: the bits of an instruction that may be other than zero."""
+    masks = []
+    for opcode in Opcode:
+        words = [0] * INSTRUCTION_WORDS
+        for name in ("opcode", *USED_FIELDS[opcode]):
             field = FIELDS[name]
-            masks[field.word] |= ((1 << field.width) - 1) << field.low
-        constants += [Constant(f"MASK_{opcode.name}_{word}", mask) for word, mask in enumerate(masks) if mask]
-    return constants
+            words[field.word] |= ((1 << field.width) - 1) << field.low
+        masks += words
+    return Table("INSTRUCTION_MASK", np.array(masks), "bits that may be set, entry 16·opcode + word")
 
 
 def precision_constants(precision: p.Precision) -> tuple[Constant, ...]:

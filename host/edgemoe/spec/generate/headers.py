@@ -8,6 +8,7 @@ from edgemoe.spec.generate.constants import (
     Table,
     groups,
     hardware_constants,
+    instruction_masks,
     precision_constants,
     tables,
 )
@@ -29,7 +30,7 @@ def hls_header(hardware: HardwareConfig) -> str:
         lines.append(f"// {group.title}")
         lines += [_hls_constant(constant) for constant in group.constants]
         lines.append("")
-    for table in tables(hardware.numbers):
+    for table in (instruction_masks(), *tables(hardware.numbers)):
         lines += _hls_table(table)
     return "\n".join([*lines, "}  // namespace spec", "}  // namespace edgemoe", ""])
 
@@ -42,8 +43,10 @@ def _hls_constant(constant: Constant) -> str:
 
 def _hls_table(table: Table) -> list[str]:
     lines = [f"// {table.text}; {table.bits} bits", f"constexpr int {table.name}_SIZE = {len(table.values)};"]
-    lines += [f"constexpr int {table.name}_BITS = {table.bits};", f"constexpr int {table.name}[{table.name}_SIZE] = {{"]
-    values = [str(value) for value in table.values.tolist()]
+    kind, suffix = ("unsigned", "u") if table.bits > 31 else ("int", "")
+    lines += [f"constexpr int {table.name}_BITS = {table.bits};"]
+    lines += [f"constexpr {kind} {table.name}[{table.name}_SIZE] = {{"]
+    values = [f"{value}{suffix}" for value in table.values.tolist()]
     lines += [f"    {', '.join(values[start : start + 16])}," for start in range(0, len(values), 16)]
     return [*lines, "};", ""]
 
@@ -54,7 +57,7 @@ def verilog_header(hardware: HardwareConfig) -> str:
     for group in _all_groups(hardware):
         lines += ["", f"// {group.title}"]
         lines += [_verilog_constant(constant) for constant in group.constants]
-    for table in tables(hardware.numbers):
+    for table in (instruction_masks(), *tables(hardware.numbers)):
         lines += ["", *_verilog_table(table)]
     return "\n".join([*lines, "/* verilator lint_on UNUSEDPARAM */", ""])
 

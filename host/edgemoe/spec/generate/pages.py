@@ -75,8 +75,8 @@ Checked before an instruction executes, in this order; the first rule broken end
    COPY's ranges do not overlap; only GELU uses the output grid.
 3. ILLEGAL_OPERAND: `source` and `destination` are scratchpads that the opcode may use. (An unknown `source` or
    `destination` number is found before the ranges of rule 2, an unused one that is not 0 is ILLEGAL_FIELD.)
-4. BUFFER_RANGE: rows end within `max_rows`, (first row + rows)·features within the buffer's elements; attention within
-   `max_tokens`, LayerNorm within `max_width`.
+4. BUFFER_RANGE: rows end within `max_rows`, and (first row + rows), rounded up to whole tiles of `token_par`, times
+   features within the buffer's elements; attention within `max_tokens`, LayerNorm within `max_width`.
 5. TOO_MANY_EXPERTS: `experts` and `top_k` within the build's limits.
 6. ADDRESS_RANGE: addresses are multiples of 16, accesses end within their region.
 
@@ -88,9 +88,9 @@ Then, against the state of the run, in this order and before anything is compute
    afresh at row 0. GATE reads its rows in GATE_INPUT and NORM (source) and in RESIDUAL (destination), and its
    destination rows begin where those of the last GATE since EXPERTS ended, or later: so a row is queued once per
    expert, and no queue is longer than `max_rows`.
-9. EXPERTS only. ILLEGAL_OPERAND: no queue beyond its own experts has entries. BUFFER_RANGE: the longest queue times
-   `hidden_features` fits HIDDEN. ILLEGAL_OPERAND: rows named by the queues, and row 0, are still valid with
-   `in_features` features, in NORM and then in RESIDUAL.
+9. EXPERTS only. ILLEGAL_OPERAND: no queue beyond its own experts has entries. BUFFER_RANGE: the longest queue, in whole
+   tiles of `token_par` rows, times `hidden_features` fits HIDDEN. ILLEGAL_OPERAND: rows named by the queues, and row 0,
+   are still valid with `in_features` features, in NORM and then in RESIDUAL.
 10. Per segment, in order, as it is used: STREAM_END: the stream still has its header and as many lines as that says.
     SEGMENT_MISMATCH: number and length in the header are those that the instruction implies. Nothing of a faulty
     instruction reaches memory, and experts before a faulty segment count as run or dropped.
