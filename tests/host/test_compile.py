@@ -30,7 +30,7 @@ def test_small_does_not_fit_a_zcu102_and_the_numbers_say_why() -> None:
     assert lines[0] == "model 'small' does not fit hardware 'zcu102':"
     assert "  rows of any buffer (tasks × tokens): needs 1,201 rows, there are 258" in lines
     assert "  LayerNorm width: needs 384 features, there are 192" in lines
-    assert any(line.startswith("  each of RESIDUAL, NORM") and "needs 463,104 elements" in line for line in lines)
+    assert any(line.startswith("  each of RESIDUAL, NORM") and "needs 463,872 elements" in line for line in lines)
 
 
 @pytest.mark.parametrize("name", ["small", "small_pascal"])
