@@ -25,7 +25,8 @@ def _all_groups(hardware: HardwareConfig) -> list[Group]:
 
 def hls_header(hardware: HardwareConfig) -> str:
     """C++14: constexpr integers and tables in namespace edgemoe::spec."""
-    lines = [f"// {_NOTICE}", "#pragma once", "", "namespace edgemoe {", "namespace spec {", ""]
+    fine = f"#define EDGEMOE_FINE {int(hardware.numbers.fine)}  // for tables that only one precision has"
+    lines = [f"// {_NOTICE}", "#pragma once", "", fine, "", "namespace edgemoe {", "namespace spec {", ""]
     for group in _all_groups(hardware):
         lines.append(f"// {group.title}")
         lines += [_hls_constant(constant) for constant in group.constants]

@@ -1,0 +1,99 @@
+// The HLS top: register map, memory ports, one run per start.
+#include "edgemoe.hpp"
+
+#include "machine/run.hpp"
+
+using namespace edgemoe;
+
+void edgemoe_top(const Word *program, const Word *input, Word *output, const Word *weights_0, const Word *weights_1,
+                 const Word *weights_2, const Word *weights_3, uint32_t watchdog_cycles, uint64_t *identity,
+                 uint64_t *config_hash, uint64_t *error_code, uint64_t *program_counter, uint64_t *cycles,
+                 uint64_t *mac_busy_cycles, uint64_t *weight_wait_cycles, uint64_t *post_wait_cycles,
+                 uint64_t *layernorm_cycles, uint64_t *softmax_cycles, uint64_t *drain_cycles, uint64_t *fill_cycles,
+                 uint64_t *bytes_read, uint64_t *bytes_written, uint64_t *experts_run, uint64_t *segments_dropped) {
+#pragma HLS interface mode=m_axi port=program bundle=gmem_data offset=slave
+#pragma HLS interface mode=m_axi port=input bundle=gmem_data offset=slave
+#pragma HLS interface mode=m_axi port=output bundle=gmem_data offset=slave
+#pragma HLS interface mode=m_axi port=weights_0 bundle=gmem0 offset=slave num_read_outstanding=16 max_read_burst_length=16
+#pragma HLS interface mode=m_axi port=weights_1 bundle=gmem1 offset=slave num_read_outstanding=16 max_read_burst_length=16
+#pragma HLS interface mode=m_axi port=weights_2 bundle=gmem2 offset=slave num_read_outstanding=16 max_read_burst_length=16
+#pragma HLS interface mode=m_axi port=weights_3 bundle=gmem3 offset=slave num_read_outstanding=16 max_read_burst_length=16
+#pragma HLS interface mode=s_axilite port=program bundle=control offset=REG_PROGRAM
+#pragma HLS interface mode=s_axilite port=input bundle=control offset=REG_INPUT
+#pragma HLS interface mode=s_axilite port=output bundle=control offset=REG_OUTPUT
+#pragma HLS interface mode=s_axilite port=weights_0 bundle=control offset=REG_WEIGHTS_0
+#pragma HLS interface mode=s_axilite port=weights_1 bundle=control offset=REG_WEIGHTS_1
+#pragma HLS interface mode=s_axilite port=weights_2 bundle=control offset=REG_WEIGHTS_2
+#pragma HLS interface mode=s_axilite port=weights_3 bundle=control offset=REG_WEIGHTS_3
+#pragma HLS interface mode=s_axilite port=watchdog_cycles bundle=control offset=REG_WATCHDOG_CYCLES
+#pragma HLS interface mode=s_axilite port=identity bundle=control offset=REG_IDENTITY
+#pragma HLS interface mode=s_axilite port=config_hash bundle=control offset=REG_CONFIG_HASH
+#pragma HLS interface mode=s_axilite port=error_code bundle=control offset=REG_ERROR_CODE
+#pragma HLS interface mode=s_axilite port=program_counter bundle=control offset=REG_PROGRAM_COUNTER
+#pragma HLS interface mode=s_axilite port=cycles bundle=control offset=REG_CYCLES
+#pragma HLS interface mode=s_axilite port=mac_busy_cycles bundle=control offset=REG_MAC_BUSY_CYCLES
+#pragma HLS interface mode=s_axilite port=weight_wait_cycles bundle=control offset=REG_WEIGHT_WAIT_CYCLES
+#pragma HLS interface mode=s_axilite port=post_wait_cycles bundle=control offset=REG_POST_WAIT_CYCLES
+#pragma HLS interface mode=s_axilite port=layernorm_cycles bundle=control offset=REG_LAYERNORM_CYCLES
+#pragma HLS interface mode=s_axilite port=softmax_cycles bundle=control offset=REG_SOFTMAX_CYCLES
+#pragma HLS interface mode=s_axilite port=drain_cycles bundle=control offset=REG_DRAIN_CYCLES
+#pragma HLS interface mode=s_axilite port=fill_cycles bundle=control offset=REG_FILL_CYCLES
+#pragma HLS interface mode=s_axilite port=bytes_read bundle=control offset=REG_BYTES_READ
+#pragma HLS interface mode=s_axilite port=bytes_written bundle=control offset=REG_BYTES_WRITTEN
+#pragma HLS interface mode=s_axilite port=experts_run bundle=control offset=REG_EXPERTS_RUN
+#pragma HLS interface mode=s_axilite port=segments_dropped bundle=control offset=REG_SEGMENTS_DROPPED
+#pragma HLS interface mode=s_axilite port=return bundle=control
+    static Machine machine;
+#pragma HLS array_partition variable=machine.pads.residual dim=1 complete
+#pragma HLS array_partition variable=machine.pads.residual dim=3 complete
+#pragma HLS array_partition variable=machine.pads.norm dim=1 complete
+#pragma HLS array_partition variable=machine.pads.norm dim=3 complete
+#pragma HLS array_partition variable=machine.pads.gate_input dim=1 complete
+#pragma HLS array_partition variable=machine.pads.gate_input dim=3 complete
+#pragma HLS array_partition variable=machine.pads.query dim=1 complete
+#pragma HLS array_partition variable=machine.pads.query dim=3 complete
+#pragma HLS array_partition variable=machine.pads.key dim=1 complete
+#pragma HLS array_partition variable=machine.pads.key dim=3 complete
+#pragma HLS array_partition variable=machine.pads.value dim=1 complete
+#pragma HLS array_partition variable=machine.pads.value dim=3 complete
+#pragma HLS array_partition variable=machine.pads.hidden dim=1 complete
+#pragma HLS array_partition variable=machine.pads.hidden dim=3 complete
+#pragma HLS array_partition variable=machine.pads.gathered dim=1 complete
+#pragma HLS array_partition variable=machine.pads.gathered dim=3 complete
+#pragma HLS array_partition variable=machine.work.sums dim=1 complete
+#pragma HLS array_partition variable=machine.work.sums dim=3 complete
+#pragma HLS array_partition variable=machine.work.lanes.tile dim=1 complete
+#pragma HLS array_partition variable=machine.work.lanes.step dim=1 complete
+#pragma HLS array_partition variable=machine.work.channels complete
+#pragma HLS array_partition variable=machine.work.attention.score dim=1 complete
+#pragma HLS array_partition variable=machine.work.attention.score dim=3 cyclic factor=VECTOR
+#pragma HLS array_partition variable=machine.work.attention.maximum dim=1 complete
+#pragma HLS array_partition variable=machine.work.attention.total dim=1 complete
+#pragma HLS array_partition variable=machine.work.attention.exponentials dim=1 complete
+#pragma HLS array_partition variable=machine.work.logits dim=2 cyclic factor=OUT_PAR
+#pragma HLS array_partition variable=machine.work.queues.length complete
+#pragma HLS array_partition variable=machine.affine.gain cyclic factor=VECTOR
+#pragma HLS array_partition variable=machine.affine.offset cyclic factor=VECTOR
+    const Header header = decode_header(read_block(program, 0));
+    Results results = refused(header_fault(header));
+    if (results.fault == FAULT_NONE) {
+        run_program(program, input, output, weights_0, weights_1, weights_2, weights_3, header, machine, results);
+    }
+    *identity = (uint32_t)IDENTITY;
+    *config_hash = (uint32_t)CONFIG_HASH;
+    *error_code = (uint64_t)results.fault;
+    *program_counter = results.program_counter;
+    *experts_run = results.experts_run;
+    *segments_dropped = results.segments_dropped;
+    (void)watchdog_cycles;  // no cycle and no hung bus is seen here; its register keeps the map the same
+    *cycles = 0;
+    *mac_busy_cycles = 0;
+    *weight_wait_cycles = 0;
+    *post_wait_cycles = 0;
+    *layernorm_cycles = 0;
+    *softmax_cycles = 0;
+    *drain_cycles = 0;
+    *fill_cycles = 0;
+    *bytes_read = 0;
+    *bytes_written = 0;
+}

@@ -1,0 +1,87 @@
+// Gate: 16-bit logits, top k on integers, scores by softmax over all experts: golden/ops/gate.py.
+#pragma once
+
+#include "softmax.hpp"
+
+namespace edgemoe {
+
+// Products of 8-bit digits per weight: high·high, high·low with low·high, low·low; 16-bit operands need no digits.
+constexpr int GATE_DIGITS = IS_FINE ? 1 : 2;
+constexpr int GATE_SUMS = 2 * GATE_DIGITS - 1;
+
+// A 16-bit value as two signed digits, value = 256·high + low.
+inline int16_t high_digit(int16_t value) { return (int16_t)((value + 128) >> 8); }
+inline int16_t low_digit(int16_t value) { return (int16_t)(value - 256 * high_digit(value)); }
+
+// The logit from the sums of its digits, the first with the greatest weight.
+inline int64_t gate_logit(const accumulator_t sums[GATE_SUMS]) {
+    int64_t logit = 0;
+DIGITS:
+    for (int digit = 0; digit < GATE_SUMS; ++digit) {  // trip GATE_SUMS
+#pragma HLS unroll
+        logit = logit * 256 + sums[digit];
+    }
+    return logit;
+}
+
+// One token's choice, best first.
+struct Choice {
+    uint16_t expert[MAX_TOP_K];
+    uint16_t score[MAX_TOP_K];
+};
+
+// The k largest logits, ties to the lowest index; every expert taken is marked, so none is chosen twice.
+inline void top_k_experts(const int64_t logits[MAX_EXPERTS], int experts, int top_k, Choice &choice) {
+    bool taken[MAX_EXPERTS];
+#pragma HLS array_partition variable=taken complete
+CLEAR:
+    for (int expert = 0; expert < MAX_EXPERTS; ++expert) {  // trip MAX_EXPERTS
+#pragma HLS unroll
+        taken[expert] = false;
+    }
+RANKS:
+    for (int rank = 0; rank < top_k; ++rank) {  // trip 1 … MAX_TOP_K
+#pragma HLS loop_tripcount min=1 max=MAX_TOP_K
+        int best = -1;
+    CANDIDATES:
+        for (int expert = 0; expert < experts; ++expert) {  // trip 1 … MAX_EXPERTS, II 1
+#pragma HLS loop_tripcount min=1 max=MAX_EXPERTS
+#pragma HLS pipeline II=1
+            if (!taken[expert] && (best < 0 || logits[expert] > logits[best])) best = expert;
+        }
+        taken[best] = true;
+        choice.expert[rank] = (uint16_t)best;
+    }
+}
+
+// score[j] = min(⌊e_j·2^16 / Σe⌋, 2^16 − 1), e over all experts.
+inline void gate_scores(const int64_t logits[MAX_EXPERTS], int experts, int top_k, int multiplier, int shift,
+                        Choice &choice) {
+    int64_t scores[MAX_EXPERTS];
+    int64_t maximum = 0;
+SCALE:
+    for (int expert = 0; expert < experts; ++expert) {  // trip 1 … MAX_EXPERTS, II 1
+#pragma HLS loop_tripcount min=1 max=MAX_EXPERTS
+#pragma HLS pipeline II=1
+        scores[expert] = requantise(logits[expert], multiplier, shift, GATE_LOGIT_BITS);
+        const int64_t upper = octave(scores[expert], GATE_FRACTION);
+        if (expert == 0 || upper > maximum) maximum = upper;
+    }
+    int64_t total = 0;
+EXPONENTIALS:
+    for (int expert = 0; expert < experts; ++expert) {  // trip 1 … MAX_EXPERTS, II 1
+#pragma HLS loop_tripcount min=1 max=MAX_EXPERTS
+#pragma HLS pipeline II=1
+        scores[expert] = fine_exponential((maximum << GATE_FRACTION) - scores[expert]);
+        total += scores[expert];
+    }
+DIVIDE:
+    for (int rank = 0; rank < top_k; ++rank) {  // trip 1 … MAX_TOP_K
+#pragma HLS loop_tripcount min=1 max=MAX_TOP_K
+        const int64_t quotient = (scores[choice.expert[rank]] << SCORE_WEIGHT_BITS) / total;
+        const int64_t top = (1 << SCORE_WEIGHT_BITS) - 1;
+        choice.score[rank] = (uint16_t)(quotient > top ? top : quotient);
+    }
+}
+
+}  // namespace edgemoe

@@ -1,0 +1,76 @@
+// LayerNorm from exact integer sums: golden/ops/layernorm.py.
+//
+//     v = D·Σx² − (Σx)² + ε,   n = round_shift((D·x − Σx)·r, …),   out = saturate(round_shift(n·gain + offset, shift))
+#pragma once
+
+#include <ap_int.h>
+
+#include "requantise.hpp"
+
+namespace edgemoe {
+
+typedef ap_uint<72> variance_t;  // D·Σx² < 2^67 and ε < 2^64 in the fine precision
+
+// 1/√v ≈ root·2^−(RSQRT_FRACTION + exponent + RSQRT_MANTISSA_BITS/2).
+struct Root {
+    int64_t value;
+    int exponent;
+};
+
+// v ≥ 1. Table for the first guess, then Newton steps r ← r·(3 − x·r²)/2, every product cut by a right shift.
+inline Root reciprocal_square_root(variance_t v) {
+    int length = 0;
+LENGTH:
+    for (int bit = 0; bit < 72; ++bit) {  // trip 72
+#pragma HLS unroll
+        if (v[bit]) length = bit + 1;
+    }
+    Root root;
+    root.exponent = (length + 1) / 2 - RSQRT_MANTISSA_BITS / 2;
+    const int shift = 2 * root.exponent;
+    const variance_t scaled = shift >= 0 ? variance_t(v >> shift) : variance_t(v << -shift);
+    const int64_t mantissa = scaled.to_uint64();
+    const int first = (int)(mantissa >> (RSQRT_MANTISSA_BITS - RSQRT_INDEX_BITS)) - (1 << (RSQRT_INDEX_BITS - 2));
+    root.value = RSQRT_TABLE[first];
+NEWTON:
+    for (int step = 0; step < RSQRT_STEPS; ++step) {  // trip 1 … 2
+#pragma HLS unroll
+        const int64_t square = (root.value * root.value) >> RSQRT_FRACTION;
+        const int64_t product = (mantissa * square) >> RSQRT_MANTISSA_BITS;
+        root.value = (root.value * (((int64_t)3 << RSQRT_FRACTION) - product)) >> (RSQRT_FRACTION + 1);
+    }
+    return root;
+}
+
+// Sums over one row.
+struct RowSums {
+    int64_t total;
+    int64_t squares;
+};
+
+// ε + D·Σx² − (Σx)².
+inline variance_t variance(const RowSums &sums, int width, uint64_t epsilon) {
+    const ap_int<36> total = sums.total;
+    const ap_uint<58> squares = sums.squares;
+    const variance_t positive = variance_t(squares * ap_uint<11>(width)) + variance_t(epsilon);
+    return positive - variance_t(total * total);
+}
+
+// (x − μ)/σ in Q.NORMALISED_FRACTION.
+inline int64_t normalise(int64_t value, int64_t total, int width, const Root &root) {
+    const int shift = RSQRT_FRACTION + RSQRT_MANTISSA_BITS / 2 - NORMALISED_FRACTION;
+    return saturate(round_shift((width * value - total) * root.value, root.exponent + shift), NORMALISED_BITS);
+}
+
+inline activation_t layernorm_output(int64_t affine, int shift) {
+    return (activation_t)saturate(round_shift(affine, shift), ACTIVATION_BITS);
+}
+
+// The gate's 16-bit copy: two signed 8-bit digits.
+inline int16_t layernorm_gate_copy(int64_t affine, int shift) {
+    const int64_t value = round_shift(affine, shift);
+    const int64_t limit = GATE_OPERAND_LIMIT;
+    return (int16_t)(value > limit ? limit : value < -limit ? -limit : value);
+}
+
+}  // namespace edgemoe

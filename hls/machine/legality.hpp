@@ -1,0 +1,229 @@
+// Rules 1 … 6 of docs/isa.md, in their order: what makes an instruction legal, whatever the run did before.
+#pragma once
+
+#include "instruction.hpp"
+
+namespace edgemoe {
+
+typedef int fault_t;  // one of the FAULT_ constants
+
+// Rows [first, first + rows) of a scratchpad, of so many features each.
+struct Rows {
+    int buffer, first, rows, features;
+};
+
+// What an instruction reads and writes by row: rules 4 and 8 look at these.
+struct Accesses {
+    Rows read[3];
+    Rows written[3];
+    int reads, writes;
+};
+
+inline Rows rows_of(int buffer, int first, int rows, int features) {
+    Rows access = {buffer, first, rows, features};
+    return access;
+}
+
+inline Accesses accesses_of(const Instruction &i) {
+    Accesses a = {};
+    switch (i.opcode) {
+        case OPCODE_PATCH_EMBED:
+            a.written[0] = rows_of(BUFFER_HIDDEN, 0, i.rows, i.in_features);
+            a.written[1] = rows_of(BUFFER_RESIDUAL, i.destination_row, i.rows + 1, i.out_features);
+            a.writes = 2;
+            break;
+        case OPCODE_LAYERNORM:
+            a.read[0] = rows_of(BUFFER_RESIDUAL, i.source_row, i.rows, i.in_features);
+            a.written[0] = rows_of(BUFFER_NORM, i.destination_row, i.rows, i.in_features);
+            a.written[1] = rows_of(BUFFER_GATE_INPUT, i.destination_row, i.rows, i.in_features);
+            a.reads = 1;
+            a.writes = i.gate_copy ? 2 : 1;
+            break;
+        case OPCODE_LINEAR:
+            a.read[0] = rows_of(i.source, i.source_row, i.rows, i.in_features);
+            a.reads = 1;
+            a.writes = 1;
+            if (i.epilogue == EPILOGUE_QKV) {
+                a.written[0] = rows_of(BUFFER_QUERY, i.destination_row, i.rows, i.out_features / 3);
+                a.written[1] = rows_of(BUFFER_KEY, i.destination_row, i.rows, i.out_features / 3);
+                a.written[2] = rows_of(BUFFER_VALUE, i.destination_row, i.rows, i.out_features / 3);
+                a.writes = 3;
+            } else {
+                a.written[0] = rows_of(i.destination, i.destination_row, i.rows, i.out_features);
+            }
+            if (i.epilogue == EPILOGUE_RESIDUAL) {
+                a.read[1] = a.written[0];
+                a.reads = 2;
+            }
+            break;
+        case OPCODE_ATTENTION:
+            a.read[0] = rows_of(BUFFER_QUERY, i.source_row, i.rows, i.in_features);
+            a.read[1] = rows_of(BUFFER_KEY, i.source_row, i.rows, i.in_features);
+            a.read[2] = rows_of(BUFFER_VALUE, i.source_row, i.rows, i.in_features);
+            a.written[0] = rows_of(BUFFER_NORM, i.source_row, i.rows, i.in_features);
+            a.reads = 3;
+            a.writes = 1;
+            break;
+        case OPCODE_GATE:
+            a.read[0] = rows_of(BUFFER_GATE_INPUT, i.source_row, i.rows, i.in_features);
+            a.read[1] = rows_of(BUFFER_NORM, i.source_row, i.rows, i.in_features);
+            a.read[2] = rows_of(BUFFER_RESIDUAL, i.destination_row, i.rows, i.in_features);
+            a.written[0] = rows_of(BUFFER_ROUTING, i.destination_row, i.rows, i.top_k);
+            a.reads = 3;
+            a.writes = 1;
+            break;
+        case OPCODE_COPY:
+            a.read[0] = rows_of(BUFFER_RESIDUAL, i.source_row, i.rows, i.in_features);
+            a.written[0] = rows_of(BUFFER_RESIDUAL, i.destination_row, i.rows, i.in_features);
+            a.reads = 1;
+            a.writes = 1;
+            break;
+        case OPCODE_HEAD:
+            a.read[0] = rows_of(BUFFER_NORM, i.source_row, i.rows, i.in_features);
+            a.reads = 1;
+            break;
+        case OPCODE_STORE:
+            a.read[0] = rows_of(i.source, i.source_row, i.rows, i.in_features);
+            a.reads = 1;
+            break;
+        default:
+            break;
+    }
+    return a;
+}
+
+inline bool vectors(int features) { return features >= VECTOR && features <= MAX_FEATURES && features % VECTOR == 0; }
+
+inline uint32_t segments_of(const Instruction &i) {
+    switch (i.opcode) {
+        case OPCODE_PATCH_EMBED: return 2;
+        case OPCODE_EXPERTS: return (uint32_t)i.experts;
+        case OPCODE_LAYERNORM:
+        case OPCODE_LINEAR:
+        case OPCODE_GATE:
+        case OPCODE_HEAD: return 1;
+        default: return 0;
+    }
+}
+
+inline bool whole_ranges(const Instruction &i) {
+    switch (i.opcode) {
+        case OPCODE_PATCH_EMBED: return vectors(i.out_features);
+        case OPCODE_LAYERNORM:
+            return i.shift >= 1 && i.epsilon >= 1 && (i.gate_copy ? i.output_shift >= 1 : i.output_shift == 0);
+        case OPCODE_LINEAR:
+            if (i.epilogue != EPILOGUE_GELU && (i.output_multiplier || i.output_shift || i.output_zero)) return false;
+            if (i.epilogue == EPILOGUE_QKV) return i.out_features % 3 == 0 && vectors(i.out_features / 3);
+            return vectors(i.out_features);
+        case OPCODE_ATTENTION:
+            return i.heads >= 1 && i.in_features % (VECTOR * i.heads) == 0 &&
+                   i.output_shift <= MAX_ATTENTION_OUTPUT_SHIFT;
+        case OPCODE_GATE: return i.top_k >= 1 && i.top_k <= i.experts;
+        case OPCODE_EXPERTS: return i.experts >= 1 && vectors(i.hidden_features);
+        case OPCODE_COPY: {
+            const int distance = i.source_row - i.destination_row;
+            return (distance < 0 ? -distance : distance) >= i.rows;
+        }
+        case OPCODE_HEAD: return i.out_features >= 1 && i.out_features <= MAX_FEATURES;
+        default: return true;
+    }
+}
+
+inline bool field_ranges(const Instruction &i) {
+    if (i.opcode == OPCODE_HALT) return true;
+    if (i.opcode != OPCODE_EXPERTS && i.rows < 1) return false;
+    if (i.opcode == OPCODE_STORE && i.source == BUFFER_ROUTING) {
+        if (i.in_features < 1) return false;
+    } else if (!vectors(i.in_features)) {
+        return false;
+    }
+    if (i.segments != segments_of(i)) return false;
+    return i.shift <= MAX_SHIFT && i.output_shift <= MAX_SHIFT && whole_ranges(i);
+}
+
+inline bool operands(const Instruction &i) {
+    if (i.opcode == OPCODE_STORE) return i.source != BUFFER_NONE;
+    if (i.opcode != OPCODE_LINEAR) return true;
+    switch (i.epilogue) {
+        case EPILOGUE_QKV: return i.source == BUFFER_NORM && i.destination == BUFFER_QUERY;
+        case EPILOGUE_GELU: return i.source == BUFFER_NORM && i.destination == BUFFER_HIDDEN;
+        case EPILOGUE_RESIDUAL:
+            return (i.source == BUFFER_NORM || i.source == BUFFER_HIDDEN) && i.destination == BUFFER_RESIDUAL;
+        default: return false;
+    }
+}
+
+inline int64_t capacity(int buffer) {
+    if (buffer == BUFFER_HIDDEN) return HIDDEN_ELEMENTS;
+    if (buffer == BUFFER_ROUTING) return (int64_t)round_up(MAX_ROWS, TOKEN_PAR) * MAX_TOP_K;
+    return ROW_ELEMENTS;
+}
+
+// Elements that rows take: whole tiles of TOKEN_PAR.
+inline int64_t room(int rows, int features) { return (int64_t)round_up(rows, TOKEN_PAR) * features; }
+
+inline bool fits(const Rows &access, bool own_rule) {
+    const int end = access.first + access.rows;
+    return end <= MAX_ROWS && (own_rule || room(end, access.features) <= capacity(access.buffer));
+}
+
+inline bool fits_buffers(const Instruction &i) {
+    const Accesses a = accesses_of(i);
+    bool good = true;
+READS:
+    for (int n = 0; n < 3; ++n) {  // trip 3
+#pragma HLS unroll
+        if (n < a.reads && !fits(a.read[n], false)) good = false;
+        if (n < a.writes && !fits(a.written[n], i.opcode == OPCODE_GATE)) good = false;
+    }
+    if (i.opcode == OPCODE_ATTENTION && i.rows > MAX_TOKENS) good = false;
+    if (i.opcode == OPCODE_LAYERNORM && i.in_features > MAX_WIDTH) good = false;
+    return good;
+}
+
+// Bytes of one element as STORE writes it.
+inline int element_bytes(int buffer) {
+    if (buffer == BUFFER_RESIDUAL) return RESIDUAL_BYTES;
+    if (buffer == BUFFER_GATE_INPUT) return 2;
+    return buffer == BUFFER_ROUTING ? 4 : (int)sizeof(activation_t);
+}
+
+inline uint64_t pitch(int features, int bytes) { return (uint64_t)round_up(features * bytes, MEMORY_WORD_BYTES); }
+
+// address + rows·pitch ≤ size, in a way that cannot wrap around.
+inline bool inside(uint64_t address, int rows, uint64_t row_pitch, uint64_t size) {
+    const uint64_t length = (uint64_t)rows * row_pitch;
+    return length <= size && address <= size - length;
+}
+
+inline bool fits_memory(const Instruction &i, const Header &header) {
+    if (i.address % MEMORY_WORD_BYTES) return false;
+    switch (i.opcode) {
+        case OPCODE_PATCH_EMBED: return inside(i.address, i.rows, pitch(i.in_features, 1), header.input_bytes);
+        case OPCODE_HEAD: return inside(i.address, i.rows, pitch(i.out_features, 2), header.output_bytes);
+        case OPCODE_STORE:
+            return inside(i.address, i.rows, pitch(i.in_features, element_bytes(i.source)), header.output_bytes);
+        default: return true;
+    }
+}
+
+// The first rule broken; FAULT_NONE when the instruction is legal.
+inline fault_t static_fault(const RawInstruction &raw, const Header &header) {
+    const Instruction i = decode(raw);
+    if (i.opcode > OPCODE_STORE) return FAULT_ILLEGAL_OPCODE;
+    bool unused = false;
+MASKS:
+    for (int word = 0; word < INSTRUCTION_WORDS; ++word) {  // trip 16
+#pragma HLS unroll
+        if (raw.word[word] & ~INSTRUCTION_MASK[i.opcode * INSTRUCTION_WORDS + word]) unused = true;
+    }
+    if (unused || i.epilogue > EPILOGUE_RESIDUAL) return FAULT_ILLEGAL_FIELD;
+    if (i.source > BUFFER_ROUTING || i.destination > BUFFER_ROUTING) return FAULT_ILLEGAL_OPERAND;
+    if (!field_ranges(i)) return FAULT_ILLEGAL_FIELD;
+    if (!operands(i)) return FAULT_ILLEGAL_OPERAND;
+    if (!fits_buffers(i)) return FAULT_BUFFER_RANGE;
+    if (i.experts > MAX_EXPERTS || i.top_k > MAX_TOP_K) return FAULT_TOO_MANY_EXPERTS;
+    return fits_memory(i, header) ? FAULT_NONE : FAULT_ADDRESS_RANGE;
+}
+
+}  // namespace edgemoe

@@ -1,0 +1,172 @@
+// C interface for Python: the whole top, and single instructions and kernels for tests.
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <thread>
+#include <type_traits>
+
+#include "../edgemoe.hpp"
+#include "../machine/run.hpp"
+
+using namespace edgemoe;
+
+namespace {
+
+// Fresh machines are filled with this, so that what is read before it is written shows in the results.
+constexpr int POISON = 0xA5;
+
+const Instruction decoded(const uint32_t *words) {
+    RawInstruction raw;
+    std::memcpy(raw.word, words, sizeof raw.word);
+    return decode(raw);
+}
+
+// Every element of a scratchpad, row by row, by `visit(reference to the element, value)`.
+template <typename VISIT>
+void visit_rows(Machine &m, int buffer, int rows, int features, VISIT visit) {
+    for (int n = 0; n < rows * features; ++n) {
+        const int row = n / features;
+        const int feature = n % features;
+        if (buffer == BUFFER_ROUTING) {
+            visit(m.pads.routing[n], n);
+            continue;
+        }
+        const Place at = place(row, features, feature);
+        switch (buffer) {
+            case BUFFER_RESIDUAL: visit(m.pads.residual[at.bank][at.depth][at.element], n); break;
+            case BUFFER_NORM: visit(m.pads.norm[at.bank][at.depth][at.element], n); break;
+            case BUFFER_GATE_INPUT: visit(m.pads.gate_input[at.bank][at.depth][at.element], n); break;
+            case BUFFER_QUERY: visit(m.pads.query[at.bank][at.depth][at.element], n); break;
+            case BUFFER_KEY: visit(m.pads.key[at.bank][at.depth][at.element], n); break;
+            case BUFFER_VALUE: visit(m.pads.value[at.bank][at.depth][at.element], n); break;
+            default: visit(m.pads.hidden[at.bank][at.depth][at.element], n); break;
+        }
+    }
+}
+
+void fill_stream(hls::stream<Line> &lines, const Line *payload, int64_t count) {
+    for (int64_t n = 0; n < count; ++n) lines.write(payload[n]);
+}
+
+}  // namespace
+
+extern "C" {
+
+// A run of the top; registers receives the output registers in the order of the map. 1: the simulation itself failed.
+int edgemoe_run(const Word *program, const Word *input, Word *output, const Word *const weights[MAX_WEIGHT_PORTS],
+                uint64_t *registers) {
+    uint64_t *r = registers;
+    try {
+        edgemoe_top(program, input, output, weights[0], weights[1], weights[2], weights[3], 0, r, r + 1, r + 2, r + 3,
+                    r + 4, r + 5, r + 6, r + 7, r + 8, r + 9, r + 10, r + 11, r + 12, r + 13, r + 14, r + 15);
+    } catch (const std::exception &) {
+        return 1;
+    }
+    return 0;
+}
+
+// The same on two threads with a stream of `depth` lines and random pauses: finds deadlocks. For programs with a good
+// header. results: fault, program counter, experts run, segments dropped.
+void edgemoe_run_threads(const Word *program, const Word *input, Word *output,
+                         const Word *const weights[MAX_WEIGHT_PORTS], int64_t depth, uint64_t seed,
+                         uint64_t *registers) {
+    Machine *machine = static_cast<Machine *>(std::malloc(sizeof(Machine)));
+    std::memset(static_cast<void *>(machine), POISON, sizeof(Machine));
+    const Header header = decode_header(read_block(program, 0));
+    hls::stream<Line> lines;
+    lines.limit(static_cast<std::size_t>(depth));
+    lines.pause(seed);
+    std::thread fetch([&] {
+        fetch_weights(weights[0], weights[1], weights[2], weights[3], header.stream_lines, lines);
+    });
+    Results results;
+    execute_program(program, input, output, header, lines, *machine, results);
+    fetch.join();
+    registers[0] = static_cast<uint64_t>(results.fault);
+    registers[1] = results.program_counter;
+    registers[2] = results.experts_run;
+    registers[3] = results.segments_dropped;
+    std::free(machine);
+}
+
+Machine *edgemoe_machine() {
+    Machine *machine = static_cast<Machine *>(std::malloc(sizeof(Machine)));
+    std::memset(static_cast<void *>(machine), POISON, sizeof(Machine));
+    const Header header = {};
+    begin(*machine, header);
+    return machine;
+}
+
+void edgemoe_free(Machine *machine) { std::free(machine); }
+
+// Put values into a scratchpad and declare them valid.
+void edgemoe_poke(Machine *machine, int buffer, int rows, int features, const int64_t *values) {
+    visit_rows(*machine, buffer, rows, features, [&](auto &element, int n) {
+        element = static_cast<typename std::remove_reference<decltype(element)>::type>(values[n]);
+    });
+    machine->valid.rows[buffer] = rows;
+    machine->valid.features[buffer] = features;
+}
+
+void edgemoe_peek(Machine *machine, int buffer, int rows, int features, int64_t *values) {
+    visit_rows(*machine, buffer, rows, features, [&](auto &element, int n) { values[n] = element; });
+}
+
+void edgemoe_enqueue(Machine *machine, int expert, int source, int destination, int score) {
+    const QueueEntry entry = {(uint16_t)source, (uint16_t)destination, (uint16_t)score};
+    ExpertQueues &queues = machine->work.queues;
+    enqueue(queues, expert, entry);
+    queues.source_end = larger(queues.source_end, source + 1);
+    queues.destination_end = larger(queues.destination_end, destination + 1);
+}
+
+// One legal instruction on a machine whose scratchpads were put in place; returns the fault. 100: lines were left over.
+int edgemoe_execute(Machine *machine, const uint32_t *words, const Line *payload, int64_t count, const Word *input,
+                    Word *output) {
+    hls::stream<Line> lines;
+    fill_stream(lines, payload, count);
+    const Instruction i = decoded(words);
+    machine->reader.remaining = static_cast<uint64_t>(count);
+    machine->reader.next_segment = i.segment;
+    Results results = refused(FAULT_NONE);
+    const fault_t fault = execute(i, *machine, input, output, lines, results);
+    return fault == FAULT_NONE && machine->reader.remaining != 0 ? 100 : fault;
+}
+
+// The gate's product alone: logits [rows, experts] of what GATE_INPUT holds.
+void edgemoe_logits(Machine *machine, const uint32_t *words, const Line *payload, int64_t count, int64_t *logits) {
+    hls::stream<Line> lines;
+    fill_stream(lines, payload, count);
+    machine->reader.remaining = static_cast<uint64_t>(count);
+    const Instruction i = decoded(words);
+    compute(gate_pass(i), machine->pads, machine->work, lines, machine->reader, nullptr);
+    for (int n = 0; n < i.rows * i.experts; ++n) logits[n] = machine->work.logits[n / i.experts][n % i.experts];
+}
+
+void edgemoe_requantise(int64_t count, const int64_t *values, const int64_t *multipliers, const int64_t *shifts,
+                        int bits, int64_t *results) {
+    for (int64_t n = 0; n < count; ++n) results[n] = requantise(values[n], multipliers[n], (int)shifts[n], bits);
+}
+
+void edgemoe_gelu(int64_t count, const int64_t *values, int multiplier, int shift, int zero, int64_t *results) {
+    for (int64_t n = 0; n < count; ++n) results[n] = gelu_requantise(values[n], multiplier, shift, zero);
+}
+
+// Exponentials of one row of scores.
+void edgemoe_exponential(int64_t count, const int64_t *scores, int64_t *results) {
+    int64_t maximum = octave(scores[0], SCORE_FRACTION);
+    for (int64_t n = 1; n < count; ++n) {
+        const int64_t upper = octave(scores[n], SCORE_FRACTION);
+        if (upper > maximum) maximum = upper;
+    }
+    for (int64_t n = 0; n < count; ++n) results[n] = exponential(scores[n], maximum);
+}
+
+void edgemoe_reciprocal(int64_t count, const int64_t *totals, int64_t *values, int64_t *lengths) {
+    for (int64_t n = 0; n < count; ++n) {
+        const Reciprocal result = reciprocal(totals[n]);
+        values[n] = result.value;
+        lengths[n] = result.length;
+    }
+}
+}
