@@ -20,8 +20,8 @@ $(VENV)/base.stamp: constraints.txt pyproject.toml
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/base.stamp
-	@echo "== adding to $(VENV): torch, OpenCV, pytest and the checkers"
-	$(PIP) --no-build-isolation -e '.[video,train,test]'
+	@echo "== adding to $(VENV): torch, OpenCV, the open ap_int headers, pytest and the checkers"
+	$(PIP) --no-build-isolation -e '.[video,train,csim,test]'
 	@touch $@
 
 demo: $(VENV)/base.stamp ## draw three street scenes and run the main job on them

@@ -2,5 +2,6 @@
 #pragma once
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include_next <ap_int.h>
 #pragma GCC diagnostic pop
