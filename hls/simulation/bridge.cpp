@@ -143,6 +143,16 @@ void edgemoe_logits(Machine *machine, const uint32_t *words, const Line *payload
     for (int n = 0; n < i.rows * i.experts; ++n) logits[n] = machine->work.logits[n / i.experts][n % i.experts];
 }
 
+// The second layer of expert 0 alone: what HIDDEN holds, weighted by the scores of its queue, onto RESIDUAL.
+void edgemoe_weighted(Machine *machine, const uint32_t *words, const Line *payload, int64_t count) {
+    hls::stream<Line> lines;
+    fill_stream(lines, payload, count);
+    machine->reader.remaining = static_cast<uint64_t>(count);
+    const Pass pass = expert_pass(decoded(words), 0, machine->work.queues.length[0], true);
+    compute(pass, machine->pads, machine->work, lines, machine->reader, nullptr);
+    clear_queues(machine->work.queues);
+}
+
 void edgemoe_requantise(int64_t count, const int64_t *values, const int64_t *multipliers, const int64_t *shifts,
                         int bits, int64_t *results) {
     for (int64_t n = 0; n < count; ++n) results[n] = requantise(values[n], multipliers[n], (int)shifts[n], bits);

@@ -217,4 +217,12 @@ class GoldenEngine:
 GOLDEN = GoldenEngine()
 
 # Name → how to get the engine; raises EngineNotBuiltError.
-ENGINES: dict[str, Callable[[], OpEngine]] = {"golden": lambda: GOLDEN}
+
+
+def _csim() -> OpEngine:
+    from csim_engine import CsimEngine
+
+    return CsimEngine()
+
+
+ENGINES: dict[str, Callable[[], OpEngine]] = {"golden": lambda: GOLDEN, "csim": _csim}
