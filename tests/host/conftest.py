@@ -1,21 +1,33 @@
-"""The golden device on a bench, with the good program's outcome, for the machine tests."""
+"""Every engine on a bench, with the good program's outcome, for the machine tests."""
 
 from __future__ import annotations
 
 import pytest
 from machine_examples import HALT, Bench, Outcome, encoded, program, small_hardware
 
+from edgemoe.devices.base import DeviceError
 from edgemoe.spec.faults import Fault
 
+ENGINES = ("golden", "csim")
 
-@pytest.fixture(params=["w8a8", "w16a16"], scope="module")
+
+@pytest.fixture(
+    params=[(engine, precision) for engine in ENGINES for precision in ("w8a8", "w16a16")],
+    ids=lambda param: "-".join(param),
+    scope="module",
+)
 def bench(request: pytest.FixtureRequest) -> Bench:
-    return Bench(small_hardware(request.param))
+    """Skipped with one sentence where the engine cannot be built."""
+    engine, precision = request.param
+    try:
+        return Bench(small_hardware(precision), engine)
+    except DeviceError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
 def good(bench: Bench) -> Outcome:
-    """What the good program gives on a device that has run nothing else."""
+    """What the good program gives on a golden device that has run nothing else: every engine gives the same."""
     outcome = Bench(bench.hardware).run(encoded(program()))
     assert (outcome.fault, outcome.program_counter) == (Fault.NONE, HALT)
     return outcome

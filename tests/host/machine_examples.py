@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edgemoe.devices.golden import GoldenDevice
+from edgemoe.devices.registry import open_device
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.isa import (
@@ -189,11 +189,12 @@ class Outcome:
 
 
 class Bench:
-    """A golden device with guarded memory: sentinels around the output region; inputs must stay as they are."""
+    """A device with guarded memory: sentinels around the output region; inputs must stay as they are."""
 
-    def __init__(self, hardware: HardwareConfig) -> None:
+    def __init__(self, hardware: HardwareConfig, engine: str = "golden") -> None:
         self.hardware = hardware
-        self.device = GoldenDevice(hardware)
+        self.engine = engine
+        self.device = open_device(engine, hardware)
         self.stream = np.concatenate(segments(hardware))
         self._frame = self._place(np.random.default_rng(12).integers(0, 256, INPUT_BYTES).astype(np.uint8))
         self._pointer("input", self._frame[0])

@@ -1,4 +1,4 @@
-"""Illegal programs: the golden device halts with the code and the instruction's index, writes nothing outside its
+"""Illegal programs: every device halts with the code and the instruction's index, writes nothing outside its
 output region, and runs the next program as if nothing had happened.
 """
 

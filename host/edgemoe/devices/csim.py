@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgemoe.devices.base import Bytes, DeviceError
 from edgemoe.devices.csim_build import load_library
@@ -76,5 +78,5 @@ class _Regions:
         self.weights = weights
 
 
-def _address(array: np.ndarray) -> int:  # type: ignore[type-arg]
+def _address(array: NDArray[Any]) -> int:
     return int(array.ctypes.data)

@@ -1,4 +1,4 @@
-"""What all simulated devices share: a flat memory and the register map; a run happens inside the write that starts it."""
+"""What simulated devices share: a flat memory and the register map; a run happens inside the write that starts it."""
 
 from __future__ import annotations
 
