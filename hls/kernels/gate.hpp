@@ -72,7 +72,7 @@ EXPONENTIALS:
     for (int expert = 0; expert < experts; ++expert) {  // trip 1 … MAX_EXPERTS, II 1
 #pragma HLS loop_tripcount min=1 max=MAX_EXPERTS
 #pragma HLS pipeline II=1
-        scores[expert] = fine_exponential((maximum << GATE_FRACTION) - scores[expert]);
+        scores[expert] = fine_exponential(maximum * (1 << GATE_FRACTION) - scores[expert]);
         total += scores[expert];
     }
 DIVIDE:

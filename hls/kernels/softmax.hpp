@@ -14,7 +14,7 @@ inline int64_t vanishing_shift(int64_t value, int64_t shift, int bits) {
     return (value + (((int64_t)1 << amount) >> 1)) >> amount;
 }
 
-// exp2(t − m) in 16 bits from two 64-entry tables; distance = (m << GATE_FRACTION) − t ≥ 0.
+// exp2(t − m) in 16 bits from two 64-entry tables; distance = m·2^GATE_FRACTION − t ≥ 0.
 inline int64_t fine_exponential(int64_t distance) {
     const int64_t mask = (1 << FINE_HALF_BITS) - 1;
     const int64_t high = FINE_EXP2_HIGH_TABLE[(distance >> FINE_HALF_BITS) & mask];
@@ -24,7 +24,7 @@ inline int64_t fine_exponential(int64_t distance) {
 
 // exp2(t − m) of one attention score, EXPONENTIAL_BITS unsigned; maximum in whole octaves, not below ⌈t⌉.
 inline int64_t exponential(int64_t score, int64_t maximum) {
-    const int64_t distance = (maximum << SCORE_FRACTION) - score;
+    const int64_t distance = maximum * (1 << SCORE_FRACTION) - score;
 #if EDGEMOE_FINE
     return fine_exponential(distance);
 #else

@@ -16,7 +16,7 @@ from engines import EngineNotBuiltError, Grid, IntArray
 from numpy.typing import NDArray
 
 from edgemoe.devices.base import DeviceError
-from edgemoe.devices.csim_build import OPTIMISED, load_library
+from edgemoe.devices.csim_build import load_library
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.isa import Buffer, Epilogue, Instruction, Opcode, encode
 from edgemoe.spec.memory import (
@@ -56,14 +56,13 @@ class CsimEngine:
 
     name = "csim"
 
-    def __init__(self, flags: tuple[str, ...] = OPTIMISED) -> None:
-        self._flags = flags
+    def __init__(self) -> None:
         self._machines: dict[str, _Machine] = {}
 
     def _machine(self, precision: Precision) -> _Machine:
         if precision.name not in self._machines:
             try:
-                self._machines[precision.name] = _Machine(wide_hardware(precision.name), self._flags)
+                self._machines[precision.name] = _Machine(wide_hardware(precision.name))
             except DeviceError as error:
                 raise EngineNotBuiltError(str(error)) from error
         return self._machines[precision.name]
@@ -280,9 +279,9 @@ class CsimEngine:
 class _Machine:
     """One machine of the library."""
 
-    def __init__(self, hardware: HardwareConfig, flags: tuple[str, ...]) -> None:
+    def __init__(self, hardware: HardwareConfig) -> None:
         self.hardware = hardware
-        self._library = load_library(hardware, flags)
+        self._library = load_library(hardware)
         self._library.edgemoe_machine.restype = ctypes.c_void_p
         self._handle = ctypes.c_void_p(self._library.edgemoe_machine())
 

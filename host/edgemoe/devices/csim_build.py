@@ -22,6 +22,7 @@ SOURCES = ("edgemoe.cpp", "simulation/bridge.cpp")
 HEADER_PACKAGE = "da4ml"
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-Wno-unused-label")
 OPTIMISED = ("-O2", "-march=native")
+FLAGS_VARIABLE = "EDGEMOE_CSIM_FLAGS"  # other compiler flags, as for sanitizers
 
 
 def compiler() -> str:
@@ -55,11 +56,15 @@ def compile_command(generated: Path, flags: Iterable[str], output: Path) -> list
     return [*fixed, *flags, *include_arguments(generated), "-o", str(output), *sources]
 
 
-def library_path(hardware: HardwareConfig, flags: tuple[str, ...] = OPTIMISED) -> Path:
+def library_path(hardware: HardwareConfig, flags: tuple[str, ...] | None = None) -> Path:
     """The shared library for one configuration, built when its sources, flags or configuration are new.
+
+    flags: None means those of the environment variable EDGEMOE_CSIM_FLAGS, or else optimised ones.
 
     Raises DeviceError with the compiler's first complaint when it does not build.
     """
+    if flags is None:
+        flags = tuple(os.environ.get(FLAGS_VARIABLE, "").split()) or OPTIMISED
     header = hls_header(hardware)
     digest = hashlib.sha256(header.encode())
     for path in sorted([*HLS_FOLDER.rglob("*.hpp"), *HLS_FOLDER.rglob("*.cpp"), *HLS_FOLDER.rglob("*.h")]):
@@ -93,6 +98,6 @@ def _build(header: str, flags: tuple[str, ...], folder: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def load_library(hardware: HardwareConfig, flags: tuple[str, ...] = OPTIMISED) -> ctypes.CDLL:
+def load_library(hardware: HardwareConfig, flags: tuple[str, ...] | None = None) -> ctypes.CDLL:
     """The library in this process."""
     return ctypes.CDLL(os.fspath(library_path(hardware, flags)))
