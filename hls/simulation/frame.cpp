@@ -21,6 +21,7 @@ std::vector<Word> read_words(const char *path) {
     Word word;
     while (std::fread(&word, sizeof word, 1, file) == 1) words.push_back(word);
     std::fclose(file);
+    words.shrink_to_fit();  // no room behind the last word that would hide a read beyond it
     return words;
 }
 
@@ -33,7 +34,8 @@ int main(int count, char **arguments) {
     }
     const std::vector<Word> program = read_words(arguments[1]);
     const std::vector<Word> input = read_words(arguments[2]);
-    std::vector<Word> output(std::strtoul(arguments[4], nullptr, 10) / sizeof(Word));
+    const Word untouched = {{0xA5A5A5A5A5A5A5A5, 0xA5A5A5A5A5A5A5A5}};  // as the devices' fresh memory
+    std::vector<Word> output(std::strtoul(arguments[4], nullptr, 10) / sizeof(Word), untouched);
     std::vector<std::vector<Word>> weights(MAX_WEIGHT_PORTS);
     for (int port = 0; port + 5 < count; ++port) weights[port] = read_words(arguments[port + 5]);
     Machine *machine = static_cast<Machine *>(std::malloc(sizeof(Machine)));

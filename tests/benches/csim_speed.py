@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+from benches.random_checkpoint import random_checkpoint
 from tqdm import tqdm
 
-from benches.random_checkpoint import random_checkpoint
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session

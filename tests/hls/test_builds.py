@@ -1,0 +1,61 @@
+"""The same integers whatever the compiler does; memory errors and unset values are found, and seeded ones show it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Subject
+from frame_runner import build, mutated, run
+
+SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer")
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2", "-O3"])
+def test_every_optimisation_level_gives_golden_integers(subject: Subject, level: str, tmp_path: Path) -> None:
+    ended = run(build(tmp_path, subject.program, [level]), subject.program, subject.frame)
+    assert (ended.status, ended.errors) == (0, "")
+    assert ended.output is not None
+    assert np.array_equal(ended.output, subject.expected)
+
+
+VALGRIND = ("valgrind", "--quiet", "--error-exitcode=99", "--track-origins=no")
+
+
+def test_no_unset_value_decides_anything(subject: Subject, tmp_path: Path) -> None:
+    if shutil.which("valgrind") is None:
+        pytest.skip("valgrind is not installed")
+    ended = run(build(tmp_path, subject.program, ["-O1", "-g"]), subject.program, subject.frame, VALGRIND)
+    assert ended.status == 0, ended.errors
+    assert ended.output is not None
+    assert np.array_equal(ended.output, subject.expected)
+
+
+def test_an_unset_value_is_found(subject: Subject, tmp_path: Path) -> None:
+    """Without `begin`, valid rows, queues and the lanes' steps are whatever the memory held."""
+    if shutil.which("valgrind") is None:
+        pytest.skip("valgrind is not installed")
+    sources = mutated(tmp_path, "machine/execute.hpp", "    clear_valid(machine.valid);\n", "")
+    binary = build(tmp_path, subject.program, ["-O1", "-g"], sources)
+    ended = run(binary, subject.program, subject.frame, VALGRIND)
+    assert ended.status == 99
+    assert "uninitialised" in ended.errors
+
+
+def test_a_read_beyond_a_buffer_is_found(subject: Subject, tmp_path: Path) -> None:
+    """One word too many of every patch: the last one lies beyond the input region."""
+    before = "const int words = i.in_features / MEMORY_WORD_BYTES;"
+    sources = mutated(tmp_path, "machine/rows.hpp", before, before.replace(";", " + 1;"))
+    ended = run(build(tmp_path, subject.program, SANITIZERS, sources), subject.program, subject.frame)
+    assert ended.status != 0
+    assert "heap-buffer-overflow" in ended.errors
+
+
+def test_a_wrong_integer_is_found(subject: Subject, tmp_path: Path) -> None:
+    """Rounding down instead of to the nearest."""
+    sources = mutated(tmp_path, "kernels/requantise.hpp", "return (value + half) >> shift", "return value >> shift")
+    ended = run(build(tmp_path, subject.program, ["-O1", "-Wno-error"], sources), subject.program, subject.frame)
+    assert ended.output is not None
+    assert not np.array_equal(ended.output, subject.expected)
