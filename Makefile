@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet -c constraints.txt
 BENCH := OMP_NUM_THREADS=2 PYTHONPATH=tests $(PY) -m
 
-.PHONY: help demo test test-full test-host bench generate lint clean
+.PHONY: help demo test test-full test-host bench bench-csim generate lint clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -49,14 +49,19 @@ bench: $(VENV)/test.stamp ## measure; figures go to build/reports
 	$(BENCH) benches.golden_speed
 	$(BENCH) benches.softmax_width
 	$(BENCH) benches.agreement
+	$(BENCH) benches.csim_speed
+
+bench-csim: $(VENV)/test.stamp ## time the C simulation of the HLS engine
+	$(BENCH) benches.csim_speed
 
 generate: $(VENV)/base.stamp ## write the generated headers and pages from the specification
 	$(PY) -m edgemoe.spec.generate
 
-lint: $(VENV)/test.stamp ## ruff and mypy
+lint: $(VENV)/test.stamp ## ruff, mypy, HLS pragmas
 	$(VENV)/bin/ruff check host golden tests
 	$(VENV)/bin/ruff format --check host golden tests
 	$(VENV)/bin/mypy
+	PYTHONPATH=tests $(PY) -m checks.pragmas
 
 clean: ## remove environments and everything built
 	rm -rf $(VENV) build

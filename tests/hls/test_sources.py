@@ -1,0 +1,167 @@
+"""What Vitis HLS would refuse or silently ignore: pragmas, what cannot be synthesised, loops without a plan."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from checks.pragmas import check, parse, sources
+from clang.cindex import Cursor, CursorKind
+from frame_runner import mutated
+
+from edgemoe.devices.csim_build import HLS_FOLDER
+from edgemoe.spec.registers import REGISTERS
+
+KERNELS = sources(HLS_FOLDER)
+
+
+def code(path: Path) -> str:
+    """A file without its comments."""
+    return re.sub(r"//.*|/\*.*?\*/", "", path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("configuration", ["zcu102", "zcu102_w16a16"])
+def test_every_pragma_is_one_that_vitis_knows_where_it_stands(configuration: str) -> None:
+    assert check(configuration=configuration) == []
+
+
+class Mistake(NamedTuple):
+    """One replacement in one file, and the complaint that it must bring."""
+
+    file: str
+    before: str
+    after: str
+    complaint: str
+
+
+COMPUTE, TOP, RUN = "machine/compute.hpp", "edgemoe.cpp", "machine/run.hpp"
+SHIFT = "        lanes.tile[lane] = lanes.tile[lane - 1];\n"
+TOTAL = "    int64_t total = 0;\n"
+LINES = "    const int half = CHANNEL_BYTES / 2;\n"
+KEY = "variable=machine.pads.key dim="
+MISTAKES = {
+    "a misspelt directive": Mistake(
+        "machine/rows.hpp", LINES, f"#pragma HLS inlin\n{LINES}", "unknown directive 'inlin'"
+    ),
+    "a misspelt option": Mistake(
+        COMPUTE, "pipeline II=1\n#pragma HLS dep", "pipeline I=1\n#pragma HLS dep", "unknown option 'I'"
+    ),
+    "a constant that does not exist": Mistake(
+        "machine/weight_stream.hpp", "II=PORT_WORDS", "II=PORT_WORD", "'PORT_WORD' is neither a number nor a constant"
+    ),
+    "a variable that does not exist": Mistake(
+        RUN, "variable=lines depth", "variable=line depth", "there is no 'line' in run_program"
+    ),
+    "a member that does not exist": Mistake(
+        TOP, f"{KEY}1", "variable=machine.pads.keys dim=1", "there is no 'machine.pads.keys'"
+    ),
+    "a dimension too many": Mistake(TOP, f"{KEY}3", f"{KEY}4", "has 3 dimensions, not 4"),
+    "a port that does not exist": Mistake(
+        TOP, "mode=s_axilite port=input ", "mode=s_axilite port=inputs ", "'inputs' is no argument of edgemoe_top"
+    ),
+    "a register that does not exist": Mistake(
+        TOP, "offset=REG_INPUT\n", "offset=REG_INPUTS\n", "constant 'REG_INPUTS' does not exist"
+    ),
+    "a pragma outside its loop": Mistake(
+        "kernels/gate.hpp", TOTAL, f"#pragma HLS pipeline II=1\n{TOTAL}", "pipeline: belongs into a loop"
+    ),
+    "a pragma after a statement": Mistake(
+        "kernels/matmul.hpp", SHIFT, f"{SHIFT}#pragma HLS unroll\n", "stands after a statement"
+    ),
+    "a missing required option": Mistake(RUN, " depth=PREFETCH_LINES", "", "option 'depth' is missing"),
+    "a word that is none of the choices": Mistake(
+        COMPUTE, "type=inter", "type=enter", "'enter' is none of inter, intra"
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_seeded_mistake_in_a_pragma_is_found(case: str, tmp_path: Path) -> None:
+    name, before, after, complaint = MISTAKES[case]
+    found = check(mutated(tmp_path, name, before, after))
+    assert any(text.startswith(f"{name}:") and complaint in text for text in found), found
+
+
+FORBIDDEN = {
+    "heap": r"\b(new|delete|malloc|calloc|free)\b",
+    "floating point": r"\b(float|double|half|ap_fixed|sqrt|exp|pow)\b\s*[(\w&*<]",
+    "library containers": r"\bstd::",
+    "exceptions or virtual calls": r"\b(throw|try|catch|virtual|typeid|dynamic_cast)\b",
+    "jumps": r"\bgoto\b",
+}
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_nothing_stands_there_that_cannot_be_synthesised(what: str) -> None:
+    for path in KERNELS:
+        for number, line in enumerate(code(path).splitlines(), 1):
+            assert not re.search(FORBIDDEN[what], line), f"{path.name}:{number}: {what}: {line.strip()}"
+
+
+def calls(cursor: Cursor) -> Iterator[str]:
+    for child in cursor.get_children():
+        if child.kind == CursorKind.CALL_EXPR and child.referenced is not None:
+            yield child.referenced.get_usr()
+        yield from calls(child)
+
+
+def functions(cursor: Cursor) -> Iterator[Cursor]:
+    for child in cursor.get_children():
+        if child.kind == CursorKind.FUNCTION_DECL and child.is_definition():
+            yield child
+        elif child.kind in (CursorKind.NAMESPACE, CursorKind.LINKAGE_SPEC):
+            yield from functions(child)
+
+
+def test_no_function_calls_itself_directly_or_by_detour() -> None:
+    unit = parse(HLS_FOLDER / "edgemoe.cpp", "zcu102")
+    ours = [f for f in functions(unit.cursor) if f.location.file and str(HLS_FOLDER) in f.location.file.name]
+    graph = {function.get_usr(): set(calls(function)) for function in ours}
+    assert len(graph) > 60
+    for start in graph:
+        reached, waiting = set(), list(graph[start])
+        while waiting:
+            name = waiting.pop()
+            if name not in reached:
+                reached.add(name)
+                waiting += graph.get(name, ())
+        assert start not in reached, start
+
+
+def test_the_array_has_one_call_site() -> None:
+    unit = parse(HLS_FOLDER / "edgemoe.cpp", "zcu102")
+    names = [name for function in functions(unit.cursor) for name in calls(function)]
+    assert sum("multiply_accumulate" in name for name in names) == 1
+    assert sum("@F@compute#" in name for name in names) == 1
+
+
+@pytest.mark.parametrize("path", KERNELS, ids=lambda path: path.name)
+def test_every_loop_has_a_label_and_says_how_often_it_turns(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines):
+        if not re.match(r"\s*(for|while) \(", line):
+            continue
+        place = f"{path.name}:{number + 1}"
+        assert re.fullmatch(r"\s*[A-Z_]+:", lines[number - 1]), f"{place}: a loop without a label"
+        head = " ".join(lines[number : number + 2])
+        assert "// trip" in head or "loop_tripcount" in head, f"{place}: neither a trip count nor a bound"
+        bounded = "#pragma HLS" in lines[number + 1] or "// trip" in line
+        assert bounded, f"{place}: no pragma and no trip count"
+
+
+def test_the_ports_of_the_top_are_the_registers_of_the_specification() -> None:
+    unit = parse(HLS_FOLDER / "edgemoe.cpp", "zcu102")
+    top = next(f for f in functions(unit.cursor) if f.spelling == "edgemoe_top")
+    expected = [register.name for register in REGISTERS if register.kind != "control"]
+    assert [argument.spelling for argument in top.get_arguments()] == expected
+    text = (HLS_FOLDER / "edgemoe.cpp").read_text(encoding="utf-8")
+    for name in expected:
+        assert f"mode=s_axilite port={name} bundle=control offset=REG_{name.upper()}\n" in text
+
+
+def test_modules_stay_small() -> None:
+    for path in [*KERNELS, *(HLS_FOLDER / "simulation").iterdir()]:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, path
