@@ -1,12 +1,13 @@
 # The index: every target one line; `make help` prints them.
 PYTHON ?= python3
 HOST_PYTHON ?= python3.10
+BOARD ?= zcu102
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet -c constraints.txt
 BENCH := OMP_NUM_THREADS=2 PYTHONPATH=tests $(PY) -m
 
-.PHONY: help demo test test-full test-host bench bench-csim generate lint clean
+.PHONY: help demo test test-full test-host bench bench-csim hls test-vitis-rtl generate lint clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -53,6 +54,12 @@ bench: $(VENV)/test.stamp ## measure; figures go to build/reports
 
 bench-csim: $(VENV)/test.stamp ## time the C simulation of the HLS engine
 	$(BENCH) benches.csim_speed
+
+hls: ## synthesise the HLS engine with Vitis (BOARD=zcu102, kv260 or u50)
+	@hls/tcl/synthesise.sh $(BOARD)
+
+test-vitis-rtl: $(VENV)/test.stamp ## check Verilog that Vitis generated against the register map (RTL_DIR=folder)
+	PYTHONPATH=tests $(PY) -m checks.vitis_rtl $(RTL_DIR)
 
 generate: $(VENV)/base.stamp ## write the generated headers and pages from the specification
 	$(PY) -m edgemoe.spec.generate

@@ -18,30 +18,30 @@ void edgemoe_top(const Word *program, const Word *input, Word *output, const Wor
 #pragma HLS interface mode=m_axi port=weights_1 bundle=gmem1 offset=slave num_read_outstanding=16 max_read_burst_length=16
 #pragma HLS interface mode=m_axi port=weights_2 bundle=gmem2 offset=slave num_read_outstanding=16 max_read_burst_length=16
 #pragma HLS interface mode=m_axi port=weights_3 bundle=gmem3 offset=slave num_read_outstanding=16 max_read_burst_length=16
-#pragma HLS interface mode=s_axilite port=program bundle=control offset=REG_PROGRAM
-#pragma HLS interface mode=s_axilite port=input bundle=control offset=REG_INPUT
-#pragma HLS interface mode=s_axilite port=output bundle=control offset=REG_OUTPUT
-#pragma HLS interface mode=s_axilite port=weights_0 bundle=control offset=REG_WEIGHTS_0
-#pragma HLS interface mode=s_axilite port=weights_1 bundle=control offset=REG_WEIGHTS_1
-#pragma HLS interface mode=s_axilite port=weights_2 bundle=control offset=REG_WEIGHTS_2
-#pragma HLS interface mode=s_axilite port=weights_3 bundle=control offset=REG_WEIGHTS_3
-#pragma HLS interface mode=s_axilite port=watchdog_cycles bundle=control offset=REG_WATCHDOG_CYCLES
-#pragma HLS interface mode=s_axilite port=identity bundle=control offset=REG_IDENTITY
-#pragma HLS interface mode=s_axilite port=config_hash bundle=control offset=REG_CONFIG_HASH
-#pragma HLS interface mode=s_axilite port=error_code bundle=control offset=REG_ERROR_CODE
-#pragma HLS interface mode=s_axilite port=program_counter bundle=control offset=REG_PROGRAM_COUNTER
-#pragma HLS interface mode=s_axilite port=cycles bundle=control offset=REG_CYCLES
-#pragma HLS interface mode=s_axilite port=mac_busy_cycles bundle=control offset=REG_MAC_BUSY_CYCLES
-#pragma HLS interface mode=s_axilite port=weight_wait_cycles bundle=control offset=REG_WEIGHT_WAIT_CYCLES
-#pragma HLS interface mode=s_axilite port=post_wait_cycles bundle=control offset=REG_POST_WAIT_CYCLES
-#pragma HLS interface mode=s_axilite port=layernorm_cycles bundle=control offset=REG_LAYERNORM_CYCLES
-#pragma HLS interface mode=s_axilite port=softmax_cycles bundle=control offset=REG_SOFTMAX_CYCLES
-#pragma HLS interface mode=s_axilite port=drain_cycles bundle=control offset=REG_DRAIN_CYCLES
-#pragma HLS interface mode=s_axilite port=fill_cycles bundle=control offset=REG_FILL_CYCLES
-#pragma HLS interface mode=s_axilite port=bytes_read bundle=control offset=REG_BYTES_READ
-#pragma HLS interface mode=s_axilite port=bytes_written bundle=control offset=REG_BYTES_WRITTEN
-#pragma HLS interface mode=s_axilite port=experts_run bundle=control offset=REG_EXPERTS_RUN
-#pragma HLS interface mode=s_axilite port=segments_dropped bundle=control offset=REG_SEGMENTS_DROPPED
+#pragma HLS interface mode=s_axilite port=program bundle=control offset=0x010
+#pragma HLS interface mode=s_axilite port=input bundle=control offset=0x01C
+#pragma HLS interface mode=s_axilite port=output bundle=control offset=0x028
+#pragma HLS interface mode=s_axilite port=weights_0 bundle=control offset=0x034
+#pragma HLS interface mode=s_axilite port=weights_1 bundle=control offset=0x040
+#pragma HLS interface mode=s_axilite port=weights_2 bundle=control offset=0x04C
+#pragma HLS interface mode=s_axilite port=weights_3 bundle=control offset=0x058
+#pragma HLS interface mode=s_axilite port=watchdog_cycles bundle=control offset=0x064
+#pragma HLS interface mode=s_axilite port=identity bundle=control offset=0x080
+#pragma HLS interface mode=s_axilite port=config_hash bundle=control offset=0x090
+#pragma HLS interface mode=s_axilite port=error_code bundle=control offset=0x0A0
+#pragma HLS interface mode=s_axilite port=program_counter bundle=control offset=0x0B0
+#pragma HLS interface mode=s_axilite port=cycles bundle=control offset=0x0C0
+#pragma HLS interface mode=s_axilite port=mac_busy_cycles bundle=control offset=0x0D0
+#pragma HLS interface mode=s_axilite port=weight_wait_cycles bundle=control offset=0x0E0
+#pragma HLS interface mode=s_axilite port=post_wait_cycles bundle=control offset=0x0F0
+#pragma HLS interface mode=s_axilite port=layernorm_cycles bundle=control offset=0x100
+#pragma HLS interface mode=s_axilite port=softmax_cycles bundle=control offset=0x110
+#pragma HLS interface mode=s_axilite port=drain_cycles bundle=control offset=0x120
+#pragma HLS interface mode=s_axilite port=fill_cycles bundle=control offset=0x130
+#pragma HLS interface mode=s_axilite port=bytes_read bundle=control offset=0x140
+#pragma HLS interface mode=s_axilite port=bytes_written bundle=control offset=0x150
+#pragma HLS interface mode=s_axilite port=experts_run bundle=control offset=0x160
+#pragma HLS interface mode=s_axilite port=segments_dropped bundle=control offset=0x170
 #pragma HLS interface mode=s_axilite port=return bundle=control
     static Machine machine;
 #pragma HLS array_partition variable=machine.pads.residual dim=1 complete

@@ -13,7 +13,7 @@ from clang.cindex import Cursor, CursorKind
 from frame_runner import mutated
 
 from edgemoe.devices.csim_build import HLS_FOLDER
-from edgemoe.spec.registers import REGISTERS
+from edgemoe.spec.registers import OFFSETS, REGISTERS
 
 KERNELS = sources(HLS_FOLDER)
 
@@ -63,7 +63,7 @@ MISTAKES = {
         TOP, "mode=s_axilite port=input ", "mode=s_axilite port=inputs ", "'inputs' is no argument of edgemoe_top"
     ),
     "a register that does not exist": Mistake(
-        TOP, "offset=REG_INPUT\n", "offset=REG_INPUTS\n", "constant 'REG_INPUTS' does not exist"
+        TOP, "offset=0x01C\n", "offset=REG_INPUTS\n", "constant 'REG_INPUTS' does not exist"
     ),
     "a pragma outside its loop": Mistake(
         "kernels/gate.hpp", TOTAL, f"#pragma HLS pipeline II=1\n{TOTAL}", "pipeline: belongs into a loop"
@@ -159,7 +159,7 @@ def test_the_ports_of_the_top_are_the_registers_of_the_specification() -> None:
     assert [argument.spelling for argument in top.get_arguments()] == expected
     text = (HLS_FOLDER / "edgemoe.cpp").read_text(encoding="utf-8")
     for name in expected:
-        assert f"mode=s_axilite port={name} bundle=control offset=REG_{name.upper()}\n" in text
+        assert f"mode=s_axilite port={name} bundle=control offset=0x{OFFSETS[name]:03X}\n" in text
 
 
 def test_modules_stay_small() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edgemoe.spec.generate.headers import hls_header, verilog_header
 from edgemoe.spec.generate.pages import isa_page, memory_page, numbers_page, registers_page
+from edgemoe.spec.generate.vitis import vitis_cfg, vitis_tcl
 from edgemoe.spec.hardware import hardware_names, load_hardware_config
 
 
@@ -20,6 +21,8 @@ def generated_files() -> dict[str, str]:
     for name in hardware_names():
         hardware = load_hardware_config(name)
         files[f"hls/generated/{name}/edgemoe_spec.hpp"] = hls_header(hardware)
+        files[f"hls/generated/{name}/vitis.tcl"] = vitis_tcl(hardware)
+        files[f"hls/generated/{name}/vitis.cfg"] = vitis_cfg(hardware)
         files[f"rtl/generated/{name}/edgemoe_spec.vh"] = verilog_header(hardware)
     return files
 
