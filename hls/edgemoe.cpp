@@ -70,6 +70,7 @@ void edgemoe_top(const Word *program, const Word *input, Word *output, const Wor
 #pragma HLS array_partition variable=machine.work.attention.maximum dim=1 complete
 #pragma HLS array_partition variable=machine.work.attention.total dim=1 complete
 #pragma HLS array_partition variable=machine.work.attention.exponentials dim=1 complete
+#pragma HLS array_partition variable=machine.work.attention.scale dim=1 complete
 #pragma HLS array_partition variable=machine.work.logits dim=2 cyclic factor=OUT_PAR
 #pragma HLS array_partition variable=machine.work.queues.length complete
 #pragma HLS array_partition variable=machine.affine.gain cyclic factor=VECTOR

@@ -32,6 +32,7 @@ struct Choice {
 
 // The k largest logits, ties to the lowest index; every expert taken is marked, so none is chosen twice.
 inline void top_k_experts(const int64_t logits[MAX_EXPERTS], int experts, int top_k, Choice &choice) {
+#pragma HLS inline
     bool taken[MAX_EXPERTS];
 #pragma HLS array_partition variable=taken complete
 CLEAR:
@@ -40,47 +41,54 @@ CLEAR:
         taken[expert] = false;
     }
 RANKS:
-    for (int rank = 0; rank < top_k; ++rank) {  // trip 1 … MAX_TOP_K
-#pragma HLS loop_tripcount min=1 max=MAX_TOP_K
+    for (int rank = 0; rank < MAX_TOP_K; ++rank) {  // trip MAX_TOP_K
+#pragma HLS unroll
         int best = -1;
     CANDIDATES:
-        for (int expert = 0; expert < experts; ++expert) {  // trip 1 … MAX_EXPERTS, II 1
-#pragma HLS loop_tripcount min=1 max=MAX_EXPERTS
-#pragma HLS pipeline II=1
-            if (!taken[expert] && (best < 0 || logits[expert] > logits[best])) best = expert;
+        for (int expert = 0; expert < MAX_EXPERTS; ++expert) {  // trip MAX_EXPERTS
+#pragma HLS unroll
+            if (rank < top_k && expert < experts && !taken[expert] && (best < 0 || logits[expert] > logits[best])) {
+                best = expert;
+            }
         }
-        taken[best] = true;
-        choice.expert[rank] = (uint16_t)best;
+        choice.expert[rank] = (uint16_t)(best < 0 ? 0 : best);
+        if (best >= 0) taken[best] = true;
     }
 }
 
 // score[j] = min(⌊e_j·2^16 / Σe⌋, 2^16 − 1), e over all experts.
 inline void gate_scores(const int64_t logits[MAX_EXPERTS], int experts, int top_k, int multiplier, int shift,
                         Choice &choice) {
+#pragma HLS inline
     int64_t scores[MAX_EXPERTS];
+#pragma HLS array_partition variable=scores complete
     int64_t maximum = 0;
 SCALE:
-    for (int expert = 0; expert < experts; ++expert) {  // trip 1 … MAX_EXPERTS, II 1
-#pragma HLS loop_tripcount min=1 max=MAX_EXPERTS
-#pragma HLS pipeline II=1
-        scores[expert] = requantise(logits[expert], multiplier, shift, GATE_LOGIT_BITS);
-        const int64_t upper = octave(scores[expert], GATE_FRACTION);
-        if (expert == 0 || upper > maximum) maximum = upper;
+    for (int expert = 0; expert < MAX_EXPERTS; ++expert) {  // trip MAX_EXPERTS
+#pragma HLS unroll
+        if (expert < experts) {
+            scores[expert] = requantise(logits[expert], multiplier, shift, GATE_LOGIT_BITS);
+            const int64_t upper = octave(scores[expert], GATE_FRACTION);
+            if (expert == 0 || upper > maximum) maximum = upper;
+        }
     }
     int64_t total = 0;
 EXPONENTIALS:
-    for (int expert = 0; expert < experts; ++expert) {  // trip 1 … MAX_EXPERTS, II 1
-#pragma HLS loop_tripcount min=1 max=MAX_EXPERTS
-#pragma HLS pipeline II=1
-        scores[expert] = fine_exponential(maximum * (1 << GATE_FRACTION) - scores[expert]);
-        total += scores[expert];
+    for (int expert = 0; expert < MAX_EXPERTS; ++expert) {  // trip MAX_EXPERTS
+#pragma HLS unroll
+        if (expert < experts) {
+            scores[expert] = fine_exponential(maximum * (1 << GATE_FRACTION) - scores[expert]);
+            total += scores[expert];
+        }
     }
 DIVIDE:
-    for (int rank = 0; rank < top_k; ++rank) {  // trip 1 … MAX_TOP_K
-#pragma HLS loop_tripcount min=1 max=MAX_TOP_K
-        const int64_t quotient = (scores[choice.expert[rank]] << SCORE_WEIGHT_BITS) / total;
-        const int64_t top = (1 << SCORE_WEIGHT_BITS) - 1;
-        choice.score[rank] = (uint16_t)(quotient > top ? top : quotient);
+    for (int rank = 0; rank < MAX_TOP_K; ++rank) {  // trip MAX_TOP_K
+#pragma HLS unroll
+        if (rank < top_k) {
+            const int64_t quotient = (scores[choice.expert[rank]] << SCORE_WEIGHT_BITS) / total;
+            const int64_t top = (1 << SCORE_WEIGHT_BITS) - 1;
+            choice.score[rank] = (uint16_t)(quotient > top ? top : quotient);
+        }
     }
 }
 

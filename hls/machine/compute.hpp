@@ -1,9 +1,10 @@
 // One pass on the unified compute unit. All layers come through here; the array has one call site.
 //
 //     for group of output tiles, for input tile, for member of the group, for digit:  a right tile enters lane 0
-//         for token tile (at least ACCUMULATE_DISTANCE steps, II 1):  TOKEN_PAR·IN_PAR·OUT_PAR products
+//         for token tile (at least ACCUMULATE_DISTANCE steps):  TOKEN_PAR·IN_PAR·OUT_PAR products
 //     then the sums of the group go through the epilogue
 //
+// The loops of a group are one pipelined loop, II 1, in which the next tile is loaded beside the work on this one.
 // Weights: groups of one output tile. P·V: a group is all output tiles of a head, so that scores are read once.
 #pragma once
 
@@ -15,6 +16,65 @@ namespace edgemoe {
 constexpr int ACCUMULATE_DISTANCE = 4;
 
 static_assert(ACCUMULATE_DISTANCE >= QUERY_TILES, "a block of queries fills the accumulators' latency");
+static_assert(LOAD_PARTS <= ACCUMULATE_DISTANCE, "a tile is loaded while the one before is worked on");
+
+// Sizes of one group of a pass.
+struct Group {
+    int first_tile;    // first output tile
+    int members;       // output tiles
+    int output_tiles;  // of the whole pass: a member beyond them is zeros
+    int input_tiles;
+    int digits;        // right tiles per input tile
+    int token_tiles;
+    int busy, apart;   // steps per tile with work, and in all
+};
+
+// Which tile of a group: counters instead of divisions.
+struct TileIndex {
+    int input_tile, member, digit;
+};
+
+inline void next_tile(TileIndex &index, const Group &group) {
+#pragma HLS inline
+    index.digit += 1;
+    if (index.digit < group.digits) return;
+    index.digit = 0;
+    index.member += 1;
+    if (index.member < group.members) return;
+    index.member = 0;
+    index.input_tile += 1;
+}
+
+inline Group group_of(const Pass &pass, int first_tile, int members) {
+    Group group;
+    group.first_tile = first_tile;
+    group.members = members;
+    group.output_tiles = tiles(pass.outputs, OUT_PAR);
+    group.input_tiles = tiles(pass.inputs, IN_PAR);
+    group.digits = pass.epilogue == PASS_LOGITS ? GATE_DIGITS : 1;
+    group.token_tiles = (pass.first_row + pass.rows - 1) / TOKEN_PAR - pass.first_row / TOKEN_PAR + 1;
+    group.busy = group.token_tiles * group.digits;
+    group.apart = group.busy > ACCUMULATE_DISTANCE ? group.busy : ACCUMULATE_DISTANCE;
+    return group;
+}
+
+inline int slot_of(const Pass &pass, int members, int token_tile, int member, int digits) {
+    return pass.epilogue == PASS_LOGITS ? token_tile * GATE_SUMS + digits : token_tile * members + member;
+}
+
+// Step n of a tile.
+inline Step step_of(const Pass &pass, const Group &group, const TileIndex &index, int n) {
+#pragma HLS inline
+    Step step;
+    step.valid = index.input_tile < group.input_tiles && n < group.busy;
+    step.digit = group.digits == 1 ? 0 : n % 2;
+    step.token_tile = group.digits == 1 ? n : n / 2;
+    step.input_tile = index.input_tile;
+    step.member = index.member;
+    step.first = index.input_tile == 0 && !(index.digit == 1 && step.digit == 0);
+    step.slot = slot_of(pass, group.members, step.token_tile, index.member, index.digit + step.digit);
+    return step;
+}
 
 // One cycle of the array.
 inline void cycle(const Pass &pass, const Scratchpads &pads, Workspace &work, const Tile &tile, const Step &step) {
@@ -31,92 +91,99 @@ LANES:
     }
 }
 
-inline int slot_of(const Pass &pass, int members, int token_tile, int member, int digits) {
-    return pass.epilogue == PASS_LOGITS ? token_tile * GATE_SUMS + digits : token_tile * members + member;
-}
-
-// All products of one group. After the last tile the lanes run empty.
+// All products of one group. The first tile is loaded before anything can begin; after the last the lanes run empty.
 inline void accumulate_group(const Pass &pass, const Scratchpads &pads, Workspace &work, hls::stream<Line> &lines,
-                             WeightReader &reader, int group, int members, int token_tiles) {
-    const int input_tiles = tiles(pass.inputs, IN_PAR);
-    const int output_tiles = tiles(pass.outputs, OUT_PAR);
-    const int digits = pass.epilogue == PASS_LOGITS ? GATE_DIGITS : 1;
-    const int busy = token_tiles * digits;
-    const int apart = busy > ACCUMULATE_DISTANCE ? busy : ACCUMULATE_DISTANCE;
-INPUTS:
-    for (int input_tile = 0; input_tile < input_tiles; ++input_tile) {
-#pragma HLS loop_tripcount min=1 max=48
-    MEMBERS:
-        for (int member = 0; member < members; ++member) {
-#pragma HLS loop_tripcount min=1 max=CONTEXT_MEMBERS
-            const int output_tile = group * members + member;
-        DIGITS:
-            for (int digit = 0; digit < digits; ++digit) {
-#pragma HLS loop_tripcount min=1 max=GATE_DIGITS
-                Tile tile = {};
-                if (output_tile < output_tiles) tile = right_tile(pass, pads, lines, reader, output_tile, input_tile);
-                const bool last = input_tile + 1 == input_tiles && member + 1 == members && digit + 1 == digits;
-                const int steps = last ? apart + TOKEN_PAR - 1 : apart;
-            TOKENS:
-                for (int n = 0; n < steps; ++n) {  // II 1
-#pragma HLS loop_tripcount min=ACCUMULATE_DISTANCE max=64
+                             WeightReader &reader, const Group &group) {
+    const int steps = (1 + group.input_tiles * group.members * group.digits) * group.apart + TOKEN_PAR - 1;
+    Tile tile = {};
+    Tile loading = {};
+    TileIndex index = {0, 0, 0};    // of the tile being loaded
+    TileIndex working = {0, 0, 0};  // of the tile in the array, from the second round on
+    bool begun = false;
+    int n = 0;
+STEPS:
+    for (int step = 0; step < steps; ++step) {  // II 1
+#pragma HLS loop_tripcount min=ACCUMULATE_DISTANCE max=4096
 #pragma HLS pipeline II=1
 #pragma HLS dependence variable=work.sums type=inter direction=RAW distance=ACCUMULATE_DISTANCE dependent=true
-                    Step step;
-                    step.valid = n < busy;
-                    step.digit = digits == 1 ? 0 : n % 2;
-                    step.token_tile = digits == 1 ? n : n / 2;
-                    step.input_tile = input_tile;
-                    step.member = member;
-                    step.first = input_tile == 0 && !(digit == 1 && step.digit == 0);
-                    step.slot = slot_of(pass, members, step.token_tile, member, digit + step.digit);
-                    cycle(pass, pads, work, tile, step);
-                }
+        const int output_tile = group.first_tile + index.member;
+        if (index.input_tile < group.input_tiles && output_tile < group.output_tiles) {
+            load_part(pass, pads, lines, reader, output_tile, index.input_tile, n, loading);
+        }
+        Step now = step_of(pass, group, working, n);
+        now.valid = now.valid && begun;
+        cycle(pass, pads, work, tile, now);
+        n += 1;
+        if (n == group.apart) {
+            n = 0;
+            begun = true;
+            tile = loading;
+            working = index;
+            next_tile(index, group);
+        }
+    }
+}
+
+// One scale per row of P·V, before its output tiles. II 1, with a deep divider.
+inline void scale_rows(const Pass &pass, Workspace &work, const Group &group) {
+TOKENS:
+    for (int token_tile = 0; token_tile < group.token_tiles; ++token_tile) {
+#pragma HLS loop_tripcount min=1 max=QUERY_TILES
+    LANES:
+        for (int lane = 0; lane < TOKEN_PAR; ++lane) {  // trip TOKEN_PAR, II 1
+#pragma HLS pipeline II=1
+            if (lane_has_row(pass, token_tile, lane)) {
+                work.attention.scale[lane][token_tile] = attention_row_scale(
+                    work.attention.total[lane][token_tile], pass.output_multiplier, pass.output_shift);
             }
         }
     }
 }
 
-// The sums of one group through the epilogue, row by row. II 1 per output tile of a row.
-inline void drain_group(const Pass &pass, Scratchpads &pads, Workspace &work, Word *output, int group, int members,
-                        int token_tiles) {
-    const int first_tile = pass.first_row / TOKEN_PAR;
-TOKENS:
-    for (int token_tile = 0; token_tile < token_tiles; ++token_tile) {
-#pragma HLS loop_tripcount min=1 max=33
-    LANES:
-        for (int lane = 0; lane < TOKEN_PAR; ++lane) {  // trip TOKEN_PAR
-            const int local = (first_tile + token_tile) * TOKEN_PAR + lane - pass.first_row;
-            if (local < 0 || local >= pass.rows) continue;
-            RowScale scale = {0, 0};
-            if (pass.epilogue == PASS_CONTEXT) {
-                scale = attention_row_scale(work.attention.total[lane][token_tile], pass.output_multiplier,
-                                            pass.output_shift);
-            }
-            QueueEntry entry = {0, 0, 0};
-            if (pass.epilogue == PASS_WEIGHTED) entry = work.queues.entry[pass.expert][local];
-        MEMBERS:
-            for (int member = 0; member < members; ++member) {  // II 1
-#pragma HLS loop_tripcount min=1 max=CONTEXT_MEMBERS
+// The sums of one output tile of one row through the epilogue of the pass.
+inline void emit(const Pass &pass, Scratchpads &pads, Workspace &work, Word *output, const Group &group,
+                 int token_tile, int lane, int member) {
+#pragma HLS inline
+    const int local = (pass.first_row / TOKEN_PAR + token_tile) * TOKEN_PAR + lane - pass.first_row;
+    const int feature = (group.first_tile + member) * OUT_PAR;
+    const int row = pass.destination_row + local;
+    const int slot = slot_of(pass, group.members, token_tile, member, 0);
+    const accumulator_t(&sums)[OUT_PAR] = work.sums[lane][slot];
+    const QueueEntry &entry = work.queues.entry[pass.expert][local];
+    switch (pass.epilogue) {
+        case PASS_QKV:
+        case PASS_GELU: emit_activations(pass, pads, work, row, feature, sums); break;
+        case PASS_RESIDUAL: emit_residual(pass, pads, work, row, 0, feature, sums); break;
+        case PASS_WEIGHTED: emit_residual(pass, pads, work, entry.destination, entry.score, feature, sums); break;
+        case PASS_HEAD: emit_head(pass, work, output, local, feature, sums); break;
+        case PASS_LOGITS: emit_logits(work, local, feature, &work.sums[lane][slot]); break;
+        case PASS_SCORES: emit_scores(pass, work, lane, token_tile, feature, sums); break;
+        case PASS_CONTEXT:
+            emit_context(pass, pads, work.attention.scale[lane][token_tile], row, feature, sums);
+            break;
+    }
+}
+
+// The sums of one group through the epilogue: one output tile of one row per cycle. Every row is written once.
+inline void drain_group(const Pass &pass, Scratchpads &pads, Workspace &work, Word *output, const Group &group) {
+    const int steps = group.token_tiles * TOKEN_PAR * group.members;
+    int token_tile = 0, lane = 0, member = 0;
+DRAIN:
+    for (int step = 0; step < steps; ++step) {  // II 1
+#pragma HLS loop_tripcount min=TOKEN_PAR max=512
 #pragma HLS pipeline II=1
-                const int feature = (group * members + member) * OUT_PAR;
-                if (feature >= pass.outputs) continue;
-                const int slot = slot_of(pass, members, token_tile, member, 0);
-                const accumulator_t(&sums)[OUT_PAR] = work.sums[lane][slot];
-                const int row = pass.destination_row + local;
-                switch (pass.epilogue) {
-                    case PASS_QKV:
-                    case PASS_GELU: emit_activations(pass, pads, work, row, feature, sums); break;
-                    case PASS_RESIDUAL: emit_residual(pass, pads, work, row, 0, feature, sums); break;
-                    case PASS_WEIGHTED:
-                        emit_residual(pass, pads, work, entry.destination, entry.score, feature, sums);
-                        break;
-                    case PASS_HEAD: emit_head(pass, work, output, local, feature, sums); break;
-                    case PASS_LOGITS: emit_logits(work, local, feature, &work.sums[lane][slot]); break;
-                    case PASS_SCORES: emit_scores(pass, work, lane, token_tile, feature, sums); break;
-                    case PASS_CONTEXT: emit_context(pass, pads, scale, row, feature, sums); break;
-                }
-            }
+#pragma HLS dependence variable=pads.residual type=inter dependent=false
+        if (lane_has_row(pass, token_tile, lane) && (group.first_tile + member) * OUT_PAR < pass.outputs) {
+            emit(pass, pads, work, output, group, token_tile, lane, member);
+        }
+        member += 1;
+        if (member == group.members) {
+            member = 0;
+            lane += 1;
+        }
+        if (lane == TOKEN_PAR) {
+            lane = 0;
+            token_tile += 1;
         }
     }
 }
@@ -127,14 +194,15 @@ inline void compute(const Pass &pass, Scratchpads &pads, Workspace &work, hls::s
     const int output_tiles = tiles(pass.outputs, OUT_PAR);
     const int whole = output_tiles < CONTEXT_MEMBERS ? output_tiles : CONTEXT_MEMBERS;
     const int members = pass.epilogue == PASS_CONTEXT ? whole : 1;
-    const int token_tiles = (pass.first_row + pass.rows - 1) / TOKEN_PAR - pass.first_row / TOKEN_PAR + 1;
     const bool has_channels = pass.right == RIGHT_STREAM && pass.epilogue != PASS_LOGITS;
 GROUPS:
-    for (int group = 0; group < tiles(output_tiles, members); ++group) {
+    for (int first_tile = 0; first_tile < output_tiles; first_tile += members) {
 #pragma HLS loop_tripcount min=1 max=48
+        const Group group = group_of(pass, first_tile, members);
         if (has_channels) read_channels(lines, reader, work.channels);
-        accumulate_group(pass, pads, work, lines, reader, group, members, token_tiles);
-        drain_group(pass, pads, work, output, group, members, token_tiles);
+        accumulate_group(pass, pads, work, lines, reader, group);
+        if (pass.epilogue == PASS_CONTEXT) scale_rows(pass, work, group);
+        drain_group(pass, pads, work, output, group);
     }
 }
 

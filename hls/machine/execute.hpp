@@ -12,6 +12,7 @@ struct Machine {
     Scratchpads pads;
     Workspace work;
     Affine affine;
+    NormRows norm_rows;
     Valid valid;
     WeightReader reader;
 };
@@ -147,7 +148,10 @@ PASSES:
         compute(pass, machine.pads, machine.work, lines, machine.reader, output);
     }
     switch (i.opcode) {
-        case OPCODE_LAYERNORM: layernorm_rows(i, machine.pads, lines, machine.reader, machine.affine); break;
+        case OPCODE_LAYERNORM:
+            layernorm_rows(i, machine.pads, lines, machine.reader, machine.affine,
+                           machine.norm_rows);
+            break;
         case OPCODE_COPY: copy_rows(i, machine.pads); break;
         case OPCODE_STORE: store_rows(i, machine.pads, output); break;
         case OPCODE_GATE: route_tokens(i, machine.pads, machine.work); break;

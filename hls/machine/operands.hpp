@@ -10,12 +10,14 @@ namespace edgemoe {
 
 constexpr int KEY_ROOM = round_up(MAX_TOKENS, VECTOR);
 
-// Scores of the queries in work, their maxima in octaves, Σe, and the exponentials of the keys at hand.
+// Scores of the queries in work, their maxima in octaves, Σe, the exponentials of the keys at hand, and in the end the
+// scale of each row.
 struct AttentionRows {
     score_t score[TOKEN_PAR][QUERY_TILES][KEY_ROOM];
     int64_t maximum[TOKEN_PAR][QUERY_TILES];
     int64_t total[TOKEN_PAR][QUERY_TILES];
     Left exponentials[TOKEN_PAR][QUERY_TILES];
+    RowScale scale[TOKEN_PAR][QUERY_TILES];
 };
 
 // e of IN_PAR keys of one query, and Σe: the only time that its scores are read.
@@ -75,32 +77,33 @@ FEATURES:
     return left;
 }
 
-// A tile of weights from the stream, TILE_LINES lines. II 1 per line.
-inline Tile stream_tile(hls::stream<Line> &lines, WeightReader &reader) {
-    Tile tile;
+// Tiles are loaded in parts, one per cycle, while the array still works with the tile before: one line of weights, or
+// TOKEN_PAR rows of keys or values, each from its own bank.
+constexpr int LOAD_PARTS = larger(TILE_LINES, larger(OUT_PAR, IN_PAR) / TOKEN_PAR);
+
+static_assert(OUT_PAR % TOKEN_PAR == 0 && IN_PAR % TOKEN_PAR == 0, "a tile is whole rounds of the banks");
+
+inline void stream_part(hls::stream<Line> &lines, WeightReader &reader, int part, Tile &tile) {
+#pragma HLS inline
     const int bytes = (int)sizeof(weight_t);
     const int per_line = STREAM_LINE_BYTES / bytes;
-LINES:
-    for (int line = 0; line < TILE_LINES; ++line) {  // trip TILE_LINES, II 1
-#pragma HLS pipeline II=1
-        const Line data = take_line(lines, reader);
-    VALUES:
-        for (int n = 0; n < per_line; ++n) {  // trip STREAM_LINE_BYTES / bytes
+    const Line data = take_line(lines, reader);
+VALUES:
+    for (int n = 0; n < per_line; ++n) {  // trip STREAM_LINE_BYTES / bytes
 #pragma HLS unroll
-            const int at = line * per_line + n;
-            tile.value[at / IN_PAR][at % IN_PAR] = (weight_t)line_value(data, n * bytes, bytes);
-        }
+        const int at = part * per_line + n;
+        tile.value[at / IN_PAR][at % IN_PAR] = (weight_t)line_value(data, n * bytes, bytes);
     }
-    return tile;
 }
 
-// OUT_PAR keys × IN_PAR features of one head; zeros beyond the last key. II 1 per TOKEN_PAR keys.
-inline Tile key_tile(const Scratchpads &pads, const Pass &pass, int output_tile, int input_tile) {
-    Tile tile;
+// TOKEN_PAR keys × IN_PAR features of one head; zeros beyond the last key.
+inline void key_part(const Scratchpads &pads, const Pass &pass, int output_tile, int input_tile, int part, Tile &tile) {
+#pragma HLS inline
     const int feature = pass.head_feature + input_tile * IN_PAR;
 KEYS:
-    for (int output = 0; output < OUT_PAR; ++output) {  // trip OUT_PAR
-#pragma HLS unroll factor=TOKEN_PAR
+    for (int n = 0; n < TOKEN_PAR; ++n) {  // trip TOKEN_PAR
+#pragma HLS unroll
+        const int output = part * TOKEN_PAR + n;
         const int key = output_tile * OUT_PAR + output;
         const Place at = place(pass.first_key + key, pass.left_features, feature);
     FEATURES:
@@ -110,16 +113,17 @@ KEYS:
             if (key < pass.keys) tile.value[output][input] = pads.key[at.bank][at.depth][at.element + input];
         }
     }
-    return tile;
 }
 
-// OUT_PAR features of one head × IN_PAR keys; zeros beyond the last key. II 1 per TOKEN_PAR keys.
-inline Tile value_tile(const Scratchpads &pads, const Pass &pass, int output_tile, int input_tile) {
-    Tile tile;
+// OUT_PAR features of one head × TOKEN_PAR keys; zeros beyond the last key.
+inline void value_part(const Scratchpads &pads, const Pass &pass, int output_tile, int input_tile, int part,
+                       Tile &tile) {
+#pragma HLS inline
     const int feature = pass.head_feature + output_tile * OUT_PAR;
 KEYS:
-    for (int input = 0; input < IN_PAR; ++input) {  // trip IN_PAR
-#pragma HLS unroll factor=TOKEN_PAR
+    for (int n = 0; n < TOKEN_PAR; ++n) {  // trip TOKEN_PAR
+#pragma HLS unroll
+        const int input = part * TOKEN_PAR + n;
         const int key = input_tile * IN_PAR + input;
         const Place at = place(pass.first_key + key, pass.left_features, feature);
     FEATURES:
@@ -129,16 +133,22 @@ KEYS:
             if (key < pass.keys) tile.value[output][input] = pads.value[at.bank][at.depth][at.element + output];
         }
     }
-    return tile;
 }
 
-inline Tile right_tile(const Pass &pass, const Scratchpads &pads, hls::stream<Line> &lines, WeightReader &reader,
-                       int output_tile, int input_tile) {
+// One part of a tile, whatever its source.
+inline void load_part(const Pass &pass, const Scratchpads &pads, hls::stream<Line> &lines, WeightReader &reader,
+                      int output_tile, int input_tile, int part, Tile &tile) {
 #pragma HLS inline
     switch (pass.right) {
-        case RIGHT_KEYS: return key_tile(pads, pass, output_tile, input_tile);
-        case RIGHT_VALUES: return value_tile(pads, pass, output_tile, input_tile);
-        default: return stream_tile(lines, reader);
+        case RIGHT_KEYS:
+            if (part < OUT_PAR / TOKEN_PAR) key_part(pads, pass, output_tile, input_tile, part, tile);
+            break;
+        case RIGHT_VALUES:
+            if (part < IN_PAR / TOKEN_PAR) value_part(pads, pass, output_tile, input_tile, part, tile);
+            break;
+        default:
+            if (part < TILE_LINES) stream_part(lines, reader, part, tile);
+            break;
     }
 }
 

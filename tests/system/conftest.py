@@ -20,9 +20,9 @@ Compile = Callable[..., Program]
 
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Folders by model: `micro` has random weights, `mini` is the shipped one."""
+    """Folders by model: `micro` has random weights, the others are shipped."""
     micro = random_checkpoint(load_model_config("micro"), tmp_path_factory.mktemp("checkpoints") / "micro", seed=3)
-    return {"micro": micro, "mini": MINI}
+    return {"micro": micro, "mini": MINI, "tiny": MINI.parent / "tiny"}
 
 
 @pytest.fixture(scope="session")

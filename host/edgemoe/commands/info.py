@@ -7,18 +7,20 @@ import argparse
 from edgemoe.commands.common import add_model_arguments, obtain_program, table
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.fits import limits
+from edgemoe.compiler.hls_cycles import predicted_hls_cycles
 from edgemoe.compiler.program import Program
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this command."""
     add_model_arguments(parser)
+    parser.add_argument("--engine", choices=("hls",), help="also print this engine's analytic schedule")
 
 
 def main(options: argparse.Namespace) -> int:
     """Print; returns the exit status."""
     program = obtain_program(options)
-    print("\n\n".join((_model(program), _hardware(program), _memory(program), _cycles(program))))
+    print("\n\n".join((_model(program), _hardware(program), _memory(program), _cycles(program, options.engine))))
     return 0
 
 
@@ -68,21 +70,23 @@ def _memory(program: Program) -> str:
     )
 
 
-def _cycles(program: Program) -> str:
+def _cycles(program: Program, engine: str | None) -> str:
     predicted = predicted_cycles(program)
-    rows = [
-        (index, instruction.opcode.name, label, each.stream_bytes, each.mac, each.post, each.wait, each.cycles)
-        for index, (instruction, label, each) in enumerate(
-            zip(program.instructions, program.manifest.labels, predicted, strict=True)
-        )
-    ]
+    schedule = predicted_hls_cycles(program) if engine == "hls" else []
+    rows: list[tuple[object, ...]] = []
+    for index, (instruction, each) in enumerate(zip(program.instructions, predicted, strict=True)):
+        work = (each.stream_bytes, each.mac, each.post, each.wait, each.cycles)
+        label = program.manifest.labels[index]
+        rows.append((index, instruction.opcode.name, label, *work, *schedule[index : index + 1]))
     total = sum(each.cycles for each in predicted)
     steps = sum(each.mac for each in predicted)
     clock = program.manifest.hardware.clock_mhz
-    header = ("", "opcode", "label", "stream bytes", "array", "post", "weight wait", "cycles")
+    header: tuple[str, ...] = ("", "opcode", "label", "stream bytes", "array", "post", "weight wait", "cycles")
+    header += ("HLS schedule",) if schedule else ()
     return (
         "Predicted cycles (estimate from shapes; tokens spread evenly over the experts)\n"
         + table(header, rows)
         + f"\n{total:,} cycles a frame, {total / clock / 1e3:.2f} ms at {clock} MHz if that clock is reached; "
         f"the array steps in {100 * steps / total:.0f} % of them"
+        + (f"\nHLS schedule, from trip counts and intended intervals: {sum(schedule):,} cycles" if schedule else "")
     )

@@ -1,0 +1,73 @@
+"""Whole frames on every engine: each value that any instruction stores equals golden's.
+
+Reproduce one: `edgemoe diff --engines golden,csim --model models/mini --hardware zcu102 --input PICTURE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import frame_of, result_of
+
+from edgemoe.compiler.program import Program
+from edgemoe.devices.base import DeviceError
+from edgemoe.diff import compare_engines
+
+Compile = Callable[..., Program]
+
+ENGINES = ("csim",)
+TINY = Path(__file__).resolve().parents[2] / "models" / "tiny"
+BOTH = ("semseg", "depth")
+
+
+def agree(program: Program, engine: str, seed: int = 27) -> int:
+    """Values compared; skips with one sentence where the engine cannot be built."""
+    try:
+        found = compare_engines(program, frame_of(program, seed), ("golden", engine))
+    except DeviceError as error:
+        pytest.skip(str(error))
+    assert found.difference is None, str(found.difference)
+    return found.values
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("hardware", ["micro", "micro_w16a16"])
+def test_the_micro_model(compiled: Compile, engine: str, hardware: str) -> None:
+    assert agree(compiled("micro", hardware, trace=True), engine) > 5_000
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("hardware", ["zcu102", "kv260", "zcu102_w16a16"])
+def test_the_shipped_small_model_with_both_tasks(compiled: Compile, engine: str, hardware: str) -> None:
+    assert agree(compiled("mini", hardware, BOTH, trace=True), engine) > 1_000_000
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_tiny_with_both_tasks(compiled: Compile, engine: str) -> None:
+    if not TINY.is_dir():
+        pytest.skip("models/tiny is not shipped yet")
+    assert agree(compiled("tiny", "zcu102", BOTH, trace=True), engine) > 5_000_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("hardware", ["micro", "kv260", "zcu102", "u50", "micro_w16a16", "zcu102_w16a16"])
+@pytest.mark.parametrize("tasks", [("semseg",), ("depth",), BOTH], ids="+".join)
+@pytest.mark.parametrize("model", ["mini", "tiny"])
+def test_every_task_shape_and_precision(
+    compiled: Compile, engine: str, hardware: str, tasks: tuple[str, ...], model: str
+) -> None:
+    if model == "tiny" and not TINY.is_dir():
+        pytest.skip("models/tiny is not shipped yet")
+    assert agree(compiled(model, hardware, tasks, trace=True), engine, seed=51) > 500_000
+
+
+def test_counters_agree(compiled: Compile) -> None:
+    program = compiled("mini", "zcu102")
+    try:
+        found = result_of(program, "csim").counters
+    except DeviceError as error:
+        pytest.skip(str(error))
+    assert found == result_of(program, "golden").counters
