@@ -84,6 +84,7 @@ EXPONENTIALS:
 DIVIDE:
     for (int rank = 0; rank < MAX_TOP_K; ++rank) {  // trip MAX_TOP_K
 #pragma HLS unroll
+        choice.score[rank] = 0;
         if (rank < top_k) {
             const int64_t quotient = (scores[choice.expert[rank]] << SCORE_WEIGHT_BITS) / total;
             const int64_t top = (1 << SCORE_WEIGHT_BITS) - 1;

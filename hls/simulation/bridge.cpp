@@ -2,7 +2,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <thread>
 #include <type_traits>
 
 #include "../edgemoe.hpp"
@@ -63,30 +62,6 @@ int edgemoe_run(const Word *program, const Word *input, Word *output, const Word
         return 1;
     }
     return 0;
-}
-
-// The same on two threads with a stream of `depth` lines and random pauses: finds deadlocks. For programs with a good
-// header. results: fault, program counter, experts run, segments dropped.
-void edgemoe_run_threads(const Word *program, const Word *input, Word *output,
-                         const Word *const weights[MAX_WEIGHT_PORTS], int64_t depth, uint64_t seed,
-                         uint64_t *registers) {
-    Machine *machine = static_cast<Machine *>(std::malloc(sizeof(Machine)));
-    std::memset(static_cast<void *>(machine), POISON, sizeof(Machine));
-    const Header header = decode_header(read_block(program, 0));
-    hls::stream<Line> lines;
-    lines.limit(static_cast<std::size_t>(depth));
-    lines.pause(seed);
-    std::thread fetch([&] {
-        fetch_weights(weights[0], weights[1], weights[2], weights[3], header.stream_lines, lines);
-    });
-    Results results;
-    execute_program(program, input, output, header, lines, *machine, results);
-    fetch.join();
-    registers[0] = static_cast<uint64_t>(results.fault);
-    registers[1] = results.program_counter;
-    registers[2] = results.experts_run;
-    registers[3] = results.segments_dropped;
-    std::free(machine);
 }
 
 Machine *edgemoe_machine() {

@@ -1,8 +1,11 @@
-// One run from files, for valgrind: frame PROGRAM INPUT OUTPUT OUTPUT_BYTES WEIGHTS_0 [WEIGHTS_1 …].
+// One run from files: frame DEPTH SEED PROGRAM INPUT OUTPUT OUTPUT_BYTES WEIGHTS_0 [WEIGHTS_1 …].
 //
-// The machine is fresh heap memory, so that whatever is read before it was written is found.
+// DEPTH 0: one process after the other, as C simulation does. Otherwise both run on threads of their own, with a stream
+// of DEPTH lines and pauses seeded by SEED, so that deadlocks show. Prints fault and program counter. The machine is
+// fresh heap memory, so that valgrind finds whatever is read before it was written.
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 #include <vector>
 
 #include "../machine/run.hpp"
@@ -28,27 +31,38 @@ std::vector<Word> read_words(const char *path) {
 }  // namespace
 
 int main(int count, char **arguments) {
-    if (count < 6) {
-        std::fprintf(stderr, "usage: frame PROGRAM INPUT OUTPUT OUTPUT_BYTES WEIGHTS_0 [WEIGHTS_1 ...]\n");
+    if (count < 8) {
+        std::fprintf(stderr, "usage: frame DEPTH SEED PROGRAM INPUT OUTPUT OUTPUT_BYTES WEIGHTS_0 [WEIGHTS_1 ...]\n");
         return 2;
     }
-    const std::vector<Word> program = read_words(arguments[1]);
-    const std::vector<Word> input = read_words(arguments[2]);
+    const unsigned long depth = std::strtoul(arguments[1], nullptr, 10);
+    const unsigned long seed = std::strtoul(arguments[2], nullptr, 10);
+    const std::vector<Word> program = read_words(arguments[3]);
+    const std::vector<Word> input = read_words(arguments[4]);
     const Word untouched = {{0xA5A5A5A5A5A5A5A5, 0xA5A5A5A5A5A5A5A5}};  // as the devices' fresh memory
-    std::vector<Word> output(std::strtoul(arguments[4], nullptr, 10) / sizeof(Word), untouched);
+    std::vector<Word> output(std::strtoul(arguments[6], nullptr, 10) / sizeof(Word), untouched);
     std::vector<std::vector<Word>> weights(MAX_WEIGHT_PORTS);
-    for (int port = 0; port + 5 < count; ++port) weights[port] = read_words(arguments[port + 5]);
+    for (int port = 0; port + 7 < count; ++port) weights[port] = read_words(arguments[port + 7]);
+    const Word *w[MAX_WEIGHT_PORTS];
+    for (int port = 0; port < MAX_WEIGHT_PORTS; ++port) w[port] = weights[port].data();
     Machine *machine = static_cast<Machine *>(std::malloc(sizeof(Machine)));
     const Header header = decode_header(read_block(program.data(), 0));
     Results results = refused(header_fault(header));
-    if (results.fault == FAULT_NONE) {
-        run_program(program.data(), input.data(), output.data(), weights[0].data(), weights[1].data(),
-                    weights[2].data(), weights[3].data(), header, *machine, results);
+    if (results.fault == FAULT_NONE && depth == 0) {
+        run_program(program.data(), input.data(), output.data(), w[0], w[1], w[2], w[3], header, *machine, results);
+    } else if (results.fault == FAULT_NONE) {
+        hls::stream<Line> lines;
+        lines.limit(depth);
+        lines.pause(seed);
+        std::thread fetch([&] { fetch_weights(w[0], w[1], w[2], w[3], header.stream_lines, lines); });
+        execute_program(program.data(), input.data(), output.data(), header, lines, *machine, results);
+        fetch.join();
     }
-    std::FILE *file = std::fopen(arguments[3], "wb");
+    std::printf("%d %u\n", results.fault, results.program_counter);
+    std::FILE *file = std::fopen(arguments[5], "wb");
     if (file == nullptr) return 2;
     std::fwrite(output.data(), sizeof(Word), output.size(), file);
     std::fclose(file);
     std::free(machine);
-    return results.fault;
+    return 0;
 }

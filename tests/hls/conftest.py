@@ -5,29 +5,19 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from frame_subject import Subject
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
 
 from program_examples import small_program
 
-from edgemoe.compiler.program import Program
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.csim_build import header_folder
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
-
-
-class Subject(NamedTuple):
-    """program, a frame for it, and the output region that golden gives."""
-
-    program: Program
-    frame: NDArray[np.uint8]
-    expected: NDArray[np.uint8]
 
 
 @pytest.fixture(scope="session", autouse=True)

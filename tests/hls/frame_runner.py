@@ -16,7 +16,7 @@ from edgemoe.frames import input_image
 from edgemoe.spec.generate.headers import hls_header
 from edgemoe.spec.memory import stripe
 
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Ended:
     """How a run ended. output: the output region, None when it was not written."""
 
     status: int
+    printed: str
     errors: str
     output: NDArray[np.uint8] | None
 
@@ -41,8 +42,18 @@ def build(folder: Path, program: Program, flags: Sequence[str], sources: Path = 
     return binary
 
 
-def run(binary: Path, program: Program, frame: NDArray[np.uint8], before: Sequence[str] = ()) -> Ended:
-    """One frame; `before`: words in front of the command, as valgrind's."""
+def run(
+    binary: Path,
+    program: Program,
+    frame: NDArray[np.uint8],
+    before: Sequence[str] = (),
+    depth: int = 0,
+    seed: int = 0,
+) -> Ended:
+    """One frame; `before`: words in front of the command, as valgrind's; depth, seed: see frame.cpp.
+
+    Raises subprocess.TimeoutExpired for a run that does not end.
+    """
     folder, manifest = binary.parent, program.manifest
     (folder / "output.bin").unlink(missing_ok=True)
     program.image.tofile(folder / "program.bin")
@@ -52,10 +63,12 @@ def run(binary: Path, program: Program, frame: NDArray[np.uint8], before: Sequen
         region.tofile(folder / f"weights_{port}.bin")
         ports.append(str(folder / f"weights_{port}.bin"))
     files = [str(folder / name) for name in ("program.bin", "input.bin", "output.bin")]
-    command = [*before, str(binary), *files, str(manifest.output_bytes), *ports]
+    command = [*before, str(binary), str(depth), str(seed), *files, str(manifest.output_bytes), *ports]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS)
     path = folder / "output.bin"
-    return Ended(done.returncode, done.stderr, np.fromfile(path, dtype=np.uint8) if path.is_file() else None)
+    return Ended(
+        done.returncode, done.stdout, done.stderr, np.fromfile(path, dtype=np.uint8) if path.is_file() else None
+    )
 
 
 def mutated(folder: Path, name: str, before: str, after: str) -> Path:

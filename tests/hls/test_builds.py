@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Subject
 from frame_runner import build, mutated, run
+from frame_subject import Subject
 
 SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer")
 
@@ -45,9 +45,9 @@ def test_an_unset_value_is_found(subject: Subject, tmp_path: Path) -> None:
 
 
 def test_a_read_beyond_a_buffer_is_found(subject: Subject, tmp_path: Path) -> None:
-    """One word too many of every patch: the last one lies beyond the input region."""
-    before = "const int words = i.in_features / MEMORY_WORD_BYTES;"
-    sources = mutated(tmp_path, "machine/rows.hpp", before, before.replace(";", " + 1;"))
+    """Every patch read one word too late: the last one lies beyond the input region."""
+    before = "input[i.address / MEMORY_WORD_BYTES + (uint64_t)n]"
+    sources = mutated(tmp_path, "machine/rows.hpp", before, before.replace("n]", "n + 1]"))
     ended = run(build(tmp_path, subject.program, SANITIZERS, sources), subject.program, subject.frame)
     assert ended.status != 0
     assert "heap-buffer-overflow" in ended.errors

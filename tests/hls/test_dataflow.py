@@ -4,66 +4,54 @@ endless stream in a sequential simulation would hide, deadlocks, shows as a run 
 
 from __future__ import annotations
 
-import ctypes
-import multiprocessing
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
+import frame_runner
 import numpy as np
 import pytest
-from conftest import Subject
+from frame_runner import build, mutated, run
+from frame_subject import Subject
 
 from edgemoe.compiler.program import Program
-from edgemoe.devices.csim_build import load_library
-from edgemoe.frames import input_image
 from edgemoe.spec.faults import Fault
-from edgemoe.spec.memory import stripe
-
-SECONDS = 60
 
 
-def _run(program: Program, frame: np.ndarray, depth: int, seed: int, path: Path) -> None:  # type: ignore[type-arg]
-    library = load_library(program.manifest.hardware)
-    regions = stripe(program.stream, program.manifest.hardware.ports)
-    weights = (ctypes.c_void_p * 4)(*(region.ctypes.data for region in regions))
-    image, data = program.image, input_image(frame, program.manifest.model)
-    output = np.full(program.manifest.output_bytes, 0xA5, dtype=np.uint8)
-    results = np.zeros(4, dtype=np.uint64)
-    pointers = [ctypes.c_void_p(array.ctypes.data) for array in (image, data, output)]
-    library.edgemoe_run_threads(
-        *pointers, weights, ctypes.c_int64(depth), ctypes.c_uint64(seed), ctypes.c_void_p(results.ctypes.data)
-    )
-    np.savez(path, output=output, results=results)
-
-
-def run_with_limit(program: Program, frame: np.ndarray, depth: int, seed: int, path: Path) -> bool:  # type: ignore[type-arg]
-    """In a process of its own, which a deadlock cannot hold up; whether it ended."""
-    process = multiprocessing.get_context("spawn").Process(target=_run, args=(program, frame, depth, seed, path))
-    process.start()
-    process.join(SECONDS)
-    if process.is_alive():
-        process.kill()
-        process.join()
-        return False
-    return process.exitcode == 0
+@pytest.fixture(scope="module")
+def binary(subject: Subject, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("frame"), subject.program, ["-O1"])
 
 
 @pytest.mark.parametrize(("depth", "seed"), [(1, 1), (2, 2), (64, 3)])
-def test_any_depth_gives_golden_integers(subject: Subject, depth: int, seed: int, tmp_path: Path) -> None:
-    path = tmp_path / "results.npz"
-    assert run_with_limit(subject.program, subject.frame, depth, seed, path), "the processes wait for each other"
-    with np.load(path) as found:
-        assert found["results"][0] == Fault.NONE
-        assert np.array_equal(found["output"], subject.expected)
+def test_any_depth_gives_golden_integers(subject: Subject, binary: Path, depth: int, seed: int) -> None:
+    ended = run(binary, subject.program, subject.frame, depth=depth, seed=seed)
+    assert ended.printed.split()[0] == str(int(Fault.NONE))
+    assert ended.output is not None
+    assert np.array_equal(ended.output, subject.expected)
 
 
-def test_a_fault_in_the_middle_ends_both_processes(subject: Subject, tmp_path: Path) -> None:
-    """The executor takes what is left of the stream, so that the fetcher can finish."""
-    program = subject.program
-    words = program.words.copy()
-    at = program.manifest.labels.index("block 0 projection")
+def faulty(subject: Subject) -> tuple[Program, int]:
+    """The program with an unknown opcode in the middle, and where."""
+    words = subject.program.words.copy()
+    at = subject.program.manifest.labels.index("block 0 projection")
     words[at, 0] |= np.uint32(0xFF)
-    broken = Program(program.manifest, words, program.stream)
-    path = tmp_path / "results.npz"
-    assert run_with_limit(broken, subject.frame, 2, 4, path), "the processes wait for each other"
-    with np.load(path) as found:
-        assert found["results"].tolist()[:2] == [Fault.ILLEGAL_OPCODE, at]
+    return replace(subject.program, words=words), at
+
+
+def test_a_fault_in_the_middle_ends_both_processes(subject: Subject, binary: Path) -> None:
+    """The executor takes what is left of the stream, so that the fetcher can finish."""
+    program, at = faulty(subject)
+    ended = run(binary, program, subject.frame, depth=2, seed=4)
+    assert ended.printed.split() == [str(int(Fault.ILLEGAL_OPCODE)), str(at)]
+
+
+def test_a_deadlock_is_found(subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without that last step the fetcher waits for ever, which the endless stream of depth 0 does not show."""
+    drain = "    drop_lines(lines, machine.reader, machine.reader.remaining);\n"
+    stuck = build(tmp_path, subject.program, ["-O1"], mutated(tmp_path, "machine/execute.hpp", drain, ""))
+    program, _ = faulty(subject)
+    monkeypatch.setattr(frame_runner, "TIMEOUT_SECONDS", 5)
+    assert run(stuck, program, subject.frame).status == 0
+    with pytest.raises(subprocess.TimeoutExpired):
+        run(stuck, program, subject.frame, depth=2, seed=5)

@@ -47,7 +47,7 @@ MISTAKES = {
         "machine/rows.hpp", LINES, f"#pragma HLS inlin\n{LINES}", "unknown directive 'inlin'"
     ),
     "a misspelt option": Mistake(
-        COMPUTE, "pipeline II=1\n#pragma HLS dep", "pipeline I=1\n#pragma HLS dep", "unknown option 'I'"
+        COMPUTE, "max=4096\n#pragma HLS pipeline II=1", "max=4096\n#pragma HLS pipeline I=1", "unknown option 'I'"
     ),
     "a constant that does not exist": Mistake(
         "machine/weight_stream.hpp", "II=PORT_WORDS", "II=PORT_WORD", "'PORT_WORD' is neither a number nor a constant"
@@ -73,7 +73,7 @@ MISTAKES = {
     ),
     "a missing required option": Mistake(RUN, " depth=PREFETCH_LINES", "", "option 'depth' is missing"),
     "a word that is none of the choices": Mistake(
-        COMPUTE, "type=inter", "type=enter", "'enter' is none of inter, intra"
+        COMPUTE, "type=inter direction", "type=enter direction", "'enter' is none of inter, intra"
     ),
 }
 
