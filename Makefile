@@ -2,12 +2,14 @@
 PYTHON ?= python3
 HOST_PYTHON ?= python3.10
 BOARD ?= zcu102
+MODEL ?= mini
+MINUTES ?= 16
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet -c constraints.txt
 BENCH := OMP_NUM_THREADS=2 PYTHONPATH=tests $(PY) -m
 
-.PHONY: help demo test test-full test-host bench bench-csim hls test-vitis-rtl generate lint clean
+.PHONY: help demo test test-full test-host bench bench-csim eval train hls test-vitis-rtl generate lint clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -54,6 +56,13 @@ bench: $(VENV)/test.stamp ## measure; figures go to build/reports
 
 bench-csim: $(VENV)/test.stamp ## time the C simulation of the HLS engine
 	$(BENCH) benches.csim_speed
+
+eval: $(VENV)/test.stamp ## accuracy on 500 held-out scenes, float and integers (MODEL=mini)
+	$(BENCH) benches.evaluate models/$(MODEL)
+
+train: $(VENV)/test.stamp ## train on drawn scenes, resumable (MODEL=mini MINUTES=16); writes build/trained/MODEL
+	$(PY) -m golden.training --model $(MODEL) --minutes $(MINUTES) --threads 2 --out build/trained/$(MODEL)
+	$(PY) -m golden.calibrate build/trained/$(MODEL)
 
 hls: ## synthesise the HLS engine with Vitis (BOARD=zcu102, kv260 or u50)
 	@hls/tcl/synthesise.sh $(BOARD)
