@@ -4,8 +4,8 @@
         hidden = GELU(W1[e]·x[source rows] + b1[e])
         residual[destination rows] += score·(W2[e]·hidden + b2[e])
 
-Experts come in ascending order, and rows that one gate appends are distinct: so the result does not depend on the order
-of a queue. A program may queue a row twice (two gates over the same rows); its updates then follow the queue.
+Experts come in ascending order, and programs queue a row once per expert: so the result does not depend on the order of
+a queue. A queue that names a row twice would update it twice, in order.
 An expert without tokens is skipped, and its weights are dropped.
 """
 

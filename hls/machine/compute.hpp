@@ -97,6 +97,8 @@ inline void accumulate_group(const Pass &pass, const Scratchpads &pads, Workspac
     const int steps = (1 + group.input_tiles * group.members * group.digits) * group.apart + TOKEN_PAR - 1;
     Tile tile = {};
     Tile loading = {};
+#pragma HLS array_partition variable=tile.value dim=0 complete
+#pragma HLS array_partition variable=loading.value dim=0 complete
     TileIndex index = {0, 0, 0};    // of the tile being loaded
     TileIndex working = {0, 0, 0};  // of the tile in the array, from the second round on
     bool begun = false;
