@@ -8,6 +8,7 @@ pragma stands, dimensions that the array has, and the place: at the head of a lo
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from pathlib import Path
 from clang import cindex
 from clang.cindex import Cursor, CursorKind, TranslationUnit
 
-from edgemoe.devices.csim_build import HLS_FOLDER, header_folder
+from edgemoe.devices.csim_build import HLS_FOLDER, compiler, header_folder
 
 NUMBER, VARIABLE, PORT, WORD, FLAG = "number", "variable", "port", "word", "flag"
 
@@ -77,10 +78,10 @@ _FUNCTIONS = (CursorKind.FUNCTION_DECL, CursorKind.CXX_METHOD, CursorKind.FUNCTI
 def parse(top: Path, configuration: str) -> TranslationUnit:
     """The syntax tree of the top with everything it includes; raises ValueError when it has errors."""
     folder = top.parent
-    gcc = next(Path("/usr/lib/gcc").glob("*/*/include"), None)
     arguments = ["-x", "c++", "-std=c++17", "-Wno-everything", f"-I{folder / 'simulation'}"]
     arguments += [f"-I{HLS_FOLDER / 'generated' / configuration}", f"-isystem{header_folder()}"]
-    arguments += [f"-isystem{gcc}"] if gcc else []
+    own = subprocess.run([compiler(), "-print-file-name=include"], capture_output=True, text=True, check=True)
+    arguments.append(f"-isystem{own.stdout.strip()}")  # libclang comes without the compiler's own headers
     unit = cindex.Index.create().parse(str(top), args=arguments)
     errors = [str(d) for d in unit.diagnostics if d.severity >= cindex.Diagnostic.Error]
     if errors:
