@@ -22,6 +22,7 @@ from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.registry import open_device
 from edgemoe.media.results import FrameResult
 from edgemoe.session import Session
+from edgemoe.spec.checkpoint import load_checkpoint
 from edgemoe.spec.hardware import load_hardware_config
 from golden.model import M3ViT, head_maps, load_checkpoint_model
 from golden.model.recorder import TensorRecorder
@@ -79,11 +80,13 @@ class Tally:
             yield "all", "same experts", float(np.mean([np.mean(shares) for shares in self.same.values()]))
 
 
-def evaluate(folder: Path, scenes: int, data: Path, precisions: list[str], engine: str) -> list[Figure]:
-    """Float, and each precision on `engine`, on the same scenes."""
+def evaluate(
+    folder: Path, scenes: int, mean_map: NDArray[np.float32], precisions: list[str], engine: str = "golden"
+) -> list[Figure]:
+    """Float, and each precision on `engine`, on the same scenes; mean_map: of training scenes, on the cell grid."""
     model = load_checkpoint_model(folder)
     config = model.config
-    baseline_map = torch.from_numpy(SceneStore(data, config, TRAINING_SCENES, 2).mean_inverse_depth())[None, None]
+    baseline_map = torch.from_numpy(mean_map)[None, None]
     size = config.image_height, config.image_width
     tallies = {name: Tally() for name in ("float", *precisions)}
     mean_squared = 0.0
@@ -141,7 +144,9 @@ def main() -> None:
     parser.add_argument("--engine", default="golden")
     parser.add_argument("--data", type=Path, default=Path("build/scenes"))
     options = parser.parse_args()
-    figures = evaluate(options.model, options.scenes, options.data, options.precisions, options.engine)
+    config, _ = load_checkpoint(options.model)
+    mean_map = SceneStore(options.data, config, TRAINING_SCENES, 2).mean_inverse_depth()
+    figures = evaluate(options.model, options.scenes, mean_map, options.precisions, options.engine)
     names = list(dict.fromkeys(figure.precision for figure in figures))
     print(f"{options.model}, {options.scenes} held-out scenes (seeds {VALIDATION_SEEDS[0]} …)\n")
     print(f"{'task':8}{'metric':28}" + "".join(f"{name:>10}" for name in names))
