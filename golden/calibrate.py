@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -91,12 +92,12 @@ def calibrate(model: M3ViT, scenes: int) -> Calibration:
     )
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Write `calibration.json` into a checkpoint folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path, help="folder with config.json and weights.safetensors")
     parser.add_argument("--scenes", type=int, default=64, help="pictures to look at (default: %(default)s)")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     calibration = calibrate(load_checkpoint_model(options.checkpoint), options.scenes)
     path = options.checkpoint / CALIBRATION_FILE

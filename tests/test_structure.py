@@ -26,6 +26,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "edgemoe.devices.golden": ("edgemoe.spec", "edgemoe.devices", "golden.ops"),
     "edgemoe.devices": ("edgemoe.spec", "edgemoe.devices"),
     "edgemoe.frames": ("edgemoe.spec", "edgemoe.compiler.program", "edgemoe.media.results"),
+    "edgemoe.commands.import_checkpoint": ("edgemoe", "golden.importing"),
     "edgemoe": ("edgemoe",),
 }
 # Where each heavy library may be imported at all; everything else must run without it.

@@ -7,12 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import save
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
 
-from edgemoe.spec.checkpoint import CONFIG_FILE, WEIGHTS_FILE, CheckpointError, check_tensors, load_checkpoint
+from edgemoe.spec.checkpoint import (
+    CONFIG_FILE,
+    FLOAT_WEIGHTS_FILE,
+    WEIGHTS_FILE,
+    CheckpointError,
+    Tensors,
+    check_tensors,
+    load_checkpoint,
+)
+from edgemoe.spec.model import ModelConfig, load_model_config
 from edgemoe.spec.strict import to_dict
 from golden.files import write_bytes, write_text
 from golden.model.m3vit import M3ViT
+from golden.model.variant import Variant, gate_bias_shapes, load_variant
 
 
 def load_checkpoint_model(folder: Path) -> M3ViT:
@@ -20,10 +31,34 @@ def load_checkpoint_model(folder: Path) -> M3ViT:
 
     Raises CheckpointError or ConfigError when the folder cannot be used.
     """
-    config, tensors = load_checkpoint(folder)
-    model = M3ViT(config)
+    variant = load_variant(folder)
+    config, tensors = load_float_only(folder, variant) if variant.float_only else load_checkpoint(folder)
+    model = M3ViT(config, variant)
     model.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
     return model.eval()
+
+
+def load_float_only(folder: Path, variant: Variant) -> tuple[ModelConfig, Tensors]:
+    """Read a checkpoint whose gates only the float model can compute; raises CheckpointError or ConfigError."""
+    config = load_model_config(folder / CONFIG_FILE)
+    path = folder / FLOAT_WEIGHTS_FILE
+    try:
+        tensors = {name: value.astype(np.float32) for name, value in load_file(path).items()}
+        check_variant_tensors(config, variant, tensors)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return config, tensors
+
+
+def check_variant_tensors(config: ModelConfig, variant: Variant, tensors: Tensors) -> None:
+    """`check_tensors` that also knows the biases of a variant's gates; raises CheckpointError."""
+    biases = gate_bias_shapes(config) if variant.gate_bias else {}
+    check_tensors(config, {name: value for name, value in tensors.items() if name not in biases})
+    for name, shape in biases.items():
+        found = tensors.get(name)
+        if found is None or found.shape != shape or not np.isfinite(found).all():
+            state = "is missing" if found is None else f"has shape {found.shape} or holds NaN"
+            raise CheckpointError(f"tensor '{name}' {state}; expected finite values of shape {shape}")
 
 
 def save_checkpoint(folder: Path, model: M3ViT) -> None:

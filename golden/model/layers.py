@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from edgemoe.spec.model import ModelConfig
 from golden.model.recorder import Recorder
+from golden.model.variant import Variant
 
 # In training, experts' rows are padded to a multiple of this: oneDNN builds a new kernel for every new shape.
 TRAINING_ROWS = 64
@@ -61,16 +62,18 @@ class Mlp(nn.Module):
 
 
 class Gate(nn.Module):
-    """Router of one task: softmax over all experts, then the k largest, not renormalised."""
+    """Router of one task; `biased` is for variants only."""
 
-    def __init__(self, width: int, experts: int) -> None:
+    def __init__(self, width: int, experts: int, biased: bool) -> None:
         super().__init__()
         self.w_gate = nn.Parameter(torch.empty(width, experts))
+        self.bias = nn.Parameter(torch.empty(experts)) if biased else None
 
     def forward(self, rows: Tensor) -> Tensor:
         """Logits [rows, E] of [rows, D], in float32 whatever the autocast."""
         with torch.autocast(rows.device.type, enabled=False):
-            return rows.float() @ self.w_gate.float()
+            logits = rows.float() @ self.w_gate.float()
+            return logits if self.bias is None else logits + self.bias.float()
 
 
 def top_k(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -100,13 +103,15 @@ class Experts(nn.Module):
 class MixtureOfExperts(nn.Module):
     """y = Σⱼ pⱼ · (W2 GELU(W1 x + b1) + b2) over the k chosen experts; each task has its own gate.
 
+    p is the softmax over all experts, not renormalised after the choice unless a variant says so.
     Every token is routed, the class token too, and none is dropped.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, variant: Variant) -> None:
         super().__init__()
         self.top_k = config.top_k
-        self.gate = nn.ModuleList(Gate(config.width, config.experts) for _ in config.tasks)
+        self.renormalised = variant.renormalised
+        self.gate = nn.ModuleList(Gate(config.width, config.experts, variant.gate_bias) for _ in config.tasks)
         self.experts = Experts(config.experts, config.width, config.expert_hidden)
 
     def forward(self, tokens: Tensor, task: int, recorder: Recorder, name: str) -> Tensor:
@@ -114,6 +119,8 @@ class MixtureOfExperts(nn.Module):
         rows = tokens.flatten(0, 1)
         logits = self.gate[task](rows)
         scores, chosen = top_k(logits.softmax(-1), self.top_k)
+        if self.renormalised:
+            scores = scores / scores.sum(1, keepdim=True)
         recorder.record(f"{name}.gate.logits", logits)
         recorder.record(f"{name}.gate.experts", chosen)
         recorder.record(f"{name}.gate.scores", scores)

@@ -1,6 +1,7 @@
 """M³ViT: pre-norm blocks, some with a mixture of experts and one gate per task; LayerNorm + Linear heads.
 
-The state dict has exactly the names and shapes of `edgemoe.spec.checkpoint.tensor_shapes`.
+The state dict has exactly the names and shapes of `edgemoe.spec.checkpoint.tensor_shapes`, and of
+`golden.model.variant.gate_bias_shapes` in a variant with biased gates.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from torch import Tensor, nn
 from edgemoe.spec.model import ModelConfig
 from golden.model.layers import Attention, MixtureOfExperts, Mlp
 from golden.model.recorder import Recorder
+from golden.model.variant import Variant
 
 SILENT = Recorder()
+PLAIN = Variant()
 
 INITIAL_DEVIATION = 0.02
 
@@ -35,14 +38,14 @@ class PatchEmbed(nn.Module):
 class Block(nn.Module):
     """x + attention(norm1(x)), then x + mlp(norm2(x)) where mlp is dense or a mixture of experts."""
 
-    def __init__(self, config: ModelConfig, index: int) -> None:
+    def __init__(self, config: ModelConfig, variant: Variant, index: int) -> None:
         super().__init__()
         self.name = f"blocks.{index}"
         self.norm1 = nn.LayerNorm(config.width, config.layernorm_epsilon)
         self.attn = Attention(config.width, config.heads)
         self.norm2 = nn.LayerNorm(config.width, config.layernorm_epsilon)
         sparse = index in config.moe_blocks
-        self.mlp = MixtureOfExperts(config) if sparse else Mlp(config.width, config.mlp_hidden)
+        self.mlp = MixtureOfExperts(config, variant) if sparse else Mlp(config.width, config.mlp_hidden)
 
     def forward(self, tokens: Tensor, task: int, recorder: Recorder) -> Tensor:
         """Map the residual stream [B, N, D] to [B, N, D]."""
@@ -60,12 +63,12 @@ class Block(nn.Module):
 class Backbone(nn.Module):
     """Patch embedding, class token, position embedding, blocks; no final norm."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, variant: Variant) -> None:
         super().__init__()
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width))
         self.pos_embed = nn.Parameter(torch.zeros(1, config.tokens, config.width))
         self.patch_embed = PatchEmbed(config)
-        self.blocks = nn.ModuleList(Block(config, index) for index in range(config.depth))
+        self.blocks = nn.ModuleList(Block(config, variant, index) for index in range(config.depth))
 
     def embed(self, pixels: Tensor, recorder: Recorder) -> Tensor:
         """Residual stream [B, N, D] before the first block; row 0 is the class token."""
@@ -94,15 +97,15 @@ class Head(nn.Module):
 
 
 class M3ViT(nn.Module):
-    """The float model of one `ModelConfig`, randomly initialised."""
+    """The float model of one `ModelConfig`, randomly initialised; imported checkpoints may ask for a variant."""
 
     pixel_mean: Tensor
     pixel_std: Tensor
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, variant: Variant = PLAIN) -> None:
         super().__init__()
         self.config = config
-        self.backbone = Backbone(config)
+        self.backbone = Backbone(config, variant)
         self.heads = nn.ModuleDict({task.name: Head(config, task.name) for task in config.tasks})
         self.register_buffer("pixel_mean", torch.tensor(config.pixel_mean).view(3, 1, 1), persistent=False)
         self.register_buffer("pixel_std", torch.tensor(config.pixel_std).view(3, 1, 1), persistent=False)

@@ -18,6 +18,8 @@ from edgemoe.spec.model import ModelConfig, load_model_config
 WEIGHTS_FILE = "weights.safetensors"
 CONFIG_FILE = "config.json"
 CALIBRATION_FILE = "calibration.json"
+FLOAT_WEIGHTS_FILE = "float_weights.safetensors"
+"""Takes the place of weights.safetensors where only the float model can compute the gates."""
 
 _HEADER_BYTES = 1 << 20
 
@@ -103,6 +105,8 @@ def load_checkpoint(folder: Path) -> tuple[ModelConfig, Tensors]:
 
     config = load_model_config(folder / CONFIG_FILE)
     path = folder / WEIGHTS_FILE
+    if not path.is_file() and (folder / FLOAT_WEIGHTS_FILE).is_file():
+        raise CheckpointError(f"{folder}: its gates are biased or renormalised; only the float model can compute them")
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; a checkpoint folder needs {WEIGHTS_FILE}")
     _check_size(path, config)

@@ -1,0 +1,105 @@
+"""`import_checkpoint`: recognise the layout of a checkpoint, rewrite it, write a checkpoint folder in one go."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from edgemoe.spec.checkpoint import CONFIG_FILE, FLOAT_WEIGHTS_FILE, WEIGHTS_FILE, CheckpointError
+from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.strict import to_dict
+from golden.importing.edge_moe import Reference, from_edge_moe, is_raw_folder, read_reference
+from golden.importing.gates import GateOptions
+from golden.importing.states import is_rank_folder, read_state
+from golden.importing.upstream import Imported, from_upstream
+from golden.model import M3ViT, TensorRecorder
+from golden.model.checkpoint import check_variant_tensors
+from golden.model.variant import DECODERS_FILE, VARIANT_FILE, Variant
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What was found: the layout, number of tensors, the resulting model, and the error against a reference frame.
+
+    reference_mse, reference_mae: of the tokens after the last block, where the source brings a reference frame.
+    """
+
+    layout: str
+    tensors: int
+    config: ModelConfig
+    variant: Variant
+    reference_mse: float | None = None
+    reference_mae: float | None = None
+
+
+def import_checkpoint(
+    source: Path, config: ModelConfig, out_folder: Path, options: GateOptions | None = None
+) -> ImportReport:
+    """Import `source` as model `config` into the new folder `out_folder`.
+
+    `config` gives the sizes and the tasks in M³ViT's id order, each with the channels of its head.
+    Raises CheckpointError naming the file or tensor at fault; `out_folder` then does not exist.
+    """
+    if out_folder.exists():
+        raise CheckpointError(f"{out_folder}: exists already; choose a new folder")
+    layout, imported, reference = _read(source, config, options or GateOptions())
+    imported = replace(imported, variant=replace(imported.variant, source=source.name, format=layout))
+    try:
+        tensors = {name: value.numpy() for name, value in imported.tensors.items()}
+        check_variant_tensors(imported.config, imported.variant, tensors)
+    except CheckpointError as error:
+        raise CheckpointError(f"{source}: {error}") from error
+    errors = (None, None) if reference is None else _compare(imported, reference)
+    _write(imported, out_folder)
+    return ImportReport(layout, len(tensors) + len(imported.decoders), imported.config, imported.variant, *errors)
+
+
+def _read(source: Path, config: ModelConfig, options: GateOptions) -> tuple[str, Imported, Reference | None]:
+    if not source.exists():
+        raise CheckpointError(f"{source}: no such file or folder")
+    if is_raw_folder(source):
+        return "Edge-MoE raw folder", from_edge_moe(source, config), read_reference(source, config)
+    if source.is_dir() and not is_rank_folder(source):
+        raise CheckpointError(
+            f"{source}: neither Edge-MoE's *.float32.bin nor M³ViT's 0.pth, 1.pth, … are in this folder"
+        )
+    layout = "M³ViT folder of ranks" if source.is_dir() else "M³ViT file"
+    try:
+        return layout, from_upstream(read_state(source), config, options), None
+    except CheckpointError as error:
+        text = str(error)
+        raise (error if text.startswith(str(source)) else CheckpointError(f"{source}: {text}")) from error
+
+
+def _compare(imported: Imported, reference: Reference) -> tuple[float, float]:
+    """Mean squared and mean absolute error of the last block's tokens of the first task."""
+    model = M3ViT(imported.config, imported.variant)
+    model.load_state_dict(imported.tensors)
+    recorder = TensorRecorder()
+    with torch.inference_mode():
+        model.eval()(reference.frame, imported.config.tasks[0].name, recorder)
+    difference = recorder.values[f"blocks.{imported.config.depth - 1}.mlp.residual"][0] - reference.tokens
+    return float((difference**2).mean()), float(difference.abs().mean())
+
+
+def _write(imported: Imported, folder: Path) -> None:
+    """Write beside the target, then rename: the folder appears complete or not at all."""
+    draft = folder.with_name(f".{folder.name}.importing")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    try:
+        weights = FLOAT_WEIGHTS_FILE if imported.variant.float_only else WEIGHTS_FILE
+        save_file({name: value.contiguous() for name, value in imported.tensors.items()}, draft / weights)
+        if imported.decoders:
+            save_file({name: value.contiguous() for name, value in imported.decoders.items()}, draft / DECODERS_FILE)
+        for name, content in ((CONFIG_FILE, imported.config), (VARIANT_FILE, imported.variant)):
+            text = json.dumps(to_dict(content), indent=2, ensure_ascii=False)
+            (draft / name).write_text(text + "\n", encoding="utf-8")
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

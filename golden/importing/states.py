@@ -1,0 +1,105 @@
+"""Reading M³ViT's checkpoint files into one state dict: single file or folder of ranks, with or without prefixes."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edgemoe.spec.checkpoint import CheckpointError
+
+State = dict[str, Tensor]
+
+_RANK_FILE = re.compile(r"^(\d+)\.pth$")
+_EXPERT_KEY = re.compile(r"mlp\.experts\.(htoh4|h4toh)\.")
+_WRAPPER = "module."
+_BACKBONE = "backbone."
+_CLASSIFIER = re.compile(r"^(head|norm|pre_logits|fc_norm)\b")
+"""Parts of an ImageNet classifier that a bare backbone file brings along and M³ViT drops."""
+
+_SCALAR = np.float64(0).__reduce__()[0]
+_RESULT_TYPES = [
+    _SCALAR,
+    (_SCALAR, "numpy.core.multiarray.scalar"),
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in (np.float32, np.float64, np.int64)),
+]
+"""What the best result of a training run may be stored as, besides tensors and plain numbers; none can run code."""
+
+
+def is_rank_folder(source: Path) -> bool:
+    """Whether `source` is a folder of `0.pth`, `1.pth`, …, as written with experts spread over processes."""
+    return source.is_dir() and any(_RANK_FILE.match(path.name) for path in source.iterdir())
+
+
+def read_state(source: Path) -> State:
+    """Read a file or a folder of ranks; prefixes are taken off and experts of all ranks joined.
+
+    Raises CheckpointError naming the file, and the tensor where one is at fault.
+    """
+    state = _join_ranks(source) if source.is_dir() else _read_file(source)
+    if "cls_token" in state and not any(name.startswith(_BACKBONE) for name in state):
+        return {_BACKBONE + name: value for name, value in state.items() if not _CLASSIFIER.match(name)}
+    return state
+
+
+def _join_ranks(folder: Path) -> State:
+    ranks = sorted(int(match[1]) for path in folder.iterdir() if (match := _RANK_FILE.match(path.name)))
+    for expected, rank in enumerate(ranks):
+        if rank != expected:
+            raise CheckpointError(f"{folder / f'{expected}.pth'}: no such file; ranks 0 … {ranks[-1]} are needed")
+    states = [_read_file(folder / f"{rank}.pth") for rank in ranks]
+    joined = states[0]
+    experts = [name for name in joined if _EXPERT_KEY.search(name)]
+    for rank, state in enumerate(states[1:], start=1):
+        path = folder / f"{rank}.pth"
+        for name in experts:
+            if name not in state:
+                raise CheckpointError(f"{path}: tensor '{name}' is missing; every rank holds its part of the experts")
+            if state[name].shape[1:] != joined[name].shape[1:]:
+                found, expected_shape = tuple(state[name].shape), ("experts", *joined[name].shape[1:])
+                raise CheckpointError(f"{path}: tensor '{name}' has shape {found}; expected {expected_shape}")
+    return joined | {name: torch.cat([state[name] for state in states]) for name in experts}
+
+
+def _read_file(path: Path) -> State:
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file")
+    try:
+        with torch.serialization.safe_globals(_RESULT_TYPES):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path}: not read, because it is no torch file or holds objects other than tensors and numbers, "
+            "and loading those could run foreign code"
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path}: not a readable torch file ({str(error).splitlines()[0]})") from error
+    return {_stripped(name): value for name, value in _tensors(path, content).items()}
+
+
+def _tensors(path: Path, content: Any) -> Mapping[str, Tensor]:
+    """The state dict inside what a training script saved."""
+    if isinstance(content, Mapping):
+        for key in ("state_dict", "model"):
+            if isinstance(content.get(key), Mapping):
+                content = content[key]
+                break
+    if not isinstance(content, Mapping) or not content:
+        raise CheckpointError(f"{path}: holds no state dict; expected tensors by name, or those under 'state_dict'")
+    for name, value in content.items():
+        if not isinstance(value, Tensor):
+            raise CheckpointError(f"{path}: '{name}' is a {type(value).__name__}; expected tensors by name")
+    return content
+
+
+def _stripped(name: str) -> str:
+    while name.startswith(_WRAPPER):
+        name = name.removeprefix(_WRAPPER)
+    return name

@@ -1,0 +1,63 @@
+"""What checkpoints of others have beyond `ModelConfig`: the float model computes it, the accelerator refuses it.
+
+M³ViT's gates come in more forms than one plain matrix per task. Two fields are enough for all of them:
+
+    task-conditioned gate   logits = [h, f_t]·W = h·W[:D] + f_t·W[D:], and f_t is a constant: a bias per task
+    expert window           softmax over a task's own experts alone: a bias of `MASKED` on all others
+    top-k, then softmax     equals softmax, then top-k, then dividing by the sum of the k scores
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.strict import ConfigError, from_dict, read_json
+
+VARIANT_FILE = "variant.json"
+DECODERS_FILE = "decoders.safetensors"
+MASKED = -1e4
+"""Bias of an expert outside a task's window: its softmax value is exactly 0 in float32."""
+
+VARIANT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Variant:
+    """gate_bias: every gate adds a bias. renormalised: the k scores of a token are divided by their sum.
+
+    decoders: task → channels of its convolutional head, which runs on the host.
+    source, format: where an imported checkpoint came from.
+    """
+
+    version: int = VARIANT_VERSION
+    gate_bias: bool = False
+    renormalised: bool = False
+    decoders: dict[str, int] = field(default_factory=dict)
+    source: str = ""
+    format: str = ""
+
+    def __post_init__(self) -> None:
+        if self.version != VARIANT_VERSION:
+            raise ConfigError(f"version {self.version}, this package reads {VARIANT_VERSION}")
+
+    @property
+    def float_only(self) -> bool:
+        """Whether the gates are beyond the accelerator."""
+        return self.gate_bias or self.renormalised
+
+
+def gate_bias_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the gates' biases."""
+    return {
+        f"backbone.blocks.{block}.mlp.gate.{task}.bias": (config.experts,)
+        for block in config.moe_blocks
+        for task in range(len(config.tasks))
+    }
+
+
+def load_variant(folder: Path) -> Variant:
+    """The variant of a checkpoint folder: the plain one when it has no variant file; raises ConfigError."""
+    path = folder / VARIANT_FILE
+    return from_dict(Variant, read_json(path), path.name) if path.is_file() else Variant()
