@@ -20,9 +20,12 @@ Compile = Callable[..., Program]
 
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Folders by model: `micro` has random weights, the others are shipped."""
-    micro = random_checkpoint(load_model_config("micro"), tmp_path_factory.mktemp("checkpoints") / "micro", seed=3)
-    return {"micro": micro, "mini": MINI, "tiny": MINI.parent / "tiny"}
+    """Folders by model: `micro` has random weights, `mini` is shipped, and so is `tiny` or else random, too."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    micro = random_checkpoint(load_model_config("micro"), folder / "micro", seed=3)
+    shipped = MINI.parent / "tiny"
+    tiny = shipped if shipped.is_dir() else random_checkpoint(load_model_config("tiny"), folder / "tiny", seed=3)
+    return {"micro": micro, "mini": MINI, "tiny": tiny}
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ Reproduce one: `edgemoe diff --engines golden,csim --model models/mini --hardwar
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from support import frame_of, result_of
@@ -18,7 +17,6 @@ from edgemoe.diff import compare_engines
 Compile = Callable[..., Program]
 
 ENGINES = ("csim",)
-TINY = Path(__file__).resolve().parents[2] / "models" / "tiny"
 BOTH = ("semseg", "depth")
 
 
@@ -46,8 +44,6 @@ def test_the_shipped_small_model_with_both_tasks(compiled: Compile, engine: str,
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_tiny_with_both_tasks(compiled: Compile, engine: str) -> None:
-    if not TINY.is_dir():
-        pytest.skip("models/tiny is not shipped yet")
     assert agree(compiled("tiny", "zcu102", BOTH, trace=True), engine) > 5_000_000
 
 
@@ -59,8 +55,6 @@ def test_tiny_with_both_tasks(compiled: Compile, engine: str) -> None:
 def test_every_task_shape_and_precision(
     compiled: Compile, engine: str, hardware: str, tasks: tuple[str, ...], model: str
 ) -> None:
-    if model == "tiny" and not TINY.is_dir():
-        pytest.skip("models/tiny is not shipped yet")
     assert agree(compiled(model, hardware, tasks, trace=True), engine, seed=51) > 500_000
 
 
