@@ -24,7 +24,7 @@ _CLASSIFIER = re.compile(r"^(head|norm|pre_logits|fc_norm)\b")
 """Parts of an ImageNet classifier that a bare backbone file brings along and M³ViT drops."""
 
 _SCALAR = np.float64(0).__reduce__()[0]
-_RESULT_TYPES = [
+_RESULT_TYPES: list[Any] = [
     _SCALAR,
     (_SCALAR, "numpy.core.multiarray.scalar"),
     np.dtype,

@@ -24,6 +24,7 @@ STATE_FILE = "state.pt"
 class Plan:
     """What to train and for how long: `minutes` of stepping or a number of `steps`, whichever is given.
 
+    A state may be continued with a longer budget, another batch or rate, but not with another model or seed.
     save_seconds, save_steps: how often the state is written.
     """
 
@@ -39,7 +40,7 @@ class Plan:
 
     def identity(self) -> str:
         """What must agree for a state to be continued."""
-        return f"{self.config.hash():08x} batch {self.batch} rate {self.rate} seed {self.seed}"
+        return f"model {self.config.hash():08x} seed {self.seed}"
 
 
 @dataclass
