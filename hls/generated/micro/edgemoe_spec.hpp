@@ -248,7 +248,7 @@ constexpr unsigned INSTRUCTION_MASK[INSTRUCTION_MASK_SIZE] = {
     61695u, 4294967295u, 0u, 65535u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 4294967295u, 4294967295u, 0u, 0u,
 };
 
-// exponential, by the fraction of d; 10 bits
+// W8A8's exponential, by the fraction of d; 10 bits
 constexpr int EXP2_TABLE_SIZE = 64;
 constexpr int EXP2_TABLE_BITS = 10;
 constexpr int EXP2_TABLE[EXP2_TABLE_SIZE] = {

@@ -248,6 +248,16 @@ constexpr unsigned INSTRUCTION_MASK[INSTRUCTION_MASK_SIZE] = {
     61695u, 4294967295u, 0u, 65535u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 4294967295u, 4294967295u, 0u, 0u,
 };
 
+// W8A8's exponential, by the fraction of d; 10 bits
+constexpr int EXP2_TABLE_SIZE = 64;
+constexpr int EXP2_TABLE_BITS = 10;
+constexpr int EXP2_TABLE[EXP2_TABLE_SIZE] = {
+    1023, 1012, 1001, 990, 980, 969, 959, 948, 938, 928, 918, 908, 898, 889, 879, 870,
+    860, 851, 842, 833, 824, 815, 806, 797, 789, 780, 772, 764, 755, 747, 739, 731,
+    723, 716, 708, 700, 693, 685, 678, 671, 663, 656, 649, 642, 635, 628, 622, 615,
+    608, 602, 595, 589, 582, 576, 570, 564, 558, 552, 546, 540, 534, 528, 523, 517,
+};
+
 // fine exponential, coarse factor; 16 bits
 constexpr int FINE_EXP2_HIGH_TABLE_SIZE = 64;
 constexpr int FINE_EXP2_HIGH_TABLE_BITS = 16;

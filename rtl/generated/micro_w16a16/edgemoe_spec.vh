@@ -248,6 +248,18 @@ localparam [5119:0] INSTRUCTION_MASK = {
     32'd0, 32'd0, 32'd0, 32'd255
 };
 
+// W8A8's exponential, by the fraction of d
+localparam EXP2_TABLE_SIZE = 64;
+localparam EXP2_TABLE_BITS = 10;
+localparam [639:0] EXP2_TABLE = {
+    10'd517, 10'd523, 10'd528, 10'd534, 10'd540, 10'd546, 10'd552, 10'd558, 10'd564, 10'd570, 10'd576, 10'd582,
+    10'd589, 10'd595, 10'd602, 10'd608, 10'd615, 10'd622, 10'd628, 10'd635, 10'd642, 10'd649, 10'd656, 10'd663,
+    10'd671, 10'd678, 10'd685, 10'd693, 10'd700, 10'd708, 10'd716, 10'd723, 10'd731, 10'd739, 10'd747, 10'd755,
+    10'd764, 10'd772, 10'd780, 10'd789, 10'd797, 10'd806, 10'd815, 10'd824, 10'd833, 10'd842, 10'd851, 10'd860,
+    10'd870, 10'd879, 10'd889, 10'd898, 10'd908, 10'd918, 10'd928, 10'd938, 10'd948, 10'd959, 10'd969, 10'd980,
+    10'd990, 10'd1001, 10'd1012, 10'd1023
+};
+
 // fine exponential, coarse factor
 localparam FINE_EXP2_HIGH_TABLE_SIZE = 64;
 localparam FINE_EXP2_HIGH_TABLE_BITS = 16;

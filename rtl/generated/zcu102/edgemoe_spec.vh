@@ -248,7 +248,7 @@ localparam [5119:0] INSTRUCTION_MASK = {
     32'd0, 32'd0, 32'd0, 32'd255
 };
 
-// exponential, by the fraction of d
+// W8A8's exponential, by the fraction of d
 localparam EXP2_TABLE_SIZE = 64;
 localparam EXP2_TABLE_BITS = 10;
 localparam [639:0] EXP2_TABLE = {

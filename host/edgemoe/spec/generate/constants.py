@@ -138,10 +138,9 @@ def precision_constants(precision: p.Precision) -> tuple[Constant, ...]:
 
 
 def tables(precision: p.Precision) -> list[Table]:
-    """Tables of one precision."""
-    found = [] if precision.fine else [Table("EXP2_TABLE", exp2_table(precision), "exponential, by the fraction of d")]
+    """Tables of one precision. EXP2_TABLE is in both: Verilog resolves names in branches that FINE excludes."""
     return [
-        *found,
+        Table("EXP2_TABLE", exp2_table(p.W8A8), "W8A8's exponential, by the fraction of d"),
         Table("FINE_EXP2_HIGH_TABLE", fine_exp2_high_table(), "fine exponential, coarse factor"),
         Table("FINE_EXP2_LOW_TABLE", fine_exp2_low_table(), "fine exponential, fine factor, Q.16"),
         Table("GELU_DELTA_TABLE", gelu_delta_table(precision), "δ, one entry per 1/64"),

@@ -1,0 +1,52 @@
+// One post lane: from accumulator scale to a narrower integer.
+//
+//   result = saturate(round_shift(value · multiplier, shift))
+//
+// Precondition: shift 0 … 60; VALUE_BITS + MULTIPLIER_WIDTH ≥ RESULT_BITS + 1; VALUE_BITS ≤ 27 or MULTIPLIER_WIDTH ≤ 26.
+// Nested saturation is the narrower one, so lanes saturate once to the widest result and epilogues narrow further.
+// Latency: 7 (operands, product 2, round_shift 4). Depth: see multiplier, round_shift.
+module requantise #(
+    parameter VALUE_BITS = 32,
+    parameter MULTIPLIER_WIDTH = 16,
+    parameter RESULT_BITS = 20
+) (
+    input                           clk,
+    input                           rst_n,
+    input                           valid_in,
+    input  signed [VALUE_BITS-1:0]  value,
+    input  [MULTIPLIER_WIDTH-1:0]   multiplier,
+    input  [5:0]                    shift,
+    output                          valid_out,
+    output signed [RESULT_BITS-1:0] result
+);
+    localparam PRODUCT_BITS = VALUE_BITS + MULTIPLIER_WIDTH + 1;
+
+    reg signed [VALUE_BITS-1:0] value_1;
+    reg signed [MULTIPLIER_WIDTH:0] multiplier_1;
+    reg [5:0] shift_1, shift_2, shift_3;
+    reg [6:0] valid;
+    wire signed [PRODUCT_BITS-1:0] product;
+
+    always @(posedge clk) begin
+        value_1 <= value;
+        multiplier_1 <= {1'b0, multiplier};
+        shift_1 <= shift;
+        shift_2 <= shift_1;
+        shift_3 <= shift_2;
+        valid <= rst_n ? {valid[5:0], valid_in} : 7'd0;
+    end
+    assign valid_out = valid[6];
+
+    generate  // the operand that is split into digits: the multiplier where the value fits a DSP's wide port
+        if (VALUE_BITS <= 27) begin : split_multiplier
+            multiplier #(.WIDE_BITS(MULTIPLIER_WIDTH + 1), .NARROW_BITS(VALUE_BITS)) multiply (
+                .clk(clk), .wide(multiplier_1), .narrow(value_1), .product(product));
+        end else begin : split_value
+            multiplier #(.WIDE_BITS(VALUE_BITS), .NARROW_BITS(MULTIPLIER_WIDTH + 1)) multiply (
+                .clk(clk), .wide(value_1), .narrow(multiplier_1), .product(product));
+        end
+    endgenerate
+
+    round_shift #(.IN_BITS(PRODUCT_BITS), .OUT_BITS(RESULT_BITS)) scale (
+        .clk(clk), .value(product), .shift(shift_3), .result(result));
+endmodule
