@@ -57,8 +57,8 @@ bench: $(VENV)/test.stamp ## measure; figures go to build/reports
 bench-csim: $(VENV)/test.stamp ## time the C simulation of the HLS engine
 	$(BENCH) benches.csim_speed
 
-eval: $(VENV)/test.stamp ## accuracy on 500 held-out scenes, float and integers (MODEL=mini)
-	$(BENCH) benches.evaluate models/$(MODEL)
+eval: $(VENV)/test.stamp ## accuracy on 500 held-out scenes, float and integers (MODEL=mini); DATA=folder: on that data set
+	$(BENCH) $(if $(DATA),benches.evaluate_data $(DATA) --model,benches.evaluate) models/$(MODEL)
 
 train: $(VENV)/test.stamp ## train on drawn scenes, resumable (MODEL=mini MINUTES=16); writes build/trained/MODEL
 	$(PY) -m golden.training --model $(MODEL) --minutes $(MINUTES) --threads 2 --out build/trained/$(MODEL)

@@ -72,6 +72,14 @@ def test_the_state_of_another_plan_is_refused(config: ModelConfig, store: SceneS
         train(replace(plan, seed=2), store, tmp_path)
 
 
+def test_a_finished_run_continues_with_a_longer_budget_and_another_batch(
+    config: ModelConfig, store: SceneStore, tmp_path: Path
+) -> None:
+    _, first = train(Plan(config, steps=2, batch=4), store, tmp_path)
+    _, longer = train(Plan(config, steps=5, batch=2, rate=1e-3), store, tmp_path)
+    assert (first.step, longer.step) == (2, 5)
+
+
 def test_every_pass_shows_every_scene_once(store: SceneStore) -> None:
     batches = [training_batch(store, 1, step, 4).inverse_depth for step in range(6)]
     # Sums are the same for a mirrored scene up to the order of addition.
