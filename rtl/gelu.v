@@ -1,0 +1,106 @@
+// GELU as ReLU minus a small table, scaled to the hidden grid.
+//
+//   g = max(x, 0) − δ(|x|)                                                       x, g in Q.GELU_FRACTION
+//   result = saturate(round_shift(g · multiplier, shift) + zero)
+//
+// δ has one entry T[i] per 1/64 and is 0 beyond its last entry: the nearest entry in W8A8, in W16A16
+//   δ(a) = T[i] + round_shift((T[i+1] − T[i])·(a mod 2^s), s),  i = a div 2^s,  s = GELU_FRACTION − GELU_STEP_BITS
+// Precondition: multiplier, shift and zero are held while values are in flight.
+// Latency: 12 (magnitude, tables, interpolation 2, requantise of the difference 7, zero and saturate).
+// Depth: a negation and rounding; a table of GELU_ENTRIES; one multiplication; an addition with clipping.
+module gelu (
+    clk, rst_n, valid_in, value, multiplier, shift, zero, valid_out, result
+);
+`include "edgemoe_spec.vh"
+    localparam STEP = GELU_FRACTION - GELU_STEP_BITS;
+    localparam INDEX_BITS = GELU_BITS - STEP;
+    localparam ADDRESS = FINE != 0 ? 9 : 8;  // of the tables, filled up with 0 beyond GELU_ENTRIES
+    localparam DELTA = GELU_DELTA_TABLE_BITS;
+    localparam SCALED_BITS = FIELD_OUTPUT_ZERO_WIDTH + 2;  // what is clipped here saturates whatever zero is
+    localparam signed [SCALED_BITS:0] LARGEST = (1 << (ACTIVATION_BITS - 1)) - 1;
+    localparam signed [SCALED_BITS:0] SMALLEST = -(1 << (ACTIVATION_BITS - 1));
+
+    input                                           clk;
+    input                                           rst_n;
+    input                                           valid_in;
+    input  signed     [GELU_BITS-1:0]               value;
+    input             [MULTIPLIER_BITS-1:0]         multiplier;
+    input             [5:0]                         shift;
+    input  signed     [FIELD_OUTPUT_ZERO_WIDTH-1:0] zero;
+    output reg                                      valid_out;
+    output reg signed [ACTIVATION_BITS-1:0]         result;
+
+    reg [DELTA-1:0] delta_table [0:(1<<ADDRESS)-1];
+    integer entry;
+    initial
+        for (entry = 0; entry < 1 << ADDRESS; entry = entry + 1)
+            delta_table[entry] = entry < GELU_ENTRIES ? GELU_DELTA_TABLE[entry*DELTA +: DELTA] : {DELTA{1'b0}};
+
+    // The magnitude of the smallest value needs all GELU_BITS bits, unsigned.
+    wire [GELU_BITS-1:0] magnitude = value < 0 ? -value : value;
+    localparam [GELU_BITS-1:0] HALF_STEP = FINE != 0 ? 0 : 1 << (STEP - 1);
+    wire [GELU_BITS-1:0] located = magnitude + HALF_STEP;
+    reg [INDEX_BITS-1:0] index_1;
+    reg [GELU_BITS-2:0] positive_1, positive_2, positive_3, positive_4;
+    reg [DELTA-1:0] entry_2, entry_3;
+    reg inside_2, inside_3;
+    wire [DELTA-1:0] delta_3;
+    reg [DELTA-1:0] delta_4;
+    reg [4:1] valid;
+
+    always @(posedge clk) begin
+        valid <= rst_n ? {valid[3:1], valid_in} : 4'd0;
+        positive_1 <= value < 0 ? {(GELU_BITS-1){1'b0}} : value[GELU_BITS-2:0];
+        positive_2 <= positive_1;
+        positive_3 <= positive_2;
+        positive_4 <= positive_3;
+        index_1 <= located[GELU_BITS-1:STEP];
+        inside_2 <= ~|index_1[INDEX_BITS-1:ADDRESS];
+        inside_3 <= inside_2;
+        entry_2 <= delta_table[index_1[ADDRESS-1:0]];
+        entry_3 <= entry_2;
+        delta_4 <= inside_3 ? delta_3 : {DELTA{1'b0}};
+    end
+
+    generate
+        if (FINE != 0) begin : interpolated
+            localparam SLOPE = STEP + 2;  // |δ'| ≤ 1/2, and a sign
+            reg signed [SLOPE-1:0] slope_table [0:(1<<ADDRESS)-1];
+            integer interval;
+            initial
+                for (interval = 0; interval < 1 << ADDRESS; interval = interval + 1)
+                    slope_table[interval] = interval >= GELU_ENTRIES ? {SLOPE{1'b0}}
+                        : GELU_DELTA_TABLE[(interval+1)*DELTA +: SLOPE] - GELU_DELTA_TABLE[interval*DELTA +: SLOPE];
+            reg [STEP-1:0] rest_1, rest_2;
+            reg signed [SLOPE-1:0] slope;
+            reg signed [SLOPE+STEP:0] product;
+            wire signed [SLOPE+STEP:0] rise = (product + (1 << (STEP - 1))) >>> STEP;
+            wire unused = &{1'b0, rise[SLOPE+STEP:DELTA]};  // T + rise lies between two entries
+            always @(posedge clk) begin
+                rest_1 <= located[STEP-1:0];
+                rest_2 <= rest_1;
+                slope <= slope_table[index_1[ADDRESS-1:0]];
+                product <= slope * $signed({1'b0, rest_2});
+            end
+            assign delta_3 = entry_3 + rise[DELTA-1:0];
+        end else begin : nearest
+            assign delta_3 = entry_3;
+            wire unused = &{1'b0, located[STEP-1:0]};
+        end
+    endgenerate
+
+    wire signed [GELU_BITS:0] difference = $signed({2'b00, positive_4}) - $signed({{(GELU_BITS+1-DELTA){1'b0}}, delta_4});
+    wire scaled_valid;
+    wire signed [SCALED_BITS-1:0] scaled;
+    requantise #(.VALUE_BITS(GELU_BITS + 1), .MULTIPLIER_WIDTH(MULTIPLIER_BITS), .RESULT_BITS(SCALED_BITS)) scale (
+        .clk(clk), .rst_n(rst_n), .valid_in(valid[4]), .value(difference),
+        .multiplier(multiplier), .shift(shift), .valid_out(scaled_valid), .result(scaled));
+
+    wire signed [SCALED_BITS:0] moved =
+        $signed({scaled[SCALED_BITS-1], scaled}) + $signed({{3{zero[FIELD_OUTPUT_ZERO_WIDTH-1]}}, zero});
+    always @(posedge clk) begin
+        valid_out <= rst_n & scaled_valid;
+        result <= moved > LARGEST ? LARGEST[ACTIVATION_BITS-1:0]
+                : moved < SMALLEST ? SMALLEST[ACTIVATION_BITS-1:0] : moved[ACTIVATION_BITS-1:0];
+    end
+endmodule
