@@ -219,7 +219,7 @@ constexpr int TOKEN_PAR = 4;
 constexpr int IN_PAR = 8;
 constexpr int OUT_PAR = 8;
 constexpr int POST_LANES = 8;
-constexpr int LAYERNORM_LANES = 8;
+constexpr int LAYERNORM_LANES = 16;
 constexpr int PORTS = 1;
 constexpr int FIRST_BEAT_CYCLES = 64;
 constexpr int PREFETCH_BYTES = 262144;
@@ -230,7 +230,7 @@ constexpr int MAX_EXPERTS = 16;
 constexpr int MAX_TOP_K = 4;
 constexpr int ROW_ELEMENTS = 49920;
 constexpr int HIDDEN_ELEMENTS = 199680;
-constexpr int CONFIG_HASH = 1332284115;
+constexpr unsigned CONFIG_HASH = 3946043169u;
 
 // bits that may be set, entry 16·opcode + word; 32 bits
 constexpr int INSTRUCTION_MASK_SIZE = 160;

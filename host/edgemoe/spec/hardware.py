@@ -77,6 +77,11 @@ class HardwareConfig:
         for name, limit in (*limits, ("max_rows", 65535)):
             if not 1 <= getattr(self, name) <= limit:
                 raise ConfigError(f"{name} must lie in 1 … {limit}, found {getattr(self, name)}")
+        if self.layernorm_lanes % VECTOR or self.post_lanes % self.out_par:
+            raise ConfigError(
+                f"layernorm_lanes ({self.layernorm_lanes}) must be whole vectors of {VECTOR} features, "
+                f"post_lanes ({self.post_lanes}) whole tokens of out_par ({self.out_par}) values"
+            )
         tile = VECTOR * self.token_par
         units = {"row_elements": tile, "hidden_elements": tile, "prefetch_bytes": STREAM_LINE, "max_width": VECTOR}
         for name, unit in units.items():

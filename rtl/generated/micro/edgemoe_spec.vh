@@ -215,7 +215,7 @@ localparam TOKEN_PAR = 4;
 localparam IN_PAR = 8;
 localparam OUT_PAR = 8;
 localparam POST_LANES = 8;
-localparam LAYERNORM_LANES = 8;
+localparam LAYERNORM_LANES = 16;
 localparam PORTS = 1;
 localparam FIRST_BEAT_CYCLES = 64;
 localparam PREFETCH_BYTES = 262144;
@@ -226,7 +226,7 @@ localparam MAX_EXPERTS = 16;
 localparam MAX_TOP_K = 4;
 localparam ROW_ELEMENTS = 49920;
 localparam HIDDEN_ELEMENTS = 199680;
-localparam CONFIG_HASH = 1332284115;
+localparam CONFIG_HASH = 32'hEB33D721;
 
 // bits that may be set, entry 16·opcode + word
 localparam INSTRUCTION_MASK_SIZE = 160;

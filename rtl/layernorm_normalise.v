@@ -1,0 +1,112 @@
+// LayerNorm of LANES values of one row a cycle, given the row's sum and the reciprocal root of its variance.
+//
+//   n = saturate(round_shift((D·x − Σx)·root, exponent + R + P/2 − F))       in Q.NORMALISED_FRACTION = F
+//   a = n·gain + offset
+//   norm = saturate(round_shift(a, shift))           gate = clip(round_shift(a, gate_shift), ±GATE_OPERAND_LIMIT)
+//
+// `part` numbers the parts of a row; channel_part asks for gains and offsets, which arrive one cycle later.
+// Precondition: width D ≤ 1024, shift and gate_shift 1 … 60 are held while values are in flight.
+// Latency: 18; channel_part comes 9 after part. Depth: one multiplication; an addition; see round_shift.
+module layernorm_normalise #(
+    parameter LANES = 32
+) (
+    clk, rst_n, valid_in, part, values, sum, root, exponent, width,
+    channel_part, gains, offsets, shift, gate_shift, valid_out, part_out, norm, gate
+);
+`include "edgemoe_spec.vh"
+    localparam PART_BITS = 8;
+    localparam SUM_BITS = RESIDUAL_BITS + 10;
+    localparam ROOT_BITS = RSQRT_FRACTION + 2;
+    localparam CENTRED_BITS = RESIDUAL_BITS + 12;
+    localparam PRODUCT_BITS = NORMALISED_BITS + GAIN_BITS;
+    localparam AFFINE_BITS = (PRODUCT_BITS > OFFSET_BITS ? PRODUCT_BITS : OFFSET_BITS) + 1;
+    localparam GATE_BITS = 18;  // wide enough that clipping comes after rounding
+    localparam SCALE = RSQRT_FRACTION + RSQRT_MANTISSA_BITS / 2 - NORMALISED_FRACTION;
+    localparam LATENCY = 18;
+
+    input                               clk;
+    input                               rst_n;
+    input                               valid_in;
+    input  [PART_BITS-1:0]              part;
+    input  [LANES*RESIDUAL_BITS-1:0]    values;
+    input  signed [SUM_BITS-1:0]        sum;
+    input  [ROOT_BITS-1:0]              root;
+    input  signed [6:0]                 exponent;
+    input  [10:0]                       width;
+    output [PART_BITS-1:0]              channel_part;
+    input  [LANES*GAIN_BITS-1:0]        gains;
+    input  [LANES*OFFSET_BITS-1:0]      offsets;
+    input  [5:0]                        shift;
+    input  [5:0]                        gate_shift;
+    output                              valid_out;
+    output [PART_BITS-1:0]              part_out;
+    output [LANES*ACTIVATION_BITS-1:0]  norm;
+    output [LANES*16-1:0]               gate;
+
+    reg [LATENCY-1:0] valid;
+    reg [LATENCY*PART_BITS-1:0] parts;
+    reg [3*SUM_BITS-1:0] sums;
+    reg [3*ROOT_BITS-1:0] roots;
+    reg [17:0] scales;
+    wire [6:0] scale_in = exponent + SCALE[6:0];
+    always @(posedge clk) begin
+        valid <= rst_n ? {valid[LATENCY-2:0], valid_in} : {LATENCY{1'b0}};
+        parts <= {parts[(LATENCY-1)*PART_BITS-1:0], part};
+        sums <= {sums[2*SUM_BITS-1:0], sum};
+        roots <= {roots[2*ROOT_BITS-1:0], root};
+        scales <= {scales[11:0], scale_in[5:0]};
+    end
+    wire unused_scale = scale_in[6];  // 4 … 45
+    assign valid_out = valid[LATENCY-1];
+    assign part_out = parts[(LATENCY-1)*PART_BITS +: PART_BITS];
+    assign channel_part = parts[8*PART_BITS +: PART_BITS];
+    wire signed [SUM_BITS-1:0] sum_3 = sums[2*SUM_BITS +: SUM_BITS];
+
+    genvar lane;
+    generate
+        for (lane = 0; lane < LANES; lane = lane + 1) begin : lanes
+            reg signed [RESIDUAL_BITS-1:0] value_1;
+            reg signed [11:0] width_1;
+            wire signed [CENTRED_BITS-1:0] scaled;
+            wire signed [CENTRED_BITS-1:0] centred = scaled - {{(CENTRED_BITS-SUM_BITS){sum_3[SUM_BITS-1]}}, sum_3};
+            wire signed [NORMALISED_BITS-1:0] normalised;
+            wire signed [PRODUCT_BITS-1:0] product;
+            wire signed [GAIN_BITS-1:0] gain = gains[lane*GAIN_BITS +: GAIN_BITS];
+            reg signed [OFFSET_BITS-1:0] offset_11, offset_12;
+            reg signed [AFFINE_BITS-1:0] affine;
+            wire signed [ACTIVATION_BITS-1:0] rounded;
+            wire signed [GATE_BITS-1:0] gate_rounded;
+            reg [ACTIVATION_BITS-1:0] norm_18;
+            reg [15:0] gate_18;
+            wire valid_10;
+
+            multiplier #(.WIDE_BITS(12), .NARROW_BITS(RESIDUAL_BITS)) scale_value (
+                .clk(clk), .wide(width_1), .narrow(value_1), .product(scaled));
+            requantise #(.VALUE_BITS(CENTRED_BITS), .MULTIPLIER_WIDTH(ROOT_BITS), .RESULT_BITS(NORMALISED_BITS))
+                standardise (
+                .clk(clk), .rst_n(rst_n), .valid_in(valid[2]), .value(centred),
+                .multiplier(roots[2*ROOT_BITS +: ROOT_BITS]), .shift(scales[17:12]),
+                .valid_out(valid_10), .result(normalised));
+            multiplier #(.WIDE_BITS(NORMALISED_BITS), .NARROW_BITS(GAIN_BITS)) apply_gain (
+                .clk(clk), .wide(normalised), .narrow(gain), .product(product));
+            round_shift #(.IN_BITS(AFFINE_BITS), .OUT_BITS(ACTIVATION_BITS)) round_norm (
+                .clk(clk), .value(affine), .shift(shift), .result(rounded));
+            round_shift #(.IN_BITS(AFFINE_BITS), .OUT_BITS(GATE_BITS)) round_gate (
+                .clk(clk), .value(affine), .shift(gate_shift), .result(gate_rounded));
+            always @(posedge clk) begin
+                value_1 <= values[lane*RESIDUAL_BITS +: RESIDUAL_BITS];
+                width_1 <= {1'b0, width};
+                offset_11 <= offsets[lane*OFFSET_BITS +: OFFSET_BITS];
+                offset_12 <= offset_11;
+                affine <= {{(AFFINE_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}, product}
+                        + {{(AFFINE_BITS-OFFSET_BITS){offset_12[OFFSET_BITS-1]}}, offset_12};
+                norm_18 <= rounded;
+                gate_18 <= gate_rounded > GATE_OPERAND_LIMIT ? GATE_OPERAND_LIMIT[15:0]
+                         : gate_rounded < -GATE_OPERAND_LIMIT ? -GATE_OPERAND_LIMIT[15:0] : gate_rounded[15:0];
+            end
+            assign norm[lane*ACTIVATION_BITS +: ACTIVATION_BITS] = norm_18;
+            assign gate[lane*16 +: 16] = gate_18;
+            wire unused = &{1'b0, valid_10};
+        end
+    endgenerate
+endmodule

@@ -1,0 +1,83 @@
+// Σx and Σx² of a row that arrives LANES values a cycle.
+//
+//   sum = Σ x,  squares = Σ x²   over all parts from `first` to `last`
+//
+// Rows may follow each other without a gap. Precondition: lanes beyond the end of a row are 0; a row has at most
+// 1024 values; LANES a multiple of 4.
+// Latency: 6 from the last part (operands, squares, sums of four, sums of sixteen, sum of those, row).
+// Depth: one multiplication; two additions.
+module layernorm_statistics #(
+    parameter LANES = 32
+) (
+    clk, rst_n, valid_in, first, last, values, valid_out, sum, squares
+);
+`include "edgemoe_spec.vh"
+    localparam WIDTH_BITS = 10;  // 1024 values
+    localparam SUM_BITS = RESIDUAL_BITS + WIDTH_BITS;
+    localparam SQUARE_BITS = 2 * RESIDUAL_BITS - 1;
+    localparam SQUARES_BITS = SQUARE_BITS + WIDTH_BITS;
+    localparam FOURS = LANES / 4;
+    localparam SIXTEENS = (FOURS + 3) / 4;
+
+    input                                clk;
+    input                                rst_n;
+    input                                valid_in;
+    input                                first;
+    input                                last;
+    input      [LANES*RESIDUAL_BITS-1:0] values;
+    output reg                           valid_out;
+    output reg signed [SUM_BITS-1:0]     sum;
+    output reg [SQUARES_BITS-1:0]        squares;
+
+    // Registers of this module alone, last stage first (see dot_product); signed operands extend by sign.
+    /* verilator lint_off BLKSEQ */
+    /* verilator lint_off WIDTHEXPAND */
+    reg signed [RESIDUAL_BITS-1:0] value_1 [0:LANES-1];
+    reg signed [RESIDUAL_BITS-1:0] value_2 [0:LANES-1];
+    reg signed [2*RESIDUAL_BITS-1:0] square_2 [0:LANES-1];
+    reg signed [SUM_BITS-1:0] sum_3 [0:FOURS-1];
+    reg signed [SUM_BITS-1:0] sum_4 [0:SIXTEENS-1];
+    reg signed [SUM_BITS-1:0] sum_5;
+    reg [SQUARES_BITS-1:0] squares_3 [0:FOURS-1];
+    reg [SQUARES_BITS-1:0] squares_4 [0:SIXTEENS-1];
+    reg [SQUARES_BITS-1:0] squares_5;
+    integer lane, four, sixteen;
+    reg [5:1] valid, opens, closes;  // of the part in each stage
+    always @(posedge clk) begin
+        valid <= rst_n ? {valid[4:1], valid_in} : 5'd0;
+        opens <= {opens[4:1], first};
+        closes <= {closes[4:1], last};
+        valid_out <= rst_n & valid[5] & closes[5];
+        if (valid[5]) begin
+            sum <= opens[5] ? sum_5 : sum + sum_5;
+            squares <= opens[5] ? squares_5 : squares + squares_5;
+        end
+        sum_5 = 0;
+        squares_5 = 0;
+        for (sixteen = 0; sixteen < SIXTEENS; sixteen = sixteen + 1) begin
+            sum_5 = sum_5 + sum_4[sixteen];
+            squares_5 = squares_5 + squares_4[sixteen];
+            sum_4[sixteen] = 0;
+            squares_4[sixteen] = 0;
+            for (four = 4 * sixteen; four < 4 * sixteen + 4 && four < FOURS; four = four + 1) begin
+                sum_4[sixteen] = sum_4[sixteen] + sum_3[four];
+                squares_4[sixteen] = squares_4[sixteen] + squares_3[four];
+            end
+        end
+        for (four = 0; four < FOURS; four = four + 1) begin
+            sum_3[four] = 0;
+            squares_3[four] = 0;
+            for (lane = 4 * four; lane < 4 * four + 4; lane = lane + 1) begin
+                sum_3[four] = sum_3[four] + value_2[lane];
+                squares_3[four] = squares_3[four] + square_2[lane][SQUARE_BITS-1:0];
+            end
+        end
+        for (lane = 0; lane < LANES; lane = lane + 1) begin
+            square_2[lane] = value_1[lane] * value_1[lane];
+            value_2[lane] = value_1[lane];
+            value_1[lane] = values[lane*RESIDUAL_BITS +: RESIDUAL_BITS];
+        end
+    end
+    /* verilator lint_on WIDTHEXPAND */
+    /* verilator lint_on BLKSEQ */
+endmodule

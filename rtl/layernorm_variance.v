@@ -1,0 +1,52 @@
+// The variance of a row in exact integers.
+//
+//   variance = D·Σx² − (Σx)² + ε          at least 1, up to 67 bits
+//
+// (Σx)² comes from the two halves of |Σx|, three products that fit a DSP48E2 each.
+// Precondition: width D ≤ 1024 and epsilon ≥ 1 are held while rows are in flight.
+// Latency: 5 (operands, products, their sums, difference, ε). Depth: one multiplication; additions of up to 68 bits.
+module layernorm_variance (
+    clk, rst_n, valid_in, width, sum, squares, epsilon, valid_out, variance
+);
+`include "edgemoe_spec.vh"
+    localparam SUM_BITS = RESIDUAL_BITS + 10;
+    localparam SQUARES_BITS = 2 * RESIDUAL_BITS + 9;
+    localparam VARIANCE_BITS = 68;
+    localparam SCALED_BITS = SQUARES_BITS + 1 + 12;
+
+    input                            clk;
+    input                            rst_n;
+    input                            valid_in;
+    input             [10:0]         width;
+    input signed      [SUM_BITS-1:0] sum;
+    input      [SQUARES_BITS-1:0]    squares;
+    input             [63:0]         epsilon;
+    output                           valid_out;
+    output reg [VARIANCE_BITS-1:0]   variance;
+
+    reg [4:0] valid;
+    reg signed [SQUARES_BITS:0] squares_1;
+    reg [33:0] magnitude_1;
+    wire [SUM_BITS-1:0] magnitude = sum < 0 ? -sum : sum;
+    wire signed [SCALED_BITS-1:0] scaled;
+    wire [VARIANCE_BITS+3:0] positive = {{(VARIANCE_BITS+4-SCALED_BITS){1'b0}}, scaled};  // below 2^67
+    reg [33:0] high_square, cross_product, low_square;
+    reg [VARIANCE_BITS-1:0] square_3, difference;
+
+    multiplier #(.WIDE_BITS(SQUARES_BITS + 1), .NARROW_BITS(12)) scale (
+        .clk(clk), .wide(squares_1), .narrow($signed({1'b0, width})), .product(scaled));
+
+    always @(posedge clk) begin
+        valid <= rst_n ? {valid[3:0], valid_in} : 5'd0;
+        squares_1 <= {1'b0, squares};
+        magnitude_1 <= {{(34-SUM_BITS){1'b0}}, magnitude};
+        high_square <= magnitude_1[33:17] * magnitude_1[33:17];
+        cross_product <= magnitude_1[33:17] * magnitude_1[16:0];
+        low_square <= magnitude_1[16:0] * magnitude_1[16:0];
+        square_3 <= {high_square, low_square} + {16'd0, cross_product, 18'd0};
+        difference <= positive[VARIANCE_BITS-1:0] - square_3;
+        variance <= difference + {4'd0, epsilon};
+    end
+    assign valid_out = valid[4];
+    wire unused = &{1'b0, positive[VARIANCE_BITS+3:VARIANCE_BITS]};
+endmodule
