@@ -7,9 +7,21 @@ MINUTES ?= 16
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet -c constraints.txt
+PYNQ_VERSIONS := 3.1.2 4.0.0
+PYNQ_PIP = build/envs/pynq-$*/bin/python -m pip --disable-pip-version-check install --quiet -c constraints-pynq-$*.txt
+PYNQ_STAMPS := $(foreach version,$(PYNQ_VERSIONS),build/envs/pynq-$(version)/test.stamp)
 BENCH := OMP_NUM_THREADS=2 PYTHONPATH=tests $(PY) -m
 
-.PHONY: help demo test test-full test-host bench bench-csim eval train hls test-vitis-rtl generate lint clean
+# Real PYNQ, without a board; the C simulation needs only the headers of its package, whose NumPy PYNQ does not take.
+build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
+	@echo "== setting up build/envs/pynq-$*: PYNQ $* and this project"
+	$(PYTHON) -m venv build/envs/pynq-$*
+	$(PYNQ_PIP) setuptools wheel
+	$(PYNQ_PIP) --no-build-isolation -e '.[board]' pytest hypothesis
+	$(PYNQ_PIP) --no-deps da4ml
+	@touch $@
+
+.PHONY: help demo test test-full test-host test-pynq bench bench-csim eval train hls test-vitis-rtl generate lint clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -47,6 +59,12 @@ test-host: ## the host package on the oldest versions that boards have (HOST_PYT
 	build/envs/oldest/bin/python -m pip --disable-pip-version-check install --quiet -c constraints-oldest.txt setuptools
 	build/envs/oldest/bin/python -m pip --disable-pip-version-check install --quiet -c constraints-oldest.txt --no-build-isolation -e . pytest pytest-xdist hypothesis
 	OMP_NUM_THREADS=1 build/envs/oldest/bin/python -m pytest -n 2 tests/host tests/ops
+
+test-pynq: $(PYNQ_STAMPS) ## the driver on real PYNQ 3.1.2 and 4.0.0, against a simulated board and PYNQ.remote
+	@for version in $(PYNQ_VERSIONS); do \
+		echo "== the driver on PYNQ $$version"; \
+		OMP_NUM_THREADS=1 build/envs/pynq-$$version/bin/python -m pytest tests/pynq tests/board || exit 1; \
+	done
 
 bench: $(VENV)/test.stamp ## measure; figures go to build/reports
 	$(BENCH) benches.golden_speed
