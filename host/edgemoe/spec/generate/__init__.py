@@ -1,4 +1,4 @@
-"""Generated files: the HLS header, the Verilog header and the reference pages, all from the specification.
+"""Generated files: headers of the engines, reference pages and what vendor tools read, all from the specification.
 
 `python -m edgemoe.spec.generate` writes them; `--check` says which are stale and fails.
 """

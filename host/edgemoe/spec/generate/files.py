@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgemoe.spec.board import board_names, load_board
+from edgemoe.spec.generate.handoff import hardware_handoff
 from edgemoe.spec.generate.headers import hls_header, verilog_header
 from edgemoe.spec.generate.pages import isa_page, memory_page, numbers_page, registers_page
 from edgemoe.spec.generate.vitis import vitis_cfg, vitis_tcl
+from edgemoe.spec.generate.vivado import vivado_tcl
 from edgemoe.spec.hardware import hardware_names, load_hardware_config
 
 
@@ -24,6 +27,12 @@ def generated_files() -> dict[str, str]:
         files[f"hls/generated/{name}/vitis.tcl"] = vitis_tcl(hardware)
         files[f"hls/generated/{name}/vitis.cfg"] = vitis_cfg(hardware)
         files[f"rtl/generated/{name}/edgemoe_spec.vh"] = verilog_header(hardware)
+    for name in board_names():
+        board = load_board(name)
+        usual = load_hardware_config(board.hardware[0])
+        files[f"bitstreams/generated/{name}/edgemoe.hwh"] = hardware_handoff(usual, board)
+        for each in board.hardware:
+            files[f"bitstreams/generated/{name}/{each}.tcl"] = vivado_tcl(load_hardware_config(each), board)
     return files
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.interface import IP_NAME, LIBRARY, VENDOR, VERSION
 
 TOP = "edgemoe_top"
 SOURCES = ("edgemoe.cpp",)
@@ -31,10 +32,10 @@ part={hardware.part}
 [hls]
 flow_target=vivado
 package.output.format=ip_catalog
-package.ip.name=edgemoe
-package.ip.vendor=edgemoe.org
-package.ip.library=kernel
-package.ip.version=1.0
+package.ip.name={IP_NAME}
+package.ip.vendor={VENDOR}
+package.ip.library={LIBRARY}
+package.ip.version={VERSION}
 clock={1000 / hardware.clock_mhz:.3f}ns
 syn.top={TOP}
 {files}
