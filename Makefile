@@ -21,7 +21,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo test test-full test-host test-pynq bench bench-csim eval train hls test-vitis-rtl generate lint clean
+.PHONY: help demo test test-full test-host test-pynq bench bench-csim eval train calibrate hls test-vitis-rtl generate lint clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -81,6 +81,9 @@ eval: $(VENV)/test.stamp ## accuracy on 500 held-out scenes, float and integers 
 train: $(VENV)/test.stamp ## train on drawn scenes, resumable (MODEL=mini MINUTES=16); writes build/trained/MODEL
 	$(PY) -m golden.training --model $(MODEL) --minutes $(MINUTES) --threads 2 --out build/trained/$(MODEL)
 	$(PY) -m golden.calibrate build/trained/$(MODEL)
+
+calibrate: $(VENV)/test.stamp ## show what each tensor loses (MODEL=mini); RULE=least-error, largest, percentile: choose ranges anew
+	OMP_NUM_THREADS=2 $(PY) -m golden.calibrate models/$(MODEL) $(if $(RULE),--rule $(RULE),--keep)
 
 hls: ## synthesise the HLS engine with Vitis (BOARD=zcu102, kv260 or u50)
 	@hls/tcl/synthesise.sh $(BOARD)

@@ -1,26 +1,39 @@
 """Measure the value ranges of all activations: `python -m golden.calibrate models/mini --scenes 64`.
 
-Runs the float model on drawn scenes, every task, and writes `calibration.json` beside the weights.
+Runs the float model on pictures, every task, writes `calibration.json` beside the weights, and says which tensors lose
+how much: a table, a JSON report, and a drawing of the worst tensor. See docs/calibration.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from tqdm import tqdm
 
-from edgemoe.spec.calibration import CALIBRATION_VERSION, Calibration, Range, calibrated_tensors
+from edgemoe.spec.calibration import (
+    CALIBRATION_VERSION,
+    Calibration,
+    Range,
+    calibrated_tensors,
+    load_calibration,
+)
 from edgemoe.spec.checkpoint import CALIBRATION_FILE
+from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.precision import W8A8, precision_named
 from edgemoe.spec.strict import to_dict
+from golden.calibration_report import WORST_SHOWN, Loss, losses, table, weight_losses, write_report
 from golden.files import write_text
 from golden.model import M3ViT, Recorder, load_checkpoint_model
 from golden.model.recorder import calibrated_name
-from golden.ranges import Histogram, asymmetric_range, symmetric_range, widened_limits, widened_range
+from golden.ranges import RULES, Histogram, widened_limits, widened_range
 from golden.scenes import TRAINING_SEEDS, draw_scene
 
 RESIDUAL_MARGIN = 1.25
@@ -31,6 +44,11 @@ FINE_MARGIN = 1.5
 
 # Training scenes, so that validation scenes stay unseen by everything that shapes the shipped model.
 CALIBRATION_SEEDS = TRAINING_SEEDS[-100_000:]
+
+DEFAULT_RULE = "least-error"
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+
+Histograms = dict[str, Histogram]
 
 
 class RangeRecorder(Recorder):
@@ -46,15 +64,14 @@ class RangeRecorder(Recorder):
             self.histograms.setdefault(tensor, Histogram()).add(value.detach().float().numpy())
 
 
-def coarse_range(name: str, histogram: Histogram) -> Range:
-    """Range of one tensor for W8A8."""
+def coarse_range(name: str, histogram: Histogram, rule: str = DEFAULT_RULE) -> Range:
+    """Range of one tensor for W8A8; the rule chooses for all tensors of 8 bits."""
+    symmetric, hidden = RULES[rule]
     if name == "residual":
         return widened_range(histogram, RESIDUAL_MARGIN)
     if name.endswith(".scores"):
         return widened_range(histogram, 1.0)
-    if name.endswith(".hidden"):
-        return asymmetric_range(histogram)
-    return symmetric_range(histogram)
+    return hidden(histogram) if name.endswith(".hidden") else symmetric(histogram)
 
 
 def fine_range(name: str, histogram: Histogram) -> Range:
@@ -64,45 +81,136 @@ def fine_range(name: str, histogram: Histogram) -> Range:
     return widened_range(histogram, FINE_MARGIN)
 
 
+def drawn_frames(config: ModelConfig, scenes: int) -> Iterator[NDArray[np.uint8]]:
+    """The first `scenes` calibration scenes; raises ValueError when there are not so many."""
+    if not 1 <= scenes <= len(CALIBRATION_SEEDS):
+        raise ValueError(f"--scenes {scenes}: calibration needs 1 … {len(CALIBRATION_SEEDS)} scenes")
+    return (draw_scene(seed, config.image_height, config.image_width).image for seed in CALIBRATION_SEEDS[:scenes])
+
+
+def picture_paths(folder: Path) -> list[Path]:
+    """All pictures of a folder; raises ValueError when there are none."""
+    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    if not paths:
+        raise ValueError(f"{folder}: no pictures; expected files ending in {', '.join(PICTURE_SUFFIXES)}")
+    return paths
+
+
+def picture_frames(config: ModelConfig, paths: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
+    """The pictures at the model's size; raises ValueError for one that cannot be read."""
+    for path in paths:
+        try:
+            picture = Image.open(path).convert("RGB")
+        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            raise ValueError(f"{path}: not a readable picture") from error
+        size = config.image_width, config.image_height
+        yield np.asarray(picture.resize(size, Image.Resampling.BICUBIC))
+
+
+def observe(model: M3ViT, frames: Iterator[NDArray[np.uint8]], count: int) -> Histograms:
+    """Distribution of every calibrated tensor over all tasks; raises ValueError when an activation is not finite."""
+    recorder = RangeRecorder()
+    for frame in tqdm(frames, desc="calibrating", unit="picture", total=count):
+        with torch.inference_mode():
+            for task in model.config.tasks:
+                model(torch.from_numpy(frame.copy())[None], task.name, recorder)
+    return recorder.histograms
+
+
+def calibration_of(config: ModelConfig, histograms: Histograms, provenance: str, rule: str) -> Calibration:
+    """Ranges of all tensors in both precisions."""
+    ranges: dict[str, dict[str, Range]] = {"w8a8": {}, "w16a16": {}}
+    for name in calibrated_tensors(config):
+        ranges["w8a8"][name] = coarse_range(name, histograms[name], rule)
+        ranges["w16a16"][name] = fine_range(name, histograms[name])
+    return Calibration(CALIBRATION_VERSION, config.hash(), f"{provenance}, all tasks of '{config.name}'", ranges)
+
+
+def scenes_provenance(scenes: int) -> str:
+    """Which scenes were looked at."""
+    return f"golden.calibrate on drawn scenes {CALIBRATION_SEEDS[0]} … {CALIBRATION_SEEDS[scenes - 1]}"
+
+
 def calibrate(model: M3ViT, scenes: int) -> Calibration:
-    """Ranges of all tensors, over all tasks, on the first `scenes` calibration scenes.
+    """Calibration on drawn scenes by the default rule.
 
     Raises ValueError when no scene is asked for or an activation is not finite.
     """
-    if not 1 <= scenes <= len(CALIBRATION_SEEDS):
-        raise ValueError(f"--scenes {scenes}: calibration needs 1 … {len(CALIBRATION_SEEDS)} scenes")
-    config = model.config
-    recorder = RangeRecorder()
-    seeds = CALIBRATION_SEEDS[:scenes]
-    for seed in tqdm(seeds, desc="calibrating", unit="scene"):
-        image = torch.from_numpy(draw_scene(seed, config.image_height, config.image_width).image)[None]
-        with torch.inference_mode():
-            for task in config.tasks:
-                model(image, task.name, recorder)
-    ranges: dict[str, dict[str, Range]] = {"w8a8": {}, "w16a16": {}}
-    for name in calibrated_tensors(config):
-        histogram = recorder.histograms[name]
-        ranges["w8a8"][name] = coarse_range(name, histogram)
-        ranges["w16a16"][name] = fine_range(name, histogram)
-    return Calibration(
-        version=CALIBRATION_VERSION,
-        model_hash=config.hash(),
-        provenance=f"golden.calibrate on drawn scenes {seeds[0]} … {seeds[-1]}, all tasks of '{config.name}'",
-        ranges=ranges,
-    )
+    histograms = observe(model, drawn_frames(model.config, scenes), scenes)
+    return calibration_of(model.config, histograms, scenes_provenance(scenes), DEFAULT_RULE)
+
+
+def rule_comparison(config: ModelConfig, histograms: Histograms) -> str:
+    """Least and mean SQNR of the 8-bit activations by every rule."""
+    lines = [f"{'rule, w8a8 on 8 bits':24}{'least dB':>10}{'mean dB':>10}{'clipped %':>11}"]
+    for rule in RULES:
+        calibration = calibration_of(config, histograms, "", rule)
+        coarse = [loss for loss in losses(config, calibration, histograms) if loss.precision == "w8a8"]
+        own = [loss for loss in coarse if loss.bits == W8A8.activation_bits]
+        sqnr, clipped = [loss.sqnr_db for loss in own], [loss.clipped for loss in own]
+        lines.append(f"  {rule:22}{min(sqnr):10.1f}{np.mean(sqnr):10.1f}{100 * float(np.mean(clipped)):11.4f}")
+    return "\n".join(lines)
+
+
+def gate_comparison(config: ModelConfig, found: Sequence[Loss]) -> str:
+    """What the gates' own 16-bit input saves over the experts' 8 bits of the same tensor."""
+    sqnr = {loss.tensor: loss.sqnr_db for loss in found if loss.precision == "w8a8"}
+    lines = [f"{'gate, w8a8':24}{'16 bits':>10}{'on 8 dB':>10}"]
+    for block in config.moe_blocks:
+        gate, experts = sqnr[f"blocks.{block}.gate.input"], sqnr[f"blocks.{block}.norm2"]
+        lines.append(f"  {f'blocks.{block}.gate.input':22}{gate:10.1f}{experts:10.1f}")
+    return "\n".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write `calibration.json` into a checkpoint folder."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Write `calibration.json` into a checkpoint folder, and the report."""
+    parser = argparse.ArgumentParser(prog="python -m golden.calibrate", description=__doc__)
     parser.add_argument("checkpoint", type=Path, help="folder with config.json and weights.safetensors")
-    parser.add_argument("--scenes", type=int, default=64, help="pictures to look at (default: %(default)s)")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--scenes", type=int, default=64, help="drawn scenes to look at (default: %(default)s)")
+    source.add_argument("--pictures", type=Path, help="folder of pictures to look at instead")
+    ranges = parser.add_mutually_exclusive_group()
+    ranges.add_argument("--rule", choices=list(RULES), default=DEFAULT_RULE, help="of 8-bit ranges (%(default)s)")
+    ranges.add_argument("--keep", action="store_true", help="report on the ranges that are there, write no new ones")
+    parser.add_argument("--all", action="store_true", help="print every tensor, not only the worst")
+    parser.add_argument("--report", type=Path, default=Path("build/reports"), help="folder (default: %(default)s)")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    calibration = calibrate(load_checkpoint_model(options.checkpoint), options.scenes)
-    path = options.checkpoint / CALIBRATION_FILE
+    try:
+        print(_calibrate_folder(options))
+    except (ValueError, OSError) as error:
+        parser.exit(1, f"{error}\n")
+
+
+def _calibrate_folder(options: argparse.Namespace) -> str:
+    """Measure, write, and say what was written."""
+    folder: Path = options.checkpoint
+    path = folder / CALIBRATION_FILE
+    model = load_checkpoint_model(folder)
+    config = model.config
+    kept = load_calibration(path, config) if options.keep else None
+    if options.pictures is not None:
+        pictures = picture_paths(options.pictures)
+        histograms = observe(model, picture_frames(config, pictures), len(pictures))
+        provenance = f"golden.calibrate on {len(pictures)} pictures of '{options.pictures.name}'"
+    else:
+        histograms = observe(model, drawn_frames(config, options.scenes), options.scenes)
+        provenance = scenes_provenance(options.scenes)
+    calibration = kept or calibration_of(config, histograms, provenance, options.rule)
+    activations = losses(config, calibration, histograms)
+    tensors = {name: value.numpy() for name, value in model.state_dict().items()}
+    weights = [loss for name in calibration.ranges for loss in weight_losses(config, tensors, precision_named(name))]
+    rows = None if options.all else WORST_SHOWN
+    print(f"activations\n{table(activations, rows)}\n\nweights\n{table(weights, rows)}\n")
+    print(f"{gate_comparison(config, activations)}\n\n{rule_comparison(config, histograms)}\n")
+    picture = write_report(options.report, folder.name, activations + weights, histograms)
+    count = len(calibration.ranges["w8a8"])
+    if kept:
+        return f"{path}: {count} ranges, kept as they are; losses in {picture.with_suffix('.json')}, worst in {picture}"
     write_text(path, json.dumps(to_dict(calibration), indent=1) + "\n")
-    print(f"{path}: {len(calibration.ranges['w8a8'])} tensors, {options.scenes} scenes")
+    return (
+        f"{path}: {count} ranges by rule '{options.rule}'; losses in {picture.with_suffix('.json')}, worst in {picture}"
+    )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,15 +17,18 @@ CLIP_CANDIDATES = 96
 
 SMALLEST_CLIP = 0.25
 
+PERCENTILE = 0.9999
+
 
 class Histogram:
     """Distribution of one tensor, added to batch by batch; the span doubles when values outgrow it.
 
-    low, high: exact observed limits.
+    low, high: exact observed limits. power: exact sum of squares. count: of values.
     """
 
     def __init__(self) -> None:
         self.low, self.high = np.inf, -np.inf
+        self.power, self.count = 0.0, 0
         self._span = 2.0**-20
         self._counts = np.zeros(BINS, dtype=np.int64)
 
@@ -33,6 +38,8 @@ class Histogram:
         if not np.isfinite([low, high]).all():
             raise ValueError("an activation is NaN or infinite")
         self.low, self.high = min(self.low, low), max(self.high, high)
+        self.power += float(np.square(values, dtype=np.float64).sum())
+        self.count += values.size
         while max(abs(low), abs(high)) >= self._span:
             self._widen()
         index = ((values.ravel() + self._span) * (BINS / (2 * self._span))).astype(np.int64)
@@ -56,10 +63,28 @@ class Histogram:
         Within the range a step of width w costs w²/12 per value (even spread within a step); outside, the distance to
         the nearest level counts.
         """
-        centers = (np.arange(BINS) + 0.5) * (2 * self._span / BINS) - self._span
+        centers, counts = self.bins()
         excess = np.maximum(np.maximum(low - centers, centers - high), 0)
         step = (high - low) / steps
-        return float((self._counts * np.where(excess > 0, excess**2, step * step / 12)).sum())
+        return float((counts * np.where(excess > 0, excess**2, step * step / 12)).sum())
+
+    def bins(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Centre of every bin, and how many values are in it."""
+        width = 2 * self._span / BINS
+        return np.linspace(width / 2 - self._span, self._span - width / 2, BINS, dtype=np.float64), self._counts
+
+    def clipped(self, low: float, high: float) -> float:
+        """Share of values outside low … high."""
+        if low <= self.low and self.high <= high:
+            return 0.0
+        centers, counts = self.bins()
+        return float(counts[(centers < low) | (centers > high)].sum() / self.count)
+
+    def quantile(self, share: float) -> float:
+        """Value that a share of all values does not exceed."""
+        centers, counts = self.bins()
+        place = int(np.searchsorted(counts.cumsum(), share * self.count))
+        return float(np.clip(centers[min(place, BINS - 1)], self.low, self.high))
 
 
 def symmetric_range(histogram: Histogram) -> Range:
@@ -89,3 +114,24 @@ def widened_range(histogram: Histogram, margin: float) -> Range:
 def widened_limits(histogram: Histogram, margin: float) -> Range:
     """Both observed limits times `margin`, with 0 inside: for quantisers whose levels run from low to high."""
     return Range(min(histogram.low, 0.0) * margin, max(histogram.high, 0.0) * margin)
+
+
+def percentile_range(histogram: Histogram) -> Range:
+    """−c … c with c such that `PERCENTILE` of all values lie inside on either side."""
+    limit = max(abs(histogram.quantile(1 - PERCENTILE)), abs(histogram.quantile(PERCENTILE)))
+    return Range(-limit, limit)
+
+
+def percentile_limits(histogram: Histogram) -> Range:
+    """Observed low … the `PERCENTILE` quantile, for GELU outputs."""
+    return Range(min(histogram.low, 0.0), max(histogram.quantile(PERCENTILE), 0.0))
+
+
+RangeRule = Callable[[Histogram], Range]
+
+RULES: dict[str, tuple[RangeRule, RangeRule]] = {
+    "least-error": (symmetric_range, asymmetric_range),
+    "largest": (lambda seen: widened_range(seen, 1.0), lambda seen: widened_limits(seen, 1.0)),
+    "percentile": (percentile_range, percentile_limits),
+}
+"""Name → the rule for symmetric 8-bit grids, and the one for the hidden layer's, which run from low to high."""

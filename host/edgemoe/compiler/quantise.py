@@ -19,6 +19,7 @@ from edgemoe.compiler.integers import (
     linear_integers,
     multiplier_and_shift,
 )
+from edgemoe.compiler.rewrites import folded_patch_embed, folded_position, without_key_bias
 from edgemoe.spec.calibration import Calibration
 from edgemoe.spec.checkpoint import Tensors, check_tensors
 from edgemoe.spec.memory import LayerNormWeights, LinearWeights
@@ -28,7 +29,6 @@ from edgemoe.spec.precision import (
     GATE_OPERAND_LIMIT,
     GUARD_BITS,
     OUTPUT_BITS,
-    PIXEL_OFFSET,
     Precision,
 )
 
@@ -189,14 +189,8 @@ class _Quantiser:
 
     def _patch_embed(self) -> tuple[LinearWeights, IntArray]:
         config, name = self.config, "backbone.patch_embed.proj"
-        mean, deviation = np.array(config.pixel_mean), np.array(config.pixel_std)
-        weight = self._float(f"{name}.weight").transpose(0, 2, 3, 1)  # row, column, channel
-        centre = (PIXEL_OFFSET / 255.0 - mean) / deviation
-        bias = self._float(f"{name}.bias") + (weight * centre).sum(axis=(1, 2, 3))
-        folded = (weight / (255.0 * deviation)).reshape(config.width, -1)
-        linear = self._linear(name, folded, bias, 1.0, self.residual_scale)
-        position = self._float("backbone.pos_embed")[0].copy()
-        position[0] += self._float("backbone.cls_token")[0, 0]
+        linear = self._linear(name, *folded_patch_embed(config, *self._layer(name)), 1.0, self.residual_scale)
+        position = folded_position(self._float("backbone.pos_embed"), self._float("backbone.cls_token"))
         limit = 2 ** (self.precision.residual_bits - 1)
         table = np.rint(position / self.residual_scale)
         return linear, np.clip(table, -limit, limit - 1).astype(np.int64)
@@ -229,8 +223,7 @@ class _Quantiser:
         name, width = f"backbone.blocks.{index}.attn", self.config.width
         scales = [self._scale(f"blocks.{index}.{part}") for part in ("query", "key", "value", "attention")]
         query, key, value, output = scales
-        bias = self._float(f"{name}.qkv.bias").copy()
-        bias[width : 2 * width] = 0.0  # softmax cancels the keys' bias
+        bias = without_key_bias(self._float(f"{name}.qkv.bias"), width)
         qkv = self._linear(
             f"{name}.qkv", self._float(f"{name}.qkv.weight"), bias, norm.scale, np.repeat([query, key, value], width)
         )

@@ -1,0 +1,216 @@
+"""What calibration shows: losses as measured on the values, rules to choose from, a picture, plain errors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from edgemoe.compiler.quantise import QuantisedMoe, quantise
+from edgemoe.spec.calibration import Range, calibrated_tensors, load_calibration
+from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.precision import W8A8, W16A16, Precision
+from golden.calibrate import calibration_of, drawn_frames, main, observe
+from golden.calibration_picture import LIMIT, OUTSIDE, draw_distribution
+from golden.calibration_report import EXACT_DB, Grid, decibels, gate_grid, grid, losses, table, weight_losses
+from golden.model import M3ViT, TensorRecorder, save_checkpoint
+from golden.ranges import RULES, Histogram
+
+
+@pytest.fixture
+def checkpoint(model: M3ViT, tmp_path: Path) -> Path:
+    save_checkpoint(tmp_path / "random", model)
+    return tmp_path / "random"
+
+
+def test_losses_are_those_of_quantising_the_values(model: M3ViT, config: ModelConfig) -> None:
+    """The histogram's estimate against rounding every value; within 0.3 dB above 8 values a step."""
+    histograms = observe(model, drawn_frames(config, 1), 1)
+    calibration = calibration_of(config, histograms, "test", "least-error")
+    values: dict[str, list[np.ndarray]] = {}
+    for task in config.tasks:
+        recorder = TensorRecorder()
+        with torch.no_grad():
+            for frame in drawn_frames(config, 1):
+                model(torch.from_numpy(frame.copy())[None], task.name, recorder)
+        for name in ("blocks.0.norm1", "blocks.1.attention", "blocks.0.hidden", "blocks.1.value"):
+            values.setdefault(name, []).append(recorder.values[name].double().numpy().ravel())
+    found = {(loss.precision, loss.tensor): loss for loss in losses(config, calibration, histograms)}
+    for name, parts in values.items():
+        seen, loss = np.concatenate(parts), found["w8a8", name]
+        steps = 2**loss.bits - (1 if name.endswith("hidden") else 2)
+        step = (loss.high - loss.low) / steps
+        codes = np.clip(np.rint((seen - loss.low) / step), 0, steps)
+        error = ((codes * step + loss.low - seen) ** 2).sum()
+        assert loss.sqnr_db == pytest.approx(10 * np.log10((seen**2).sum() / error), abs=0.3), name
+        outside = ((seen < loss.low) | (seen > loss.high)).mean()
+        assert loss.clipped == pytest.approx(outside, abs=2e-4), name
+
+
+def test_every_tensor_has_a_loss_and_the_worst_comes_first(model: M3ViT, config: ModelConfig) -> None:
+    histograms = observe(model, drawn_frames(config, 1), 1)
+    found = losses(config, calibration_of(config, histograms, "test", "least-error"), histograms)
+    assert len(found) == 2 * (len(calibrated_tensors(config)) + len(config.moe_blocks))
+    coarse = [loss.sqnr_db for loss in found if loss.precision == "w8a8"]
+    assert coarse == sorted(coarse)
+    assert min(loss.sqnr_db for loss in found if loss.precision == "w16a16") > max(50.0, coarse[0] + 30)
+    lines = table(found, 3).splitlines()
+    assert len(lines) == 2 * (1 + 3)
+    assert lines[1].split()[:3] == [found[0].tensor, str(found[0].bits), f"{found[0].sqnr_db:.1f}"]
+    assert len(table(found, None).splitlines()) == 2 + len(found)
+
+
+def test_least_error_is_never_worse_than_the_other_rules(model: M3ViT, config: ModelConfig) -> None:
+    histograms = observe(model, drawn_frames(config, 2), 2)
+    sqnr = {
+        rule: {
+            loss.tensor: loss.sqnr_db
+            for loss in losses(config, calibration_of(config, histograms, "test", rule), histograms)
+            if loss.precision == "w8a8"
+        }
+        for rule in RULES
+    }
+    for rule in RULES:
+        assert all(sqnr["least-error"][name] >= value - 0.2 for name, value in sqnr[rule].items()), rule
+    assert sqnr["largest"] != sqnr["percentile"]
+
+
+def test_rules_on_values_with_one_outlier() -> None:
+    histogram = Histogram()
+    histogram.add(np.append(np.linspace(-1, 1, 200_001), 40).astype(np.float32))
+    chosen = {rule: symmetric(histogram).high for rule, (symmetric, _) in RULES.items()}
+    assert chosen["largest"] == 40
+    assert chosen["percentile"] == pytest.approx(1, abs=0.05)
+    assert histogram.clipped(-1.1, 1.1) == pytest.approx(1 / 200_002)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "expected"),
+    [
+        ("blocks.0.norm1", Grid(-2, 2, 254, 8)),
+        ("residual", Grid(-2, 2, 65534, 16)),
+        ("heads.depth.output", Grid(-2, 2, 65534, 16)),
+        ("blocks.0.hidden", Grid(-0.5, 2, 255, 8)),
+    ],
+)
+def test_grids_are_those_of_the_arithmetic(tensor: str, expected: Grid) -> None:
+    assert grid(tensor, Range(-0.5, 2.0), W8A8) == expected
+
+
+def test_scores_have_a_fixed_grid_in_octaves() -> None:
+    for precision, fraction in ((W8A8, 6), (W16A16, 12)):
+        scores = grid("blocks.0.scores", Range(-1, 1), precision)
+        assert (scores.high - scores.low) / scores.steps == pytest.approx(np.log(2) / 2**fraction)
+
+
+@pytest.mark.parametrize("precision", [W8A8, W16A16], ids=lambda p: p.name)
+def test_the_gate_reads_16_bits_in_either_precision(precision: Precision, model: M3ViT, config: ModelConfig) -> None:
+    gate = gate_grid(Range(-2, 2), precision)
+    assert gate.bits == 16
+    assert (gate.high - gate.low) / gate.steps == pytest.approx(2 * 2 / 2**16, rel=0.01)
+    histograms = observe(model, drawn_frames(config, 1), 1)
+    found = losses(config, calibration_of(config, histograms, "test", "largest"), histograms)
+    own = {loss.tensor: loss for loss in found if loss.precision == precision.name}
+    for block in config.moe_blocks:
+        saved = own[f"blocks.{block}.gate.input"].sqnr_db - own[f"blocks.{block}.norm2"].sqnr_db
+        assert saved == pytest.approx(48 if precision is W8A8 else 0, abs=1)
+
+
+@pytest.mark.parametrize("precision", [W8A8, W16A16], ids=lambda p: p.name)
+def test_weight_losses_are_those_of_the_compilers_integers(precision: Precision, model: M3ViT) -> None:
+    config = model.config
+    tensors = {name: value.numpy() for name, value in model.state_dict().items()}
+    histograms = observe(model, drawn_frames(config, 1), 1)
+    integers = quantise(config, tensors, calibration_of(config, histograms, "test", "least-error"), precision)
+    found = {loss.tensor: loss for loss in weight_losses(config, tensors, precision)}
+    sparse = integers.blocks[config.moe_blocks[0]]
+    assert isinstance(sparse.mlp, QuantisedMoe)
+    name = f"backbone.blocks.{config.moe_blocks[0]}"
+    cases = {
+        f"{name}.attn.qkv.weight": sparse.attention.qkv.weight,
+        f"{name}.mlp.experts.h4toh.weight": np.stack([expert.down.weight for expert in sparse.mlp.experts]),
+        f"heads.{config.tasks[0].name}.linear.weight": integers.heads[config.tasks[0].name].linear.weight,
+    }
+    for tensor, codes in cases.items():
+        weight = tensors[tensor].astype(np.float64)
+        scale = np.abs(weight).max(axis=-1, keepdims=True) / np.abs(codes).max(axis=-1, keepdims=True)
+        error = ((codes * scale - weight) ** 2).sum()
+        assert found[tensor].sqnr_db == pytest.approx(10 * np.log10((weight**2).sum() / error), abs=0.01), tensor
+    gates = [loss for tensor, loss in found.items() if tensor.endswith("w_gate")]
+    assert len(gates) == len(config.moe_blocks) * len(config.tasks)
+    assert all(loss.bits == 16 and loss.sqnr_db > 70 for loss in gates)
+
+
+def test_a_tensor_without_error_has_a_finite_figure() -> None:
+    assert decibels(0.0, 0.0) == decibels(1.0, 0.0) == EXACT_DB
+    assert decibels(100.0, 1.0) == pytest.approx(20)
+
+
+def test_the_command_writes_ranges_losses_and_a_picture(
+    checkpoint: Path, config: ModelConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([str(checkpoint), "--scenes", "2", "--rule", "percentile", "--report", str(tmp_path / "report")])
+    text = capsys.readouterr().out
+    assert "SQNR dB" in text
+    assert "by rule 'percentile'" in text
+    load_calibration(checkpoint / "calibration.json", config)
+    written = json.loads((tmp_path / "report/calibration_random.json").read_text())
+    activations = {loss["tensor"] for loss in written if loss["kind"] == "activation"}
+    assert activations == set(calibrated_tensors(config))
+    assert {loss["kind"] for loss in written} == {"activation", "gate", "weight"}
+    assert np.asarray(Image.open(tmp_path / "report/calibration_random.png")).std() > 0
+
+
+def test_ranges_that_are_there_can_be_judged_and_kept(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = ["--scenes", "1", "--report", str(tmp_path / "report")]
+    main([str(checkpoint), "--rule", "largest", *report])
+    before = (checkpoint / "calibration.json").read_bytes()
+    losses_before = (tmp_path / "report/calibration_random.json").read_text()
+    main([str(checkpoint), "--keep", *report])
+    assert (checkpoint / "calibration.json").read_bytes() == before
+    assert (tmp_path / "report/calibration_random.json").read_text() == losses_before
+    assert "kept as they are" in capsys.readouterr().out
+
+
+def test_the_picture_shows_both_limits_of_the_grid() -> None:
+    histogram = Histogram()
+    histogram.add(np.linspace(-3, 2, 10_001, dtype=np.float32))
+    picture = np.asarray(draw_distribution(histogram, -1.5, 1.5, "tensor", "remark"))
+    lines = np.flatnonzero((picture == LIMIT).all(-1).sum(axis=0) > 200)
+    clipped = np.flatnonzero((picture == OUTSIDE).all(-1).any(axis=0))
+    assert len(lines) == 2 * 2, "two lines of two pixels"
+    assert clipped.min() < lines.min() < lines.max() < clipped.max()
+    shown = clipped.max() - clipped.min()
+    assert lines.max() - lines.min() == pytest.approx(3 / 5 * shown, rel=0.01)
+
+
+def test_pictures_of_any_size_can_be_looked_at(checkpoint: Path, config: ModelConfig, tmp_path: Path) -> None:
+    folder = tmp_path / "street"
+    folder.mkdir()
+    Image.new("RGB", (70, 50), (10, 200, 30)).save(folder / "a.png")
+    Image.new("L", (30, 20), 90).save(folder / "b.jpg")
+    main([str(checkpoint), "--pictures", str(folder), "--report", str(tmp_path / "report")])
+    calibration = load_calibration(checkpoint / "calibration.json", config)
+    assert calibration.provenance.startswith("golden.calibrate on 2 pictures of 'street'")
+
+
+@pytest.mark.parametrize("kind", ["empty", "broken"])
+def test_pictures_that_cannot_be_used_are_named(
+    kind: str, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "street"
+    folder.mkdir()
+    if kind == "broken":
+        (folder / "a.png").write_bytes(b"no picture")
+    with pytest.raises(SystemExit) as ended:
+        main([str(checkpoint), "--pictures", str(folder), "--report", str(tmp_path / "report")])
+    assert ended.value.code == 1
+    expected = "a.png: not a readable picture" if kind == "broken" else "street: no pictures; expected files ending in"
+    assert expected in capsys.readouterr().err
+    assert not (checkpoint / "calibration.json").exists()
