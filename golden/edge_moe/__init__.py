@@ -1,0 +1,28 @@
+"""Edge-MoE's own arithmetic as released (ICCAD 2023), bit for bit: the yardstick for ours.
+
+    machine = EdgeMoe.from_checkpoint(Path("models/mini"))
+    frame = machine.run(picture, "semseg", trace=True)
+    to_real(frame.layers[3]["norm1"])
+
+Written from notes on what the released sources compute (docs/arithmetic_comparison.md lists every rule), not from them.
+"""
+
+from golden.edge_moe.elementary import UndefinedError
+from golden.edge_moe.experts import FullQueue, TopK
+from golden.edge_moe.fixed import to_real
+from golden.edge_moe.model import EdgeMoe, Frame, Options
+from golden.edge_moe.weights import Weights, fixed_weights, load_raw_weights, load_weights
+
+__all__ = [
+    "EdgeMoe",
+    "Frame",
+    "FullQueue",
+    "Options",
+    "TopK",
+    "UndefinedError",
+    "Weights",
+    "fixed_weights",
+    "load_raw_weights",
+    "load_weights",
+    "to_real",
+]
