@@ -1,0 +1,1 @@
+"""Simulation of the RTL: cocotb benches of its units and what they share."""

