@@ -2,6 +2,7 @@
 PYTHON ?= python3
 HOST_PYTHON ?= python3.10
 BOARD ?= zcu102
+ENGINE ?= rtl
 MODEL ?= mini
 MINUTES ?= 16
 VENV := .venv
@@ -63,7 +64,7 @@ test-host: ## the host package on the oldest versions that boards have (HOST_PYT
 test-pynq: $(PYNQ_STAMPS) ## the driver on real PYNQ 3.1.2 and 4.0.0, against a simulated board and PYNQ.remote
 	@for version in $(PYNQ_VERSIONS); do \
 		echo "== the driver on PYNQ $$version"; \
-		OMP_NUM_THREADS=1 build/envs/pynq-$$version/bin/python -m pytest tests/pynq tests/board || exit 1; \
+		OMP_NUM_THREADS=1 build/envs/pynq-$$version/bin/python -m pytest tests/pynq tests/board tests/overlay || exit 1; \
 	done
 
 bench: $(VENV)/test.stamp ## measure; figures go to build/reports
@@ -87,6 +88,9 @@ calibrate: $(VENV)/test.stamp ## show what each tensor loses (MODEL=mini); RULE=
 
 hls: ## synthesise the HLS engine with Vitis (BOARD=zcu102, kv260 or u50)
 	@hls/tcl/synthesise.sh $(BOARD)
+
+bitstream: $(VENV)/base.stamp ## a bitstream with Vivado, or what is missing for it (BOARD=zcu102, kv260 or pynq_zu; ENGINE=rtl or hls)
+	@$(PY) -m edgemoe.overlay.build $(BOARD) $(ENGINE) $(if $(HARDWARE),--hardware $(HARDWARE))
 
 test-vitis-rtl: $(VENV)/test.stamp ## check Verilog that Vitis generated against the register map (RTL_DIR=folder)
 	PYTHONPATH=tests $(PY) -m checks.vitis_rtl $(RTL_DIR)

@@ -17,10 +17,9 @@ from edgemoe.overlay.hardware_handoff import (
     read_handoff,
     write_handoff,
 )
-from edgemoe.overlay.manifest import VLNV
 from edgemoe.spec.board import Board, board_names, load_board
 from edgemoe.spec.hardware import hardware_names, load_hardware_config
-from edgemoe.spec.interface import CONTROL_BASE, bus_registers, master_ports
+from edgemoe.spec.interface import CONTROL_BASE, VLNV, bus_registers, master_ports
 from edgemoe.spec.registers import OFFSETS, REGISTER_SPACE, REGISTERS
 from edgemoe.spec.strict import ConfigError
 
