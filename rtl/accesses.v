@@ -1,0 +1,119 @@
+// The rows that an instruction reads and writes, one scratchpad at a time: rules 4 and 8 of docs/isa.md look at these.
+//
+//   slot 0 … 2: read, 3 … 5: written; rows first … row_end − 1 of `scratchpad`, of so many features each
+//
+// EXPERTS has none here: what it reads is named by its queues. third = ⌊out_features / 3⌋ by a multiplication with
+// 43691/2^17, exact for 16 bits.
+// Precondition: the instruction is held, for 2 cycles before the first slot that is a third.
+// Latency: 1 from slot; 2 from the instruction to third. Depth: an 8:1 multiplexer and an addition; a multiplication.
+module accesses (
+    clk, instruction, slot, valid, scratchpad, first, row_end, features, third
+);
+`include "edgemoe_spec.vh"
+    input              clk;
+    input      [511:0] instruction;
+    input      [2:0]   slot;
+    output reg         valid;
+    output reg [3:0]   scratchpad;
+    output reg [15:0]  first;
+    output reg [16:0]  row_end;
+    output reg [15:0]  features;
+    output reg [15:0]  third;
+
+    wire [7:0] opcode = instruction[FIELD_OPCODE_WORD*32 + FIELD_OPCODE_LOW +: 8];
+    wire [3:0] epilogue = instruction[FIELD_EPILOGUE_WORD*32 + FIELD_EPILOGUE_LOW +: 4];
+    wire [3:0] source = instruction[FIELD_SOURCE_WORD*32 + FIELD_SOURCE_LOW +: 4];
+    wire [3:0] destination = instruction[FIELD_DESTINATION_WORD*32 + FIELD_DESTINATION_LOW +: 4];
+    wire gate_copy = instruction[FIELD_GATE_COPY_WORD*32 + FIELD_GATE_COPY_LOW];
+    wire [15:0] rows = instruction[FIELD_ROWS_WORD*32 + FIELD_ROWS_LOW +: 16];
+    wire [15:0] in_features = instruction[FIELD_IN_FEATURES_WORD*32 + FIELD_IN_FEATURES_LOW +: 16];
+    wire [15:0] out_features = instruction[FIELD_OUT_FEATURES_WORD*32 + FIELD_OUT_FEATURES_LOW +: 16];
+    wire [15:0] source_row = instruction[FIELD_SOURCE_ROW_WORD*32 + FIELD_SOURCE_ROW_LOW +: 16];
+    wire [15:0] destination_row = instruction[FIELD_DESTINATION_ROW_WORD*32 + FIELD_DESTINATION_ROW_LOW +: 16];
+    wire [7:0] top_k = instruction[FIELD_TOP_K_WORD*32 + FIELD_TOP_K_LOW +: 8];
+
+    localparam [15:0] ONE_THIRD = 43691;
+    reg [31:0] product;
+    wire unused = &{1'b0, instruction, product[16:0]};
+    always @(posedge clk) begin
+        product <= out_features * ONE_THIRD;
+        third <= {1'b0, product[31:17]};
+    end
+
+    reg used;
+    reg [3:0] name;
+    reg [15:0] begin_row, width;
+    reg one_more;
+    always @* begin
+        used = 1'b0;
+        name = BUFFER_RESIDUAL[3:0];
+        begin_row = slot < 3 ? source_row : destination_row;
+        width = in_features;
+        one_more = 1'b0;
+        case (opcode)
+            OPCODE_PATCH_EMBED[7:0]: begin
+                used = slot == 3 || slot == 4;
+                if (slot == 3) begin
+                    name = BUFFER_HIDDEN[3:0];
+                    begin_row = 16'd0;
+                end else begin
+                    width = out_features;
+                    one_more = 1'b1;
+                end
+            end
+            OPCODE_LAYERNORM[7:0]: begin
+                used = slot == 0 || slot == 3 || (slot == 4 && gate_copy);
+                if (slot == 3) name = BUFFER_NORM[3:0];
+                if (slot == 4) name = BUFFER_GATE_INPUT[3:0];
+            end
+            OPCODE_LINEAR[7:0]:
+                if (slot == 0) begin
+                    used = 1'b1;
+                    name = source;
+                end else if (epilogue == EPILOGUE_QKV[3:0]) begin
+                    used = slot >= 3;
+                    name = slot == 3 ? BUFFER_QUERY[3:0] : slot == 4 ? BUFFER_KEY[3:0] : BUFFER_VALUE[3:0];
+                    width = third;
+                end else begin
+                    used = slot == 3 || (slot == 1 && epilogue == EPILOGUE_RESIDUAL[3:0]);
+                    name = destination;
+                    begin_row = destination_row;
+                    width = out_features;
+                end
+            OPCODE_ATTENTION[7:0]: begin
+                used = slot <= 3;
+                name = slot == 0 ? BUFFER_QUERY[3:0] : slot == 1 ? BUFFER_KEY[3:0]
+                     : slot == 2 ? BUFFER_VALUE[3:0] : BUFFER_NORM[3:0];
+                begin_row = source_row;
+            end
+            OPCODE_GATE[7:0]: begin
+                used = slot <= 3;
+                if (slot == 0) name = BUFFER_GATE_INPUT[3:0];
+                if (slot == 1) name = BUFFER_NORM[3:0];
+                if (slot == 2) begin_row = destination_row;
+                if (slot == 3) begin
+                    name = BUFFER_ROUTING[3:0];
+                    width = {8'd0, top_k};
+                end
+            end
+            OPCODE_COPY[7:0]: used = slot == 0 || slot == 3;
+            OPCODE_HEAD[7:0]: begin
+                used = slot == 0;
+                name = BUFFER_NORM[3:0];
+            end
+            OPCODE_STORE[7:0]: begin
+                used = slot == 0;
+                name = source;
+            end
+            default: used = 1'b0;
+        endcase
+    end
+
+    always @(posedge clk) begin
+        valid <= used;
+        scratchpad <= name;
+        first <= begin_row;
+        row_end <= {1'b0, begin_row} + {1'b0, rows} + {16'd0, one_more};
+        features <= width;
+    end
+endmodule

@@ -1,0 +1,154 @@
+// Rules 7 … 9 of docs/isa.md: one legal instruction against the state of the run.
+//
+//   7: segment = next segment, where the instruction consumes any
+//   8: every row read is valid with these features, every write overwrites or extends without a gap; GATE's destination
+//      begins at or after the end of the last one's
+//   9: EXPERTS finds no queue beyond its experts, the longest one fits HIDDEN, and the rows they name are still valid
+//
+// State: valid rows and features of each scratchpad, the next segment. The check already works out what the instruction
+// will make valid; `commit` takes that over, and EXPERTS leaves HIDDEN without valid rows.
+// Precondition: the instruction is held from check to done; one check per instruction, then at most one commit, before
+// the next check. The queue summary stands still from check to done.
+// Latency: done, with fault, 13 cycles after check; begin_run and commit 1.
+// Depth: a 16:1 multiplexer and a 16-bit comparison; one multiplication; a 32-bit comparison.
+module state_rules (
+    clk, rst_n, begin_run, check, instruction, longest, queues_end, source_end, destination_end, done, fault, commit
+);
+`include "edgemoe_spec.vh"
+    localparam FIRST_SLOT = 2;
+    localparam FIRST_CHECK = FIRST_SLOT + 2;  // slot 0 is compared here
+    localparam LAST_STEP = FIRST_CHECK + 7;
+    localparam [16:0] TILE_MASK = TOKEN_PAR - 1;
+    localparam [32:0] HIDDEN_ROOM = HIDDEN_ELEMENTS;
+
+    input              clk;
+    input              rst_n;
+    input              begin_run;
+    input              check;
+    input      [511:0] instruction;
+    input      [15:0]  longest;          // entries of the longest queue
+    input      [8:0]   queues_end;       // one past the last expert that has entries, 0: none has
+    input      [15:0]  source_end;       // one past the last row of NORM that an entry names, at least 1
+    input      [15:0]  destination_end;  // one past the last row of RESIDUAL
+    output reg         done;
+    output reg [4:0]   fault;
+    input              commit;
+
+    wire [7:0] opcode = instruction[FIELD_OPCODE_WORD*32 + FIELD_OPCODE_LOW +: 8];
+    wire [15:0] in_features = instruction[FIELD_IN_FEATURES_WORD*32 + FIELD_IN_FEATURES_LOW +: 16];
+    wire [15:0] hidden_features = instruction[FIELD_HIDDEN_FEATURES_WORD*32 + FIELD_HIDDEN_FEATURES_LOW +: 16];
+    wire [15:0] destination_row = instruction[FIELD_DESTINATION_ROW_WORD*32 + FIELD_DESTINATION_ROW_LOW +: 16];
+    wire [7:0] experts = instruction[FIELD_EXPERTS_WORD*32 + FIELD_EXPERTS_LOW +: 8];
+    wire [31:0] segment = instruction[FIELD_SEGMENT_WORD*32 +: 32];
+    wire [31:0] segments = instruction[FIELD_SEGMENTS_WORD*32 +: 32];
+    wire is_experts = opcode == OPCODE_EXPERTS[7:0];
+    wire is_gate = opcode == OPCODE_GATE[7:0];
+
+    reg busy;
+    reg [4:0] step;
+    always @(posedge clk) begin
+        if (!rst_n || begin_run) busy <= 1'b0;
+        else if (check) busy <= 1'b1;
+        else if (step == LAST_STEP[4:0]) busy <= 1'b0;
+        step <= check ? 5'd0 : step + 5'd1;
+    end
+
+    // Rule 7. The number advances whatever the later rules say: a fault ends the run.
+    reg [31:0] next_segment;
+    reg wrong_segment;
+    always @(posedge clk)
+        if (begin_run) begin
+            next_segment <= 32'd0;
+        end else if (check) begin
+            wrong_segment <= segments != 0 && segment != next_segment;
+            next_segment <= next_segment + segments;
+        end
+
+    // Rule 8: one access after the other; what is valid now, the comparison, what will be valid.
+    wire access_valid;
+    wire [3:0] access_buffer;
+    wire [15:0] access_first, access_features, third;
+    wire [16:0] access_end;
+    wire [4:0] slot = step - FIRST_SLOT[4:0];
+    wire unused = &{1'b0, instruction, third, slot[4:3]};
+    accesses rows_of (.clk(clk), .instruction(instruction), .slot(slot[2:0]), .valid(access_valid),
+                      .scratchpad(access_buffer), .first(access_first), .row_end(access_end),
+                      .features(access_features), .third(third));
+
+    reg [16*16-1:0] valid_rows, valid_features;  // by the number of the scratchpad
+    reg used, same_features;
+    reg [3:0] scratchpad;
+    reg [15:0] first, features, held_rows;
+    reg [16:0] row_end;
+    always @(posedge clk) begin
+        used <= access_valid;
+        scratchpad <= access_buffer;
+        first <= access_first;
+        row_end <= access_end;
+        features <= access_features;
+        held_rows <= valid_rows[16*access_buffer +: 16];
+        same_features <= valid_features[16*access_buffer +: 16] == access_features;
+    end
+
+    wire [15:0] already = same_features ? held_rows : 16'd0;
+    wire reading = step < FIRST_CHECK[4:0] + 5'd3;
+    wire in_slots = step >= FIRST_CHECK[4:0] && step < FIRST_CHECK[4:0] + 5'd6;
+    wire forbidden = reading ? row_end > {1'b0, already} : first > already;
+    reg bad_access;
+    reg [2:0] mark;
+    reg [3*4-1:0] mark_scratchpad;
+    reg [3*16-1:0] mark_rows, mark_features;
+    always @(posedge clk)
+        if (check) begin
+            bad_access <= 1'b0;
+            mark <= 3'd0;
+        end else if (in_slots) begin
+            if (used && forbidden) bad_access <= 1'b1;
+            if (!reading) begin  // the writes pass in order; the first one ends in the low bits
+                mark <= {used, mark[2:1]};
+                mark_scratchpad <= {scratchpad, mark_scratchpad[11:4]};
+                mark_rows <= {row_end > {1'b0, already} ? row_end[15:0] : already, mark_rows[47:16]};
+                mark_features <= {features, mark_features[47:16]};
+            end
+        end
+
+    reg empties_hidden;
+    integer write;
+    always @(posedge clk) begin
+        if (check) empties_hidden <= is_experts;
+        if (!rst_n || begin_run) begin
+            valid_rows <= {16*16{1'b0}};
+        end else if (commit) begin
+            for (write = 0; write < 3; write = write + 1)
+                if (mark[write]) begin
+                    valid_rows[16*mark_scratchpad[4*write +: 4] +: 16] <= mark_rows[16*write +: 16];
+                    valid_features[16*mark_scratchpad[4*write +: 4] +: 16] <= mark_features[16*write +: 16];
+                end
+            if (empties_hidden) valid_rows[16*BUFFER_HIDDEN +: 16] <= 16'd0;
+        end
+    end
+
+    // The rest of rule 8, and rule 9; inputs stand still, so these only have to be there before the last step.
+    reg out_of_order, beyond, hidden_too_small, source_gone, destination_gone;
+    reg [15:0] norm_rows, residual_rows;
+    reg [16:0] whole_longest;
+    reg [32:0] product;
+    wire [15:0] wanted_rows = destination_end == 0 ? 16'd1 : destination_end;
+    always @(posedge clk) begin
+        out_of_order <= is_gate && destination_row < destination_end;
+        beyond <= is_experts && queues_end > {1'b0, experts};
+        whole_longest <= ({1'b0, longest} + TILE_MASK) & ~TILE_MASK;
+        product <= whole_longest * hidden_features;
+        hidden_too_small <= is_experts && product > HIDDEN_ROOM;
+        norm_rows <= valid_features[16*BUFFER_NORM +: 16] == in_features ? valid_rows[16*BUFFER_NORM +: 16] : 16'd0;
+        residual_rows <=
+            valid_features[16*BUFFER_RESIDUAL +: 16] == in_features ? valid_rows[16*BUFFER_RESIDUAL +: 16] : 16'd0;
+        source_gone <= is_experts && source_end > norm_rows;
+        destination_gone <= is_experts && wanted_rows > residual_rows;
+        done <= rst_n & busy & ~check & ~begin_run & step == LAST_STEP[4:0];
+        fault <= wrong_segment ? FAULT_SEGMENT_MISMATCH[4:0]
+            : bad_access || out_of_order || beyond ? FAULT_ILLEGAL_OPERAND[4:0]
+            : hidden_too_small ? FAULT_BUFFER_RANGE[4:0]
+            : source_gone || destination_gone ? FAULT_ILLEGAL_OPERAND[4:0] : FAULT_NONE[4:0];
+    end
+endmodule
