@@ -1,4 +1,4 @@
-"""Accelerator: a model on an engine in three lines.
+"""Accelerator: a model on an engine in three lines, the same on a PC and on a board.
 
 with Accelerator("csim") as accelerator:
     accelerator.load("models/mini")
@@ -7,7 +7,7 @@ with Accelerator("csim") as accelerator:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -26,14 +26,21 @@ from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 class Accelerator:
     """One engine with one model at a time.
 
-    engine: a name of edgemoe.devices.registry. hardware: the configuration that programs are compiled for.
+    engine: a name of edgemoe.devices.registry: an engine on this computer, or the board that it runs on.
+    hardware: the configuration that programs are compiled for; None means what the board's bitstream was built for,
+    and `zcu102` for an engine. timeout: seconds that one frame may take.
     Programs are compiled on first use of a choice of tasks and stay on the device until another model is loaded.
-    Raises DeviceError for an unknown engine or one that cannot be built here, ConfigError for unknown hardware.
+    Raises DeviceError for an unknown engine, one that cannot be built here or a board that cannot be used,
+    OverlayError for a bitstream that cannot be used, ConfigError for unknown hardware.
     """
 
-    def __init__(self, engine: str = "golden", hardware: str | HardwareConfig = "zcu102") -> None:
-        self.hardware = hardware if isinstance(hardware, HardwareConfig) else load_hardware_config(hardware)
-        self._device: Device | None = open_device(engine, self.hardware)
+    def __init__(
+        self, engine: str = "golden", hardware: str | HardwareConfig | None = None, timeout: float = 600.0
+    ) -> None:
+        wanted = load_hardware_config(hardware) if isinstance(hardware, str) else hardware
+        self._device: Device | None = open_device(engine, wanted)
+        self.hardware = self._device.hardware
+        self._timeout = timeout
         self._folder: Path | None = None
         self._sessions: dict[tuple[str, ...] | None, Session] = {}
 
@@ -48,9 +55,13 @@ class Accelerator:
         tasks: None means all of the model's. Raises SessionError before `load` and for faults of the device;
         CheckpointError, ConfigError, ProgramError, DoesNotFitError for a model that cannot be used.
         """
-        session = self._session(None if tasks is None else tuple(tasks))
-        model = session.program.manifest.model
-        return session.run(resize(frame, model.image_height, model.image_width).frame)
+        session = self._session(tasks)
+        return session.run(_fitted(frame, session))
+
+    def stream(self, frames: Iterable[NDArray[np.uint8]], tasks: Sequence[str] | None = None) -> Iterator[FrameResult]:
+        """Pictures of any size → results in order, two frames in flight; see Session.stream. Raises as a call does."""
+        session = self._session(tasks)
+        return session.stream(_fitted(frame, session) for frame in frames)
 
     def close(self) -> None:
         """Give back memory and device; harmless to repeat."""
@@ -67,15 +78,22 @@ class Accelerator:
     ) -> None:
         self.close()
 
-    def _session(self, tasks: tuple[str, ...] | None) -> Session:
+    def _session(self, names: Sequence[str] | None) -> Session:
+        tasks = None if names is None else tuple(names)
         if self._device is None:
             raise SessionError("this accelerator is closed; make a new one")
         if self._folder is None:
             raise SessionError("no model is loaded; call load('models/mini') or another checkpoint folder first")
         if tasks not in self._sessions:
-            self._sessions[tasks] = Session(compile_checkpoint(self._folder, tasks, self.hardware), self._device)
+            program = compile_checkpoint(self._folder, tasks, self.hardware)
+            self._sessions[tasks] = Session(program, self._device, self._timeout)
         return self._sessions[tasks]
 
     def _drop_sessions(self) -> None:
         while self._sessions:
             self._sessions.popitem()[1].close()
+
+
+def _fitted(frame: NDArray[np.uint8], session: Session) -> NDArray[np.uint8]:
+    model = session.program.manifest.model
+    return resize(frame, model.image_height, model.image_width).frame

@@ -7,21 +7,23 @@ with open_device("golden", program.manifest.hardware) as device, Session(program
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.compiler.program import Program, ProgramError
+from edgemoe.control import Control
 from edgemoe.devices.base import Bytes, Device
 from edgemoe.frames import head_maps, input_image, routings
 from edgemoe.media.results import FrameResult
-from edgemoe.spec.faults import FAULT_TEXT, Fault
 from edgemoe.spec.isa import Opcode, raw_fields
 from edgemoe.spec.memory import stripe
-from edgemoe.spec.registers import AP_DONE, AP_IDLE, AP_START, CONTROL, COUNTERS, IDENTITY, OFFSETS
+from edgemoe.spec.registers import IDENTITY
 
-_POLL_SECONDS = 2e-4
+_SLOTS_IN_FLIGHT = 2
 
 
 class SessionError(RuntimeError):
@@ -44,13 +46,13 @@ class Session:
         self.program = program
         self.device = device
         self.timeout = timeout
+        self._control = Control(device.read_register, device.write_register)
         self._addresses: dict[str, int] = {}
         try:
             self._place("program", program.image)
             for port, region in enumerate(stripe(program.stream, hardware.ports)):
                 self._place(f"weights_{port}", region)
-            self._allocate("input", manifest.input_bytes)
-            self._allocate("output", manifest.output_bytes)
+            self._slot(0)
         except BaseException:
             self.close()
             raise
@@ -60,31 +62,39 @@ class Session:
 
         Raises ValueError for a frame of another shape, SessionError for a fault or a device that does not finish.
         """
-        manifest, clock = self.program.manifest, _Clock()
-        image = input_image(frame, manifest.model)
-        clock.lap("cut_patches")
-        region = self._execute(image, clock)
-        outputs, routing = head_maps(region, manifest), routings(region, manifest)
-        clock.lap("decode")
-        return FrameResult(
-            frame=frame,
-            outputs=outputs,
-            engine=self.device.name,
-            model=manifest.model.name,
-            hardware=manifest.hardware.name,
-            routing=routing,
-            timings_ms=clock.result(),
-            counters=self.counters(),
-        )
+        return self._result(*self._execute(frame))
 
     def run_raw(self, frame: NDArray[np.uint8]) -> Bytes:
         """One frame → the bytes of the output region."""
-        return self._execute(input_image(frame, self.program.manifest.model), _Clock())
+        return self._execute(frame)[1]
+
+    def stream(self, frames: Iterable[NDArray[np.uint8]]) -> Iterator[FrameResult]:
+        """Frames one after the other → results in order, two frames in flight.
+
+        While the accelerator works on one frame the host copies the next in and decodes the last, so a result comes
+        when the following frame has been started. Raises as `run` does; the accelerator is at rest afterwards.
+        """
+        running: _Run | None = None
+        try:
+            for index, frame in enumerate(frames):
+                following = self._prepare(frame, index % _SLOTS_IN_FLIGHT)
+                if running:
+                    self._finish(running)
+                finished, running = running, following
+                self._start(following)
+                if finished:
+                    yield self._result(finished, self._read(finished))
+            if running:
+                self._finish(running)
+                finished, running = running, None
+                yield self._result(finished, self._read(finished))
+        finally:
+            if running and running.started:
+                self.device.stop()
 
     def counters(self) -> dict[str, int]:
         """Counters of the last run; those that the engine cannot know are left out."""
-        values = {name: self._register(name) for name in COUNTERS}
-        return {name: value for name, value in values.items() if value or name in ("experts_run", "segments_dropped")}
+        return self._control.counters()
 
     def close(self) -> None:
         """Give the device's memory back; harmless to repeat."""
@@ -106,52 +116,84 @@ class Session:
     def _place(self, name: str, data: Bytes) -> None:
         self.device.write(self._allocate(name, data.size), data)
 
-    def _point(self) -> None:
-        """Set the pointers, for every run: another session may have used the device in between."""
-        for name, address in self._addresses.items():
-            self.device.write_register(OFFSETS[name], address & 0xFFFFFFFF)
-            self.device.write_register(OFFSETS[name] + 4, address >> 32)
+    def _slot(self, number: int) -> tuple[str, str]:
+        """Names of the input and output regions of one frame in flight, allocated when first used."""
+        names = (f"input{number or ''}", f"output{number or ''}")
+        for name, size in zip(
+            names, (self.program.manifest.input_bytes, self.program.manifest.output_bytes), strict=True
+        ):
+            if name not in self._addresses:
+                self._allocate(name, size)
+        return names
 
-    def _register(self, name: str) -> int:
-        low, high = (self.device.read_register(OFFSETS[name] + half) for half in (0, 4))
-        return low | high << 32
+    def _execute(self, frame: NDArray[np.uint8]) -> tuple[_Run, Bytes]:
+        run = self._prepare(frame, 0)
+        try:
+            self._start(run)
+            self._finish(run)
+        except BaseException:
+            if run.started:
+                self.device.stop()
+            raise
+        return run, self._read(run)
 
-    def _execute(self, image: Bytes, clock: _Clock) -> Bytes:
+    def _prepare(self, frame: NDArray[np.uint8], slot: int) -> _Run:
+        """Cut the frame and copy it in; the accelerator may be working on another slot."""
         if not self._addresses:
             raise SessionError("this session is closed; open a new one")
-        if not self.device.read_register(CONTROL) & AP_IDLE:
-            raise SessionError(f"device '{self.device.name}' is busy; wait for it or open it afresh")
-        self.device.write(self._addresses["input"], image)
-        self._point()
+        clock = _Clock()
+        image = input_image(frame, self.program.manifest.model)
+        clock.lap("cut_patches")
+        names = self._slot(slot)
+        self.device.write(self._addresses[names[0]], image)
         clock.lap("write_input")
-        self.device.write_register(CONTROL, AP_START)
-        self._wait()
-        clock.lap("engine")
-        self._check()
-        region = self.device.read(self._addresses["output"], self.program.manifest.output_bytes)
-        clock.lap("read_output")
+        return _Run(frame, names, clock)
+
+    def _start(self, run: _Run) -> None:
+        """Set the pointers, for every run, because another session may have used the device in between, and start."""
+        if not self._control.idle():
+            raise SessionError(f"device '{self.device.name}' is busy; wait for it or open it afresh")
+        fixed = {name: address for name, address in self._addresses.items() if name.startswith(("program", "weights"))}
+        slot = zip(("input", "output"), (self._addresses[name] for name in run.slot), strict=True)
+        run.started = True
+        self._control.start({**fixed, **dict(slot)})
+
+    def _finish(self, run: _Run) -> None:
+        """Wait for the end; SessionError unless it was a good one."""
+        name = self.device.name
+        if not self._control.wait(self.timeout, self.device.pause):
+            raise SessionError(
+                f"device '{name}' did not finish within {self.timeout:g} s; it stands at "
+                f"{self._instruction(self._control.value('program_counter'))}"
+            )
+        run.clock.lap("engine")
+        if self._control.value("identity") != IDENTITY:
+            raise SessionError(f"device '{name}' does not answer with this project's identity")
+        fault = self._control.fault()
+        if fault:
+            place = self._instruction(self._control.value("program_counter"))
+            raise SessionError(f"device '{name}' stopped at {place} with {fault}; compile the program again")
+        run.counters = self._control.counters()
+
+    def _read(self, run: _Run) -> Bytes:
+        region = self.device.read(self._addresses[run.slot[1]], self.program.manifest.output_bytes)
+        run.clock.lap("read_output")
         return region
 
-    def _wait(self) -> None:
-        deadline = time.monotonic() + self.timeout
-        while not self.device.read_register(CONTROL) & AP_DONE:
-            if time.monotonic() > deadline:
-                raise SessionError(
-                    f"device '{self.device.name}' did not finish within {self.timeout:g} s; it stands at "
-                    f"{self._instruction(self._register('program_counter'))}"
-                )
-            time.sleep(_POLL_SECONDS)
-
-    def _check(self) -> None:
-        if self._register("identity") != IDENTITY:
-            raise SessionError(f"device '{self.device.name}' does not answer with this project's identity")
-        code = self._register("error_code")
-        if code == Fault.NONE:
-            return
-        known = code in list(Fault)
-        text = f"{Fault(code).name}: {FAULT_TEXT[Fault(code)]}" if known else f"unknown code {code}"
-        place = self._instruction(self._register("program_counter"))
-        raise SessionError(f"device '{self.device.name}' stopped at {place} with {text}; compile the program again")
+    def _result(self, run: _Run, region: Bytes) -> FrameResult:
+        manifest = self.program.manifest
+        outputs, routing = head_maps(region, manifest), routings(region, manifest)
+        run.clock.lap("decode")
+        return FrameResult(
+            frame=run.frame,
+            outputs=outputs,
+            engine=self.device.name,
+            model=manifest.model.name,
+            hardware=manifest.hardware.name,
+            routing=routing,
+            timings_ms=run.clock.result(),
+            counters=run.counters,
+        )
 
     def _instruction(self, index: int) -> str:
         words, labels = self.program.words, self.program.manifest.labels
@@ -177,3 +219,14 @@ class _Clock:
 
     def result(self) -> dict[str, float]:
         return {**self._laps, "total": (self._last - self._start) * 1e3}
+
+
+@dataclass(eq=False)
+class _Run:
+    """One frame on its way. slot: names of its input and output regions."""
+
+    frame: NDArray[np.uint8]
+    slot: tuple[str, str]
+    clock: _Clock
+    started: bool = False
+    counters: dict[str, int] = field(default_factory=dict)

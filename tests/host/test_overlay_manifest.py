@@ -14,7 +14,6 @@ from edgemoe.overlay.manifest import (
     HWH_FILE,
     MANIFEST_FILE,
     MANIFEST_VERSION,
-    VLNV,
     BitstreamManifest,
     OverlayError,
     Timing,
@@ -25,6 +24,7 @@ from edgemoe.overlay.manifest import (
 )
 from edgemoe.spec.generate.vitis import vitis_cfg
 from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.interface import VLNV
 from edgemoe.spec.isa import ISA_VERSION
 
 HARDWARE = load_hardware_config("zcu102")

@@ -1,7 +1,8 @@
-"""The device contract: nine calls that make a simulator and a board interchangeable."""
+"""The device contract: the few calls that make a simulator and a board interchangeable."""
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from types import TracebackType
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from edgemoe.spec.hardware import HardwareConfig
 
 Bytes = NDArray[np.uint8]
+
+POLL_SECONDS = 2e-4
 
 
 class DeviceError(RuntimeError):
@@ -50,6 +53,17 @@ class Device(ABC):
     @abstractmethod
     def read_register(self, offset: int) -> int:
         """Read one 32-bit register."""
+
+    def pause(self, seconds: float) -> None:
+        """Wait until the accelerator may have finished, at most `seconds`; a board with an interrupt sleeps on it."""
+        time.sleep(max(min(seconds, POLL_SECONDS), 0.0))
+
+    def stop(self) -> None:
+        """Bring the accelerator to rest after a run that was given up; memory keeps its addresses.
+
+        Nothing here, because the runs of simulated devices end before `write_register` does.
+        """
+        return
 
     def close(self) -> None:
         """Release everything; further calls are errors. Harmless to repeat."""

@@ -45,7 +45,7 @@ class FlatMemory:
 
     def view(self, address: int, size: int) -> Bytes:
         """The bytes themselves; raises DeviceError unless they lie inside one region."""
-        for start, region in self._regions.items():
+        for start, region in list(self._regions.items()):  # a copy: another thread may allocate during a run
             if start <= address and address + size <= start + region.size:
                 return region[address - start : address - start + size]
         raise DeviceError(f"{size} bytes at {address:#x} are not inside any allocated region")

@@ -34,10 +34,11 @@ class GoldenDevice(SimulatedDevice):
     def _program(self) -> DecodedProgram:
         names = ["program", *(f"weights_{port}" for port in range(WEIGHT_PORTS))]
         pointers = tuple(self._pointer(name) for name in names)
-        if self._decoded is None or self._decoded[0] != pointers:
-            decoded = decode_program(self._memory, self.hardware, pointers[0], list(pointers[1:]))
-            self._decoded = (pointers, decoded)
-        return self._decoded[1]
+        kept = self._decoded
+        if kept is None or kept[0] != pointers:
+            kept = (pointers, decode_program(self._memory, self.hardware, pointers[0], list(pointers[1:])))
+            self._decoded = kept
+        return kept[1]
 
     def _machine(self, program: DecodedProgram) -> GoldenMachine:
         return GoldenMachine(program, self.hardware, self._memory, self._pointer("input"), self._pointer("output"))

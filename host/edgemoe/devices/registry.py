@@ -6,16 +6,22 @@ import importlib
 from dataclasses import dataclass
 
 from edgemoe.devices.base import Device, DeviceError
-from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
+
+_DEFAULT_HARDWARE = "zcu102"
 
 
 @dataclass(frozen=True)
 class Engine:
-    """Where an engine lives, and what it is in a few words."""
+    """Where an engine lives, and what it is in a few words.
+
+    device: in `module`, takes a HardwareConfig; for a board also its name, and None for its bitstream's hardware.
+    """
 
     module: str
     device: str
     text: str
+    board: bool = False
 
 
 ENGINES: dict[str, Engine] = {
@@ -24,13 +30,21 @@ ENGINES: dict[str, Engine] = {
     "corrupted": Engine(
         "edgemoe.devices.corrupted", "CorruptedDevice", "golden with one bit flipped in the first attention, for tests"
     ),
+    "zcu102": Engine("edgemoe.pynq.board", "open_board", "a ZCU102 board, through PYNQ", board=True),
+    "kv260": Engine("edgemoe.pynq.board", "open_board", "a KV260 board, through PYNQ", board=True),
+    "pynq_zu": Engine("edgemoe.pynq.board", "open_board", "a PYNQ-ZU board, through PYNQ", board=True),
 }
 
 
-def open_device(name: str, hardware: HardwareConfig) -> Device:
-    """A fresh device of engine `name`; raises DeviceError when there is none, or when it cannot be built here."""
+def open_device(name: str, hardware: HardwareConfig | None = None) -> Device:
+    """A fresh device of engine `name`.
+
+    hardware: None means what a board's bitstream was built for, and `zcu102` for an engine on this computer.
+    Raises DeviceError when there is none, or when it cannot be built or opened here.
+    """
     if name not in ENGINES:
         raise DeviceError(f"unknown device '{name}'; there are {', '.join(ENGINES)}")
     engine = ENGINES[name]
-    made: Device = getattr(importlib.import_module(engine.module), engine.device)(hardware)
+    make = getattr(importlib.import_module(engine.module), engine.device)
+    made: Device = make(name, hardware) if engine.board else make(hardware or load_hardware_config(_DEFAULT_HARDWARE))
     return made

@@ -17,7 +17,6 @@ from edgemoe.spec.strict import ConfigError, from_dict, read_json, to_dict
 
 MANIFEST_VERSION = 1
 MANIFEST_FILE, BIT_FILE, HWH_FILE = "manifest.json", "edgemoe.bit", "edgemoe.hwh"
-VLNV = "edgemoe.org:kernel:edgemoe:1.0"  # of the IP, RTL and HLS builds alike
 BUILD_ENGINES = ("rtl", "hls", "simulated")
 RESOURCES = ("lut", "ff", "dsp", "bram36", "uram")
 
