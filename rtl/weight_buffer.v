@@ -1,0 +1,168 @@
+// Prefetched lines of the weight stream: filled by the weight ports, taken up to LINES lines a cycle.
+//
+// Line n lies in bank n mod LINES at row ⌊n/LINES⌋ mod DEPTH; its word w (16 bytes) comes from port w mod PORTS and lies
+// in column w. Word j of a port belongs to line ⌊j·PORTS/4⌋. A line is available once every port has delivered its words
+// of it; ports deliver in order, so their last index says so, whatever was skipped before.
+//   room_words = (head + CAPACITY)·4/PORTS,  skip_to = head·4/PORTS;  head = lines taken or skipped
+// Preconditions: take only while available ≥ take_lines ≥ 1; take and skip never together; skip_lines ≤ left. DEPTH is
+// the largest power of two that PREFETCH_BYTES holds, CAPACITY = DEPTH·LINES at least 32 lines.
+// Words that arrive for skipped lines fall into rows that are free or, ports being in order, into which the words of
+// later lines follow. After a skip, available is 0 for four cycles; left counts at once.
+// Latency: taken_valid three cycles after take (memory, output register, rotation). A line is available three cycles
+// after its last word. Depth: an addition of LINE_BITS; a comparison of LINE_BITS and a 4-input AND.
+module weight_buffer #(
+    parameter INDEX_BITS = 48  // of a port's word index; longer streams are cut off at 2^(INDEX_BITS−2) − 1 lines
+) (
+    clk, rst_n, begin_run, run_lines, run_words, available, take, take_lines, taken_valid, taken, skip, skip_lines, left,
+    port_word_valid, port_word, port_word_index, room_words, skip_to
+);
+`include "edgemoe_spec.vh"
+    localparam TILE_LINES = IN_PAR * OUT_PAR * WEIGHT_BITS / 512;
+    localparam LINES = TILE_LINES > 1 ? TILE_LINES : 1;
+    localparam BANK_BITS = $clog2(LINES);
+    localparam DEPTH_BITS = $clog2(PREFETCH_BYTES / 64 / LINES + 1) - 1;
+    localparam DEPTH = 1 << DEPTH_BITS;
+    localparam LEVEL_BITS = DEPTH_BITS + BANK_BITS + 1;
+    localparam PART_BITS = $clog2(4 / PORTS);  // words of a line on one port, log2
+    localparam LINE_BITS = INDEX_BITS - 2;
+    localparam LAST_PART = 4 / PORTS - 1;
+    localparam LAST_BANK = LINES - 1;
+    localparam [LINE_BITS-1:0] CAPACITY = DEPTH * LINES;
+
+    input                              clk;
+    input                              rst_n;
+    input                              begin_run;
+    input      [63:0]                  run_lines;
+    output     [INDEX_BITS-1:0]        run_words;  // run_lines in words of one port, for the ports
+    output reg [3:0]                   available;
+    input                              take;
+    input      [2:0]                   take_lines;
+    output reg                         taken_valid;
+    output reg [LINES*512-1:0]         taken;
+    input                              skip;
+    input      [31:0]                  skip_lines;
+    output reg [63:0]                  left;
+    input      [PORTS-1:0]             port_word_valid;
+    input      [PORTS*128-1:0]         port_word;
+    input      [PORTS*INDEX_BITS-1:0]  port_word_index;
+    output     [INDEX_BITS-1:0]        room_words;
+    output     [INDEX_BITS-1:0]        skip_to;
+
+    wire [LINE_BITS-1:0] lines = |run_lines[63:LINE_BITS] ? {LINE_BITS{1'b1}} : run_lines[LINE_BITS-1:0];
+    assign run_words = {2'b00, lines} << PART_BITS;
+
+    // Lines: head ≤ complete while settled, level = complete − head but for the line of `arrived`.
+    reg [LINE_BITS-1:0] head, room, complete;
+    reg [LEVEL_BITS-1:0] ahead;
+    reg [LEVEL_BITS-1:0] level;
+    reg arrived, behind;
+    reg [1:0] settling;  // after a skip: 3 compare, 2 correct, 1 give again
+    wire [PORTS-1:0] delivered;
+    wire arriving = &delivered && settling == 0;
+    wire [31:0] step = take ? {29'd0, take_lines} : skip ? skip_lines : 32'd0;
+    wire [LEVEL_BITS-1:0] next_level =
+        level + {{(LEVEL_BITS-1){1'b0}}, arrived} - {{(LEVEL_BITS-3){1'b0}}, take ? take_lines : 3'd0};
+
+    assign room_words = {2'b00, room} << PART_BITS;
+    assign skip_to = {2'b00, head} << PART_BITS;
+
+    always @(posedge clk) begin
+        ahead <= complete[LEVEL_BITS-1:0] - head[LEVEL_BITS-1:0];
+        behind <= complete < head;
+        if (begin_run) begin
+            head <= {LINE_BITS{1'b0}};
+            room <= CAPACITY;
+            complete <= {LINE_BITS{1'b0}};
+            left <= run_lines;
+        end else begin
+            head <= head + {{(LINE_BITS-32){1'b0}}, step};
+            room <= room + {{(LINE_BITS-32){1'b0}}, step};
+            left <= left - {32'd0, step};
+            if (settling == 2 && behind)
+                complete <= head;
+            else if (arriving)
+                complete <= complete + 1'b1;
+        end
+
+        if (!rst_n || begin_run) begin
+            level <= {LEVEL_BITS{1'b0}};
+            arrived <= 1'b0;
+            settling <= 2'd0;
+            available <= 4'd0;
+        end else begin
+            arrived <= arriving;
+            if (settling == 2)
+                level <= behind ? {LEVEL_BITS{1'b0}} : ahead;
+            else
+                level <= next_level;
+            if (skip)
+                settling <= 2'd3;
+            else if (settling != 0)
+                settling <= settling - 2'd1;
+            if (skip || settling > 1)
+                available <= 4'd0;
+            else
+                available <= |next_level[LEVEL_BITS-1:3] ? 4'd8 : {1'b0, next_level[2:0]};
+        end
+    end
+
+    genvar port, bank, column;
+    generate
+        for (port = 0; port < PORTS; port = port + 1) begin : arrival
+            wire [INDEX_BITS-1:0] index = port_word_index[port*INDEX_BITS +: INDEX_BITS];
+            wire [LINE_BITS-1:0] line = index[PART_BITS +: LINE_BITS];
+            wire [1:0] part = index[1:0] & LAST_PART[1:0];
+            wire unused_index = &{1'b0, index};
+            reg [LINE_BITS-1:0] received;  // lines up to here have come, or were skipped
+            assign delivered[port] = received > complete;
+            always @(posedge clk)
+                if (!rst_n || begin_run)
+                    received <= {LINE_BITS{1'b0}};
+                else if (port_word_valid[port] && part == LAST_PART[1:0])
+                    received <= line + 1'b1;
+        end
+    endgenerate
+
+    // Memories: always read at the head; what a take finds there goes on.
+    wire [1:0] head_bank = head[1:0] & LAST_BANK[1:0];
+    wire [DEPTH_BITS-1:0] head_row = head[BANK_BITS +: DEPTH_BITS];
+    wire [3:0] next_row = {1'b0, head_bank > 2, head_bank > 1, head_bank > 0};  // banks before the head's
+    wire [LINES*512-1:0] bank_words;
+    reg take_1, take_2;
+    reg [1:0] bank_1, bank_2;
+    integer i;
+    wire unused = &{1'b0, next_row, bank_2};  // where LINES is 1
+
+    generate
+        for (bank = 0; bank < LINES; bank = bank + 1) begin : banks
+            wire [DEPTH_BITS-1:0] read_row = head_row + {{(DEPTH_BITS-1){1'b0}}, next_row[bank]};
+            for (column = 0; column < 4; column = column + 1) begin : columns
+                localparam PORT = column % PORTS;
+                localparam [31:0] PART = column / PORTS;
+                wire here = port_word_valid[PORT] && arrival[PORT].part == PART[1:0]
+                    && (arrival[PORT].line[1:0] & LAST_BANK[1:0]) == bank;
+                reg [127:0] memory [0:DEPTH-1];
+                reg [127:0] read_1, read_2;
+                always @(posedge clk) begin
+                    if (here)
+                        memory[arrival[PORT].line[BANK_BITS +: DEPTH_BITS]] <= port_word[PORT*128 +: 128];
+                    read_1 <= memory[read_row];
+                    if (take_1)
+                        read_2 <= read_1;
+                end
+                assign bank_words[bank*512+column*128 +: 128] = read_2;
+            end
+        end
+    endgenerate
+
+    always @(posedge clk) begin
+        bank_1 <= head_bank;
+        bank_2 <= bank_1;
+        if (take_2)
+            for (i = 0; i < LINES; i = i + 1)
+                taken[i*512 +: 512] <= bank_words[(({30'd0, bank_2} + i) & LAST_BANK)*512 +: 512];
+        take_1 <= rst_n && take;
+        take_2 <= rst_n && take_1;
+        taken_valid <= rst_n && take_2;
+    end
+endmodule
