@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,11 +19,15 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from edgemoe.compiler.compile import compile_checkpoint
+from edgemoe.compiler.fits import DoesNotFitError, require_fit
 from edgemoe.devices.registry import open_device
 from edgemoe.media.results import FrameResult
 from edgemoe.session import Session
 from edgemoe.spec.checkpoint import load_checkpoint
-from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
+from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.strict import ConfigError
+from golden.files import write_text
 from golden.model import M3ViT, head_maps, load_checkpoint_model
 from golden.model.recorder import TensorRecorder
 from golden.scenes import LABELS, VALIDATION_SEEDS, Scene, draw_scene
@@ -31,7 +35,12 @@ from golden.training.data import SceneStore
 from golden.training.evaluate import full_size
 
 HARDWARE = {"w8a8": "zcu102", "w16a16": "zcu102_w16a16"}
+LARGER = {"w8a8": ("u50",)}
+"""Taken where HARDWARE does not hold the model; all shapes of a precision give the same integers."""
+TASKS = ("semseg", "depth")
 TRAINING_SCENES = 2000  # for the mean map
+POINTS_BAR, RELATIVE_BAR = {"w8a8": 0.5, "w16a16": 0.1}, {"w8a8": 2.0}
+SAME_BAR = {"w8a8": 0.95, "w16a16": 0.995}
 
 
 @dataclass(frozen=True)
@@ -76,16 +85,47 @@ class Tally:
         yield "depth", "ratio", rmse / baseline
         for (task, block), shares in sorted(self.same.items()):
             yield task, f"same experts, block {block}", float(np.mean(shares))
+        for block in sorted({block for _, block in self.same}):
+            shares = [np.mean(self.same[task, block]) for task in TASKS]
+            yield "all", f"same experts, block {block}", float(np.mean(shares))
         if self.same:
             yield "all", "same experts", float(np.mean([np.mean(shares) for shares in self.same.values()]))
+
+
+def shape_for(config: ModelConfig, tasks: Sequence[str], precision: str) -> HardwareConfig:
+    """The first hardware shape of a precision that holds the model; raises the last one's DoesNotFitError."""
+    *others, last = (load_hardware_config(name) for name in (HARDWARE[precision], *LARGER.get(precision, ())))
+    for hardware in others:
+        with suppress(DoesNotFitError):
+            require_fit(config, tuple(tasks), hardware)
+            return hardware
+    require_fit(config, tuple(tasks), last)
+    return last
+
+
+def require_scenes_model(config: ModelConfig) -> None:
+    """Raise ConfigError unless the model answers what drawn scenes are labelled with."""
+    channels = {task.name: task.channels for task in config.tasks}
+    if channels.get("semseg") != len(LABELS) or channels.get("depth") != 1:
+        found = ", ".join(f"{name} ({count})" for name, count in channels.items())
+        raise ConfigError(
+            f"model '{config.name}' has tasks {found}; drawn scenes need semseg ({len(LABELS)}: {', '.join(LABELS)}) "
+            "and depth (1); for other data call with DATA=folder"
+        )
 
 
 def evaluate(
     folder: Path, scenes: int, mean_map: NDArray[np.float32], precisions: list[str], engine: str = "golden"
 ) -> list[Figure]:
-    """Float, and each precision on `engine`, on the same scenes; mean_map: of training scenes, on the cell grid."""
+    """Float, and each precision on `engine`, on the same scenes; mean_map: of training scenes, on the cell grid.
+
+    Raises CheckpointError, ConfigError or DoesNotFitError, and ValueError for a number of scenes that there is not.
+    """
+    if not 1 <= scenes <= len(VALIDATION_SEEDS):
+        raise ValueError(f"--scenes {scenes}: there are 1 … {len(VALIDATION_SEEDS)} held-out scenes")
     model = load_checkpoint_model(folder)
     config = model.config
+    require_scenes_model(config)
     baseline_map = torch.from_numpy(mean_map)[None, None]
     size = config.image_height, config.image_width
     tallies = {name: Tally() for name in ("float", *precisions)}
@@ -93,9 +133,9 @@ def evaluate(
     with ExitStack() as stack:
         sessions = {}
         for precision in precisions:
-            hardware = load_hardware_config(HARDWARE[precision])
+            hardware = shape_for(config, TASKS, precision)
             device = stack.enter_context(open_device(engine, hardware))
-            program = compile_checkpoint(folder, ["semseg", "depth"], hardware)
+            program = compile_checkpoint(folder, list(TASKS), hardware)
             sessions[precision] = stack.enter_context(Session(program, device))
         for seed in tqdm(VALIDATION_SEEDS[:scenes], desc=f"evaluating {config.name}", unit="scene"):
             scene = draw_scene(seed, *size)
@@ -119,7 +159,7 @@ def _float(model: M3ViT, scene: Scene) -> tuple[dict[str, torch.Tensor], dict[tu
     """Head maps, and the experts chosen by task and block."""
     maps, chosen = {}, {}
     image = torch.from_numpy(scene.image)[None]
-    for task in ("semseg", "depth"):
+    for task in TASKS:
         recorder = TensorRecorder()
         with torch.inference_mode():
             maps[task] = head_maps(model(image, task, recorder), model.config)
@@ -135,6 +175,30 @@ def _compare(tally: Tally, result: FrameResult, chosen: dict[tuple[str, int], ND
         tally.same.setdefault((task, block), []).append(float(share))
 
 
+def table(figures: Sequence[Figure]) -> str:
+    """One line per metric, one column per precision."""
+    names = list(dict.fromkeys(figure.precision for figure in figures))
+    lines = [f"{'task':8}{'metric':28}" + "".join(f"{name:>10}" for name in names)]
+    for task, metric in dict.fromkeys((figure.task, figure.metric) for figure in figures):
+        values = {f.precision: f.value for f in figures if (f.task, f.metric) == (task, metric)}
+        cells = [f"{values[name]:10.4f}" if name in values else " " * 10 for name in names]
+        lines.append(f"{task:8}{metric:28}" + "".join(cells))
+    return "\n".join(lines)
+
+
+def losses(figures: Sequence[Figure]) -> str:
+    """What each precision loses against float, beside its bar."""
+    values = {(f.precision, f.task, f.metric): f.value for f in figures}
+    lines = []
+    for name in dict.fromkeys(figure.precision for figure in figures if figure.precision != "float"):
+        points = 100 * (values[name, "semseg", "mIoU"] - values["float", "semseg", "mIoU"])
+        relative = 100 * (values[name, "depth", "RMSE"] / values["float", "depth", "RMSE"] - 1)
+        rmse = f"RMSE {relative:+.2f} %" + (f" (bar {RELATIVE_BAR[name]:g})" if name in RELATIVE_BAR else "")
+        same = f"same experts {100 * values[name, 'all', 'same experts']:.2f} % (bar {100 * SAME_BAR[name]:g})"
+        lines.append(f"{name}: mIoU {points:+.2f} points (bar {POINTS_BAR[name]:g}), {rmse}, {same}")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Evaluate and report."""
     parser = argparse.ArgumentParser(description=main.__doc__)
@@ -144,19 +208,19 @@ def main() -> None:
     parser.add_argument("--engine", default="golden")
     parser.add_argument("--data", type=Path, default=Path("build/scenes"))
     options = parser.parse_args()
-    config, _ = load_checkpoint(options.model)
-    mean_map = SceneStore(options.data, config, TRAINING_SCENES, 2).mean_inverse_depth()
-    figures = evaluate(options.model, options.scenes, mean_map, options.precisions, options.engine)
-    names = list(dict.fromkeys(figure.precision for figure in figures))
-    print(f"{options.model}, {options.scenes} held-out scenes (seeds {VALIDATION_SEEDS[0]} …)\n")
-    print(f"{'task':8}{'metric':28}" + "".join(f"{name:>10}" for name in names))
-    for task, metric in dict.fromkeys((figure.task, figure.metric) for figure in figures):
-        values = {f.precision: f.value for f in figures if (f.task, f.metric) == (task, metric)}
-        cells = [f"{values[name]:10.4f}" if name in values else " " * 10 for name in names]
-        print(f"{task:8}{metric:28}" + "".join(cells))
+    try:
+        config, _ = load_checkpoint(options.model)
+        require_scenes_model(config)
+        mean_map = SceneStore(options.data, config, TRAINING_SCENES, 2).mean_inverse_depth()
+        figures = evaluate(options.model, options.scenes, mean_map, options.precisions, options.engine)
+    except ValueError as error:
+        parser.exit(1, f"{error}\n")
+    first, last = VALIDATION_SEEDS[0], VALIDATION_SEEDS[options.scenes - 1]
+    print(f"{options.model}, {options.scenes} held-out scenes (seeds {first} … {last})\n")
+    print(f"{table(figures)}\n\n{losses(figures)}")
     path = Path("build/reports/eval.json")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([asdict(figure) for figure in figures], indent=1) + "\n", encoding="utf-8")
+    write_text(path, json.dumps([asdict(figure) for figure in figures], indent=1) + "\n")
+    print(f"written to {path}")
 
 
 if __name__ == "__main__":

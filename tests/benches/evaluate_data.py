@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from benches.evaluate import HARDWARE, Figure
+from benches.evaluate import HARDWARE, Figure, shape_for
 from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
@@ -25,7 +25,6 @@ from tqdm import tqdm
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
-from edgemoe.spec.hardware import load_hardware_config
 from golden.data import DataError, metric_of, open_data
 from golden.importing import ImportedModel, load_imported_model
 from golden.model.decoder import answers
@@ -104,7 +103,7 @@ def _float(model: ImportedModel, tasks: list[str]) -> Predictor:
 def _on_engine(
     model: ImportedModel, folder: Path, tasks: list[str], precision: str, engine: str, stack: ExitStack
 ) -> Predictor:
-    hardware = load_hardware_config(HARDWARE[precision])
+    hardware = shape_for(model.model.config, tasks, precision)
     program = compile_checkpoint(folder, tasks, hardware)
     session = stack.enter_context(Session(program, stack.enter_context(open_device(engine, hardware))))
 
