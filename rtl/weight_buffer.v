@@ -1,8 +1,8 @@
 // Prefetched lines of the weight stream: filled by the weight ports, taken up to LINES lines a cycle.
 //
-// Line n lies in bank n mod LINES at row ⌊n/LINES⌋ mod DEPTH; its word w (16 bytes) comes from port w mod PORTS and lies
-// in column w. Word j of a port belongs to line ⌊j·PORTS/4⌋. A line is available once every port has delivered its words
-// of it; ports deliver in order, so their last index says so, whatever was skipped before.
+// Line n lies in bank n mod LINES at row ⌊n/LINES⌋ mod DEPTH; its word w (16 bytes) comes from port w mod PORTS and
+// lies in column w. Word j of a port belongs to line ⌊j·PORTS/4⌋. A line is available once every port has delivered its
+// words of it; ports deliver in order, so their last index says so, whatever was skipped before.
 //   room_words = (head + CAPACITY)·4/PORTS,  skip_to = head·4/PORTS;  head = lines taken or skipped
 // Preconditions: take only while available ≥ take_lines ≥ 1; take and skip never together; skip_lines ≤ left. DEPTH is
 // the largest power of two that PREFETCH_BYTES holds, CAPACITY = DEPTH·LINES at least 32 lines.
@@ -13,7 +13,8 @@
 module weight_buffer #(
     parameter INDEX_BITS = 48  // of a port's word index; longer streams are cut off at 2^(INDEX_BITS−2) − 1 lines
 ) (
-    clk, rst_n, begin_run, run_lines, run_words, available, take, take_lines, taken_valid, taken, skip, skip_lines, left,
+    clk, rst_n, begin_run, run_lines, run_words,
+    available, take, take_lines, taken_valid, taken, skip, skip_lines, left,
     port_word_valid, port_word, port_word_index, room_words, skip_to
 );
 `include "edgemoe_spec.vh"
