@@ -1,0 +1,173 @@
+// Expert by expert: queues that gates fill, and gathering one expert's tokens side by side for the array.
+//
+//   push: queue[expert] gets (source, destination, score); clear empties all of them
+//   gather: gathered[index] = NORM[queue[expert][index].source], index < lengths[expert], one vector a cycle
+//   lookup: destination and score of queue[expert][index], for the outputs
+//
+// Sources and the rest stand in memories of their own, so that gathering and lookups do not disturb each other.
+// Precondition: no queue gets more than MAX_ROWS entries (rule 8); a queue is not empty when it is gathered;
+// norm_vector belongs to the norm_read_depth and norm_read_bank of 3 cycles before; fields are held while busy.
+// Latency: lengths and summary 2 after push, 1 after clear and note_gate; lookup 2; busy for length·vectors + 11 cycles.
+// Depth: a 16:1 multiplexer and an increment; a 16-bit addition; one multiplication.
+module experts (
+    clk, rst_n, clear, push_valid, push_expert, push_source, push_destination, push_score,
+    note_gate, gate_source_end, gate_destination_end, lengths, longest, queues_end, source_end, destination_end,
+    lookup_expert, lookup_index, lookup_destination, lookup_score,
+    start_gather, gather_expert, vectors, busy, norm_read_bank, norm_read_depth, norm_vector,
+    write_enable, write_bank, write_depth, write_values
+);
+`include "edgemoe_spec.vh"
+    localparam BANK_BITS = $clog2(TOKEN_PAR);
+    localparam DEPTH_BITS = 16;
+    localparam VECTOR_BITS = 11;
+    localparam ENTRIES = MAX_EXPERTS * MAX_ROWS;
+    localparam ENTRY_BITS = $clog2(ENTRIES);
+    localparam EXPERT_BITS = MAX_EXPERTS > 1 ? $clog2(MAX_EXPERTS) : 1;
+    localparam ROUND_TRIP = 7;  // from a place to the vector that is written there
+
+    input                                clk;
+    input                                rst_n;
+    input                                clear;
+    input                                push_valid;
+    input      [7:0]                     push_expert;
+    input      [15:0]                    push_source;
+    input      [15:0]                    push_destination;
+    input      [15:0]                    push_score;
+    input                                note_gate;             // a GATE has ended: one past its last rows
+    input      [15:0]                    gate_source_end;
+    input      [15:0]                    gate_destination_end;
+    output reg [MAX_EXPERTS*16-1:0]      lengths;
+    output reg [15:0]                    longest;
+    output reg [8:0]                     queues_end;            // one past the last expert with entries
+    output reg [15:0]                    source_end;            // at least 1
+    output reg [15:0]                    destination_end;
+    input      [7:0]                     lookup_expert;
+    input      [15:0]                    lookup_index;
+    output reg [15:0]                    lookup_destination;
+    output reg [15:0]                    lookup_score;
+    input                                start_gather;
+    input      [7:0]                     gather_expert;
+    input      [VECTOR_BITS-1:0]         vectors;
+    output                               busy;
+    output reg [BANK_BITS-1:0]           norm_read_bank;
+    output reg [DEPTH_BITS-1:0]          norm_read_depth;
+    input      [16*ACTIVATION_BITS-1:0]  norm_vector;
+    output                               write_enable;
+    output     [BANK_BITS-1:0]           write_bank;
+    output     [DEPTH_BITS-1:0]          write_depth;
+    output     [16*ACTIVATION_BITS-1:0]  write_values;
+
+    // Where the queue of an expert begins.
+    function [ENTRY_BITS-1:0] entry_of;
+        input [EXPERT_BITS-1:0] number;
+        input [15:0] index;
+        /* verilator lint_off UNUSEDSIGNAL */
+        reg [31:0] entry;
+        /* verilator lint_on UNUSEDSIGNAL */
+        begin
+            entry = {{(32-EXPERT_BITS){1'b0}}, number} * MAX_ROWS + {16'd0, index};
+            entry_of = entry[ENTRY_BITS-1:0];
+        end
+    endfunction
+
+    // Queues: the length of the queue, then its entry.
+    reg [15:0] sources [0:ENTRIES-1];
+    reg [31:0] targets [0:ENTRIES-1];
+    reg pushing, writing;
+    reg [EXPERT_BITS-1:0] pushed_expert;
+    reg [15:0] pushed_source, written_source;
+    reg [31:0] pushed_target, written_target;
+    reg [ENTRY_BITS-1:0] written_entry;
+    wire [15:0] pushed_index = lengths[16*pushed_expert +: 16];
+    wire [15:0] pushed_length = pushed_index + 16'd1;
+    wire [8:0] pushed_end = {{(9-EXPERT_BITS){1'b0}}, pushed_expert} + 9'd1;
+    always @(posedge clk) begin
+        pushing <= rst_n & push_valid & ~clear;
+        pushed_expert <= push_expert[EXPERT_BITS-1:0];
+        pushed_source <= push_source;
+        pushed_target <= {push_score, push_destination};
+        writing <= pushing;
+        written_entry <= entry_of(pushed_expert, pushed_index);
+        written_source <= pushed_source;
+        written_target <= pushed_target;
+        if (writing) begin
+            sources[written_entry] <= written_source;
+            targets[written_entry] <= written_target;
+        end
+        if (pushing) begin
+            lengths[16*pushed_expert +: 16] <= pushed_length;
+            if (pushed_length > longest) longest <= pushed_length;
+            if (pushed_end > queues_end) queues_end <= pushed_end;
+        end
+        if (note_gate) begin
+            if (gate_source_end > source_end) source_end <= gate_source_end;
+            destination_end <= gate_destination_end;
+        end
+        if (!rst_n || clear) begin
+            lengths <= {MAX_EXPERTS*16{1'b0}};
+            longest <= 16'd0;
+            queues_end <= 9'd0;
+            source_end <= 16'd1;
+            destination_end <= 16'd0;
+        end
+    end
+
+    // Lookups.
+    reg [ENTRY_BITS-1:0] lookup_entry;
+    always @(posedge clk) begin
+        lookup_entry <= entry_of(lookup_expert[EXPERT_BITS-1:0], lookup_index);
+        {lookup_score, lookup_destination} <= targets[lookup_entry];
+    end
+
+    // Gathering: the place among the gathered, the entry, its row of NORM, where that lies.
+    reg [15:0] gather_length;
+    reg walk_start;
+    always @(posedge clk) begin
+        gather_length <= lengths[16*gather_expert[EXPERT_BITS-1:0] +: 16];
+        walk_start <= rst_n & start_gather;
+    end
+    wire active, unused_last_vector, unused_last;
+    wire [15:0] index;
+    wire [BANK_BITS-1:0] bank;
+    wire [DEPTH_BITS-1:0] depth;
+    wire [VECTOR_BITS-1:0] vector;
+    row_walk gathered (
+        .clk(clk), .rst_n(rst_n), .start(walk_start), .first_row(16'd0), .rows(gather_length), .vectors(vectors),
+        .advance(1'b1), .active(active), .row(index), .bank(bank), .depth(depth), .vector(vector),
+        .last_vector(unused_last_vector), .last(unused_last));
+
+    reg [ENTRY_BITS-1:0] gather_entry;
+    reg [15:0] source_row;
+    reg [DEPTH_BITS-1:0] row_depth;
+    reg [BANK_BITS-1:0] row_bank;
+    reg [3*VECTOR_BITS-1:0] vectors_behind;
+    wire [15:0] source_tile = source_row >> BANK_BITS;
+    always @(posedge clk) begin
+        gather_entry <= entry_of(gather_expert[EXPERT_BITS-1:0], index);
+        source_row <= sources[gather_entry];
+        row_depth <= source_tile * vectors;
+        row_bank <= source_row[BANK_BITS-1:0];
+        vectors_behind <= {vectors_behind[2*VECTOR_BITS-1:0], vector};
+        norm_read_depth <=
+            row_depth + {{(DEPTH_BITS-VECTOR_BITS){1'b0}}, vectors_behind[3*VECTOR_BITS-1 -: VECTOR_BITS]};
+        norm_read_bank <= row_bank;
+    end
+
+    reg [ROUND_TRIP-1:0] valid_behind;
+    reg [ROUND_TRIP*BANK_BITS-1:0] banks_behind;
+    reg [ROUND_TRIP*DEPTH_BITS-1:0] depths_behind;
+    always @(posedge clk) begin
+        valid_behind <= rst_n ? {valid_behind[ROUND_TRIP-2:0], active} : {ROUND_TRIP{1'b0}};
+        banks_behind <= {banks_behind[(ROUND_TRIP-1)*BANK_BITS-1:0], bank};
+        depths_behind <= {depths_behind[(ROUND_TRIP-1)*DEPTH_BITS-1:0], depth};
+    end
+    assign write_enable = valid_behind[ROUND_TRIP-1];
+    assign write_bank = banks_behind[ROUND_TRIP*BANK_BITS-1 -: BANK_BITS];
+    assign write_depth = depths_behind[ROUND_TRIP*DEPTH_BITS-1 -: DEPTH_BITS];
+    assign write_values = norm_vector;
+
+    reg [2:1] starting;  // row_walk says `active` 3 cycles after its start
+    always @(posedge clk) starting <= rst_n ? {starting[1], walk_start} : 2'd0;
+    assign busy = walk_start || |starting || active || |valid_behind;
+    wire unused = &{1'b0, push_expert, lookup_expert, gather_expert, unused_last_vector, unused_last};
+endmodule

@@ -1,0 +1,114 @@
+// HEAD: 16-bit outputs of the post lanes as words of memory.
+//
+//   up to POST_ROWS rows a cycle, of each one output tile: OUT_PAR values from row_address on, row_words words of them
+//   exist; values from last_outputs on are written as zeros (the end of a row whose outputs are no whole words)
+//
+// Precondition: lanes may go on for 32 cycles after almost_full rises. row_words = ⌈last_outputs / 8⌉, 1 … OUT_PAR/8,
+// and last_outputs, 1 … OUT_PAR, are those of the cycle, the same for all its rows.
+// Latency: 4 from values to word; one word a cycle, row by row. busy: values are still on their way.
+// Depth: an 8:1 multiplexer; a 64-bit addition of a constant.
+module head (
+    clk, rst_n, row_valid, row_address, row_words, last_outputs, values, almost_full, busy,
+    word_valid, word_ready, word_address, word
+);
+`include "edgemoe_spec.vh"
+    localparam POST_ROWS = POST_LANES / OUT_PAR;
+    localparam ROW_WORDS = OUT_PAR / 8;
+    localparam WORD_BITS = ROW_WORDS > 1 ? $clog2(ROW_WORDS) : 1;
+    localparam ROW_BITS = OUT_PAR * OUTPUT_BITS;
+    localparam FIFO_DEPTH = 64;
+    localparam ROOM = 32;
+    localparam ENTRY_BITS = POST_ROWS * (1 + 64 + ROW_BITS) + 3;
+
+    input                               clk;
+    input                               rst_n;
+    input      [POST_ROWS-1:0]          row_valid;
+    input      [POST_ROWS*64-1:0]       row_address;
+    input      [2:0]                    row_words;
+    input      [5:0]                    last_outputs;
+    input      [POST_ROWS*ROW_BITS-1:0] values;
+    output reg                          almost_full;
+    output                              busy;
+    output reg                          word_valid;
+    input                               word_ready;
+    output reg [63:0]                   word_address;
+    output reg [127:0]                  word;
+
+    // Zeros beyond the last output.
+    reg pushing;
+    reg [POST_ROWS-1:0] pushed_valid;
+    reg [POST_ROWS*64-1:0] pushed_address;
+    reg [2:0] pushed_words;
+    reg [POST_ROWS*ROW_BITS-1:0] pushed_values;
+    integer row, output_number;
+    always @(posedge clk) begin
+        pushing <= rst_n & |row_valid;
+        if (|row_valid) begin
+            pushed_valid <= row_valid;
+            pushed_address <= row_address;
+            pushed_words <= row_words;
+            for (row = 0; row < POST_ROWS; row = row + 1)
+                for (output_number = 0; output_number < OUT_PAR; output_number = output_number + 1)
+                    pushed_values[row*ROW_BITS + output_number*OUTPUT_BITS +: OUTPUT_BITS] <=
+                        output_number[5:0] < last_outputs
+                        ? values[row*ROW_BITS + output_number*OUTPUT_BITS +: OUTPUT_BITS] : {OUTPUT_BITS{1'b0}};
+        end
+    end
+
+    // All rows of a cycle are one entry; the one at hand is taken apart.
+    wire entry_valid, entry_taken;
+    wire [ENTRY_BITS-1:0] entry;
+    wire [$clog2(FIFO_DEPTH):0] count;
+    word_fifo #(.WIDTH(ENTRY_BITS), .DEPTH(FIFO_DEPTH)) fifo (
+        .clk(clk), .rst_n(rst_n), .push(pushing), .push_data({pushed_words, pushed_valid, pushed_address, pushed_values}),
+        .read_valid(entry_valid), .read_data(entry), .pop(entry_taken), .count(count));
+    always @(posedge clk) almost_full <= rst_n & count >= FIFO_DEPTH - ROOM - 4;
+
+    wire [POST_ROWS*ROW_BITS-1:0] entry_values = entry[POST_ROWS*ROW_BITS-1:0];
+    wire [POST_ROWS*64-1:0] entry_address = entry[POST_ROWS*ROW_BITS +: POST_ROWS*64];
+    wire [POST_ROWS-1:0] entry_rows = entry[POST_ROWS*(ROW_BITS+64) +: POST_ROWS];
+    wire [2:0] entry_words = entry[ENTRY_BITS-1 -: 3];
+
+    // Row by row, word by word, into the output register.
+    reg begun;
+    reg [POST_ROWS-1:0] waiting;
+    reg [2:0] word_number;
+    wire [POST_ROWS-1:0] rows_left = begun ? waiting : entry_rows;
+    wire [POST_ROWS-1:0] this_row = rows_left & (~rows_left + 1'b1);
+    wire last_row = rows_left == this_row;
+    wire last_word = word_number + 3'd1 == entry_words;
+    wire moves = entry_valid && (!word_valid || word_ready);
+    assign entry_taken = moves && last_word && last_row;
+    reg [63:0] this_address;
+    reg [ROW_BITS-1:0] this_values;
+    integer n;
+    always @* begin
+        this_address = entry_address[63:0];
+        this_values = entry_values[ROW_BITS-1:0];
+        for (n = 1; n < POST_ROWS; n = n + 1)
+            if (this_row[n]) begin
+                this_address = entry_address[64*n +: 64];
+                this_values = entry_values[ROW_BITS*n +: ROW_BITS];
+            end
+    end
+    always @(posedge clk) begin
+        if (moves) begin
+            word_address <= this_address + {57'd0, word_number, 4'd0};
+            word <= this_values[128*word_number[WORD_BITS-1:0] +: 128];
+        end
+        if (!rst_n) begin
+            begun <= 1'b0;
+            word_number <= 3'd0;
+            word_valid <= 1'b0;
+        end else begin
+            if (moves) word_valid <= 1'b1;
+            else if (word_ready) word_valid <= 1'b0;
+            if (moves) word_number <= last_word ? 3'd0 : word_number + 3'd1;
+            if (moves && last_word) begin
+                begun <= !last_row;
+                waiting <= rows_left & ~this_row;
+            end
+        end
+    end
+    assign busy = pushing || count != 0 || word_valid;
+endmodule

@@ -1,0 +1,104 @@
+// PATCH_EMBED before the array: the position embedding into RESIDUAL, a frame's patches into HIDDEN.
+//
+//   RESIDUAL[destination_row + row][o] = position[row][o]      row ≤ rows, lines of RESIDUAL_BITS values
+//   HIDDEN[row][f] = pixel − 128                               row < rows, words of 16 pixels, f fastest
+//
+// Two halves that may run side by side. A line is one vector (W16A16) or two (W8A8), taken one after the other; what is
+// left of the last line is dropped with it.
+// Precondition: fields are held while busy; position_vectors = out_features/16, patch_vectors = in_features/16.
+// Latency: one vector a cycle; 1 from line or word to write. Depth: a multiplexer of two halves of a line.
+module patch_embed (
+    clk, rst_n, start_positions, start_patches, rows, destination_row, position_vectors, patch_vectors, busy,
+    line_valid, line_ready, line, residual_enable, residual_bank, residual_depth, residual_values,
+    word_valid, word_ready, word, hidden_enable, hidden_bank, hidden_depth, hidden_values
+);
+`include "edgemoe_spec.vh"
+    localparam BANK_BITS = $clog2(TOKEN_PAR);
+    localparam DEPTH_BITS = 16;
+    localparam VECTOR_BITS = 11;
+    localparam WIDTH = 16 * RESIDUAL_BITS;
+    localparam LINE_BITS = 8 * STREAM_LINE_BYTES;
+    localparam ALONE = WIDTH == LINE_BITS;  // a line is one vector
+
+    input                                clk;
+    input                                rst_n;
+    input                                start_positions;
+    input                                start_patches;
+    input      [15:0]                    rows;
+    input      [15:0]                    destination_row;
+    input      [VECTOR_BITS-1:0]         position_vectors;
+    input      [VECTOR_BITS-1:0]         patch_vectors;
+    output                               busy;
+    input                                line_valid;
+    output                               line_ready;
+    input      [LINE_BITS-1:0]           line;
+    output reg                           residual_enable;
+    output reg [BANK_BITS-1:0]           residual_bank;
+    output reg [DEPTH_BITS-1:0]          residual_depth;
+    output reg [WIDTH-1:0]               residual_values;
+    input                                word_valid;
+    output                               word_ready;
+    input      [127:0]                   word;
+    output reg                           hidden_enable;
+    output reg [BANK_BITS-1:0]           hidden_bank;
+    output reg [DEPTH_BITS-1:0]          hidden_depth;
+    output reg [16*ACTIVATION_BITS-1:0]  hidden_values;
+
+    // Positions.
+    wire position_active, position_last;
+    wire [BANK_BITS-1:0] position_bank;
+    wire [DEPTH_BITS-1:0] position_depth;
+    wire [15:0] position_row, patch_row;
+    wire [VECTOR_BITS-1:0] position_vector, patch_vector;
+    wire position_last_vector, patch_last_vector;
+    wire position_moves = position_active && line_valid;
+    row_walk positions (
+        .clk(clk), .rst_n(rst_n), .start(start_positions), .first_row(destination_row), .rows(rows + 16'd1),
+        .vectors(position_vectors), .advance(position_moves), .active(position_active), .row(position_row),
+        .bank(position_bank), .depth(position_depth), .vector(position_vector), .last_vector(position_last_vector),
+        .last(position_last));
+
+    reg second;
+    assign line_ready = position_active && (ALONE || second || position_last);
+    always @(posedge clk) begin
+        if (start_positions) second <= 1'b0;
+        else if (position_moves) second <= !second && !ALONE;
+        residual_enable <= rst_n & position_moves;
+        residual_bank <= position_bank;
+        residual_depth <= position_depth;
+        if (position_moves) residual_values <= second ? line[LINE_BITS-1 -: WIDTH] : line[WIDTH-1:0];
+    end
+
+    // Patches: a pixel less 128 is the pixel with its highest bit turned over, signed.
+    wire patch_active, patch_last;
+    wire [BANK_BITS-1:0] patch_bank;
+    wire [DEPTH_BITS-1:0] patch_depth;
+    assign word_ready = patch_active;
+    wire patch_moves = patch_active && word_valid;
+    row_walk patches (
+        .clk(clk), .rst_n(rst_n), .start(start_patches), .first_row(16'd0), .rows(rows),
+        .vectors(patch_vectors), .advance(patch_moves), .active(patch_active), .row(patch_row),
+        .bank(patch_bank), .depth(patch_depth), .vector(patch_vector), .last_vector(patch_last_vector),
+        .last(patch_last));
+    integer pixel;
+    always @(posedge clk) begin
+        hidden_enable <= rst_n & patch_moves;
+        hidden_bank <= patch_bank;
+        hidden_depth <= patch_depth;
+        if (patch_moves)
+            for (pixel = 0; pixel < 16; pixel = pixel + 1)
+                hidden_values[pixel*ACTIVATION_BITS +: ACTIVATION_BITS] <=
+                    {{(ACTIVATION_BITS-7){~word[8*pixel+7]}}, word[8*pixel +: 7]};
+    end
+
+    // row_walk says `active` 3 cycles after start.
+    reg [2:1] positions_starting, patches_starting;
+    always @(posedge clk) begin
+        positions_starting <= rst_n ? {positions_starting[1], start_positions} : 2'd0;
+        patches_starting <= rst_n ? {patches_starting[1], start_patches} : 2'd0;
+    end
+    assign busy = |positions_starting || |patches_starting || position_active || patch_active || residual_enable
+                || hidden_enable;
+    wire unused = &{1'b0, position_row, patch_row, position_vector, patch_vector, position_last_vector,
+                    patch_last_vector, patch_last};
+endmodule

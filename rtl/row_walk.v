@@ -1,0 +1,74 @@
+// Walks over rows vector by vector and says where each one lies: bank and depth of a scratchpad.
+//
+//   row r = first_row … first_row + rows − 1, vector v = 0 … vectors − 1, v fastest
+//   bank = r mod TOKEN_PAR,  depth = ⌊r / TOKEN_PAR⌋·vectors + v
+//
+// start loads the fields; `active` then stays up until the last vector has been passed by `advance`.
+// Precondition: rows and vectors are at least 1; start only while active is low and 2 cycles after the last start.
+// Latency: active 3 cycles after start; a new place the cycle after advance. Depth: a 16-bit addition, one multiplication.
+module row_walk (
+    clk, rst_n, start, first_row, rows, vectors, advance, active, row, bank, depth, vector, last_vector, last
+);
+`include "edgemoe_spec.vh"
+    localparam BANK_BITS = $clog2(TOKEN_PAR);
+    localparam DEPTH_BITS = 16;
+    localparam VECTOR_BITS = 11;  // of MAX_FEATURES / VECTOR
+
+    input                        clk;
+    input                        rst_n;
+    input                        start;
+    input      [15:0]            first_row;
+    input      [15:0]            rows;
+    input      [VECTOR_BITS-1:0] vectors;
+    input                        advance;
+    output reg                   active;
+    output reg [15:0]            row;
+    output     [BANK_BITS-1:0]   bank;
+    output reg [DEPTH_BITS-1:0]  depth;
+    output reg [VECTOR_BITS-1:0] vector;
+    output                       last_vector;  // of its row
+    output                       last;         // of all
+
+    reg [15:0] rows_left, first_tile;
+    reg [VECTOR_BITS-1:0] row_vectors, vectors_left;
+    reg [DEPTH_BITS-1:0] row_depth;
+    reg [2:1] loading;
+    assign bank = row[BANK_BITS-1:0];
+    assign last_vector = vectors_left == 1;
+    assign last = last_vector && rows_left == 1;
+
+    wire [DEPTH_BITS-1:0] tile_depth = &bank ? row_depth + {{(DEPTH_BITS-VECTOR_BITS){1'b0}}, row_vectors} : row_depth;
+    always @(posedge clk) begin
+        loading <= {loading[1], start};
+        if (start) begin
+            row <= first_row;
+            first_tile <= first_row >> BANK_BITS;
+            rows_left <= rows;
+            row_vectors <= vectors;
+            vectors_left <= vectors;
+            vector <= {VECTOR_BITS{1'b0}};
+        end else if (active && advance) begin
+            vector <= vector + 1'b1;
+            depth <= depth + 1'b1;
+            vectors_left <= vectors_left - 1'b1;
+            if (last_vector) begin
+                vector <= {VECTOR_BITS{1'b0}};
+                vectors_left <= row_vectors;
+                row <= row + 16'd1;
+                rows_left <= rows_left - 16'd1;
+                row_depth <= tile_depth;
+                depth <= tile_depth;
+            end
+            if (last) active <= 1'b0;
+        end
+        if (loading[1]) row_depth <= first_tile * row_vectors;
+        if (loading[2]) begin
+            depth <= row_depth;
+            active <= 1'b1;
+        end
+        if (!rst_n) begin
+            loading <= 2'd0;
+            active <= 1'b0;
+        end
+    end
+endmodule

@@ -1,0 +1,128 @@
+// STORE: rows of any scratchpad to memory, word by word, at their pitch.
+//
+//   output[address + row·pitch + bytes·f] = source[source_row + row][f], zeros from the end of a row to its pitch
+//
+// A vector of 16 elements is `bytes` words, so it is read once for each of them; ROUTING is one read per row and word.
+// Precondition: fields are held while busy; `vectors` = in_features/16 where the source is not ROUTING, `entries` =
+// in_features (at most MAX_TOP_K) where it is; bank_values, sign-extended to 32 bits, belong to the read_depth and
+// read_bank of READ_LATENCY cycles before, routing_values to the routing_row.
+// Latency: one word a cycle; busy until the writer has taken the last one.
+// Depth: a 4:1 multiplexer of bytes; a 64-bit addition.
+module store (
+    clk, rst_n, start, source, rows, vectors, entries, source_row, address, busy,
+    read_bank, read_depth, bank_values, routing_row, routing_values,
+    word_valid, word_ready, word_address, word
+);
+`include "edgemoe_spec.vh"
+    localparam BANK_BITS = $clog2(TOKEN_PAR);
+    localparam DEPTH_BITS = 16;
+    localparam VECTOR_BITS = 11;
+    localparam READ_LATENCY = 4;
+    localparam FIFO_DEPTH = 16;
+    localparam ROUTING_WORDS = (MAX_TOP_K + 3) / 4;
+
+    input                          clk;
+    input                          rst_n;
+    input                          start;
+    input      [3:0]               source;
+    input      [15:0]              rows;
+    input      [VECTOR_BITS-1:0]   vectors;
+    input      [4:0]               entries;
+    input      [15:0]              source_row;
+    input      [63:0]              address;
+    output                         busy;
+    output     [BANK_BITS-1:0]     read_bank;
+    output     [DEPTH_BITS-1:0]    read_depth;
+    input      [16*32-1:0]         bank_values;
+    output     [15:0]              routing_row;
+    input      [MAX_TOP_K*32-1:0]  routing_values;
+    output                         word_valid;
+    input                          word_ready;
+    output reg [63:0]              word_address;
+    output     [127:0]             word;
+
+    // Words of a vector, or of a row of ROUTING; bytes of an element.
+    wire of_routing = source == BUFFER_ROUTING[3:0];
+    wire [4:0] entry_words = (entries + 5'd3) >> 2;
+    reg [2:0] bytes, parts;
+    always @(posedge clk) begin
+        bytes <= of_routing ? 3'd4 : source == BUFFER_GATE_INPUT[3:0] ? 3'd2
+            : source == BUFFER_RESIDUAL[3:0] ? RESIDUAL_BYTES[2:0] : ACTIVATION_BITS[5:3];
+        parts <= of_routing ? entry_words[2:0] : bytes;
+    end
+
+    // Reads: as many as the words that the queue still has room for.
+    wire reading;
+    reg [2:0] part;
+    reg [$clog2(FIFO_DEPTH):0] promised;  // words read or in the queue
+    wire room = promised != FIFO_DEPTH;
+    wire issue = reading && room;
+    wire last_part = part + 3'd1 == parts;
+    wire [VECTOR_BITS-1:0] walked_vectors = of_routing ? {{(VECTOR_BITS-1){1'b0}}, 1'b1} : vectors;
+    wire unused_last_vector, unused_last;
+    wire [VECTOR_BITS-1:0] unused_vector;
+    row_walk walk (.clk(clk), .rst_n(rst_n), .start(start), .first_row(source_row), .rows(rows),
+                   .vectors(walked_vectors), .advance(issue && last_part), .active(reading), .row(routing_row),
+                   .bank(read_bank), .depth(read_depth), .vector(unused_vector), .last_vector(unused_last_vector),
+                   .last(unused_last));
+
+    reg [READ_LATENCY:1] arriving;
+    reg [3*READ_LATENCY-1:0] arriving_part;
+    always @(posedge clk) begin
+        if (start) part <= 3'd0;
+        else if (issue) part <= last_part ? 3'd0 : part + 3'd1;
+        arriving <= rst_n ? {arriving[READ_LATENCY-1:1], issue} : {READ_LATENCY{1'b0}};
+        arriving_part <= {arriving_part[3*READ_LATENCY-4:0], part};
+    end
+
+    // One word of the values.
+    wire [2:0] chosen = arriving_part[3*READ_LATENCY-1 -: 3];
+    wire [ROUTING_WORDS*128-1:0] routing_words;
+    reg [ROUTING_WORDS*128-1:0] kept_entries;
+    reg [127:0] selected;
+    reg selected_valid;
+    integer entry, element;
+    generate
+        if (MAX_TOP_K % 4 == 0) begin : whole_words
+            assign routing_words = routing_values;
+        end else begin : filled_words
+            assign routing_words = {{(ROUTING_WORDS*128-MAX_TOP_K*32){1'b0}}, routing_values};
+        end
+    endgenerate
+    always @*
+        for (entry = 0; entry < ROUTING_WORDS * 4; entry = entry + 1)
+            kept_entries[32*entry +: 32] = entry[4:0] < entries ? routing_words[32*entry +: 32] : 32'd0;
+    always @(posedge clk) begin
+        selected_valid <= rst_n & arriving[READ_LATENCY];
+        if (arriving[READ_LATENCY]) begin
+            if (of_routing)
+                selected <= kept_entries[128*chosen[$clog2(ROUTING_WORDS+1)-1:0] +: 128];
+            else if (bytes == 3'd1)
+                for (element = 0; element < 16; element = element + 1)
+                    selected[8*element +: 8] <= bank_values[32*element +: 8];
+            else if (bytes == 3'd2)
+                for (element = 0; element < 8; element = element + 1)
+                    selected[16*element +: 16] <= bank_values[256*chosen[0] + 32*element +: 16];
+            else
+                selected <= bank_values[128*chosen[1:0] +: 128];
+        end
+    end
+
+    // Words wait for the writer; their addresses follow each other.
+    wire pop = word_valid && word_ready;
+    wire [$clog2(FIFO_DEPTH):0] queue_count;
+    word_fifo #(.WIDTH(128), .DEPTH(FIFO_DEPTH)) fifo (
+        .clk(clk), .rst_n(rst_n), .push(selected_valid), .push_data(selected), .read_valid(word_valid),
+        .read_data(word), .pop(pop), .count(queue_count));
+    wire unused = &{1'b0, unused_last_vector, unused_last, unused_vector, entry_words[4:3], chosen[2], queue_count};
+    reg [3:1] starting;
+    always @(posedge clk) begin
+        starting <= rst_n ? {starting[2:1], start} : 3'd0;
+        if (start) word_address <= address;
+        else if (pop) word_address <= word_address + MEMORY_WORD_BYTES;
+        if (!rst_n) promised <= 0;
+        else if (issue && !pop) promised <= promised + 1'b1;
+        else if (!issue && pop) promised <= promised - 1'b1;
+    end
+    assign busy = |starting || reading || promised != 0;
+endmodule

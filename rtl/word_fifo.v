@@ -1,0 +1,41 @@
+// First in, first out, for what a receiver may hold back.
+//
+// `count` is what it holds. read_data is what was pushed first, while read_valid; `pop` passes on to the next one.
+// Precondition: push only while count < DEPTH; pop only while read_valid. DEPTH is a power of two.
+// Latency: 2 from push to read_valid (memory, output register); one a cycle. Depth: a counter and an 8:1 multiplexer.
+module word_fifo #(
+    parameter WIDTH = 128,
+    parameter DEPTH = 16
+) (
+    input                          clk,
+    input                          rst_n,
+    input                          push,
+    input      [WIDTH-1:0]         push_data,
+    output reg                     read_valid,
+    output reg [WIDTH-1:0]         read_data,
+    input                          pop,
+    output reg [$clog2(DEPTH):0]   count
+);
+    localparam INDEX_BITS = $clog2(DEPTH);
+    reg [WIDTH-1:0] entries [0:DEPTH-1];
+    reg [INDEX_BITS:0] written, taken;
+    wire load = written != taken && (!read_valid || pop);
+
+    always @(posedge clk) begin
+        if (push) entries[written[INDEX_BITS-1:0]] <= push_data;
+        if (load) read_data <= entries[taken[INDEX_BITS-1:0]];
+        if (!rst_n) begin
+            written <= {(INDEX_BITS+1){1'b0}};
+            taken <= {(INDEX_BITS+1){1'b0}};
+            count <= {(INDEX_BITS+1){1'b0}};
+            read_valid <= 1'b0;
+        end else begin
+            if (push) written <= written + 1'b1;
+            if (load) taken <= taken + 1'b1;
+            if (load) read_valid <= 1'b1;
+            else if (pop) read_valid <= 1'b0;
+            if (push && !pop) count <= count + 1'b1;
+            if (!push && pop) count <= count - 1'b1;
+        end
+    end
+endmodule
