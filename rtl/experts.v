@@ -127,13 +127,13 @@ module experts (
         walk_start <= rst_n & start_gather;
     end
     wire active, unused_last_vector, unused_last;
-    wire [15:0] index;
+    wire [15:0] gathered_row;
     wire [BANK_BITS-1:0] bank;
     wire [DEPTH_BITS-1:0] depth;
     wire [VECTOR_BITS-1:0] vector;
     row_walk gathered (
         .clk(clk), .rst_n(rst_n), .start(walk_start), .first_row(16'd0), .rows(gather_length), .vectors(vectors),
-        .advance(1'b1), .active(active), .row(index), .bank(bank), .depth(depth), .vector(vector),
+        .advance(1'b1), .active(active), .row(gathered_row), .bank(bank), .depth(depth), .vector(vector),
         .last_vector(unused_last_vector), .last(unused_last));
 
     reg [ENTRY_BITS-1:0] gather_entry;
@@ -143,7 +143,7 @@ module experts (
     reg [3*VECTOR_BITS-1:0] vectors_behind;
     wire [15:0] source_tile = source_row >> BANK_BITS;
     always @(posedge clk) begin
-        gather_entry <= entry_of(gather_expert[EXPERT_BITS-1:0], index);
+        gather_entry <= entry_of(gather_expert[EXPERT_BITS-1:0], gathered_row);
         source_row <= sources[gather_entry];
         row_depth <= source_tile * vectors;
         row_bank <= source_row[BANK_BITS-1:0];
