@@ -3,8 +3,10 @@
     python -m sim.runner BENCH --top MODULE --hardware micro [--parameter NAME=VALUE] [--seed N] [--test REGEX]
                          [--flip] [--waves]
 
-BENCH is the name of a Python module with cocotb tests (sim.multiplier_bench). Sources are the top module and all modules
-of rtl/ that it names, directly or not. Builds are cached under build/sim by a hash of sources, constants, parameters and flags.
+BENCH is the name of a Python module with cocotb tests (sim.multiplier_bench). --hardware is the name of a
+configuration or a JSON file of tests' own. Sources are the top module and all
+modules of rtl/ that it names, directly or not. Builds are cached under build/sim by a hash of sources, constants,
+parameters and flags.
 --flip turns one bit of one golden value per test over: then every test has to fail.
 """
 
@@ -28,6 +30,9 @@ from pathlib import Path
 
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
+
+from edgemoe.spec.generate.headers import verilog_header
+from edgemoe.spec.hardware import load_hardware_config
 
 ROOT = Path(__file__).resolve().parents[1]
 RTL = ROOT / "rtl"
@@ -59,16 +64,29 @@ def sources_of(top: str) -> list[Path]:
     return [known[name] for name in sorted(found)]
 
 
+def constants_of(hardware: str) -> Path:
+    """The folder of the Verilog constants of a named configuration, or of one of tests' own, a JSON file."""
+    folder = RTL / "generated" / hardware
+    if hardware.endswith(".json"):
+        text = verilog_header(load_hardware_config(hardware))
+        folder = CACHE / f"constants-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = CACHE / f"{folder.name}.{os.getpid()}"
+        fresh.write_text(text, encoding="utf-8")
+        fresh.rename(folder / "edgemoe_spec.vh")  # whole, whoever else is at it
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no hardware configuration {hardware} in rtl/generated; run `make generate`")
+    return folder
+
+
 def build(top: str, hardware: str, parameters: Mapping[str, int], waves: bool = False) -> Path:
     """The folder of a Verilator build of this module; compiles it unless the cache has it."""
     sources = sources_of(top)
-    constants = RTL / "generated" / hardware
-    if not constants.is_dir():
-        raise FileNotFoundError(f"no hardware configuration {hardware} in rtl/generated; run `make generate`")
+    constants = constants_of(hardware)
     digest = hashlib.sha256(repr((sorted(parameters.items()), waves, *TOOLS)).encode())
     for path in (*sources, *sorted(constants.iterdir())):
         digest.update(path.name.encode() + path.read_bytes())
-    folder = CACHE / f"{top}-{hardware}-{digest.hexdigest()[:12]}"
+    folder = CACHE / f"{top}-{Path(hardware).stem}-{digest.hexdigest()[:12]}"
     with _locked(folder):
         if not (folder / "built").exists():
             _compile(folder, top, sources, constants, parameters, waves)
