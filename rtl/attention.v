@@ -1,0 +1,134 @@
+// Right tiles of attention, assembled from the KEY and VALUE scratchpads: one key or value vector per bank and cycle.
+//
+//   keys:   for output tile (OUT_PAR keys):  for input tile (IN_PAR features of the head):         one tile
+//   values: for group of output tiles:       for input tile (IN_PAR keys):  for member of the group:  one tile
+//
+// Tiles of keys are aligned to absolute rows; keys that are not of the task are masked where scores are used. A tile is
+// read in OUT_PAR/TOKEN_PAR or IN_PAR/TOKEN_PAR parts and serves all queries in flight, so what is read per step does not
+// grow with their number.
+// Precondition: fields are held from start until not busy; OUT_PAR and IN_PAR are multiples of TOKEN_PAR.
+// Latency: 3 from the last part's depth to tile_push. Depth: an addition; a 2:1 multiplexer.
+module attention (
+    clk, rst_n, start, of_values, first_key, vectors, head_base, output_tiles, input_tiles, members, busy,
+    tile_room, tile_reserve, read_depth, key_values, value_values, tile_push, tile
+);
+`include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
+    localparam KEY_PARTS = OUT_PAR / TOKEN_PAR;
+    localparam VALUE_PARTS = IN_PAR / TOKEN_PAR;
+    localparam LAST_KEY_PART = KEY_PARTS - 1;
+    localparam LAST_VALUE_PART = VALUE_PARTS - 1;
+    localparam OUT_SHIFT = $clog2(OUT_PAR);
+    localparam IN_SHIFT = $clog2(IN_PAR);
+
+    input                                  clk;
+    input                                  rst_n;
+    input                                  start;
+    input                                  of_values;
+    input      [15:0]                      first_key;
+    input      [10:0]                      vectors;
+    input      [10:0]                      head_base;
+    input      [11:0]                      output_tiles;
+    input      [11:0]                      input_tiles;
+    input      [3:0]                       members;
+    output                                 busy;
+    input                                  tile_room;
+    output                                 tile_reserve;
+    output reg [15:0]                      read_depth;
+    input      [TOKEN_PAR*VECTOR_BITS-1:0] key_values;
+    input      [TOKEN_PAR*VECTOR_BITS-1:0] value_values;
+    output reg                             tile_push;
+    output reg [TILE_BITS-1:0]             tile;
+
+    // Depth of the first row of the tiles, then of the part that is read; column counts output or input tiles of the head.
+    wire [15:0] first_row = of_values ? (first_key >> IN_SHIFT) << IN_SHIFT : (first_key >> OUT_SHIFT) << OUT_SHIFT;
+    wire [26:0] product = {{LANE_BITS{1'b0}}, first_row[15:LANE_BITS]} * vectors;
+    reg [1:0] state;  // 0 idle, 1 first depth, 2 reading
+    reg [15:0] first_depth, row_depth, part_depth;
+    reg [11:0] group, input_tile;
+    reg [11:0] column;
+    reg [3:0] member, part;
+    wire [3:0] last_part_of_tile = of_values ? LAST_VALUE_PART[3:0] : LAST_KEY_PART[3:0];
+    wire opens = part == 4'd0;
+    wire go = state == 2'd2 && (!opens || tile_room);
+    wire closes = go && part == last_part_of_tile;
+    wire last_member = !of_values || member + 4'd1 == members || column + 12'd1 == output_tiles;
+    wire last_input = input_tile + 12'd1 == input_tiles;
+    wire last_group = of_values ? column + 12'd1 == output_tiles : group + 12'd1 == output_tiles;
+    wire [15:0] rows_of_tile = of_values ? VALUE_PARTS[15:0] * {5'd0, vectors} : KEY_PARTS[15:0] * {5'd0, vectors};
+    wire [11:0] place = of_values ? column : input_tile;
+    wire [11:0] vector = (of_values ? OUT_PARTS : IN_PARTS) == 1 ? place : place >> 1;
+    wire half = place[0];
+
+    reg arriving_1, arriving_2, arriving_3, closing_1, closing_2, closing_3, half_1, half_2, half_3;
+    reg [3:0] part_1, part_2, part_3;
+    assign busy = state != 2'd0 || arriving_1 || arriving_2 || arriving_3;
+    assign tile_reserve = go && opens;
+    always @(posedge clk) begin
+        if (!rst_n) state <= 2'd0;
+        else case (state)
+            2'd0: state <= {1'b0, start};
+            2'd1: state <= 2'd2;
+            default: if (closes && last_member && last_input && last_group) state <= 2'd0;
+        endcase
+        if (state != 2'd2) begin
+            first_depth <= product[15:0] + {5'd0, head_base};
+            row_depth <= product[15:0] + {5'd0, head_base};
+            part_depth <= product[15:0] + {5'd0, head_base};
+            group <= 12'd0;
+            input_tile <= 12'd0;
+            column <= 12'd0;
+            member <= 4'd0;
+            part <= 4'd0;
+        end else if (go) begin
+            part <= closes ? 4'd0 : part + 4'd1;
+            part_depth <= part_depth + {5'd0, vectors};
+            if (closes) begin
+                part_depth <= row_depth;
+                member <= last_member ? 4'd0 : member + 4'd1;
+                column <= column + 12'd1;
+                if (last_member) begin
+                    column <= column - {8'd0, member};
+                    input_tile <= last_input ? 12'd0 : input_tile + 12'd1;
+                    if (of_values) begin
+                        row_depth <= row_depth + rows_of_tile;
+                        part_depth <= row_depth + rows_of_tile;
+                    end
+                    if (last_input) begin
+                        group <= group + 12'd1;
+                        column <= column + 12'd1;
+                        row_depth <= of_values ? first_depth : row_depth + rows_of_tile;
+                        part_depth <= of_values ? first_depth : row_depth + rows_of_tile;
+                    end
+                end
+            end
+        end
+        read_depth <= part_depth + {4'd0, vector};
+        arriving_1 <= rst_n && go;
+        arriving_2 <= rst_n && arriving_1;
+        arriving_3 <= rst_n && arriving_2;
+        {closing_3, closing_2, closing_1} <= {closing_2, closing_1, closes};
+        {half_3, half_2, half_1} <= {half_2, half_1, half};
+        part_1 <= part;
+        part_2 <= part_1;
+        part_3 <= part_2;
+        tile_push <= rst_n && arriving_3 && closing_3;
+    end
+
+    wire unused = &{1'b0, product[26:16], first_row[LANE_BITS-1:0], half_3};
+
+    // Values stand two cycles after their depth: tile[OUT_PAR][IN_PAR].
+    integer bank, output_;
+    always @(posedge clk)
+        if (arriving_3)
+            for (bank = 0; bank < TOKEN_PAR; bank = bank + 1)
+                if (of_values)
+                    for (output_ = 0; output_ < OUT_PAR; output_ = output_ + 1)
+                        tile[(output_*IN_PAR + part_3*TOKEN_PAR + bank)*WEIGHT_BITS +: WEIGHT_BITS] <=
+                            value_values[bank*VECTOR_BITS
+                                + ((OUT_PARTS > 1 && half_3 ? OUT_PAR : 0) + output_)*ACTIVATION_BITS +: ACTIVATION_BITS];
+                else
+                    tile[(part_3*TOKEN_PAR + bank)*IN_PAR*WEIGHT_BITS +: IN_PAR*WEIGHT_BITS] <=
+                        key_values[bank*VECTOR_BITS + (IN_PARTS > 1 && half_3 ? IN_PAR*ACTIVATION_BITS : 0)
+                            +: IN_PAR*ACTIVATION_BITS];
+endmodule

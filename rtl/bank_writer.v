@@ -1,0 +1,39 @@
+// Rows of one drain step to the banks they belong to.
+//
+// Row r goes to bank bank[r] at depth[r]; part says which part of a vector all rows of the step are.
+// Precondition: valid rows have different banks. Latency: 0. Depth: a comparison and a multiplexer of ROWS.
+module bank_writer #(
+    parameter ROWS = 2,
+    parameter BANKS = 8,
+    parameter BITS = 128,  // of a part of a vector
+    parameter PARTS = 1
+) (
+    input      [ROWS-1:0]                valid,
+    input      [ROWS*$clog2(BANKS)-1:0]  bank,
+    input      [ROWS*16-1:0]             depth,
+    input      [ROWS*BITS-1:0]           values,
+    output reg [BANKS-1:0]               write_enable,
+    output reg [BANKS*16-1:0]            write_depth,
+    output     [BANKS*PARTS*BITS-1:0]    write_values
+);
+    localparam BANK_BITS = $clog2(BANKS);
+    genvar b;
+    generate
+        for (b = 0; b < BANKS; b = b + 1) begin : banks
+            reg [BITS-1:0] chosen;
+            integer row;
+            always @* begin
+                chosen = values[BITS-1:0];
+                write_enable[b] = 1'b0;
+                write_depth[b*16 +: 16] = depth[15:0];
+                for (row = 0; row < ROWS; row = row + 1)
+                    if (valid[row] && bank[row*BANK_BITS +: BANK_BITS] == b[BANK_BITS-1:0]) begin
+                        write_enable[b] = 1'b1;
+                        write_depth[b*16 +: 16] = depth[row*16 +: 16];
+                        chosen = values[row*BITS +: BITS];
+                    end
+            end
+            assign write_values[b*PARTS*BITS +: PARTS*BITS] = {PARTS{chosen}};
+        end
+    endgenerate
+endmodule

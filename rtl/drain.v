@@ -1,0 +1,154 @@
+// The loops of a drain job: POST_ROWS rows of sums per cycle on their way to the post lanes.
+//
+//   for row of the pass (POST_ROWS at a time; one at a time where rows go to scattered places):
+//       for member of the group:  one drain step
+//
+// P·V waits for the scale of its rows (scaled_rows counts rows of a lane), HEAD for room in the writer.
+// Jobs come in the order of their passes; job_ready says that the sums of one more stand.
+// Latency: a step leaves one cycle after it is chosen; jobs follow each other without a gap.
+module drain (
+    clk, rst_n, job_valid, job, job_ready, job_room, scaled_rows, head_full, step_valid, step, freed_valid, freed_slots,
+    all_issued
+);
+`include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
+`include "pass.vh"
+`include "drain.vh"
+    localparam JOB_QUEUE = 32;
+    localparam ROW_SHIFT = POST_ROWS > 1 ? $clog2(POST_ROWS) : 0;
+
+    input                       clk;
+    input                       rst_n;
+    input                       job_valid;
+    input      [JOB_BITS-1:0]   job;
+    input                       job_ready;
+    output                      job_room;
+    input      [7:0]            scaled_rows;
+    input                       head_full;
+    output reg                  step_valid;
+    output reg [DRAIN_BITS-1:0] step;
+    output reg                  freed_valid;
+    output reg [7:0]            freed_slots;
+    output                      all_issued;
+
+    wire [JOB_BITS-1:0] front;
+    wire [5:0] jobs;
+    wire unused_empty, unused_full;
+    wire load;
+    reg [5:0] ready_jobs;
+    fifo #(.BITS(JOB_BITS), .DEPTH(JOB_QUEUE)) queue (
+        .clk(clk), .rst_n(rst_n), .push(job_valid), .value(job), .pop(load), .front(front),
+        .empty(unused_empty), .full(unused_full), .count(jobs));
+    assign job_room = jobs < 6'd30;  // two may be on their way
+
+    // The job that runs, and where it stands.
+    reg running;
+    reg [JOB_BITS-1:0] now;
+    reg [15:0] row;        // absolute, of the first post row
+    reg [7:0] token_tile;
+    reg [3:0] member;
+    reg [7:0] slot_of_tile, slot;
+    reg [10:0] vector;
+    reg part;
+    reg [1:0] third;
+    reg [7:0] scales_used;
+
+    wire [2:0] kind = now[PASS_KIND +: 3];
+    wire is_context = kind == PASS_CONTEXT;
+    wire scattered = kind == PASS_WEIGHTED;
+    wire [15:0] stride = scattered ? 16'd1 : POST_ROWS[15:0];
+    wire [15:0] first_row = now[PASS_FIRST_ROW +: 16];
+    wire [15:0] end_row = now[PASS_END_ROW +: 16];
+    wire [11:0] output_tile = now[JOB_OUTPUT_TILE +: 12] + {8'd0, member};
+    wire last_member = member + 4'd1 == now[PASS_MEMBERS +: 4]
+        || output_tile + 12'd1 == now[PASS_OUTPUT_TILES +: 12];
+    wire last_row = row + stride >= end_row;
+    wire last_of_tile = &(row[LANE_BITS-1:0] | (stride[LANE_BITS-1:0] - 1'b1));
+    wire [7:0] scales_ready = scaled_rows - scales_used;
+    wire waits = (is_context && scales_ready <= token_tile) || (kind == PASS_HEAD && head_full);
+    wire issue = running && !waits;
+    wire finish = issue && last_member && last_row;
+    assign load = ready_jobs != 6'd0 && (!running || finish);
+    assign all_issued = !running && jobs == 6'd0;
+
+    wire [11:0] front_vector = OUT_PARTS == 1 ? front[JOB_OUTPUT_TILE +: 12] : front[JOB_OUTPUT_TILE +: 12] >> 1;
+    wire [11:0] third_vectors = {1'b0, front[PASS_DESTINATION_VECTORS +: 11]};
+    wire [11:0] two_thirds = third_vectors << 1;
+    wire splits = front[PASS_KIND +: 3] == PASS_QKV;
+    wire [1:0] front_third = !splits || front_vector < third_vectors ? 2'd0 : front_vector < two_thirds ? 2'd1 : 2'd2;
+    wire [11:0] front_skipped = front_third == 2'd0 ? 12'd0 : front_third == 2'd1 ? third_vectors : two_thirds;
+    wire [11:0] front_within = front_vector - front_skipped;
+    wire front_part = OUT_PARTS > 1 && front[JOB_OUTPUT_TILE];
+    wire [15:0] next_row = row + stride;
+    wire [11:0] slots_of_job = now[JOB_TILES +: 8] * now[PASS_MEMBERS +: 4];
+    wire unused = &{1'b0, front_within[11], slots_of_job[11:8], unused_empty, unused_full};
+
+    always @(posedge clk) begin
+        if (!rst_n) begin
+            running <= 1'b0;
+            ready_jobs <= 6'd0;
+            scales_used <= 8'd0;
+        end else begin
+            running <= load || (running && !finish);
+            ready_jobs <= ready_jobs + {5'd0, job_ready} - {5'd0, load};
+            if (finish && is_context && now[JOB_LAST]) scales_used <= scales_used + now[JOB_TILES +: 8];
+        end
+        freed_valid <= rst_n && finish;
+        freed_slots <= slots_of_job[7:0];
+        if (load) begin
+            now <= front;
+            row <= front[PASS_KIND +: 3] == PASS_WEIGHTED ? front[PASS_FIRST_ROW +: 16]
+                 : (front[PASS_FIRST_ROW +: 16] >> ROW_SHIFT) << ROW_SHIFT;
+            token_tile <= 8'd0;
+            member <= 4'd0;
+            slot_of_tile <= front[JOB_SLOT +: 8];
+            slot <= front[JOB_SLOT +: 8];
+            vector <= front_within[10:0] + front[PASS_DESTINATION_BASE +: 11];
+            part <= front_part;
+            third <= front_third;
+        end else if (issue) begin
+            member <= last_member ? 4'd0 : member + 4'd1;
+            slot <= slot + now[JOB_TILES +: 8];
+            part <= OUT_PARTS > 1 && !part;
+            vector <= vector + {10'd0, OUT_PARTS == 1 || part};
+            if (last_member) begin
+                row <= next_row;
+                slot <= slot_of_tile;
+                // Groups begin with a whole vector when they have several members, and else all rows share the part.
+                part <= now[PASS_MEMBERS +: 4] == 4'd1 ? part : 1'b0;
+                vector <= vector - {7'd0, member >> (OUT_PARTS - 1)};
+                if (last_of_tile) begin
+                    token_tile <= token_tile + 8'd1;
+                    slot_of_tile <= slot_of_tile + 8'd1;
+                    slot <= slot_of_tile + 8'd1;
+                end
+            end
+        end
+    end
+
+    wire [15:0] index = row - first_row;
+    reg [POST_ROWS-1:0] of_pass;
+    integer post_row;
+    always @*
+        for (post_row = 0; post_row < POST_ROWS; post_row = post_row + 1)
+            of_pass[post_row] = row + post_row[15:0] >= first_row && row + post_row[15:0] < end_row
+                && (post_row == 0 || !scattered);
+    always @(posedge clk) begin
+        step_valid <= rst_n && issue;
+        step[DRAIN_ROWS +: POST_ROWS] <= of_pass;
+        step[DRAIN_KIND +: 3] <= kind;
+        step[DRAIN_LANE +: 4] <= {{(4-LANE_BITS){1'b0}}, row[LANE_BITS-1:0]};
+        step[DRAIN_SLOT +: 8] <= slot;
+        step[DRAIN_INDEX +: 16] <= index;
+        step[DRAIN_ROW +: 16] <= now[PASS_DESTINATION_ROW +: 16] + index;
+        step[DRAIN_VECTORS +: 11] <= now[PASS_DESTINATION_VECTORS +: 11];
+        step[DRAIN_VECTOR +: 11] <= vector;
+        step[DRAIN_PART] <= part;
+        step[DRAIN_THIRD +: 2] <= third;
+        step[DRAIN_EXPERT +: 8] <= now[PASS_EXPERT +: 8];
+        step[DRAIN_TILE +: 12] <= output_tile;
+        step[DRAIN_QUERY +: 4] <= {now[PASS_BLOCK], token_tile[2:0]};
+        step[DRAIN_JOB_ENDS] <= finish;
+        step[DRAIN_PASS_ENDS] <= finish && now[JOB_LAST];
+    end
+endmodule

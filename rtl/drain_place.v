@@ -1,0 +1,46 @@
+// Where a row of a drain step goes: bank and depth of its scratchpad vector.
+//
+//   target = row + OFFSET;  bank = target mod TOKEN_PAR;  depth = ⌊target / TOKEN_PAR⌋·vectors + vector
+//
+// row and vectors arrive in cycle 4 and 5 of the step, vector in 6.
+// The place stands in cycles 11, 15, 19 and 23. Depth: a small multiplication.
+module drain_place #(
+    parameter OFFSET = 0
+) (
+    clk, row_4, vectors_5, vector_6, bank_11, depth_11, bank_15, depth_15, bank_17, bank_19, depth_19, bank_23, depth_23
+);
+`include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
+    localparam PLACE_BITS = LANE_BITS + 16;
+    input                      clk;
+    input      [15:0]          row_4;
+    input      [10:0]          vectors_5;
+    input      [10:0]          vector_6;
+    output     [LANE_BITS-1:0] bank_11;
+    output     [15:0]          depth_11;
+    output     [LANE_BITS-1:0] bank_15;
+    output     [15:0]          depth_15;
+    output     [LANE_BITS-1:0] bank_17;
+    output     [LANE_BITS-1:0] bank_19;
+    output     [15:0]          depth_19;
+    output     [LANE_BITS-1:0] bank_23;
+    output     [15:0]          depth_23;
+
+    reg [15:0] target_5;
+    reg [LANE_BITS-1:0] bank_6;
+    reg [15:0] product_6;
+    reg [17*PLACE_BITS-1:0] places;  // cycles 7 … 23, the youngest in the low bits
+    wire [26:0] product = {{LANE_BITS{1'b0}}, target_5[15:LANE_BITS]} * vectors_5;
+    wire unused = &{1'b0, product[26:16]};
+    always @(posedge clk) begin
+        target_5 <= row_4 + OFFSET[15:0];
+        bank_6 <= target_5[LANE_BITS-1:0];
+        product_6 <= product[15:0];
+        places <= {places[16*PLACE_BITS-1:0], bank_6, product_6 + {5'd0, vector_6}};
+    end
+    assign {bank_11, depth_11} = places[4*PLACE_BITS +: PLACE_BITS];
+    assign {bank_15, depth_15} = places[8*PLACE_BITS +: PLACE_BITS];
+    assign bank_17 = places[10*PLACE_BITS+16 +: LANE_BITS];
+    assign {bank_19, depth_19} = places[12*PLACE_BITS +: PLACE_BITS];
+    assign {bank_23, depth_23} = places[16*PLACE_BITS +: PLACE_BITS];
+endmodule

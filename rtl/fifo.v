@@ -1,0 +1,40 @@
+// A small queue in LUT RAM. The oldest entry stands at `front` while not empty.
+//
+// Precondition: push only while not full, pop only while not empty; both in one cycle are fine.
+// Latency: what is pushed stands at `front` one cycle later.
+module fifo #(
+    parameter BITS = 8,
+    parameter DEPTH = 4
+) (
+    input                        clk,
+    input                        rst_n,
+    input                        push,
+    input      [BITS-1:0]        value,
+    input                        pop,
+    output     [BITS-1:0]        front,
+    output                       empty,
+    output                       full,
+    output reg [$clog2(DEPTH):0] count
+);
+    localparam INDEX_BITS = $clog2(DEPTH);
+    localparam [INDEX_BITS-1:0] LAST = DEPTH[INDEX_BITS-1:0] - 1'b1;
+
+    reg [BITS-1:0] entries [0:DEPTH-1];
+    reg [INDEX_BITS-1:0] first, next;
+    assign front = entries[first];
+    assign empty = count == 0;
+    assign full = count == DEPTH[INDEX_BITS:0];
+
+    always @(posedge clk) begin
+        if (push) entries[next] <= value;
+        if (!rst_n) begin
+            first <= {INDEX_BITS{1'b0}};
+            next <= {INDEX_BITS{1'b0}};
+            count <= {(INDEX_BITS+1){1'b0}};
+        end else begin
+            if (push) next <= next == LAST ? {INDEX_BITS{1'b0}} : next + 1'b1;
+            if (pop) first <= first == LAST ? {INDEX_BITS{1'b0}} : first + 1'b1;
+            count <= count + {{INDEX_BITS{1'b0}}, push} - {{INDEX_BITS{1'b0}}, pop};
+        end
+    end
+endmodule

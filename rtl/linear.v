@@ -1,0 +1,252 @@
+// From sums to scratchpads: the post lanes, and where their results go.
+//
+//   QKV, P·V: activations of query, key, value, norm;  GELU: hidden;  residual, score-weighted: residual += …
+//   scores: to the softmax of the lanes;  logits: raw to the gate;  head: 16-bit outputs
+//
+// Cycles of a drain step: 0 step; 1 sums of its lanes, expert's queue; 2 bias; 3 factor; 11 results, activations written;
+// 15 residual read; 19 residual written; 23 GELU written.
+// Precondition: the rows of a step lie in different banks; a score-weighted step has one row.
+// Latency: 24 from a step to its last write. Depth: a multiplexer of lanes; see post_lane.
+module linear (
+    clk, rst_n, step_valid, step, drain_slot, drain_sums, channel_push, channel_lines, channel_done,
+    scale_query, scale_factors, scale_shifts,
+    multiplier, shift, output_multiplier, output_shift, output_zero, first_key, end_key,
+    lookup_expert, lookup_index, lookup_destination, lookup_score,
+    score_write, score_first, score_address, scores, score_mask, logits_valid, logits_row, logits_tile, logits,
+    head_valid, head_row, head_tile, head_values,
+    residual_read_depth, residual_read, residual_enable, residual_parts, residual_depth, residual_values,
+    write_enable, write_buffer, write_parts, write_depth, write_values, scores_done, contexts_done, empty
+);
+`include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
+`include "drain.vh"
+    localparam ROW_SUMS = OUT_PAR * LOGIT_BITS;
+    localparam ROW_RESULTS = OUT_PAR * ACTIVATION_BITS;
+    localparam ROW_RESIDUALS = OUT_PAR * RESIDUAL_BITS;
+    localparam RESIDUAL_VECTOR = VECTOR * RESIDUAL_BITS;
+    localparam OUT_SHIFT = $clog2(OUT_PAR);
+
+    input                                         clk;
+    input                                         rst_n;
+    input                                         step_valid;
+    input      [DRAIN_BITS-1:0]                   step;
+    output     [SLOT_BITS-1:0]                    drain_slot;
+    input      [TOKEN_PAR*ROW_SUMS-1:0]           drain_sums;
+    input                                         channel_push;
+    input      [CHANNEL_LINES*LINE_BITS-1:0]      channel_lines;
+    output                                        channel_done;
+    output     [QUERY_BITS-1:0]                   scale_query;
+    input      [TOKEN_PAR*FACTOR_BITS-1:0]        scale_factors;
+    input      [TOKEN_PAR*6-1:0]                  scale_shifts;
+    input      [MULTIPLIER_BITS-1:0]              multiplier;
+    input      [5:0]                              shift;
+    input      [MULTIPLIER_BITS-1:0]              output_multiplier;
+    input      [5:0]                              output_shift;
+    input      [FIELD_OUTPUT_ZERO_WIDTH-1:0]      output_zero;
+    input      [15:0]                             first_key;
+    input      [15:0]                             end_key;
+    output     [7:0]                              lookup_expert;
+    output     [15:0]                             lookup_index;
+    input      [15:0]                             lookup_destination;
+    input      [15:0]                             lookup_score;
+    output reg [TOKEN_PAR-1:0]                    score_write;
+    output                                        score_first;
+    output     [SCORE_ADDRESS_BITS-1:0]           score_address;
+    output     [POST_ROWS*OUT_PAR*SCORE_BITS-1:0] scores;
+    output reg [OUT_PAR-1:0]                      score_mask;
+    output     [POST_ROWS-1:0]                    logits_valid;
+    output     [POST_ROWS*16-1:0]                 logits_row;
+    output     [7:0]                              logits_tile;
+    output     [POST_ROWS*ROW_SUMS-1:0]           logits;
+    output     [POST_ROWS-1:0]                    head_valid;
+    output     [15:0]                             head_row;
+    output     [11:0]                             head_tile;
+    output     [POST_ROWS*OUT_PAR*OUTPUT_BITS-1:0] head_values;
+    output     [TOKEN_PAR*16-1:0]                 residual_read_depth;
+    input      [TOKEN_PAR*RESIDUAL_VECTOR-1:0]    residual_read;
+    output     [TOKEN_PAR-1:0]                    residual_enable;
+    output     [OUT_PARTS-1:0]                    residual_parts;
+    output     [TOKEN_PAR*16-1:0]                 residual_depth;
+    output     [TOKEN_PAR*RESIDUAL_VECTOR-1:0]    residual_values;
+    output     [TOKEN_PAR-1:0]                    write_enable;
+    output     [3:0]                              write_buffer;
+    output     [OUT_PARTS-1:0]                    write_parts;
+    output     [TOKEN_PAR*16-1:0]                 write_depth;
+    output     [TOKEN_PAR*VECTOR_BITS-1:0]        write_values;
+    output reg [7:0]                              scores_done;
+    output reg [7:0]                              contexts_done;
+    output                                        empty;
+
+    // The step on its way: whole until cycle 11, then what writing still needs.
+    localparam STAGES = 24;
+    localparam REST_BITS = POST_ROWS + 3 + 1;  // rows, kind, part
+    reg [STAGES:1] valid;
+    reg [11*DRAIN_BITS-1:0] steps;            // cycles 1 … 11, the youngest in the low bits
+    reg [12*REST_BITS-1:0] rests;             // cycles 12 … 23
+    wire [DRAIN_BITS-1:0] step_1 = steps[0 +: DRAIN_BITS];
+    wire [DRAIN_BITS-1:0] step_2 = steps[DRAIN_BITS +: DRAIN_BITS];
+    wire [DRAIN_BITS-1:0] step_3 = steps[2*DRAIN_BITS +: DRAIN_BITS];
+    wire [DRAIN_BITS-1:0] step_5 = steps[4*DRAIN_BITS +: DRAIN_BITS];
+    wire [DRAIN_BITS-1:0] step_6 = steps[5*DRAIN_BITS +: DRAIN_BITS];
+    wire [DRAIN_BITS-1:0] step_10 = steps[9*DRAIN_BITS +: DRAIN_BITS];
+    wire [DRAIN_BITS-1:0] step_11 = steps[10*DRAIN_BITS +: DRAIN_BITS];
+    wire [REST_BITS-1:0] rest_15 = rests[3*REST_BITS +: REST_BITS];
+    wire [REST_BITS-1:0] rest_17 = rests[5*REST_BITS +: REST_BITS];
+    wire [REST_BITS-1:0] rest_19 = rests[7*REST_BITS +: REST_BITS];
+    wire [REST_BITS-1:0] rest_23 = rests[11*REST_BITS +: REST_BITS];
+    always @(posedge clk) begin
+        valid <= rst_n ? {valid[STAGES-1:1], step_valid} : {STAGES{1'b0}};
+        steps <= {steps[10*DRAIN_BITS-1:0], step};
+        rests <= {rests[11*REST_BITS-1:0],
+                  step_11[DRAIN_PART], step_11[DRAIN_KIND +: 3], step_11[DRAIN_ROWS +: POST_ROWS]};
+    end
+    assign empty = !step_valid && valid == {STAGES{1'b0}};
+    assign drain_slot = step_1[DRAIN_SLOT +: SLOT_BITS];
+    assign lookup_expert = step_1[DRAIN_EXPERT +: 8];
+    assign lookup_index = step_1[DRAIN_INDEX +: 16];
+    assign scale_query = step_2[DRAIN_QUERY +: 4];
+
+    // Operands of the post lanes.
+    wire [2:0] kind_2 = step_2[DRAIN_KIND +: 3];
+    wire has_channels = kind_2 < PASS_LOGITS;
+    wire [OUT_PAR*ACCUMULATOR_BITS-1:0] biases;
+    wire [OUT_PAR*MULTIPLIER_BITS-1:0] multipliers;
+    wire [OUT_PAR*6-1:0] shifts;
+    assign channel_done = valid[2] && has_channels && step_2[DRAIN_JOB_ENDS];
+    channel_queue channels (
+        .clk(clk), .rst_n(rst_n), .push(channel_push), .lines(channel_lines), .pop(channel_done),
+        .biases(biases), .multipliers(multipliers), .shifts(shifts));
+
+    reg [15:0] row_4;
+    reg [7*17-1:0] weights;                   // cycles 4 … 10, the youngest in the low bits
+    wire weighted_3 = step_3[DRAIN_KIND +: 3] == PASS_WEIGHTED;
+    always @(posedge clk) begin
+        row_4 <= weighted_3 ? lookup_destination : step_3[DRAIN_ROW +: 16];
+        weights <= {weights[6*17-1:0], weighted_3 ? {1'b0, lookup_score} : 17'h10000};
+    end
+    wire [5:0] weight_shift = step_10[DRAIN_KIND +: 3] == PASS_WEIGHTED
+        ? SCORE_WEIGHT_BITS[5:0] + GUARD_BITS[5:0] : SCORE_WEIGHT_BITS[5:0];
+
+    wire [POST_ROWS*ROW_RESULTS-1:0] activations_11, gelus_23;
+    wire [POST_ROWS*ROW_RESIDUALS-1:0] residuals_19;
+    wire [POST_ROWS*LANE_BITS-1:0] bank_11, bank_15, bank_17, bank_19, bank_23;
+    wire [POST_ROWS*16-1:0] depth_11, depth_15, depth_19, depth_23;
+    genvar r, n;
+    generate
+        for (r = 0; r < POST_ROWS; r = r + 1) begin : rows
+            wire [LANE_BITS-1:0] lane_1 = step_1[DRAIN_LANE +: LANE_BITS] | r[LANE_BITS-1:0];
+            wire [LANE_BITS-1:0] lane_2 = step_2[DRAIN_LANE +: LANE_BITS] | r[LANE_BITS-1:0];
+            wire part_17 = OUT_PARTS > 1 && rest_17[REST_BITS-1];
+            reg [ROW_SUMS-1:0] sums_2;
+            reg [FACTOR_BITS-1:0] row_factor_3;
+            reg [5:0] row_shift_3;
+            reg from_channels_3;
+            reg [OUT_PAR*MULTIPLIER_BITS-1:0] multipliers_3;
+            reg [OUT_PAR*6-1:0] shifts_3;
+            reg [ROW_RESIDUALS-1:0] residual_18;
+            always @(posedge clk) begin
+                sums_2 <= drain_sums[lane_1*ROW_SUMS +: ROW_SUMS];
+                from_channels_3 <= has_channels;
+                multipliers_3 <= multipliers;
+                shifts_3 <= shifts;
+                row_factor_3 <= kind_2 == PASS_CONTEXT ? scale_factors[lane_2*FACTOR_BITS +: FACTOR_BITS]
+                    : {{(FACTOR_BITS-MULTIPLIER_BITS){1'b0}}, multiplier};
+                row_shift_3 <= kind_2 == PASS_CONTEXT ? scale_shifts[lane_2*6 +: 6] : shift;
+                residual_18 <= residual_read[
+                    bank_17[r*LANE_BITS +: LANE_BITS]*RESIDUAL_VECTOR + part_17*ROW_RESIDUALS +: ROW_RESIDUALS];
+            end
+            assign logits[r*ROW_SUMS +: ROW_SUMS] = sums_2;
+            assign logits_valid[r] = valid[2] && kind_2 == PASS_LOGITS && step_2[DRAIN_ROWS + r];
+            assign logits_row[r*16 +: 16] = step_2[DRAIN_INDEX +: 16] + r[15:0];
+
+            drain_place #(.OFFSET(r)) place (
+                .clk(clk), .row_4(row_4), .vectors_5(step_5[DRAIN_VECTORS +: 11]), .vector_6(step_6[DRAIN_VECTOR +: 11]),
+                .bank_11(bank_11[r*LANE_BITS +: LANE_BITS]), .depth_11(depth_11[r*16 +: 16]),
+                .bank_15(bank_15[r*LANE_BITS +: LANE_BITS]), .depth_15(depth_15[r*16 +: 16]),
+                .bank_17(bank_17[r*LANE_BITS +: LANE_BITS]),
+                .bank_19(bank_19[r*LANE_BITS +: LANE_BITS]), .depth_19(depth_19[r*16 +: 16]),
+                .bank_23(bank_23[r*LANE_BITS +: LANE_BITS]), .depth_23(depth_23[r*16 +: 16]));
+
+            for (n = 0; n < OUT_PAR; n = n + 1) begin : outputs
+                localparam AT = r * OUT_PAR + n;
+                post_lane lane (
+                    .clk(clk), .rst_n(rst_n), .sum(sums_2[n*LOGIT_BITS +: LOGIT_BITS]),
+                    .bias(has_channels ? biases[n*ACCUMULATOR_BITS +: ACCUMULATOR_BITS] : {ACCUMULATOR_BITS{1'b0}}),
+                    .factor(from_channels_3
+                        ? {{(FACTOR_BITS-MULTIPLIER_BITS){1'b0}}, multipliers_3[n*MULTIPLIER_BITS +: MULTIPLIER_BITS]}
+                        : row_factor_3),
+                    .shift(from_channels_3 ? shifts_3[n*6 +: 6] : row_shift_3),
+                    .gelu_multiplier(output_multiplier), .gelu_shift(output_shift), .gelu_zero(output_zero),
+                    .weight(weights[6*17 +: 17]), .weight_shift(weight_shift),
+                    .residual(residual_18[n*RESIDUAL_BITS +: RESIDUAL_BITS]),
+                    .activation(activations_11[AT*ACTIVATION_BITS +: ACTIVATION_BITS]),
+                    .score(scores[AT*SCORE_BITS +: SCORE_BITS]), .head(head_values[AT*OUTPUT_BITS +: OUTPUT_BITS]),
+                    .gelu_out(gelus_23[AT*ACTIVATION_BITS +: ACTIVATION_BITS]),
+                    .residual_out(residuals_19[AT*RESIDUAL_BITS +: RESIDUAL_BITS]));
+            end
+        end
+    endgenerate
+    assign logits_tile = step_2[DRAIN_TILE +: 8];
+
+    // Scores and heads, cycle 11.
+    wire [2:0] kind_11 = step_11[DRAIN_KIND +: 3];
+    wire [15:0] first_word = first_key >> OUT_SHIFT;
+    wire [15:0] key_10 = (first_word + {4'd0, step_10[DRAIN_TILE +: 12]}) << OUT_SHIFT;
+    integer key, row_lane;
+    always @(posedge clk)
+        for (key = 0; key < OUT_PAR; key = key + 1)
+            score_mask[key] <= key_10 + key[15:0] >= first_key && key_10 + key[15:0] < end_key;
+    always @*
+        for (row_lane = 0; row_lane < TOKEN_PAR; row_lane = row_lane + 1)
+            score_write[row_lane] = valid[11] && kind_11 == PASS_SCORES
+                && (row_lane[LANE_BITS-1:0] & ~(POST_ROWS[LANE_BITS-1:0] - 1'b1)) == step_11[DRAIN_LANE +: LANE_BITS];
+    assign score_first = step_11[DRAIN_TILE +: 12] == 12'd0;
+    assign score_address = {step_11[DRAIN_QUERY +: 4], step_11[DRAIN_TILE +: KEY_WORD_BITS]};
+    assign head_valid = valid[11] && kind_11 == PASS_HEAD ? step_11[DRAIN_ROWS +: POST_ROWS] : {POST_ROWS{1'b0}};
+    assign head_row = step_11[DRAIN_INDEX +: 16];
+    assign head_tile = step_11[DRAIN_TILE +: 12];
+
+    // Done when the last row of a pass has gone all the way.
+    reg [6:1] last_scores, last_context;
+    always @(posedge clk) begin
+        last_scores <= {last_scores[5:1], valid[11] && step_11[DRAIN_PASS_ENDS] && kind_11 == PASS_SCORES};
+        last_context <= {last_context[5:1], valid[11] && step_11[DRAIN_PASS_ENDS] && kind_11 == PASS_CONTEXT};
+        scores_done <= !rst_n ? 8'd0 : scores_done + {7'd0, last_scores[6]};
+        contexts_done <= !rst_n ? 8'd0 : contexts_done + {7'd0, last_context[6]};
+    end
+
+    // Activations, cycle 11; GELU, cycle 23. One instruction has only one of them.
+    wire gelu = valid[23] && rest_23[POST_ROWS +: 3] == PASS_GELU;
+    wire direct = valid[11] && (kind_11 == PASS_QKV || kind_11 == PASS_CONTEXT);
+    wire write_part = gelu ? rest_23[REST_BITS-1] : step_11[DRAIN_PART];
+    assign write_buffer = gelu ? BUFFER_HIDDEN[3:0] : kind_11 == PASS_CONTEXT ? BUFFER_NORM[3:0]
+        : BUFFER_QUERY[3:0] + {2'b00, step_11[DRAIN_THIRD +: 2]};
+    bank_writer #(.ROWS(POST_ROWS), .BANKS(TOKEN_PAR), .BITS(ROW_RESULTS), .PARTS(OUT_PARTS)) activation_writer (
+        .valid(gelu ? rest_23[POST_ROWS-1:0] : direct ? step_11[DRAIN_ROWS +: POST_ROWS] : {POST_ROWS{1'b0}}),
+        .bank(gelu ? bank_23 : bank_11), .depth(gelu ? depth_23 : depth_11),
+        .values(gelu ? gelus_23 : activations_11),
+        .write_enable(write_enable), .write_depth(write_depth), .write_values(write_values));
+
+    // Residual: read in 15, written in 19. Two steps of a pass never touch the same part of a row.
+    wire [2:0] kind_19 = rest_19[POST_ROWS +: 3];
+    wire updates = valid[19] && (kind_19 == PASS_RESIDUAL || kind_19 == PASS_WEIGHTED);
+    wire [TOKEN_PAR-1:0] unused_enable;
+    wire [TOKEN_PAR-1:0] unused_values;
+    bank_writer #(.ROWS(POST_ROWS), .BANKS(TOKEN_PAR), .BITS(1), .PARTS(1)) residual_reader (
+        .valid(rest_15[POST_ROWS-1:0]), .bank(bank_15), .depth(depth_15), .values({POST_ROWS{1'b0}}),
+        .write_enable(unused_enable), .write_depth(residual_read_depth), .write_values(unused_values));
+    bank_writer #(.ROWS(POST_ROWS), .BANKS(TOKEN_PAR), .BITS(ROW_RESIDUALS), .PARTS(OUT_PARTS)) residual_writer (
+        .valid(updates ? rest_19[POST_ROWS-1:0] : {POST_ROWS{1'b0}}), .bank(bank_19), .depth(depth_19),
+        .values(residuals_19), .write_enable(residual_enable), .write_depth(residual_depth),
+        .write_values(residual_values));
+    generate
+        if (OUT_PARTS > 1) begin : two_parts
+            assign write_parts = {write_part, !write_part};
+            assign residual_parts = {rest_19[REST_BITS-1], !rest_19[REST_BITS-1]};
+        end else begin : one_part
+            assign write_parts = 1'b1;
+            assign residual_parts = 1'b1;
+        end
+    endgenerate
+    wire unused = &{1'b0, unused_enable, unused_values, write_part, step_1, step_3, step_5, step_6, step_10, rest_15, rest_19};
+endmodule

@@ -1,0 +1,119 @@
+// The unified compute unit: TOKEN_PAR lanes of IN_PAR × OUT_PAR multiplications; all layers come through here.
+//
+// Right tiles wait in a queue (tile_push), are packed once, and move from lane to lane one cycle behind each other, with
+// the steps: lane p works on its row one cycle after lane p − 1 (attention reordering). So a step takes one right tile from
+// the queue's front and one left vector per lane from its own bank, whatever TOKEN_PAR is.
+// Latency: 8 cycles from a step to its tile in lane 0; see matmul_lane. Tile layout: [OUT_PAR][IN_PAR], docs/memory.md.
+module matmul (
+    clk, rst_n, pass_valid, pass_ready, pass, first_key, end_key, tile_push, tile, tile_done,
+    read_depth, norm, hidden, gate_input, query, gathered, job_valid, job, job_ready, job_room, freed_valid, freed_slots,
+    all_drained, scores_done, contexts_done, drain_slot, drain_sums, score_write, score_first, score_address, scores,
+    score_mask, output_multiplier, output_shift, scale_query, scale_factors, scale_shifts, scaled_rows,
+    pass_issued, busy, step_issued, waits_for_tile, waits_for_room
+);
+`include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
+`include "step.vh"
+`include "pass.vh"
+    localparam ROW_SUMS = OUT_PAR * LOGIT_BITS;
+    localparam ROW_SCORES = OUT_PAR * SCORE_BITS;
+
+    input                                    clk;
+    input                                    rst_n;
+    input                                    pass_valid;
+    output                                   pass_ready;
+    input      [PASS_BITS-1:0]               pass;
+    input      [15:0]                        first_key;
+    input      [15:0]                        end_key;
+    input                                    tile_push;
+    input      [TILE_BITS-1:0]               tile;
+    output                                   tile_done;
+    output     [TOKEN_PAR*16-1:0]            read_depth;
+    input      [TOKEN_PAR*VECTOR_BITS-1:0]   norm;
+    input      [TOKEN_PAR*VECTOR_BITS-1:0]   hidden;
+    input      [TOKEN_PAR*VECTOR*16-1:0]     gate_input;
+    input      [TOKEN_PAR*VECTOR_BITS-1:0]   query;
+    input      [TOKEN_PAR*VECTOR_BITS-1:0]   gathered;
+    output                                   job_valid;
+    output     [JOB_BITS-1:0]                job;
+    output                                   job_ready;
+    input                                    job_room;
+    input                                    freed_valid;
+    input      [7:0]                         freed_slots;
+    input                                    all_drained;
+    input      [7:0]                         scores_done;
+    input      [7:0]                         contexts_done;
+    input      [SLOT_BITS-1:0]               drain_slot;
+    output     [TOKEN_PAR*ROW_SUMS-1:0]      drain_sums;
+    input      [TOKEN_PAR-1:0]               score_write;
+    input                                    score_first;
+    input      [SCORE_ADDRESS_BITS-1:0]      score_address;
+    input      [POST_ROWS*ROW_SCORES-1:0]    scores;
+    input      [OUT_PAR-1:0]                 score_mask;
+    input      [MULTIPLIER_BITS-1:0]         output_multiplier;
+    input      [5:0]                         output_shift;
+    input      [QUERY_BITS-1:0]              scale_query;
+    output     [TOKEN_PAR*FACTOR_BITS-1:0]   scale_factors;
+    output     [TOKEN_PAR*6-1:0]             scale_shifts;
+    output     [7:0]                         scaled_rows;
+    output                                   pass_issued;
+    output                                   busy;
+    output                                   step_issued;
+    output                                   waits_for_tile;
+    output                                   waits_for_room;
+
+    wire [STEP_BITS-1:0] first_step;
+    matmul_steps steps (
+        .clk(clk), .rst_n(rst_n), .pass_valid(pass_valid), .pass_ready(pass_ready), .pass(pass),
+        .first_key(first_key), .end_key(end_key), .tile_arrived(tile_push), .tile_done(tile_done), .step(first_step),
+        .job_valid(job_valid), .job(job), .job_ready(job_ready), .job_room(job_room),
+        .freed_valid(freed_valid), .freed_slots(freed_slots), .all_drained(all_drained), .scores_done(scores_done),
+        .contexts_done(contexts_done), .pass_issued(pass_issued), .busy(busy),
+        .waits_for_tile(waits_for_tile), .waits_for_room(waits_for_room));
+    assign step_issued = first_step[STEP_VALID];
+
+    // Right tiles: the front is that of the step in cycle 7 of lane 0.
+    wire [TILE_BITS-1:0] front;
+    wire unused_empty, unused_full;
+    wire [$clog2(TILE_QUEUE):0] unused_count;
+    fifo #(.BITS(TILE_BITS), .DEPTH(TILE_QUEUE)) tiles (
+        .clk(clk), .rst_n(rst_n), .push(tile_push), .value(tile), .pop(tile_done), .front(front),
+        .empty(unused_empty), .full(unused_full), .count(unused_count));
+
+    wire [(TOKEN_PAR+1)*STEP_BITS-1:0] step_of_lane;
+    wire [(TOKEN_PAR+1)*PACKED_TILE_BITS-1:0] tile_of_lane;
+    wire [TOKEN_PAR*8-1:0] scaled;
+    assign step_of_lane[STEP_BITS-1:0] = first_step;
+    assign scaled_rows = scaled[TOKEN_PAR*8-1 -: 8];  // the last lane is the last to divide
+    genvar pair, lane;
+    generate
+        for (pair = 0; pair < OUT_PAR / 2; pair = pair + 1) begin : packing
+            pack_weights #(.LANES(IN_PAR)) pack (
+                .clk(clk), .weights_0(front[2*pair*IN_PAR*WEIGHT_BITS +: IN_PAR*WEIGHT_BITS]),
+                .weights_1(front[(2*pair+1)*IN_PAR*WEIGHT_BITS +: IN_PAR*WEIGHT_BITS]),
+                .packed_weights(tile_of_lane[pair*IN_PAR*PACKED_BITS +: IN_PAR*PACKED_BITS]));
+        end
+        for (lane = 0; lane < TOKEN_PAR; lane = lane + 1) begin : lanes
+            matmul_lane row (
+                .clk(clk), .rst_n(rst_n),
+                .step(step_of_lane[lane*STEP_BITS +: STEP_BITS]),
+                .step_out(step_of_lane[(lane+1)*STEP_BITS +: STEP_BITS]),
+                .tile(tile_of_lane[lane*PACKED_TILE_BITS +: PACKED_TILE_BITS]),
+                .tile_out(tile_of_lane[(lane+1)*PACKED_TILE_BITS +: PACKED_TILE_BITS]),
+                .read_depth(read_depth[lane*16 +: 16]), .norm(norm[lane*VECTOR_BITS +: VECTOR_BITS]),
+                .hidden(hidden[lane*VECTOR_BITS +: VECTOR_BITS]),
+                .gate_input(gate_input[lane*VECTOR*16 +: VECTOR*16]),
+                .query(query[lane*VECTOR_BITS +: VECTOR_BITS]),
+                .gathered(gathered[lane*VECTOR_BITS +: VECTOR_BITS]),
+                .drain_slot(drain_slot), .drain_sums(drain_sums[lane*ROW_SUMS +: ROW_SUMS]),
+                .score_write(score_write[lane]), .score_first(score_first), .score_address(score_address),
+                .scores(scores[(lane%POST_ROWS)*ROW_SCORES +: ROW_SCORES]), .score_mask(score_mask),
+                .output_multiplier(output_multiplier), .output_shift(output_shift),
+                .scale_query(scale_query), .scale_factor(scale_factors[lane*FACTOR_BITS +: FACTOR_BITS]),
+                .scale_shift(scale_shifts[lane*6 +: 6]), .scaled_rows(scaled[lane*8 +: 8]));
+        end
+    endgenerate
+    wire unused = &{1'b0, unused_empty, unused_full, unused_count, scaled,
+                    step_of_lane[TOKEN_PAR*STEP_BITS +: STEP_BITS],
+                    tile_of_lane[TOKEN_PAR*PACKED_TILE_BITS +: PACKED_TILE_BITS]};
+endmodule

@@ -1,0 +1,149 @@
+// One lane of the array: the row TOKEN_PAR·t + lane of every token tile t.
+//
+//   sums[slot][o] (+)= (Σ_i left[i] · tile[o][i]) << 8·digits        o < OUT_PAR, i < IN_PAR
+//
+// A step is what one lane does in one cycle; it comes from the lane before, and goes to the next one cycle later, as does
+// the right tile. Cycle 0: the step arrives, scores are read. Cycle 5: scratchpads are read. Cycle 7: left operands.
+// Cycle 8: operands and tile enter the multipliers. Cycle 12: sums. So the tile of a step is due 8 cycles after it.
+// Precondition: a slot is drained only after its last step's cycle 13.
+// Depth: see dot_product, softmax; an 8:1 multiplexer of left operands; an addition of LOGIT_BITS.
+module matmul_lane (
+    clk, rst_n, step, step_out, tile, tile_out,
+    read_depth, norm, hidden, gate_input, query, gathered, drain_slot, drain_sums,
+    score_write, score_first, score_address, scores, score_mask, output_multiplier, output_shift,
+    scale_query, scale_factor, scale_shift, scaled_rows
+);
+`include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
+`include "step.vh"
+    input                                  clk;
+    input                                  rst_n;
+    input      [STEP_BITS-1:0]             step;
+    output reg [STEP_BITS-1:0]             step_out;
+    input      [PACKED_TILE_BITS-1:0]      tile;
+    output reg [PACKED_TILE_BITS-1:0]      tile_out;
+    output     [DEPTH_BITS-1:0]            read_depth;
+    input      [VECTOR_BITS-1:0]           norm;
+    input      [VECTOR_BITS-1:0]           hidden;
+    input      [VECTOR*16-1:0]             gate_input;
+    input      [VECTOR_BITS-1:0]           query;
+    input      [VECTOR_BITS-1:0]           gathered;
+    input      [SLOT_BITS-1:0]             drain_slot;
+    output     [OUT_PAR*LOGIT_BITS-1:0]    drain_sums;
+    input                                  score_write;
+    input                                  score_first;
+    input      [SCORE_ADDRESS_BITS-1:0]    score_address;
+    input      [OUT_PAR*SCORE_BITS-1:0]    scores;
+    input      [OUT_PAR-1:0]               score_mask;
+    input      [MULTIPLIER_BITS-1:0]       output_multiplier;
+    input      [5:0]                       output_shift;
+    input      [QUERY_BITS-1:0]            scale_query;
+    output     [FACTOR_BITS-1:0]           scale_factor;
+    output     [5:0]                       scale_shift;
+    output     [7:0]                       scaled_rows;
+
+    // The step on its way; what later stages do not use is swept away by synthesis.
+    reg [STEP_BITS-1:0] step_1, step_2, step_3, step_4, step_5, step_6, step_7;
+    reg [8:1] valid;
+    always @(posedge clk) begin
+        step_out <= step;
+        tile_out <= tile;
+        step_1 <= step;
+        step_2 <= step_1;
+        step_3 <= step_2;
+        step_4 <= step_3;
+        step_5 <= step_4;
+        step_6 <= step_5;
+        step_7 <= step_6;
+        valid <= rst_n ? {valid[7:1], step[STEP_VALID]} : 8'd0;
+    end
+    assign read_depth = step_5[STEP_DEPTH +: DEPTH_BITS];
+
+    // Left operands.
+    wire [IN_PAR*EXPONENTIAL_BITS-1:0] exponentials;
+    softmax rows (
+        .clk(clk), .rst_n(rst_n),
+        .write_valid(score_write), .write_first(score_first), .write_address(score_address),
+        .write_scores(scores), .write_mask(score_mask),
+        .read_address(step[STEP_SCORE +: SCORE_ADDRESS_BITS]), .read_part(step[STEP_PART +: 1]),
+        .step_valid(valid[7] & step_7[STEP_EXPONENTIAL]), .step_opening(step_7[STEP_OPENING]),
+        .step_summed(step_7[STEP_SUMMED]), .step_first(step_7[STEP_FIRST_KEYS]), .step_last(step_7[STEP_LAST_KEYS]),
+        .step_query(step_7[STEP_SCORE+SCORE_ADDRESS_BITS-1 -: QUERY_BITS]),
+        .step_mask(step_7[STEP_MASK +: IN_PAR]), .exponentials(exponentials),
+        .output_multiplier(output_multiplier), .output_shift(output_shift),
+        .scale_query(scale_query), .scale_factor(scale_factor), .scale_shift(scale_shift),
+        .scaled_rows(scaled_rows));
+
+    wire part = IN_PARTS > 1 ? step_7[STEP_PART] : 1'b0;
+    reg [IN_PAR*ACTIVATION_BITS-1:0] activations;
+    wire [IN_PAR*16-1:0] wide = gate_input[part*IN_PAR*16 +: IN_PAR*16];
+    reg [IN_PAR*OPERAND_BITS-1:0] operands, operands_8;
+    reg signed [15:0] value;
+    reg signed [15:0] high;
+    integer input_;
+    always @* begin
+        case (step_7[STEP_LEFT +: 3])
+            LEFT_HIDDEN: activations = hidden[part*IN_PAR*ACTIVATION_BITS +: IN_PAR*ACTIVATION_BITS];
+            LEFT_QUERY: activations = query[part*IN_PAR*ACTIVATION_BITS +: IN_PAR*ACTIVATION_BITS];
+            LEFT_GATHERED: activations = gathered[part*IN_PAR*ACTIVATION_BITS +: IN_PAR*ACTIVATION_BITS];
+            default: activations = norm[part*IN_PAR*ACTIVATION_BITS +: IN_PAR*ACTIVATION_BITS];
+        endcase
+        value = 16'd0;
+        high = 16'd0;
+        for (input_ = 0; input_ < IN_PAR; input_ = input_ + 1)
+            if (step_7[STEP_EXPONENTIAL])
+                operands[input_*OPERAND_BITS +: OPERAND_BITS] =
+                    {1'b0, exponentials[input_*EXPONENTIAL_BITS +: EXPONENTIAL_BITS]};
+            else if (step_7[STEP_LEFT +: 3] == LEFT_GATE_INPUT) begin
+                // Digits of 8 bits: value = 256·high + low; W16A16 takes the value whole.
+                value = wide[input_*16 +: 16];
+                high = (value + 16'sd128) >>> 8;
+                if (FINE == 0) value = step_7[STEP_LOW_DIGIT] ? value - (high <<< 8) : high;
+                operands[input_*OPERAND_BITS +: OPERAND_BITS] =
+                    {{(OPERAND_BITS-ACTIVATION_BITS){value[ACTIVATION_BITS-1]}}, value[ACTIVATION_BITS-1:0]};
+            end else
+                operands[input_*OPERAND_BITS +: OPERAND_BITS] =
+                    {{(OPERAND_BITS-ACTIVATION_BITS){activations[(input_+1)*ACTIVATION_BITS-1]}},
+                     activations[input_*ACTIVATION_BITS +: ACTIVATION_BITS]};
+    end
+    always @(posedge clk) operands_8 <= operands;
+
+    // Products and sums. What a sum needs of its step, from cycle 8 to cycle 12.
+    localparam FINAL_BITS = SLOT_BITS + 4;
+    reg [FINAL_BITS-1:0] final_8, final_9, final_10, final_11, final_12;
+    wire sum_valid = final_12[FINAL_BITS-1];
+    wire sum_first = final_12[FINAL_BITS-2];
+    wire [1:0] sum_digits = final_12[FINAL_BITS-3 -: 2];
+    wire [SLOT_BITS-1:0] sum_slot = final_12[SLOT_BITS-1:0];
+    always @(posedge clk) begin
+        final_8 <= {rst_n & valid[7], step_7[STEP_FIRST], step_7[STEP_DIGITS +: 2], step_7[STEP_SLOT +: SLOT_BITS]};
+        final_9 <= {rst_n & final_8[FINAL_BITS-1], final_8[FINAL_BITS-2:0]};
+        final_10 <= {rst_n & final_9[FINAL_BITS-1], final_9[FINAL_BITS-2:0]};
+        final_11 <= {rst_n & final_10[FINAL_BITS-1], final_10[FINAL_BITS-2:0]};
+        final_12 <= {rst_n & final_11[FINAL_BITS-1], final_11[FINAL_BITS-2:0]};
+    end
+    wire unused = &{1'b0, valid[8], step_7};
+
+    localparam PRODUCT_SUM_BITS = OPERAND_BITS + WEIGHT_BITS + $clog2(IN_PAR);
+    genvar pair, half;
+    generate
+        for (pair = 0; pair < OUT_PAR / 2; pair = pair + 1) begin : pairs
+            wire signed [PRODUCT_SUM_BITS-1:0] products [0:1];
+            dot_product #(.LANES(IN_PAR)) multiply (
+                .clk(clk), .activations(operands_8),
+                .packed_weights(tile[pair*IN_PAR*PACKED_BITS +: IN_PAR*PACKED_BITS]),
+                .sum_0(products[0]), .sum_1(products[1]));
+            for (half = 0; half < 2; half = half + 1) begin : outputs
+                reg signed [LOGIT_BITS-1:0] sums [0:SLOTS-1];
+                wire signed [LOGIT_BITS-1:0] product =
+                    {{(LOGIT_BITS-PRODUCT_SUM_BITS){products[half][PRODUCT_SUM_BITS-1]}}, products[half]};
+                wire signed [LOGIT_BITS-1:0] weighted = FINE != 0 || sum_digits == 2'd0 ? product
+                    : sum_digits == 2'd1 ? product <<< 8 : product <<< 16;
+                always @(posedge clk)
+                    if (sum_valid)
+                        sums[sum_slot] <= weighted + (sum_first ? {LOGIT_BITS{1'b0}} : sums[sum_slot]);
+                assign drain_sums[(2*pair+half)*LOGIT_BITS +: LOGIT_BITS] = sums[drain_slot];
+            end
+        end
+    endgenerate
+endmodule

@@ -1,0 +1,230 @@
+// The loops of a pass: one step of the array per cycle.
+//
+//   for group of output tiles, for input tile, for member of the group (gate: for digit of the right tile):   one tile
+//       for token tile (gate: for digit of the left operand):                                                 one step
+//
+// The next pass is made ready while one runs. A step waits for: its right tile (tile_arrived counts tiles that stand in
+// the queue; tile_done leaves 7 cycles after a tile's last step, when the queue may drop it); room in the ring of sums;
+// and at the start of a pass for what it reads: everything drained (AFTER_DRAIN), or the scores of its block.
+// A group's drain job leaves with its last step; job_ready follows when all lanes have their sums.
+// Depth: a comparison and a counter; one small multiplication while a pass is made ready.
+module matmul_steps (
+    clk, rst_n, pass_valid, pass_ready, pass, first_key, end_key,
+    tile_arrived, tile_done, step, job_valid, job, job_ready, job_room, freed_valid, freed_slots,
+    all_drained, scores_done, contexts_done, pass_issued, busy, waits_for_tile, waits_for_room
+);
+`include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
+`include "step.vh"
+`include "pass.vh"
+    localparam READ_PARTS = OUT_PAR / IN_PAR;
+    localparam IN_SHIFT = $clog2(IN_PAR);
+    localparam JOB_DELAY = 14 + TOKEN_PAR;
+
+    input                      clk;
+    input                      rst_n;
+    input                      pass_valid;
+    output                     pass_ready;
+    input      [PASS_BITS-1:0] pass;
+    input      [15:0]          first_key;
+    input      [15:0]          end_key;
+    input                      tile_arrived;
+    output                     tile_done;
+    output reg [STEP_BITS-1:0] step;
+    output reg                 job_valid;
+    output reg [JOB_BITS-1:0]  job;
+    output                     job_ready;
+    input                      job_room;
+    input                      freed_valid;
+    input      [7:0]           freed_slots;
+    input                      all_drained;
+    input      [7:0]           scores_done;
+    input      [7:0]           contexts_done;
+    output reg                 pass_issued;
+    output                     busy;
+    output                     waits_for_tile;
+    output                     waits_for_room;
+
+    // Making a pass ready: its token tiles, slots per group, depth of its first row.
+    reg [1:0] preparing;  // 0 empty, 1 and 2 being computed, 3 ready
+    reg [PASS_BITS-1:0] next;
+    reg [12:0] next_first_tile;
+    reg [7:0] next_tiles, next_slots;
+    reg [DEPTH_BITS-1:0] next_depth;
+    wire [15:0] last_row = next[PASS_END_ROW +: 16] - 16'd1;
+    wire [15:0] span = (last_row >> LANE_BITS) - {3'd0, next_first_tile};
+    wire [23:0] first_depth = next_first_tile * next[PASS_LEFT_VECTORS +: 11];
+    wire [11:0] slots_of_group = next_tiles * next[PASS_MEMBERS +: 4];
+    wire load;
+    assign pass_ready = preparing == 2'd0;
+    always @(posedge clk) begin
+        if (!rst_n) preparing <= 2'd0;
+        else case (preparing)
+            2'd0: preparing <= {1'b0, pass_valid};
+            2'd3: preparing <= load ? 2'd0 : 2'd3;
+            default: preparing <= preparing + 2'd1;
+        endcase
+        if (preparing == 2'd0) begin
+            next <= pass;
+            next_first_tile <= pass[PASS_FIRST_ROW + LANE_BITS +: 13] & (13'h1FFF >> (LANE_BITS - 3));
+        end
+        next_tiles <= span[7:0] + 8'd1;
+        next_slots <= slots_of_group[7:0];
+        next_depth <= first_depth[15:0] + {5'd0, next[PASS_LEFT_BASE +: 11]};
+    end
+    wire unused_bits = &{1'b0, span[15:8], first_depth[23:16], slots_of_group[11:8]};
+
+    // The pass that runs.
+    reg running;
+    reg [PASS_BITS-1:0] now;
+    reg [7:0] tiles, group_slots;
+    reg [DEPTH_BITS-1:0] base_depth, depth, column;
+    reg [7:0] token_tile;
+    reg low_digit, second_tile, part;
+    reg [3:0] member;
+    reg [11:0] input_tile, output_tile;
+    reg [15:0] key_base;
+    reg [SLOT_BITS-1:0] base_slot, slot;
+    reg begun;  // the pass has had its first step
+
+    wire [2:0] kind = now[PASS_KIND +: 3];
+    wire gate = kind == PASS_LOGITS && GATE_DIGITS == 2;
+    wire is_context = kind == PASS_CONTEXT;
+    wire [10:0] left_vectors = now[PASS_LEFT_VECTORS +: 11];
+
+    wire tile_opens = token_tile == 8'd0 && !low_digit;
+    wire token_ends = !gate || low_digit;
+    wire tile_closes = token_tile + 8'd1 == tiles && token_ends;
+    wire last_member = member + 4'd1 == now[PASS_MEMBERS +: 4]
+        || output_tile + {8'd0, member} + 12'd1 == now[PASS_OUTPUT_TILES +: 12];
+    wire input_closes = tile_closes && last_member && (!gate || second_tile);
+    wire last_input = input_tile + 12'd1 == now[PASS_INPUT_TILES +: 12];
+    wire group_closes = input_closes && last_input;
+    wire group_opens = tile_opens && member == 4'd0 && input_tile == 12'd0 && !second_tile;
+    wire last_group = output_tile + {8'd0, now[PASS_MEMBERS +: 4]} >= now[PASS_OUTPUT_TILES +: 12];
+
+    // What a step waits for.
+    reg [7:0] tiles_waiting;
+    reg [SLOT_BITS:0] used;
+    reg [7:0] contexts_begun;
+    wire has_room = used + {{(SLOT_BITS-7){1'b0}}, group_slots} <= SLOTS[SLOT_BITS:0] && job_room;
+    wire [7:0] contexts_running = contexts_begun - contexts_done;
+    wire may_begin = begun || (
+        (!now[PASS_AFTER_DRAIN] || all_drained)
+        && (!is_context || (scores_done != contexts_begun && contexts_running < 8'd2)));
+    wire tile_ok = !tile_opens || tiles_waiting != 8'd0;
+    wire room_ok = !group_opens || has_room;
+    wire issue = running && may_begin && tile_ok && room_ok;
+    assign waits_for_tile = running && may_begin && !tile_ok;
+    assign waits_for_room = running && tile_ok && !(room_ok && may_begin);
+    assign load = preparing == 2'd3 && (!running || (issue && group_closes && last_group));
+    assign busy = running || preparing != 2'd0;
+
+    wire last_part = is_context ? (READ_PARTS == 1 || part) : (IN_PARTS == 1 || part);
+    always @(posedge clk) begin
+        pass_issued <= rst_n && issue && group_closes && last_group;
+        if (!rst_n) begin
+            running <= 1'b0;
+            used <= {(SLOT_BITS+1){1'b0}};
+            tiles_waiting <= 8'd0;
+            contexts_begun <= 8'd0;
+        end else begin
+            running <= load || (running && !(issue && group_closes && last_group));
+            used <= used + (issue && group_opens ? {{(SLOT_BITS-7){1'b0}}, group_slots} : {(SLOT_BITS+1){1'b0}})
+                - (freed_valid ? {{(SLOT_BITS-7){1'b0}}, freed_slots} : {(SLOT_BITS+1){1'b0}});
+            tiles_waiting <= tiles_waiting + {7'd0, tile_arrived} - {7'd0, issue && tile_opens};
+            contexts_begun <= contexts_begun + {7'd0, issue && is_context && !begun};
+        end
+        if (load) begin
+            now <= next;
+            begun <= 1'b0;
+            tiles <= next_tiles;
+            group_slots <= next_slots;
+            base_depth <= next_depth;
+            depth <= next_depth;
+            column <= {DEPTH_BITS{1'b0}};
+            part <= READ_PARTS > 1 && next[PASS_KIND +: 3] == PASS_CONTEXT && first_key[IN_SHIFT];
+            token_tile <= 8'd0;
+            low_digit <= 1'b0;
+            second_tile <= 1'b0;
+            member <= 4'd0;
+            input_tile <= 12'd0;
+            output_tile <= 12'd0;
+            key_base <= (first_key >> IN_SHIFT) << IN_SHIFT;
+        end else if (issue) begin
+            begun <= 1'b1;
+            low_digit <= gate && !low_digit;
+            if (token_ends) begin
+                token_tile <= tile_closes ? 8'd0 : token_tile + 8'd1;
+                depth <= depth + {5'd0, left_vectors};
+                if (tile_closes) begin
+                    depth <= base_depth + column;
+                    second_tile <= gate && !second_tile;
+                    if (!gate) member <= last_member ? 4'd0 : member + 4'd1;
+                end
+            end
+            if (input_closes) begin
+                input_tile <= last_input ? 12'd0 : input_tile + 12'd1;
+                part <= !last_part;
+                if (last_part) column <= column + 1'b1;
+                depth <= base_depth + column + {{(DEPTH_BITS-1){1'b0}}, last_part};
+                key_base <= key_base + IN_PAR[15:0];
+            end
+            if (group_closes) begin
+                output_tile <= output_tile + {8'd0, now[PASS_MEMBERS +: 4]};
+                part <= READ_PARTS > 1 && is_context && first_key[IN_SHIFT];
+                column <= {DEPTH_BITS{1'b0}};
+                depth <= base_depth;
+                key_base <= (first_key >> IN_SHIFT) << IN_SHIFT;
+            end
+        end
+        // Sums of a group stand in a row of the ring: member by member, token tile by token tile.
+        if (!rst_n) begin
+            base_slot <= {SLOT_BITS{1'b0}};
+            slot <= {SLOT_BITS{1'b0}};
+        end else if (issue && token_ends) begin
+            slot <= slot + 1'b1;
+            if (tile_closes && (gate || last_member)) slot <= base_slot;
+            if (group_closes) begin
+                slot <= base_slot + group_slots[SLOT_BITS-1:0];
+                base_slot <= base_slot + group_slots[SLOT_BITS-1:0];
+            end
+        end
+    end
+
+    reg [IN_PAR-1:0] key_mask;
+    integer key;
+    always @*
+        for (key = 0; key < IN_PAR; key = key + 1)
+            key_mask[key] = key_base + key[15:0] >= first_key && key_base + key[15:0] < end_key;
+
+    always @(posedge clk) begin
+        step[STEP_VALID] <= rst_n && issue;
+        step[STEP_FIRST] <= input_tile == 12'd0 && !second_tile && !low_digit;
+        step[STEP_LOW_DIGIT] <= low_digit;
+        step[STEP_EXPONENTIAL] <= is_context;
+        step[STEP_OPENING] <= member == 4'd0;
+        step[STEP_FIRST_KEYS] <= input_tile == 12'd0;
+        // Only the first sweep sums and divides: Σe is the same in all sweeps of a block.
+        step[STEP_SUMMED] <= member == 4'd0 && output_tile == 12'd0;
+        step[STEP_LAST_KEYS] <= last_input;
+        step[STEP_PART] <= part;
+        step[STEP_DIGITS +: 2] <= gate ? {1'b0, !low_digit} + {1'b0, !second_tile} : 2'd0;
+        step[STEP_LEFT +: 3] <= now[PASS_LEFT +: 3];
+        step[STEP_SLOT +: SLOT_BITS] <= slot;
+        step[STEP_DEPTH +: DEPTH_BITS] <= depth;
+        step[STEP_SCORE +: SCORE_ADDRESS_BITS] <= {now[PASS_BLOCK], token_tile[2:0], column[KEY_WORD_BITS-1:0]};
+        step[STEP_MASK +: IN_PAR] <= key_mask;
+        job_valid <= rst_n && issue && group_closes;
+        job <= {last_group, output_tile, tiles, {{(8-SLOT_BITS){1'b0}}, base_slot}, now};
+    end
+
+    reg [7:0] closing;
+    reg [JOB_DELAY-1:0] finishing;
+    always @(posedge clk) begin
+        closing <= rst_n ? {closing[6:0], issue && tile_closes} : 8'd0;
+        finishing <= rst_n ? {finishing[JOB_DELAY-2:0], issue && group_closes} : {JOB_DELAY{1'b0}};
+    end
+    assign tile_done = closing[7];
+    assign job_ready = finishing[JOB_DELAY-1];
+endmodule

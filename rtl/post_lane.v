@@ -1,0 +1,76 @@
+// One post lane: a sum of the array through every epilogue; the pass decides which result is used.
+//
+//   y = saturate(round_shift((sum + bias)·factor, shift)),  RESIDUAL_BITS + GUARD_BITS wide
+//   activation, score, head = y saturated further;  gelu = GELU epilogue of y
+//   residual_out = saturate(residual + round_shift(y·weight, weight_shift))
+// RESIDUAL has weight 2^16 and weight_shift 16, score-weighted experts the score and SCORE_WEIGHT_BITS + GUARD_BITS.
+//
+// Cycles, sum and bias arriving in 0: factor, shift 1; weight, weight_shift 8; activation, score, head 9; residual 16;
+// residual_out 17; gelu 21. Depth: see requantise, gelu; an addition of LOGIT_BITS.
+module post_lane (
+    clk, rst_n, sum, bias, factor, shift, gelu_multiplier, gelu_shift, gelu_zero, weight, weight_shift, residual,
+    activation, score, head, gelu_out, residual_out
+);
+`include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
+    localparam UPDATE_BITS = RESIDUAL_BITS + 2;
+
+    input                                       clk;
+    input                                       rst_n;
+    input      signed [LOGIT_BITS-1:0]          sum;
+    input      signed [ACCUMULATOR_BITS-1:0]    bias;
+    input             [FACTOR_BITS-1:0]         factor;
+    input             [5:0]                     shift;
+    input             [MULTIPLIER_BITS-1:0]     gelu_multiplier;
+    input             [5:0]                     gelu_shift;
+    input      signed [FIELD_OUTPUT_ZERO_WIDTH-1:0] gelu_zero;
+    input             [SCORE_WEIGHT_BITS:0]     weight;
+    input             [5:0]                     weight_shift;
+    input      signed [RESIDUAL_BITS-1:0]       residual;
+    output reg signed [ACTIVATION_BITS-1:0]     activation;
+    output reg signed [SCORE_BITS-1:0]          score;
+    output reg signed [OUTPUT_BITS-1:0]         head;
+    output     signed [ACTIVATION_BITS-1:0]     gelu_out;
+    output reg signed [RESIDUAL_BITS-1:0]       residual_out;
+
+    reg signed [ACCUMULATOR_BITS-1:0] value_1;
+    wire signed [POST_BITS-1:0] y_8;
+    wire [3:0] unused_valid;
+    always @(posedge clk) value_1 <= sum[ACCUMULATOR_BITS-1:0] + bias;
+    requantise #(.VALUE_BITS(ACCUMULATOR_BITS), .MULTIPLIER_WIDTH(FACTOR_BITS), .RESULT_BITS(POST_BITS)) scale (
+        .clk(clk), .rst_n(rst_n), .valid_in(1'b1), .value(value_1), .multiplier(factor), .shift(shift),
+        .valid_out(unused_valid[0]), .result(y_8));
+
+    // Saturation to BITS bits: all bits from the sign of the result upwards are alike.
+    wire fits_activation = &y_8[POST_BITS-1:ACTIVATION_BITS-1] | ~|y_8[POST_BITS-1:ACTIVATION_BITS-1];
+    wire fits_score = &y_8[POST_BITS-1:SCORE_BITS-1] | ~|y_8[POST_BITS-1:SCORE_BITS-1];
+    wire fits_head = &y_8[POST_BITS-1:OUTPUT_BITS-1] | ~|y_8[POST_BITS-1:OUTPUT_BITS-1];
+    wire fits_gelu = &y_8[POST_BITS-1:GELU_BITS-1] | ~|y_8[POST_BITS-1:GELU_BITS-1];
+    wire negative = y_8[POST_BITS-1];
+    reg signed [GELU_BITS-1:0] gelu_9;
+    always @(posedge clk) begin
+        activation <= fits_activation ? y_8[ACTIVATION_BITS-1:0] : {negative, {(ACTIVATION_BITS-1){!negative}}};
+        score <= fits_score ? y_8[SCORE_BITS-1:0] : {negative, {(SCORE_BITS-1){!negative}}};
+        head <= fits_head ? y_8[OUTPUT_BITS-1:0] : {negative, {(OUTPUT_BITS-1){!negative}}};
+        gelu_9 <= fits_gelu ? y_8[GELU_BITS-1:0] : {negative, {(GELU_BITS-1){!negative}}};
+    end
+    gelu activate (
+        .clk(clk), .rst_n(rst_n), .valid_in(1'b1), .value(gelu_9), .multiplier(gelu_multiplier), .shift(gelu_shift),
+        .zero(gelu_zero), .valid_out(unused_valid[1]), .result(gelu_out));
+
+    wire signed [UPDATE_BITS-1:0] update_15;
+    reg signed [UPDATE_BITS-1:0] update_16;
+    requantise #(.VALUE_BITS(POST_BITS), .MULTIPLIER_WIDTH(SCORE_WEIGHT_BITS + 1), .RESULT_BITS(UPDATE_BITS)) weigh (
+        .clk(clk), .rst_n(rst_n), .valid_in(1'b1), .value(y_8), .multiplier(weight), .shift(weight_shift),
+        .valid_out(unused_valid[2]), .result(update_15));
+    wire signed [UPDATE_BITS:0] updated = {update_16[UPDATE_BITS-1], update_16}
+        + {{(UPDATE_BITS+1-RESIDUAL_BITS){residual[RESIDUAL_BITS-1]}}, residual};
+    wire fits_residual = &updated[UPDATE_BITS:RESIDUAL_BITS-1] | ~|updated[UPDATE_BITS:RESIDUAL_BITS-1];
+    always @(posedge clk) begin
+        update_16 <= update_15;
+        residual_out <= fits_residual ? updated[RESIDUAL_BITS-1:0]
+            : {updated[UPDATE_BITS], {(RESIDUAL_BITS-1){!updated[UPDATE_BITS]}}};
+    end
+    assign unused_valid[3] = 1'b0;
+    wire unused = &{1'b0, unused_valid, sum[LOGIT_BITS-1:ACCUMULATOR_BITS-1]};
+endmodule

@@ -1,0 +1,46 @@
+// One scratchpad: TOKEN_PAR banks of vectors, each bank with one write and one read port.
+//
+// Row r lies in bank r mod TOKEN_PAR, its vector v at depth ⌊r / TOKEN_PAR⌋·V + v (docs/rtl.md).
+// write_parts: which parts of a vector are written, PARTS = output tiles of the array per vector.
+// Precondition: depths below DEPTH; a read beyond it gives something, which the reader masks.
+// Latency: 2 from read_depth to read_values (address and memory, output register), so that block RAM is inferred.
+module scratchpad #(
+    parameter BANKS = 8,
+    parameter BITS = 128,
+    parameter PARTS = 1,
+    parameter DEPTH = 512
+) (
+    input                    clk,
+    input  [BANKS-1:0]       write_enable,
+    input  [PARTS-1:0]       write_parts,
+    input  [BANKS*16-1:0]    write_depth,
+    input  [BANKS*BITS-1:0]  write_values,
+    input  [BANKS*16-1:0]    read_depth,
+    output [BANKS*BITS-1:0]  read_values
+);
+    localparam INDEX_BITS = $clog2(DEPTH);
+    localparam PART_BITS = BITS / PARTS;
+
+    genvar bank, part;
+    generate
+        for (bank = 0; bank < BANKS; bank = bank + 1) begin : banks
+            wire [INDEX_BITS-1:0] write_index = write_depth[bank*16 +: INDEX_BITS];
+            wire [INDEX_BITS-1:0] read_index = read_depth[bank*16 +: INDEX_BITS];
+            for (part = 0; part < PARTS; part = part + 1) begin : parts
+                reg [PART_BITS-1:0] memory [0:(1<<INDEX_BITS)-1];
+                reg [PART_BITS-1:0] found, registered;
+                always @(posedge clk) begin
+                    if (write_enable[bank] & write_parts[part])
+                        memory[write_index] <= write_values[bank*BITS + part*PART_BITS +: PART_BITS];
+                    found <= memory[read_index];
+                    registered <= found;
+                end
+                assign read_values[bank*BITS + part*PART_BITS +: PART_BITS] = registered;
+            end
+            if (INDEX_BITS < 16) begin : beyond
+                wire unused = &{1'b0, write_depth[bank*16+INDEX_BITS +: 16-INDEX_BITS],
+                                read_depth[bank*16+INDEX_BITS +: 16-INDEX_BITS]};
+            end
+        end
+    endgenerate
+endmodule

@@ -1,0 +1,202 @@
+// Single-pass softmax of one lane: scores in, exponentials out in one sweep, one scale per row.
+//
+//   m = max ⌈t⌉ over the row's keys, kept while scores are written          (whole octaves, so order-free)
+//   e = exp2(t − m) on the way into the array;  total = Σ e in the same sweep
+//   factor = round_shift(R·M', 16),  shift = S' + L + b − 17                (R, L) = reciprocal(total), b = RECIPROCAL_BITS
+//
+// A query is {which of two blocks, tile in the block}; a word holds the scores of OUT_PAR keys.
+// The sweep: read_address in cycle 0; query, masks and flags of that step in cycle 7, when `exponentials` leave. Only
+// `opening` steps (first output tile of a group) make exponentials, later tiles use those kept; `summed` steps add
+// them to Σe.
+// Precondition: a row is swept at least 5 cycles after its last score was written; total ≥ 1.
+// Latency: 7 for the sweep; about RECIPROCAL_BITS + 6 from a row's last step to its scale, one row at a time.
+// Depth: an addition of scores; a maximum of four; see exponential, reciprocal.
+module softmax (
+    clk, rst_n, write_valid, write_first, write_address, write_scores, write_mask,
+    read_address, read_part, step_valid, step_opening, step_summed, step_first, step_last, step_query, step_mask, exponentials,
+    output_multiplier, output_shift, scale_query, scale_factor, scale_shift, scaled_rows
+);
+`include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
+    localparam READ_PARTS = OUT_PAR / IN_PAR;
+    localparam PART_BITS = READ_PARTS > 1 ? $clog2(READ_PARTS) : 1;
+    localparam QUARTERS = OUT_PAR / 4;
+    localparam signed [OCTAVE_BITS-1:0] LOWEST = {1'b1, {(OCTAVE_BITS-1){1'b0}}};
+
+    input                                     clk;
+    input                                     rst_n;
+    input                                     write_valid;
+    input                                     write_first;
+    input      [SCORE_ADDRESS_BITS-1:0]       write_address;
+    input      [OUT_PAR*SCORE_BITS-1:0]       write_scores;
+    input      [OUT_PAR-1:0]                  write_mask;
+    input      [SCORE_ADDRESS_BITS-1:0]       read_address;
+    input      [PART_BITS-1:0]                read_part;
+    input                                     step_valid;
+    input                                     step_opening;
+    input                                     step_summed;
+    input                                     step_first;
+    input                                     step_last;
+    input      [QUERY_BITS-1:0]               step_query;
+    input      [IN_PAR-1:0]                   step_mask;
+    output reg [IN_PAR*EXPONENTIAL_BITS-1:0]  exponentials;
+    input      [MULTIPLIER_BITS-1:0]          output_multiplier;
+    input      [5:0]                          output_shift;
+    input      [QUERY_BITS-1:0]               scale_query;
+    output     [FACTOR_BITS-1:0]              scale_factor;
+    output     [5:0]                          scale_shift;
+    output reg [7:0]                          scaled_rows;
+
+    // Scores, and their maximum in octaves on the way in.
+    reg [OUT_PAR*SCORE_BITS-1:0] scores [0:(1<<SCORE_ADDRESS_BITS)-1];
+    reg [OUT_PAR*SCORE_BITS-1:0] word_1;
+    reg signed [OCTAVE_BITS-1:0] maxima [0:(1<<QUERY_BITS)-1];
+    reg signed [OCTAVE_BITS-1:0] octave_1 [0:OUT_PAR-1];
+    reg signed [OCTAVE_BITS-1:0] largest_2 [0:QUARTERS-1];
+    reg signed [OCTAVE_BITS-1:0] largest_3;
+    reg [3:1] arriving, opening_row;
+    reg [QUERY_BITS-1:0] query_1, query_2, query_3;
+    reg [QUERY_BITS-1:0] read_query_1;
+    reg [PART_BITS-1:0] read_part_1;
+
+    function signed [OCTAVE_BITS-1:0] octave;  // ⌈t⌉
+        input [SCORE_BITS-1:0] score;
+        octave = {score[SCORE_BITS-1], score[SCORE_BITS-1:SCORE_FRACTION]}
+            + {{(OCTAVE_BITS-1){1'b0}}, |score[SCORE_FRACTION-1:0]};
+    endfunction
+
+    wire signed [OCTAVE_BITS-1:0] maximum_before = maxima[query_3];
+    // Registers of this module alone, last stage first (see dot_product).
+    /* verilator lint_off BLKSEQ */
+    integer key, quarter;
+    always @(posedge clk) begin
+        if (arriving[3]) maxima[query_3] <= opening_row[3] || largest_3 > maximum_before ? largest_3 : maximum_before;
+        largest_3 = largest_2[0];
+        for (quarter = 1; quarter < QUARTERS; quarter = quarter + 1)
+            if (largest_2[quarter] > largest_3) largest_3 = largest_2[quarter];
+        for (quarter = 0; quarter < QUARTERS; quarter = quarter + 1) begin
+            largest_2[quarter] = octave_1[4*quarter];
+            for (key = 4 * quarter + 1; key < 4 * quarter + 4; key = key + 1)
+                if (octave_1[key] > largest_2[quarter]) largest_2[quarter] = octave_1[key];
+        end
+        if (write_valid)
+            for (key = 0; key < OUT_PAR; key = key + 1)
+                octave_1[key] = write_mask[key] ? octave(write_scores[key*SCORE_BITS +: SCORE_BITS]) : LOWEST;
+    end
+    /* verilator lint_on BLKSEQ */
+
+    always @(posedge clk) begin
+        arriving <= rst_n ? {arriving[2:1], write_valid} : 3'd0;
+        opening_row <= {opening_row[2:1], write_first};
+        query_1 <= write_address[SCORE_ADDRESS_BITS-1 -: QUERY_BITS];
+        query_2 <= query_1;
+        query_3 <= query_2;
+        if (write_valid) scores[write_address] <= write_scores;
+        word_1 <= scores[read_address];
+        read_query_1 <= read_address[SCORE_ADDRESS_BITS-1 -: QUERY_BITS];
+        read_part_1 <= read_part;
+    end
+
+    // Exponentials.
+    wire signed [OCTAVE_BITS-1:0] maximum_1 = maxima[read_query_1];
+    wire [IN_PAR*SCORE_BITS-1:0] part_1;
+    wire [IN_PAR*EXPONENTIAL_BITS-1:0] made;
+    wire [IN_PAR-1:0] unused_valid;
+    genvar lane;
+    generate
+        if (READ_PARTS > 1) begin : parts
+            assign part_1 = word_1[read_part_1*IN_PAR*SCORE_BITS +: IN_PAR*SCORE_BITS];
+        end else begin : whole
+            assign part_1 = word_1;
+            wire unused = &{1'b0, read_part_1};
+        end
+        for (lane = 0; lane < IN_PAR; lane = lane + 1) begin : keys
+            exponential #(.FINE_PRODUCT(FINE), .T_BITS(SCORE_BITS), .T_FRACTION(SCORE_FRACTION),
+                          .E_BITS(EXPONENTIAL_BITS)) power (
+                .clk(clk), .rst_n(rst_n), .valid_in(1'b1), .score(part_1[lane*SCORE_BITS +: SCORE_BITS]),
+                .octave(maximum_1), .valid_out(unused_valid[lane]),
+                .result(made[lane*EXPONENTIAL_BITS +: EXPONENTIAL_BITS]));
+        end
+    endgenerate
+    wire unused = &{1'b0, unused_valid};
+
+    reg [IN_PAR*EXPONENTIAL_BITS-1:0] kept [0:(1<<QUERY_BITS)-1];
+    reg [IN_PAR*EXPONENTIAL_BITS-1:0] masked;
+    integer position;
+    always @* begin
+        for (position = 0; position < IN_PAR; position = position + 1)
+            masked[position*EXPONENTIAL_BITS +: EXPONENTIAL_BITS] =
+                step_mask[position] ? made[position*EXPONENTIAL_BITS +: EXPONENTIAL_BITS] : {EXPONENTIAL_BITS{1'b0}};
+        exponentials = step_opening ? masked : kept[step_query];
+    end
+
+    // Σe: two stages of additions, then the row's total.
+    reg [TOTAL_BITS-1:0] totals [0:(1<<QUERY_BITS)-1];
+    reg [EXPONENTIAL_BITS+1:0] sum_8 [0:IN_PAR/4-1];
+    reg [EXPONENTIAL_BITS+4:0] sum_9;
+    reg [2:0] summed, last_keys;
+    reg [1:0] first_keys;
+    reg [QUERY_BITS-1:0] query_8, query_9;
+    wire [TOTAL_BITS-1:0] total_before = totals[query_9];
+    /* verilator lint_off BLKSEQ */
+    integer four, one;
+    always @(posedge clk) begin
+        if (summed[1])
+            totals[query_9] <= (first_keys[1] ? {TOTAL_BITS{1'b0}} : total_before)
+                + {{(TOTAL_BITS-EXPONENTIAL_BITS-5){1'b0}}, sum_9};
+        sum_9 = {(EXPONENTIAL_BITS+5){1'b0}};
+        for (four = 0; four < IN_PAR / 4; four = four + 1) sum_9 = sum_9 + {3'd0, sum_8[four]};
+        for (four = 0; four < IN_PAR / 4; four = four + 1) begin
+            sum_8[four] = {(EXPONENTIAL_BITS+2){1'b0}};
+            for (one = 4 * four; one < 4 * four + 4; one = one + 1)
+                sum_8[four] = sum_8[four] + {2'b00, masked[one*EXPONENTIAL_BITS +: EXPONENTIAL_BITS]};
+        end
+    end
+    /* verilator lint_on BLKSEQ */
+    always @(posedge clk) begin
+        if (step_valid & step_opening) kept[step_query] <= masked;
+        summed <= rst_n ? {summed[1:0], step_valid & step_summed} : 3'd0;
+        first_keys <= {first_keys[0], step_first};
+        last_keys <= {last_keys[1:0], step_last};
+        query_8 <= step_query;
+        query_9 <= query_8;
+    end
+
+    // One division per row, in the order in which rows are complete.
+    wire [QUERY_BITS-1:0] divided_query;
+    wire none_waiting, divider_ready, divided;
+    reg dividing;
+    reg [QUERY_BITS-1:0] query_10, scaling_query;
+    wire [RECIPROCAL_BITS-1:0] inverse;
+    wire [4:0] length;
+    wire begin_division = !none_waiting && divider_ready && !dividing;
+    wire unused_full;
+    wire [4:0] unused_count;
+    always @(posedge clk) query_10 <= query_9;
+    fifo #(.BITS(QUERY_BITS), .DEPTH(16)) complete_rows (
+        .clk(clk), .rst_n(rst_n), .push(summed[2] & last_keys[2]), .value(query_10), .pop(begin_division),
+        .front(divided_query), .empty(none_waiting), .full(unused_full), .count(unused_count));
+    reciprocal #(.TOTAL_BITS(TOTAL_BITS)) divide (
+        .clk(clk), .rst_n(rst_n), .start(begin_division), .ready(divider_ready), .total(totals[divided_query]),
+        .done(divided), .result(inverse), .length(length));
+
+    localparam PRODUCT_BITS = RECIPROCAL_BITS + MULTIPLIER_BITS;
+    reg [FACTOR_BITS+5:0] scales [0:(1<<QUERY_BITS)-1];
+    reg [PRODUCT_BITS-1:0] product;
+    reg [5:0] product_shift;
+    reg product_valid;
+    wire [PRODUCT_BITS-1:0] rounded = product + (1 << (MULTIPLIER_BITS - 1));
+    wire [5:0] total_shift = output_shift + {1'b0, length} + RECIPROCAL_BITS[5:0] - MULTIPLIER_BITS[5:0] - 6'd1;
+    always @(posedge clk) begin
+        dividing <= rst_n & (begin_division | (dividing & !divided));
+        if (begin_division) scaling_query <= divided_query;
+        product <= inverse * output_multiplier;
+        product_shift <= total_shift;
+        product_valid <= rst_n & divided;
+        if (product_valid)
+            scales[scaling_query] <= {product_shift, rounded[PRODUCT_BITS-1:MULTIPLIER_BITS]};
+        scaled_rows <= !rst_n ? 8'd0 : scaled_rows + {7'd0, product_valid};
+    end
+    assign {scale_shift, scale_factor} = scales[scale_query];
+    wire unused_rounding = &{1'b0, rounded[MULTIPLIER_BITS-1:0], unused_full, unused_count};
+endmodule

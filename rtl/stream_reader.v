@@ -1,0 +1,155 @@
+// Takes the weight stream apart, in its order, ahead of whoever uses it; attention's tiles keep that order.
+//
+//   HEADER: one line, checked against number and payload lines       LINES: passed on one by one
+//   WEIGHTS: per output tile its channel records, then its tiles     SKIP: forgotten
+//   KEYS, VALUES: tiles assembled by attention
+//
+// Tiles and channel records are taken only when their queues have room, counting what is on its way.
+// header_done comes with header_fault: rule 10 of docs/isa.md.
+// Latency: 4 from a take to its push. Depth: a comparison of 64 bits for headers; a counter.
+module stream_reader (
+    clk, rst_n, command_valid, command_ready, command, idle, header_done, header_fault,
+    available, take, take_lines, taken_valid, taken, skip, skip_lines, left,
+    tile_push, tile, tile_done, channel_push, channel_lines, channel_done, line_valid, line_ready, line,
+    attention_start, attention_busy, attention_reserve, attention_push, attention_tile, tile_room, current, waits
+);
+`include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
+`include "fetch.vh"
+    localparam LINE_QUEUE = 8;
+
+    input                                    clk;
+    input                                    rst_n;
+    input                                    command_valid;
+    output                                   command_ready;
+    input      [FETCH_BITS-1:0]              command;
+    output                                   idle;
+    output reg                               header_done;
+    output reg [4:0]                         header_fault;
+    input      [3:0]                         available;
+    output                                   take;
+    output     [2:0]                         take_lines;
+    input                                    taken_valid;
+    input      [TILE_BITS-1:0]               taken;
+    output                                   skip;
+    output     [31:0]                        skip_lines;
+    input      [63:0]                        left;
+    output                                   tile_push;
+    output     [TILE_BITS-1:0]               tile;
+    input                                    tile_done;
+    output                                   channel_push;
+    output     [CHANNEL_LINES*LINE_BITS-1:0] channel_lines;
+    input                                    channel_done;
+    output                                   line_valid;
+    input                                    line_ready;
+    output     [LINE_BITS-1:0]               line;
+    output                                   attention_start;
+    input                                    attention_busy;
+    input                                    attention_reserve;
+    input                                    attention_push;
+    input      [TILE_BITS-1:0]               attention_tile;
+    output                                   tile_room;
+    output     [FETCH_BITS-1:0]              current;
+    output                                   waits;
+
+    // The command that runs; the next ones wait in a queue.
+    wire [FETCH_BITS-1:0] front;
+    wire none, full;
+    wire [2:0] unused_count;
+    wire next;
+    fifo #(.BITS(FETCH_BITS), .DEPTH(4)) commands (
+        .clk(clk), .rst_n(rst_n), .push(command_valid && !full), .value(command), .pop(next), .front(front),
+        .empty(none), .full(full), .count(unused_count));
+    assign command_ready = !full;
+
+    reg running;
+    reg [FETCH_BITS-1:0] now;
+    assign current = now;
+    wire [2:0] kind = now[FETCH_KIND +: 3];
+    reg [11:0] output_tile, input_tile;
+    reg channels_taken, asked;
+    reg [31:0] lines_left;
+    wire weights = running && kind == FETCH_WEIGHTS;
+
+    reg [4:0] tiles_reserved, channels_reserved;
+    reg [3:0] lines_reserved;
+    assign tile_room = tiles_reserved < TILE_QUEUE[4:0];
+    wire wants_channels = weights && now[FETCH_CHANNELS] && !channels_taken;
+    wire wants_tile = weights && !wants_channels;
+    wire wants_line = running && kind == FETCH_LINES;
+    wire wants_header = running && kind == FETCH_HEADER && !asked && left != 64'd0;
+    wire take_channels = wants_channels && available >= CHANNEL_LINES[3:0] && channels_reserved < CHANNEL_QUEUE[4:0];
+    wire take_tile = wants_tile && available >= TILE_LINES[3:0] && tile_room;
+    wire take_line = wants_line && available != 4'd0 && lines_reserved < LINE_QUEUE[3:0];
+    wire take_header = wants_header && available != 4'd0;
+    assign take = take_channels || take_tile || take_line || take_header;
+    assign take_lines = take_channels ? CHANNEL_LINES[2:0] : take_tile ? TILE_LINES[2:0] : 3'd1;
+    assign skip = running && kind == FETCH_SKIP;
+    assign skip_lines = now[FETCH_COUNT +: 32];
+    assign attention_start = running && !asked && (kind == FETCH_KEYS || kind == FETCH_VALUES);
+    assign waits = (wants_channels && available < CHANNEL_LINES[3:0]) || (wants_tile && available < TILE_LINES[3:0])
+        || (wants_line && available == 4'd0) || (wants_header && available == 4'd0);
+
+    wire last_input = input_tile + 12'd1 == now[FETCH_INPUT_TILES +: 12];
+    wire last_output = output_tile + 12'd1 == now[FETCH_OUTPUT_TILES +: 12];
+    wire stream_ended = running && kind == FETCH_HEADER && !asked && left == 64'd0;
+    reg [TAKE_LATENCY-1:0] of_tile, of_channels, of_line, of_header;
+    wire header_arrives = taken_valid && of_header[TAKE_LATENCY-1];
+    wire attention_ended = (kind == FETCH_KEYS || kind == FETCH_VALUES) && asked && !attention_busy;
+    wire finish = running && (
+        (take_tile && last_input && last_output) || (take_line && lines_left == 32'd1) || skip
+        || header_arrives || stream_ended || attention_ended);
+    assign next = !none && (!running || finish);
+    assign idle = none && !running && tiles_reserved == 5'd0 && channels_reserved == 5'd0 && lines_reserved == 4'd0;
+
+    wire line_taken = line_valid && line_ready;
+    always @(posedge clk) begin
+        if (!rst_n) begin
+            running <= 1'b0;
+            tiles_reserved <= 5'd0;
+            channels_reserved <= 5'd0;
+            lines_reserved <= 4'd0;
+        end else begin
+            running <= next || (running && !finish);
+            tiles_reserved <= tiles_reserved + {4'd0, take_tile || attention_reserve} - {4'd0, tile_done};
+            channels_reserved <= channels_reserved + {4'd0, take_channels} - {4'd0, channel_done};
+            lines_reserved <= lines_reserved + {3'd0, take_line} - {3'd0, line_taken};
+        end
+        if (next) begin
+            now <= front;
+            output_tile <= 12'd0;
+            input_tile <= 12'd0;
+            channels_taken <= 1'b0;
+            asked <= 1'b0;
+            lines_left <= front[FETCH_COUNT +: 32];
+        end else begin
+            asked <= asked || take_header || attention_start;
+            channels_taken <= (channels_taken || take_channels) && !(take_tile && last_input);
+            if (take_tile) begin
+                input_tile <= last_input ? 12'd0 : input_tile + 12'd1;
+                if (last_input) output_tile <= output_tile + 12'd1;
+            end
+            if (take_line) lines_left <= lines_left - 32'd1;
+        end
+        of_tile <= rst_n ? {of_tile[TAKE_LATENCY-2:0], take_tile} : {TAKE_LATENCY{1'b0}};
+        of_channels <= rst_n ? {of_channels[TAKE_LATENCY-2:0], take_channels} : {TAKE_LATENCY{1'b0}};
+        of_line <= rst_n ? {of_line[TAKE_LATENCY-2:0], take_line} : {TAKE_LATENCY{1'b0}};
+        of_header <= rst_n ? {of_header[TAKE_LATENCY-2:0], take_header} : {TAKE_LATENCY{1'b0}};
+        header_done <= rst_n && (header_arrives || stream_ended);
+        header_fault <= stream_ended || {32'd0, taken[63:32]} > left ? FAULT_STREAM_END[4:0]
+            : taken[31:0] != now[FETCH_NUMBER +: 32] || taken[63:32] != now[FETCH_COUNT +: 32]
+            ? FAULT_SEGMENT_MISMATCH[4:0] : FAULT_NONE[4:0];
+    end
+
+    assign tile_push = (taken_valid && of_tile[TAKE_LATENCY-1]) || attention_push;
+    assign tile = attention_push ? attention_tile : taken;
+    assign channel_push = taken_valid && of_channels[TAKE_LATENCY-1];
+    assign channel_lines = taken[CHANNEL_LINES*LINE_BITS-1:0];
+    wire no_line, unused_full;
+    wire [$clog2(LINE_QUEUE):0] unused_lines;
+    fifo #(.BITS(LINE_BITS), .DEPTH(LINE_QUEUE)) lines (
+        .clk(clk), .rst_n(rst_n), .push(taken_valid && of_line[TAKE_LATENCY-1]), .value(taken[LINE_BITS-1:0]),
+        .pop(line_taken), .front(line), .empty(no_line), .full(unused_full), .count(unused_lines));
+    assign line_valid = !no_line;
+    wire unused = &{1'b0, unused_count, unused_full, unused_lines};
+endmodule
