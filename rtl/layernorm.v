@@ -1,0 +1,243 @@
+// LayerNorm of rows of RESIDUAL into NORM and, with gate_copy, GATE_INPUT: one sweep, GROUP rows side by side.
+//
+//   NORM[destination_row + r] = LayerNorm(RESIDUAL[source_row + r]),  r < rows       see layernorm_normalise
+//
+// A vector of each row in the group is read per cycle, goes into Σx and Σx², and at the same time into a memory, from
+// which layernorm_normalise takes it when the row's root is there: groups follow each other without a gap. Groups are
+// aligned to absolute source rows; rows of a group outside the range are computed and not written. A destination row
+// may lie in any bank: the group's rows are rotated there, those that wrap around one tile further.
+// Fields are held from start until not busy; affine lines come after start, at any pace, and are always accepted
+// (layernorm_affine); normalising begins with the last of them.
+// Precondition: vectors = width/16 ≤ MAX_WIDTH/16, rows ≥ 1; residual_values READ_LATENCY = 2 cycles after read_depth.
+// Rate: ⌈rows/GROUP⌉·max(vectors, GROUP) cycles (one group more where unaligned); besides that, from start to not
+// busy, 53 cycles in W8A8 and 62 in W16A16. Depth: an addition of 16 bits; a TOKEN_PAR/GROUP : 1 multiplexer.
+module layernorm (
+    clk, rst_n, start, busy,
+    rows, source_row, destination_row, vectors, width, shift, gate_shift, gate_copy, epsilon,
+    affine_valid, affine_line, read_depth, residual_values,
+    write_enable, write_depth, norm_values, gate_enable, gate_values
+);
+`include "edgemoe_spec.vh"
+    localparam GROUP = LAYERNORM_LANES / VECTOR;
+    localparam SLOTS = TOKEN_PAR / GROUP;  // groups of a tile
+    localparam SLOT_BITS = SLOTS > 1 ? $clog2(SLOTS) : 1;
+    localparam GROUP_SHIFT = $clog2(GROUP);
+    localparam INDEX_BITS = GROUP > 1 ? GROUP_SHIFT : 1;
+    localparam TILE_SHIFT = $clog2(TOKEN_PAR);
+    localparam ROW_BITS = VECTOR * RESIDUAL_BITS;  // of one row's vector
+    localparam SUM_BITS = RESIDUAL_BITS + 10;
+    localparam ROOT_BITS = RSQRT_FRACTION + 2;
+    localparam PART_BITS = 8;
+    localparam DEPTH_BITS = 8;  // vectors that may be on their way, more than the latency and a row of 64
+    localparam GROUPS_BITS = 6;  // groups that may be on their way, more than the latency
+
+    input                                            clk;
+    input                                            rst_n;
+    input                                            start;
+    output reg                                       busy;
+    input      [15:0]                                rows;
+    input      [15:0]                                source_row;
+    input      [15:0]                                destination_row;
+    input      [6:0]                                 vectors;
+    input      [10:0]                                width;
+    input      [5:0]                                 shift;
+    input      [5:0]                                 gate_shift;
+    input                                            gate_copy;
+    input      [63:0]                                epsilon;
+    input                                            affine_valid;
+    input      [511:0]                               affine_line;
+    output     [15:0]                                read_depth;
+    input      [TOKEN_PAR*ROW_BITS-1:0]              residual_values;
+    output reg [TOKEN_PAR-1:0]                       write_enable;
+    output reg [TOKEN_PAR*16-1:0]                    write_depth;
+    output reg [TOKEN_PAR*VECTOR*ACTIVATION_BITS-1:0] norm_values;
+    output     [TOKEN_PAR-1:0]                       gate_enable;
+    output reg [TOKEN_PAR*VECTOR*16-1:0]             gate_values;
+
+    // Where the first group lies; its destination may begin before row 0 (modulo 2^16, not written).
+    localparam [15:0] IN_GROUP = GROUP - 1;
+    localparam [15:0] IN_TILE = TOKEN_PAR - 1;
+    wire [15:0] last_row = source_row + rows - 1'b1;
+    reg [3:1] setup;
+    reg signed [15:0] first_destination;
+    wire [15:0] destination_tile = first_destination >>> TILE_SHIFT;
+    reg [15:0] source_base, destination_base, groups;
+    always @(posedge clk) begin
+        setup <= rst_n ? {setup[2:1], start} : 3'd0;
+        first_destination <= destination_row - (source_row & IN_GROUP);
+        groups <= (last_row >> GROUP_SHIFT) - (source_row >> GROUP_SHIFT) + 1'b1;
+        source_base <= (source_row >> TILE_SHIFT) * {9'd0, vectors};
+        destination_base <= destination_tile * {9'd0, vectors};
+    end
+
+    // Reading: the parts of one group, then the next group, while memories have room.
+    localparam [6:0] SHORTEST = GROUP;  // the roots of a group take a cycle each
+    reg reading;
+    reg [6:0] position;
+    reg [15:0] groups_left, tile_base;
+    reg [SLOT_BITS-1:0] slot;
+    reg [DEPTH_BITS:0] vectors_out;
+    reg [GROUPS_BITS:0] groups_out;
+    wire taken, group_taken;
+    wire issue = reading & ~vectors_out[DEPTH_BITS] & ~groups_out[GROUPS_BITS];
+    wire read = issue & position < vectors;
+    wire last_position = position == (vectors < SHORTEST ? SHORTEST : vectors) - 1'b1;
+    wire next_group = issue & last_position;
+    wire next_tile = slot == SLOTS[SLOT_BITS-1:0] - 1'b1;
+    assign read_depth = tile_base + {9'd0, position};
+    always @(posedge clk) begin
+        if (!rst_n) begin
+            reading <= 1'b0;
+            vectors_out <= {(DEPTH_BITS+1){1'b0}};
+            groups_out <= {(GROUPS_BITS+1){1'b0}};
+        end else begin
+            if (setup[3]) reading <= 1'b1;
+            else if (next_group && groups_left == 1) reading <= 1'b0;
+            vectors_out <= vectors_out + {{DEPTH_BITS{1'b0}}, read} - {{DEPTH_BITS{1'b0}}, taken};
+            groups_out <= groups_out + {{GROUPS_BITS{1'b0}}, next_group} - {{GROUPS_BITS{1'b0}}, group_taken};
+        end
+        if (setup[3]) begin
+            position <= 7'd0;
+            groups_left <= groups;
+            tile_base <= source_base;
+            slot <= SLOTS == 1 ? {SLOT_BITS{1'b0}} : source_row[GROUP_SHIFT +: SLOT_BITS];
+        end else if (issue) begin
+            position <= last_position ? 7'd0 : position + 1'b1;
+            if (last_position) begin
+                groups_left <= groups_left - 1'b1;
+                slot <= next_tile ? {SLOT_BITS{1'b0}} : slot + 1'b1;
+                if (next_tile) tile_base <= tile_base + {9'd0, vectors};
+            end
+        end
+    end
+
+    // The vectors of a group: into the statistics and into the memory.
+    reg [3:1] valid, first, last;
+    reg [SLOT_BITS-1:0] slot_1, slot_2;
+    reg [GROUP*ROW_BITS-1:0] values_3;
+    reg [GROUP*ROW_BITS-1:0] held [0:(1<<DEPTH_BITS)-1];
+    reg [DEPTH_BITS-1:0] write_pointer, read_pointer;
+    always @(posedge clk) begin
+        valid <= rst_n ? {valid[2:1], read} : 3'd0;
+        first <= {first[2:1], position == 0};
+        last <= {last[2:1], position == vectors - 1'b1};
+        slot_1 <= slot;
+        slot_2 <= slot_1;
+        values_3 <= residual_values[slot_2*GROUP*ROW_BITS +: GROUP*ROW_BITS];
+        if (valid[3]) held[write_pointer] <= values_3;
+        write_pointer <= rst_n ? write_pointer + {{(DEPTH_BITS-1){1'b0}}, valid[3]} : {DEPTH_BITS{1'b0}};
+        read_pointer <= rst_n ? read_pointer + {{(DEPTH_BITS-1){1'b0}}, taken} : {DEPTH_BITS{1'b0}};
+    end
+
+    wire group_ready, affine_ready;
+    wire [GROUP*SUM_BITS-1:0] sums;
+    wire [GROUP*ROOT_BITS-1:0] roots;
+    wire [GROUP*7-1:0] exponents;
+    layernorm_roots #(.GROUP(GROUP), .ENTRY_BITS(GROUPS_BITS)) row_roots (
+        .clk(clk), .rst_n(rst_n), .valid_in(valid[3]), .first(first[3]), .last(last[3]), .values(values_3),
+        .width(width), .epsilon(epsilon), .ready(group_ready), .take(group_taken),
+        .sums(sums), .roots(roots), .exponents(exponents));
+
+    // Normalising: vectors and their rows' roots leave the memories together.
+    reg [PART_BITS-1:0] part, part_1, part_2;
+    reg taken_1, taken_2;
+    reg [GROUP*ROW_BITS-1:0] held_1, held_2;
+    reg [GROUP*SUM_BITS-1:0] sums_1, sums_2;
+    reg [GROUP*ROOT_BITS-1:0] roots_1, roots_2;
+    reg [GROUP*7-1:0] exponents_1, exponents_2;
+    assign taken = group_ready & affine_ready;
+    assign group_taken = taken & part == {1'b0, vectors} - 1'b1;
+    always @(posedge clk) begin
+        if (!rst_n | group_taken) part <= {PART_BITS{1'b0}};
+        else if (taken) part <= part + 1'b1;
+        taken_1 <= rst_n & taken;
+        taken_2 <= rst_n & taken_1;
+        part_1 <= part;
+        part_2 <= part_1;
+        held_1 <= held[read_pointer];
+        held_2 <= held_1;
+        sums_1 <= sums;
+        sums_2 <= sums_1;
+        roots_1 <= roots;
+        roots_2 <= roots_1;
+        exponents_1 <= exponents;
+        exponents_2 <= exponents_1;
+    end
+
+    wire [PART_BITS-1:0] part_out, channel_part;
+    wire [VECTOR*GAIN_BITS-1:0] gains;
+    wire [VECTOR*OFFSET_BITS-1:0] offsets;
+    wire [GROUP*VECTOR*ACTIVATION_BITS-1:0] norm;
+    wire [GROUP*VECTOR*16-1:0] gate;
+    wire written;
+    layernorm_affine affine (
+        .clk(clk), .start(start), .vectors(vectors), .line_valid(affine_valid), .line(affine_line),
+        .ready(affine_ready), .part(channel_part), .gains(gains), .offsets(offsets));
+    genvar row, bank;
+    generate
+        for (row = 0; row < GROUP; row = row + 1) begin : group_rows
+            wire row_valid;
+            wire [PART_BITS-1:0] row_part, row_channel_part;
+            layernorm_normalise #(.LANES(VECTOR)) normalise (
+                .clk(clk), .rst_n(rst_n), .valid_in(taken_2), .part(part_2),
+                .values(held_2[row*ROW_BITS +: ROW_BITS]), .sum(sums_2[row*SUM_BITS +: SUM_BITS]),
+                .root(roots_2[row*ROOT_BITS +: ROOT_BITS]), .exponent(exponents_2[row*7 +: 7]), .width(width),
+                .channel_part(row_channel_part), .gains(gains), .offsets(offsets),
+                .shift(shift), .gate_shift(gate_shift), .valid_out(row_valid), .part_out(row_part),
+                .norm(norm[row*VECTOR*ACTIVATION_BITS +: VECTOR*ACTIVATION_BITS]),
+                .gate(gate[row*VECTOR*16 +: VECTOR*16]));
+            if (row == 0) begin : leads
+                assign written = row_valid;
+                assign part_out = row_part;
+                assign channel_part = row_channel_part;
+            end else begin : follows
+                wire unused = &{1'b0, row_valid, row_part, row_channel_part};
+            end
+        end
+    endgenerate
+
+    // Writing: bank b takes row (b − first bank) mod TOKEN_PAR of the group, wrapped around where b < first bank.
+    reg [15:0] write_base, wrapped_base, groups_to_write, first_bank;
+    reg first_group;
+    localparam [GROUP-1:0] ALL = {GROUP{1'b1}};
+    wire [GROUP-1:0] from_first = first_group ? ALL << (source_row & IN_GROUP) : ALL;
+    wire [GROUP-1:0] to_last = groups_to_write == 1 ? ALL >> (IN_GROUP - (last_row & IN_GROUP)) : ALL;
+    wire [GROUP-1:0] allowed_rows = from_first & to_last;
+    wire last_part = part_out == {1'b0, vectors} - 1'b1;
+    wire [15:0] next_bank = first_bank + GROUP[15:0];
+    always @(posedge clk) begin
+        if (setup[3]) begin
+            write_base <= destination_base;
+            wrapped_base <= destination_base + {9'd0, vectors};
+            first_bank <= first_destination & IN_TILE;
+            groups_to_write <= groups;
+            first_group <= 1'b1;
+        end else if (written && last_part) begin
+            first_bank <= next_bank & IN_TILE;
+            groups_to_write <= groups_to_write - 1'b1;
+            first_group <= 1'b0;
+            if (next_bank > IN_TILE) begin
+                write_base <= wrapped_base;
+                wrapped_base <= wrapped_base + {9'd0, vectors};
+            end
+        end
+        busy <= rst_n & (start | (busy & (groups_to_write != 0 | |setup)));
+    end
+    generate
+        for (bank = 0; bank < TOKEN_PAR; bank = bank + 1) begin : banks
+            localparam [15:0] NUMBER = bank;
+            wire [15:0] row_in_tile = (NUMBER - first_bank) & IN_TILE;
+            wire [INDEX_BITS-1:0] row_in_group = row_in_tile[INDEX_BITS-1:0] & IN_GROUP[INDEX_BITS-1:0];
+            wire in_range = row_in_tile <= IN_GROUP && allowed_rows[row_in_group];
+            wire wraps = NUMBER < first_bank;
+            always @(posedge clk) begin
+                write_enable[bank] <= rst_n & written & in_range;
+                write_depth[bank*16 +: 16] <= (wraps ? wrapped_base : write_base) + {8'd0, part_out};
+                norm_values[bank*VECTOR*ACTIVATION_BITS +: VECTOR*ACTIVATION_BITS] <=
+                    norm[row_in_group*VECTOR*ACTIVATION_BITS +: VECTOR*ACTIVATION_BITS];
+                gate_values[bank*VECTOR*16 +: VECTOR*16] <= gate[row_in_group*VECTOR*16 +: VECTOR*16];
+            end
+        end
+    endgenerate
+    assign gate_enable = gate_copy ? write_enable : {TOKEN_PAR{1'b0}};
+endmodule

@@ -1,0 +1,105 @@
+// Sums and reciprocal roots of groups of rows that arrive side by side, kept until they are taken.
+//
+//   sums[r] = Σ x,   1/√(D·Σx² − (Σx)² + ε) ≈ roots[r]·2^−(R + exponents[r] + P/2)        r < GROUP
+//
+// The rows of a group share one variance unit and one root unit, a cycle each.
+// Outputs belong to the oldest group, while `ready`; `take` moves on to the next one.
+// Precondition: at most 2^ENTRY_BITS groups not taken; groups end at least GROUP cycles apart; width and epsilon held.
+// Latency: 14 + the root's (layernorm_statistics 6, in turn GROUP, layernorm_variance 5, reciprocal_root, ready 1).
+// Depth: see those; a distributed memory of 2^ENTRY_BITS.
+module layernorm_roots #(
+    parameter GROUP = 1,
+    parameter ENTRY_BITS = 6
+) (
+    clk, rst_n, valid_in, first, last, values, width, epsilon, ready, take, sums, roots, exponents
+);
+`include "edgemoe_spec.vh"
+    localparam ROW_BITS = VECTOR * RESIDUAL_BITS;
+    localparam SUM_BITS = RESIDUAL_BITS + 10;
+    localparam SQUARES_BITS = 2 * RESIDUAL_BITS + 9;
+    localparam ROOT_BITS = RSQRT_FRACTION + 2;
+    localparam VARIANCE_BITS = 68;
+    localparam ENTRIES = 1 << ENTRY_BITS;
+
+    input                       clk;
+    input                       rst_n;
+    input                       valid_in;
+    input                       first;
+    input                       last;
+    input  [GROUP*ROW_BITS-1:0] values;
+    input  [10:0]               width;
+    input  [63:0]               epsilon;
+    output                      ready;
+    input                       take;
+    output [GROUP*SUM_BITS-1:0] sums;
+    output [GROUP*ROOT_BITS-1:0] roots;
+    output [GROUP*7-1:0]        exponents;
+
+    wire [GROUP-1:0] row_done;
+    wire [GROUP*SUM_BITS-1:0] row_sums;
+    wire [GROUP*SQUARES_BITS-1:0] row_squares;
+    wire done = row_done[0];
+
+    // One row of the group after the other.
+    reg [GROUP-1:0] waiting;
+    reg [GROUP*SUM_BITS-1:0] waiting_sums;
+    reg [GROUP*SQUARES_BITS-1:0] waiting_squares;
+    always @(posedge clk) begin
+        waiting <= !rst_n ? {GROUP{1'b0}} : done ? {GROUP{1'b1}} : waiting >> 1;
+        waiting_sums <= done ? row_sums : waiting_sums >> SUM_BITS;
+        waiting_squares <= done ? row_squares : waiting_squares >> SQUARES_BITS;
+    end
+
+    wire variance_valid, root_valid;
+    wire [VARIANCE_BITS-1:0] variance;
+    wire [ROOT_BITS-1:0] root;
+    wire signed [6:0] exponent;
+    layernorm_variance row_variance (
+        .clk(clk), .rst_n(rst_n), .valid_in(waiting[0]), .width(width), .sum($signed(waiting_sums[SUM_BITS-1:0])),
+        .squares(waiting_squares[SQUARES_BITS-1:0]), .epsilon(epsilon),
+        .valid_out(variance_valid), .variance(variance));
+    reciprocal_root row_root (
+        .clk(clk), .rst_n(rst_n), .valid_in(variance_valid), .variance(variance),
+        .valid_out(root_valid), .root(root), .exponent(exponent));
+
+    reg [GROUP-1:0] turn;  // one bit: the row that the next root belongs to
+    reg [ENTRY_BITS-1:0] sum_entry, root_entry, oldest;
+    reg [ENTRY_BITS:0] kept;
+    wire complete = root_valid & turn[GROUP-1];
+    assign ready = kept != 0;
+    always @(posedge clk)
+        if (!rst_n) begin
+            turn <= {{(GROUP-1){1'b0}}, 1'b1};
+            sum_entry <= {ENTRY_BITS{1'b0}};
+            root_entry <= {ENTRY_BITS{1'b0}};
+            oldest <= {ENTRY_BITS{1'b0}};
+            kept <= {(ENTRY_BITS+1){1'b0}};
+        end else begin
+            if (root_valid) turn <= turn[GROUP-1] ? {{(GROUP-1){1'b0}}, 1'b1} : turn << 1;
+            sum_entry <= sum_entry + {{(ENTRY_BITS-1){1'b0}}, done};
+            root_entry <= root_entry + {{(ENTRY_BITS-1){1'b0}}, complete};
+            oldest <= oldest + {{(ENTRY_BITS-1){1'b0}}, take};
+            kept <= kept + {{ENTRY_BITS{1'b0}}, complete} - {{ENTRY_BITS{1'b0}}, take};
+        end
+
+    genvar row;
+    generate
+        for (row = 0; row < GROUP; row = row + 1) begin : rows
+            reg [SUM_BITS-1:0] kept_sums [0:ENTRIES-1];
+            reg [ROOT_BITS+6:0] kept_roots [0:ENTRIES-1];
+            layernorm_statistics #(.LANES(VECTOR)) statistics (
+                .clk(clk), .rst_n(rst_n), .valid_in(valid_in), .first(first), .last(last),
+                .values(values[row*ROW_BITS +: ROW_BITS]), .valid_out(row_done[row]),
+                .sum(row_sums[row*SUM_BITS +: SUM_BITS]), .squares(row_squares[row*SQUARES_BITS +: SQUARES_BITS]));
+            always @(posedge clk) begin
+                if (done) kept_sums[sum_entry] <= row_sums[row*SUM_BITS +: SUM_BITS];
+                if (root_valid & turn[row]) kept_roots[root_entry] <= {exponent, root};
+            end
+            assign sums[row*SUM_BITS +: SUM_BITS] = kept_sums[oldest];
+            assign {exponents[row*7 +: 7], roots[row*ROOT_BITS +: ROOT_BITS]} = kept_roots[oldest];
+            if (row > 0) begin : together
+                wire unused = row_done[row];
+            end
+        end
+    endgenerate
+endmodule
