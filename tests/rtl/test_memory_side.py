@@ -1,0 +1,12 @@
+"""The RTL's way to memory and to the host, each unit's bench in sim/<unit>_bench.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim.runner import simulate
+
+
+@pytest.mark.parametrize("unit", ["data_reader", "data_writer"])
+def test_unit(unit: str) -> None:
+    simulate(f"sim.{unit}_bench", top=unit)
