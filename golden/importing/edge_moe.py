@@ -6,6 +6,7 @@ Its pictures are pixels / 256, and row 0 of its position embedding already holds
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from golden.importing.states import State
 from golden.importing.upstream import Imported, from_upstream
 
 SUFFIX = ".float32.bin"
+_WEIGHT = re.compile(r"^(l\d+|patch_embed|pos_embed).*(_weight|_bias|_w_gate_T_task\d+)$")
 PICTURE, REFERENCE = "image", "l11_x_post_moe"
 
 Files = dict[str, tuple[str, tuple[int, ...]]]
@@ -70,6 +72,14 @@ def from_edge_moe(folder: Path, config: ModelConfig) -> Imported:
         others = f"; so are {', '.join(f'{name}{SUFFIX}' for name in missing[1:])}" if missing[1:] else ""
         raise CheckpointError(
             f"{folder / (missing[0] + SUFFIX)}: missing; expected {4 * math.prod(shape):,} bytes, shape {shape}{others}"
+        )
+    there = (path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}"))
+    unknown = sorted(name for name in there if name not in files and _WEIGHT.match(name))
+    if unknown:
+        tasks = ", ".join(task.name for task in config.tasks)
+        raise CheckpointError(
+            f"{folder / (unknown[0] + SUFFIX)}: has no place in model '{config.name}' of {config.depth} blocks "
+            f"with tasks {tasks}"
         )
     state: State = {"backbone.cls_token": torch.zeros(1, 1, config.width)}
     for file, (tensor, shape) in files.items():

@@ -103,11 +103,13 @@ def rewritten_gates(state: State, config: ModelConfig, options: GateOptions) -> 
 
 
 def require(state: State, name: str, shape: tuple[int, ...]) -> Tensor:
-    """One float32 tensor of the state; raises CheckpointError when it is missing, misshapen or not finite."""
+    """One float32 tensor of the state; raises CheckpointError when missing, misshapen, of integers or not finite."""
     if name not in state:
         raise CheckpointError(f"tensor '{name}' is missing; expected shape {shape}")
     if tuple(state[name].shape) != shape:
         raise CheckpointError(f"tensor '{name}' has shape {tuple(state[name].shape)}; expected {shape}")
+    if not state[name].is_floating_point():
+        raise CheckpointError(f"tensor '{name}' holds {state[name].dtype}; expected floating-point weights")
     if not torch.isfinite(state[name]).all():
         raise CheckpointError(f"tensor '{name}' holds NaN or infinite values")
     return state[name].float()

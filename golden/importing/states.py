@@ -94,6 +94,8 @@ def _tensors(path: Path, content: Any) -> Mapping[str, Tensor]:
     if not isinstance(content, Mapping) or not content:
         raise CheckpointError(f"{path}: holds no state dict; expected tensors by name, or those under 'state_dict'")
     for name, value in content.items():
+        if not isinstance(name, str):
+            raise CheckpointError(f"{path}: has a tensor under the key {name!r}; expected names")
         if not isinstance(value, Tensor):
             raise CheckpointError(f"{path}: '{name}' is a {type(value).__name__}; expected tensors by name")
     return content

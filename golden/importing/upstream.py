@@ -25,6 +25,8 @@ _UNUSED = re.compile(
     r"|^backbone\.dist_token$|\.num_batches_tracked$"
 )
 
+_BLOCK = re.compile(r"^backbone\.blocks\.(\d+)\.")
+
 
 @dataclass(frozen=True)
 class Imported:
@@ -47,7 +49,7 @@ def from_upstream(state: State, config: ModelConfig, options: GateOptions) -> Im
 
     Raises CheckpointError naming the first tensor that is missing, misshapen, not finite or of no known use.
     """
-    _require_same_family(state)
+    _require_same_family(state, config)
     used: set[str] = set()
     linear_heads = any(name.startswith("heads.") for name in state)
     own = config if linear_heads else feature_config(config)
@@ -98,13 +100,26 @@ def _decoder(state: State, config: ModelConfig, task: TaskConfig, used: set[str]
     return {name: require(state, prefix + name, shape) for name, shape in shapes.items()}
 
 
-def _require_same_family(state: State) -> None:
-    if not any(name.startswith("backbone.blocks.") for name in state):
+def _require_same_family(state: State, config: ModelConfig) -> None:
+    """Raise CheckpointError for what is plainly another network, before single tensors are looked at."""
+    numbers = {int(match[1]) for name in state if (match := _BLOCK.match(name))}
+    if not numbers:
         first = next(iter(state))
         raise CheckpointError(
             f"not an M³ViT checkpoint: none of its {len(state)} tensors begins with 'backbone.blocks.'; "
             f"the first is '{first}'"
         )
+    if max(numbers) + 1 != config.depth:
+        raise CheckpointError(f"has {max(numbers) + 1} blocks; model '{config.name}' has {config.depth}")
+    require(state, "backbone.cls_token", (1, 1, config.width))
+    require(state, "backbone.pos_embed", (1, config.tokens, config.width))
+    for block in range(config.depth):
+        dense = f"backbone.blocks.{block}.mlp.fc1.weight" in state
+        sparse = any(name.startswith(f"backbone.blocks.{block}.mlp.experts.") for name in state)
+        if (dense and not sparse and block in config.moe_blocks) or (sparse and block not in config.moe_blocks):
+            kinds = "a mixture of experts", "a dense MLP"
+            found, expected = kinds if sparse else kinds[::-1]
+            raise CheckpointError(f"block {block} is {found}; in model '{config.name}' it is {expected}")
 
 
 def _require_nothing_else(state: State, used: set[str], config: ModelConfig) -> None:

@@ -103,6 +103,14 @@ def spoil(folder: Path) -> None:
     write(folder, "l1_norm2_bias", np.full(32, np.nan))
 
 
+def add_a_third_gate(folder: Path) -> None:
+    write(folder, "l1_w_gate_T_task2", np.zeros((4, 32)))
+
+
+def add_a_block(folder: Path) -> None:
+    write(folder, "l2_norm1_weight", np.zeros(32))
+
+
 def darken(folder: Path) -> None:
     write(folder, "image", np.full((3, 32, 48), 0.3))
 
@@ -116,6 +124,11 @@ def darken(folder: Path) -> None:
         ),
         (shorten, r"l0_fc1_bias.float32.bin: 252 bytes; expected 256, shape \(64,\)"),
         (spoil, "l1_norm2_bias.float32.bin: holds NaN"),
+        (
+            add_a_third_gate,
+            r"l1_w_gate_T_task2.float32.bin: has no place in model 'micro' of 2 blocks with tasks semseg",
+        ),
+        (add_a_block, r"l2_norm1_weight.float32.bin: has no place in model 'micro' of 2 blocks"),
         (darken, r"image.float32.bin: expected pixels of 0 … 255 / 256"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -135,3 +148,18 @@ def test_the_command_prints_the_error_against_the_reference(
 ) -> None:
     assert edgemoe(["import", str(made), "--config", "micro", "--out", str(tmp_path / "out")]) == 0
     assert "against the reference frame: MSE" in capsys.readouterr().out
+
+
+def test_files_that_are_no_weights_are_left_alone(made: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(made, tmp_path / "raw"))
+    write(folder, "l0_x_norm1", np.zeros(3))
+    import_checkpoint(folder, MICRO, tmp_path / "out")
+
+
+@pytest.mark.parametrize("options", [["--gate-order", "top-k-first"], ["--experts-per-task", "2"]])
+def test_gate_options_do_not_apply(
+    options: list[str], made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert edgemoe(["import", str(made), "--config", "micro", "--out", str(tmp_path / "out"), *options]) == 1
+    assert "Edge-MoE's gates are softmax-first without windows" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
