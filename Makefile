@@ -79,6 +79,9 @@ bench-csim: $(VENV)/test.stamp ## time the C simulation of the HLS engine
 eval: $(VENV)/test.stamp ## accuracy on 500 held-out scenes, float and integers (MODEL=mini); DATA=folder: on that data set
 	$(BENCH) $(if $(DATA),benches.evaluate_data $(DATA) --model,benches.evaluate) models/$(MODEL)
 
+accuracy: $(VENV)/test.stamp ## float, Edge-MoE's own arithmetic, W16A16 and W8A8 side by side (MODEL=mini)
+	$(BENCH) benches.arithmetics --model models/$(MODEL)
+
 train: $(VENV)/test.stamp ## train on drawn scenes, resumable (MODEL=mini MINUTES=16); writes build/trained/MODEL
 	$(PY) -m golden.training --model $(MODEL) --minutes $(MINUTES) --threads 2 --out build/trained/$(MODEL)
 	$(PY) -m golden.calibrate build/trained/$(MODEL)
