@@ -56,17 +56,6 @@ class GoldenMachine:
         self.program_counter = 0
         self.counters = {"experts_run": 0, "segments_dropped": 0}
         self._next_segment = 0
-        self._operations: dict[Opcode, Callable[[Instruction], None]] = {
-            Opcode.PATCH_EMBED: self._patch_embed,
-            Opcode.LAYERNORM: self._layernorm,
-            Opcode.LINEAR: self._linear,
-            Opcode.ATTENTION: self._attention,
-            Opcode.GATE: self._gate,
-            Opcode.EXPERTS: self._experts,
-            Opcode.COPY: self._copy,
-            Opcode.HEAD: self._head,
-            Opcode.STORE: self._store,
-        }
 
     def run(self) -> Fault:
         """Execute until HALT or a fault; program_counter is left at the instruction that ended the run."""
@@ -92,7 +81,7 @@ class GoldenMachine:
                 raise MachineFaultError(Fault.SEGMENT_MISMATCH)
             self._next_segment += instruction.segments
         self.scratchpads.check(reads(instruction), writes(instruction))
-        self._operations[instruction.opcode](instruction)
+        _OPERATIONS[instruction.opcode](self, instruction)
 
     def _patch_embed(self, i: Instruction) -> None:
         pitch = row_pitch(i.in_features, 1)
@@ -199,6 +188,20 @@ class GoldenMachine:
         padded = np.zeros((rows, pitch // bytes_each), dtype=f"<i{bytes_each}")
         padded[:, :features] = values.astype(f"<i{bytes_each}")
         self.memory.view(self.output_base + address, rows * pitch)[:] = padded.view(np.uint8).reshape(-1)
+
+
+# Here rather than in the machine, where bound methods would keep it and its scratchpads alive until the collector runs.
+_OPERATIONS: dict[Opcode, Callable[[GoldenMachine, Instruction], None]] = {
+    Opcode.PATCH_EMBED: GoldenMachine._patch_embed,
+    Opcode.LAYERNORM: GoldenMachine._layernorm,
+    Opcode.LINEAR: GoldenMachine._linear,
+    Opcode.ATTENTION: GoldenMachine._attention,
+    Opcode.GATE: GoldenMachine._gate,
+    Opcode.EXPERTS: GoldenMachine._experts,
+    Opcode.COPY: GoldenMachine._copy,
+    Opcode.HEAD: GoldenMachine._head,
+    Opcode.STORE: GoldenMachine._store,
+}
 
 
 def _joined(parts: list[QueueEntries]) -> QueueEntries:
