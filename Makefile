@@ -64,7 +64,7 @@ test-host: ## the host package on the oldest versions that boards have (HOST_PYT
 test-pynq: $(PYNQ_STAMPS) ## the driver on real PYNQ 3.1.2 and 4.0.0, against a simulated board and PYNQ.remote
 	@for version in $(PYNQ_VERSIONS); do \
 		echo "== the driver on PYNQ $$version"; \
-		OMP_NUM_THREADS=1 build/envs/pynq-$$version/bin/python -m pytest tests/pynq tests/board tests/overlay || exit 1; \
+		OMP_NUM_THREADS=1 build/envs/pynq-$$version/bin/python -m pytest tests/driver tests/board tests/overlay || exit 1; \
 	done
 
 bench: $(VENV)/test.stamp ## measure; figures go to build/reports

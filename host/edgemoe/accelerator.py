@@ -44,6 +44,13 @@ class Accelerator:
         self._folder: Path | None = None
         self._sessions: dict[tuple[str, ...] | None, Session] = {}
 
+    @property
+    def device(self) -> Device:
+        """The device, for looking under the hood; raises SessionError when this is closed."""
+        if self._device is None:
+            raise SessionError("this accelerator is closed; make a new one")
+        return self._device
+
     def load(self, folder: str | Path) -> None:
         """Use the checkpoint in `folder` from now on; checked when the first frame needs it."""
         self._drop_sessions()
@@ -80,13 +87,12 @@ class Accelerator:
 
     def _session(self, names: Sequence[str] | None) -> Session:
         tasks = None if names is None else tuple(names)
-        if self._device is None:
-            raise SessionError("this accelerator is closed; make a new one")
+        device = self.device
         if self._folder is None:
             raise SessionError("no model is loaded; call load('models/mini') or another checkpoint folder first")
         if tasks not in self._sessions:
             program = compile_checkpoint(self._folder, tasks, self.hardware)
-            self._sessions[tasks] = Session(program, self._device, self._timeout)
+            self._sessions[tasks] = Session(program, device, self._timeout)
         return self._sessions[tasks]
 
     def _drop_sessions(self) -> None:

@@ -58,13 +58,14 @@ def read_video(path: Path) -> Iterator[NDArray[np.uint8]]:
 
 
 def read_camera(index: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield frames of camera `index` until it ends or the caller stops; raises MediaError without one."""
+    """Yield frames of camera `index` until the caller stops; raises MediaError without one, or when it is unplugged."""
     cv2 = load_opencv("reading a camera")
     capture = cv2.VideoCapture(index)
     if not capture.isOpened():
         capture.release()
         raise MediaError(f"camera {index} cannot be opened; check that it is plugged in and free")
     yield from _frames(cv2, capture, f"camera {index} gives no frames; check that no other program uses it")
+    raise MediaError(f"camera {index} stopped giving frames; check that it is still plugged in, then start again")
 
 
 def _open_file(cv2: Any, path: Path) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,16 +27,17 @@ class PynqDevice(Device):
     """One accelerator on a board, or on anything that PYNQ takes for one.
 
     files: the overlay, checked already. device: a `pynq.Device`, None for PYNQ's own choice.
+    on_close: called last of all when the device is closed or has gone.
     Raises DeviceError: no board, in use by another process, or a bitstream that does not answer as its manifest says.
     """
 
-    def __init__(self, files: OverlayFiles, device: Any = None) -> None:
+    def __init__(self, files: OverlayFiles, device: Any = None, on_close: Callable[[], None] | None = None) -> None:
         self.name = files.manifest.board
         self.hardware = files.manifest.hardware
         self._manifest = files.manifest
         if device is None:
             device = _active_device()
-        parts = _Parts(ProcessLock(_lock_name(device)), Buffers(device))
+        parts = _Parts(ProcessLock(_lock_name(device)), Buffers(device), on_close)
         self._parts = parts
         self._finalizer = weakref.finalize(self, parts.release)
         try:
@@ -142,9 +144,10 @@ class PynqDevice(Device):
 class _Parts:
     """What is to be given back, apart from the device so that it can be done when that has gone."""
 
-    def __init__(self, lock: ProcessLock, buffers: Buffers) -> None:
+    def __init__(self, lock: ProcessLock, buffers: Buffers, on_close: Callable[[], None] | None) -> None:
         self.lock = lock
         self.buffers = buffers
+        self.on_close = on_close
         self.overlay: Any = None
         self.ip: EdgeMoeIp | None = None
 
@@ -165,6 +168,8 @@ class _Parts:
                 self.overlay.free()
         finally:
             self.lock.release()
+            if self.on_close is not None:
+                self.on_close()
 
 
 def _rebuild(manifest: BitstreamManifest) -> str:

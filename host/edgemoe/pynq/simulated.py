@@ -7,7 +7,7 @@ processor; touching a buffer or a pointer that a run is using is an error.
 
 from __future__ import annotations
 
-import threading
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,51 +16,37 @@ from pynq.buffer import PynqBuffer
 from pynq.interrupt import _InterruptController
 from pynq.pl_server.device import Device as PynqBase
 
-from edgemoe.devices.base import Bytes, Device, DeviceError
+from edgemoe.devices.base import Bytes, Device
+from edgemoe.pynq.simulated_ip import MisuseError, SimulatedIp
 from edgemoe.pynq.simulated_parts import InterruptController, RegisterFile, parse_handoff_file
 from edgemoe.spec.interface import INTERRUPT_CONTROLLER_BASE, VLNV
-from edgemoe.spec.registers import (
-    AP_START,
-    CONTROL,
-    GLOBAL_INTERRUPT,
-    INTERRUPT_ENABLE,
-    INTERRUPT_STATUS,
-    OFFSETS,
-    REGISTERS,
-)
+from edgemoe.spec.registers import REGISTER_SPACE
 
 POISON = 0x5A  # in the processor's copy; the engines fill their own memory with another value
-_POINTERS = tuple(register.name for register in REGISTERS if register.kind == "pointer")
-
-
-class MisuseError(RuntimeError):
-    """What would go wrong silently on a board."""
+_WINDOW = 0x1_0000
 
 
 class SimulatedBoard(PynqBase):  # type: ignore[misc]
-    """engine: any of our devices. memory_limit: bytes of contiguous memory. stuck: starts, and never finishes.
+    """engine: any of our devices. memory_limit: bytes of contiguous memory. stuck: runs never end.
+    tag: PYNQ's name for the device, None for one per process.
 
     Give it to `pynq.Overlay(…, device=board)`, or make it PYNQ's own choice: `pynq.Device.active_device = board`.
     """
 
-    def __init__(self, engine: Device, memory_limit: int = 1 << 30, stuck: bool = False) -> None:
-        super().__init__("edgemoe_simulated")
-        self.engine = engine
+    def __init__(
+        self, engine: Device, memory_limit: int = 1 << 30, stuck: bool = False, tag: str | None = None
+    ) -> None:
+        super().__init__(tag or f"edgemoe_simulated_{os.getpid()}")
         self.name, self.arch = "simulated", "aarch64"  # the architecture selects PYNQ's model of the clocks
         self.capabilities = {"REGISTER_RW": True}
+        self.engine = engine
         self.memory_limit = memory_limit
-        self.stuck = stuck
-        self.downloads = 0
         self.interrupts = InterruptController()
-        self._others = RegisterFile()
+        self.accelerator = SimulatedIp(engine, self.interrupts, stuck)
+        self.downloads = 0
+        self._registers = RegisterFile()
         self._base: int | None = None
         self._copies: dict[int, Bytes] = {}
-        self._run: threading.Thread | None = None
-        self._busy = False
-        self._failure: DeviceError | None = None
-        self._enabled = {GLOBAL_INTERRUPT: 0, INTERRUPT_ENABLE: 0, INTERRUPT_STATUS: 0}
-
-    # Registers
 
     def read_registers(self, address: int, length: int) -> bytes:
         """Called by PYNQ's MMIO: `length` bytes from `address`."""
@@ -71,77 +57,19 @@ class SimulatedBoard(PynqBase):  # type: ignore[misc]
         for at in range(0, len(data), 4):
             self._write(address + at, int.from_bytes(bytes(data[at : at + 4]), "little"))
 
-    def _offset(self, address: int) -> int | None:
-        inside = self._base is not None and 0 <= address - self._base < 0x1000
-        return address - (self._base or 0) if inside else None
-
     def _read(self, address: int) -> int:
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            raise failure
-        offset = self._offset(address)
-        if offset is None:
-            handler = self.interrupts if address & ~0xFFFF == INTERRUPT_CONTROLLER_BASE else self._others
-            return handler.read(address)
-        if offset in self._enabled:
-            return self._enabled[offset]
-        if offset == CONTROL and self.running:
-            return AP_START
-        return self.engine.read_register(offset)
+        if self._base is not None and 0 <= address - self._base < REGISTER_SPACE:
+            return self.accelerator.read(address - self._base)
+        return self._other(address).read(address)
 
     def _write(self, address: int, value: int) -> None:
-        offset = self._offset(address)
-        if offset is None:
-            handler = self.interrupts if address & ~0xFFFF == INTERRUPT_CONTROLLER_BASE else self._others
-            handler.write(address, value)
-        elif offset == INTERRUPT_STATUS:
-            self._enabled[offset] ^= value & 1  # as Vitis makes it: writing toggles
-            self._signal()
-        elif offset in self._enabled:
-            self._enabled[offset] = value
-        elif self.running:
-            raise MisuseError(f"register {offset:#x} written while the accelerator runs")
-        elif offset == CONTROL and value & AP_START:
-            self._start()
+        if self._base is not None and 0 <= address - self._base < REGISTER_SPACE:
+            self.accelerator.write(address - self._base, value)
         else:
-            self.engine.write_register(offset, value)
+            self._other(address).write(address, value)
 
-    # Runs
-
-    @property
-    def running(self) -> bool:
-        """Whether a run goes on."""
-        return self._busy
-
-    def _start(self) -> None:
-        self._busy = True
-        if self.stuck:
-            return
-        self._run = threading.Thread(target=self._work, daemon=True)
-        self._run.start()
-
-    def _work(self) -> None:
-        try:
-            self.engine.write_register(CONTROL, AP_START)
-        except DeviceError as error:
-            self._failure = error
-        self._busy = False
-        if self._enabled[INTERRUPT_ENABLE] & 1:
-            self._enabled[INTERRUPT_STATUS] |= 1
-        self._signal()
-
-    def _signal(self) -> None:
-        self.interrupts.set_level(bool(self._enabled[GLOBAL_INTERRUPT] & self._enabled[INTERRUPT_STATUS] & 1))
-
-    def _check_unused(self, address: int, what: str) -> None:
-        if not self.running:
-            return
-        for name in _POINTERS:
-            low, high = (self.engine.read_register(OFFSETS[name] + half) for half in (0, 4))
-            if low | high << 32 == address:
-                raise MisuseError(f"{what} of the {name} buffer while the accelerator uses it")
-
-    # Memory
+    def _other(self, address: int) -> InterruptController | RegisterFile:
+        return self.interrupts if 0 <= address - INTERRUPT_CONTROLLER_BASE < _WINDOW else self._registers
 
     @property
     def default_memory(self) -> SimulatedBoard:
@@ -192,7 +120,10 @@ class SimulatedBoard(PynqBase):  # type: ignore[misc]
         self._check_unused(bo, "invalidate")
         self._copies[bo][offset : offset + nbytes] = self.engine.read(bo + offset, nbytes)
 
-    # Overlays
+    def _check_unused(self, address: int, what: str) -> None:
+        name = self.accelerator.user_of(address)
+        if name is not None:
+            raise MisuseError(f"{what} of the {name} buffer while the accelerator uses it")
 
     def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> Any:
         """PYNQ's own parser on the .hwh beside the bitstream."""
@@ -200,11 +131,7 @@ class SimulatedBoard(PynqBase):  # type: ignore[misc]
 
     def download(self, bitstream: Any, parser: Any = None) -> None:
         """Whatever ran is gone, and so are the settings; memory stays."""
-        if self._run is not None:
-            self._run.join()
-        self._run, self._busy, self._failure = None, False, None
-        self._enabled = dict.fromkeys(self._enabled, 0)
-        self.interrupts.set_level(False)
+        self.accelerator.reset()
         self.downloads += 1
         super().post_download(bitstream, parser, self.name)
         bases = [facts["phys_addr"] for facts in self.ip_dict.values() if facts["type"] == VLNV]

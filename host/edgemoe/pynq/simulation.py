@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import tempfile
-import weakref
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +36,28 @@ def open_simulated_board(board: str, engine: str, hardware: HardwareConfig | Non
         raise DeviceError(f"a board can be simulated by {there}, not by '{engine}'")
     hardware = hardware or load_hardware_config(load_board(board).hardware[0])
     simulated = SimulatedBoard(open_device(engine, hardware))
-    folder = tempfile.TemporaryDirectory(prefix="edgemoe-overlay-")
-    files = write_simulated_overlay(Path(folder.name), board, hardware)
-    pynq.Device.active_device = simulated  # PYNQ's interrupts and clocks ask for it by this way only
-    device = PynqDevice(files, simulated)
-    weakref.finalize(device, folder.cleanup)
-    return device
+    with tempfile.TemporaryDirectory(prefix="edgemoe-overlay-") as folder:
+        files = write_simulated_overlay(Path(folder), board, hardware)
+        return put_in_place(simulated, files)
+
+
+def put_in_place(simulated: SimulatedBoard, files: OverlayFiles) -> PynqDevice:
+    """Make a simulated board the one that PYNQ uses, until the device that is returned is closed."""
+    before = getattr(pynq.Device, "_active_device", None)
+    pynq.Device.active_device = simulated  # PYNQ's interrupts and clocks ask for it in this way only
+
+    def end() -> None:
+        simulated.close()
+        if getattr(pynq.Device, "_active_device", None) is simulated:
+            pynq.Device.active_device = before
+            if before is None:
+                del pynq.Device._active_device
+
+    try:
+        return PynqDevice(files, simulated, end)
+    except BaseException:
+        end()
+        raise
 
 
 def write_simulated_overlay(folder: Path, board: str, hardware: HardwareConfig) -> OverlayFiles:

@@ -1,0 +1,373 @@
+"""What goes wrong on a board is said in a sentence; buffers are freed and the next call works."""
+
+from __future__ import annotations
+
+import _thread
+import json
+import os
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pynq = pytest.importorskip("pynq", reason="pynq is not installed here; run `make test-pynq`")
+
+from conftest import BOARD, simulated
+
+from edgemoe import Accelerator
+from edgemoe.compiler.program import Program, ProgramError
+from edgemoe.devices.base import Bytes, DeviceError
+from edgemoe.devices.golden import GoldenDevice
+from edgemoe.devices.registry import open_device
+from edgemoe.media.errors import MediaError
+from edgemoe.media.video import read_camera
+from edgemoe.overlay.manifest import BIT_FILE, HWH_FILE, MANIFEST_FILE, OverlayError, file_digest
+from edgemoe.pynq.board import OVERLAY_VARIABLE, SIMULATED_VARIABLE
+from edgemoe.pynq.device import PynqDevice
+from edgemoe.pynq.lock import ProcessLock
+from edgemoe.pynq.simulated import SimulatedBoard
+from edgemoe.pynq.simulation import put_in_place, write_simulated_overlay
+from edgemoe.session import Session, SessionError
+from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.registers import OFFSETS
+
+MICRO = load_hardware_config("micro")
+
+
+def works(device: Any, program: Program, frames: Any, expected: list[Bytes]) -> bool:
+    with Session(program, device, timeout=60) as session:
+        return bool(np.array_equal(session.run_raw(frames[0]), expected[0]))
+
+
+@pytest.fixture
+def overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An overlay folder that `Accelerator("zcu102")` finds; nothing is simulated unless a test says so."""
+    folder = tmp_path / "overlay"
+    folder.mkdir()
+    write_simulated_overlay(folder, BOARD, MICRO)
+    monkeypatch.setenv(OVERLAY_VARIABLE, str(folder))
+    monkeypatch.delenv(SIMULATED_VARIABLE, raising=False)
+    return folder
+
+
+@pytest.fixture
+def active(monkeypatch: pytest.MonkeyPatch) -> SimulatedBoard:
+    """A simulated board as the one that PYNQ finds by itself."""
+    board = SimulatedBoard(GoldenDevice(MICRO))
+    monkeypatch.setattr(pynq.Device, "_active_device", board, raising=False)
+    return board
+
+
+def test_no_device(overlay: Path) -> None:
+    """In a process of its own: PYNQ looks for devices once."""
+    code = "from edgemoe.devices.registry import open_device; open_device('zcu102')"
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert "PYNQ finds no board (No Devices Found); on a board work as root with XILINX_XRT=/usr set" in last
+
+
+def test_no_bitstream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(OVERLAY_VARIABLE, raising=False)
+    monkeypatch.setattr("edgemoe.pynq.board._CHECKOUT", Path("/nowhere"))
+    with pytest.raises(OverlayError, match="no bitstream for board 'kv260'; none is shipped, so build one with `make"):
+        Accelerator("kv260")
+
+
+def test_a_good_overlay_opens(overlay: Path, active: SimulatedBoard, checkpoint: Path) -> None:
+    """So the refusals below are due to what each of them changes."""
+    with Accelerator(BOARD) as accelerator:
+        assert accelerator.hardware == MICRO
+        accelerator.load(checkpoint)
+        assert set(accelerator(np.zeros((40, 60, 3), np.uint8)).outputs) == {"semseg", "depth"}
+    assert active.buffers == 0
+
+
+def test_a_pair_of_different_builds(overlay: Path, active: SimulatedBoard) -> None:
+    (overlay / HWH_FILE).write_text((overlay / HWH_FILE).read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    with pytest.raises(OverlayError, match=r"edgemoe.hwh is not the file that manifest.json describes"):
+        Accelerator(BOARD)
+    assert active.downloads == 0, "nothing is loaded before it is checked"
+
+
+def change_handoff(overlay: Path, old: str, new: str) -> None:
+    """Another .hwh, with a manifest that vouches for it."""
+    text = (overlay / HWH_FILE).read_text(encoding="utf-8")
+    assert old in text
+    (overlay / HWH_FILE).write_text(text.replace(old, new), encoding="utf-8")
+    manifest = json.loads((overlay / MANIFEST_FILE).read_text(encoding="utf-8"))
+    manifest["sha256"] = {name: file_digest(overlay / name) for name in (BIT_FILE, HWH_FILE)}
+    (overlay / MANIFEST_FILE).write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def test_a_handoff_without_the_accelerator(overlay: Path, active: SimulatedBoard) -> None:
+    change_handoff(overlay, "edgemoe.org:kernel:edgemoe:1.0", "somebody:else:kernel:1.0")
+    with pytest.raises(DeviceError, match=r"names 0 blocks of type edgemoe.org.*it has .*somebody:else:kernel:1.0"):
+        Accelerator(BOARD)
+    with pytest.raises(DeviceError, match="names 0 blocks"):
+        Accelerator(BOARD)  # not: in use by this process
+
+
+def test_a_handoff_that_pynq_cannot_read(overlay: Path, active: SimulatedBoard) -> None:
+    change_handoff(overlay, "<EDKSYSTEM", "<EDKSYSTEM <")
+    with pytest.raises(DeviceError, match=r"PYNQ could not load .*edgemoe.bit: .* must be for this board"):
+        Accelerator(BOARD)
+
+
+@pytest.mark.parametrize(
+    ("register", "message"),
+    [
+        ("identity", r"identity 0x00000007, not 0x454D4F45; \.hwh and bitstream do not belong together: build the"),
+        ("config_hash", r"built for hardware 0x00000007, its manifest says 0x[0-9A-F]{8} \('micro'\): build the"),
+    ],
+)
+def test_a_bitstream_that_is_not_what_its_manifest_says(
+    overlay: Path, active: SimulatedBoard, register: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = active.engine.read_register
+    changed = {OFFSETS[register]: 7, OFFSETS[register] + 4: 0}
+    monkeypatch.setattr(active.engine, "read_register", lambda offset: changed.get(offset, real(offset)))
+    with pytest.raises(DeviceError, match=message + r" bitstream again with `make bitstream BOARD=zcu102"):
+        Accelerator(BOARD)
+    assert active.buffers == 0
+    monkeypatch.setattr(active.engine, "read_register", real)
+    Accelerator(BOARD).close()
+
+
+def test_a_bitstream_that_does_not_answer(overlay: Path, active: SimulatedBoard, monkeypatch: Any) -> None:
+    monkeypatch.setattr("edgemoe.pynq.device._PROBE_SECONDS", 0.05)
+    monkeypatch.setattr("edgemoe.pynq.device._REST_SECONDS", 0.05)
+    active.accelerator.stuck = True
+    with pytest.raises(DeviceError, match="does not end an empty program; the bitstream is not what its manifest"):
+        Accelerator(BOARD)
+    assert (active.buffers, active.accelerator.running) == (0, False)
+
+
+def test_timing_that_was_not_met_is_said(overlay: Path, active: SimulatedBoard) -> None:
+    manifest = json.loads((overlay / MANIFEST_FILE).read_text(encoding="utf-8"))
+    manifest["timing"] = {"met": False, "clock_mhz": 300.0, "worst_slack_ns": -0.4}
+    (overlay / MANIFEST_FILE).write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.warns(UserWarning, match=r"did not meet its timing \(-0.4 ns of slack at 300 MHz\)"):
+        Accelerator(BOARD).close()
+
+
+def test_another_board_or_other_hardware(overlay: Path, active: SimulatedBoard) -> None:
+    with pytest.raises(OverlayError, match="built for board 'zcu102', not 'kv260'; run `make bitstream BOARD=kv260`"):
+        Accelerator("kv260")
+    with pytest.raises(OverlayError, match=r"the program for 'kv260' .* compile the model for 'micro'"):
+        Accelerator(BOARD, "kv260")
+    with pytest.raises(OverlayError, match="build the bitstream again with `make bitstream`"):
+        Accelerator(BOARD, replace(MICRO, prefetch_bytes=MICRO.prefetch_bytes * 2))
+    assert active.downloads == 0
+
+
+def test_a_program_for_another_build(board: Any, program: Program, frames: Any, expected: list[Bytes]) -> None:
+    other = replace(MICRO, prefetch_bytes=MICRO.prefetch_bytes * 2)
+    manifest = replace(program.manifest, hardware=other, config_hash=other.hash())
+    with pytest.raises(ProgramError, match=r"program was built for hardware .* compile for 'micro'"):
+        Session(replace(program, manifest=manifest), board)
+    assert board.buffers == 0
+    assert works(board, program, frames, expected)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("wrong", ["shape", "dtype"])
+def test_a_frame_of_the_wrong_kind(
+    board: Any, program: Program, frames: Any, expected: list[Bytes], wrong: str, streamed: bool
+) -> None:
+    bad = frames[0][:-1] if wrong == "shape" else frames[0].astype(np.float32)
+    with Session(program, board) as session:
+        with pytest.raises(ValueError, match=r"takes uint8 \(32, 48, 3\), RGB"):
+            list(session.stream([frames[0], bad])) if streamed else session.run(bad)
+        assert not simulated(board).accelerator.running
+        assert np.array_equal(session.run_raw(frames[0]), expected[0])
+
+
+def test_too_little_contiguous_memory(
+    make_board: Callable[..., Any],
+    program: Program,
+    frames: Any,
+    expected: list[Bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    board = make_board(memory_limit=program.stream.size)
+    (tmp_path / "meminfo").write_text("CmaTotal:  1024 kB\nCmaFree:  3 kB\n", encoding="ascii")
+    monkeypatch.setattr("edgemoe.pynq.buffers._MEMORY_FACTS", tmp_path / "meminfo")
+    message = r"bytes of contiguous memory were refused \(3,072 of 1,048,576 bytes are free\); close .* cma=512M"
+    with pytest.raises(DeviceError, match=message):
+        Session(program, board)
+    assert board.buffers == 0
+    simulated(board).memory_limit = 1 << 30
+    assert works(board, program, frames, expected)
+
+
+def test_a_second_process(make_board: Callable[..., Any], tmp_path: Path) -> None:
+    """A lock that another process holds is refused with its number, and free when that process has ended."""
+    tag = f"test_{os.getpid()}"
+    code = (
+        "import sys; from edgemoe.pynq.lock import ProcessLock\n"
+        f"lock = ProcessLock('{tag}-here'); print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(DeviceError, match=rf"process {other.pid} uses the accelerator .* end it, or wait"):
+            make_board(tag=tag)
+        other.kill()
+    make_board(tag=tag).close()
+
+
+def test_a_second_accelerator_in_this_process(make_board: Callable[..., Any]) -> None:
+    first = make_board()
+    with pytest.raises(DeviceError, match=r"this process already uses the accelerator; call close\(\) on its other"):
+        make_board()
+    first.close()
+    make_board().close()
+
+
+def test_a_lock_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "nowhere"))
+    with pytest.raises(DeviceError, match=r"cannot lock the accelerator: .*edgemoe-x.lock: No such file"):
+        ProcessLock("x")
+
+
+def test_a_device_that_was_forgotten_gives_everything_back(make_board: Callable[..., Any], tmp_path: Path) -> None:
+    """Without close: the lock is free and the memory given back when the last reference has gone."""
+    folder = tmp_path / "forgotten"
+    folder.mkdir()
+    under = SimulatedBoard(GoldenDevice(MICRO))
+    device: PynqDevice | None = put_in_place(under, write_simulated_overlay(folder, BOARD, MICRO))
+    assert device is not None
+    device.allocate(100)
+    assert under.buffers == 1
+    device = None
+    assert under.buffers == 0
+    make_board()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgemoe.pynq.device._REST_SECONDS", 0.05)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_device_that_never_finishes(
+    board: Any, program: Program, frames: Any, expected: list[Bytes], impatient: None, streamed: bool
+) -> None:
+    under = simulated(board)
+    under.accelerator.stuck = True
+    with Session(program, board, timeout=0.1) as session:
+        with pytest.raises(SessionError, match=r"'zcu102' did not finish within 0\.1 s; it stands at instruction \d+"):
+            list(session.stream(iter(frames))) if streamed else session.run(frames[0])
+        assert (under.accelerator.running, under.downloads) == (False, 2), "the bitstream was loaded again"
+        under.accelerator.stuck = False
+        session.timeout = 60
+        assert np.array_equal(session.run_raw(frames[0]), expected[0])
+    assert under.buffers == 0
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("stuck", [False, True])
+def test_ctrl_c_in_mid_frame(
+    board: Any, program: Program, frames: Any, expected: list[Bytes], impatient: None, stuck: bool, streamed: bool
+) -> None:
+    """A frame that ends soon is waited for; one that does not is ended by loading the bitstream again."""
+    under = simulated(board)
+    under.accelerator.stuck = stuck
+    start = under.accelerator._start
+
+    def interrupted_start() -> None:
+        start()
+        threading.Timer(0.002, _thread.interrupt_main).start()
+
+    with Session(program, board) as session:
+        under.accelerator._start = interrupted_start
+        with pytest.raises(KeyboardInterrupt):  # noqa: PT012 (it may come with any frame)
+            while True:
+                list(session.stream(iter(frames))) if streamed else session.run(frames[0])
+        under.accelerator._start = start
+        assert not under.accelerator.running
+        assert under.downloads == (2 if stuck else 1)
+        under.accelerator.stuck = False
+        assert np.array_equal(session.run_raw(frames[1]), expected[1])
+    assert under.buffers == 0
+
+
+def test_ctrl_c_ends_the_accelerator_before_its_memory_is_given_back(
+    board: Any, program: Program, frames: Any, impatient: None
+) -> None:
+    """Closing while a run goes on: the simulated board refuses to release a buffer in use."""
+    under = simulated(board)
+    under.accelerator.stuck = True
+    session = Session(program, board)
+    session._start(session._prepare(frames[0], 0))
+    assert under.accelerator.running
+    board.close()
+    assert (under.buffers, under.accelerator.running) == (0, False)
+
+
+class _Camera:
+    """OpenCV as far as a camera needs it: two frames, then it is unplugged."""
+
+    COLOR_BGR2RGB = 0
+
+    def __init__(self, frames: Any) -> None:
+        self._frames = [*frames[:2], None]
+
+    def VideoCapture(self, index: int) -> _Camera:  # noqa: N802 (OpenCV's name)
+        return self
+
+    def isOpened(self) -> bool:  # noqa: N802 (OpenCV's name)
+        return True
+
+    def read(self) -> tuple[bool, Any]:
+        frame = self._frames.pop(0)
+        return frame is not None, frame
+
+    def cvtColor(self, frame: Any, code: int) -> Any:  # noqa: N802 (OpenCV's name)
+        return frame
+
+    def release(self) -> None:
+        return
+
+
+def test_an_unplugged_camera(
+    board: Any, program: Program, frames: Any, expected: list[Bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgemoe.media.video.load_opencv", lambda purpose: _Camera(frames))
+    with Session(program, board) as session:
+        seen = 0
+        with pytest.raises(MediaError, match="camera 0 stopped giving frames; check"):  # noqa: PT012 (after a result)
+            for _ in session.stream(read_camera(0)):
+                seen += 1
+        assert seen == 1
+        assert not simulated(board).accelerator.running
+        assert np.array_equal(session.run_raw(frames[0]), expected[0])
+
+
+def test_a_closed_device_says_so(board: Any) -> None:
+    board.close()
+    board.close()
+    with pytest.raises(DeviceError, match="device 'zcu102' is closed; open it again"):
+        board.read_register(0)
+
+
+def test_a_board_cannot_be_simulated_by_a_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SIMULATED_VARIABLE, "kv260")
+    with pytest.raises(DeviceError, match=r"can be simulated by golden, csim, .*not by 'kv260'"):
+        open_device(BOARD)
+
+
+def test_opening_warns_of_nothing(make_board: Callable[..., Any]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_board().close()

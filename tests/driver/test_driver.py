@@ -1,0 +1,136 @@
+"""The PYNQ driver as a PYNQ user meets it: Overlay, allocate, flush, start, wait, invalidate, read."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+pynq = pytest.importorskip("pynq", reason="pynq is not installed here; run `make test-pynq`")
+
+from conftest import simulated
+
+from edgemoe.compiler.program import Program
+from edgemoe.devices.base import Bytes, DeviceError
+from edgemoe.frames import input_image
+from edgemoe.pynq.driver import INTERRUPT_SECONDS, EdgeMoeIp
+from edgemoe.session import Session
+from edgemoe.spec.memory import stripe
+from edgemoe.spec.registers import COUNTERS, IDENTITY
+
+
+def regions(program: Program, frame: Any) -> dict[str, Bytes]:
+    """What a frame needs in memory, by pointer; the output has only its size."""
+    weights = stripe(program.stream, program.manifest.hardware.ports)
+    return {
+        "program": program.image,
+        "input": input_image(frame, program.manifest.model),
+        "output": np.zeros(program.manifest.output_bytes, dtype=np.uint8),
+        **{f"weights_{port}": region for port, region in enumerate(weights)},
+    }
+
+
+@pytest.mark.parametrize("engine", ["golden", "csim"])
+def test_a_frame_by_hand(
+    make_board: Callable[..., Any], program: Program, frames: Any, expected: list[Bytes], engine: str
+) -> None:
+    overlay = make_board(engine).overlay
+    ip = overlay.edgemoe_0
+    assert isinstance(ip, EdgeMoeIp)
+    buffers = {}
+    for name, data in regions(program, frames[0]).items():
+        buffers[name] = pynq.allocate((data.size,), dtype="u1")
+        if name != "output":
+            buffers[name][:] = data
+            buffers[name].flush()
+    ip.start({name: buffer.device_address for name, buffer in buffers.items()})
+    ip.wait(30.0)
+    buffers["output"].invalidate()
+    assert np.array_equal(buffers["output"], expected[0])
+    assert ip.control.value("identity") == IDENTITY
+    assert ip.control.value("config_hash") == program.manifest.config_hash
+    counters = ip.control.counters()
+    assert set(counters) <= set(COUNTERS)
+    assert counters["experts_run"] + counters["segments_dropped"] == 4
+    assert ip.register_map.CTRL.AP_IDLE == 1
+    assert overlay.clock_dict[0]["frequency"] == pytest.approx(300, abs=0.01)
+
+
+def test_a_fault_is_a_sentence_with_the_instruction(board: Any, program: Program, frames: Any) -> None:
+    ip, addresses = board.ip, {}
+    words = program.words.copy()
+    words[3, 0] |= 0xFF  # an opcode that does not exist
+    data = regions(program, frames[0])
+    data["program"][64:] = words.reshape(-1).astype("<u4").view(np.uint8)
+    for name, region in data.items():
+        addresses[name] = board.allocate(region.size)
+        board.write(addresses[name], region)
+    ip.start(addresses)
+    with pytest.raises(DeviceError, match=r"stopped at instruction 3: ILLEGAL_OPCODE: the opcode is unknown"):
+        ip.wait(30.0)
+
+
+def test_pynq_finds_the_driver_without_an_import() -> None:
+    """Through the entry point `pynq.lib`; in a process that has not imported the driver itself."""
+    program = (
+        "import sys, pynq, pynq.overlay\n"
+        "pynq.overlay.Overlay._register_drivers(None)\n"
+        "print(pynq.overlay._ip_drivers['edgemoe.org:kernel:edgemoe:1.0'].__name__, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["EdgeMoeIp", "False"]
+
+
+class _Pauses:
+    """Counts how often the driver waits."""
+
+    def __init__(self, ip: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        self._pause = ip.pause
+        monkeypatch.setattr(ip, "pause", self)
+
+    def __call__(self, seconds: float) -> None:
+        self.count += 1
+        self._pause(seconds)
+
+
+def test_the_driver_sleeps_on_the_interrupt(
+    board: Any, program: Program, frames: Any, expected: list[Bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through PYNQ's own interrupt classes and a model of the interrupt controller; polling would look 100 times.
+
+    Two waits a run are allowed beyond the time-outs: an interrupt may come just after its run was seen to be done.
+    """
+    assert board.ip.has_interrupt
+    with Session(program, board) as session:
+        for frame, region in zip(frames, expected, strict=True):
+            pauses = _Pauses(board.ip, monkeypatch)
+            start = time.monotonic()
+            assert np.array_equal(session.run_raw(frame), region)
+            assert pauses.count <= 2 + (time.monotonic() - start) / INTERRUPT_SECONDS
+
+
+def test_a_lost_interrupt_costs_only_time(
+    board: Any, program: Program, frames: Any, expected: list[Bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulated(board).interrupts, "set_level", lambda level: None)
+    with Session(program, board) as session:
+        assert np.array_equal(session.run_raw(frames[0]), expected[0])
+
+
+def test_in_a_running_event_loop_the_driver_polls(
+    board: Any, program: Program, frames: Any, expected: list[Bytes]
+) -> None:
+    """As in a notebook, where PYNQ's event loop is Jupyter's and is busy with the cell."""
+
+    async def cell() -> Bytes:
+        with Session(program, board) as session:
+            return session.run_raw(frames[0])
+
+    assert np.array_equal(asyncio.run(cell()), expected[0])
