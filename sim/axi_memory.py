@@ -45,7 +45,8 @@ def content(address: int, salt: int = 0) -> int:
     return (mixed ^ mixed >> 61) & WORD_MASK
 
 
-def _pauses(rng: np.random.Generator, rate: float) -> Iterator[bool]:
+def pauses(rng: np.random.Generator, rate: float) -> Iterator[bool]:
+    """Yes at this rate, for ever: when a channel of cocotbext-axi stands still."""
     while True:
         yield bool(rng.random() < rate)
 
@@ -121,8 +122,8 @@ class ReadMemory(_Memory):
         self._data = AxiRSource(AxiRBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst_n, reset_active_level=False)
         self._data.queue_occupancy_limit = 4
         if pressure:
-            self._requests.set_pause_generator(_pauses(rng, pressure))
-            self._data.set_pause_generator(_pauses(rng, pressure))
+            self._requests.set_pause_generator(pauses(rng, pressure))
+            self._data.set_pause_generator(pauses(rng, pressure))
         self._waiting: Queue[tuple[float, int, int]] = Queue()
         cocotb.start_soon(self._accept())
         cocotb.start_soon(self._answer())
@@ -159,7 +160,7 @@ class WriteMemory(_Memory):
         self._responses = AxiBSource(AxiBBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst_n, reset_active_level=False)
         if pressure:
             for channel in (self._requests, self._data, self._responses):
-                channel.set_pause_generator(_pauses(rng, pressure))
+                channel.set_pause_generator(pauses(rng, pressure))
         self._waiting: Queue[tuple[float, AxiResp]] = Queue()
         cocotb.start_soon(self._accept())
         cocotb.start_soon(self._answer())

@@ -7,6 +7,6 @@ import pytest
 from sim.runner import simulate
 
 
-@pytest.mark.parametrize("unit", ["data_reader", "data_writer"])
+@pytest.mark.parametrize("unit", ["control_registers", "data_reader", "data_writer", "weight_port"])
 def test_unit(unit: str) -> None:
     simulate(f"sim.{unit}_bench", top=unit)
