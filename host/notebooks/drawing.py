@@ -1,0 +1,97 @@
+"""What the notebooks draw: tables, bars and pictures as HTML, in the colours of the page they stand on."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Picture = NDArray[np.uint8]
+
+PALETTE = ("#4c8dd6", "#e0893b", "#5aa469", "#b569c2", "#c9b037", "#d1605e", "#6cc0c4", "#8f8f8f")
+_BAR = "width:380px;background:rgba(128,128,128,.16);text-align:left;line-height:0;white-space:nowrap"
+_CELL = "padding:2px 12px 2px 0;border:0"
+
+
+@dataclass(frozen=True)
+class Html:
+    """HTML that Jupyter shows as the value of a cell."""
+
+    text: str
+
+    def _repr_html_(self) -> str:
+        return self.text
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> Html:
+    """Rows under a header; columns of numbers, or of nothing, to the right, thousands separated."""
+    columns = [[row[index] for row in rows] for index in range(len(header))]
+    numeric = [all(isinstance(cell, int | float) or cell == "" for cell in column) for column in columns]
+    sides = ["right" if each else "left" for each in numeric]
+
+    def line(tag: str, cells: Sequence[object]) -> str:
+        shown = (
+            f'<{tag} style="{_CELL};text-align:{side};font-variant-numeric:tabular-nums">{_text(cell)}</{tag}>'
+            for cell, side in zip(cells, sides, strict=True)
+        )
+        return f"<tr>{''.join(shown)}</tr>"
+
+    body = "".join(line("td", row) for row in rows)
+    return Html(f'<table style="border-collapse:collapse">{line("th", header)}{body}</table>')
+
+
+def bars(labels: Sequence[str], parts: Mapping[str, Sequence[float]], unit: str = "") -> Html:
+    """A horizontal bar for each label, made of parts in the order given; the sum stands behind it."""
+    sums = [sum(values) for values in zip(*parts.values(), strict=True)]
+    widest = max(sums, default=0) or 1
+    lines = []
+    for index, label in enumerate(labels):
+        pieces = "".join(
+            f'<span title="{escape(name)}: {_text(values[index])}" style="display:inline-block;height:12px;'
+            f'width:{100 * values[index] / widest:.2f}%;background:{colour}"></span>'
+            for (name, values), colour in zip(parts.items(), PALETTE, strict=False)
+        )
+        track = f'<div style="{_BAR}">{pieces}</div>'
+        total = f"{_text(sums[index])} {escape(unit)}"
+        lines.append(f'<tr><td style="{_CELL};text-align:left">{escape(label)}</td>{_cell(track)}{_cell(total)}</tr>')
+    return Html(f'{_legend(parts)}<table style="border-collapse:collapse">{"".join(lines)}</table>')
+
+
+def pictures(named: Mapping[str, Picture], width: int = 380) -> Html:
+    """Pictures side by side at one width, each with its caption; small ones are enlarged without smoothing."""
+    figures = []
+    for caption, picture in named.items():
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, "PNG")
+        data = base64.b64encode(buffer.getvalue()).decode()
+        image = f'<img src="data:image/png;base64,{data}" style="width:{width}px;image-rendering:pixelated">'
+        below = f"<figcaption>{escape(caption)}</figcaption>"
+        figures.append(f'<figure style="margin:0 14px 10px 0">{image}{below}</figure>')
+    return Html(f'<div style="display:flex;flex-wrap:wrap">{"".join(figures)}</div>')
+
+
+def _cell(content: str) -> str:
+    return f'<td style="{_CELL}">{content}</td>'
+
+
+def _legend(parts: Mapping[str, Sequence[float]]) -> str:
+    if len(parts) < 2:
+        return ""
+    entries = (
+        f'<span style="margin-right:16px"><span style="display:inline-block;width:11px;height:11px;'
+        f'background:{colour};margin-right:5px"></span>{escape(name)}</span>'
+        for name, colour in zip(parts, PALETTE, strict=False)
+    )
+    return f"<div>{''.join(entries)}</div>"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return escape(str(value))
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"

@@ -1,0 +1,41 @@
+"""Tables, bars and pictures of the notebooks."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import io
+import re
+import sys
+
+import numpy as np
+from notebook_cells import NOTEBOOKS
+from PIL import Image
+
+sys.path.insert(0, str(NOTEBOOKS))
+drawing = importlib.import_module("drawing")
+
+
+def test_numbers_stand_to_the_right_with_thousands_separated() -> None:
+    html = drawing.table(("what", "count"), [("<tokens>", 1290), ("experts", 8)])._repr_html_()
+    assert "&lt;tokens&gt;" in html
+    assert "<tokens>" not in html
+    assert 'text-align:right;font-variant-numeric:tabular-nums">1,290</td>' in html
+    assert html.count("text-align:left") == 3
+
+
+def test_bars_are_as_long_as_their_values() -> None:
+    parts = {"a": [1.0, 3.0], "b": [1.0, 1.0]}
+    html = drawing.bars(["x", "y"], parts, "cycles")._repr_html_()
+    assert [float(width) for width in re.findall(r"width:([0-9.]+)%", html)] == [25, 25, 75, 25]
+    assert "2.00 cycles" in html
+    assert "4.00 cycles" in html
+    assert "nan" not in drawing.bars(["x"], {"a": [0]})._repr_html_()
+
+
+def test_pictures_are_shown_as_they_are() -> None:
+    values = np.random.default_rng(1).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    html = drawing.pictures({"caption & more": values})._repr_html_()
+    assert "caption &amp; more" in html
+    (data,) = re.findall(r"base64,([^\"]+)", html)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))), values)

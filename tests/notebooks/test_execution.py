@@ -1,0 +1,103 @@
+"""Every notebook runs from top to bottom on simulated engines, and shows what its text promises."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from notebook_cells import NAMES, cell_with, cells_of, printed, rows_of
+from PIL import Image
+
+from edgemoe.commands.common import model_folder
+from edgemoe.compiler.compile import compile_checkpoint
+from edgemoe.compiler.cycles import predicted_cycles
+from edgemoe.spec.hardware import load_hardware_config
+
+Execute = Callable[..., list[Any]]
+
+
+def picture(cell: Any) -> Image.Image:
+    """The one picture that a cell shows."""
+    (data,) = [output.data for output in cell.outputs if "image/jpeg" in output.get("data", {})]
+    return Image.open(io.BytesIO(base64.b64decode(data["image/jpeg"])))
+
+
+@pytest.mark.parametrize("engine", ["csim", "golden"])
+def test_first_frame(execute: Execute, engine: str) -> None:
+    cells = execute("1_first_frame", ENGINE=engine)
+    assert picture(cell_with(cells, "draw_panel(")).width > 1000
+    found = {name: float(share) for name, share, _ in rows_of(cell_with(cells, "class_shares("))[1:]}
+    assert sum(found.values()) == pytest.approx(100, abs=0.1)
+    assert found["road"] > 20, "a street is mostly road"
+    lines = printed(cell_with(cells, 'Accelerator("golden")')).splitlines()
+    assert lines == [
+        f"semseg: 14,336 values, all equal on '{engine}' and 'golden'",
+        f"depth: 2,048 values, all equal on '{engine}' and 'golden'",
+    ]
+
+
+def test_live_video_updates_one_panel_in_place(execute: Execute) -> None:
+    cells = execute("2_live_video", FRAMES=3)
+    loop = cell_with(cells, "screen.update(")
+    assert [output.output_type for output in loop.outputs] == ["display_data"], "one output, drawn again and again"
+    assert picture(loop).width > 500
+    rates = {name: float(rate) for name, rate in rows_of(cell_with(cells, "streamed_in ="))[1:]}
+    shown, streamed, engine = rates.values()
+    assert 0 < shown < streamed
+    assert engine > 0
+    assert {name for name, _ in rows_of(cell_with(cells, "median_ms"))[1:]} == {"semseg", "depth", "semseg and depth"}
+
+
+def test_live_video_shows_a_file(execute: Execute, tmp_path: Any) -> None:
+    """The same loop over somebody's pictures."""
+    for number in range(2):
+        Image.effect_noise((300, 200), 60).convert("RGB").save(tmp_path / f"{number}.png")
+    cells = execute("2_live_video", SOURCE=str(tmp_path), FRAMES=2, ENGINE="golden")
+    assert picture(cell_with(cells, "screen.update(")).width > 500
+
+
+def test_under_the_hood(execute: Execute) -> None:
+    cells = execute("3_under_the_hood")
+    program = compile_checkpoint(model_folder(None), ("semseg", "depth"), load_hardware_config("zcu102"))
+    registers = {row[1]: row[2] for row in rows_of(cell_with(cells, "REGISTERS"))[1:]}
+    assert registers["identity"] == "0x454d4f45"
+    assert registers["config_hash"] == f"{load_hardware_config('zcu102').hash():#x}"
+    assert registers["program_counter"] == f"{len(program.instructions) - 1:#x}"
+    listed = rows_of(cell_with(cells, '"features in"'))[1:]
+    assert [row[0] for row in listed] == [each.opcode.name for each in program.instructions[: len(listed)]]
+    total = sum(cost.cycles for cost in predicted_cycles(program))
+    assert printed(cell_with(cells, "predicted_cycles(program)")).startswith(f"predicted: {total:,} cycles")
+    bars = rows_of(cell_with(cells, "predicted_cycles(program)"))
+    assert sum(int(bar[-1].split()[0].replace(",", "")) for bar in bars) == total
+    model = program.manifest.model
+    same = rows_of(cell_with(cells, "def same_set"))[1:]
+    assert [int(block) for block, _ in same] == list(model.moe_blocks)
+    assert all(0 <= float(share) <= 100 for _, share in same)
+    loads = cell_with(cells, "np.bincount")
+    assert len([output for output in loads.outputs if "text/html" in output.get("data", {})]) == len(model.moe_blocks)
+
+
+def test_own_checkpoint(execute: Execute) -> None:
+    cells = execute("4_own_checkpoint", PICTURES=4, FRAMES=2)
+    assert printed(cell_with(cells, "report = import_checkpoint(")).startswith("M³ViT file: ")
+    refused = printed(cell_with(cells, "except CheckpointError"))
+    assert "'backbone.blocks.0.attn.qkv.weight' is missing; expected shape" in refused
+    header, coarse, fine = rows_of(cell_with(cells, "def decibels"))
+    assert header == ["hardware", "semseg, dB", "depth, dB"]
+    assert all(25 < float(value) < 60 for value in coarse[1:]), coarse
+    assert all(float(value) > 60 for value in fine[1:]), fine
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_source_is_clean(name: str) -> None:
+    """No outputs and no execution counts, so that a difference in a commit is a difference in the notebook."""
+    cells = cells_of(name)
+    assert cells[0]["cell_type"] == "markdown"
+    assert "".join(cells[0]["source"]).startswith("# ")
+    assert sum("parameters" in cell["metadata"].get("tags", []) for cell in cells) == 1
+    for cell in cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
