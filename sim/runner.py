@@ -5,8 +5,8 @@
 
 BENCH is the name of a Python module with cocotb tests (sim.multiplier_bench). --hardware is the name of a
 configuration or a JSON file of tests' own. Sources are the top module and all
-modules of rtl/ that it names, directly or not. Builds are cached under build/sim by a hash of sources, constants,
-parameters and flags.
+modules of rtl/ that it has instances of, directly or not. Builds are cached under build/sim by a hash of sources,
+constants, parameters and flags.
 --flip turns one bit of one golden value per test over: then every test has to fail.
 """
 
@@ -46,10 +46,11 @@ TOOLS = (BUILD_ARGS, MAKE_FLAGS, *(importlib.metadata.version(name) for name in 
 RUNTIME_OBJECTS = "verilated*.[od]"  # the same for every build of one Verilator: compiled once
 RUNTIME_AGE_SECONDS = 3600
 OUTPUT_LINES = 60
+INSTANCE = re.compile(r"^\s*(\w+)\s+(?:#\s*\(|\w+\s*\()", re.MULTILINE)  # signals may be named like modules
 
 
 def sources_of(top: str) -> list[Path]:
-    """The module's file and those of all modules it names, in order of their names; raises FileNotFoundError."""
+    """The module's file and those of all modules in it, in order of their names; raises FileNotFoundError."""
     known = {path.stem: path for path in RTL.glob("*.v")}
     if top not in known:
         raise FileNotFoundError(f"rtl/{top}.v is missing; there are {', '.join(sorted(known))}")
@@ -60,7 +61,7 @@ def sources_of(top: str) -> list[Path]:
         if name not in found:
             found.add(name)
             code = re.sub(r"//[^\n]*", "", known[name].read_text(encoding="utf-8"))
-            waiting.extend(word for word in set(re.findall(r"\w+", code)) if word in known)
+            waiting.extend(word for word in set(INSTANCE.findall(code)) if word in known)
     return [known[name] for name in sorted(found)]
 
 
