@@ -1,0 +1,113 @@
+// Exponentials of a row's logits and their sum, the gate's softmax before its division.
+//
+//   t = saturate(round_shift(logit·multiplier, shift)),  m = max ⌈t⌉,  exponentials[i] = exp2(t[i] − m),  sum = Σ
+//
+// Both over the experts that are there; the others' exponentials are 0. LANES logits a cycle; the cycles of a row follow
+// each other without a gap, rows at any distance. t waits in a delay line until the row's maximum is known.
+// Latency: 17 + CYCLES from a row's last beat to `closing`, the cycle before exponentials and sum belong to that row;
+// they are held for CYCLES cycles (requantise 7, maximum 4, the row CYCLES − 1, exponential 6, sum 1).
+// Depth: see requantise, exponential; LANES − 1 comparisons of 13 bits in a tree; a sum of LANES terms.
+module gate_scores #(
+    parameter LOGIT_BITS = 42,
+    parameter LANES = 4,
+    parameter CYCLES = 4
+) (
+    clk, rst_n, beat_valid, beat, beat_logits, present, multiplier, shift, closing, exponentials, sum
+);
+`include "edgemoe_spec.vh"
+    localparam TOTAL = LANES * CYCLES;
+    localparam BEAT_BITS = $clog2(CYCLES);
+    localparam LAST = CYCLES - 1;
+    localparam T = GATE_LOGIT_BITS;
+    localparam E = GATE_EXPONENTIAL_BITS;
+    localparam OCTAVE_BITS = T - GATE_FRACTION + 1;
+    localparam SUM_BITS = E + $clog2(TOTAL);
+    localparam SCALED = 7;  // requantise
+    localparam WAIT = CYCLES + 3;  // until the row's maximum is known
+    localparam RAISED = SCALED + WAIT + 6;  // exponential
+    localparam signed [OCTAVE_BITS-1:0] LOWEST = {1'b1, {(OCTAVE_BITS-1){1'b0}}};
+
+    input                       clk;
+    input                       rst_n;
+    input                       beat_valid;
+    input  [BEAT_BITS-1:0]      beat;
+    input  [LANES*LOGIT_BITS-1:0] beat_logits;
+    input  [LANES-1:0]          present;
+    input  [15:0]               multiplier;
+    input  [5:0]                shift;
+    output                      closing;
+    output reg [TOTAL*E-1:0]    exponentials;
+    output reg [SUM_BITS-1:0]   sum;
+
+    // What belongs to the beat in each stage.
+    reg [RAISED+1:1] valid, first, last;
+    reg [RAISED*LANES-1:0] there;
+    always @(posedge clk) begin
+        valid <= rst_n ? {valid[RAISED:1], beat_valid} : {(RAISED+1){1'b0}};
+        first <= {first[RAISED:1], beat == 0};
+        last <= {last[RAISED:1], beat == LAST[BEAT_BITS-1:0]};
+        there <= {there[(RAISED-1)*LANES-1:0], present};
+    end
+
+    wire [LANES*T-1:0] scores;
+    reg [WAIT*LANES*T-1:0] waiting;
+    reg [LANES*OCTAVE_BITS-1:0] octaves;
+    reg signed [OCTAVE_BITS-1:0] beat_octave, highest, running, row_octave;
+    integer position;
+    always @* begin
+        highest = LOWEST;
+        for (position = 0; position < LANES; position = position + 1)
+            if ($signed(octaves[position*OCTAVE_BITS +: OCTAVE_BITS]) > highest)
+                highest = octaves[position*OCTAVE_BITS +: OCTAVE_BITS];
+    end
+    always @(posedge clk) begin
+        waiting <= {waiting[(WAIT-1)*LANES*T-1:0], scores};
+        beat_octave <= highest;
+        if (valid[SCALED+2]) running <= first[SCALED+2] | beat_octave > running ? beat_octave : running;
+        if (valid[SCALED+3] & last[SCALED+3]) row_octave <= running;
+    end
+
+    wire [LANES*E-1:0] raised;
+    reg [TOTAL*E-1:0] collected;
+    reg [SUM_BITS-1:0] beat_sum, running_sum, lanes_sum;
+    wire [SUM_BITS-1:0] next_sum = first[RAISED+1] ? beat_sum : running_sum + beat_sum;
+    assign closing = valid[RAISED+1] & last[RAISED+1];
+    integer term;
+    always @* begin
+        lanes_sum = {SUM_BITS{1'b0}};
+        for (term = 0; term < LANES; term = term + 1)
+            lanes_sum = lanes_sum + {{(SUM_BITS-E){1'b0}}, raised[term*E +: E]};
+    end
+    always @(posedge clk) begin
+        if (valid[RAISED]) collected <= {raised, collected[TOTAL*E-1:LANES*E]};
+        beat_sum <= lanes_sum;
+        if (valid[RAISED+1]) running_sum <= next_sum;
+        if (closing) begin
+            exponentials <= collected;
+            sum <= next_sum;
+        end
+    end
+
+    genvar lane;
+    generate
+        for (lane = 0; lane < LANES; lane = lane + 1) begin : lanes
+            wire signed [T-1:0] score;
+            wire [E-1:0] result;
+            wire scaled_valid, raised_valid;
+            wire signed [OCTAVE_BITS-1:0] upper =
+                {score[T-1], score[T-1:GATE_FRACTION]} + {{(OCTAVE_BITS-1){1'b0}}, |score[GATE_FRACTION-1:0]};
+            requantise #(.VALUE_BITS(LOGIT_BITS), .MULTIPLIER_WIDTH(16), .RESULT_BITS(T)) scale (
+                .clk(clk), .rst_n(rst_n), .valid_in(beat_valid), .value(beat_logits[lane*LOGIT_BITS +: LOGIT_BITS]),
+                .multiplier(multiplier), .shift(shift), .valid_out(scaled_valid), .result(score));
+            exponential #(.FINE_PRODUCT(1), .T_BITS(T), .T_FRACTION(GATE_FRACTION), .E_BITS(E)) raise (
+                .clk(clk), .rst_n(rst_n), .valid_in(valid[SCALED+WAIT]),
+                .score(waiting[((WAIT-1)*LANES+lane)*T +: T]), .octave(row_octave),
+                .valid_out(raised_valid), .result(result));
+            always @(posedge clk)
+                octaves[lane*OCTAVE_BITS +: OCTAVE_BITS] <= there[(SCALED-1)*LANES+lane] ? upper : LOWEST;
+            assign scores[lane*T +: T] = score;
+            assign raised[lane*E +: E] = there[(RAISED-1)*LANES+lane] ? result : {E{1'b0}};
+            wire unused = &{1'b0, scaled_valid, raised_valid};
+        end
+    endgenerate
+endmodule
