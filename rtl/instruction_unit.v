@@ -7,8 +7,8 @@
 // last instruction nothing more is fetched. No fetch starts while fetch_hold is high; `fetching` says that one has been
 // commanded and its words have not all come, so whoever raises fetch_hold waits until fetching is low.
 // Precondition: program_address is held during the run; no word comes that was not commanded here.
-// Latency: an instruction is offered 19 cycles after its last word. past_end: the last instruction has been taken, and
-// it was not HALT. The fields of an instruction are held while instruction_valid waits for instruction_ready, and
+// Latency: an instruction is offered 19 cycles after its last word. past_end: the last instruction has been taken, it
+// was legal and not HALT. The fields of an instruction are held while instruction_valid waits for instruction_ready, and
 // after that until the first word of the next one.
 // Depth: a comparison of 32 bits; a 64-bit addition.
 module instruction_unit (
@@ -44,7 +44,7 @@ module instruction_unit (
     output reg [511:0] instruction;
     output reg [4:0]   static_fault;
     output reg [31:0]  instruction_index;
-    output             past_end;
+    output reg         past_end;
 
     // What happens next to the block: command, words, header or legality, offer.
     localparam [2:0] IDLE = 0, COMMAND = 1, WORDS = 2, HEADER = 3, HEADER_CHECK = 4, LEGALITY = 5, OFFER = 6, END = 7;
@@ -64,8 +64,7 @@ module instruction_unit (
     wire bad_header = !(magic_kept && version_kept && reserved_kept);
     wire last_one = instruction_index + 32'd1 == instructions;
     wire halts = instruction[FIELD_OPCODE_WORD*32 +: FIELD_OPCODE_WIDTH] == OPCODE_HALT[FIELD_OPCODE_WIDTH-1:0];
-    reg last_taken;
-    assign past_end = last_taken;
+    wire legal = static_fault == FAULT_NONE[4:0];
 
     always @(posedge clk) begin
         check <= 1'b0;
@@ -115,8 +114,8 @@ module instruction_unit (
             OFFER:
                 if (instruction_ready) begin
                     instruction_valid <= 1'b0;
-                    last_taken <= last_one && !halts;
-                    if (static_fault != FAULT_NONE[4:0] || halts || last_one) begin
+                    past_end <= last_one && !halts && legal;
+                    if (!legal || halts || last_one) begin
                         state <= END;
                     end else begin
                         instruction_index <= instruction_index + 32'd1;
@@ -136,7 +135,7 @@ module instruction_unit (
             fetching <= 1'b0;
             header_valid <= 1'b0;
             instruction_valid <= 1'b0;
-            last_taken <= 1'b0;
+            past_end <= 1'b0;
         end
     end
 endmodule

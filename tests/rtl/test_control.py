@@ -19,3 +19,8 @@ def named(hardware: str) -> str:
 def test_legality(hardware: str) -> None:
     tests = "" if hardware == SMALL else "mutants|just_fit"
     simulate("sim.legality_bench", top="legality", hardware=named(hardware), test=tests)
+
+
+@pytest.mark.parametrize("unit", ["instruction_unit", "state_rules"])
+def test_rules_of_a_run(unit: str) -> None:
+    simulate(f"sim.{unit}_bench", top=unit, hardware=named(SMALL))
