@@ -13,14 +13,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
 
 from program_examples import small_program, write_checkpoint
+from simulated_boards import BOARD
 
 from edgemoe.compiler.program import Program
 from edgemoe.devices.base import Bytes, DeviceError
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
-
-BOARD = "zcu102"
 
 
 @pytest.fixture(scope="session")
@@ -79,8 +78,3 @@ def make_board(tmp_path: Path) -> Iterator[Callable[..., Any]]:
 def board(make_board: Callable[..., Any]) -> Any:
     """A PynqDevice on a simulated board with the golden engine."""
     return make_board()
-
-
-def simulated(device: Any) -> Any:
-    """The SimulatedBoard under a PynqDevice."""
-    return device.overlay.device

@@ -19,7 +19,7 @@ import pytest
 
 pynq = pytest.importorskip("pynq", reason="pynq is not installed here; run `make test-pynq`")
 
-from conftest import BOARD, simulated
+from simulated_boards import BOARD, simulated
 
 from edgemoe import Accelerator
 from edgemoe.compiler.program import Program, ProgramError
@@ -286,6 +286,7 @@ def test_ctrl_c_in_mid_frame(
     start = under.accelerator._start
 
     def interrupted_start() -> None:
+        under.accelerator._start = start
         start()
         threading.Timer(0.002, _thread.interrupt_main).start()
 
@@ -294,7 +295,6 @@ def test_ctrl_c_in_mid_frame(
         with pytest.raises(KeyboardInterrupt):  # noqa: PT012 (it may come with any frame)
             while True:
                 list(session.stream(iter(frames))) if streamed else session.run(frames[0])
-        under.accelerator._start = start
         assert not under.accelerator.running
         assert under.downloads == (2 if stuck else 1)
         under.accelerator.stuck = False

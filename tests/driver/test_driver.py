@@ -14,7 +14,7 @@ import pytest
 
 pynq = pytest.importorskip("pynq", reason="pynq is not installed here; run `make test-pynq`")
 
-from conftest import simulated
+from simulated_boards import simulated
 
 from edgemoe.compiler.program import Program
 from edgemoe.devices.base import Bytes, DeviceError

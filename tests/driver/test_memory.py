@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("pynq", reason="pynq is not installed here; run `make test-pynq`")
 
-from conftest import simulated
+from simulated_boards import simulated
 
 import edgemoe.session
 from edgemoe.compiler.program import Program

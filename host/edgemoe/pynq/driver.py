@@ -35,8 +35,8 @@ class EdgeMoeIp(DefaultIP):  # type: ignore[misc]
         self.control = Control(self.read_register, self.write_register)
 
     def read_register(self, offset: int) -> int:
-        """One 32-bit register."""
-        return int(self.mmio.read(offset))
+        """One 32-bit register, unsigned (over PYNQ.remote 3.1 it comes signed)."""
+        return int(self.mmio.read(offset)) & 0xFFFFFFFF
 
     def write_register(self, offset: int, value: int) -> None:
         """Set one 32-bit register."""
