@@ -24,10 +24,12 @@ class GateOptions:
 
     order: `softmax-first` (noisy_vmoe), `top-k-first` (noisy), or `auto`: the latter where w_noise is present.
     experts_per_task: width of each task's window of experts (`--regu_experts_fromtask`), None for no windows.
+    input_ahead: gates read the block's input (`--gate_input_ahead`), not LayerNorm 2.
     """
 
     order: str = "auto"
     experts_per_task: int | None = None
+    input_ahead: bool = False
 
     def __post_init__(self) -> None:
         if self.order not in ORDERS:

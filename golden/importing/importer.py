@@ -63,10 +63,8 @@ def _read(source: Path, config: ModelConfig, options: GateOptions) -> tuple[str,
     if not source.exists():
         raise CheckpointError(f"{source}: no such file or folder")
     if is_raw_folder(source):
-        if options.order == "top-k-first" or options.experts_per_task is not None:
-            raise CheckpointError(
-                f"{source}: Edge-MoE's gates are softmax-first without windows; leave the options off"
-            )
+        if options not in (GateOptions(), GateOptions("softmax-first")):
+            raise CheckpointError(f"{source}: Edge-MoE's gates are softmax-first and plain; leave the gate options off")
         return "Edge-MoE raw folder", from_edge_moe(source, config), read_reference(source, config)
     if source.is_dir() and not is_rank_folder(source):
         raise CheckpointError(

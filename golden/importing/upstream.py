@@ -74,7 +74,12 @@ def from_upstream(state: State, config: ModelConfig, options: GateOptions) -> Im
                 decoders |= {f"decoders.{task.name}.{name}": value for name, value in found.items()}
                 channels[task.name] = task.channels
     _require_nothing_else(state, used, config)
-    variant = Variant(gate_bias=biased, renormalised=options.renormalised(state), decoders=channels)
+    variant = Variant(
+        gate_bias=biased,
+        renormalised=options.renormalised(state),
+        gate_input_ahead=options.input_ahead,
+        decoders=channels,
+    )
     return Imported(own, tensors, variant, decoders)
 
 

@@ -53,8 +53,8 @@ class Mlp(nn.Module):
         self.fc1 = nn.Linear(width, hidden)
         self.fc2 = nn.Linear(hidden, width)
 
-    def forward(self, tokens: Tensor, task: int, recorder: Recorder, name: str) -> Tensor:
-        """Map [B, N, D] to [B, N, D]; `task` makes no difference."""
+    def forward(self, tokens: Tensor, task: int, recorder: Recorder, name: str, before: Tensor | None = None) -> Tensor:
+        """Map [B, N, D] to [B, N, D]; `task` and `before` make no difference."""
         hidden = functional.gelu(self.fc1(tokens))
         recorder.record(f"{name}.hidden", hidden.flatten(0, 1))
         output: Tensor = self.fc2(hidden)
@@ -111,13 +111,18 @@ class MixtureOfExperts(nn.Module):
         super().__init__()
         self.top_k = config.top_k
         self.renormalised = variant.renormalised
+        self.gate_input_ahead = variant.gate_input_ahead
         self.gate = nn.ModuleList(Gate(config.width, config.experts, variant.gate_bias) for _ in config.tasks)
         self.experts = Experts(config.experts, config.width, config.expert_hidden)
 
-    def forward(self, tokens: Tensor, task: int, recorder: Recorder, name: str) -> Tensor:
-        """Map [B, N, D] to [B, N, D] with the gate of `task`."""
+    def forward(self, tokens: Tensor, task: int, recorder: Recorder, name: str, before: Tensor | None = None) -> Tensor:
+        """Map [B, N, D] to [B, N, D] with the gate of `task`.
+
+        before: the block's input [B, N, D], which the gates of a variant read in place of `tokens`.
+        """
         rows = tokens.flatten(0, 1)
-        logits = self.gate[task](rows)
+        read = rows if before is None or not self.gate_input_ahead else before.flatten(0, 1)
+        logits = self.gate[task](read)
         scores, chosen = top_k(logits.softmax(-1), self.top_k)
         if self.renormalised:
             scores = scores / scores.sum(1, keepdim=True)

@@ -49,13 +49,13 @@ class Block(nn.Module):
 
     def forward(self, tokens: Tensor, task: int, recorder: Recorder) -> Tensor:
         """Map the residual stream [B, N, D] to [B, N, D]."""
-        normed = self.norm1(tokens)
+        before, normed = tokens, self.norm1(tokens)
         recorder.record(f"{self.name}.norm1", normed)
         tokens = tokens + self.attn(normed, recorder, self.name)
         recorder.record(f"{self.name}.attention.residual", tokens)
         normed = self.norm2(tokens)
         recorder.record(f"{self.name}.norm2", normed)
-        tokens = tokens + self.mlp(normed, task, recorder, self.name)
+        tokens = tokens + self.mlp(normed, task, recorder, self.name, before)
         recorder.record(f"{self.name}.mlp.residual", tokens)
         return tokens
 

@@ -1,10 +1,12 @@
 """What checkpoints of others have beyond `ModelConfig`: the float model computes it, the accelerator refuses it.
 
-M³ViT's gates come in more forms than one plain matrix per task. Two fields are enough for all of them:
+M³ViT's gates come in more forms than one plain matrix per task. Two fields are enough for three of them:
 
     task-conditioned gate   logits = [h, f_t]·W = h·W[:D] + f_t·W[D:], and f_t is a constant: a bias per task
     expert window           softmax over a task's own experts alone: a bias of `MASKED` on all others
     top-k, then softmax     equals softmax, then top-k, then dividing by the sum of the k scores
+
+A fourth form reads another tensor: with `gate_input_ahead` the gate sees the block's input instead of LayerNorm 2.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ VARIANT_VERSION = 1
 class Variant:
     """gate_bias: every gate adds a bias. renormalised: the k scores of a token are divided by their sum.
 
+    gate_input_ahead: gates read the residual stream before the block's attention, not normalised.
     decoders: task → channels of its convolutional head, which runs on the host.
     source, format: where an imported checkpoint came from.
     """
@@ -34,6 +37,7 @@ class Variant:
     version: int = VARIANT_VERSION
     gate_bias: bool = False
     renormalised: bool = False
+    gate_input_ahead: bool = False
     decoders: dict[str, int] = field(default_factory=dict)
     source: str = ""
     format: str = ""
@@ -45,7 +49,7 @@ class Variant:
     @property
     def float_only(self) -> bool:
         """Whether the gates are beyond the accelerator."""
-        return self.gate_bias or self.renormalised
+        return self.gate_bias or self.renormalised or self.gate_input_ahead
 
 
 def gate_bias_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:

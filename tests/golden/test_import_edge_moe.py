@@ -156,10 +156,12 @@ def test_files_that_are_no_weights_are_left_alone(made: Path, tmp_path: Path) ->
     import_checkpoint(folder, MICRO, tmp_path / "out")
 
 
-@pytest.mark.parametrize("options", [["--gate-order", "top-k-first"], ["--experts-per-task", "2"]])
+@pytest.mark.parametrize(
+    "options", [["--gate-order", "top-k-first"], ["--experts-per-task", "2"], ["--gate-input-ahead"]]
+)
 def test_gate_options_do_not_apply(
     options: list[str], made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert edgemoe(["import", str(made), "--config", "micro", "--out", str(tmp_path / "out"), *options]) == 1
-    assert "Edge-MoE's gates are softmax-first without windows" in capsys.readouterr().err
+    assert "Edge-MoE's gates are softmax-first and plain" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -15,12 +15,16 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Gates:
-    """Form of the gates: one per task or shared; S > 0: conditioned on the task; window: experts per task."""
+    """Form of the gates: one per task or shared; S > 0: conditioned on the task; window: experts per task.
+
+    ahead: they read the block's input.
+    """
 
     multi: bool = True
     conditioned: int = 0
     window: int | None = None
     top_first: bool = False
+    ahead: bool = False
 
 
 def random_state(config: ModelConfig, gates: Gates = Gates(), decoders: bool = True, seed: int = 7) -> State:
@@ -89,10 +93,13 @@ def reference_tokens(state: State, config: ModelConfig, gates: Gates, image: Ten
     tokens = tokens + part["pos_embed"]
     for index in range(config.depth):
         name = f"blocks.{index}"
+        before = tokens
         tokens = tokens + _attention(part, f"{name}.attn", _norm(part, f"{name}.norm1", tokens), config.heads)
         normed = _norm(part, f"{name}.norm2", tokens)
         if index in config.moe_blocks:
-            rows = [_mixture(part, f"{name}.mlp", row, config, gates, task) for row in normed.flatten(0, 1)]
+            seen = before if gates.ahead else normed
+            pairs = zip(normed.flatten(0, 1), seen.flatten(0, 1), strict=True)
+            rows = [_mixture(part, f"{name}.mlp", row, gate_row, config, gates, task) for row, gate_row in pairs]
             tokens = tokens + torch.stack(rows).view_as(tokens)
         else:
             hidden = functional.gelu(_linear(part, f"{name}.mlp.fc1", normed))
@@ -131,13 +138,14 @@ def _attention(part: State, name: str, x: Tensor, heads: int) -> Tensor:
     return _linear(part, f"{name}.proj", mixed)
 
 
-def _mixture(part: State, name: str, token: Tensor, config: ModelConfig, gates: Gates, task: int) -> Tensor:
-    gate_input = token
+def _mixture(
+    part: State, name: str, token: Tensor, gate_input: Tensor, config: ModelConfig, gates: Gates, task: int
+) -> Tensor:
     if gates.conditioned:
         one_hot = torch.eye(len(config.tasks))[task]
         feature = functional.gelu(_linear(part, "gate_task_represent.fc1", one_hot))
         feature = _norm(part, "gate_task_represent.norm", _linear(part, "gate_task_represent.fc2", feature))
-        gate_input = torch.cat([token, feature])
+        gate_input = torch.cat([gate_input, feature])
     weight = part[f"{name}.gate.{task}.w_gate" if gates.multi else f"{name}.gate.w_gate"]
     first = 0
     if gates.window is not None:

@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="auto: top-k-first where the gates have w_noise (default: %(default)s)",
     )
     parser.add_argument("--experts-per-task", type=int, help="width of each task's window of experts, if it has one")
+    parser.add_argument("--gate-input-ahead", action="store_true", help="gates read the block's input, not LayerNorm 2")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -33,7 +34,7 @@ def main(options: argparse.Namespace) -> int:
         from golden.importing import GateOptions, import_checkpoint
     except ModuleNotFoundError as error:
         raise ValueError(f"importing needs {error.name}; install the 'train' extra of this package") from error
-    gates = GateOptions(options.gate_order, options.experts_per_task)
+    gates = GateOptions(options.gate_order, options.experts_per_task, options.gate_input_ahead)
     report = import_checkpoint(options.source, load_model_config(options.config), options.out, gates)
     print(_summary(options.out, report))
     return 0
@@ -48,7 +49,7 @@ def _summary(folder: Path, report: ImportReport) -> str:
     if report.reference_mse is not None:
         lines.append(f"against the reference frame: MSE {report.reference_mse:.3g}, MAE {report.reference_mae:.3g}")
     if variant.float_only:
-        lines.append("its gates are biased or renormalised, so it runs in the float model only")
+        lines.append("its gates are more than softmax of a matrix product, so it runs in the float model only")
     else:
         lines.append(f"next: python -m golden.calibrate {folder}")
     return "\n".join(lines)

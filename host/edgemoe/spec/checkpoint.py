@@ -106,7 +106,9 @@ def load_checkpoint(folder: Path) -> tuple[ModelConfig, Tensors]:
     config = load_model_config(folder / CONFIG_FILE)
     path = folder / WEIGHTS_FILE
     if not path.is_file() and (folder / FLOAT_WEIGHTS_FILE).is_file():
-        raise CheckpointError(f"{folder}: its gates are biased or renormalised; only the float model can compute them")
+        raise CheckpointError(
+            f"{folder}: its gates are more than a softmax of W·x; only the float model can compute them"
+        )
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; a checkpoint folder needs {WEIGHTS_FILE}")
     _check_size(path, config)
