@@ -27,6 +27,7 @@ class Engine:
 ENGINES: dict[str, Engine] = {
     "golden": Engine("edgemoe.devices.golden", "GoldenDevice", "reference integers in NumPy"),
     "csim": Engine("edgemoe.devices.csim", "CsimDevice", "the HLS engine in C simulation"),
+    "rtl": Engine("edgemoe.devices.rtl", "RtlDevice", "the Verilog, simulated cycle by cycle"),
     "corrupted": Engine(
         "edgemoe.devices.corrupted", "CorruptedDevice", "golden with one bit flipped in the first attention, for tests"
     ),

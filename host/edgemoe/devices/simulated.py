@@ -26,22 +26,12 @@ _WRITABLE = {
 }
 
 
-class SimulatedDevice(Device):
-    """Memory and registers of an engine on this host; subclasses say what a start does."""
+class HostMemoryDevice(Device):
+    """Memory of an engine that runs on this host; subclasses have the registers."""
 
     def __init__(self, hardware: HardwareConfig) -> None:
         self.hardware = hardware
         self._memory = FlatMemory()
-        self._registers: dict[int, int] = {CONTROL: AP_IDLE}
-        self._output("identity", IDENTITY)
-        self._output("config_hash", hardware.hash())
-
-    @abstractmethod
-    def _run(self) -> None:
-        """One run by the pointers in the registers; leaves its results in the output registers.
-
-        Raises DeviceError when the engine itself fails, as for a pointer that leads nowhere.
-        """
 
     def allocate(self, size: int) -> int:
         """See Device."""
@@ -58,6 +48,23 @@ class SimulatedDevice(Device):
     def read(self, address: int, size: int) -> Bytes:
         """See Device."""
         return self._memory.view(address, size).copy()
+
+
+class SimulatedDevice(HostMemoryDevice):
+    """Memory and registers of an engine on this host; subclasses say what a start does."""
+
+    def __init__(self, hardware: HardwareConfig) -> None:
+        super().__init__(hardware)
+        self._registers: dict[int, int] = {CONTROL: AP_IDLE}
+        self._output("identity", IDENTITY)
+        self._output("config_hash", hardware.hash())
+
+    @abstractmethod
+    def _run(self) -> None:
+        """One run by the pointers in the registers; leaves its results in the output registers.
+
+        Raises DeviceError when the engine itself fails, as for a pointer that leads nowhere.
+        """
 
     def read_register(self, offset: int) -> int:
         """See Device; reading CONTROL clears AP_DONE."""

