@@ -162,8 +162,8 @@ module weight_buffer #(
         if (take_2)
             for (i = 0; i < LINES; i = i + 1)
                 taken[i*512 +: 512] <= bank_words[(({30'd0, bank_2} + i) & LAST_BANK)*512 +: 512];
-        take_1 <= rst_n && take;
-        take_2 <= rst_n && take_1;
-        taken_valid <= rst_n && take_2;
+        take_1 <= rst_n && !begin_run && take;
+        take_2 <= rst_n && !begin_run && take_1;
+        taken_valid <= rst_n && !begin_run && take_2;
     end
 endmodule

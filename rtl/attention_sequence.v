@@ -1,0 +1,122 @@
+// Passes of ATTENTION: scores of one block of queries, then P·V of the block before it, so that the array has scores to make
+// while the last maxima of a block are on their way.
+//
+//   for n in 0 … blocks:  scores(n) if n < blocks;  context(n − 1) if n > 0          blocks of all heads, heads outermost
+//
+// A block is QUERY_TILES aligned tiles of TOKEN_PAR rows. Fields are held from start to the end.
+// Latency: about vectors/heads cycles to find the width of a head; then a pass a cycle while the queues have room.
+module attention_sequence (
+    clk, rst_n, start, busy, rows, source_row, vectors, heads, queue_room, push, fetch, pass
+);
+`include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
+`include "pass.vh"
+`include "fetch.vh"
+    localparam IN_SHIFT = $clog2(IN_PAR);
+    localparam OUT_SHIFT = $clog2(OUT_PAR);
+    localparam BLOCK_ROWS = QUERY_TILES * TOKEN_PAR;
+
+    input                        clk;
+    input                        rst_n;
+    input                        start;
+    output                       busy;
+    input      [15:0]            rows;
+    input      [15:0]            source_row;
+    input      [10:0]            vectors;
+    input      [7:0]             heads;
+    input                        queue_room;
+    output                       push;
+    output     [FETCH_BITS-1:0]  fetch;
+    output     [PASS_BITS-1:0]   pass;
+
+    localparam [1:0] IDLE = 0, WIDTH = 1, SCORES = 2, CONTEXT = 3;
+    reg [1:0] state;
+    reg [10:0] head_vectors, counted;
+    reg [15:0] end_row, last_row, block_row;
+    reg [10:0] head_base;
+    reg block;       // which half of the score rows this block takes
+    reg none_left, none_before;
+    // The block before, whose P·V follows.
+    reg [15:0] before_first, before_end;
+    reg [10:0] before_base;
+
+    wire [15:0] first_row = block_row > source_row ? block_row : source_row;
+    wire [15:0] block_end = block_row + BLOCK_ROWS[15:0];
+    wire [15:0] pass_end = block_end < end_row ? block_end : end_row;
+    wire [15:0] key_tiles = (last_row >> OUT_SHIFT) - (source_row >> OUT_SHIFT) + 16'd1;
+    wire [15:0] value_tiles = (last_row >> IN_SHIFT) - (source_row >> IN_SHIFT) + 16'd1;
+    wire [11:0] width_in = IN_PARTS == 1 ? {1'b0, head_vectors} : {head_vectors, 1'b0};
+    wire [11:0] width_out = OUT_PARTS == 1 ? {1'b0, head_vectors} : {head_vectors, 1'b0};
+    wire [3:0] members = width_out < CONTEXT_MEMBERS[11:0] ? width_out[3:0] : CONTEXT_MEMBERS[3:0];
+    wire last_block = block_end >= end_row;
+    wire last_head = head_base + head_vectors == vectors;
+    wire of_context = state == CONTEXT;
+    assign busy = state != IDLE;
+    assign push = queue_room && ((state == SCORES && !none_left) || (of_context && !none_before));
+    wire [15:0] source_tile = (source_row >> LANE_BITS) << LANE_BITS;
+    wire unused = &{1'b0, key_tiles[15:12], value_tiles[15:12]};
+
+    always @(posedge clk) begin
+        if (!rst_n) state <= IDLE;
+        else case (state)
+            IDLE: if (start) state <= WIDTH;
+            WIDTH: if (counted + {3'd0, heads} >= vectors) state <= SCORES;
+            SCORES: if (none_left || queue_room) state <= CONTEXT;
+            default: if (none_before || queue_room) state <= none_left ? IDLE : SCORES;
+        endcase
+        case (state)
+            IDLE: begin
+                head_vectors <= 11'd1;
+                counted <= 11'd0;
+                end_row <= source_row + rows;
+                last_row <= source_row + rows - 16'd1;
+                block_row <= source_tile;
+                head_base <= 11'd0;
+                block <= 1'b0;
+                none_left <= 1'b0;
+                none_before <= 1'b1;
+            end
+            WIDTH: if (counted + {3'd0, heads} < vectors) begin
+                counted <= counted + {3'd0, heads};
+                head_vectors <= head_vectors + 11'd1;
+            end
+            SCORES: ;
+            default: if (none_before || queue_room) begin
+                // The block whose scores were just asked for becomes the one before.
+                before_first <= first_row;
+                before_end <= pass_end;
+                before_base <= head_base;
+                none_before <= 1'b0;
+                block <= !block;
+                block_row <= last_block ? source_tile : block_end;
+                if (last_block) head_base <= head_base + head_vectors;
+                if (last_block && last_head) none_left <= 1'b1;
+            end
+        endcase
+    end
+
+    assign pass[PASS_KIND +: 3] = of_context ? PASS_CONTEXT : PASS_SCORES;
+    assign pass[PASS_LEFT +: 3] = of_context ? LEFT_EXPONENTIALS : LEFT_QUERY;
+    assign pass[PASS_FIRST_ROW +: 16] = of_context ? before_first : first_row;
+    assign pass[PASS_END_ROW +: 16] = of_context ? before_end : pass_end;
+    assign pass[PASS_LEFT_VECTORS +: 11] = of_context ? 11'd0 : vectors;
+    assign pass[PASS_LEFT_BASE +: 11] = of_context ? 11'd0 : head_base;
+    assign pass[PASS_INPUT_TILES +: 12] = of_context ? value_tiles[11:0] : width_in;
+    assign pass[PASS_OUTPUT_TILES +: 12] = of_context ? width_out : key_tiles[11:0];
+    assign pass[PASS_MEMBERS +: 4] = of_context ? members : 4'd1;
+    assign pass[PASS_DESTINATION_ROW +: 16] = before_first;
+    assign pass[PASS_DESTINATION_VECTORS +: 11] = vectors;
+    assign pass[PASS_DESTINATION_BASE +: 11] = before_base;
+    assign pass[PASS_BLOCK] = of_context ? !block : block;
+    assign pass[PASS_AFTER_DRAIN] = 1'b0;
+    assign pass[PASS_EXPERT +: 8] = 8'd0;
+
+    assign fetch[FETCH_KIND +: 3] = of_context ? FETCH_VALUES : FETCH_KEYS;
+    assign fetch[FETCH_NUMBER +: 32] = 32'd0;
+    assign fetch[FETCH_COUNT +: 32] = 32'd0;
+    assign fetch[FETCH_OUTPUT_TILES +: 12] = of_context ? width_out : key_tiles[11:0];
+    assign fetch[FETCH_INPUT_TILES +: 12] = of_context ? value_tiles[11:0] : width_in;
+    assign fetch[FETCH_CHANNELS] = 1'b0;
+    assign fetch[FETCH_MEMBERS +: 4] = members;
+    assign fetch[FETCH_HEAD_BASE +: 11] = of_context ? before_base : head_base;
+endmodule

@@ -1,0 +1,199 @@
+// The unified compute unit with all that feeds and drains it: passes and fetches in, rows of scratchpads out.
+//
+// Passes wait in a queue of four; `idle` says that none is left and that everything made has been written or handed on.
+module compute (
+    clk, rst_n, pass_room, pass_push, pass, pass_issued, fetch_room, fetch_push, fetch, header_done, header_fault, idle,
+    source_row, rows, vectors, out_features, output_base, multiplier, shift, output_multiplier, output_shift, output_zero,
+    available, take, take_lines, taken_valid, taken, skip, skip_lines, left, line_valid, line_ready, line,
+    array_depth, norm, hidden, gate_input, query, gathered, attention_depth, keys, values,
+    residual_read_depth, residual, residual_enable, residual_parts, residual_depth, residual_values,
+    write_enable, write_buffer, write_parts, write_depth, write_values,
+    lookup_expert, lookup_index, lookup_destination, lookup_score, logits_valid, logits_row, logits_tile, logits,
+    word_valid, word_ready, word_address, word, step_issued, waits_for_weights, waits_for_room, drains, array_idle
+);
+`include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
+`include "pass.vh"
+`include "fetch.vh"
+`include "drain.vh"
+    localparam ALL = TOKEN_PAR * VECTOR_BITS;
+    localparam ROW_SUMS = OUT_PAR * LOGIT_BITS;
+    localparam RESIDUAL_ALL = TOKEN_PAR * VECTOR * RESIDUAL_BITS;
+
+    input                          clk;
+    input                          rst_n;
+    output                         pass_room;
+    input                          pass_push;
+    input  [PASS_BITS-1:0]         pass;
+    output                         pass_issued;
+    output                         fetch_room;
+    input                          fetch_push;
+    input  [FETCH_BITS-1:0]        fetch;
+    output                         header_done;
+    output [4:0]                   header_fault;
+    output                         idle;
+    input  [15:0]                  source_row;
+    input  [15:0]                  rows;
+    input  [10:0]                  vectors;
+    input  [15:0]                  out_features;
+    input  [63:0]                  output_base;
+    input  [MULTIPLIER_BITS-1:0]   multiplier;
+    input  [5:0]                   shift;
+    input  [MULTIPLIER_BITS-1:0]   output_multiplier;
+    input  [5:0]                   output_shift;
+    input  [15:0]                  output_zero;
+    input  [3:0]                   available;
+    output                         take;
+    output [2:0]                   take_lines;
+    input                          taken_valid;
+    input  [TILE_BITS-1:0]         taken;
+    output                         skip;
+    output [31:0]                  skip_lines;
+    input  [63:0]                  left;
+    output                         line_valid;
+    input                          line_ready;
+    output [LINE_BITS-1:0]         line;
+    output [TOKEN_PAR*16-1:0]      array_depth;
+    input  [ALL-1:0]               norm;
+    input  [ALL-1:0]               hidden;
+    input  [TOKEN_PAR*VECTOR*16-1:0] gate_input;
+    input  [ALL-1:0]               query;
+    input  [ALL-1:0]               gathered;
+    output [15:0]                  attention_depth;
+    input  [ALL-1:0]               keys;
+    input  [ALL-1:0]               values;
+    output [TOKEN_PAR*16-1:0]      residual_read_depth;
+    input  [RESIDUAL_ALL-1:0]      residual;
+    output [TOKEN_PAR-1:0]         residual_enable;
+    output [OUT_PARTS-1:0]         residual_parts;
+    output [TOKEN_PAR*16-1:0]      residual_depth;
+    output [RESIDUAL_ALL-1:0]      residual_values;
+    output [TOKEN_PAR-1:0]         write_enable;
+    output [3:0]                   write_buffer;
+    output [OUT_PARTS-1:0]         write_parts;
+    output [TOKEN_PAR*16-1:0]      write_depth;
+    output [ALL-1:0]               write_values;
+    output [7:0]                   lookup_expert;
+    output [15:0]                  lookup_index;
+    input  [15:0]                  lookup_destination;
+    input  [15:0]                  lookup_score;
+    output [POST_ROWS-1:0]         logits_valid;
+    output [POST_ROWS*16-1:0]      logits_row;
+    output [7:0]                   logits_tile;
+    output [POST_ROWS*ROW_SUMS-1:0] logits;
+    output                         word_valid;
+    input                          word_ready;
+    output [63:0]                  word_address;
+    output [127:0]                 word;
+    output                         step_issued;
+    output                         waits_for_weights;
+    output                         waits_for_room;
+    output                         drains;
+    output                         array_idle;
+
+    wire [15:0] end_key = source_row + rows;
+
+    // Right operands.
+    wire tile_push, tile_done, tile_room, channel_push, channel_done, stream_idle, stream_waits;
+    wire [TILE_BITS-1:0] tile, attention_tile;
+    wire [CHANNEL_LINES*LINE_BITS-1:0] channel_lines;
+    wire attention_start, attention_busy, attention_reserve, attention_push;
+    wire [FETCH_BITS-1:0] current;
+    stream_reader stream (
+        .clk(clk), .rst_n(rst_n), .command_valid(fetch_push), .command_ready(fetch_room), .command(fetch),
+        .idle(stream_idle), .header_done(header_done), .header_fault(header_fault), .available(available), .take(take),
+        .take_lines(take_lines), .taken_valid(taken_valid), .taken(taken), .skip(skip), .skip_lines(skip_lines),
+        .left(left), .tile_push(tile_push), .tile(tile), .tile_done(tile_done), .channel_push(channel_push),
+        .channel_lines(channel_lines), .channel_done(channel_done), .line_valid(line_valid), .line_ready(line_ready),
+        .line(line), .attention_start(attention_start), .attention_busy(attention_busy),
+        .attention_reserve(attention_reserve), .attention_push(attention_push), .attention_tile(attention_tile),
+        .tile_room(tile_room), .current(current), .waits(stream_waits));
+    attention key_value_tiles (
+        .clk(clk), .rst_n(rst_n), .start(attention_start), .of_values(current[FETCH_KIND +: 3] == FETCH_VALUES),
+        .first_key(source_row), .vectors(vectors), .head_base(current[FETCH_HEAD_BASE +: 11]),
+        .output_tiles(current[FETCH_OUTPUT_TILES +: 12]), .input_tiles(current[FETCH_INPUT_TILES +: 12]),
+        .members(current[FETCH_MEMBERS +: 4]), .busy(attention_busy), .tile_room(tile_room),
+        .tile_reserve(attention_reserve), .read_depth(attention_depth), .key_values(keys), .value_values(values),
+        .tile_push(attention_push), .tile(attention_tile));
+
+    // The array.
+    wire [PASS_BITS-1:0] front_pass;
+    wire no_pass, full, pass_ready, array_busy, waits_for_tile;
+    wire [2:0] unused_count;
+    fifo #(.BITS(PASS_BITS), .DEPTH(4)) passes (
+        .clk(clk), .rst_n(rst_n), .push(pass_push), .value(pass), .pop(!no_pass && pass_ready), .front(front_pass),
+        .empty(no_pass), .full(full), .count(unused_count));
+    assign pass_room = !full;
+
+    wire job_valid, job_ready, job_room, freed_valid, all_issued, linear_empty;
+    wire [JOB_BITS-1:0] job;
+    wire [7:0] freed_slots, scores_done, contexts_done, scaled_rows;
+    wire [SLOT_BITS-1:0] drain_slot;
+    wire [TOKEN_PAR*ROW_SUMS-1:0] drain_sums;
+    wire [TOKEN_PAR-1:0] score_write;
+    wire score_first;
+    wire [SCORE_ADDRESS_BITS-1:0] score_address;
+    wire [POST_ROWS*OUT_PAR*SCORE_BITS-1:0] scores;
+    wire [OUT_PAR-1:0] score_mask;
+    wire [QUERY_BITS-1:0] scale_query;
+    wire [TOKEN_PAR*FACTOR_BITS-1:0] scale_factors;
+    wire [TOKEN_PAR*6-1:0] scale_shifts;
+    matmul array (
+        .clk(clk), .rst_n(rst_n), .pass_valid(!no_pass), .pass_ready(pass_ready), .pass(front_pass),
+        .first_key(source_row), .end_key(end_key), .tile_push(tile_push), .tile(tile), .tile_done(tile_done),
+        .read_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
+        .gathered(gathered), .job_valid(job_valid), .job(job), .job_ready(job_ready), .job_room(job_room),
+        .freed_valid(freed_valid), .freed_slots(freed_slots), .all_drained(all_issued && linear_empty && !job_valid),
+        .scores_done(scores_done), .contexts_done(contexts_done), .drain_slot(drain_slot), .drain_sums(drain_sums),
+        .score_write(score_write), .score_first(score_first), .score_address(score_address), .scores(scores),
+        .score_mask(score_mask), .output_multiplier(output_multiplier), .output_shift(output_shift),
+        .scale_query(scale_query), .scale_factors(scale_factors), .scale_shifts(scale_shifts),
+        .scaled_rows(scaled_rows), .pass_issued(pass_issued), .busy(array_busy), .step_issued(step_issued),
+        .waits_for_tile(waits_for_tile), .waits_for_room(waits_for_room));
+
+    // Sums to results.
+    wire drain_valid, head_full, head_busy;
+    wire [DRAIN_BITS-1:0] drain_step;
+    wire [POST_ROWS-1:0] head_valid, placed_valid;
+    wire [15:0] head_row;
+    wire [11:0] head_tile;
+    wire [POST_ROWS*OUT_PAR*OUTPUT_BITS-1:0] head_values, placed_values;
+    wire [POST_ROWS*64-1:0] placed_address;
+    wire [2:0] row_words;
+    wire [5:0] last_outputs;
+    drain draining (
+        .clk(clk), .rst_n(rst_n), .job_valid(job_valid), .job(job), .job_ready(job_ready), .job_room(job_room),
+        .scaled_rows(scaled_rows), .head_full(head_full), .step_valid(drain_valid), .step(drain_step),
+        .freed_valid(freed_valid), .freed_slots(freed_slots), .all_issued(all_issued));
+    linear post (
+        .clk(clk), .rst_n(rst_n), .step_valid(drain_valid), .step(drain_step), .drain_slot(drain_slot),
+        .drain_sums(drain_sums), .channel_push(channel_push), .channel_lines(channel_lines),
+        .channel_done(channel_done), .scale_query(scale_query), .scale_factors(scale_factors),
+        .scale_shifts(scale_shifts), .multiplier(multiplier), .shift(shift), .output_multiplier(output_multiplier),
+        .output_shift(output_shift), .output_zero(output_zero), .first_key(source_row), .end_key(end_key),
+        .lookup_expert(lookup_expert), .lookup_index(lookup_index), .lookup_destination(lookup_destination),
+        .lookup_score(lookup_score), .score_write(score_write), .score_first(score_first),
+        .score_address(score_address), .scores(scores), .score_mask(score_mask), .logits_valid(logits_valid),
+        .logits_row(logits_row), .logits_tile(logits_tile), .logits(logits), .head_valid(head_valid),
+        .head_row(head_row), .head_tile(head_tile), .head_values(head_values),
+        .residual_read_depth(residual_read_depth), .residual_read(residual), .residual_enable(residual_enable),
+        .residual_parts(residual_parts), .residual_depth(residual_depth), .residual_values(residual_values),
+        .write_enable(write_enable), .write_buffer(write_buffer), .write_parts(write_parts),
+        .write_depth(write_depth), .write_values(write_values), .scores_done(scores_done),
+        .contexts_done(contexts_done), .empty(linear_empty));
+    head_place head_rows (
+        .clk(clk), .rst_n(rst_n), .valid_in(head_valid), .row(head_row), .tile(head_tile), .values_in(head_values),
+        .out_features(out_features), .base(output_base), .valid_out(placed_valid), .address(placed_address),
+        .row_words(row_words), .last_outputs(last_outputs), .values(placed_values));
+    head outputs (
+        .clk(clk), .rst_n(rst_n), .row_valid(placed_valid), .row_address(placed_address), .row_words(row_words),
+        .last_outputs(last_outputs), .values(placed_values), .almost_full(head_full), .busy(head_busy),
+        .word_valid(word_valid), .word_ready(word_ready), .word_address(word_address), .word(word));
+
+    assign array_idle = no_pass && !array_busy;
+    assign drains = drain_valid || !linear_empty;
+    assign waits_for_weights = waits_for_tile && stream_waits;
+    // Sums that have left the post lanes reach the head's queue within a few cycles; linear_empty covers those.
+    assign idle = array_idle && !job_valid && all_issued && linear_empty && stream_idle && !head_busy;
+    wire unused = &{1'b0, unused_count, current};
+endmodule

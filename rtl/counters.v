@@ -1,0 +1,69 @@
+// What a run counts, in the order of the register map (docs/registers.md). A cycle of an array instruction is counted as
+// the first of these that holds: array busy; waits for weights; waits for room, that is for the post lanes; reciprocals
+// and row maxima (ATTENTION, nothing drains); drain (no step is left to make); fill.
+module counters (
+    clk, rst_n, running, executing, of_layernorm, of_attention, of_array, step_issued, waits_for_weights, waits_for_room,
+    drains, array_idle, stepped, weight_beats, read_beat, write_beat, values
+);
+`include "edgemoe_spec.vh"
+    input              clk;
+    input              rst_n;
+    input              running;
+    input              executing;
+    input              of_layernorm;
+    input              of_attention;
+    input              of_array;
+    input              step_issued;
+    input              waits_for_weights;
+    input              waits_for_room;
+    input              drains;          // sums or results are on their way
+    input              array_idle;      // no pass is left
+    input              stepped;         // this instruction has had its first step
+    input  [PORTS-1:0] weight_beats;
+    input              read_beat;
+    input              write_beat;
+    output [10*64-1:0] values;
+
+    localparam BITS = 48;
+    reg [BITS-1:0] cycles, mac_busy, weight_wait, post_wait, layernorm, softmax, drain, fill, beats_read, beats_written;
+    reg [2:0] beats;
+    integer port;
+    always @* begin
+        beats = {2'b00, read_beat};
+        for (port = 0; port < PORTS; port = port + 1) beats = beats + {2'b00, weight_beats[port]};
+    end
+
+    wire array = executing && of_array && !step_issued;
+    wire weights = array && waits_for_weights;
+    wire room = array && !waits_for_weights && waits_for_room;
+    wire rest = array && !waits_for_weights && !waits_for_room;
+    wire rows = rest && of_attention && stepped && !drains && !array_idle;
+    wire draining = rest && !rows && stepped && array_idle;
+    always @(posedge clk)
+        if (!rst_n) begin
+            cycles <= {BITS{1'b0}};
+            mac_busy <= {BITS{1'b0}};
+            weight_wait <= {BITS{1'b0}};
+            post_wait <= {BITS{1'b0}};
+            layernorm <= {BITS{1'b0}};
+            softmax <= {BITS{1'b0}};
+            drain <= {BITS{1'b0}};
+            fill <= {BITS{1'b0}};
+            beats_read <= {BITS{1'b0}};
+            beats_written <= {BITS{1'b0}};
+        end else begin
+            cycles <= cycles + {{(BITS-1){1'b0}}, running};
+            mac_busy <= mac_busy + {{(BITS-1){1'b0}}, step_issued};
+            weight_wait <= weight_wait + {{(BITS-1){1'b0}}, weights};
+            post_wait <= post_wait + {{(BITS-1){1'b0}}, room};
+            layernorm <= layernorm + {{(BITS-1){1'b0}}, executing && of_layernorm};
+            softmax <= softmax + {{(BITS-1){1'b0}}, rows};
+            drain <= drain + {{(BITS-1){1'b0}}, draining};
+            fill <= fill + {{(BITS-1){1'b0}}, rest && !rows && !draining};
+            beats_read <= beats_read + {{(BITS-3){1'b0}}, beats};
+            beats_written <= beats_written + {{(BITS-1){1'b0}}, write_beat};
+        end
+    localparam [63-BITS:0] ZERO = 0;
+    assign values = {ZERO[59-BITS:0], beats_written, 4'd0, ZERO[59-BITS:0], beats_read, 4'd0, ZERO, fill, ZERO, drain,
+                     ZERO, softmax, ZERO, layernorm, ZERO, post_wait, ZERO, weight_wait, ZERO, mac_busy, ZERO, cycles};
+endmodule

@@ -1,0 +1,230 @@
+// The accelerator between its control registers and its memory units.
+//
+// Words of data_reader go to the program, or while PATCH_EMBED executes to the patches; words for data_writer come from
+// STORE or HEAD. The instruction that executes stands in `instruction`; trace_index is its number, for simulations.
+module edgemoe_core (
+    clk, rst_n, engine_rst_n, begin_run, begin_stream, run_lines, program_address, input_address, output_address,
+    header_valid, header_fault, halted, fault, index, experts_run, segments_dropped, progress, counts_running,
+    available, take, take_lines, taken_valid, taken, skip, skip_lines, left,
+    command_valid, command_ready, command_address, command_words, read_valid, read_ready, read_word,
+    word_valid, word_ready, word_address, word, weight_beats, read_beat, write_beat, counters
+);
+`include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
+`include "pass.vh"
+`include "fetch.vh"
+    localparam ALL = TOKEN_PAR * VECTOR_BITS;
+    localparam RESIDUAL_VECTOR = VECTOR * RESIDUAL_BITS;
+    localparam RESIDUAL_ALL = TOKEN_PAR * RESIDUAL_VECTOR;
+
+    input                   clk;
+    input                   rst_n;
+    input                   engine_rst_n;
+    input                   begin_run;
+    input                   begin_stream;
+    output [63:0]           run_lines;
+    input  [63:0]           program_address;
+    input  [63:0]           input_address;
+    input  [63:0]           output_address;
+    output                  header_valid;
+    output [4:0]            header_fault;
+    output                  halted;
+    output [4:0]            fault;
+    output [31:0]           index;
+    output [31:0]           experts_run;
+    output [31:0]           segments_dropped;
+    output                  progress;
+    input                   counts_running;
+    input  [3:0]            available;
+    output                  take;
+    output [2:0]            take_lines;
+    input                   taken_valid;
+    input  [TILE_BITS-1:0]  taken;
+    output                  skip;
+    output [31:0]           skip_lines;
+    input  [63:0]           left;
+    output                  command_valid;
+    input                   command_ready;
+    output [63:0]           command_address;
+    output [31:0]           command_words;
+    input                   read_valid;
+    output                  read_ready;
+    input  [127:0]          read_word;
+    output                  word_valid;
+    input                   word_ready;
+    output [63:0]           word_address;
+    output [127:0]          word;
+    input  [PORTS-1:0]      weight_beats;
+    input                   read_beat;
+    input                   write_beat;
+    output [10*64-1:0]      counters;
+
+    // Program and rules.
+    wire fetch_hold, fetching, unit_command, unit_word_ready, instruction_valid, instruction_ready, past_end;
+    wire [63:0] unit_address, input_bytes, output_bytes;
+    wire [31:0] unit_words, instruction_index, instructions;
+    wire [511:0] next_instruction, instruction;
+    wire [4:0] static_fault, check_fault;
+    wire check, check_done, commit;
+    wire patch_command, patching;
+    instruction_unit program_reader (
+        .clk(clk), .rst_n(rst_n), .begin_run(begin_run), .program_address(program_address), .fetch_hold(fetch_hold),
+        .fetching(fetching), .command_valid(unit_command), .command_ready(command_ready && !patch_command),
+        .command_address(unit_address), .command_words(unit_words), .word_valid(read_valid && !patching),
+        .word_ready(unit_word_ready), .word(read_word), .header_valid(header_valid), .header_fault(header_fault),
+        .instructions(instructions), .stream_lines(run_lines), .input_bytes(input_bytes), .output_bytes(output_bytes),
+        .instruction_valid(instruction_valid), .instruction_ready(instruction_ready), .instruction(next_instruction),
+        .static_fault(static_fault), .instruction_index(instruction_index), .past_end(past_end));
+
+    wire [MAX_EXPERTS*16-1:0] lengths;
+    wire [15:0] longest, source_end, destination_end;
+    wire [8:0] queues_end;
+    state_rules rules (
+        .clk(clk), .rst_n(rst_n), .begin_run(begin_run), .check(check), .instruction(instruction), .longest(longest),
+        .queues_end(queues_end), .source_end(source_end), .destination_end(destination_end), .done(check_done),
+        .fault(check_fault), .commit(commit));
+
+    // Fields of the instruction.
+    wire [7:0] opcode = instruction[FIELD_OPCODE_WORD*32 + FIELD_OPCODE_LOW +: 8];
+    wire [15:0] rows = instruction[FIELD_ROWS_WORD*32 + FIELD_ROWS_LOW +: 16];
+    wire [15:0] in_features = instruction[FIELD_IN_FEATURES_WORD*32 + FIELD_IN_FEATURES_LOW +: 16];
+    wire [15:0] out_features = instruction[FIELD_OUT_FEATURES_WORD*32 + FIELD_OUT_FEATURES_LOW +: 16];
+    wire [15:0] source_row = instruction[FIELD_SOURCE_ROW_WORD*32 + FIELD_SOURCE_ROW_LOW +: 16];
+    wire [15:0] destination_row = instruction[FIELD_DESTINATION_ROW_WORD*32 + FIELD_DESTINATION_ROW_LOW +: 16];
+    wire [3:0] source = instruction[FIELD_SOURCE_WORD*32 + FIELD_SOURCE_LOW +: 4];
+    wire [15:0] multiplier = instruction[FIELD_MULTIPLIER_WORD*32 + FIELD_MULTIPLIER_LOW +: 16];
+    wire [5:0] shift = instruction[FIELD_SHIFT_WORD*32 + FIELD_SHIFT_LOW +: 6];
+    wire [15:0] output_multiplier = instruction[FIELD_OUTPUT_MULTIPLIER_WORD*32 + FIELD_OUTPUT_MULTIPLIER_LOW +: 16];
+    wire [5:0] output_shift = instruction[FIELD_OUTPUT_SHIFT_WORD*32 + FIELD_OUTPUT_SHIFT_LOW +: 6];
+    wire [63:0] address = {instruction[FIELD_ADDRESS_HIGH_WORD*32 +: 32], instruction[FIELD_ADDRESS_LOW_WORD*32 +: 32]};
+    wire [10:0] vectors = in_features[14:4];
+    wire executing;
+    wire of_layernorm = executing && opcode == OPCODE_LAYERNORM[7:0];
+    wire of_copy = executing && opcode == OPCODE_COPY[7:0];
+    wire of_store = executing && opcode == OPCODE_STORE[7:0];
+    wire of_experts = executing && opcode == OPCODE_EXPERTS[7:0];
+    wire of_attention = executing && opcode == OPCODE_ATTENTION[7:0];
+    wire of_patch = executing && opcode == OPCODE_PATCH_EMBED[7:0];
+    wire of_array = executing && !of_layernorm && !of_copy && !of_store;
+    reg [63:0] input_at, output_at;
+    always @(posedge clk) begin
+        input_at <= input_address + address;
+        output_at <= output_address + address;
+    end
+
+    // Execution.
+    wire fetch_room, fetch_push, header_done, pass_room, pass_push, pass_issued, compute_idle;
+    wire [4:0] segment_fault;
+    wire [FETCH_BITS-1:0] fetch;
+    wire [PASS_BITS-1:0] pass;
+    wire start_layernorm, start_copy, start_store, start_positions, start_patches, start_gate, note_gate, clear_queues;
+    wire start_gather, layernorm_busy, copy_busy, store_busy, patch_busy, gather_busy, gate_busy;
+    wire [7:0] gather_expert;
+    sequencer sequence_of_steps (
+        .clk(clk), .rst_n(engine_rst_n), .instruction_valid(instruction_valid && counts_running && !halted),
+        .instruction_ready(instruction_ready), .instruction_in(next_instruction), .static_fault(static_fault),
+        .index_in(instruction_index), .past_end(past_end), .check(check), .check_done(check_done),
+        .check_fault(check_fault), .commit(commit), .instruction(instruction), .index(index), .fetch_room(fetch_room),
+        .fetch_push(fetch_push), .fetch(fetch), .header_done(header_done), .header_fault(segment_fault),
+        .pass_room(pass_room), .pass_push(pass_push), .pass(pass), .pass_issued(pass_issued),
+        .compute_idle(compute_idle), .start_layernorm(start_layernorm), .start_copy(start_copy),
+        .start_store(start_store), .start_positions(start_positions), .start_patches(start_patches),
+        .start_gate(start_gate), .note_gate(note_gate), .clear_queues(clear_queues), .start_gather(start_gather),
+        .gather_expert(gather_expert), .rows_busy(layernorm_busy || copy_busy || store_busy || patch_busy || gather_busy),
+        .gate_busy(gate_busy), .lengths(lengths), .fetch_hold(fetch_hold), .fetching(fetching),
+        .patch_command(patch_command), .patch_command_ready(command_ready), .executing(executing), .halted(halted),
+        .fault(fault), .experts_run(experts_run), .segments_dropped(segments_dropped));
+
+    wire [TOKEN_PAR*16-1:0] array_depth, residual_read_depth, residual_depth, write_depth;
+    wire [ALL-1:0] norm, hidden, query, gathered, keys, values, write_values;
+    wire [TOKEN_PAR*VECTOR*16-1:0] gate_input;
+    wire [15:0] attention_depth;
+    wire [RESIDUAL_ALL-1:0] residual, residual_values;
+    wire [TOKEN_PAR-1:0] residual_enable, write_enable;
+    wire [OUT_PARTS-1:0] residual_parts, write_parts;
+    wire [3:0] write_buffer;
+    wire [7:0] lookup_expert, logits_tile;
+    wire [15:0] lookup_index, lookup_destination, lookup_score;
+    wire [POST_ROWS-1:0] logits_valid;
+    wire [POST_ROWS*16-1:0] logits_row;
+    wire [POST_ROWS*OUT_PAR*LOGIT_BITS-1:0] logits;
+    wire line_valid, patch_line_ready, head_word_valid, store_word_valid;
+    wire [LINE_BITS-1:0] line;
+    wire [63:0] head_word_address, store_word_address;
+    wire [127:0] head_word, store_word;
+    wire step_issued, waits_for_weights, waits_for_room, drains, array_idle;
+    compute unified (
+        .clk(clk), .rst_n(engine_rst_n), .pass_room(pass_room), .pass_push(pass_push), .pass(pass),
+        .pass_issued(pass_issued), .fetch_room(fetch_room), .fetch_push(fetch_push), .fetch(fetch),
+        .header_done(header_done), .header_fault(segment_fault), .idle(compute_idle), .source_row(source_row),
+        .rows(rows), .vectors(vectors), .out_features(out_features), .output_base(output_at), .multiplier(multiplier),
+        .shift(shift), .output_multiplier(output_multiplier), .output_shift(output_shift),
+        .output_zero(instruction[FIELD_OUTPUT_ZERO_WORD*32 + FIELD_OUTPUT_ZERO_LOW +: 16]), .available(available),
+        .take(take), .take_lines(take_lines), .taken_valid(taken_valid), .taken(taken), .skip(skip),
+        .skip_lines(skip_lines), .left(left), .line_valid(line_valid),
+        .line_ready(of_layernorm || patch_line_ready), .line(line), .array_depth(array_depth), .norm(norm),
+        .hidden(hidden), .gate_input(gate_input), .query(query), .gathered(gathered),
+        .attention_depth(attention_depth), .keys(keys), .values(values), .residual_read_depth(residual_read_depth),
+        .residual(residual), .residual_enable(residual_enable), .residual_parts(residual_parts),
+        .residual_depth(residual_depth), .residual_values(residual_values), .write_enable(write_enable),
+        .write_buffer(write_buffer), .write_parts(write_parts), .write_depth(write_depth), .write_values(write_values),
+        .lookup_expert(lookup_expert), .lookup_index(lookup_index), .lookup_destination(lookup_destination),
+        .lookup_score(lookup_score), .logits_valid(logits_valid), .logits_row(logits_row), .logits_tile(logits_tile),
+        .logits(logits), .word_valid(head_word_valid), .word_ready(word_ready && !of_store),
+        .word_address(head_word_address), .word(head_word), .step_issued(step_issued),
+        .waits_for_weights(waits_for_weights), .waits_for_room(waits_for_room), .drains(drains),
+        .array_idle(array_idle));
+
+    row_units movers (
+        .clk(clk), .rst_n(engine_rst_n), .of_layernorm(of_layernorm), .of_copy(of_copy), .of_store(of_store),
+        .of_experts(of_experts), .instruction(instruction), .output_base(output_at),
+        .start_layernorm(start_layernorm), .start_copy(start_copy), .start_store(start_store),
+        .start_positions(start_positions), .start_patches(start_patches), .start_gate(start_gate),
+        .note_gate(note_gate), .clear_queues(clear_queues), .start_gather(start_gather),
+        .gather_expert(gather_expert), .layernorm_busy(layernorm_busy), .copy_busy(copy_busy), .store_busy(store_busy),
+        .patch_busy(patch_busy), .gather_busy(gather_busy), .gate_busy(gate_busy), .lengths(lengths),
+        .longest(longest), .queues_end(queues_end), .source_end(source_end), .destination_end(destination_end),
+        .line_valid(line_valid), .line_ready(patch_line_ready), .line(line), .read_valid(read_valid && patching),
+        .read_ready(patch_word_ready), .read_word(read_word), .word_valid(store_word_valid),
+        .word_ready(word_ready && of_store), .word_address(store_word_address), .word(store_word),
+        .array_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
+        .gathered(gathered), .attention_depth(attention_depth), .keys(keys), .values(values),
+        .linear_read_depth(residual_read_depth), .residual(residual), .linear_residual_enable(residual_enable),
+        .linear_residual_parts(residual_parts), .linear_residual_depth(residual_depth),
+        .linear_residual_values(residual_values), .linear_enable(write_enable), .linear_buffer(write_buffer),
+        .linear_parts(write_parts), .linear_depth(write_depth), .linear_values(write_values),
+        .lookup_expert(lookup_expert), .lookup_index(lookup_index), .lookup_destination(lookup_destination),
+        .lookup_score(lookup_score), .logits_valid(logits_valid), .logits_row(logits_row), .logits_tile(logits_tile),
+        .logits(logits), .moves(moves));
+    wire patch_word_ready, moves;
+    assign word_valid = of_store ? store_word_valid : head_word_valid;
+    assign word_address = of_store ? store_word_address : head_word_address;
+    assign word = of_store ? store_word : head_word;
+
+    // The reader: the program's words, or a frame's patches.
+    reg patch_words;
+    always @(posedge clk)
+        if (!engine_rst_n) patch_words <= 1'b0;
+        else if (start_patches) patch_words <= 1'b1;
+        else if (!of_patch) patch_words <= 1'b0;
+    assign patching = patch_words;
+    assign command_valid = patch_command || unit_command;
+    assign command_address = patch_command ? input_at : unit_address;
+    assign command_words = patch_command ? {16'd0, rows} * {21'd0, vectors} : unit_words;
+    assign read_ready = patching ? patch_word_ready : unit_word_ready;
+
+    assign progress = step_issued || drains || moves || |weight_beats || read_beat || write_beat || check;
+    reg stepped;
+    always @(posedge clk) stepped <= executing && (stepped || step_issued);
+    counters counting (
+        .clk(clk), .rst_n(engine_rst_n), .running(counts_running), .executing(executing), .of_layernorm(of_layernorm),
+        .of_attention(of_attention), .of_array(of_array), .step_issued(step_issued),
+        .waits_for_weights(waits_for_weights), .waits_for_room(waits_for_room), .drains(drains),
+        .array_idle(array_idle), .stepped(stepped), .weight_beats(weight_beats), .read_beat(read_beat),
+        .write_beat(write_beat), .values(counters));
+    /* verilator lint_off UNUSEDSIGNAL */
+    wire [31:0] trace_index /* verilator public_flat_rd */ = index;
+    /* verilator lint_on UNUSEDSIGNAL */
+    wire unused = &{1'b0, instructions, input_bytes, output_bytes, instruction, in_features, begin_stream,
+                    destination_row, source, trace_index};
+endmodule

@@ -1,0 +1,335 @@
+// The accelerator: AXI4-Lite control, one AXI4 master for program, frames and outputs, four for weights.
+//
+// Ports and registers are those that Vitis HLS gives the HLS top (docs/registers.md, docs/memory.md), so either drops into
+// the same benches, driver and block design. A build with fewer weight ports than four leaves the others quiet,
+// and no weight port ever writes.
+module edgemoe_top (
+    ap_clk, ap_rst_n, interrupt, s_axi_control_AWVALID, s_axi_control_AWREADY, s_axi_control_AWADDR,
+    s_axi_control_WVALID, s_axi_control_WREADY, s_axi_control_WDATA, s_axi_control_WSTRB, s_axi_control_BVALID,
+    s_axi_control_BREADY, s_axi_control_BRESP, s_axi_control_ARVALID, s_axi_control_ARREADY, s_axi_control_ARADDR,
+    s_axi_control_RVALID, s_axi_control_RREADY, s_axi_control_RDATA, s_axi_control_RRESP, m_axi_gmem0_AWID,
+    m_axi_gmem0_AWADDR, m_axi_gmem0_AWLEN, m_axi_gmem0_AWSIZE, m_axi_gmem0_AWBURST, m_axi_gmem0_AWLOCK,
+    m_axi_gmem0_AWCACHE, m_axi_gmem0_AWPROT, m_axi_gmem0_AWQOS, m_axi_gmem0_AWVALID, m_axi_gmem0_AWREADY,
+    m_axi_gmem0_WDATA, m_axi_gmem0_WSTRB, m_axi_gmem0_WLAST, m_axi_gmem0_WVALID, m_axi_gmem0_WREADY, m_axi_gmem0_BID,
+    m_axi_gmem0_BRESP, m_axi_gmem0_BVALID, m_axi_gmem0_BREADY, m_axi_gmem0_ARID, m_axi_gmem0_ARADDR,
+    m_axi_gmem0_ARLEN, m_axi_gmem0_ARSIZE, m_axi_gmem0_ARBURST, m_axi_gmem0_ARLOCK, m_axi_gmem0_ARCACHE,
+    m_axi_gmem0_ARPROT, m_axi_gmem0_ARQOS, m_axi_gmem0_ARVALID, m_axi_gmem0_ARREADY, m_axi_gmem0_RID,
+    m_axi_gmem0_RDATA, m_axi_gmem0_RRESP, m_axi_gmem0_RLAST, m_axi_gmem0_RVALID, m_axi_gmem0_RREADY,
+    m_axi_gmem1_AWID, m_axi_gmem1_AWADDR, m_axi_gmem1_AWLEN, m_axi_gmem1_AWSIZE, m_axi_gmem1_AWBURST,
+    m_axi_gmem1_AWLOCK, m_axi_gmem1_AWCACHE, m_axi_gmem1_AWPROT, m_axi_gmem1_AWQOS, m_axi_gmem1_AWVALID,
+    m_axi_gmem1_AWREADY, m_axi_gmem1_WDATA, m_axi_gmem1_WSTRB, m_axi_gmem1_WLAST, m_axi_gmem1_WVALID,
+    m_axi_gmem1_WREADY, m_axi_gmem1_BID, m_axi_gmem1_BRESP, m_axi_gmem1_BVALID, m_axi_gmem1_BREADY, m_axi_gmem1_ARID,
+    m_axi_gmem1_ARADDR, m_axi_gmem1_ARLEN, m_axi_gmem1_ARSIZE, m_axi_gmem1_ARBURST, m_axi_gmem1_ARLOCK,
+    m_axi_gmem1_ARCACHE, m_axi_gmem1_ARPROT, m_axi_gmem1_ARQOS, m_axi_gmem1_ARVALID, m_axi_gmem1_ARREADY,
+    m_axi_gmem1_RID, m_axi_gmem1_RDATA, m_axi_gmem1_RRESP, m_axi_gmem1_RLAST, m_axi_gmem1_RVALID, m_axi_gmem1_RREADY,
+    m_axi_gmem2_AWID, m_axi_gmem2_AWADDR, m_axi_gmem2_AWLEN, m_axi_gmem2_AWSIZE, m_axi_gmem2_AWBURST,
+    m_axi_gmem2_AWLOCK, m_axi_gmem2_AWCACHE, m_axi_gmem2_AWPROT, m_axi_gmem2_AWQOS, m_axi_gmem2_AWVALID,
+    m_axi_gmem2_AWREADY, m_axi_gmem2_WDATA, m_axi_gmem2_WSTRB, m_axi_gmem2_WLAST, m_axi_gmem2_WVALID,
+    m_axi_gmem2_WREADY, m_axi_gmem2_BID, m_axi_gmem2_BRESP, m_axi_gmem2_BVALID, m_axi_gmem2_BREADY, m_axi_gmem2_ARID,
+    m_axi_gmem2_ARADDR, m_axi_gmem2_ARLEN, m_axi_gmem2_ARSIZE, m_axi_gmem2_ARBURST, m_axi_gmem2_ARLOCK,
+    m_axi_gmem2_ARCACHE, m_axi_gmem2_ARPROT, m_axi_gmem2_ARQOS, m_axi_gmem2_ARVALID, m_axi_gmem2_ARREADY,
+    m_axi_gmem2_RID, m_axi_gmem2_RDATA, m_axi_gmem2_RRESP, m_axi_gmem2_RLAST, m_axi_gmem2_RVALID, m_axi_gmem2_RREADY,
+    m_axi_gmem3_AWID, m_axi_gmem3_AWADDR, m_axi_gmem3_AWLEN, m_axi_gmem3_AWSIZE, m_axi_gmem3_AWBURST,
+    m_axi_gmem3_AWLOCK, m_axi_gmem3_AWCACHE, m_axi_gmem3_AWPROT, m_axi_gmem3_AWQOS, m_axi_gmem3_AWVALID,
+    m_axi_gmem3_AWREADY, m_axi_gmem3_WDATA, m_axi_gmem3_WSTRB, m_axi_gmem3_WLAST, m_axi_gmem3_WVALID,
+    m_axi_gmem3_WREADY, m_axi_gmem3_BID, m_axi_gmem3_BRESP, m_axi_gmem3_BVALID, m_axi_gmem3_BREADY, m_axi_gmem3_ARID,
+    m_axi_gmem3_ARADDR, m_axi_gmem3_ARLEN, m_axi_gmem3_ARSIZE, m_axi_gmem3_ARBURST, m_axi_gmem3_ARLOCK,
+    m_axi_gmem3_ARCACHE, m_axi_gmem3_ARPROT, m_axi_gmem3_ARQOS, m_axi_gmem3_ARVALID, m_axi_gmem3_ARREADY,
+    m_axi_gmem3_RID, m_axi_gmem3_RDATA, m_axi_gmem3_RRESP, m_axi_gmem3_RLAST, m_axi_gmem3_RVALID, m_axi_gmem3_RREADY,
+    m_axi_gmem_data_AWID, m_axi_gmem_data_AWADDR, m_axi_gmem_data_AWLEN, m_axi_gmem_data_AWSIZE,
+    m_axi_gmem_data_AWBURST, m_axi_gmem_data_AWLOCK, m_axi_gmem_data_AWCACHE, m_axi_gmem_data_AWPROT,
+    m_axi_gmem_data_AWQOS, m_axi_gmem_data_AWVALID, m_axi_gmem_data_AWREADY, m_axi_gmem_data_WDATA,
+    m_axi_gmem_data_WSTRB, m_axi_gmem_data_WLAST, m_axi_gmem_data_WVALID, m_axi_gmem_data_WREADY,
+    m_axi_gmem_data_BID, m_axi_gmem_data_BRESP, m_axi_gmem_data_BVALID, m_axi_gmem_data_BREADY, m_axi_gmem_data_ARID,
+    m_axi_gmem_data_ARADDR, m_axi_gmem_data_ARLEN, m_axi_gmem_data_ARSIZE, m_axi_gmem_data_ARBURST,
+    m_axi_gmem_data_ARLOCK, m_axi_gmem_data_ARCACHE, m_axi_gmem_data_ARPROT, m_axi_gmem_data_ARQOS,
+    m_axi_gmem_data_ARVALID, m_axi_gmem_data_ARREADY, m_axi_gmem_data_RID, m_axi_gmem_data_RDATA,
+    m_axi_gmem_data_RRESP, m_axi_gmem_data_RLAST, m_axi_gmem_data_RVALID, m_axi_gmem_data_RREADY
+);
+`include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
+    localparam INDEX_BITS = 48;  // of words of a weight port
+
+    input          ap_clk, ap_rst_n;
+    /* verilator lint_off SYMRSVDWORD */  // the name that Vitis HLS gives it
+    output         interrupt;
+    /* verilator lint_on SYMRSVDWORD */
+    input  [31:0]  s_axi_control_WDATA;
+    input  [11:0]  s_axi_control_AWADDR, s_axi_control_ARADDR;
+    input  [3:0]   s_axi_control_WSTRB;
+    input          s_axi_control_AWVALID, s_axi_control_WVALID, s_axi_control_BREADY, s_axi_control_ARVALID,
+                   s_axi_control_RREADY;
+    output [31:0]  s_axi_control_RDATA;
+    output [1:0]   s_axi_control_BRESP, s_axi_control_RRESP;
+    output         s_axi_control_AWREADY, s_axi_control_WREADY, s_axi_control_BVALID, s_axi_control_ARREADY,
+                   s_axi_control_RVALID;
+    input  [127:0] m_axi_gmem0_RDATA;
+    input  [1:0]   m_axi_gmem0_BRESP, m_axi_gmem0_RRESP;
+    input          m_axi_gmem0_AWREADY, m_axi_gmem0_WREADY, m_axi_gmem0_BID, m_axi_gmem0_BVALID, m_axi_gmem0_ARREADY,
+                   m_axi_gmem0_RID, m_axi_gmem0_RLAST, m_axi_gmem0_RVALID;
+    output [127:0] m_axi_gmem0_WDATA;
+    output [63:0]  m_axi_gmem0_AWADDR, m_axi_gmem0_ARADDR;
+    output [15:0]  m_axi_gmem0_WSTRB;
+    output [7:0]   m_axi_gmem0_AWLEN, m_axi_gmem0_ARLEN;
+    output [3:0]   m_axi_gmem0_AWCACHE, m_axi_gmem0_AWQOS, m_axi_gmem0_ARCACHE, m_axi_gmem0_ARQOS;
+    output [2:0]   m_axi_gmem0_AWSIZE, m_axi_gmem0_AWPROT, m_axi_gmem0_ARSIZE, m_axi_gmem0_ARPROT;
+    output [1:0]   m_axi_gmem0_AWBURST, m_axi_gmem0_ARBURST;
+    output         m_axi_gmem0_AWID, m_axi_gmem0_AWLOCK, m_axi_gmem0_AWVALID, m_axi_gmem0_WLAST, m_axi_gmem0_WVALID,
+                   m_axi_gmem0_BREADY, m_axi_gmem0_ARID, m_axi_gmem0_ARLOCK, m_axi_gmem0_ARVALID, m_axi_gmem0_RREADY;
+    input  [127:0] m_axi_gmem1_RDATA;
+    input  [1:0]   m_axi_gmem1_BRESP, m_axi_gmem1_RRESP;
+    input          m_axi_gmem1_AWREADY, m_axi_gmem1_WREADY, m_axi_gmem1_BID, m_axi_gmem1_BVALID, m_axi_gmem1_ARREADY,
+                   m_axi_gmem1_RID, m_axi_gmem1_RLAST, m_axi_gmem1_RVALID;
+    output [127:0] m_axi_gmem1_WDATA;
+    output [63:0]  m_axi_gmem1_AWADDR, m_axi_gmem1_ARADDR;
+    output [15:0]  m_axi_gmem1_WSTRB;
+    output [7:0]   m_axi_gmem1_AWLEN, m_axi_gmem1_ARLEN;
+    output [3:0]   m_axi_gmem1_AWCACHE, m_axi_gmem1_AWQOS, m_axi_gmem1_ARCACHE, m_axi_gmem1_ARQOS;
+    output [2:0]   m_axi_gmem1_AWSIZE, m_axi_gmem1_AWPROT, m_axi_gmem1_ARSIZE, m_axi_gmem1_ARPROT;
+    output [1:0]   m_axi_gmem1_AWBURST, m_axi_gmem1_ARBURST;
+    output         m_axi_gmem1_AWID, m_axi_gmem1_AWLOCK, m_axi_gmem1_AWVALID, m_axi_gmem1_WLAST, m_axi_gmem1_WVALID,
+                   m_axi_gmem1_BREADY, m_axi_gmem1_ARID, m_axi_gmem1_ARLOCK, m_axi_gmem1_ARVALID, m_axi_gmem1_RREADY;
+    input  [127:0] m_axi_gmem2_RDATA;
+    input  [1:0]   m_axi_gmem2_BRESP, m_axi_gmem2_RRESP;
+    input          m_axi_gmem2_AWREADY, m_axi_gmem2_WREADY, m_axi_gmem2_BID, m_axi_gmem2_BVALID, m_axi_gmem2_ARREADY,
+                   m_axi_gmem2_RID, m_axi_gmem2_RLAST, m_axi_gmem2_RVALID;
+    output [127:0] m_axi_gmem2_WDATA;
+    output [63:0]  m_axi_gmem2_AWADDR, m_axi_gmem2_ARADDR;
+    output [15:0]  m_axi_gmem2_WSTRB;
+    output [7:0]   m_axi_gmem2_AWLEN, m_axi_gmem2_ARLEN;
+    output [3:0]   m_axi_gmem2_AWCACHE, m_axi_gmem2_AWQOS, m_axi_gmem2_ARCACHE, m_axi_gmem2_ARQOS;
+    output [2:0]   m_axi_gmem2_AWSIZE, m_axi_gmem2_AWPROT, m_axi_gmem2_ARSIZE, m_axi_gmem2_ARPROT;
+    output [1:0]   m_axi_gmem2_AWBURST, m_axi_gmem2_ARBURST;
+    output         m_axi_gmem2_AWID, m_axi_gmem2_AWLOCK, m_axi_gmem2_AWVALID, m_axi_gmem2_WLAST, m_axi_gmem2_WVALID,
+                   m_axi_gmem2_BREADY, m_axi_gmem2_ARID, m_axi_gmem2_ARLOCK, m_axi_gmem2_ARVALID, m_axi_gmem2_RREADY;
+    input  [127:0] m_axi_gmem3_RDATA;
+    input  [1:0]   m_axi_gmem3_BRESP, m_axi_gmem3_RRESP;
+    input          m_axi_gmem3_AWREADY, m_axi_gmem3_WREADY, m_axi_gmem3_BID, m_axi_gmem3_BVALID, m_axi_gmem3_ARREADY,
+                   m_axi_gmem3_RID, m_axi_gmem3_RLAST, m_axi_gmem3_RVALID;
+    output [127:0] m_axi_gmem3_WDATA;
+    output [63:0]  m_axi_gmem3_AWADDR, m_axi_gmem3_ARADDR;
+    output [15:0]  m_axi_gmem3_WSTRB;
+    output [7:0]   m_axi_gmem3_AWLEN, m_axi_gmem3_ARLEN;
+    output [3:0]   m_axi_gmem3_AWCACHE, m_axi_gmem3_AWQOS, m_axi_gmem3_ARCACHE, m_axi_gmem3_ARQOS;
+    output [2:0]   m_axi_gmem3_AWSIZE, m_axi_gmem3_AWPROT, m_axi_gmem3_ARSIZE, m_axi_gmem3_ARPROT;
+    output [1:0]   m_axi_gmem3_AWBURST, m_axi_gmem3_ARBURST;
+    output         m_axi_gmem3_AWID, m_axi_gmem3_AWLOCK, m_axi_gmem3_AWVALID, m_axi_gmem3_WLAST, m_axi_gmem3_WVALID,
+                   m_axi_gmem3_BREADY, m_axi_gmem3_ARID, m_axi_gmem3_ARLOCK, m_axi_gmem3_ARVALID, m_axi_gmem3_RREADY;
+    input  [127:0] m_axi_gmem_data_RDATA;
+    input  [1:0]   m_axi_gmem_data_BRESP, m_axi_gmem_data_RRESP;
+    input          m_axi_gmem_data_AWREADY, m_axi_gmem_data_WREADY, m_axi_gmem_data_BID, m_axi_gmem_data_BVALID,
+                   m_axi_gmem_data_ARREADY, m_axi_gmem_data_RID, m_axi_gmem_data_RLAST, m_axi_gmem_data_RVALID;
+    output [127:0] m_axi_gmem_data_WDATA;
+    output [63:0]  m_axi_gmem_data_AWADDR, m_axi_gmem_data_ARADDR;
+    output [15:0]  m_axi_gmem_data_WSTRB;
+    output [7:0]   m_axi_gmem_data_AWLEN, m_axi_gmem_data_ARLEN;
+    output [3:0]   m_axi_gmem_data_AWCACHE, m_axi_gmem_data_AWQOS, m_axi_gmem_data_ARCACHE, m_axi_gmem_data_ARQOS;
+    output [2:0]   m_axi_gmem_data_AWSIZE, m_axi_gmem_data_AWPROT, m_axi_gmem_data_ARSIZE, m_axi_gmem_data_ARPROT;
+    output [1:0]   m_axi_gmem_data_AWBURST, m_axi_gmem_data_ARBURST;
+    output         m_axi_gmem_data_AWID, m_axi_gmem_data_AWLOCK, m_axi_gmem_data_AWVALID, m_axi_gmem_data_WLAST,
+                   m_axi_gmem_data_WVALID, m_axi_gmem_data_BREADY, m_axi_gmem_data_ARID, m_axi_gmem_data_ARLOCK,
+                   m_axi_gmem_data_ARVALID, m_axi_gmem_data_RREADY;
+
+    wire clk = ap_clk;
+    wire rst_n = ap_rst_n;
+    wire start, done, idle, running, engine_rst_n, begin_run, begin_stream, flush;
+    wire [63:0] program_address, input_address, output_address, run_lines, left;
+    wire [4*64-1:0] weights_address;
+    wire [31:0] watchdog_cycles, error_code, program_counter, index, experts_run, segments_dropped;
+    wire [10*64-1:0] counts;
+    control_registers registers (
+        .clk(clk), .rst_n(rst_n),
+        .s_axi_control_AWVALID(s_axi_control_AWVALID), .s_axi_control_AWREADY(s_axi_control_AWREADY),
+        .s_axi_control_AWADDR(s_axi_control_AWADDR), .s_axi_control_WVALID(s_axi_control_WVALID),
+        .s_axi_control_WREADY(s_axi_control_WREADY), .s_axi_control_WDATA(s_axi_control_WDATA),
+        .s_axi_control_WSTRB(s_axi_control_WSTRB), .s_axi_control_BVALID(s_axi_control_BVALID),
+        .s_axi_control_BREADY(s_axi_control_BREADY), .s_axi_control_BRESP(s_axi_control_BRESP),
+        .s_axi_control_ARVALID(s_axi_control_ARVALID), .s_axi_control_ARREADY(s_axi_control_ARREADY),
+        .s_axi_control_ARADDR(s_axi_control_ARADDR), .s_axi_control_RVALID(s_axi_control_RVALID),
+        .s_axi_control_RREADY(s_axi_control_RREADY), .s_axi_control_RDATA(s_axi_control_RDATA),
+        .s_axi_control_RRESP(s_axi_control_RRESP),
+        .interrupt(interrupt), .start(start), .done(done), .idle(idle), .program_address(program_address),
+        .input_address(input_address), .output_address(output_address), .weights_address(weights_address),
+        .watchdog_cycles(watchdog_cycles), .error_code(error_code), .program_counter(program_counter),
+        .counters(counts), .experts_run(experts_run), .segments_dropped(segments_dropped));
+
+    wire header_valid, halted, progress, reader_flushed, writer_idle, reader_error, writer_error;
+    wire [4:0] header_fault, fault;
+    wire [3:0] ports_flushed, port_errors, port_beats;
+    run_control lifecycle (
+        .clk(clk), .rst_n(rst_n), .start(start), .done(done), .idle(idle), .watchdog_cycles(watchdog_cycles),
+        .progress(progress), .read_error(reader_error || |port_errors), .write_error(writer_error), .flush(flush),
+        .flushed(reader_flushed && &ports_flushed), .written(writer_idle), .engine_rst_n(engine_rst_n),
+        .begin_run(begin_run), .header_valid(header_valid), .header_fault(header_fault), .begin_stream(begin_stream),
+        .halted(halted), .fault(fault), .index(index), .running(running), .error_code(error_code),
+        .program_counter(program_counter));
+
+    // Weights: every port its words, the buffer its lines.
+    wire [3:0] available;
+    wire take, taken_valid, skip;
+    wire [2:0] take_lines;
+    wire [TILE_BITS-1:0] taken;
+    wire [31:0] skip_lines;
+    wire [4*128-1:0] port_words;
+    wire [3:0] port_valid;
+    wire [4*INDEX_BITS-1:0] port_indices;
+    wire [INDEX_BITS-1:0] run_words, room_words, skip_to;
+    weight_buffer #(.INDEX_BITS(INDEX_BITS)) prefetch (
+        .clk(clk), .rst_n(rst_n), .begin_run(begin_stream), .run_lines(run_lines), .run_words(run_words),
+        .available(available), .take(take), .take_lines(take_lines), .taken_valid(taken_valid), .taken(taken),
+        .skip(skip), .skip_lines(skip_lines), .left(left), .port_word_valid(port_valid[PORTS-1:0]),
+        .port_word(port_words[PORTS*128-1:0]), .port_word_index(port_indices[PORTS*INDEX_BITS-1:0]),
+        .room_words(room_words), .skip_to(skip_to));
+    generate
+        if (PORTS > 0) begin : port_0
+            weight_port #(.INDEX_BITS(INDEX_BITS)) reader (
+                .clk(clk), .rst_n(rst_n), .begin_run(begin_stream), .base_address(weights_address[0*64 +: 64]),
+                .words(run_words), .room_words(room_words), .skip_to(skip_to), .word_valid(port_valid[0]),
+                .word(port_words[0*128 +: 128]), .word_index(port_indices[0*INDEX_BITS +: INDEX_BITS]),
+                .flush(flush), .flushed(ports_flushed[0]), .bus_error(port_errors[0]), .beat(port_beats[0]),
+                .m_axi_ARID(m_axi_gmem0_ARID), .m_axi_ARADDR(m_axi_gmem0_ARADDR), .m_axi_ARLEN(m_axi_gmem0_ARLEN),
+                .m_axi_ARSIZE(m_axi_gmem0_ARSIZE), .m_axi_ARBURST(m_axi_gmem0_ARBURST),
+                .m_axi_ARLOCK(m_axi_gmem0_ARLOCK), .m_axi_ARCACHE(m_axi_gmem0_ARCACHE),
+                .m_axi_ARPROT(m_axi_gmem0_ARPROT), .m_axi_ARQOS(m_axi_gmem0_ARQOS),
+                .m_axi_ARVALID(m_axi_gmem0_ARVALID), .m_axi_ARREADY(m_axi_gmem0_ARREADY),
+                .m_axi_RID(m_axi_gmem0_RID), .m_axi_RDATA(m_axi_gmem0_RDATA), .m_axi_RRESP(m_axi_gmem0_RRESP),
+                .m_axi_RLAST(m_axi_gmem0_RLAST), .m_axi_RVALID(m_axi_gmem0_RVALID), .m_axi_RREADY(m_axi_gmem0_RREADY));
+        end else begin : no_port_0
+            assign {m_axi_gmem0_ARID, m_axi_gmem0_ARADDR, m_axi_gmem0_ARLEN, m_axi_gmem0_ARSIZE, m_axi_gmem0_ARBURST,
+                    m_axi_gmem0_ARLOCK, m_axi_gmem0_ARCACHE, m_axi_gmem0_ARPROT, m_axi_gmem0_ARQOS,
+                    m_axi_gmem0_ARVALID, m_axi_gmem0_RREADY} = 0;
+            assign {port_valid[0], port_words[0*128 +: 128], port_indices[0*INDEX_BITS +: INDEX_BITS]} = 0;
+            assign {port_errors[0], port_beats[0], ports_flushed[0]} = 3'b001;
+        end
+        if (PORTS > 1) begin : port_1
+            weight_port #(.INDEX_BITS(INDEX_BITS)) reader (
+                .clk(clk), .rst_n(rst_n), .begin_run(begin_stream), .base_address(weights_address[1*64 +: 64]),
+                .words(run_words), .room_words(room_words), .skip_to(skip_to), .word_valid(port_valid[1]),
+                .word(port_words[1*128 +: 128]), .word_index(port_indices[1*INDEX_BITS +: INDEX_BITS]),
+                .flush(flush), .flushed(ports_flushed[1]), .bus_error(port_errors[1]), .beat(port_beats[1]),
+                .m_axi_ARID(m_axi_gmem1_ARID), .m_axi_ARADDR(m_axi_gmem1_ARADDR), .m_axi_ARLEN(m_axi_gmem1_ARLEN),
+                .m_axi_ARSIZE(m_axi_gmem1_ARSIZE), .m_axi_ARBURST(m_axi_gmem1_ARBURST),
+                .m_axi_ARLOCK(m_axi_gmem1_ARLOCK), .m_axi_ARCACHE(m_axi_gmem1_ARCACHE),
+                .m_axi_ARPROT(m_axi_gmem1_ARPROT), .m_axi_ARQOS(m_axi_gmem1_ARQOS),
+                .m_axi_ARVALID(m_axi_gmem1_ARVALID), .m_axi_ARREADY(m_axi_gmem1_ARREADY),
+                .m_axi_RID(m_axi_gmem1_RID), .m_axi_RDATA(m_axi_gmem1_RDATA), .m_axi_RRESP(m_axi_gmem1_RRESP),
+                .m_axi_RLAST(m_axi_gmem1_RLAST), .m_axi_RVALID(m_axi_gmem1_RVALID), .m_axi_RREADY(m_axi_gmem1_RREADY));
+        end else begin : no_port_1
+            assign {m_axi_gmem1_ARID, m_axi_gmem1_ARADDR, m_axi_gmem1_ARLEN, m_axi_gmem1_ARSIZE, m_axi_gmem1_ARBURST,
+                    m_axi_gmem1_ARLOCK, m_axi_gmem1_ARCACHE, m_axi_gmem1_ARPROT, m_axi_gmem1_ARQOS,
+                    m_axi_gmem1_ARVALID, m_axi_gmem1_RREADY} = 0;
+            assign {port_valid[1], port_words[1*128 +: 128], port_indices[1*INDEX_BITS +: INDEX_BITS]} = 0;
+            assign {port_errors[1], port_beats[1], ports_flushed[1]} = 3'b001;
+        end
+        if (PORTS > 2) begin : port_2
+            weight_port #(.INDEX_BITS(INDEX_BITS)) reader (
+                .clk(clk), .rst_n(rst_n), .begin_run(begin_stream), .base_address(weights_address[2*64 +: 64]),
+                .words(run_words), .room_words(room_words), .skip_to(skip_to), .word_valid(port_valid[2]),
+                .word(port_words[2*128 +: 128]), .word_index(port_indices[2*INDEX_BITS +: INDEX_BITS]),
+                .flush(flush), .flushed(ports_flushed[2]), .bus_error(port_errors[2]), .beat(port_beats[2]),
+                .m_axi_ARID(m_axi_gmem2_ARID), .m_axi_ARADDR(m_axi_gmem2_ARADDR), .m_axi_ARLEN(m_axi_gmem2_ARLEN),
+                .m_axi_ARSIZE(m_axi_gmem2_ARSIZE), .m_axi_ARBURST(m_axi_gmem2_ARBURST),
+                .m_axi_ARLOCK(m_axi_gmem2_ARLOCK), .m_axi_ARCACHE(m_axi_gmem2_ARCACHE),
+                .m_axi_ARPROT(m_axi_gmem2_ARPROT), .m_axi_ARQOS(m_axi_gmem2_ARQOS),
+                .m_axi_ARVALID(m_axi_gmem2_ARVALID), .m_axi_ARREADY(m_axi_gmem2_ARREADY),
+                .m_axi_RID(m_axi_gmem2_RID), .m_axi_RDATA(m_axi_gmem2_RDATA), .m_axi_RRESP(m_axi_gmem2_RRESP),
+                .m_axi_RLAST(m_axi_gmem2_RLAST), .m_axi_RVALID(m_axi_gmem2_RVALID), .m_axi_RREADY(m_axi_gmem2_RREADY));
+        end else begin : no_port_2
+            assign {m_axi_gmem2_ARID, m_axi_gmem2_ARADDR, m_axi_gmem2_ARLEN, m_axi_gmem2_ARSIZE, m_axi_gmem2_ARBURST,
+                    m_axi_gmem2_ARLOCK, m_axi_gmem2_ARCACHE, m_axi_gmem2_ARPROT, m_axi_gmem2_ARQOS,
+                    m_axi_gmem2_ARVALID, m_axi_gmem2_RREADY} = 0;
+            assign {port_valid[2], port_words[2*128 +: 128], port_indices[2*INDEX_BITS +: INDEX_BITS]} = 0;
+            assign {port_errors[2], port_beats[2], ports_flushed[2]} = 3'b001;
+        end
+        if (PORTS > 3) begin : port_3
+            weight_port #(.INDEX_BITS(INDEX_BITS)) reader (
+                .clk(clk), .rst_n(rst_n), .begin_run(begin_stream), .base_address(weights_address[3*64 +: 64]),
+                .words(run_words), .room_words(room_words), .skip_to(skip_to), .word_valid(port_valid[3]),
+                .word(port_words[3*128 +: 128]), .word_index(port_indices[3*INDEX_BITS +: INDEX_BITS]),
+                .flush(flush), .flushed(ports_flushed[3]), .bus_error(port_errors[3]), .beat(port_beats[3]),
+                .m_axi_ARID(m_axi_gmem3_ARID), .m_axi_ARADDR(m_axi_gmem3_ARADDR), .m_axi_ARLEN(m_axi_gmem3_ARLEN),
+                .m_axi_ARSIZE(m_axi_gmem3_ARSIZE), .m_axi_ARBURST(m_axi_gmem3_ARBURST),
+                .m_axi_ARLOCK(m_axi_gmem3_ARLOCK), .m_axi_ARCACHE(m_axi_gmem3_ARCACHE),
+                .m_axi_ARPROT(m_axi_gmem3_ARPROT), .m_axi_ARQOS(m_axi_gmem3_ARQOS),
+                .m_axi_ARVALID(m_axi_gmem3_ARVALID), .m_axi_ARREADY(m_axi_gmem3_ARREADY),
+                .m_axi_RID(m_axi_gmem3_RID), .m_axi_RDATA(m_axi_gmem3_RDATA), .m_axi_RRESP(m_axi_gmem3_RRESP),
+                .m_axi_RLAST(m_axi_gmem3_RLAST), .m_axi_RVALID(m_axi_gmem3_RVALID), .m_axi_RREADY(m_axi_gmem3_RREADY));
+        end else begin : no_port_3
+            assign {m_axi_gmem3_ARID, m_axi_gmem3_ARADDR, m_axi_gmem3_ARLEN, m_axi_gmem3_ARSIZE, m_axi_gmem3_ARBURST,
+                    m_axi_gmem3_ARLOCK, m_axi_gmem3_ARCACHE, m_axi_gmem3_ARPROT, m_axi_gmem3_ARQOS,
+                    m_axi_gmem3_ARVALID, m_axi_gmem3_RREADY} = 0;
+            assign {port_valid[3], port_words[3*128 +: 128], port_indices[3*INDEX_BITS +: INDEX_BITS]} = 0;
+            assign {port_errors[3], port_beats[3], ports_flushed[3]} = 3'b001;
+        end
+    endgenerate
+    // Write channels of the weight ports.
+    assign {m_axi_gmem0_AWID, m_axi_gmem0_AWADDR, m_axi_gmem0_AWLEN, m_axi_gmem0_AWSIZE, m_axi_gmem0_AWBURST,
+            m_axi_gmem0_AWLOCK, m_axi_gmem0_AWCACHE, m_axi_gmem0_AWPROT, m_axi_gmem0_AWQOS, m_axi_gmem0_AWVALID,
+            m_axi_gmem0_WDATA, m_axi_gmem0_WSTRB, m_axi_gmem0_WLAST, m_axi_gmem0_WVALID, m_axi_gmem0_BREADY} = 0;
+    assign {m_axi_gmem1_AWID, m_axi_gmem1_AWADDR, m_axi_gmem1_AWLEN, m_axi_gmem1_AWSIZE, m_axi_gmem1_AWBURST,
+            m_axi_gmem1_AWLOCK, m_axi_gmem1_AWCACHE, m_axi_gmem1_AWPROT, m_axi_gmem1_AWQOS, m_axi_gmem1_AWVALID,
+            m_axi_gmem1_WDATA, m_axi_gmem1_WSTRB, m_axi_gmem1_WLAST, m_axi_gmem1_WVALID, m_axi_gmem1_BREADY} = 0;
+    assign {m_axi_gmem2_AWID, m_axi_gmem2_AWADDR, m_axi_gmem2_AWLEN, m_axi_gmem2_AWSIZE, m_axi_gmem2_AWBURST,
+            m_axi_gmem2_AWLOCK, m_axi_gmem2_AWCACHE, m_axi_gmem2_AWPROT, m_axi_gmem2_AWQOS, m_axi_gmem2_AWVALID,
+            m_axi_gmem2_WDATA, m_axi_gmem2_WSTRB, m_axi_gmem2_WLAST, m_axi_gmem2_WVALID, m_axi_gmem2_BREADY} = 0;
+    assign {m_axi_gmem3_AWID, m_axi_gmem3_AWADDR, m_axi_gmem3_AWLEN, m_axi_gmem3_AWSIZE, m_axi_gmem3_AWBURST,
+            m_axi_gmem3_AWLOCK, m_axi_gmem3_AWCACHE, m_axi_gmem3_AWPROT, m_axi_gmem3_AWQOS, m_axi_gmem3_AWVALID,
+            m_axi_gmem3_WDATA, m_axi_gmem3_WSTRB, m_axi_gmem3_WLAST, m_axi_gmem3_WVALID, m_axi_gmem3_BREADY} = 0;
+    wire unused = &{1'b0,
+                    m_axi_gmem0_AWREADY, m_axi_gmem0_WREADY, m_axi_gmem0_BID, m_axi_gmem0_BRESP, m_axi_gmem0_BVALID,
+                    m_axi_gmem0_ARREADY, m_axi_gmem0_RID, m_axi_gmem0_RDATA, m_axi_gmem0_RRESP, m_axi_gmem0_RLAST,
+                    m_axi_gmem0_RVALID, m_axi_gmem1_AWREADY, m_axi_gmem1_WREADY, m_axi_gmem1_BID, m_axi_gmem1_BRESP,
+                    m_axi_gmem1_BVALID, m_axi_gmem1_ARREADY, m_axi_gmem1_RID, m_axi_gmem1_RDATA, m_axi_gmem1_RRESP,
+                    m_axi_gmem1_RLAST, m_axi_gmem1_RVALID, m_axi_gmem2_AWREADY, m_axi_gmem2_WREADY, m_axi_gmem2_BID,
+                    m_axi_gmem2_BRESP, m_axi_gmem2_BVALID, m_axi_gmem2_ARREADY, m_axi_gmem2_RID, m_axi_gmem2_RDATA,
+                    m_axi_gmem2_RRESP, m_axi_gmem2_RLAST, m_axi_gmem2_RVALID, m_axi_gmem3_AWREADY,
+                    m_axi_gmem3_WREADY, m_axi_gmem3_BID, m_axi_gmem3_BRESP, m_axi_gmem3_BVALID, m_axi_gmem3_ARREADY,
+                    m_axi_gmem3_RID, m_axi_gmem3_RDATA, m_axi_gmem3_RRESP, m_axi_gmem3_RLAST, m_axi_gmem3_RVALID,
+                    weights_address, port_valid, port_words, port_indices, port_beats};
+
+    // Program, frames and outputs.
+    wire command_valid, command_ready, read_valid, read_ready, read_beat, word_valid, word_ready, write_beat;
+    wire [63:0] command_address, word_address;
+    wire [31:0] command_words;
+    wire [127:0] read_word, word;
+    data_reader reader (
+        .clk(clk), .rst_n(rst_n), .begin_run(begin_run), .command_valid(command_valid), .command_ready(command_ready),
+        .command_address(command_address), .command_words(command_words), .word_valid(read_valid),
+        .word_ready(read_ready), .word(read_word), .flush(flush), .flushed(reader_flushed), .bus_error(reader_error),
+        .beat(read_beat),
+        .m_axi_ARID(m_axi_gmem_data_ARID), .m_axi_ARADDR(m_axi_gmem_data_ARADDR),
+        .m_axi_ARLEN(m_axi_gmem_data_ARLEN), .m_axi_ARSIZE(m_axi_gmem_data_ARSIZE),
+        .m_axi_ARBURST(m_axi_gmem_data_ARBURST), .m_axi_ARLOCK(m_axi_gmem_data_ARLOCK),
+        .m_axi_ARCACHE(m_axi_gmem_data_ARCACHE), .m_axi_ARPROT(m_axi_gmem_data_ARPROT),
+        .m_axi_ARQOS(m_axi_gmem_data_ARQOS), .m_axi_ARVALID(m_axi_gmem_data_ARVALID),
+        .m_axi_ARREADY(m_axi_gmem_data_ARREADY), .m_axi_RID(m_axi_gmem_data_RID),
+        .m_axi_RDATA(m_axi_gmem_data_RDATA), .m_axi_RRESP(m_axi_gmem_data_RRESP),
+        .m_axi_RLAST(m_axi_gmem_data_RLAST), .m_axi_RVALID(m_axi_gmem_data_RVALID),
+        .m_axi_RREADY(m_axi_gmem_data_RREADY));
+    data_writer writer (
+        .clk(clk), .rst_n(rst_n), .begin_run(begin_run), .word_valid(word_valid), .word_ready(word_ready),
+        .word_address(word_address), .word(word), .flush(flush), .idle(writer_idle), .bus_error(writer_error),
+        .beat(write_beat),
+        .m_axi_AWID(m_axi_gmem_data_AWID), .m_axi_AWADDR(m_axi_gmem_data_AWADDR),
+        .m_axi_AWLEN(m_axi_gmem_data_AWLEN), .m_axi_AWSIZE(m_axi_gmem_data_AWSIZE),
+        .m_axi_AWBURST(m_axi_gmem_data_AWBURST), .m_axi_AWLOCK(m_axi_gmem_data_AWLOCK),
+        .m_axi_AWCACHE(m_axi_gmem_data_AWCACHE), .m_axi_AWPROT(m_axi_gmem_data_AWPROT),
+        .m_axi_AWQOS(m_axi_gmem_data_AWQOS), .m_axi_AWVALID(m_axi_gmem_data_AWVALID),
+        .m_axi_AWREADY(m_axi_gmem_data_AWREADY), .m_axi_WDATA(m_axi_gmem_data_WDATA),
+        .m_axi_WSTRB(m_axi_gmem_data_WSTRB), .m_axi_WLAST(m_axi_gmem_data_WLAST),
+        .m_axi_WVALID(m_axi_gmem_data_WVALID), .m_axi_WREADY(m_axi_gmem_data_WREADY),
+        .m_axi_BID(m_axi_gmem_data_BID), .m_axi_BRESP(m_axi_gmem_data_BRESP), .m_axi_BVALID(m_axi_gmem_data_BVALID),
+        .m_axi_BREADY(m_axi_gmem_data_BREADY));
+
+    edgemoe_core core (
+        .clk(clk), .rst_n(rst_n), .engine_rst_n(engine_rst_n), .begin_run(begin_run), .begin_stream(begin_stream),
+        .run_lines(run_lines), .program_address(program_address), .input_address(input_address),
+        .output_address(output_address), .header_valid(header_valid), .header_fault(header_fault), .halted(halted),
+        .fault(fault), .index(index), .experts_run(experts_run), .segments_dropped(segments_dropped),
+        .progress(progress), .counts_running(running), .available(available), .take(take), .take_lines(take_lines),
+        .taken_valid(taken_valid), .taken(taken), .skip(skip), .skip_lines(skip_lines), .left(left),
+        .command_valid(command_valid), .command_ready(command_ready), .command_address(command_address),
+        .command_words(command_words), .read_valid(read_valid), .read_ready(read_ready), .read_word(read_word),
+        .word_valid(word_valid), .word_ready(word_ready), .word_address(word_address), .word(word),
+        .weight_beats(port_beats[PORTS-1:0]), .read_beat(read_beat), .write_beat(write_beat), .counters(counts));
+endmodule

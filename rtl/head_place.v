@@ -1,0 +1,57 @@
+// Where the outputs of a head go, and how many words of a row's tile exist.
+//
+//   address = base + (row + r)·pitch + 2·OUT_PAR·tile,  pitch = 2·out_features rounded up to words;  r < POST_ROWS
+//   last_outputs = outputs of this tile that exist;  row_words = ⌈last_outputs / 8⌉
+//
+// Latency: 3. Depth: a 16 × 18-bit multiplication; a 64-bit addition.
+module head_place (
+    clk, rst_n, valid_in, row, tile, values_in, out_features, base, valid_out, address, row_words, last_outputs, values
+);
+`include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
+    localparam VALUES_BITS = POST_ROWS * OUT_PAR * OUTPUT_BITS;
+    input                         clk;
+    input                         rst_n;
+    input      [POST_ROWS-1:0]    valid_in;
+    input      [15:0]             row;
+    input      [11:0]             tile;
+    input      [VALUES_BITS-1:0]  values_in;
+    input      [15:0]             out_features;
+    input      [63:0]             base;
+    output     [POST_ROWS-1:0]    valid_out;
+    output reg [POST_ROWS*64-1:0] address;
+    output reg [2:0]              row_words;
+    output reg [5:0]              last_outputs;
+    output reg [VALUES_BITS-1:0]  values;
+
+    wire [17:0] pitch = (({2'b00, out_features} << 1) + 18'd15) & ~18'd15;
+    wire [15:0] beyond = out_features - tile * OUT_PAR[15:0];
+    reg [3*POST_ROWS-1:0] valid;
+    reg [VALUES_BITS-1:0] values_1, values_2;
+    reg [33:0] product_1 [0:POST_ROWS-1];
+    reg [33:0] offset_2 [0:POST_ROWS-1];
+    reg [17:0] column_1;
+    reg [5:0] outputs_1, outputs_2;
+    reg [15:0] row_of;  // a first row before the pass wraps around to its second
+    integer r;
+    /* verilator lint_off BLKSEQ */  // row_of is a name, no state
+    always @(posedge clk) begin
+        valid <= rst_n ? {valid[2*POST_ROWS-1:0], valid_in} : {3*POST_ROWS{1'b0}};
+        for (r = 0; r < POST_ROWS; r = r + 1) begin
+            row_of = row + r[15:0];
+            product_1[r] <= row_of * pitch;
+            offset_2[r] <= product_1[r] + {16'd0, column_1};
+            address[r*64 +: 64] <= base + {30'd0, offset_2[r]};
+        end
+        column_1 <= {6'd0, tile} * (2 * OUT_PAR);
+        outputs_1 <= beyond > OUT_PAR[15:0] ? OUT_PAR[5:0] : beyond[5:0];
+        outputs_2 <= outputs_1;
+        last_outputs <= outputs_2;
+        row_words <= outputs_2[5:3] + {2'b00, |outputs_2[2:0]};
+        values_1 <= values_in;
+        values_2 <= values_1;
+        values <= values_2;
+    end
+    /* verilator lint_on BLKSEQ */
+    assign valid_out = valid[3*POST_ROWS-1 -: POST_ROWS];
+endmodule

@@ -1,0 +1,212 @@
+// The scratchpads and the units that move rows of them: LAYERNORM, COPY, STORE, PATCH_EMBED's loads, GATE, EXPERTS' queues.
+//
+// Each unit takes its fields from the instruction that executes. ROUTING stands here as well: one entry row per token.
+// Latency: that of the units; 4 from a routing row to its entries.
+module row_units (
+    clk, rst_n, of_layernorm, of_copy, of_store, of_experts, instruction, output_base,
+    start_layernorm, start_copy, start_store, start_positions, start_patches, start_gate, note_gate, clear_queues,
+    start_gather, gather_expert, layernorm_busy, copy_busy, store_busy, patch_busy, gather_busy, gate_busy,
+    lengths, longest, queues_end, source_end, destination_end, line_valid, line_ready, line,
+    read_valid, read_ready, read_word, word_valid, word_ready, word_address, word,
+    array_depth, norm, hidden, gate_input, query, gathered, attention_depth, keys, values,
+    linear_read_depth, residual, linear_residual_enable, linear_residual_parts, linear_residual_depth,
+    linear_residual_values, linear_enable, linear_buffer, linear_parts, linear_depth, linear_values,
+    lookup_expert, lookup_index, lookup_destination, lookup_score, logits_valid, logits_row, logits_tile, logits, moves
+);
+`include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
+    localparam ALL = TOKEN_PAR * VECTOR_BITS;
+    localparam RESIDUAL_VECTOR = VECTOR * RESIDUAL_BITS;
+    localparam RESIDUAL_ALL = TOKEN_PAR * RESIDUAL_VECTOR;
+    localparam DEPTHS = TOKEN_PAR * 16;
+
+    input                           clk;
+    input                           rst_n;
+    input                           of_layernorm;
+    input                           of_copy;
+    input                           of_store;
+    input                           of_experts;
+    input  [511:0]                  instruction;
+    input  [63:0]                   output_base;
+    input                           start_layernorm;
+    input                           start_copy;
+    input                           start_store;
+    input                           start_positions;
+    input                           start_patches;
+    input                           start_gate;
+    input                           note_gate;
+    input                           clear_queues;
+    input                           start_gather;
+    input  [7:0]                    gather_expert;
+    output                          layernorm_busy;
+    output                          copy_busy;
+    output                          store_busy;
+    output                          patch_busy;
+    output                          gather_busy;
+    output                          gate_busy;
+    output [MAX_EXPERTS*16-1:0]     lengths;
+    output [15:0]                   longest;
+    output [8:0]                    queues_end;
+    output [15:0]                   source_end;
+    output [15:0]                   destination_end;
+    input                           line_valid;
+    output                          line_ready;
+    input  [LINE_BITS-1:0]          line;
+    input                           read_valid;
+    output                          read_ready;
+    input  [127:0]                  read_word;
+    output                          word_valid;
+    input                           word_ready;
+    output [63:0]                   word_address;
+    output [127:0]                  word;
+    input  [DEPTHS-1:0]             array_depth;
+    output [ALL-1:0]                norm;
+    output [ALL-1:0]                hidden;
+    output [TOKEN_PAR*VECTOR*16-1:0] gate_input;
+    output [ALL-1:0]                query;
+    output [ALL-1:0]                gathered;
+    input  [15:0]                   attention_depth;
+    output [ALL-1:0]                keys;
+    output [ALL-1:0]                values;
+    input  [DEPTHS-1:0]             linear_read_depth;
+    output [RESIDUAL_ALL-1:0]       residual;
+    input  [TOKEN_PAR-1:0]          linear_residual_enable;
+    input  [OUT_PARTS-1:0]          linear_residual_parts;
+    input  [DEPTHS-1:0]             linear_residual_depth;
+    input  [RESIDUAL_ALL-1:0]       linear_residual_values;
+    input  [TOKEN_PAR-1:0]          linear_enable;
+    input  [3:0]                    linear_buffer;
+    input  [OUT_PARTS-1:0]          linear_parts;
+    input  [DEPTHS-1:0]             linear_depth;
+    input  [ALL-1:0]                linear_values;
+    input  [7:0]                    lookup_expert;
+    input  [15:0]                   lookup_index;
+    output [15:0]                   lookup_destination;
+    output [15:0]                   lookup_score;
+    input  [POST_ROWS-1:0]          logits_valid;
+    input  [POST_ROWS*16-1:0]       logits_row;
+    input  [7:0]                    logits_tile;
+    input  [POST_ROWS*OUT_PAR*LOGIT_BITS-1:0] logits;
+    output                          moves;
+
+    wire [15:0] rows = instruction[FIELD_ROWS_WORD*32 + FIELD_ROWS_LOW +: 16];
+    wire [15:0] in_features = instruction[FIELD_IN_FEATURES_WORD*32 + FIELD_IN_FEATURES_LOW +: 16];
+    wire [15:0] out_features = instruction[FIELD_OUT_FEATURES_WORD*32 + FIELD_OUT_FEATURES_LOW +: 16];
+    wire [15:0] source_row = instruction[FIELD_SOURCE_ROW_WORD*32 + FIELD_SOURCE_ROW_LOW +: 16];
+    wire [15:0] destination_row = instruction[FIELD_DESTINATION_ROW_WORD*32 + FIELD_DESTINATION_ROW_LOW +: 16];
+    wire [3:0] source = instruction[FIELD_SOURCE_WORD*32 + FIELD_SOURCE_LOW +: 4];
+    wire [7:0] experts = instruction[FIELD_EXPERTS_WORD*32 + FIELD_EXPERTS_LOW +: 8];
+    wire [7:0] top_k = instruction[FIELD_TOP_K_WORD*32 + FIELD_TOP_K_LOW +: 8];
+    wire [15:0] multiplier = instruction[FIELD_MULTIPLIER_WORD*32 + FIELD_MULTIPLIER_LOW +: 16];
+    wire [5:0] shift = instruction[FIELD_SHIFT_WORD*32 + FIELD_SHIFT_LOW +: 6];
+    wire [5:0] output_shift = instruction[FIELD_OUTPUT_SHIFT_WORD*32 + FIELD_OUTPUT_SHIFT_LOW +: 6];
+    wire gate_copy = instruction[FIELD_GATE_COPY_WORD*32 + FIELD_GATE_COPY_LOW];
+    wire [63:0] epsilon = {instruction[FIELD_EPSILON_HIGH_WORD*32 +: 32], instruction[FIELD_EPSILON_LOW_WORD*32 +: 32]};
+    wire [10:0] vectors = in_features[14:4];
+
+    wire [15:0] layernorm_read_depth, copy_read_depth, store_depth;
+    wire [TOKEN_PAR-1:0] layernorm_enable, layernorm_gate_enable, copy_enable;
+    wire [DEPTHS-1:0] layernorm_depth, copy_depth;
+    wire [ALL-1:0] layernorm_norm;
+    wire [TOKEN_PAR*VECTOR*16-1:0] layernorm_gate;
+    wire [RESIDUAL_ALL-1:0] copy_values;
+    layernorm normalising (
+        .clk(clk), .rst_n(rst_n), .start(start_layernorm), .busy(layernorm_busy), .rows(rows), .source_row(source_row),
+        .destination_row(destination_row), .vectors(vectors[6:0]), .width(in_features[10:0]), .shift(shift),
+        .gate_shift(output_shift), .gate_copy(gate_copy), .epsilon(epsilon),
+        .affine_valid(line_valid && of_layernorm), .affine_line(line), .read_depth(layernorm_read_depth),
+        .residual_values(residual), .write_enable(layernorm_enable), .write_depth(layernorm_depth),
+        .norm_values(layernorm_norm), .gate_enable(layernorm_gate_enable), .gate_values(layernorm_gate));
+    copy copying (
+        .clk(clk), .rst_n(rst_n), .start(start_copy), .rows(rows), .vectors(vectors), .source_row(source_row),
+        .destination_row(destination_row), .busy(copy_busy), .read_depth(copy_read_depth), .residual_values(residual),
+        .write_enable(copy_enable), .write_depth(copy_depth), .write_values(copy_values));
+
+    wire [LANE_BITS-1:0] store_bank;
+    wire [VECTOR*32-1:0] store_values;
+    wire [15:0] store_routing_row;
+    reg [MAX_TOP_K*32-1:0] routing_1, routing_2, routing_3, routing_4;
+    store storing (
+        .clk(clk), .rst_n(rst_n), .start(start_store), .source(source), .rows(rows), .vectors(vectors),
+        .entries(in_features[4:0]), .source_row(source_row), .address(output_base), .busy(store_busy),
+        .read_bank(store_bank), .read_depth(store_depth), .bank_values(store_values), .routing_row(store_routing_row),
+        .routing_values(routing_4), .word_valid(word_valid), .word_ready(word_ready), .word_address(word_address),
+        .word(word));
+
+    wire position_enable, patch_enable;
+    wire [LANE_BITS-1:0] position_bank, patch_bank;
+    wire [15:0] position_depth, patch_depth;
+    wire [RESIDUAL_VECTOR-1:0] position_values;
+    wire [VECTOR_BITS-1:0] patch_values;
+    wire patch_line_ready;
+    assign line_ready = !of_layernorm && patch_line_ready;
+    patch_embed loading (
+        .clk(clk), .rst_n(rst_n), .start_positions(start_positions), .start_patches(start_patches), .rows(rows),
+        .destination_row(destination_row), .position_vectors(out_features[14:4]), .patch_vectors(vectors),
+        .busy(patch_busy), .line_valid(line_valid && !of_layernorm), .line_ready(patch_line_ready), .line(line),
+        .residual_enable(position_enable), .residual_bank(position_bank), .residual_depth(position_depth),
+        .residual_values(position_values), .word_valid(read_valid), .word_ready(read_ready), .word(read_word),
+        .hidden_enable(patch_enable), .hidden_bank(patch_bank), .hidden_depth(patch_depth),
+        .hidden_values(patch_values));
+
+    wire push_valid, routing_valid;
+    wire [7:0] push_expert;
+    wire [15:0] push_source, push_destination, push_score, routing_row;
+    wire [MAX_TOP_K*32-1:0] routing_entries;
+    gate routing_tokens (
+        .clk(clk), .rst_n(rst_n), .start(start_gate), .busy(gate_busy), .rows(rows), .source_row(source_row),
+        .destination_row(destination_row), .experts(experts), .top_k(top_k), .multiplier(multiplier), .shift(shift),
+        .logits_valid(logits_valid), .logits_row(logits_row), .logits_tile(logits_tile), .logits(logits),
+        .push_valid(push_valid), .push_expert(push_expert), .push_source(push_source),
+        .push_destination(push_destination), .push_score(push_score), .routing_valid(routing_valid),
+        .routing_row(routing_row), .routing_entries(routing_entries));
+
+    localparam ROUTING_BITS = $clog2(MAX_ROWS);
+    reg [MAX_TOP_K*32-1:0] routing_rows [0:(1<<ROUTING_BITS)-1];
+    always @(posedge clk) begin
+        if (routing_valid) routing_rows[routing_row[ROUTING_BITS-1:0]] <= routing_entries;
+        routing_1 <= routing_rows[store_routing_row[ROUTING_BITS-1:0]];
+        routing_2 <= routing_1;
+        routing_3 <= routing_2;
+        routing_4 <= routing_3;
+    end
+
+    wire [LANE_BITS-1:0] gather_read_bank, gather_bank;
+    wire [15:0] gather_read_depth, gather_depth;
+    wire [VECTOR_BITS-1:0] norm_vector, gather_values;
+    wire gather_enable;
+    experts queues (
+        .clk(clk), .rst_n(rst_n), .clear(clear_queues), .push_valid(push_valid), .push_expert(push_expert),
+        .push_source(push_source), .push_destination(push_destination), .push_score(push_score),
+        .note_gate(note_gate), .gate_source_end(source_row + rows), .gate_destination_end(destination_row + rows),
+        .lengths(lengths), .longest(longest), .queues_end(queues_end), .source_end(source_end),
+        .destination_end(destination_end), .lookup_expert(lookup_expert), .lookup_index(lookup_index),
+        .lookup_destination(lookup_destination), .lookup_score(lookup_score), .start_gather(start_gather),
+        .gather_expert(gather_expert), .vectors(vectors), .busy(gather_busy), .norm_read_bank(gather_read_bank),
+        .norm_read_depth(gather_read_depth), .norm_vector(norm_vector), .write_enable(gather_enable),
+        .write_bank(gather_bank), .write_depth(gather_depth), .write_values(gather_values));
+
+    scratchpads rows_of_all (
+        .clk(clk), .of_layernorm(of_layernorm), .of_copy(of_copy), .of_store(of_store), .of_experts(of_experts),
+        .array_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
+        .gathered(gathered), .attention_depth(attention_depth), .keys(keys), .values(values), .residual(residual),
+        .linear_read_depth(linear_read_depth), .linear_residual_enable(linear_residual_enable),
+        .linear_residual_parts(linear_residual_parts), .linear_residual_depth(linear_residual_depth),
+        .linear_residual_values(linear_residual_values), .linear_enable(linear_enable),
+        .linear_buffer(linear_buffer), .linear_parts(linear_parts), .linear_depth(linear_depth),
+        .linear_values(linear_values), .layernorm_read_depth(layernorm_read_depth),
+        .layernorm_enable(layernorm_enable), .layernorm_depth(layernorm_depth), .layernorm_norm(layernorm_norm),
+        .layernorm_gate_enable(layernorm_gate_enable), .layernorm_gate(layernorm_gate),
+        .copy_read_depth(copy_read_depth), .copy_enable(copy_enable), .copy_depth(copy_depth),
+        .copy_values(copy_values), .position_enable(position_enable), .position_bank(position_bank),
+        .position_depth(position_depth), .position_values(position_values), .patch_enable(patch_enable),
+        .patch_bank(patch_bank), .patch_depth(patch_depth), .patch_values(patch_values),
+        .gather_read_bank(gather_read_bank), .gather_read_depth(gather_read_depth), .norm_vector(norm_vector),
+        .gather_enable(gather_enable), .gather_bank(gather_bank), .gather_depth(gather_depth),
+        .gather_values(gather_values), .store_source(source), .store_bank(store_bank), .store_depth(store_depth),
+        .store_values(store_values));
+
+    assign moves = |layernorm_enable || |copy_enable || position_enable || patch_enable || gather_enable || push_valid
+        || (word_valid && word_ready);
+    wire unused = &{1'b0, instruction, store_routing_row, routing_row, in_features, out_features};
+endmodule

@@ -1,0 +1,171 @@
+// All scratchpads, and which unit has their ports.
+//
+// Reads: the array has all of them but RESIDUAL, KEY and VALUE; LAYERNORM, COPY, STORE and EXPERTS take over the ports of
+// what they read while their instruction executes. Writes: each buffer has its writers, never two at a time.
+// Latency: 2 from a depth to its values; norm_vector 3, store_values 4.
+// Depth: a multiplexer of readers in front of the memories; of banks, then of buffers behind them.
+module scratchpads (
+    clk, of_layernorm, of_copy, of_store, of_experts,
+    array_depth, norm, hidden, gate_input, query, gathered, attention_depth, keys, values,
+    residual, linear_read_depth, linear_residual_enable, linear_residual_parts, linear_residual_depth,
+    linear_residual_values, linear_enable, linear_buffer, linear_parts, linear_depth, linear_values,
+    layernorm_read_depth, layernorm_enable, layernorm_depth, layernorm_norm, layernorm_gate_enable, layernorm_gate,
+    copy_read_depth, copy_enable, copy_depth, copy_values,
+    position_enable, position_bank, position_depth, position_values,
+    patch_enable, patch_bank, patch_depth, patch_values,
+    gather_read_bank, gather_read_depth, norm_vector, gather_enable, gather_bank, gather_depth, gather_values,
+    store_source, store_bank, store_depth, store_values
+);
+`include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
+    localparam ALL = TOKEN_PAR * VECTOR_BITS;
+    localparam RESIDUAL_VECTOR = VECTOR * RESIDUAL_BITS;
+    localparam GATE_VECTOR = VECTOR * 16;
+    localparam DEPTHS = TOKEN_PAR * 16;
+
+    input                                 clk;
+    input                                 of_layernorm;
+    input                                 of_copy;
+    input                                 of_store;
+    input                                 of_experts;
+    input  [DEPTHS-1:0]                   array_depth;
+    output [ALL-1:0]                      norm;
+    output [ALL-1:0]                      hidden;
+    output [TOKEN_PAR*GATE_VECTOR-1:0]    gate_input;
+    output [ALL-1:0]                      query;
+    output [ALL-1:0]                      gathered;
+    input  [15:0]                         attention_depth;
+    output [ALL-1:0]                      keys;
+    output [ALL-1:0]                      values;
+    output [TOKEN_PAR*RESIDUAL_VECTOR-1:0] residual;
+    input  [DEPTHS-1:0]                   linear_read_depth;
+    input  [TOKEN_PAR-1:0]                linear_residual_enable;
+    input  [OUT_PARTS-1:0]                linear_residual_parts;
+    input  [DEPTHS-1:0]                   linear_residual_depth;
+    input  [TOKEN_PAR*RESIDUAL_VECTOR-1:0] linear_residual_values;
+    input  [TOKEN_PAR-1:0]                linear_enable;
+    input  [3:0]                          linear_buffer;
+    input  [OUT_PARTS-1:0]                linear_parts;
+    input  [DEPTHS-1:0]                   linear_depth;
+    input  [ALL-1:0]                      linear_values;
+    input  [15:0]                         layernorm_read_depth;
+    input  [TOKEN_PAR-1:0]                layernorm_enable;
+    input  [DEPTHS-1:0]                   layernorm_depth;
+    input  [ALL-1:0]                      layernorm_norm;
+    input  [TOKEN_PAR-1:0]                layernorm_gate_enable;
+    input  [TOKEN_PAR*GATE_VECTOR-1:0]    layernorm_gate;
+    input  [15:0]                         copy_read_depth;
+    input  [TOKEN_PAR-1:0]                copy_enable;
+    input  [DEPTHS-1:0]                   copy_depth;
+    input  [TOKEN_PAR*RESIDUAL_VECTOR-1:0] copy_values;
+    input                                 position_enable;
+    input  [LANE_BITS-1:0]                position_bank;
+    input  [15:0]                         position_depth;
+    input  [RESIDUAL_VECTOR-1:0]          position_values;
+    input                                 patch_enable;
+    input  [LANE_BITS-1:0]                patch_bank;
+    input  [15:0]                         patch_depth;
+    input  [VECTOR_BITS-1:0]              patch_values;
+    input  [LANE_BITS-1:0]                gather_read_bank;
+    input  [15:0]                         gather_read_depth;
+    output reg [VECTOR_BITS-1:0]          norm_vector;
+    input                                 gather_enable;
+    input  [LANE_BITS-1:0]                gather_bank;
+    input  [15:0]                         gather_depth;
+    input  [VECTOR_BITS-1:0]              gather_values;
+    input  [3:0]                          store_source;
+    input  [LANE_BITS-1:0]                store_bank;
+    input  [15:0]                         store_depth;
+    output reg [VECTOR*32-1:0]            store_values;
+
+    localparam [OUT_PARTS-1:0] WHOLE = {OUT_PARTS{1'b1}};
+    wire [DEPTHS-1:0] store_depths = {TOKEN_PAR{store_depth}};
+    wire [TOKEN_PAR-1:0] one = {{(TOKEN_PAR-1){1'b0}}, 1'b1};
+    wire [DEPTHS-1:0] activation_depth = of_store ? store_depths : array_depth;
+    wire [DEPTHS-1:0] norm_depth = of_experts ? {TOKEN_PAR{gather_read_depth}} : activation_depth;
+    wire [DEPTHS-1:0] key_depth = of_store ? store_depths : {TOKEN_PAR{attention_depth}};
+    wire [DEPTHS-1:0] residual_depth = of_layernorm ? {TOKEN_PAR{layernorm_read_depth}}
+        : of_copy ? {TOKEN_PAR{copy_read_depth}} : of_store ? store_depths : linear_read_depth;
+
+    wire positions = position_enable;
+    scratchpad #(.BANKS(TOKEN_PAR), .BITS(RESIDUAL_VECTOR), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) residual_rows (
+        .clk(clk),
+        .write_enable(of_copy ? copy_enable : positions ? one << position_bank : linear_residual_enable),
+        .write_parts(of_copy || positions ? WHOLE : linear_residual_parts),
+        .write_depth(of_copy ? copy_depth : positions ? {TOKEN_PAR{position_depth}} : linear_residual_depth),
+        .write_values(of_copy ? copy_values : positions ? {TOKEN_PAR{position_values}} : linear_residual_values),
+        .read_depth(residual_depth), .read_values(residual));
+    scratchpad #(.BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) norm_rows (
+        .clk(clk),
+        .write_enable(of_layernorm ? layernorm_enable
+            : linear_buffer == BUFFER_NORM[3:0] ? linear_enable : {TOKEN_PAR{1'b0}}),
+        .write_parts(of_layernorm ? WHOLE : linear_parts),
+        .write_depth(of_layernorm ? layernorm_depth : linear_depth),
+        .write_values(of_layernorm ? layernorm_norm : linear_values), .read_depth(norm_depth), .read_values(norm));
+    scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATE_VECTOR), .PARTS(1), .DEPTH(ROW_DEPTH)) gate_rows (
+        .clk(clk), .write_enable(layernorm_gate_enable), .write_parts(1'b1), .write_depth(layernorm_depth),
+        .write_values(layernorm_gate), .read_depth(activation_depth), .read_values(gate_input));
+    scratchpad #(.BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) query_rows (
+        .clk(clk), .write_enable(linear_buffer == BUFFER_QUERY[3:0] ? linear_enable : {TOKEN_PAR{1'b0}}),
+        .write_parts(linear_parts), .write_depth(linear_depth), .write_values(linear_values),
+        .read_depth(activation_depth), .read_values(query));
+    scratchpad #(.BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) key_rows (
+        .clk(clk), .write_enable(linear_buffer == BUFFER_KEY[3:0] ? linear_enable : {TOKEN_PAR{1'b0}}),
+        .write_parts(linear_parts), .write_depth(linear_depth), .write_values(linear_values),
+        .read_depth(key_depth), .read_values(keys));
+    scratchpad #(.BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) value_rows (
+        .clk(clk), .write_enable(linear_buffer == BUFFER_VALUE[3:0] ? linear_enable : {TOKEN_PAR{1'b0}}),
+        .write_parts(linear_parts), .write_depth(linear_depth), .write_values(linear_values),
+        .read_depth(key_depth), .read_values(values));
+    scratchpad #(.BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(HIDDEN_DEPTH)) hidden_rows (
+        .clk(clk),
+        .write_enable(patch_enable ? one << patch_bank
+            : linear_buffer == BUFFER_HIDDEN[3:0] ? linear_enable : {TOKEN_PAR{1'b0}}),
+        .write_parts(patch_enable ? WHOLE : linear_parts),
+        .write_depth(patch_enable ? {TOKEN_PAR{patch_depth}} : linear_depth),
+        .write_values(patch_enable ? {TOKEN_PAR{patch_values}} : linear_values),
+        .read_depth(activation_depth), .read_values(hidden));
+    scratchpad #(.BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(1), .DEPTH(ROW_DEPTH)) gathered_rows (
+        .clk(clk), .write_enable(gather_enable ? one << gather_bank : {TOKEN_PAR{1'b0}}), .write_parts(1'b1),
+        .write_depth({TOKEN_PAR{gather_depth}}), .write_values({TOKEN_PAR{gather_values}}),
+        .read_depth(array_depth), .read_values(gathered));
+
+    // Gathering: the bank asked for two cycles ago. STORE: the bank, then the buffer.
+    reg [LANE_BITS-1:0] gather_1, gather_2, store_1, store_2;
+    reg [RESIDUAL_VECTOR-1:0] residual_3;
+    reg [GATE_VECTOR-1:0] gate_3;
+    reg [VECTOR_BITS-1:0] norm_3, query_3, key_3, value_3, hidden_3, activation;
+    integer element;
+    always @* case (store_source)
+        BUFFER_NORM: activation = norm_3;
+        BUFFER_QUERY: activation = query_3;
+        BUFFER_KEY: activation = key_3;
+        BUFFER_VALUE: activation = value_3;
+        default: activation = hidden_3;
+    endcase
+    always @(posedge clk) begin
+        gather_1 <= gather_read_bank;
+        gather_2 <= gather_1;
+        store_1 <= store_bank;
+        store_2 <= store_1;
+        if (of_experts) norm_vector <= norm[gather_2*VECTOR_BITS +: VECTOR_BITS];
+        if (of_store) begin
+            residual_3 <= residual[store_2*RESIDUAL_VECTOR +: RESIDUAL_VECTOR];
+            gate_3 <= gate_input[store_2*GATE_VECTOR +: GATE_VECTOR];
+            norm_3 <= norm[store_2*VECTOR_BITS +: VECTOR_BITS];
+            query_3 <= query[store_2*VECTOR_BITS +: VECTOR_BITS];
+            key_3 <= keys[store_2*VECTOR_BITS +: VECTOR_BITS];
+            value_3 <= values[store_2*VECTOR_BITS +: VECTOR_BITS];
+            hidden_3 <= hidden[store_2*VECTOR_BITS +: VECTOR_BITS];
+            for (element = 0; element < VECTOR; element = element + 1)
+                store_values[element*32 +: 32] <=
+                    store_source == BUFFER_RESIDUAL[3:0]
+                        ? {{(32-RESIDUAL_BITS){residual_3[(element+1)*RESIDUAL_BITS-1]}},
+                           residual_3[element*RESIDUAL_BITS +: RESIDUAL_BITS]}
+                    : store_source == BUFFER_GATE_INPUT[3:0]
+                        ? {{16{gate_3[element*16+15]}}, gate_3[element*16 +: 16]}
+                    : {{(32-ACTIVATION_BITS){activation[(element+1)*ACTIVATION_BITS-1]}},
+                       activation[element*ACTIVATION_BITS +: ACTIVATION_BITS]};
+        end
+    end
+endmodule

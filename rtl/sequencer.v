@@ -1,0 +1,267 @@
+// Executes a program, one instruction at a time: rules, then fetches and passes, then until everything has been written.
+//
+//   legal?  → commands to stream_reader, passes to matmul, starts of row units → all quiet → commit → next
+//
+// A fault ends the run with its code and the instruction's index, and nothing more is started. `kind` of the sequences of
+// ATTENTION and EXPERTS stands in their own modules; the rest is here: header, weights and pass of one linear layer.
+// Latency: 16 cycles from an instruction's acceptance to its first command (rules 7 … 9 take 13).
+module sequencer (
+    clk, rst_n, instruction_valid, instruction_ready, instruction_in, static_fault, index_in, past_end,
+    check, check_done, check_fault, commit, instruction, index,
+    fetch_room, fetch_push, fetch, header_done, header_fault, pass_room, pass_push, pass, pass_issued, compute_idle,
+    start_layernorm, start_copy, start_store, start_positions, start_patches, start_gate, note_gate, clear_queues,
+    start_gather, gather_expert, rows_busy, gate_busy, lengths,
+    fetch_hold, fetching, patch_command, patch_command_ready, executing, halted, fault, experts_run, segments_dropped
+);
+`include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
+`include "pass.vh"
+`include "fetch.vh"
+    localparam OUT_SHIFT = $clog2(OUT_PAR);
+    localparam THIRD = 43691;  // ⌊x·43691 / 2^17⌋ = x/3 for every multiple of 3 below 2^16
+
+    input                           clk;
+    input                           rst_n;
+    input                           instruction_valid;
+    output                          instruction_ready;
+    input      [511:0]              instruction_in;
+    input      [4:0]                static_fault;
+    input      [31:0]               index_in;
+    input                           past_end;
+    output                          check;
+    input                           check_done;
+    input      [4:0]                check_fault;
+    output                          commit;
+    output reg [511:0]              instruction;
+    output reg [31:0]               index;
+    input                           fetch_room;
+    output                          fetch_push;
+    output     [FETCH_BITS-1:0]     fetch;
+    input                           header_done;
+    input      [4:0]                header_fault;
+    input                           pass_room;
+    output                          pass_push;
+    output     [PASS_BITS-1:0]      pass;
+    input                           pass_issued;
+    input                           compute_idle;    // no pass, tile, sum or output is on its way
+    output                          start_layernorm;
+    output                          start_copy;
+    output                          start_store;
+    output                          start_positions;
+    output                          start_patches;
+    output                          start_gate;
+    output                          note_gate;
+    output                          clear_queues;
+    output                          start_gather;
+    output     [7:0]                gather_expert;
+    input                           rows_busy;       // any unit that moves rows
+    input                           gate_busy;
+    input      [MAX_EXPERTS*16-1:0] lengths;
+    output                          fetch_hold;
+    input                           fetching;
+    output                          patch_command;
+    input                           patch_command_ready;
+    output                          executing;
+    output reg                      halted;          // the run is over, by HALT or by `fault`
+    output reg [4:0]                fault;
+    output reg [31:0]               experts_run;
+    output reg [31:0]               segments_dropped;
+
+    wire [7:0] opcode = instruction[FIELD_OPCODE_WORD*32 + FIELD_OPCODE_LOW +: 8];
+    wire [3:0] epilogue = instruction[FIELD_EPILOGUE_WORD*32 + FIELD_EPILOGUE_LOW +: 4];
+    wire [3:0] source = instruction[FIELD_SOURCE_WORD*32 + FIELD_SOURCE_LOW +: 4];
+    wire [15:0] rows = instruction[FIELD_ROWS_WORD*32 + FIELD_ROWS_LOW +: 16];
+    wire [15:0] in_features = instruction[FIELD_IN_FEATURES_WORD*32 + FIELD_IN_FEATURES_LOW +: 16];
+    wire [15:0] out_features = instruction[FIELD_OUT_FEATURES_WORD*32 + FIELD_OUT_FEATURES_LOW +: 16];
+    wire [15:0] hidden_features = instruction[FIELD_HIDDEN_FEATURES_WORD*32 + FIELD_HIDDEN_FEATURES_LOW +: 16];
+    wire [15:0] source_row = instruction[FIELD_SOURCE_ROW_WORD*32 + FIELD_SOURCE_ROW_LOW +: 16];
+    wire [15:0] destination_row = instruction[FIELD_DESTINATION_ROW_WORD*32 + FIELD_DESTINATION_ROW_LOW +: 16];
+    wire [7:0] heads = instruction[FIELD_HEADS_WORD*32 + FIELD_HEADS_LOW +: 8];
+    wire [7:0] experts = instruction[FIELD_EXPERTS_WORD*32 + FIELD_EXPERTS_LOW +: 8];
+    wire [31:0] segment = instruction[FIELD_SEGMENT_WORD*32 +: 32];
+    wire is_patch = opcode == OPCODE_PATCH_EMBED[7:0];
+    wire is_layernorm = opcode == OPCODE_LAYERNORM[7:0];
+    wire is_linear = opcode == OPCODE_LINEAR[7:0];
+    wire is_attention = opcode == OPCODE_ATTENTION[7:0];
+    wire is_gate = opcode == OPCODE_GATE[7:0];
+    wire is_experts = opcode == OPCODE_EXPERTS[7:0];
+    wire is_copy = opcode == OPCODE_COPY[7:0];
+    wire is_head = opcode == OPCODE_HEAD[7:0];
+    wire is_store = opcode == OPCODE_STORE[7:0];
+    wire is_halt = opcode == OPCODE_HALT[7:0];
+
+    // Sizes in tiles and lines, ready long before they are used.
+    reg [11:0] in_tiles, out_tiles, hidden_out_tiles, hidden_in_tiles;
+    reg [31:0] linear_lines, expert_lines, gate_lines, position_lines, affine_lines;
+    wire [15:0] outputs = is_gate ? {8'd0, experts} : out_features;
+    wire [15:0] rounded_outputs = outputs + OUT_PAR[15:0] - 16'd1;
+    function [31:0] payload;  // lines of one linear layer
+        input [11:0] output_tiles;
+        input [11:0] input_tiles;
+        payload = {20'd0, output_tiles} * (CHANNEL_LINES + {20'd0, input_tiles} * TILE_LINES);
+    endfunction
+    wire [31:0] gate_tiles = {20'd0, in_tiles} * {20'd0, out_tiles};
+    wire [31:0] position_values = ({16'd0, rows} + 32'd1) * {16'd0, out_features};
+    wire [11:0] width_out = in_features[15:4] << (OUT_PARTS - 1);
+    always @(posedge clk) begin
+        in_tiles <= in_features[15:4] << (IN_PARTS - 1);
+        out_tiles <= rounded_outputs[OUT_SHIFT +: 12];
+        hidden_out_tiles <= hidden_features[15:4] << (OUT_PARTS - 1);
+        hidden_in_tiles <= hidden_features[15:4] << (IN_PARTS - 1);
+        linear_lines <= payload(out_tiles, in_tiles);
+        expert_lines <= payload(hidden_out_tiles, in_tiles) + payload(width_out, hidden_in_tiles);
+        gate_lines <= gate_tiles * (2 * IN_PAR * OUT_PAR / STREAM_LINE_BYTES);
+        position_lines <= (position_values * RESIDUAL_BYTES + STREAM_LINE_BYTES - 1) / STREAM_LINE_BYTES;
+        affine_lines <= {16'd0, in_features} * CHANNEL_BYTES / STREAM_LINE_BYTES;
+    end
+
+    localparam [3:0] NEXT = 0, CHECK = 1, RULES = 2, BEGIN = 3, HEADER = 4, PAYLOAD = 5, HEADER_2 = 6, PATCHES = 7;
+    localparam [3:0] WEIGHTS = 8, PASS = 9, SETTLE = 10, QUIET = 11, SEQUENCE = 12, ENDED = 13;
+    reg [3:0] state;
+    reg asked;      // the header of this state has been asked for
+    reg [1:0] settling;
+    wire attention_busy, experts_busy;
+    wire [4:0] experts_fault;
+    wire accept = state == NEXT && instruction_valid;
+    wire header_ok = header_done && header_fault == 5'd0;
+    wire quiet = compute_idle && !rows_busy && !gate_busy;
+    assign instruction_ready = state == NEXT;
+    assign check = state == CHECK && static_fault_held == 5'd0 && !is_halt;
+    assign commit = state == QUIET && quiet;
+    assign executing = state != NEXT && state != ENDED;
+    assign fetch_hold = is_patch && executing;
+    assign patch_command = state == PATCHES && !fetching;
+    assign start_patches = patch_command && patch_command_ready;
+    assign start_positions = state == PAYLOAD && is_patch && fetch_room;
+    assign start_layernorm = state == PAYLOAD && is_layernorm && fetch_room;
+    assign start_copy = state == BEGIN && is_copy;
+    assign start_store = state == BEGIN && is_store;
+    assign start_gate = state == PASS && is_gate && pass_room;
+    assign note_gate = commit && is_gate;
+    assign clear_queues = commit && is_experts;
+
+    reg [4:0] static_fault_held;
+    always @(posedge clk) begin
+        if (accept) begin
+            instruction <= instruction_in;
+            index <= index_in;
+            static_fault_held <= static_fault;
+        end
+        settling <= state == SETTLE ? settling + 2'd1 : 2'd0;
+        if (!rst_n) begin
+            state <= NEXT;
+            halted <= 1'b0;
+            fault <= FAULT_NONE[4:0];
+            index <= 32'd0;
+            asked <= 1'b0;
+        end else begin
+            if ((state == HEADER || state == HEADER_2) && fetch_room) asked <= 1'b1;
+            if (header_done) asked <= 1'b0;
+            case (state)
+                NEXT: if (instruction_valid) state <= CHECK;
+                      else if (past_end) begin
+                          state <= ENDED;
+                          halted <= 1'b1;
+                          fault <= FAULT_STREAM_END[4:0];
+                      end
+                CHECK: if (static_fault_held != 5'd0 || is_halt) begin
+                           state <= ENDED;
+                           halted <= 1'b1;
+                           fault <= static_fault_held;
+                       end else state <= RULES;
+                RULES: if (check_done) begin
+                           state <= check_fault != 5'd0 ? ENDED : BEGIN;
+                           halted <= check_fault != 5'd0;
+                           fault <= check_fault;
+                       end
+                BEGIN: state <= is_attention || is_experts ? SEQUENCE : is_copy || is_store ? SETTLE : HEADER;
+                HEADER: if (header_ok) state <= is_layernorm || is_patch ? PAYLOAD : WEIGHTS;
+                PAYLOAD: if (fetch_room) state <= is_patch ? HEADER_2 : SETTLE;
+                HEADER_2: if (header_ok) state <= PATCHES;
+                PATCHES: if (start_patches) state <= WEIGHTS;
+                WEIGHTS: if (fetch_room) state <= PASS;
+                // The array reads a frame's patches only when all stand in HIDDEN.
+                PASS: if (pass_room && !(is_patch && rows_busy)) state <= SETTLE;
+                SEQUENCE: if (sequence_begun && !attention_busy && !experts_busy) begin
+                              state <= experts_fault != 5'd0 && is_experts ? ENDED : SETTLE;
+                              halted <= experts_fault != 5'd0 && is_experts;
+                              fault <= is_experts ? experts_fault : 5'd0;
+                          end
+                SETTLE: if (settling == 2'd3) state <= QUIET;  // until what was started says that it is busy
+                QUIET: if (quiet) state <= NEXT;
+                default: state <= ENDED;
+            endcase
+            if ((state == HEADER || state == HEADER_2) && header_done && header_fault != 5'd0) begin
+                state <= ENDED;
+                halted <= 1'b1;
+                fault <= header_fault;
+            end
+        end
+    end
+    reg sequence_begun;
+    always @(posedge clk) sequence_begun <= state == SEQUENCE;
+
+    wire attention_push, experts_fetch_push, experts_pass_push;
+    wire [FETCH_BITS-1:0] attention_fetch, experts_fetch;
+    wire [PASS_BITS-1:0] attention_pass, experts_pass;
+    wire ran, dropped;
+    attention_sequence attention_passes (
+        .clk(clk), .rst_n(rst_n), .start(state == BEGIN && is_attention), .busy(attention_busy), .rows(rows),
+        .source_row(source_row), .vectors(in_features[14:4]), .heads(heads), .queue_room(fetch_room && pass_room),
+        .push(attention_push), .fetch(attention_fetch), .pass(attention_pass));
+    experts_sequence experts_passes (
+        .clk(clk), .rst_n(rst_n), .start(state == BEGIN && is_experts), .busy(experts_busy), .fault(experts_fault),
+        .experts(experts), .vectors(in_features[14:4]), .hidden_vectors(hidden_features[14:4]), .segment(segment),
+        .expert_lines(expert_lines), .lengths(lengths), .fetch_room(fetch_room), .fetch_push(experts_fetch_push),
+        .fetch(experts_fetch), .header_done(header_done), .header_fault(header_fault), .pass_room(pass_room),
+        .pass_push(experts_pass_push), .pass(experts_pass), .pass_issued(pass_issued), .start_gather(start_gather),
+        .gather_expert(gather_expert), .gather_busy(rows_busy), .ran(ran), .dropped(dropped));
+    always @(posedge clk) begin
+        experts_run <= !rst_n ? 32'd0 : experts_run + {31'd0, ran};
+        segments_dropped <= !rst_n ? 32'd0 : segments_dropped + {31'd0, dropped};
+    end
+
+    // One linear layer: its commands and its pass.
+    wire asks_header = (state == HEADER || state == HEADER_2) && !asked;
+    wire [FETCH_BITS-1:0] own_fetch;
+    wire [PASS_BITS-1:0] own_pass;
+    assign own_fetch[FETCH_KIND +: 3] = asks_header ? FETCH_HEADER : state == PAYLOAD ? FETCH_LINES : FETCH_WEIGHTS;
+    assign own_fetch[FETCH_NUMBER +: 32] = segment + {31'd0, state == HEADER_2};
+    assign own_fetch[FETCH_COUNT +: 32] = is_layernorm ? affine_lines : is_gate ? gate_lines
+        : is_patch && state != HEADER_2 ? position_lines : linear_lines;
+    assign own_fetch[FETCH_OUTPUT_TILES +: 12] = out_tiles;
+    assign own_fetch[FETCH_INPUT_TILES +: 12] = is_gate ? in_tiles << (GATE_DIGITS - 1) : in_tiles;
+    assign own_fetch[FETCH_CHANNELS] = !is_gate;
+    assign own_fetch[FETCH_MEMBERS +: 4] = 4'd1;
+    assign own_fetch[FETCH_HEAD_BASE +: 11] = 11'd0;
+
+    wire of_qkv = is_linear && epilogue == EPILOGUE_QKV[3:0];
+    reg [31:0] third;
+    always @(posedge clk) third <= out_features * THIRD;
+    wire from_hidden = is_patch || (is_linear && source == BUFFER_HIDDEN[3:0]);
+    wire [15:0] first_row = is_patch ? 16'd0 : source_row;
+    assign own_pass[PASS_KIND +: 3] = is_head ? PASS_HEAD : is_gate ? PASS_LOGITS : of_qkv ? PASS_QKV
+        : is_linear && epilogue == EPILOGUE_GELU[3:0] ? PASS_GELU : PASS_RESIDUAL;
+    assign own_pass[PASS_LEFT +: 3] = is_gate ? LEFT_GATE_INPUT : from_hidden ? LEFT_HIDDEN : LEFT_NORM;
+    assign own_pass[PASS_FIRST_ROW +: 16] = first_row;
+    assign own_pass[PASS_END_ROW +: 16] = first_row + rows;
+    assign own_pass[PASS_LEFT_VECTORS +: 11] = in_features[14:4];
+    assign own_pass[PASS_LEFT_BASE +: 11] = 11'd0;
+    assign own_pass[PASS_INPUT_TILES +: 12] = in_tiles;
+    assign own_pass[PASS_OUTPUT_TILES +: 12] = out_tiles;
+    assign own_pass[PASS_MEMBERS +: 4] = 4'd1;
+    assign own_pass[PASS_DESTINATION_ROW +: 16] = destination_row + {15'd0, is_patch};  // row 0 is the class token
+    assign own_pass[PASS_DESTINATION_VECTORS +: 11] = of_qkv ? third[31:21] : out_features[14:4];
+    assign own_pass[PASS_DESTINATION_BASE +: 11] = 11'd0;
+    assign own_pass[PASS_BLOCK] = 1'b0;
+    assign own_pass[PASS_AFTER_DRAIN] = 1'b0;
+    assign own_pass[PASS_EXPERT +: 8] = 8'd0;
+
+    assign fetch_push = is_attention ? attention_push : is_experts ? experts_fetch_push
+        : fetch_room && (asks_header || state == PAYLOAD || state == WEIGHTS);
+    assign fetch = is_attention ? attention_fetch : is_experts ? experts_fetch : own_fetch;
+    assign pass_push = is_attention ? attention_push : is_experts ? experts_pass_push
+        : state == PASS && pass_room && !(is_patch && rows_busy);
+    assign pass = is_attention ? attention_pass : is_experts ? experts_pass : own_pass;
+    wire unused = &{1'b0, rounded_outputs, third, instruction, hidden_features};
+endmodule
