@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from edgemoe.cli import main as edgemoe
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
-from edgemoe.spec.checkpoint import CheckpointError
+from edgemoe.spec.checkpoint import CheckpointError, tensor_shapes
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.model import ModelConfig, load_model_config
 from edgemoe.spec.strict import to_dict
@@ -50,6 +51,13 @@ FORMS = {
 def pixels(frames: Tensor, config: ModelConfig) -> Tensor:
     mean, std = (torch.tensor(value).view(3, 1, 1) for value in (config.pixel_mean, config.pixel_std))
     return (frames.permute(0, 3, 1, 2) / 255 - mean) / std
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("tiny", 17_983_680), ("small_pascal", 43_463_040)])
+def test_backbones_have_the_size_of_m3vits_own(name: str, parameters: int) -> None:
+    """Counted with M³ViT's classes: Edge-MoE's configuration, and the small one of five tasks with k 4, ratio 1."""
+    shapes = tensor_shapes(load_model_config(name))
+    assert sum(math.prod(shape) for tensor, shape in shapes.items() if tensor.startswith("backbone.")) == parameters
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -30,7 +30,7 @@ U50, ZCU102 = load_hardware_config("u50"), load_hardware_config("zcu102")
 MODELS = ("small", "small_pascal")
 
 PEAK_MEBIBYTES = 2048
-"""Of a process that compiles and runs: float32 weights (294 MB), scores of 12 heads × 1201² in 64 bits (138 MB)."""
+"""Of a process that compiles and runs: float32 weights (288 MB), scores of 12 heads × 1201² in 64 bits (138 MB)."""
 
 REFUSALS = {
     "small": ("semseg, depth", 2402, 1201, 768),
