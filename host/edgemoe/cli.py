@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from edgemoe.commands import compile_model, diff_engines, disasm, import_checkpoint, info, run
+from edgemoe.commands import bench, compile_model, diff_engines, disasm, import_checkpoint, info, run
 from edgemoe.compiler.fits import DoesNotFitError
 from edgemoe.devices.base import DeviceError
 from edgemoe.media.errors import MediaError, reason
@@ -16,6 +16,7 @@ from edgemoe.session import SessionError
 
 COMMANDS: dict[str, tuple[ModuleType, str]] = {
     "run": (run, "run pictures, a video or a camera through an engine"),
+    "bench": (bench, "measure latency, frame rate and, on a board, power"),
     "compile": (compile_model, "compile a checkpoint into a program"),
     "import": (import_checkpoint, "import a checkpoint of M³ViT or Edge-MoE"),
     "info": (info, "print model, hardware, memory and predicted cycles"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from types import TracebackType
 
 import numpy as np
@@ -64,6 +65,14 @@ class Device(ABC):
         Nothing here, because the runs of simulated devices end before `write_register` does.
         """
         return
+
+    def power_rails(self) -> dict[str, Callable[[], float]]:
+        """Watts by rail, read when called; empty where no power can be measured, as in simulation."""
+        return {}
+
+    def facts(self) -> dict[str, object]:
+        """What a report should say about the device, as JSON has it."""
+        return {"kind": "simulation on the host"}
 
     def close(self) -> None:
         """Release everything; further calls are errors. Harmless to repeat."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 import weakref
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from edgemoe.overlay.manifest import BitstreamManifest, OverlayFiles
 from edgemoe.pynq.buffers import Buffers
 from edgemoe.pynq.driver import EdgeMoeIp
 from edgemoe.pynq.lock import ProcessLock
+from edgemoe.pynq.power import power_rails
 from edgemoe.spec.interface import VLNV
 from edgemoe.spec.isa import INSTRUCTION_BYTES
 from edgemoe.spec.registers import IDENTITY, REGISTER_SPACE, WEIGHT_PORTS
@@ -100,6 +102,31 @@ class PynqDevice(Device):
         """See Device; an accelerator that does not come to rest in a second is loaded afresh."""
         if self._parts.bring_to_rest():
             self._configure()
+
+    def power_rails(self) -> dict[str, Callable[[], float]]:
+        """See Device."""
+        return {} if self._manifest.engine == "simulated" else power_rails()
+
+    def facts(self) -> dict[str, object]:
+        """See Device."""
+        manifest = self._manifest
+        simulated = manifest.engine == "simulated"
+        return {
+            "kind": "simulated board through PYNQ" if simulated else "board",
+            "board": manifest.board,
+            "pynq": str(pynq.__version__),
+            "pynq_device": str(self.overlay.device.name),
+            "interrupt": self.ip.has_interrupt,
+            "clocks_mhz": {name: each["frequency"] for name, each in self.overlay.clock_dict.items() if each["enable"]},
+            "bitstream": {
+                "engine": manifest.engine,
+                "config_hash": f"0x{manifest.config_hash:08X}",
+                "revision": manifest.revision,
+                "built": manifest.built,
+                "tools": manifest.tools,
+                "timing": None if manifest.timing is None else asdict(manifest.timing),
+            },
+        }
 
     def close(self) -> None:
         """See Device."""
