@@ -22,7 +22,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks test test-full test-host test-pynq bench bench-csim eval accuracy train calibrate hls test-vitis-rtl generate lint clean
+.PHONY: help demo notebooks test test-full test-host test-pynq bench bench-csim eval accuracy scaling train calibrate hls test-vitis-rtl generate lint clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -43,6 +43,11 @@ $(VENV)/test.stamp: $(VENV)/base.stamp
 $(VENV)/jupyter.stamp: $(VENV)/test.stamp
 	@echo "== adding to $(VENV): JupyterLab"
 	$(PIP) --no-build-isolation -e '.[jupyter]'
+	@touch $@
+
+$(VENV)/plots.stamp: $(VENV)/test.stamp
+	@echo "== adding to $(VENV): matplotlib"
+	$(PIP) --no-build-isolation -e '.[plots]'
 	@touch $@
 
 demo: $(VENV)/base.stamp ## draw three street scenes and run the main job on them
@@ -89,6 +94,9 @@ eval: $(VENV)/test.stamp ## accuracy on 500 held-out scenes, float and integers 
 
 accuracy: $(VENV)/test.stamp ## float, Edge-MoE's own arithmetic, W16A16 and W8A8 side by side (MODEL=mini)
 	$(BENCH) benches.arithmetics --model models/$(MODEL)
+
+scaling: $(VENV)/plots.stamp ## predicted cycles and bytes against tokens, experts, top-k, tasks, MACs and bandwidth, with plots
+	$(BENCH) benches.scaling
 
 train: $(VENV)/test.stamp ## train on drawn scenes, resumable (MODEL=mini MINUTES=16); writes build/trained/MODEL
 	$(PY) -m golden.training --model $(MODEL) --minutes $(MINUTES) --threads 2 --out build/trained/$(MODEL)

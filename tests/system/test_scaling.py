@@ -1,0 +1,104 @@
+"""The scaling bench predicts what the compiler's own programs predict, and never less than a floor."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from benches.scaling import (
+    BANDWIDTHS,
+    EXPERTS,
+    MACS,
+    PICTURES,
+    TASKS,
+    TOP_K,
+    Point,
+    hollow_model,
+    multiply_accumulates,
+    point,
+    roomy,
+    sweeps,
+)
+
+from edgemoe.compiler.compile import compile_checkpoint, compile_model
+from edgemoe.compiler.cycles import predicted_cycles
+from edgemoe.compiler.fits import require_fit
+from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.model import load_model_config
+
+MINI = Path(__file__).resolve().parents[2] / "models" / "mini"
+ZCU102 = load_hardware_config("zcu102")
+TINY, SHAPE = load_model_config("tiny"), load_model_config("mini")
+
+
+@pytest.fixture(scope="module")
+def points() -> list[Point]:
+    return [predict() for predict in sweeps(SHAPE, ZCU102)]
+
+
+@pytest.mark.parametrize("hardware", ["zcu102", "zcu102_w16a16"])
+@pytest.mark.parametrize("tasks", [["semseg"], ["semseg", "depth"]], ids=len)
+def test_a_program_without_weights_is_predicted_like_the_real_one(hardware: str, tasks: list[str]) -> None:
+    shape = load_hardware_config(hardware)
+    real = compile_checkpoint(MINI, tasks, shape)
+    hollow = compile_model(hollow_model(real.manifest.model, shape), tasks, shape)
+    assert predicted_cycles(hollow) == predicted_cycles(real)
+    assert hollow.stream.size == real.stream.size
+    assert multiply_accumulates(hollow.instructions) == multiply_accumulates(real.instructions)
+    assert hollow.manifest.labels == real.manifest.labels
+
+
+def test_operations_of_the_papers_configuration() -> None:
+    """0.780 G of patch embedding and blocks; our heads come on top, (112 + 16)·192 per patch."""
+    one, two = (
+        multiply_accumulates(compile_model(hollow_model(TINY, ZCU102), tasks, ZCU102).instructions)
+        for tasks in (["semseg"], ["semseg", "depth"])
+    )
+    backbone = one - 128 * 192 * 112
+    assert backbone == pytest.approx(0.780e9, rel=0.01)
+    assert backbone < two - 128 * 192 * (112 + 16) < 2 * backbone
+
+
+def test_every_size_is_varied_over_its_range(points: list[Point]) -> None:
+    expected = {"tokens": PICTURES, "experts": EXPERTS, "top-k": TOP_K, "bandwidth": BANDWIDTHS, "MACs": MACS}
+    for sweep, values in expected.items():
+        for series in ("one task", "two tasks"):
+            assert [p.value for p in points if (p.sweep, p.series) == (sweep, series)] == list(values)
+    assert [p.value for p in points if p.sweep == "tasks"] == list(range(1, len(TASKS) + 1))
+    assert {p.tokens for p in points if p.sweep == "tokens"} == set(PICTURES)
+
+
+def test_nothing_is_predicted_below_a_floor(points: list[Point]) -> None:
+    for each in points:
+        assert each.cycles >= max(each.mac_floor, each.memory_floor), asdict(each)
+        assert each.cycles >= each.array_cycles >= each.mac_floor, asdict(each)
+
+
+def test_all_sweeps_meet_in_the_base_shape(points: list[Point]) -> None:
+    base = {"tokens": 129, "experts": SHAPE.experts, "top-k": SHAPE.top_k, "tasks": 1, "MACs": 2048, "bandwidth": 45.5}
+    met = [p for p in points if p.value == base[p.sweep] and p.series in ("one task", "together")]
+    assert len(met) == len(base)
+    assert {(p.cycles, p.bytes_read) for p in met} == {(met[0].cycles, met[0].bytes_read)}
+    assert met[0].too_small == ()
+
+
+def test_what_does_not_fit_gets_just_enough_buffer() -> None:
+    large = replace(TINY, image_height=480, image_width=640, experts=64)
+    names = ["semseg", "depth"]
+    found = point("tokens", "two tasks", 1201, large, 2, ZCU102)
+    assert any(text.startswith("experts: needs 64") for text in found.too_small)
+    assert any(text.startswith("keys of attention: needs 1,201") for text in found.too_small)
+    require_fit(large, tuple(names), roomy(ZCU102, large, names))
+    assert roomy(ZCU102, TINY, names) == ZCU102
+
+
+def test_pictures_are_drawn(points: list[Point], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the 'plots' extra; `make scaling` brings it")
+    from benches.scaling_plots import draw_bytes, draw_cycles, draw_roofline
+
+    report = {"model": SHAPE.name, "hardware": "zcu102", "precision": "w8a8", "points": [asdict(p) for p in points]}
+    for draw in (draw_cycles, draw_bytes, draw_roofline):
+        path = tmp_path / f"{draw.__name__}.png"
+        draw(report, path)
+        assert path.stat().st_size > 20_000
