@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -195,7 +196,8 @@ def test_words_that_make_no_sense_are_refused(
 def test_make_bitstream_says_in_a_list_what_is_missing() -> None:
     if shutil.which("vivado"):
         pytest.skip("Vivado is installed here")
-    command = ["make", "-s", "-o", ".venv/base.stamp", "bitstream", "BOARD=kv260", "ENGINE=hls"]
+    here = ["-o", ".venv/base.stamp", f"PY={sys.executable}"]
+    command = ["make", "-s", *here, "bitstream", "BOARD=kv260", "ENGINE=hls"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
     assert done.returncode != 0
     assert done.stderr.splitlines()[0] == "make bitstream BOARD=kv260 ENGINE=hls cannot run yet:"
