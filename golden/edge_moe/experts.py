@@ -47,12 +47,14 @@ class Expert:
 @dataclass(frozen=True)
 class Gate:
     """One task's gate. Beyond Edge-MoE, for M³ViT's other gates: bias [E] in Q10.22; open: [E], experts of the task's
-    window; renormalised: scores are divided by the sum over the chosen experts instead of all.
+    window; renormalised: scores are divided by the sum over the chosen experts instead of all; ahead: it reads the
+    block's input instead of the second LayerNorm.
     """
 
     layer: Linear
     open: tuple[bool, ...]
     renormalised: bool = False
+    ahead: bool = False
 
 
 @dataclass(frozen=True)

@@ -117,17 +117,18 @@ class EdgeMoe:
         record |= {"softmax.maximum": attended.maximum, "softmax.reciprocal": attended.reciprocal}
         record["attention"] = attended.output
         record["projection"] = linear(attended.output, block.projection)
-        tokens = record["attention.residual"] = wrap(tokens + record["projection"])
-        record["norm2"] = layernorm(tokens, block.norm2, self.weights.epsilon)
-        record["mlp"] = self._mlp(block, record["norm2"], task, record)
-        record["mlp.residual"] = wrap(tokens + record["mlp"])
+        residual = record["attention.residual"] = wrap(tokens + record["projection"])
+        record["norm2"] = layernorm(residual, block.norm2, self.weights.epsilon)
+        record["mlp"] = self._mlp(block, tokens, record["norm2"], task, record)
+        record["mlp.residual"] = wrap(residual + record["mlp"])
         return record["mlp.residual"]
 
-    def _mlp(self, block: Block, normed: IntArray, task: int, record: Trace) -> IntArray:
+    def _mlp(self, block: Block, before: IntArray, normed: IntArray, task: int, record: Trace) -> IntArray:
         if not block.gates:
             record["hidden"], output = feed_forward(normed, block.experts[0])
             return output
-        routed = route(normed, block.gates[task], self.config.top_k, self.options.top_k)
+        gate = block.gates[task]
+        routed = route(before if gate.ahead else normed, gate, self.config.top_k, self.options.top_k)
         record |= {"gate.logits": routed.logits, "gate.experts": routed.experts, "gate.scores": routed.scores}
         output, hidden = mixture(normed, routed, block.experts, self.options.full_queue)
         record |= {f"experts.{expert}.hidden": values for expert, values in hidden.items()}

@@ -160,4 +160,6 @@ class _Converter:
             real = self.tensors[f"{name}.bias"]
             window = real > MASKED / 2
             bias = self._fixed(f"{name}.bias", FEATURE, np.where(window, real, 0))
-        return Gate(Linear(weight, bias), tuple(window.tolist()), self.variant.renormalised)
+        return Gate(
+            Linear(weight, bias), tuple(window.tolist()), self.variant.renormalised, self.variant.gate_input_ahead
+        )

@@ -166,8 +166,9 @@ def decibels(frame: Frame, folder: Path, task: str) -> float:
         (Gates(multi=False, conditioned=8), GateOptions()),
         (Gates(window=2), GateOptions(experts_per_task=2)),
         (Gates(top_first=True), GateOptions()),
+        (Gates(ahead=True), GateOptions(input_ahead=True)),
     ],
-    ids=["per task", "shared", "conditioned", "window", "top-k first"],
+    ids=["per task", "shared", "conditioned", "window", "top-k first", "ahead"],
 )
 @pytest.mark.parametrize("task", TASKS)
 def test_whatever_import_loads_runs(gates: Gates, options: GateOptions, task: str, tmp_path: Path) -> None:
