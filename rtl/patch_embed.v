@@ -1,6 +1,6 @@
 // PATCH_EMBED before the array: the position embedding into RESIDUAL, a frame's patches into HIDDEN.
 //
-//   RESIDUAL[destination_row + row][o] = position[row][o]      row ≤ rows, lines of RESIDUAL_BITS values
+//   RESIDUAL[destination_row + row][o] = position[row][o]      row ≤ rows, lines of values of RESIDUAL_BYTES each
 //   HIDDEN[row][f] = pixel − 128                               row < rows, words of 16 pixels, f fastest
 //
 // Two halves that may run side by side. A line is one vector (W16A16) or two (W8A8), taken one after the other; what is
@@ -18,7 +18,8 @@ module patch_embed (
     localparam VECTOR_BITS = 11;
     localparam WIDTH = 16 * RESIDUAL_BITS;
     localparam LINE_BITS = 8 * STREAM_LINE_BYTES;
-    localparam ALONE = WIDTH == LINE_BITS;  // a line is one vector
+    localparam SLOT_BITS = 8 * RESIDUAL_BYTES;  // of a value in a line
+    localparam ALONE = 16 * SLOT_BITS == LINE_BITS;  // a line is one vector
 
     input                                clk;
     input                                rst_n;
@@ -59,6 +60,8 @@ module patch_embed (
         .last(position_last));
 
     reg second;
+    wire [16*SLOT_BITS-1:0] part = second ? line[LINE_BITS-1 -: 16*SLOT_BITS] : line[16*SLOT_BITS-1:0];
+    integer value;
     assign line_ready = position_active && (ALONE || second || position_last);
     always @(posedge clk) begin
         if (start_positions) second <= 1'b0;
@@ -66,7 +69,9 @@ module patch_embed (
         residual_enable <= rst_n & position_moves;
         residual_bank <= position_bank;
         residual_depth <= position_depth;
-        if (position_moves) residual_values <= second ? line[LINE_BITS-1 -: WIDTH] : line[WIDTH-1:0];
+        if (position_moves)
+            for (value = 0; value < 16; value = value + 1)
+                residual_values[value*RESIDUAL_BITS +: RESIDUAL_BITS] <= part[value*SLOT_BITS +: RESIDUAL_BITS];
     end
 
     // Patches: a pixel less 128 is the pixel with its highest bit turned over, signed.
