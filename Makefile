@@ -10,6 +10,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet -c constraints.txt
 PYNQ_VERSIONS := 3.1.2 4.0.0
 PYNQ_PIP = build/envs/pynq-$*/bin/python -m pip --disable-pip-version-check install --quiet -c constraints-pynq-$*.txt
+SIMULATOR := $(if $(shell command -v g++),csim,golden)
 PYNQ_STAMPS := $(foreach version,$(PYNQ_VERSIONS),build/envs/pynq-$(version)/test.stamp)
 BENCH := OMP_NUM_THREADS=2 PYTHONPATH=tests $(PY) -m
 
@@ -22,7 +23,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks test test-full test-host test-pynq bench bench-csim eval accuracy scaling train calibrate hls test-vitis-rtl generate lint clean
+.PHONY: help demo notebooks test test-full test-host test-pynq test-driver selftest bench bench-csim eval accuracy scaling train calibrate hls test-vitis-rtl generate lint clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -63,6 +64,9 @@ notebooks: $(VENV)/jupyter.stamp ## open the notebooks in JupyterLab
 test: $(VENV)/test.stamp ## set up what is needed and run the tests
 	@echo "== tests (long proofs: make test-full)"
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow and not board"
+	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 13))'; then \
+		$(MAKE) --no-print-directory test-driver PYNQ_VERSIONS=4.0.0; \
+	else echo "== left out: the driver on real PYNQ, which needs Python 3.12 or older (make PYTHON=python3.12 test-pynq)"; fi
 
 test-full: $(VENV)/test.stamp ## all tests, long proofs too
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not board"
@@ -74,10 +78,20 @@ test-host: ## the host package on the oldest versions that boards have (HOST_PYT
 	build/envs/oldest/bin/python -m pip --disable-pip-version-check install --quiet -c constraints-oldest.txt --no-build-isolation -e . pytest pytest-xdist hypothesis
 	OMP_NUM_THREADS=1 build/envs/oldest/bin/python -m pytest -n 2 tests/host tests/ops
 
-test-pynq: $(PYNQ_STAMPS) ## the driver on real PYNQ 3.1.2 and 4.0.0, against a simulated board and PYNQ.remote
+test-driver: $(PYNQ_STAMPS)
 	@for version in $(PYNQ_VERSIONS); do \
-		echo "== the driver on PYNQ $$version"; \
-		OMP_NUM_THREADS=1 build/envs/pynq-$$version/bin/python -m pytest tests/driver tests/board tests/overlay tests/notebooks || exit 1; \
+		echo "== the driver on PYNQ $$version, and the board's self-test on a simulated board"; \
+		OMP_NUM_THREADS=1 build/envs/pynq-$$version/bin/python -m pytest tests/driver || exit 1; \
+		OMP_NUM_THREADS=1 EDGEMOE_SIMULATED_BOARD=$(SIMULATOR) build/envs/pynq-$$version/bin/python -m pytest tests/board || exit 1; \
+	done
+
+selftest: ## on a board, as root: compare it with the golden integers (BOARD=zcu102, kv260 or pynq_zu)
+	EDGEMOE_BOARD=$(BOARD) python3 -m pytest -m board --confcutdir=tests/board tests/board
+
+test-pynq: test-driver $(PYNQ_STAMPS) ## the driver on real PYNQ 3.1.2 and 4.0.0, against a simulated board and PYNQ.remote
+	@for version in $(PYNQ_VERSIONS); do \
+		echo "== overlay files and notebooks on PYNQ $$version"; \
+		OMP_NUM_THREADS=1 build/envs/pynq-$$version/bin/python -m pytest tests/overlay tests/notebooks || exit 1; \
 	done
 
 bench: $(VENV)/test.stamp ## measure; figures go to build/reports
