@@ -74,11 +74,13 @@ class Histogram:
         return np.linspace(width / 2 - self._span, self._span - width / 2, BINS, dtype=np.float64), self._counts
 
     def clipped(self, low: float, high: float) -> float:
-        """Share of values outside low … high."""
-        if low <= self.low and self.high <= high:
-            return 0.0
+        """Share of values outside low … high; within a bin, values are spread evenly over what was seen of it."""
         centers, counts = self.bins()
-        return float(counts[(centers < low) | (centers > high)].sum() / self.count)
+        half = self._span / BINS
+        left, right = np.maximum(centers - half, self.low), np.minimum(centers + half, self.high)
+        width = np.maximum(right - left, 1e-12 * self._span)
+        outside = np.clip((low - left) / width, 0, 1) + np.clip((right - high) / width, 0, 1)
+        return float((counts * np.minimum(outside, 1)).sum() / self.count)
 
     def quantile(self, share: float) -> float:
         """Value that a share of all values does not exceed."""

@@ -88,6 +88,18 @@ def test_rules_on_values_with_one_outlier() -> None:
     assert histogram.clipped(-1.1, 1.1) == pytest.approx(1 / 200_002)
 
 
+@pytest.mark.parametrize("slack", [-1e-4, 0.0, 1e-6], ids=lambda value: f"{value:g}")
+def test_values_that_crowd_at_the_lower_limit_are_not_taken_for_clipped(slack: float) -> None:
+    """GELU's: half of all within 0.0001 of its minimum, much less than a bin of the histogram."""
+    values = np.append(-0.17 + np.linspace(0, 1e-4, 5000), np.linspace(-0.1, 3, 5000)).astype(np.float32)
+    histogram = Histogram()
+    histogram.add(values)
+    low = float(values.min()) + slack
+    outside = float((values < low).mean())
+    assert histogram.clipped(low, 3) == pytest.approx(outside, abs=0.006)
+    assert histogram.clipped(low, 2) == pytest.approx(outside + float((values > 2).mean()), abs=0.006)
+
+
 @pytest.mark.parametrize(
     ("tensor", "expected"),
     [
