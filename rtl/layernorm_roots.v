@@ -44,10 +44,13 @@ module layernorm_roots #(
     reg [GROUP-1:0] waiting;
     reg [GROUP*SUM_BITS-1:0] waiting_sums;
     reg [GROUP*SQUARES_BITS-1:0] waiting_squares;
+    wire [GROUP:0] then_waiting = {1'b0, waiting};
+    wire [(GROUP+1)*SUM_BITS-1:0] then_sums = {{SUM_BITS{1'b0}}, waiting_sums};
+    wire [(GROUP+1)*SQUARES_BITS-1:0] then_squares = {{SQUARES_BITS{1'b0}}, waiting_squares};
     always @(posedge clk) begin
-        waiting <= !rst_n ? {GROUP{1'b0}} : done ? {GROUP{1'b1}} : waiting >> 1;
-        waiting_sums <= done ? row_sums : waiting_sums >> SUM_BITS;
-        waiting_squares <= done ? row_squares : waiting_squares >> SQUARES_BITS;
+        waiting <= !rst_n ? {GROUP{1'b0}} : done ? {GROUP{1'b1}} : then_waiting[GROUP:1];
+        waiting_sums <= done ? row_sums : then_sums[SUM_BITS +: GROUP*SUM_BITS];
+        waiting_squares <= done ? row_squares : then_squares[SQUARES_BITS +: GROUP*SQUARES_BITS];
     end
 
     wire variance_valid, root_valid;
@@ -63,6 +66,7 @@ module layernorm_roots #(
         .valid_out(root_valid), .root(root), .exponent(exponent));
 
     reg [GROUP-1:0] turn;  // one bit: the row that the next root belongs to
+    wire [GROUP:0] next_turn = {turn, turn[GROUP-1]};
     reg [ENTRY_BITS-1:0] sum_entry, root_entry, oldest;
     reg [ENTRY_BITS:0] kept;
     wire complete = root_valid & turn[GROUP-1];
@@ -75,12 +79,14 @@ module layernorm_roots #(
             oldest <= {ENTRY_BITS{1'b0}};
             kept <= {(ENTRY_BITS+1){1'b0}};
         end else begin
-            if (root_valid) turn <= turn[GROUP-1] ? {{(GROUP-1){1'b0}}, 1'b1} : turn << 1;
+            if (root_valid) turn <= next_turn[GROUP-1:0];
             sum_entry <= sum_entry + {{(ENTRY_BITS-1){1'b0}}, done};
             root_entry <= root_entry + {{(ENTRY_BITS-1){1'b0}}, complete};
             oldest <= oldest + {{(ENTRY_BITS-1){1'b0}}, take};
             kept <= kept + {{ENTRY_BITS{1'b0}}, complete} - {{ENTRY_BITS{1'b0}}, take};
         end
+
+    wire unused_ends = &{1'b0, then_waiting, then_sums, then_squares, next_turn};
 
     genvar row;
     generate
