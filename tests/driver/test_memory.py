@@ -96,6 +96,17 @@ def test_the_next_frame_needs_its_own_synchronisations(
         board.close()
 
 
+def test_memory_is_cached(board: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PYNQ's default is not, and reading results from it is slow."""
+    asked: list[dict[str, Any]] = []
+    real = SimulatedBoard.allocate
+    monkeypatch.setattr(
+        SimulatedBoard, "allocate", lambda self, *what, **options: (asked.append(options), real(self, *what))[1]
+    )
+    board.allocate(64)
+    assert asked == [{"cacheable": 1}]
+
+
 def test_a_partial_write_keeps_what_the_accelerator_wrote(board: Any) -> None:
     address = board.allocate(64)
     simulated(board).engine.write(address, np.arange(64, dtype=np.uint8))
