@@ -58,7 +58,7 @@ module layernorm_roots #(
     wire [ROOT_BITS-1:0] root;
     wire signed [6:0] exponent;
     layernorm_variance row_variance (
-        .clk(clk), .rst_n(rst_n), .valid_in(waiting[0]), .width(width), .sum($signed(waiting_sums[SUM_BITS-1:0])),
+        .clk(clk), .rst_n(rst_n), .valid_in(waiting[0]), .width(width), .sum(waiting_sums[SUM_BITS-1:0]),
         .squares(waiting_squares[SQUARES_BITS-1:0]), .epsilon(epsilon),
         .valid_out(variance_valid), .variance(variance));
     reciprocal_root row_root (
