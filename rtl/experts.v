@@ -59,13 +59,13 @@ module experts (
 
     // Where the queue of an expert begins.
     function [ENTRY_BITS-1:0] entry_of;
-        input [EXPERT_BITS-1:0] number;
-        input [15:0] index;
+        input [EXPERT_BITS-1:0] of_expert;
+        input [15:0] place_in_queue;
         /* verilator lint_off UNUSEDSIGNAL */
         reg [31:0] entry;
         /* verilator lint_on UNUSEDSIGNAL */
         begin
-            entry = {{(32-EXPERT_BITS){1'b0}}, number} * MAX_ROWS + {16'd0, index};
+            entry = {{(32-EXPERT_BITS){1'b0}}, of_expert} * MAX_ROWS + {16'd0, place_in_queue};
             entry_of = entry[ENTRY_BITS-1:0];
         end
     endfunction
