@@ -60,8 +60,7 @@ module data_writer #(
         if (accept) begin
             staged_address <= word_address[63:4];
             staged_word <= word;
-            follows <= word_address[63:8] == staged_address[63:8] && word_address[7:4] != 0
-                && word_address[7:4] == staged_address[7:4] + 4'd1;
+            follows <= word_address[63:8] == staged_address[63:8] && word_address[7:4] == staged_address[7:4] + 4'd1;
         end
     end
 
@@ -78,7 +77,7 @@ module data_writer #(
     wire [QUEUE_BITS:0] queued_words = newest_word - oldest_word;
     wire next_burst, next_word;
 
-    wire join_open = staged && follows && open;
+    wire join_open = staged && follows && open && !full;
     wire close = open && !closed_bursts[OUTSTANDING_BITS] && (full || (staged ? !join_open : &waited || flush));
     assign advance = staged && !queued_words[QUEUE_BITS] && (!open || join_open || close);
 
