@@ -5,7 +5,7 @@
 //   lookup: destination and score of queue[expert][index], for the outputs
 //
 // Sources and the rest stand in memories of their own, so that gathering and lookups do not disturb each other.
-// Precondition: no queue gets more than MAX_ROWS entries (rule 8); a queue is not empty when it is gathered;
+// Precondition: MAX_EXPERTS at least 2; no queue gets more than MAX_ROWS entries (rule 8); a queue is not empty when it is gathered;
 // norm_vector belongs to the norm_read_depth and norm_read_bank of 3 cycles before; fields are held while busy.
 // Latency: lengths and summary 2 after push, 1 after clear and note_gate; lookup 2; busy for length·vectors + 11 cycles.
 // Depth: a 16:1 multiplexer and an increment; a 16-bit addition; one multiplication.
@@ -22,6 +22,8 @@ module experts (
     localparam VECTOR_BITS = 11;
     localparam ENTRIES = MAX_EXPERTS * MAX_ROWS;
     localparam ENTRY_BITS = $clog2(ENTRIES);
+    localparam INDEX_BITS = $clog2(MAX_ROWS);
+    localparam [ENTRY_BITS-INDEX_BITS-1:0] ABOVE = 0;  // an index as wide as an entry's number
     localparam EXPERT_BITS = MAX_EXPERTS > 1 ? $clog2(MAX_EXPERTS) : 1;
     localparam ROUND_TRIP = 7;  // from a place to the vector that is written there
 
@@ -57,18 +59,19 @@ module experts (
     output     [DEPTH_BITS-1:0]          write_depth;
     output     [16*ACTIVATION_BITS-1:0]  write_values;
 
-    // Where the queue of an expert begins.
-    function [ENTRY_BITS-1:0] entry_of;
-        input [EXPERT_BITS-1:0] of_expert;
-        input [15:0] place_in_queue;
-        /* verilator lint_off UNUSEDSIGNAL */
-        reg [31:0] entry;
-        /* verilator lint_on UNUSEDSIGNAL */
-        begin
-            entry = {{(32-EXPERT_BITS){1'b0}}, of_expert} * MAX_ROWS + {16'd0, place_in_queue};
-            entry_of = entry[ENTRY_BITS-1:0];
+    // Where the queue of each expert begins: constants, a small table instead of a multiplication.
+    wire [(1<<EXPERT_BITS)*ENTRY_BITS-1:0] first_entries;
+    genvar n;
+    generate
+        for (n = 0; n < 1 << EXPERT_BITS; n = n + 1) begin : beginnings
+            localparam [31:0] FIRST = n * MAX_ROWS;
+            assign first_entries[n*ENTRY_BITS +: ENTRY_BITS] = FIRST[ENTRY_BITS-1:0];
         end
-    endfunction
+    endgenerate
+    wire [ENTRY_BITS-1:0] first_pushed = first_entries[pushed_expert*ENTRY_BITS +: ENTRY_BITS];
+    wire [ENTRY_BITS-1:0] first_looked_up = first_entries[lookup_expert[EXPERT_BITS-1:0]*ENTRY_BITS +: ENTRY_BITS];
+    reg [ENTRY_BITS-1:0] first_gathered;
+    always @(posedge clk) first_gathered <= first_entries[gather_expert[EXPERT_BITS-1:0]*ENTRY_BITS +: ENTRY_BITS];
 
     // Queues: the length of the queue, then its entry.
     reg [15:0] sources [0:ENTRIES-1];
@@ -87,7 +90,7 @@ module experts (
         pushed_source <= push_source;
         pushed_target <= {push_score, push_destination};
         writing <= pushing;
-        written_entry <= entry_of(pushed_expert, pushed_index);
+        written_entry <= first_pushed + {ABOVE, pushed_index[INDEX_BITS-1:0]};
         written_source <= pushed_source;
         written_target <= pushed_target;
         if (writing) begin
@@ -115,7 +118,7 @@ module experts (
     // Lookups.
     reg [ENTRY_BITS-1:0] lookup_entry;
     always @(posedge clk) begin
-        lookup_entry <= entry_of(lookup_expert[EXPERT_BITS-1:0], lookup_index);
+        lookup_entry <= first_looked_up + {ABOVE, lookup_index[INDEX_BITS-1:0]};
         {lookup_score, lookup_destination} <= targets[lookup_entry];
     end
 
@@ -143,7 +146,7 @@ module experts (
     reg [3*VECTOR_BITS-1:0] vectors_behind;
     wire [15:0] source_tile = source_row >> BANK_BITS;
     always @(posedge clk) begin
-        gather_entry <= entry_of(gather_expert[EXPERT_BITS-1:0], gathered_row);
+        gather_entry <= first_gathered + {ABOVE, gathered_row[INDEX_BITS-1:0]};
         source_row <= sources[gather_entry];
         row_depth <= source_tile * vectors;
         row_bank <= source_row[BANK_BITS-1:0];
@@ -169,5 +172,6 @@ module experts (
     reg [2:1] starting;  // row_walk says `active` 3 cycles after its start
     always @(posedge clk) starting <= rst_n ? {starting[1], walk_start} : 2'd0;
     assign busy = walk_start || |starting || active || |valid_behind;
-    wire unused = &{1'b0, push_expert, lookup_expert, gather_expert, unused_last_vector, unused_last};
+    wire unused = &{1'b0, push_expert, lookup_expert, gather_expert, lookup_index, gathered_row,
+                    unused_last_vector, unused_last};
 endmodule

@@ -48,12 +48,12 @@ module matmul_steps (
     // Making a pass ready: its token tiles, slots per group, depth of its first row.
     reg [1:0] preparing;  // 0 empty, 1 and 2 being computed, 3 ready
     reg [PASS_BITS-1:0] next;
-    reg [12:0] next_first_tile;
+    reg [15:0] next_first_tile;
     reg [7:0] next_tiles, next_slots;
     reg [DEPTH_BITS-1:0] next_depth;
     wire [15:0] last_row = next[PASS_END_ROW +: 16] - 16'd1;
-    wire [15:0] span = (last_row >> LANE_BITS) - {3'd0, next_first_tile};
-    wire [23:0] first_depth = next_first_tile * next[PASS_LEFT_VECTORS +: 11];
+    wire [15:0] span = (last_row >> LANE_BITS) - next_first_tile;
+    wire [26:0] first_depth = next_first_tile * next[PASS_LEFT_VECTORS +: 11];
     wire [11:0] slots_of_group = next_tiles * next[PASS_MEMBERS +: 4];
     wire load;
     assign pass_ready = preparing == 2'd0;
@@ -66,13 +66,13 @@ module matmul_steps (
         endcase
         if (preparing == 2'd0) begin
             next <= pass;
-            next_first_tile <= pass[PASS_FIRST_ROW + LANE_BITS +: 13] & (13'h1FFF >> (LANE_BITS - 3));
+            next_first_tile <= pass[PASS_FIRST_ROW +: 16] >> LANE_BITS;
         end
         next_tiles <= span[7:0] + 8'd1;
         next_slots <= slots_of_group[7:0];
         next_depth <= first_depth[15:0] + {5'd0, next[PASS_LEFT_BASE +: 11]};
     end
-    wire unused_bits = &{1'b0, span[15:8], first_depth[23:16], slots_of_group[11:8]};
+    wire unused_bits = &{1'b0, span[15:8], first_depth[26:16], slots_of_group[11:8]};
 
     // The pass that runs.
     reg running;
