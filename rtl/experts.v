@@ -5,8 +5,9 @@
 //   lookup: destination and score of queue[expert][index], for the outputs
 //
 // Sources and the rest stand in memories of their own, so that gathering and lookups do not disturb each other.
-// Precondition: MAX_EXPERTS at least 2; no queue gets more than MAX_ROWS entries (rule 8); a queue is not empty when it is gathered;
-// norm_vector belongs to the norm_read_depth and norm_read_bank of 3 cycles before; fields are held while busy.
+// Precondition: MAX_EXPERTS at least 2; no queue gets more than MAX_ROWS entries (rule 8); a queue is not empty when it
+// is gathered; norm_vector belongs to the norm_read_depth and norm_read_bank of 3 cycles before; fields are held while
+// busy.
 // Latency: lengths and summary 2 after push, 1 after clear and note_gate; lookup 2; busy for length·vectors + 11 cycles.
 // Depth: a 16:1 multiplexer and an increment; a 16-bit addition; one multiplication.
 module experts (

@@ -115,9 +115,10 @@ def next_instruction(rng: np.random.Generator, machine: Machine) -> Instruction:
 
 def other_experts(rng: np.random.Generator, i: Instruction) -> dict[str, Any]:
     """Fewer experts, or wider ones, of some EXPERTS."""
-    if i.opcode != Opcode.EXPERTS or rng.random() < 0.6:
+    kind = rng.random()
+    if i.opcode != Opcode.EXPERTS or kind < 0.5:
         return {}
-    return {"experts": 3, "segments": 3} if rng.random() < 0.5 else {"hidden_features": int(rng.choice([48, 128, 144, 272]))}
+    return {"experts": 3, "segments": 3} if kind < 0.65 else {"hidden_features": int(rng.choice([48, 144, 272]))}
 
 
 def random_instruction(rng: np.random.Generator, machine: Machine) -> Instruction:
