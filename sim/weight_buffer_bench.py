@@ -190,6 +190,10 @@ async def fills_and_wraps(dut: Dut, check: Checker, rng: np.random.Generator) ->
         await reader.cycle()
     check.equal(reader.ports.requested, full * reader.ports.count, "words requested while nothing is taken")
     check.equal(reader.available, MOST_AVAILABLE, "available")
+    for _ in range(MAX_BEATS + 1):  # full again after every line: none is overwritten before it is taken
+        await reader.cycle(take=1)
+        for _ in range(3 * MAX_BEATS):
+            await reader.cycle()
     for _ in range(300):  # at full rate: LINES lines in every cycle
         assert reader.available >= reader.lines, f"{reader.available} lines available at line {reader.head}"
         await reader.cycle(take=reader.lines)

@@ -196,6 +196,8 @@ async def aborted_run(dut: Dut, check: Checker, rng: np.random.Generator, after:
     await buffer.begin(PAGE, 2000)
     await cycles(dut, after)
     dut.flush.value = 1
+    await ReadOnly()
+    at_once, requests = int(dut.flushed.value), len(memory.bursts)
     await cycles(dut, 2)
     came, error = len(buffer.words), int(dut.bus_error.value)
     await cycles(dut, 100)
@@ -206,6 +208,8 @@ async def aborted_run(dut: Dut, check: Checker, rng: np.random.Generator, after:
         memory.answer()
     await flush_port(dut)
     check.equal(memory.unanswered, 0, "requests in flight when flushed")
+    if at_once:
+        check.equal(len(memory.bursts), requests, "requests when flushed at once")
     check.equal(len(buffer.words), came, "words that came after flush")
     check.equal(int(dut.bus_error.value), error, "bus_error by words that were dropped")
     requests = len(memory.bursts)
