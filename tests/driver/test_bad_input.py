@@ -278,9 +278,16 @@ def test_a_device_that_never_finishes(
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("stuck", [False, True])
 def test_ctrl_c_in_mid_frame(
-    board: Any, program: Program, frames: Any, expected: list[Bytes], impatient: None, stuck: bool, streamed: bool
+    board: Any,
+    program: Program,
+    frames: Any,
+    expected: list[Bytes],
+    stuck: bool,
+    streamed: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A frame that ends soon is waited for; one that does not is ended by loading the bitstream again."""
+    monkeypatch.setattr("edgemoe.pynq.device._REST_SECONDS", 0.05 if stuck else 60.0)
     under = simulated(board)
     under.accelerator.stuck = stuck
     start = under.accelerator._start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from edgemoe.compiler.program import Program
 from edgemoe.devices.base import Bytes, DeviceError
 from edgemoe.pynq.simulated import MisuseError, SimulatedBoard
 from edgemoe.session import Session, SessionError
+from edgemoe.spec.registers import CONTROL
 
 # What one session with one frame needs, in order; the micro hardware has one port for weights.
 SYNCHRONISATIONS = {"program": "flush", "weights": "flush", "frame": "flush", "result": "invalidate"}
@@ -115,10 +117,25 @@ def test_a_partial_write_keeps_what_the_accelerator_wrote(board: Any) -> None:
     assert board.read(address + 7, 2).tolist() == [7, 99]
 
 
+@pytest.fixture
+def slow_board(board: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Every run takes at least a fifth of a second, so that what the host does meanwhile does happen meanwhile."""
+    engine = simulated(board).engine
+    real = engine.write_register
+
+    def slow(offset: int, value: int) -> None:
+        if offset == CONTROL:
+            time.sleep(0.2)
+        real(offset, value)
+
+    monkeypatch.setattr(engine, "write_register", slow)
+    return board
+
+
 def test_frames_in_flight_are_copied_while_the_accelerator_runs(
-    board: Any, program: Program, frames: Any, expected: list[Bytes], monkeypatch: pytest.MonkeyPatch
+    slow_board: Any, program: Program, frames: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    under = simulated(board)
+    under = simulated(slow_board)
     running: list[tuple[str, bool]] = []
     for kind in ("flush", "invalidate"):
         real = getattr(under, kind)
@@ -128,7 +145,7 @@ def test_frames_in_flight_are_copied_while_the_accelerator_runs(
             real(*arguments)
 
         monkeypatch.setattr(under, kind, recorded)
-    with Session(program, board) as session:
+    with Session(program, slow_board) as session:
         reference = [session.run(frame) for frame in frames]
         running.clear()
         streamed = list(session.stream(iter(frames)))
@@ -141,12 +158,12 @@ def test_frames_in_flight_are_copied_while_the_accelerator_runs(
 
 
 def test_one_buffer_for_two_frames_in_flight_is_misuse(
-    board: Any, program: Program, frames: Any, monkeypatch: pytest.MonkeyPatch
+    slow_board: Any, program: Program, frames: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The simulated board sees it, so the test above means something."""
     monkeypatch.setattr(edgemoe.session, "_SLOTS_IN_FLIGHT", 1)
     with (
-        Session(program, board) as session,
+        Session(program, slow_board) as session,
         pytest.raises(MisuseError, match="flush of the input buffer while the accelerator uses it"),
     ):
         list(session.stream(iter(frames)))

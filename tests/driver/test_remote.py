@@ -58,11 +58,18 @@ def remote_board() -> Iterator[tuple[str, subprocess.Popen[str]]]:
         board.kill()
 
 
+def environment(address: str, overlay: Path) -> dict[str, str]:
+    """Of a process that sees only the board on the network."""
+    names = {**os.environ, "PYNQ_REMOTE_DEVICES": address, OVERLAY_VARIABLE: str(overlay)}
+    names.pop(SIMULATED_VARIABLE, None)
+    return names
+
+
 def run_client(address: str, overlay: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYNQ_REMOTE_DEVICES": address, OVERLAY_VARIABLE: str(overlay)}
-    environment.pop(SIMULATED_VARIABLE, None)
     command = [sys.executable, "-W", "ignore", "-c", CLIENT, *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        command, env=environment(address, overlay), capture_output=True, text=True, timeout=300, check=False
+    )
 
 
 @pytest.fixture
@@ -90,6 +97,46 @@ def test_a_board_on_the_network_gives_the_same_integers(
     assert np.array_equal(found["single"], expected[:2])
     assert np.array_equal(found["streamed"], expected)
     assert board.communicate(timeout=30)[0] == "0\n", "buffers that were not freed"
+
+
+LOSES_ITS_BOARD = """
+import sys
+import numpy as np
+from edgemoe import Accelerator
+from edgemoe.devices.base import DeviceError
+
+picture = np.load(sys.argv[2])[0]
+with Accelerator("zcu102") as accelerator:
+    accelerator.load(sys.argv[1])
+    accelerator(picture)
+    print("lose me", flush=True)
+    sys.stdin.readline()
+    try:
+        accelerator(picture)
+    except DeviceError as error:
+        print(error, flush=True)
+print("closed")
+"""
+
+
+def test_a_board_that_goes_away(
+    remote_board: Any, overlay: Path, checkpoint: Path, frames: Any, tmp_path: Path
+) -> None:
+    """A sentence, and closing afterwards works."""
+    address, board = remote_board
+    np.save(tmp_path / "frames.npy", frames[:1])
+    command = [sys.executable, "-W", "ignore", "-c", LOSES_ITS_BOARD, str(checkpoint), str(tmp_path / "frames.npy")]
+    with subprocess.Popen(
+        command, env=environment(address, overlay), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as client:
+        assert client.stdout is not None
+        assert client.stdout.readline() == "lose me\n"
+        board.kill()
+        board.wait()
+        output, _ = client.communicate("\n", timeout=120)
+    said, closed = output.splitlines()
+    assert said.startswith("the board on the network does not answer any more (UNAVAILABLE); check its power")
+    assert closed == "closed"
 
 
 def test_a_board_that_is_not_there(overlay: Path, checkpoint: Path, frames: Any, tmp_path: Path) -> None:

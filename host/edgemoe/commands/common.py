@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.program import MANIFEST_FILE, Program, ProgramError, load_program
+from edgemoe.spec.board import board_names, load_board
 from edgemoe.spec.checkpoint import CONFIG_FILE, CheckpointError
 from edgemoe.spec.hardware import hardware_names, load_hardware_config
 
@@ -58,7 +59,7 @@ def obtain_program(options: argparse.Namespace, trace: bool = False) -> Program:
     folder, tasks = model_folder(options.model), task_names(options.task)
     if is_program(folder):
         return _loaded(folder, tasks, options.hardware, trace)
-    hardware = load_hardware_config(options.hardware or DEFAULT_HARDWARE)
+    hardware = load_hardware_config(options.hardware or _usual_hardware(getattr(options, "device", None)))
     with tqdm(desc=f"compiling {folder.name} for {hardware.name}", unit="step", leave=False) as bar:
 
         def show(done: int, steps: int) -> None:
@@ -66,6 +67,11 @@ def obtain_program(options: argparse.Namespace, trace: bool = False) -> Program:
             bar.update(done - bar.n)
 
         return compile_checkpoint(folder, tasks, hardware, trace, show)
+
+
+def _usual_hardware(device: str | None) -> str:
+    """What a board is usually built with; DEFAULT_HARDWARE for engines on this computer."""
+    return load_board(device).hardware[0] if device in board_names() else DEFAULT_HARDWARE
 
 
 def _loaded(folder: Path, tasks: tuple[str, ...] | None, hardware: str | None, trace: bool) -> Program:

@@ -6,6 +6,7 @@ Memory is cached for the processor, which reads results many times faster so tha
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import pynq
 
 from edgemoe.devices.base import Bytes, DeviceError
+from edgemoe.pynq.connection import BoardGoneError, board_answers
 from edgemoe.spec.memory import REGION_ALIGNMENT
 
 _MEMORY_FACTS = Path("/proc/meminfo")
@@ -40,13 +42,16 @@ class Buffers:
     def allocate(self, size: int) -> int:
         """Physical address of `size` contiguous bytes; raises DeviceError with what there is when memory is short."""
         try:
-            buffer = pynq.allocate((size,), dtype="u1", target=self._device, cacheable=1)
+            with board_answers():
+                buffer = pynq.allocate((size,), dtype="u1", target=self._device, cacheable=1)
+                address = int(buffer.device_address)
+        except BoardGoneError:
+            raise
         except (RuntimeError, MemoryError, OSError, TypeError) as error:
             raise DeviceError(
                 f"{size:,} bytes of contiguous memory were refused{_free_contiguous()}; close other programs that "
                 f"hold buffers, or reserve more at boot with the kernel argument cma=512M ({error})"
             ) from error
-        address = int(buffer.device_address)
         if address % REGION_ALIGNMENT:
             buffer.freebuffer()
             raise DeviceError(f"PYNQ gave a buffer at {address:#x}, which is not aligned to {REGION_ALIGNMENT} bytes")
@@ -58,7 +63,8 @@ class Buffers:
         region = self._regions.pop(address, None)
         if region is None:
             raise DeviceError(f"address {address:#x} was not allocated, or was freed before")
-        region.buffer.freebuffer()
+        with contextlib.suppress(BoardGoneError), board_answers():  # what a board that is gone held is free, too
+            region.buffer.freebuffer()
 
     def free_all(self) -> None:
         """Give everything back."""
@@ -68,15 +74,17 @@ class Buffers:
     def write(self, address: int, data: Bytes) -> None:
         """Copy in and flush. The rest of a buffer that is written in part stays as the accelerator left it."""
         region, offset = self._find(address, data.size)
-        if data.size < region.view.size:
-            region.buffer.sync_from_device()
-        region.view[offset : offset + data.size] = data
-        region.buffer.sync_to_device()
+        with board_answers():
+            if data.size < region.view.size:
+                region.buffer.sync_from_device()
+            region.view[offset : offset + data.size] = data
+            region.buffer.sync_to_device()
 
     def read(self, address: int, size: int) -> Bytes:
         """Invalidate and copy out."""
         region, offset = self._find(address, size)
-        region.buffer.sync_from_device()
+        with board_answers():
+            region.buffer.sync_from_device()
         return region.view[offset : offset + size].copy()
 
     def _find(self, address: int, size: int) -> tuple[_Region, int]:

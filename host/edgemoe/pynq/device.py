@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 import weakref
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pynq
 from edgemoe.devices.base import Bytes, Device, DeviceError
 from edgemoe.overlay.manifest import BitstreamManifest, OverlayFiles
 from edgemoe.pynq.buffers import Buffers
+from edgemoe.pynq.connection import BoardGoneError
 from edgemoe.pynq.driver import EdgeMoeIp
 from edgemoe.pynq.lock import ProcessLock
 from edgemoe.pynq.power import power_rails
@@ -188,7 +190,8 @@ class _Parts:
     def release(self) -> None:
         """The accelerator first, so that it writes to no memory that others are given."""
         try:
-            self.bring_to_rest()
+            with contextlib.suppress(BoardGoneError):  # then its memory went with it
+                self.bring_to_rest()
             self.ip = None
             self.buffers.free_all()
             if self.overlay is not None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from pynq import DefaultIP
 
 from edgemoe.control import Control
 from edgemoe.devices.base import POLL_SECONDS, DeviceError
+from edgemoe.pynq.connection import board_answers
 from edgemoe.spec.interface import VLNV
 from edgemoe.spec.registers import GLOBAL_INTERRUPT, INTERRUPT_ENABLE, INTERRUPT_STATUS, OFFSETS
 
@@ -36,11 +38,13 @@ class EdgeMoeIp(DefaultIP):  # type: ignore[misc]
 
     def read_register(self, offset: int) -> int:
         """One 32-bit register, unsigned (over PYNQ.remote 3.1 it comes signed)."""
-        return int(self.mmio.read(offset)) & 0xFFFFFFFF
+        with board_answers():
+            return int(self.mmio.read(offset)) & 0xFFFFFFFF
 
     def write_register(self, offset: int, value: int) -> None:
         """Set one 32-bit register."""
-        self.mmio.write(offset, int(value))
+        with board_answers():
+            self.mmio.write(offset, int(value))
 
     def configure(self, watchdog_cycles: int) -> None:
         """Settings that a fresh bitstream lacks: watchdog (0: none), and the interrupt where one is connected."""
@@ -88,8 +92,10 @@ class EdgeMoeIp(DefaultIP):  # type: ignore[misc]
 
     def _loop(self) -> asyncio.AbstractEventLoop | None:
         """The loop on which PYNQ listens to interrupts, when it may be run from here."""
-        try:
-            loop = asyncio.get_event_loop()
-        except RuntimeError:  # not the main thread
-            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # PYNQ asks for the loop in the same way
+            try:
+                loop = asyncio.get_event_loop()
+            except RuntimeError:  # not the main thread
+                return None
         return None if loop.is_running() else loop
