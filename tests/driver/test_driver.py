@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,13 @@ from simulated_boards import simulated
 
 from edgemoe.compiler.program import Program
 from edgemoe.devices.base import Bytes, DeviceError
+from edgemoe.devices.golden import GoldenDevice
+from edgemoe.devices.registry import ENGINES
 from edgemoe.frames import input_image
 from edgemoe.pynq.driver import INTERRUPT_SECONDS, EdgeMoeIp
 from edgemoe.session import Session
 from edgemoe.spec.memory import stripe
-from edgemoe.spec.registers import COUNTERS, IDENTITY
+from edgemoe.spec.registers import AP_START, CONTROL, COUNTERS, IDENTITY
 
 
 def regions(program: Program, frame: Any) -> dict[str, Bytes]:
@@ -60,6 +63,40 @@ def test_a_frame_by_hand(
     assert counters["experts_run"] + counters["segments_dropped"] == 4
     assert ip.register_map.CTRL.AP_IDLE == 1
     assert overlay.clock_dict[0]["frequency"] == pytest.approx(300, abs=0.01)
+
+
+class _Polled(GoldenDevice):
+    """As the RTL engine: a start returns at once, and time passes only while CONTROL is read."""
+
+    polls = 0
+
+    def write_register(self, offset: int, value: int) -> None:
+        if offset == CONTROL and value & AP_START:
+            self.polls = 3
+        else:
+            super().write_register(offset, value)
+
+    def read_register(self, offset: int) -> int:
+        if offset == CONTROL and self.polls:
+            self.polls -= 1
+            if self.polls:
+                return AP_START
+            super().write_register(CONTROL, AP_START)
+        return super().read_register(offset)
+
+
+def test_an_engine_that_runs_while_it_is_polled(
+    make_board: Callable[..., Any],
+    program: Program,
+    frames: Any,
+    expected: list[Bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(ENGINES, "polled", replace(ENGINES["golden"], module=__name__, device="_Polled"))
+    with Session(program, make_board("polled")) as session:
+        for frame, region in zip(frames, expected, strict=True):
+            assert np.array_equal(session.run_raw(frame), region)
+        assert len(list(session.stream(iter(frames)))) == len(frames)
 
 
 def test_a_fault_is_a_sentence_with_the_instruction(board: Any, program: Program, frames: Any) -> None:

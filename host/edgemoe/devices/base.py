@@ -62,7 +62,7 @@ class Device(ABC):
     def stop(self) -> None:
         """Bring the accelerator to rest after a run that was given up; memory keeps its addresses.
 
-        Nothing here, because the runs of simulated devices end before `write_register` does.
+        Nothing here, for devices whose runs end before `write_register` does.
         """
         return
 

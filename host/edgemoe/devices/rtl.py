@@ -116,6 +116,10 @@ class RtlDevice(HostMemoryDevice):
         """Pulse ap_rst_n; transactions in flight are forgotten by memory, too."""
         self._library.edgemoe_reset(self._open())
 
+    def stop(self) -> None:
+        """See Device."""
+        self.reset()
+
     def run(self, cycles: int) -> None:
         """Let time pass without touching a register."""
         self._library.edgemoe_run(self._open(), cycles)

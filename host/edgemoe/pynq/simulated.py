@@ -95,7 +95,7 @@ class SimulatedBoard(PynqBase):  # type: ignore[misc]
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         if self.allocated + size > self.memory_limit:
             raise RuntimeError("Failed to allocate Memory!")
-        address = self.engine.allocate(size)
+        address = self.accelerator.allocate(size)
         copy = np.full(size, POISON, dtype=np.uint8)
         self._copies[address] = copy
         buffer = PynqBuffer(
@@ -108,7 +108,7 @@ class SimulatedBoard(PynqBase):  # type: ignore[misc]
         """Called by PYNQ when a buffer is freed."""
         self._check_unused(pointer, "release")
         del self._copies[pointer]
-        self.engine.free(pointer)
+        self.accelerator.free(pointer)
 
     def flush(self, bo: int, offset: int, vaddr: int, nbytes: int) -> None:
         """The processor's copy becomes the engine's."""

@@ -85,6 +85,16 @@ class SimulatedIp:
                     return name
         return None
 
+    def allocate(self, size: int) -> int:
+        """Memory of the engine, between runs: an engine need not bear it during one."""
+        with self._engine_lock:
+            return self._engine.allocate(size)
+
+    def free(self, address: int) -> None:
+        """Give it back, between runs."""
+        with self._engine_lock:
+            self._engine.free(address)
+
     def reset(self) -> None:
         """As after loading the bitstream."""
         self._given_up.set()
