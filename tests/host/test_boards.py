@@ -1,0 +1,56 @@
+"""Boards by name, on a computer without PYNQ: what is missing is said, and the right overlay is found."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgemoe import Accelerator
+from edgemoe.commands.common import DEFAULT_HARDWARE, _usual_hardware
+from edgemoe.devices.base import DeviceError
+from edgemoe.devices.registry import ENGINES
+from edgemoe.overlay.manifest import MANIFEST_FILE, OverlayError
+from edgemoe.pynq import board
+from edgemoe.spec.board import board_names, load_board
+
+
+def test_every_board_is_an_engine() -> None:
+    assert sorted(name for name, engine in ENGINES.items() if engine.board) == board_names()
+
+
+@pytest.mark.parametrize("name", board_names())
+def test_without_pynq_the_extra_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynq", None)
+    with pytest.raises(
+        DeviceError, match=rf"board '{name}' needs PYNQ .* with its extra 'board' .* Accelerator\('csim'"
+    ):
+        Accelerator(name)
+
+
+def test_the_overlay_that_is_named_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(board.OVERLAY_VARIABLE, str(tmp_path))
+    assert board.find_overlay("zcu102") == tmp_path
+
+
+def test_or_else_the_newest_manifest_of_the_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(board.OVERLAY_VARIABLE, raising=False)
+    monkeypatch.setattr(board, "_CHECKOUT", tmp_path)
+    with pytest.raises(OverlayError, match="no bitstream for board 'zcu102'"):
+        board.find_overlay("zcu102")
+    names = ("bitstreams/zcu102", "build/bitstreams/zcu102-zcu102-rtl", "build/bitstreams/zcu102-zcu102-hls")
+    for age, name in enumerate((*names, "build/bitstreams/kv260-kv260-rtl")):
+        (tmp_path / name).mkdir(parents=True)
+        manifest = tmp_path / name / MANIFEST_FILE
+        manifest.write_text("{}", encoding="utf-8")
+        os.utime(manifest, (1000 + age, 1000 + age))
+    (tmp_path / "build/bitstreams/zcu102-unfinished").mkdir()
+    assert board.find_overlay("zcu102") == tmp_path / names[2]
+
+
+def test_the_command_line_compiles_for_the_board() -> None:
+    for name in board_names():
+        assert _usual_hardware(name) == load_board(name).hardware[0]
+    assert _usual_hardware("csim") == _usual_hardware(None) == DEFAULT_HARDWARE
