@@ -10,7 +10,7 @@ from cocotbext.axi import AxiResp
 from sim.axi_memory import MAX_BEATS, PAGE, WORD_BYTES, WriteMemory, content
 from sim.bench import STALLS, Checker, Dut, checked, cycles, drive, idle_rate, pressure_rate, reset, send, settle
 
-RUNS = [1, 2, 15, 16, 17, 1, 1, 32, 64, 127]  # words at neighbouring addresses
+RUNS = [1, 2, 15, 16, 17, 1, 1, 9, 64, 127]  # words at neighbouring addresses
 BLOCK = MAX_BEATS * WORD_BYTES  # a burst ends where one ends
 LONGEST_WAIT = 40  # cycles until a burst without a neighbour is sent
 
@@ -42,8 +42,8 @@ def addresses_of(rng: np.random.Generator) -> list[int]:
     ]
     starts[3] = starts[2] + RUNS[2] * WORD_BYTES  # goes on where the run before it ended
     starts[6] = starts[5] + 2 * WORD_BYTES  # leaves out one word
-    starts[7] -= starts[7] % BLOCK
-    starts[8] = starts[7] + BLOCK  # the block again whose last word was just written
+    starts[8] -= starts[8] % BLOCK
+    starts[7] = starts[8] + BLOCK - RUNS[7] * WORD_BYTES  # the end of a block, before that block again from its begin
     return [start + word * WORD_BYTES for start, words in zip(starts, RUNS, strict=True) for word in range(words)]
 
 
@@ -104,6 +104,17 @@ async def does_not_wait_for_ever(dut: Dut, check: Checker, rng: np.random.Genera
     await write(dut, [PAGE], rng, salt=8)
     await until_idle(dut)
     check.equal(memory.words[PAGE] == content(PAGE, 8), True, "the word written last")
+
+
+@cocotb.test()
+@checked
+async def sends_whole_blocks_at_once(dut: Dut, check: Checker, rng: np.random.Generator) -> None:
+    """The last word of a block closes its burst: no neighbour can follow."""
+    await prepare(dut)
+    memory = WriteMemory(dut, rng, latency=0)
+    await write(dut, [PAGE - WORD_BYTES], rng)
+    await cycles(dut, LONGEST_WAIT // 2)
+    check.equal([memory.beats, int(dut.idle.value)], [1, 1], "beats, idle")
 
 
 @cocotb.test()
