@@ -175,6 +175,7 @@ module edgemoe_core (
         .waits_for_weights(waits_for_weights), .waits_for_room(waits_for_room), .drains(drains),
         .array_idle(array_idle));
 
+    wire patch_word_ready, moves;
     row_units movers (
         .clk(clk), .rst_n(engine_rst_n), .of_layernorm(of_layernorm), .of_copy(of_copy), .of_store(of_store),
         .of_experts(of_experts), .instruction(instruction), .output_base(output_at),
@@ -196,7 +197,6 @@ module edgemoe_core (
         .lookup_expert(lookup_expert), .lookup_index(lookup_index), .lookup_destination(lookup_destination),
         .lookup_score(lookup_score), .logits_valid(logits_valid), .logits_row(logits_row), .logits_tile(logits_tile),
         .logits(logits), .moves(moves));
-    wire patch_word_ready, moves;
     assign word_valid = of_store ? store_word_valid : head_word_valid;
     assign word_address = of_store ? store_word_address : head_word_address;
     assign word = of_store ? store_word : head_word;

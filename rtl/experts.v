@@ -69,6 +69,7 @@ module experts (
             assign first_entries[n*ENTRY_BITS +: ENTRY_BITS] = FIRST[ENTRY_BITS-1:0];
         end
     endgenerate
+    reg [EXPERT_BITS-1:0] pushed_expert;
     wire [ENTRY_BITS-1:0] first_pushed = first_entries[pushed_expert*ENTRY_BITS +: ENTRY_BITS];
     wire [ENTRY_BITS-1:0] first_looked_up = first_entries[lookup_expert[EXPERT_BITS-1:0]*ENTRY_BITS +: ENTRY_BITS];
     reg [ENTRY_BITS-1:0] first_gathered;
@@ -78,7 +79,6 @@ module experts (
     reg [15:0] sources [0:ENTRIES-1];
     reg [31:0] targets [0:ENTRIES-1];
     reg pushing, writing;
-    reg [EXPERT_BITS-1:0] pushed_expert;
     reg [15:0] pushed_source, written_source;
     reg [31:0] pushed_target, written_target;
     reg [ENTRY_BITS-1:0] written_entry;

@@ -78,6 +78,7 @@ module experts_sequence (
     reg [7:0] next;
     reg issued_up, occupied;
     reg [5:0] reading;
+    reg gather_started;  // busy rises one cycle after start
     wire found = lengths[next*16 +: 16] != 16'd0;
     wire more = busy && next < experts;
     assign gather_expert = next;
@@ -112,7 +113,6 @@ module experts_sequence (
             else if (reading != 6'd0) reading <= reading - 6'd1;
         end
     end
-    reg gather_started;  // busy rises one cycle after start
     always @(posedge clk) gather_started <= gathering == WAIT;
 
     wire down = state == DOWN || state == DOWN_WEIGHTS;

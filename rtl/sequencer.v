@@ -120,6 +120,8 @@ module sequencer (
     reg [3:0] state;
     reg asked;      // the header of this state has been asked for
     reg [1:0] settling;
+    reg [4:0] static_fault_held;
+    reg sequence_begun;
     wire attention_busy, experts_busy;
     wire [4:0] experts_fault;
     wire accept = state == NEXT && instruction_valid;
@@ -140,7 +142,6 @@ module sequencer (
     assign note_gate = commit && is_gate;
     assign clear_queues = commit && is_experts;
 
-    reg [4:0] static_fault_held;
     always @(posedge clk) begin
         if (accept) begin
             instruction <= instruction_in;
@@ -198,7 +199,6 @@ module sequencer (
             end
         end
     end
-    reg sequence_begun;
     always @(posedge clk) sequence_begun <= state == SEQUENCE;
 
     wire attention_push, experts_fetch_push, experts_pass_push;
