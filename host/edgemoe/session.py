@@ -48,6 +48,7 @@ class Session:
         self.timeout = timeout
         self._control = Control(device.read_register, device.write_register)
         self._addresses: dict[str, int] = {}
+        self._identified = False
         try:
             self._place("program", program.image)
             for port, region in enumerate(stripe(program.stream, hardware.ports)):
@@ -164,14 +165,15 @@ class Session:
         if not self._control.wait(self.timeout, self.device.pause):
             raise SessionError(
                 f"device '{name}' did not finish within {self.timeout:g} s; it stands at "
-                f"{self._instruction(self._control.value('program_counter'))}"
+                f"{self._instruction(self._control.low('program_counter'))}"
             )
         run.clock.lap("engine")
-        if self._control.value("identity") != IDENTITY:
+        if not self._identified and self._control.low("identity") != IDENTITY:
             raise SessionError(f"device '{name}' does not answer with this project's identity")
+        self._identified = True
         fault = self._control.fault()
         if fault:
-            place = self._instruction(self._control.value("program_counter"))
+            place = self._instruction(self._control.low("program_counter"))
             raise SessionError(f"device '{name}' stopped at {place} with {fault}; compile the program again")
         run.counters = self._control.counters()
 
