@@ -143,13 +143,19 @@ module compute (
         .first_key(source_row), .end_key(end_key), .tile_push(tile_push), .tile(tile), .tile_done(tile_done),
         .read_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
         .gathered(gathered), .job_valid(job_valid), .job(job), .job_ready(job_ready), .job_room(job_room),
-        .freed_valid(freed_valid), .freed_slots(freed_slots), .all_drained(all_issued && linear_empty && !job_valid),
+        .freed_valid(freed_valid), .freed_slots(freed_slots), .undrained(undrained),
         .scores_done(scores_done), .contexts_done(contexts_done), .drain_slot(drain_slot), .drain_sums(drain_sums),
         .score_write(score_write), .score_first(score_first), .score_address(score_address), .scores(scores),
         .score_mask(score_mask), .output_multiplier(output_multiplier), .output_shift(output_shift),
         .scale_query(scale_query), .scale_factors(scale_factors), .scale_shifts(scale_shifts),
         .scaled_rows(scaled_rows), .pass_issued(pass_issued), .busy(array_busy), .step_issued(step_issued),
         .waits_for_tile(waits_for_tile), .waits_for_room(waits_for_room));
+
+    // Groups whose sums have been made and whose results have not all been written.
+    reg [7:0] drained_later;
+    wire [7:0] undrained = drained_later + {7'd0, job_valid};
+    wire job_written;
+    always @(posedge clk) drained_later <= !rst_n ? 8'd0 : undrained - {7'd0, job_written};
 
     // Sums to results.
     wire drain_valid, head_full, head_busy;
@@ -180,7 +186,7 @@ module compute (
         .residual_parts(residual_parts), .residual_depth(residual_depth), .residual_values(residual_values),
         .write_enable(write_enable), .write_buffer(write_buffer), .write_parts(write_parts),
         .write_depth(write_depth), .write_values(write_values), .scores_done(scores_done),
-        .contexts_done(contexts_done), .empty(linear_empty));
+        .contexts_done(contexts_done), .job_written(job_written), .empty(linear_empty));
     head_place head_rows (
         .clk(clk), .rst_n(rst_n), .valid_in(head_valid), .row(head_row), .tile(head_tile), .values_in(head_values),
         .out_features(out_features), .base(output_base), .valid_out(placed_valid), .address(placed_address),
@@ -192,7 +198,10 @@ module compute (
 
     assign array_idle = no_pass && !array_busy;
     assign drains = drain_valid || !linear_empty;
-    assign waits_for_weights = waits_for_tile && stream_waits;
+    // Lines that come late are late for some more cycles, on their way from the buffer to the array.
+    reg [5:0] waited;
+    always @(posedge clk) waited <= {waited[4:0], stream_waits};
+    assign waits_for_weights = waits_for_tile && (stream_waits || |waited);
     // Sums that have left the post lanes reach the head's queue within a few cycles; linear_empty covers those.
     assign idle = array_idle && !job_valid && all_issued && linear_empty && stream_idle && !head_busy;
     wire unused = &{1'b0, unused_count, current};

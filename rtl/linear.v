@@ -15,7 +15,7 @@ module linear (
     score_write, score_first, score_address, scores, score_mask, logits_valid, logits_row, logits_tile, logits,
     head_valid, head_row, head_tile, head_values,
     residual_read_depth, residual_read, residual_enable, residual_parts, residual_depth, residual_values,
-    write_enable, write_buffer, write_parts, write_depth, write_values, scores_done, contexts_done, empty
+    write_enable, write_buffer, write_parts, write_depth, write_values, scores_done, contexts_done, job_written, empty
 );
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
@@ -75,6 +75,7 @@ module linear (
     output     [TOKEN_PAR*VECTOR_BITS-1:0]        write_values;
     output reg [7:0]                              scores_done;
     output reg [7:0]                              contexts_done;
+    output                                        job_written;  // all results of one more group have been written
     output                                        empty;
 
     // The step on its way: whole until cycle 11, then what writing still needs.
@@ -100,6 +101,9 @@ module linear (
         rests <= {rests[11*REST_BITS-1:0],
                   step_11[DRAIN_PART], step_11[DRAIN_KIND +: 3], step_11[DRAIN_ROWS +: POST_ROWS]};
     end
+    reg [STAGES:1] job_ends;
+    always @(posedge clk) job_ends <= {job_ends[STAGES-1:1], step[DRAIN_JOB_ENDS]};
+    assign job_written = valid[STAGES] && job_ends[STAGES];
     assign empty = !step_valid && valid == {STAGES{1'b0}};
     assign drain_slot = step_1[DRAIN_SLOT +: SLOT_BITS];
     assign lookup_expert = step_1[DRAIN_EXPERT +: 8];

@@ -11,7 +11,7 @@
 module matmul_steps (
     clk, rst_n, pass_valid, pass_ready, pass, first_key, end_key,
     tile_arrived, tile_done, step, job_valid, job, job_ready, job_room, freed_valid, freed_slots,
-    all_drained, scores_done, contexts_done, pass_issued, busy, waits_for_tile, waits_for_room
+    undrained, scores_done, contexts_done, pass_issued, busy, waits_for_tile, waits_for_room
 );
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
@@ -19,6 +19,7 @@ module matmul_steps (
 `include "pass.vh"
     localparam READ_PARTS = OUT_PAR / IN_PAR;
     localparam IN_SHIFT = $clog2(IN_PAR);
+    localparam READ_SHIFT = $clog2(READ_PARTS);  // input tiles per output tile, log2
     localparam JOB_DELAY = 14 + TOKEN_PAR;
 
     input                      clk;
@@ -37,7 +38,7 @@ module matmul_steps (
     input                      job_room;
     input                      freed_valid;
     input      [7:0]           freed_slots;
-    input                      all_drained;
+    input      [7:0]           undrained;
     input      [7:0]           scores_done;
     input      [7:0]           contexts_done;
     output reg                 pass_issued;
@@ -109,9 +110,11 @@ module matmul_steps (
     reg [7:0] contexts_begun;
     wire has_room = used + {{(SLOT_BITS-7){1'b0}}, group_slots} <= SLOTS[SLOT_BITS:0] && job_room;
     wire [7:0] contexts_running = contexts_begun - contexts_done;
-    wire may_begin = begun || (
-        (!now[PASS_AFTER_DRAIN] || all_drained)
-        && (!is_context || (scores_done != contexts_begun && contexts_running < 8'd2)));
+    wire [11:0] made = now[PASS_INPUT_TILES +: 12] - ({4'd0, undrained} << READ_SHIFT);
+    wire written = {4'd0, undrained} << READ_SHIFT < now[PASS_INPUT_TILES +: 12] && input_tile < made;
+    wire may_begin = is_context
+        ? begun || (scores_done != contexts_begun && contexts_running < 8'd2)
+        : !now[PASS_AFTER_DRAIN] || output_tile != 12'd0 || written;
     wire tile_ok = !tile_opens || tiles_waiting != 8'd0;
     wire room_ok = !group_opens || has_room;
     wire issue = running && may_begin && tile_ok && room_ok;

@@ -115,7 +115,7 @@ module sequencer (
         affine_lines <= {16'd0, in_features} * CHANNEL_BYTES / STREAM_LINE_BYTES;
     end
 
-    localparam [3:0] NEXT = 0, CHECK = 1, RULES = 2, BEGIN = 3, HEADER = 4, PAYLOAD = 5, HEADER_2 = 6, PATCHES = 7;
+    localparam [3:0] NEXT = 0, CHECK = 1, RULES = 2, BEGIN = 3, HEADER = 4, PAYLOAD = 5, PATCHES = 6, HEADER_2 = 7;
     localparam [3:0] WEIGHTS = 8, PASS = 9, SETTLE = 10, QUIET = 11, SEQUENCE = 12, ENDED = 13;
     reg [3:0] state;
     reg asked;      // the header of this state has been asked for
@@ -177,9 +177,9 @@ module sequencer (
                        end
                 BEGIN: state <= is_attention || is_experts ? SEQUENCE : is_copy || is_store ? SETTLE : HEADER;
                 HEADER: if (header_ok) state <= is_layernorm || is_patch ? PAYLOAD : WEIGHTS;
-                PAYLOAD: if (fetch_room) state <= is_patch ? HEADER_2 : SETTLE;
-                HEADER_2: if (header_ok) state <= PATCHES;
-                PATCHES: if (start_patches) state <= WEIGHTS;
+                PAYLOAD: if (fetch_room) state <= is_patch ? PATCHES : SETTLE;
+                PATCHES: if (start_patches) state <= HEADER_2;  // beside the positions
+                HEADER_2: if (header_ok) state <= WEIGHTS;
                 WEIGHTS: if (fetch_room) state <= PASS;
                 // The array reads a frame's patches only when all stand in HIDDEN.
                 PASS: if (pass_room && !(is_patch && rows_busy)) state <= SETTLE;
