@@ -8,11 +8,16 @@ from machine_examples import HALT, Bench, Outcome, encoded, program, small_hardw
 from edgemoe.devices.base import DeviceError
 from edgemoe.spec.faults import Fault
 
-ENGINES = ("golden", "csim")
+ENGINES = ("golden", "csim", "rtl")
+LONG_BUILD = ("rtl", "w16a16")  # faults are found by the same modules in both precisions
 
 
 @pytest.fixture(
-    params=[(engine, precision) for engine in ENGINES for precision in ("w8a8", "w16a16")],
+    params=[
+        pytest.param((engine, precision), marks=[pytest.mark.slow] if (engine, precision) == LONG_BUILD else [])
+        for engine in ENGINES
+        for precision in ("w8a8", "w16a16")
+    ],
     ids=lambda param: "-".join(param),
     scope="module",
 )
@@ -23,6 +28,12 @@ def bench(request: pytest.FixtureRequest) -> Bench:
         return Bench(small_hardware(precision), engine)
     except DeviceError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def golden(bench: Bench) -> Bench:
+    """A golden device of the same hardware."""
+    return Bench(bench.hardware)
 
 
 @pytest.fixture(scope="module")

@@ -150,14 +150,19 @@ def test_a_static_fault_halts_at_its_instruction(bench: Bench, good: Outcome, fa
     st.lists(st.tuples(st.integers(0, 14), st.sampled_from(sorted(FIELDS)), st.integers(0, 31)), min_size=1, max_size=3)
 )
 def test_any_flipped_bits_end_with_a_code_and_leave_the_device_usable(
-    bench: Bench, good: Outcome, flips: list[tuple[int, str, int]]
+    bench: Bench, golden: Bench, good: Outcome, flips: list[tuple[int, str, int]]
 ) -> None:
-    """Whatever the program says, the run ends, nothing outside the output is written, and the next run is good."""
+    """Whatever the program says, the run ends as on golden, with the same bytes in the output and nothing written
+    outside it, and the next run is good.
+    """
     words = encoded(program())
     for index, name, bit in flips:
         words[index, FIELDS[name].word] ^= np.uint32(1) << np.uint32(FIELDS[name].low + bit % FIELDS[name].width)
     outcome = bench.run(words)
     assert outcome.fault not in RTL_ONLY_FAULTS
+    same = golden.run(words)
+    assert (outcome.fault, outcome.program_counter) == (same.fault, same.program_counter)
+    assert np.array_equal(outcome.output, same.output)
     static = [static_fault(row, bench.hardware, examples.INPUT_BYTES, examples.OUTPUT_BYTES) for row in words]
     first_illegal = next((i for i, fault in enumerate(static) if fault != Fault.NONE), len(static))
     assert outcome.program_counter <= first_illegal
