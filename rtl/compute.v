@@ -138,6 +138,7 @@ module compute (
     wire [QUERY_BITS-1:0] scale_query;
     wire [TOKEN_PAR*FACTOR_BITS-1:0] scale_factors;
     wire [TOKEN_PAR*6-1:0] scale_shifts;
+    wire [7:0] undrained;
     matmul array (
         .clk(clk), .rst_n(rst_n), .pass_valid(!no_pass), .pass_ready(pass_ready), .pass(front_pass),
         .first_key(source_row), .end_key(end_key), .tile_push(tile_push), .tile(tile), .tile_done(tile_done),
@@ -153,7 +154,7 @@ module compute (
 
     // Groups whose sums have been made and whose results have not all been written.
     reg [7:0] drained_later;
-    wire [7:0] undrained = drained_later + {7'd0, job_valid};
+    assign undrained = drained_later + {7'd0, job_valid};
     wire job_written;
     always @(posedge clk) drained_later <= !rst_n ? 8'd0 : undrained - {7'd0, job_written};
 
