@@ -23,7 +23,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks test test-full test-host test-pynq test-driver selftest bench bench-csim eval accuracy scaling train calibrate hls test-vitis-rtl generate lint clean
+.PHONY: help demo notebooks test test-full test-host test-pynq test-driver selftest bench bench-csim eval accuracy scaling train calibrate hls test-vitis-rtl generate hierarchy area lint clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -131,11 +131,19 @@ test-vitis-rtl: $(VENV)/test.stamp ## check Verilog that Vitis generated against
 generate: $(VENV)/base.stamp ## write the generated headers and pages from the specification
 	$(PY) -m edgemoe.spec.generate
 
-lint: $(VENV)/test.stamp ## ruff, mypy, HLS pragmas
+hierarchy: $(VENV)/test.stamp ## draw docs/rtl_hierarchy.md from the RTL
+	PYTHONPATH=tests $(PY) -m checks.rtl_top --write
+
+area: $(VENV)/test.stamp ## synthesise the RTL with Yosys: LUT, FF, DSP, block RAM, logic levels
+	PYTHONPATH=tests nice $(PY) -m benches.area
+
+lint: $(VENV)/test.stamp ## ruff, mypy, HLS pragmas, RTL by Verilator, slang and pyverilog
 	$(VENV)/bin/ruff check host golden tests
 	$(VENV)/bin/ruff format --check host golden tests
 	$(VENV)/bin/mypy
 	PYTHONPATH=tests $(PY) -m checks.pragmas
+	PYTHONPATH=tests $(PY) -m checks.rtl_lint
+	PYTHONPATH=tests $(PY) -m checks.rtl_top
 
 clean: ## remove environments and everything built
 	rm -rf $(VENV) build

@@ -55,9 +55,7 @@ void Simulation::find_traces() {
     for (const auto &scope : *context_->scopeNameMap()) {
         if (scope.second->varsp() == nullptr) continue;
         for (const auto &entry : *scope.second->varsp()) {
-            const std::string name = entry.first;
-            if (name.rfind("trace_", 0) != 0) continue;
-            traces_.push_back({name, static_cast<const uint8_t *>(entry.second.datap()),
+            traces_.push_back({entry.first, static_cast<const uint8_t *>(entry.second.datap()),
                                static_cast<unsigned>(entry.second.entSize())});
         }
     }

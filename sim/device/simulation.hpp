@@ -15,7 +15,7 @@
 
 namespace device {
 
-// A signal inside the top whose name begins with trace_, see trace.vlt.
+// A signal inside the top that trace.vlt shows.
 struct Trace {
     std::string name;
     const uint8_t *at;

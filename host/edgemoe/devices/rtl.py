@@ -157,7 +157,7 @@ class RtlDevice(HostMemoryDevice):
 
     def take_marks(self) -> tuple[tuple[str, ...], NDArray[np.uint64]]:
         """Names and values [marks, names] of what the core showed each time another instruction began, since the last
-        call: `cycle`, then its signals trace_…; empty when the core has no trace_index.
+        call: `cycle` of the device, then the signals of sim/device/trace.vlt; empty when the core has no trace_index.
         """
         handle, names = self._open(), ["cycle"]
         while (name := self._library.edgemoe_trace_name(handle, len(names) - 1)) is not None:

@@ -1,0 +1,70 @@
+"""Lint of the RTL: `python -m checks.rtl_lint`. Warnings are errors.
+
+Verilator's -Wall on the whole machine for every hardware configuration, and slang in Verilog-2005 (IEEE 1364-2005), the
+strictest reader of that language: it refuses what other tools let pass.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from pyslang import DiagnosticEngine, TextDiagnosticClient
+from pyslang.driver import Driver
+
+from edgemoe.devices.rtl_build import RTL_FOLDER, TOP, sources_of, verilator
+from edgemoe.spec.generate.headers import verilog_header
+from edgemoe.spec.hardware import HardwareConfig, hardware_names, load_hardware_config
+
+STANDARD = ("--std", "1364-2005")
+WARNINGS = ["extra", "error"]
+
+
+def complaints(hardware: HardwareConfig, top: Path = RTL_FOLDER / f"{TOP}.v") -> list[str]:
+    """What either tool says about `top` and the modules inside it; empty when it is clean."""
+    sources = [str(path) for path in sources_of(top)]
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "edgemoe_spec.vh").write_text(verilog_header(hardware), encoding="utf-8")
+        include = ["-I" + folder, "-I" + str(RTL_FOLDER)]
+        return [*_verilator(sources, include), *_slang(sources, include)]
+
+
+def _verilator(sources: list[str], include: list[str]) -> list[str]:
+    command = [str(verilator()), "--lint-only", "-Wall", "--top-module", TOP, *include, *sources]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = [line for line in done.stderr.splitlines() if re.match(r"%(Warning|Error)(?!: Exiting)", line)]
+    return lines or (["verilator: " + done.stderr.strip()] if done.returncode else [])
+
+
+def _slang(sources: list[str], include: list[str]) -> list[str]:
+    driver = Driver()
+    driver.addStandardArgs()
+    folders = [word for folder in include for word in ("-I", folder.removeprefix("-I"))]
+    line = ["slang", *STANDARD, "--top", TOP, *folders, *sources]
+    if not (driver.parseCommandLine(" ".join(line)) and driver.processOptions() and driver.parseAllSources()):
+        return ["slang: cannot read the sources"]
+    engine, client = DiagnosticEngine(driver.sourceManager), TextDiagnosticClient()
+    engine.addClient(client)
+    engine.setWarningOptions(WARNINGS)
+    for diagnostic in driver.createCompilation().getAllDiagnostics():
+        engine.issue(diagnostic)
+    return [text for text in client.getString().splitlines() if ": error: " in text or ": warning: " in text]
+
+
+def main() -> int:
+    """Print complaints by configuration; 1 when there are any."""
+    failed = False
+    for name in hardware_names():
+        for text in complaints(load_hardware_config(name)):
+            print(f"{name}: {text}")
+            failed = True
+    if not failed:
+        print(f"RTL lint: clean for {', '.join(hardware_names())}")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
