@@ -89,7 +89,8 @@ def checked(function: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...,
         check = Checker(flip=os.environ.get(ENVIRONMENT + "FLIP") == "1")
         name = f"{function.__name__}{sorted(options.items())}"
         rng = np.random.default_rng([cocotb.RANDOM_SEED, zlib.crc32(name.encode())])
-        Clock(dut.clk, CLOCK_NS, unit="ns").start()
+        clock = dut.ap_clk if hasattr(dut, "ap_clk") else dut.clk  # the top's name is that of Vitis HLS
+        Clock(clock, CLOCK_NS, unit="ns").start()
         run = cocotb.start_soon(function(dut, check, rng, **options))
         await with_timeout(run, TIMEOUT_CYCLES * CLOCK_NS, "ns")
         assert check.count > 0, "nothing was compared"

@@ -6,7 +6,7 @@
 BENCH is the name of a Python module with cocotb tests (sim.multiplier_bench). --hardware is the name of a
 configuration or a JSON file of tests' own. Sources are the top module and all
 modules of rtl/ that it has instances of, directly or not. Builds are cached under build/sim by a hash of sources,
-constants, parameters and flags.
+headers, constants, parameters and flags.
 --flip turns one bit of one golden value per test over: then every test has to fail.
 """
 
@@ -46,6 +46,7 @@ TOOLS = (BUILD_ARGS, MAKE_FLAGS, *(importlib.metadata.version(name) for name in 
 RUNTIME_OBJECTS = "verilated*.[od]"  # the same for every build of one Verilator: compiled once
 RUNTIME_AGE_SECONDS = 3600
 OUTPUT_LINES = 60
+INCLUDE = re.compile(r'^\s*`include "(\w+\.vh)"', re.MULTILINE)
 INSTANCE = re.compile(r"^\s*(\w+)\s+(?:#\s*\(|\w+\s*\()", re.MULTILINE)  # signals may be named like modules
 
 
@@ -63,6 +64,12 @@ def sources_of(top: str) -> list[Path]:
             code = re.sub(r"//[^\n]*", "", known[name].read_text(encoding="utf-8"))
             waiting.extend(word for word in set(INSTANCE.findall(code)) if word in known)
     return [known[name] for name in sorted(found)]
+
+
+def headers_of(sources: Sequence[Path]) -> list[Path]:
+    """The headers of rtl/ that these files include, in order of their names."""
+    names = {name for source in sources for name in INCLUDE.findall(source.read_text(encoding="utf-8"))}
+    return [path for path in sorted(RTL.glob("*.vh")) if path.name in names]
 
 
 def constants_of(hardware: str) -> Path:
@@ -85,7 +92,7 @@ def build(top: str, hardware: str, parameters: Mapping[str, int], waves: bool = 
     sources = sources_of(top)
     constants = constants_of(hardware)
     digest = hashlib.sha256(repr((sorted(parameters.items()), waves, *TOOLS)).encode())
-    for path in (*sources, *sorted(constants.iterdir())):
+    for path in (*sources, *headers_of(sources), *sorted(constants.iterdir())):
         digest.update(path.name.encode() + path.read_bytes())
     folder = CACHE / f"{top}-{Path(hardware).stem}-{digest.hexdigest()[:12]}"
     with _locked(folder):
@@ -112,7 +119,7 @@ def _compile(
     log = folder / "build.log"
     try:
         get_runner("verilator").build(
-            sources=sources, includes=[constants], parameters=parameters, build_args=BUILD_ARGS, hdl_toplevel=top,
+            sources=sources, includes=[constants, RTL], parameters=parameters, build_args=BUILD_ARGS, hdl_toplevel=top,
             build_dir=folder, waves=waves, log_file=log, timescale=("1ns", "1ps"),
         )  # fmt: skip
     except (SystemExit, subprocess.CalledProcessError) as error:
