@@ -99,6 +99,7 @@ bench: $(VENV)/test.stamp ## measure; figures go to build/reports
 	$(BENCH) benches.softmax_width
 	$(BENCH) benches.agreement
 	$(BENCH) benches.csim_speed
+	$(BENCH) benches.rtl_frames
 
 bench-csim: $(VENV)/test.stamp ## time the C simulation of the HLS engine
 	$(BENCH) benches.csim_speed
