@@ -127,10 +127,12 @@ class ReadPort {
         }
     }
 
-    void drive() {
+    // True when memory has moved a word.
+    bool drive() {
         channel_.drive(bursts_.size() < shared_.settings.outstanding);
-        if (!offered_) offer();
+        const bool moved = !offered_ && offer();
         *pins_.valid = offered_;
+        return moved;
     }
 
     void reset(bool settled) {
@@ -144,17 +146,18 @@ class ReadPort {
     uint64_t bytes() const { return bytes_; }
 
   private:
-    void offer() {
-        if (bursts_.empty() || shared_.stalls()) return;
+    bool offer() {
+        if (bursts_.empty() || shared_.stalls()) return false;
         Burst &burst = bursts_.front();
-        if (shared_.cycle + 1 < burst.due || burst.answer == NEVER || !shared_.bandwidth.take_word()) return;
+        if (shared_.cycle + 1 < burst.due || burst.answer == NEVER || !shared_.bandwidth.take_word()) return false;
         burst.answer = shared_.memory.read(burst.address + uint64_t(burst.done) * WORD_BYTES, word_.data());
-        if (burst.answer == NEVER) return;
+        if (burst.answer == NEVER) return false;
         std::memcpy(pins_.data, word_.data(), WORD_BYTES);
         offered_ = true;
         *pins_.response = static_cast<uint8_t>(burst.answer);
         *pins_.last = ++burst.done == burst.beats;
         if (*pins_.last) bursts_.pop_front();
+        return true;
     }
 
     ReadPins pins_;
