@@ -56,6 +56,10 @@ class Fields:
         """All fields of a word."""
         return {name: (word >> low) & ((1 << width) - 1) for name, (low, width) in self._fields.items()}
 
+    def values(self, word: int) -> list[int]:
+        """All fields of a word, without their names."""
+        return list(self.unpack(word).values())
+
 
 PASS = Fields("pass.vh", "PASS")
 JOB = Fields("pass.vh", "JOB", PASS.bits)
