@@ -23,7 +23,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks test test-full test-host test-pynq test-driver selftest bench bench-csim eval accuracy scaling train calibrate hls test-vitis-rtl generate hierarchy area lint clean
+.PHONY: help demo notebooks test test-full test-host test-pynq test-driver selftest bench bench-csim ablation eval accuracy scaling report train calibrate hls test-vitis-rtl generate hierarchy area lint clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -112,6 +112,12 @@ accuracy: $(VENV)/test.stamp ## float, Edge-MoE's own arithmetic, W16A16 and W8A
 
 scaling: $(VENV)/plots.stamp ## predicted cycles and bytes against tokens, experts, top-k, tasks, MACs and bandwidth, with plots
 	$(BENCH) benches.scaling
+
+ablation: $(VENV)/test.stamp ## each of the paper's five techniques switched off, and the ladder from none to all, on the RTL
+	$(BENCH) benches.ablation
+
+report: $(VENV)/plots.stamp ## docs/report.html, its pictures and the README's figures, from what the benches wrote
+	$(BENCH) benches.report
 
 train: $(VENV)/test.stamp ## train on drawn scenes, resumable (MODEL=mini MINUTES=16); writes build/trained/MODEL
 	$(PY) -m golden.training --model $(MODEL) --minutes $(MINUTES) --threads 2 --out build/trained/$(MODEL)
