@@ -16,7 +16,7 @@ from edgemoe.diff import compare_engines
 
 Compile = Callable[..., Program]
 
-ENGINES = ("csim",)
+ENGINES = ("csim", "rtl")
 BOTH = ("semseg", "depth")
 
 
@@ -36,15 +36,15 @@ def test_the_micro_model(compiled: Compile, engine: str, hardware: str) -> None:
     assert agree(compiled("micro", hardware, trace=True), engine) > 5_000
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("hardware", ["zcu102", "kv260", "zcu102_w16a16"])
-def test_the_shipped_small_model_with_both_tasks(compiled: Compile, engine: str, hardware: str) -> None:
-    assert agree(compiled("mini", hardware, BOTH, trace=True), engine) > 1_000_000
+def test_the_shipped_small_model_with_both_tasks(compiled: Compile, hardware: str) -> None:
+    assert agree(compiled("mini", hardware, BOTH, trace=True), "csim") > 1_000_000
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_tiny_with_both_tasks(compiled: Compile, engine: str) -> None:
-    assert agree(compiled("tiny", "zcu102", BOTH, trace=True), engine) > 5_000_000
+@pytest.mark.parametrize(("engine", "hardware"), [("csim", "zcu102"), ("rtl", "micro")])
+def test_tiny_with_both_tasks(compiled: Compile, engine: str, hardware: str) -> None:
+    """The RTL on the small array, whose build and run stay within a test's time; the others run in `make test-full`."""
+    assert agree(compiled("tiny", hardware, BOTH, trace=True), engine) > 5_000_000
 
 
 @pytest.mark.slow
@@ -58,10 +58,13 @@ def test_every_task_shape_and_precision(
     assert agree(compiled(model, hardware, tasks, trace=True), engine, seed=51) > 500_000
 
 
-def test_counters_agree(compiled: Compile) -> None:
-    program = compiled("mini", "zcu102")
+@pytest.mark.parametrize(("engine", "model", "hardware"), [("csim", "mini", "zcu102"), ("rtl", "micro", "micro")])
+def test_counters_agree(compiled: Compile, engine: str, model: str, hardware: str) -> None:
+    program = compiled(model, hardware)
     try:
-        found = result_of(program, "csim").counters
+        found = result_of(program, engine).counters
     except DeviceError as error:
         pytest.skip(str(error))
-    assert found == result_of(program, "golden").counters
+    expected = result_of(program, "golden").counters
+    assert {name: found[name] for name in expected} == expected
+    assert engine == "rtl" or found.keys() == expected.keys()
