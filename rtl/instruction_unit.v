@@ -58,7 +58,7 @@ module instruction_unit (
     legality rules (.clk(clk), .rst_n(rst_n & ~begin_run), .start(check), .instruction(instruction),
                     .input_bytes(input_bytes), .output_bytes(output_bytes), .done(checked), .fault(fault));
 
-    assign command_valid = state == COMMAND && !fetch_hold;
+    assign command_valid = state == COMMAND && !fetch_hold && !begin_run;  // none of an earlier run
     assign command_words = BLOCK_WORDS;
     assign word_ready = state == WORDS;
     wire bad_header = !(magic_kept && version_kept && reserved_kept);

@@ -8,7 +8,8 @@
 // Precondition: begin_run only while flushed; room_words and skip_to never fall within a run, and are those of the new
 // run from the cycle after begin_run; the buffer behind holds more than 16 words of this port beyond what its reader
 // waits for. The four low bits of base_address are taken as 0.
-// flush ends the run: nothing more is requested, words in flight are dropped, flushed says that none is left.
+// flush ends the run: nothing more is requested, words in flight are dropped, flushed says that none is left, bus_error
+// falls: the next run's header comes before begin_run.
 // Latency: 5 cycles per request; word_valid one cycle after the beat. Depth: an addition or a comparison of INDEX_BITS.
 module weight_port #(
     parameter INDEX_BITS = 48,  // of a word's index; a run has fewer words than 2^INDEX_BITS
@@ -150,7 +151,7 @@ module weight_port #(
                 first <= m_axi_RLAST;
             word_valid <= m_axi_RVALID && active && !flush;
             beat <= m_axi_RVALID;
-            bus_error <= !begin_run && (bus_error || (m_axi_RVALID && m_axi_RRESP[1] && active && !flush));
+            bus_error <= !begin_run && !flush && (bus_error || (m_axi_RVALID && m_axi_RRESP[1] && active));
         end
     end
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from edgemoe.devices.base import Device
 from edgemoe.devices.registry import open_device
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
@@ -189,48 +190,57 @@ class Outcome:
 
 
 class Bench:
-    """A device with guarded memory: sentinels around the output region; inputs must stay as they are."""
+    """A device with guarded memory: sentinels around the output region; inputs must stay as they are.
 
-    def __init__(self, hardware: HardwareConfig, engine: str = "golden") -> None:
+    engine: a name, or a device of that hardware.
+    """
+
+    def __init__(self, hardware: HardwareConfig, engine: str | Device = "golden") -> None:
         self.hardware = hardware
-        self.engine = engine
-        self.device = open_device(engine, hardware)
+        self.device = open_device(engine, hardware) if isinstance(engine, str) else engine
         self.stream = np.concatenate(segments(hardware))
-        self._frame = self._place(np.random.default_rng(12).integers(0, 256, INPUT_BYTES).astype(np.uint8))
-        self._pointer("input", self._frame[0])
         self._output = self.device.allocate(2 * GUARD + OUTPUT_BYTES)
-        self._pointer("output", self._output + GUARD)
+        self._frame = np.random.default_rng(12).integers(0, 256, INPUT_BYTES).astype(np.uint8)
+        self._frame_at = self.device.allocate(INPUT_BYTES)
+        self.device.write(self._frame_at, self._frame)
+        self._inputs: dict[int, Bytes] = {}
 
-    def _place(self, data: Bytes) -> tuple[int, Bytes]:
-        address = self.device.allocate(data.size)
-        self.device.write(address, data)
-        return address, data
-
-    def _pointer(self, name: str, address: int) -> None:
-        self.device.write_register(OFFSETS[name], address & 0xFFFFFFFF)
-        self.device.write_register(OFFSETS[name] + 4, address >> 32)
-
-    def run_image(self, program_image: Bytes, stream: Bytes | None = None) -> Outcome:
-        """Load, start, and check that nothing but the output region has changed."""
-        placed = [self._place(program_image)]
-        self._pointer("program", placed[0][0])
+    def load(self, program_image: Bytes, stream: Bytes | None = None) -> dict[str, int]:
+        """Place program and weights, fill the output region with sentinels, set all pointers; addresses by name."""
+        for address in self._inputs:
+            self.device.free(address)
+        self._inputs.clear()
+        regions = {"program": program_image}
         for port, region in enumerate(stripe(self.stream if stream is None else stream, self.hardware.ports)):
-            placed.append(self._place(region if region.size else np.zeros(STREAM_LINE, dtype=np.uint8)))
-            self._pointer(f"weights_{port}", placed[-1][0])
-        size = 2 * GUARD + OUTPUT_BYTES
-        self.device.write(self._output, np.full(size, SENTINEL, dtype=np.uint8))
-        self.device.write_register(CONTROL, AP_START)
+            regions[f"weights_{port}"] = region if region.size else np.zeros(STREAM_LINE, dtype=np.uint8)
+        addresses = {"input": self._frame_at, "output": self._output + GUARD}
+        for name, data in regions.items():
+            addresses[name] = self.device.allocate(data.size)
+            self.device.write(addresses[name], data)
+            self._inputs[addresses[name]] = data
+        for name, address in addresses.items():
+            self.device.write_register(OFFSETS[name], address & 0xFFFFFFFF)
+            self.device.write_register(OFFSETS[name] + 4, address >> 32)
+        self.device.write(self._output, np.full(2 * GUARD + OUTPUT_BYTES, SENTINEL, dtype=np.uint8))
+        return addresses
+
+    def outcome(self) -> Outcome:
+        """Of the run that has been started; checks that it ends, and that nothing but the output region has changed."""
         assert self.device.read_register(CONTROL) & AP_DONE
-        memory = self.device.read(self._output, size)
+        memory = self.device.read(self._output, 2 * GUARD + OUTPUT_BYTES)
         assert (memory[:GUARD] == SENTINEL).all(), "wrote below the output region"
         assert (memory[GUARD + OUTPUT_BYTES :] == SENTINEL).all(), "wrote beyond the output region"
-        for address, data in (*placed, self._frame):
+        for address, data in (*self._inputs.items(), (self._frame_at, self._frame)):
             assert np.array_equal(self.device.read(address, data.size), data), "an input region was changed"
-        for address, _ in placed:
-            self.device.free(address)
         fault = Fault(self.device.read_register(OFFSETS["error_code"]))
         counter = self.device.read_register(OFFSETS["program_counter"])
         return Outcome(fault, counter, memory[GUARD : GUARD + OUTPUT_BYTES])
+
+    def run_image(self, program_image: Bytes, stream: Bytes | None = None) -> Outcome:
+        """Load, start, and wait."""
+        self.load(program_image, stream)
+        self.device.write_register(CONTROL, AP_START)
+        return self.outcome()
 
     def run(self, words: np.ndarray, stream: Bytes | None = None, **header: int) -> Outcome:
         """Run encoded instructions with this bench's weights, or others."""
