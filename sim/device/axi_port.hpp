@@ -184,12 +184,15 @@ class WritePort {
         if (channel_.sample(burst)) open_.push_back(burst);
     }
 
-    void drive() {
+    // True when memory has given a word its share of the bandwidth.
+    bool drive() {
         channel_.drive(open_.size() + answered_.size() < shared_.settings.outstanding);
-        if (!granted_ && !open_.empty()) granted_ = shared_.bandwidth.take_word();
+        const bool grants = !granted_ && !open_.empty() && shared_.bandwidth.take_word();
+        granted_ = granted_ || grants;
         *pins_.ready = granted_ && !open_.empty() && !shared_.stalls();
         if (!responding_) respond();
         *pins_.response_valid = responding_;
+        return grants;
     }
 
     void reset(bool settled) {

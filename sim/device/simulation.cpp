@@ -106,13 +106,12 @@ void Simulation::sample() {
 
 void Simulation::drive() {
     shared_.bandwidth.next_cycle();
-    // In turns: the port after the one that was served last comes first, so that none waits longer than the others.
-    const size_t count = reads_.size(), begin = first_;
+    // In turns: after the port that was served last the next one comes first, so that none waits longer than the others.
+    const size_t count = reads_.size() + 1, begin = first_;
     for (size_t turn = 0; turn < count; ++turn) {
         const size_t port = (begin + turn) % count;
-        if (reads_[port].drive()) first_ = (port + 1) % count;
+        if (port < reads_.size() ? reads_[port].drive() : data_write_.drive()) first_ = (port + 1) % count;
     }
-    data_write_.drive();
 }
 
 void Simulation::mark() {

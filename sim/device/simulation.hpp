@@ -66,7 +66,7 @@ class Simulation {
     std::unique_ptr<Vtop> top_;
     Shared shared_;
     std::vector<ReadPort> reads_;  // the data port first
-    size_t first_ = 0;             // of reads_, whose turn it is
+    size_t first_ = 0;             // port whose turn it is; the last one is data_write_
     WritePort data_write_;
     std::vector<Trace> traces_;
     const Trace *index_ = nullptr;  // trace_index, where the top has it
