@@ -17,7 +17,16 @@ UNITS = [
     ("softmax", "micro"), ("softmax", "wide"), ("post_lane", "micro"), ("post_lane", "micro_w16a16"),
     ("matmul", "micro"), ("matmul", "wide"), ("compute", "micro"), ("compute", "wide"), ("compute", "pairs"),
     ("attention_sequence", "micro"), ("experts_sequence", "micro"), ("attention", "micro"), ("attention", "wide"),
-    ("drain", "micro"), ("drain", "zcu102"), ("head_place", "micro"), ("head_place", "zcu102"),
+    ("stream_reader", "micro"), ("stream_reader", "wide"), ("drain", "micro"), ("drain", "zcu102"),
+    ("head_place", "micro"), ("head_place", "zcu102"),
+]  # fmt: skip
+
+PARTS = [
+    ("fifo", "micro", {"BITS": 13, "DEPTH": 5}), ("fifo", "micro", {"BITS": 70, "DEPTH": 16}),
+    ("scratchpad", "micro", {"BANKS": 4, "BITS": 128, "PARTS": 2, "DEPTH": 37}),
+    ("scratchpad", "micro", {"BANKS": 8, "BITS": 256, "PARTS": 1, "DEPTH": 16}),
+    ("channel_queue", "micro", {}), ("channel_queue", "micro_w16a16", {}), ("counters", "micro", {}),
+    ("counters", "zcu102", {}), ("run_control", "micro", {}),
 ]  # fmt: skip
 
 
@@ -41,3 +50,14 @@ def test_unit(unit: str, hardware: str) -> None:
 @pytest.mark.parametrize("unit", dict(UNITS))
 def test_a_wrong_bit_is_seen(unit: str) -> None:
     simulate(f"sim.{unit}_bench", top=unit, hardware="micro", flip=True)
+
+
+@pytest.mark.parametrize(("unit", "hardware", "parameters"), PARTS)
+def test_part(unit: str, hardware: str, parameters: dict[str, int]) -> None:
+    simulate(f"sim.{unit}_bench", top=unit, hardware=hardware, parameters=parameters)
+
+
+@pytest.mark.parametrize("unit", ["fifo", "scratchpad", "channel_queue", "counters", "run_control"])
+def test_a_wrong_bit_of_a_part_is_seen(unit: str) -> None:
+    hardware, parameters = next((hardware, parameters) for name, hardware, parameters in PARTS if name == unit)
+    simulate(f"sim.{unit}_bench", top=unit, hardware=hardware, parameters=parameters, flip=True)
