@@ -222,7 +222,7 @@ constexpr int POST_LANES = 32;
 constexpr int LAYERNORM_LANES = 32;
 constexpr int PORTS = 4;
 constexpr int FIRST_BEAT_CYCLES = 64;
-constexpr int PREFETCH_BYTES = 1048576;
+constexpr int PREFETCH_BYTES = 2097152;
 constexpr int MAX_ROWS = 258;
 constexpr int MAX_TOKENS = 129;
 constexpr int MAX_WIDTH = 192;
@@ -230,7 +230,7 @@ constexpr int MAX_EXPERTS = 16;
 constexpr int MAX_TOP_K = 4;
 constexpr int ROW_ELEMENTS = 50688;
 constexpr int HIDDEN_ELEMENTS = 202752;
-constexpr int CONFIG_HASH = 161564060;
+constexpr unsigned CONFIG_HASH = 2972062999u;
 
 // bits that may be set, entry 16·opcode + word; 32 bits
 constexpr int INSTRUCTION_MASK_SIZE = 160;

@@ -218,7 +218,7 @@ localparam POST_LANES = 32;
 localparam LAYERNORM_LANES = 32;
 localparam PORTS = 4;
 localparam FIRST_BEAT_CYCLES = 64;
-localparam PREFETCH_BYTES = 1048576;
+localparam PREFETCH_BYTES = 2097152;
 localparam MAX_ROWS = 258;
 localparam MAX_TOKENS = 129;
 localparam MAX_WIDTH = 192;
@@ -226,7 +226,7 @@ localparam MAX_EXPERTS = 16;
 localparam MAX_TOP_K = 4;
 localparam ROW_ELEMENTS = 50688;
 localparam HIDDEN_ELEMENTS = 202752;
-localparam CONFIG_HASH = 161564060;
+localparam CONFIG_HASH = 32'hB1261517;
 
 // bits that may be set, entry 16·opcode + word
 localparam INSTRUCTION_MASK_SIZE = 160;
