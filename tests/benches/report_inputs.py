@@ -1,0 +1,123 @@
+"""The files that the report takes its figures from; a missing one ends the report with the command that writes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
+
+SOURCES = {
+    "bench": "make bench",
+    "area": "make area",
+    "ablation": "make ablation",
+    "scaling": "make scaling",
+    "arithmetics": "make accuracy",
+    "eval": "make eval",
+    "bench-csim": "make bench-csim",
+    "golden_speed": "make bench",
+}
+
+
+class ReportError(RuntimeError):
+    """A figure that no bench has written; the message says which command writes it."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that the report shows, as the benches wrote it. published: docs/published.json.
+
+    model: the one whose frames the report is about; hardware: the shape that it compares with others.
+    """
+
+    bench: Row
+    area: Rows
+    ablation: Row
+    scaling: Row
+    arithmetics: Row
+    evaluation: Rows
+    csim: Rows
+    golden: Rows
+    published: Row
+
+    @property
+    def model(self) -> str:
+        """The model of the ablation."""
+        return str(self.ablation["model"])
+
+    @property
+    def hardware(self) -> str:
+        """The shape of the ablation."""
+        return str(self.ablation["hardware"])
+
+    def frame(self, hardware: str, tasks: int) -> Row:
+        """A counted frame of the model; raises ReportError."""
+        for frame in self.bench["frames"]:
+            if (frame["model"], frame["hardware"], len(frame["tasks"])) == (self.model, hardware, tasks):
+                return frame  # type: ignore[no-any-return]
+        raise ReportError(
+            f"build/reports/bench.json has no frame of '{self.model}' with {tasks} task(s) on '{hardware}'; "
+            f"`{SOURCES['bench']}` counts it"
+        )
+
+    def frames(self) -> Rows:
+        """All counted frames of the model."""
+        return [frame for frame in self.bench["frames"] if frame["model"] == self.model]
+
+    def shape(self, hardware: str) -> Row:
+        """Area of a shape; raises ReportError."""
+        for shape in self.area:
+            if shape["hardware"] == hardware:
+                return shape
+        raise ReportError(f"build/reports/area.json has no shape '{hardware}'; `{SOURCES['area']}` synthesises it")
+
+    def point(self, sweep: str, value: float, tasks: int = 1) -> Row:
+        """A predicted frame; raises ReportError."""
+        for point in self.scaling["points"]:
+            if (point["sweep"], point["value"], point["tasks"]) == (sweep, value, tasks):
+                return point  # type: ignore[no-any-return]
+        raise ReportError(
+            f"build/reports/scaling.json has no point {sweep} = {value:g}; `{SOURCES['scaling']}` predicts it"
+        )
+
+
+def load_inputs(reports: Path, published: Path) -> Inputs:
+    """Read all files; raises ReportError for the first that is missing or not JSON, or whose figures are of no use."""
+    read = {name: _read(reports / f"{name}.json", f"`{command}` writes it") for name, command in SOURCES.items()}
+    inputs = Inputs(
+        bench=read["bench"],
+        area=read["area"],
+        ablation=read["ablation"],
+        scaling=read["scaling"],
+        arithmetics=read["arithmetics"],
+        evaluation=read["eval"],
+        csim=read["bench-csim"],
+        golden=read["golden_speed"],
+        published=_read(published, "it belongs to the sources"),
+    )
+    wrong = [f"{f['model']} on {f['hardware']}" for f in inputs.frames() if not f["bit_exact"]]
+    if wrong or not inputs.ablation["bit_exact"]:
+        where = ", ".join(wrong) or "the ablation"
+        raise ReportError(f"the RTL differs from golden in {where}: its cycles mean nothing")
+    if any(each["area_how"] and not each["area"] for each in inputs.ablation["techniques"]):
+        raise ReportError("build/reports/ablation.json was made without areas; `make area`, then `make ablation` again")
+    one = inputs.frame(inputs.hardware, 1)
+    if one["cycles"] != inputs.ablation["cycles"]:
+        raise ReportError(
+            f"bench.json says {one['cycles']:,} cycles for the frame of which ablation.json says "
+            f"{inputs.ablation['cycles']:,}: other weights or another RTL; run `make bench` and `make ablation` again"
+        )
+    return inputs
+
+
+def _read(path: Path, remedy: str) -> Any:
+    if not path.is_file():
+        raise ReportError(f"{path} is missing; {remedy}")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ReportError(f"{path} is not JSON ({error}); {remedy}") from error
