@@ -3,8 +3,7 @@
 Cycles and bytes of one `tiny` frame on the zcu102 shape, one size varied at a time. All cycles are predictions of
 `edgemoe.compiler.cycles`, not counts. Where a shape does not fit the zcu102 build, the build is given just enough
 buffer, and the point says what was too small. Floors: exact multiply-accumulates over what the array does a cycle, and
-bytes of the weight stream over what memory delivers a cycle. The predictor has memory carry the weights alone: the
-frame and the results, half a percent of all bytes, are in `bytes_read` and `bytes_written` but in no cycle figure.
+bytes of the weight stream over what memory delivers a cycle.
 """
 
 from __future__ import annotations

@@ -1,0 +1,239 @@
+"""Cycles of one instruction of the RTL engine (docs/rtl.md), group of output tiles by group.
+
+Three clocks run beside each other: `taken`, when the stream reader has taken a group's right tiles; `array`, when the
+array has made its sums; `drained`, when the post lanes have taken them. Constants are latencies of the modules named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgemoe.compiler.prefetch import Prefetch
+from edgemoe.spec.hardware import VECTOR, HardwareConfig
+from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE, Instruction, Opcode
+from edgemoe.spec.legality import element_bytes
+from edgemoe.spec.memory import linear_bytes, row_pitch
+
+_RULES = 16  # sequencer: from an instruction's acceptance to its first command
+_HEADER = 7  # stream_reader: from the command for a header to its answer
+_SUPPLY = 6  # from the take of a tile to its first step
+_SUMS = 15  # matmul: from a group's last step to its drain in lane 0; every further lane is one later
+_WRITTEN = 24  # linear: from a drain step to its last write
+_SETTLE = 3  # sequencer: from the last write to the acceptance of the next instruction
+_LAYERNORM, _LAYERNORM_FINE = 57, 66  # from the command for its lines to its last write, beside the sweep
+_GATE = 46  # gate: from a row's last logits to its entries in the queues
+_DIVIDE = 6  # softmax: per row, beside a cycle per bit of the reciprocal
+_SCORED = 19  # from the last drain step of a block to the P·V that reads its scores
+_GATHER = 12  # experts: beside a vector per cycle
+_TILE_QUEUE = 16  # right tiles that are taken ahead of the array
+_QUERY_TILES = 8  # of a block of attention
+_CONTEXT_MEMBERS = 8  # output tiles of P·V in one sweep over the scores
+_WRITES = 16  # bursts that data_writer sends ahead of their responses
+_QUEUED = 28  # bursts of HEAD that are still on their way when the next instruction begins
+
+
+def whole(size: int, unit: int) -> int:
+    """Units that hold `size`."""
+    return -(-size // unit)
+
+
+class Timeline:
+    """One instruction, accepted at cycle `start`.
+
+    mac: steps of the array. post: cycles of the post lanes, or of the unit that moves rows. waited: for weights.
+    """
+
+    def __init__(self, hardware: HardwareConfig, memory: Prefetch, start: float) -> None:
+        self.hardware = hardware
+        self.memory = memory
+        self.begin = start + _RULES
+        self.taken = self.array = self.drained = self.begin
+        self.waited = 0.0
+        self.mac = self.post = 0
+        self.post_rows = hardware.post_lanes // hardware.out_par
+
+    def end(self, i: Instruction, queues: Sequence[int]) -> float:
+        """Cycle at which the machine is ready for the next instruction. queues: rows per expert, for EXPERTS."""
+        match i.opcode:
+            case Opcode.PATCH_EMBED:
+                done = self._patch_embed(i)
+            case Opcode.LINEAR:
+                done = self._layer(i, self._rows_drained(i.rows))
+            case Opcode.HEAD:
+                done = self._head(i)
+            case Opcode.GATE:
+                done = self._gate(i)
+            case Opcode.ATTENTION:
+                done = self._attention(i)
+            case Opcode.EXPERTS:
+                done = self._experts(i, queues)
+            case Opcode.LAYERNORM:
+                done = self._layernorm(i)
+            case Opcode.COPY:
+                done = self._moved(len(self._tiles_of(i, self.hardware.token_par)) * (i.in_features // VECTOR) + 3)
+            case Opcode.STORE:
+                words = row_pitch(i.in_features, element_bytes(i.source, self.hardware)) // MEMORY_WORD
+                done = self._moved(i.rows * words + 7)
+            case _:
+                done = self.begin
+        return done + _SETTLE
+
+    # Layers of the array.
+
+    def _header(self) -> None:
+        arrived = self.memory.take(STREAM_LINE, self.taken)
+        self.waited += arrived - self.taken
+        self.taken = arrived + _HEADER
+
+    def _group(self, tiles: int, token_tiles: int, drain: float, supply: int, size: int = 0) -> None:
+        """Output tiles that are summed together: `tiles` right tiles of `token_tiles` steps each.
+
+        drain: cycles of the post lanes. supply: cycles in which the tiles are taken. size: their bytes of the stream.
+        """
+        steps = tiles * token_tiles
+        wanted = max(self.taken + supply, self.array + steps - _TILE_QUEUE * token_tiles)
+        self.taken = self.memory.take(size, wanted)
+        done = max(self.array + steps, wanted + _SUPPLY + token_tiles)
+        self.array = max(done, self.taken + _SUPPLY + token_tiles)
+        self.waited += self.array - done
+        self.mac += steps
+        self.post += round(drain)
+        self.drained = max(self.drained, self.array + _SUMS + self.hardware.token_par) + drain
+
+    def _linear(self, rows: int, inputs: int, outputs: int, drain: float) -> None:
+        """Weights from the stream, per output tile its channel records and its tiles."""
+        shape = self.hardware
+        size = linear_bytes(shape.out_par, inputs, shape)
+        tiles = whole(inputs, shape.in_par)
+        for _ in range(whole(outputs, shape.out_par)):
+            self._group(tiles, whole(rows, shape.token_par), drain, tiles + 1, size)
+
+    def _layer(self, i: Instruction, drain: float) -> float:
+        self._header()
+        self.array = max(self.array, self.taken + _SUPPLY)
+        self._linear(i.rows, i.in_features, i.out_features, drain)
+        return self.drained + _WRITTEN
+
+    def _rows_drained(self, rows: int) -> int:
+        return whole(rows, self.post_rows)
+
+    def _head(self, i: Instruction) -> float:
+        """Outputs leave while they are made: a burst per row and output tile, or long ones where a row is one tile."""
+        tiles = whole(i.out_features, self.hardware.out_par)
+        cycles = float(i.rows * whole(i.out_features * 2, MEMORY_WORD))
+        if tiles > 1:
+            words = self.hardware.out_par * 2 // MEMORY_WORD
+            burst = max(words + 2, (self.hardware.first_beat_cycles + 4) / _WRITES)
+            cycles = (i.rows * tiles - _QUEUED) * burst
+        done = self._layer(i, self._rows_drained(i.rows))
+        first = self.array - self.mac * (tiles - 1) / tiles  # group of sums
+        return max(done, first + _SUMS + self.hardware.token_par + _WRITTEN + cycles)
+
+    def _gate(self, i: Instruction) -> float:
+        """16-bit operands are two digits each in W8A8; the gate takes a row in 4 cycles, or 8, beside the drain."""
+        shape = self.hardware
+        digits = 1 if shape.numbers.fine else 2
+        tiles, drain = whole(i.in_features, shape.in_par) * digits, self._rows_drained(i.rows)
+        size = tiles * shape.in_par * shape.out_par * shape.numbers.activation_bytes
+        self._header()
+        self.array = self.taken + _SUPPLY
+        for _ in range(whole(i.experts, shape.out_par)):
+            self._group(tiles, whole(i.rows, shape.token_par) * digits, drain, tiles, size)
+        routed = i.rows * (4 if shape.max_top_k <= 4 else 8)
+        self.post += max(0, routed - drain)
+        return max(self.drained, self.drained - drain + routed) + _GATE
+
+    def _experts(self, i: Instruction, queues: Sequence[int]) -> float:
+        """Per expert with tokens: gathering them beside the expert before, its first layer, its second."""
+        shape = self.hardware
+        size = linear_bytes(i.hidden_features, i.in_features, shape) + linear_bytes(
+            i.in_features, i.hidden_features, shape
+        )
+        gathered = self.begin
+        for rows in queues:
+            self._header()
+            if not rows:
+                self.memory.skip(size)
+                continue
+            token_tiles, tiles = whole(rows, shape.token_par), whole(i.hidden_features, shape.in_par)
+            gathered += rows * (i.in_features // VECTOR) + _GATHER
+            self.array = max(self.array, gathered)
+            self._linear(rows, i.in_features, i.hidden_features, self._rows_drained(rows))
+            gathered = self.array + _SUMS + shape.token_par  # the array has read them
+            # In the second layer's first group, tile n waits until group n of the first has been written.
+            self.array = max(self.array, self.drained + _WRITTEN - (tiles - 1) * token_tiles)
+            self._linear(rows, i.hidden_features, i.in_features, rows)
+        return max(self.drained + _WRITTEN, self.taken)
+
+    def _attention(self, i: Instruction) -> float:
+        """Blocks of query tiles, head by head: scores of a block, then P·V of the block before it."""
+        shape = self.hardware
+        tiles = self._tiles_of(i, shape.token_par)
+        blocks = [tiles[n : n + _QUERY_TILES] for n in range(0, len(tiles), _QUERY_TILES)] * i.heads
+        keys, values = len(self._tiles_of(i, shape.out_par)), len(self._tiles_of(i, shape.in_par))
+        inputs, outputs = (whole(i.in_features // i.heads, unit) for unit in (shape.in_par, shape.out_par))
+        scored: list[float] = []
+        finished = [0.0, 0.0]
+        for n, block in enumerate([*blocks, range(0)]):
+            if block:
+                for _ in range(keys):
+                    self._group(
+                        inputs, len(block), self._block_drain(i, block), inputs * shape.out_par // shape.token_par
+                    )
+                scored.append(self.drained + _SCORED)
+            if n > 0:
+                self.array = max(self.array, scored[n - 1], finished[-2])
+                self._context(i, blocks[n - 1], values, outputs)
+                finished.append(self.drained + _SCORED)
+        return self.drained + _WRITTEN
+
+    def _context(self, i: Instruction, block: range, values: int, outputs: int) -> None:
+        """P·V of one block; the rows of a lane are divided one after the other, and their sums wait for that."""
+        shape = self.hardware
+        members = min(outputs, _CONTEXT_MEMBERS)
+        drain = self._block_drain(i, block) * members
+        parts = shape.in_par // shape.token_par
+        for group in range(whole(outputs, members)):
+            self._group(values * members, len(block), drain, values * members * parts)
+            if group == 0:
+                divided = (
+                    self.array - (members - 1) * len(block) + len(block) * (shape.numbers.reciprocal_bits + _DIVIDE)
+                )
+                self.drained = max(self.drained, divided + _SUMS + drain / len(block))
+
+    def _block_drain(self, i: Instruction, block: range) -> int:
+        unit = self.hardware.token_par
+        first, end = max(block.start * unit, i.source_row), min(block.stop * unit, i.source_row + i.rows)
+        return whole(end - first // self.post_rows * self.post_rows, self.post_rows)
+
+    # Units that move rows.
+
+    def _tiles_of(self, i: Instruction, unit: int) -> range:
+        """Aligned tiles of `unit` rows that the source rows touch."""
+        return range(i.source_row // unit, (i.source_row + i.rows - 1) // unit + 1)
+
+    def _moved(self, cycles: int) -> float:
+        self.post += cycles
+        return self.begin + cycles
+
+    def _layernorm(self, i: Instruction) -> float:
+        """A vector of each row of a group per cycle; gains and offsets come from the stream meanwhile."""
+        numbers, group = self.hardware.numbers, self.hardware.layernorm_lanes // VECTOR
+        self._header()
+        lines = i.in_features * numbers.channel_bytes // STREAM_LINE
+        arrived = self.memory.take(lines * STREAM_LINE, self.taken + lines)
+        self.waited += arrived - self.taken - lines
+        sweep = len(self._tiles_of(i, group)) * max(i.in_features // VECTOR, group)
+        self.post += sweep
+        return arrived - lines + (_LAYERNORM_FINE if numbers.fine else _LAYERNORM) + sweep
+
+    def _patch_embed(self, i: Instruction) -> float:
+        """Positions from the stream beside a frame's words; the layer begins when both are there."""
+        values, words = (i.rows + 1) * i.out_features, i.rows * (i.in_features // VECTOR)
+        size = whole(values * self.hardware.numbers.residual_bytes, STREAM_LINE) * STREAM_LINE
+        self._header()
+        loaded = self.memory.read_beside(words, self.taken)
+        self.taken = self.memory.take(size, self.taken + values // VECTOR)
+        self.array = max(loaded, self.taken)
+        self.post += max(words, values // VECTOR)
+        return self._layer(i, self._rows_drained(i.rows))
