@@ -62,11 +62,11 @@ def show(runs: Runs, found: Sequence[Variant], rungs: Sequence[Rung]) -> None:
     """Print the tables."""
     base = runs.whole
     print(f"\nall five techniques: {base.cycles:,} cycles, {base.counters['bytes_read']:,} bytes read, counted\n")
-    print(f"{'without':38}{'instead':58}{'cycles':>11}{'':>10}{'×':>7}{'MB read':>9}  area")
+    print(f"{'without':38}{'instead':58}{'cycles':>11}{'':>17}{'×':>7}{'MB read':>9}  area")
     for v in found:
         area = ", ".join(f"{value:+,.0f} {name}" for name, value in (v.area or {}).items() if value)
         also = ", ".join(f"{name} {value:,.3g}" for name, value in v.also.items())
-        print(f"{v.technique:38}{v.instead:58}{v.cycles:11,}{v.cycles_kind:>10}{v.cycles / base.cycles:7.2f}"
+        print(f"{v.technique:38}{v.instead:58}{v.cycles:11,}{v.cycles_kind:>17}{v.cycles / base.cycles:7.2f}"
               f"{v.bytes_read / 1e6:9.1f}  {'; '.join(filter(None, (area, also)))}")  # fmt: skip
     print(f"\n{'ladder':42}{'cycles':>11}{'counted':>11}{'modelled':>11}{'gain':>7}{'paper ms':>10}{'gain':>7}")
     for rung in rungs:

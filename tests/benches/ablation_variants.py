@@ -1,7 +1,7 @@
 """What each technique is worth: the machine with one of them replaced, and the ladder from none to all.
 
-`counted`: by the RTL engine, or by synthesis for areas. `modelled`: by a formula of benches.ablation_models, which
-stands beside the figure.
+`counted`: by the RTL engine, or by synthesis for areas; `scaled`: a part of the frame, times. `modelled`: by a formula
+of benches.ablation_models, which stands beside the figure.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from benches.rtl_frames import Frame
 
 from edgemoe.spec.isa import Opcode
 
-COUNTED, MODELLED = "counted", "modelled"
+COUNTED, SCALED, MODELLED = "counted", "counted, scaled", "modelled"
 PAPER_LADDER_MS = (650.3, 433.4, 353.4, 212.9, 104.3, 34.6)  # Edge-MoE, Table V, cumulative
 TECHNIQUES = (
     "expert-by-expert (patch) reordering",
@@ -38,8 +38,9 @@ TECHNIQUES = (
 class Variant:
     """The machine with one technique replaced by something else.
 
-    cycles, bytes_read: of one frame. cycles_kind: counted or modelled. how: what was run, or the formula. area: what
-    changes, by resource (LUT, FF, DSP, BRAM36; bytes of buffers), None when it is not known.
+    cycles, bytes_read: of one frame. cycles_kind: counted, counted and scaled, or modelled. how: what was run, or the
+    formula. area: what changes, by resource (LUT, FF, DSP, BRAM36; bytes of buffers), None when it is not known.
+    also: further figures by name.
     """
 
     technique: str
@@ -110,7 +111,7 @@ def variants(runs: Runs, units: Sequence[GeluUnit], reads: Sequence[Reads], area
     return [
         Variant(
             TECHNIQUES[0], "token by token, speculative prefetch",
-            base.cycles - usual + alone * times // runs.tokens, COUNTED,
+            base.cycles - usual + alone * times // runs.tokens, SCALED,
             read - usual_bytes + alone_bytes * times // runs.tokens,
             f"program with one GATE and one EXPERTS per token, {runs.tokens} tokens of the first MoE block, {kept}",
         ),

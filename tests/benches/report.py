@@ -14,9 +14,9 @@ from pathlib import Path
 from string import Template
 
 from benches.report_inputs import Inputs, ReportError, load_inputs
+from benches.report_readme import PICTURES, update_readme
 
 ROOT = Path(__file__).resolve().parents[2]
-README_PICTURES = ("comparison", "ladder", "timeline")
 
 
 def page(inputs: Inputs, root: Path, drawings: Path) -> str:
@@ -60,8 +60,6 @@ def page(inputs: Inputs, root: Path, drawings: Path) -> str:
 
 def main() -> int:
     """Write the page, its pictures and the README's tables; 1 when a figure is missing."""
-    from benches.report_readme import update_readme
-
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--reports", type=Path, default=ROOT / "build/reports", help="where the benches' files are")
     parser.add_argument("--root", type=Path, default=ROOT, help="the checkout that is written to")
@@ -73,7 +71,7 @@ def main() -> int:
             drawings = Path(temporary)
             text = page(inputs, root, drawings)
             readme = update_readme((root / "README.md").read_text(encoding="utf-8"), inputs)
-            pictures = {name: (drawings / f"{name}.png").read_bytes() for name in README_PICTURES}
+            pictures = {name: (drawings / f"{name}.png").read_bytes() for name in PICTURES}
     except ReportError as error:
         print(f"no report: {error}", file=sys.stderr)
         return 1

@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib as mpl
 
 mpl.use("Agg")
+from benches.report_html import DRAWN_IN
 from benches.report_inputs import Inputs, Row
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -18,7 +19,7 @@ from matplotlib.patches import Patch
 OURS, OTHERS, SOFT, INK = "#1f5fa8", "#b9bec6", "#9cc3ea", "#333333"
 STYLE: dict[Any, Any] = {
     "font.size": 9.5,
-    "font.family": "DejaVu Sans",
+    "font.family": DRAWN_IN,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,

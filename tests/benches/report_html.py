@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 DASH, NOT_MEASURED = "–", "not measured"
+DRAWN_IN = "DejaVu Sans"  # the charts' font, which a reader may not have
 NUMBER = re.compile(r"^[+−-]?[\d,.]+( ?[%×]| ms| dB)?$")
 
 
@@ -60,7 +61,7 @@ def _numeric(cells: Sequence[str]) -> bool:
 
 def kind(name: str) -> Markup:
     """How a figure came about, as a small label: counted, modelled, predicted, synthesised, published."""
-    return Markup(f'<span class="kind {html.escape(name)}">{html.escape(name)}</span>')
+    return Markup(f'<span class="kind {html.escape(name.split(",")[0])}">{html.escape(name)}</span>')
 
 
 def svg(path: Path, description: str) -> str:
@@ -68,6 +69,7 @@ def svg(path: Path, description: str) -> str:
     drawing = path.read_text(encoding="utf-8")
     drawing = drawing[drawing.index("<svg") :]
     drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
+    drawing = drawing.replace(f"'{DRAWN_IN}'", f"'{DRAWN_IN}', system-ui, sans-serif")
     # Names inside a drawing must be its own among all of the page.
     prefix = re.sub(r"\W", "", path.stem)
     drawing = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', drawing)

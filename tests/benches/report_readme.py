@@ -7,6 +7,10 @@ from collections.abc import Iterator, Sequence
 from benches.report_html import number
 from benches.report_inputs import SOURCES, Inputs, ReportError, Row
 
+PICTURES = {
+    "comparison": "One frame: published milliseconds on a ZCU102, and ours, counted",
+    "ladder": "The five techniques added one by one, in the paper's machine and in this one",
+}
 NOT_RUN = "not yet run on a board"
 
 
@@ -44,6 +48,12 @@ def figures(inputs: Inputs) -> Iterator[str]:
         if len(row["tasks"]) == 1 and row["hardware"] == inputs.hardware:
             what = f"C simulation of the HLS engine, `{row['model']}`, one core"
             yield _row(what, f"{row['seconds']:.2f} s", "make bench-csim")
+    yield from _host(inputs)
+    for name, what in PICTURES.items():
+        yield from ("", f"![{what}](docs/images/report_{name}.png)")
+
+
+def _host(inputs: Inputs) -> Iterator[str]:
     for row in inputs.golden:
         if len(row["tasks"]) == 1 and row["hardware"] == inputs.hardware:
             what = f"golden engine against torch float32, `{row['model']}`, {row['threads']} cores"
@@ -93,5 +103,8 @@ def _equal(runs: Sequence[Row]) -> str:
         return "not run by the benches"
     if not all(run["bit_exact"] for run in runs):
         return "**differs from golden**"
-    frames = ", ".join(dict.fromkeys(f"`{run['model']}` with {_tasks(len(run['tasks']))}" for run in runs))
-    return f"= golden, every output: {frames}"
+    models: dict[str, list[str]] = {}
+    for run in runs:
+        models.setdefault(run["model"], []).append(str(len(run["tasks"])))
+    frames = "; ".join(f"`{model}`, {' and '.join(dict.fromkeys(counts))} task(s)" for model, counts in models.items())
+    return f"= golden: {frames}"

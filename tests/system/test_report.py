@@ -118,5 +118,4 @@ def test_the_page_takes_its_figures_from_the_files(checkout: Path, monkeypatch: 
     assert {path.name for path in (checkout / "docs/images").glob("report_*.png")} == {
         "report_comparison.png",
         "report_ladder.png",
-        "report_timeline.png",
     }
