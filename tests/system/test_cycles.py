@@ -1,0 +1,68 @@
+"""The cycles that the compiler predicts from shapes, against those that the RTL counts, instruction by instruction.
+
+Reproduce one: `edgemoe info --engine rtl --model models/mini --hardware micro`, for tokens spread evenly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from support import frame_of
+
+from edgemoe.compiler.cycles import predicted_cycles
+from edgemoe.compiler.program import Program
+from edgemoe.devices.base import DeviceError
+from edgemoe.devices.rtl import RtlDevice
+from edgemoe.devices.rtl_marks import counted_cycles
+from edgemoe.media.results import FrameResult
+from edgemoe.session import Session
+
+Compile = Callable[..., Program]
+
+BOTH = ("semseg", "depth")
+CLOSE = 0.05
+LONG = 500  # cycles from which an instruction is held to that
+
+
+def routing_of(result: FrameResult, program: Program) -> list[list[int]]:
+    """Tokens of each expert over all tasks, MoE block by MoE block."""
+    model = program.manifest.model
+    chosen = [
+        np.concatenate([blocks[block][0].ravel() for blocks in result.routing.values()]) for block in model.moe_blocks
+    ]
+    return [np.bincount(experts, minlength=model.experts).tolist() for experts in chosen]
+
+
+def compare(program: Program) -> None:
+    try:
+        device = RtlDevice(program.manifest.hardware)
+    except DeviceError as error:
+        pytest.skip(str(error))
+    with device, Session(program, device) as session:
+        result = session.run(frame_of(program))
+        counted = counted_cycles(device, len(program.instructions))
+    predicted = [each.cycles for each in predicted_cycles(program, routing_of(result, program))]
+    far = [
+        f"{label}: {cycles:,} predicted, {count:,} counted"
+        for label, cycles, count in zip(program.manifest.labels, predicted, counted, strict=True)
+        if count > LONG and abs(cycles - count) > CLOSE * count
+    ]
+    assert not far, "\n".join(far)
+    assert sum(counted) == result.counters["cycles"]
+    assert sum(predicted) == pytest.approx(sum(counted), rel=CLOSE)
+
+
+@pytest.mark.parametrize(("model", "hardware"), [("micro", "micro"), ("mini", "micro"), ("micro", "micro_w16a16")])
+@pytest.mark.parametrize("tasks", [("semseg",), BOTH], ids=len)
+def test_prediction_on_the_small_shapes(compiled: Compile, model: str, hardware: str, tasks: tuple[str, ...]) -> None:
+    compare(compiled(model, hardware, tasks))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hardware", ["micro", "kv260", "zcu102", "zcu102_w16a16"])
+@pytest.mark.parametrize("model", ["mini", "tiny"])
+@pytest.mark.parametrize("tasks", [("semseg",), ("depth",), BOTH], ids="+".join)
+def test_prediction_on_every_shape(compiled: Compile, model: str, hardware: str, tasks: tuple[str, ...]) -> None:
+    compare(compiled(model, hardware, tasks))
