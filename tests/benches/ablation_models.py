@@ -62,6 +62,10 @@ class Attention:
         """layers · heads · query tiles · token_par · words: each word of out_par scores is read once per query"""
         return self.layers * self.heads * sum(self.blocks) * self.token_par * self.words
 
+    def exponentials(self) -> int:
+        """score_reads · out_par: one for each score, those that fill up a word included"""
+        return self.score_reads() * self.out_par
+
     def sweep_cycles(self) -> int:
         """layers · heads · query tiles · words: one sweep, a word per lane and cycle, nothing of it hidden"""
         return self.layers * self.heads * sum(self.blocks) * self.words

@@ -132,6 +132,8 @@ def variants(runs: Runs, units: Sequence[GeluUnit], reads: Sequence[Reads], area
             "are as many units again, out_par per lane",
             area=area.times("exponential", hardware.out_par * hardware.token_par) if area else None,
             area_how="LUT, FF and DSP of `exponential` × out_par × token_par",
+            also={"exponentials made": 2 * attention.exponentials(),
+                  "exponentials made, single pass": attention.exponentials()},
         ),
         Variant(
             TECHNIQUES[2], f"wide table of equal error, {table.entries} entries of {table.entry_bits} bits",

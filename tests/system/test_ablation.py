@@ -82,6 +82,7 @@ def test_attention_of_a_size_that_one_can_count() -> None:
     assert attention.cycles(fold=4) == (4 + 4) * 16
     assert attention.sweep_cycles() == 8 * 2
     assert attention.score_reads() == 16 * 2
+    assert attention.exponentials() == 16 * 16
 
 
 @pytest.mark.parametrize("token_par", [2, 4, 8, 16])
