@@ -6,11 +6,13 @@ Reproduce one: `edgemoe info --engine rtl --model models/mini --hardware micro`,
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from support import frame_of
 
+from edgemoe.cli import main
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.program import Program
 from edgemoe.devices.base import DeviceError
@@ -58,6 +60,21 @@ def compare(program: Program) -> None:
 @pytest.mark.parametrize("tasks", [("semseg",), BOTH], ids=len)
 def test_prediction_on_the_small_shapes(compiled: Compile, model: str, hardware: str, tasks: tuple[str, ...]) -> None:
     compare(compiled(model, hardware, tasks))
+
+
+def test_info_shows_the_count_beside_the_prediction(
+    checkpoints: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--model", str(checkpoints["micro"]), "--hardware", "micro", "--task", "semseg"]
+    if main(["info", *arguments, "--engine", "rtl"]):
+        pytest.skip(capsys.readouterr().err)
+    lines = capsys.readouterr().out.splitlines()
+    table = lines[next(at for at, line in enumerate(lines) if line.endswith("RTL count")) :]
+    counts = [
+        int(line.split()[-1].replace(",", "")) for line in table if line.split()[:1] and line.split()[0].isdecimal()
+    ]
+    assert counts[0] > counts[-1] > 0
+    assert table[-1] == f"RTL, counted in simulation on a frame of noise: {sum(counts):,} cycles"
 
 
 @pytest.mark.slow

@@ -1,20 +1,29 @@
-"""`edgemoe info`: model, hardware, memory, and the predicted cycles of every instruction."""
+"""`edgemoe info`: model, hardware, memory, and the predicted cycles of every instruction, beside an engine's."""
 
 from __future__ import annotations
 
 import argparse
+
+import numpy as np
 
 from edgemoe.commands.common import add_model_arguments, obtain_program, table
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.fits import limits
 from edgemoe.compiler.hls_cycles import predicted_hls_cycles
 from edgemoe.compiler.program import Program
+from edgemoe.devices.rtl import RtlDevice
+from edgemoe.devices.rtl_marks import counted_cycles
+from edgemoe.session import Session
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this command."""
     add_model_arguments(parser)
-    parser.add_argument("--engine", choices=("hls",), help="also print this engine's analytic schedule")
+    parser.add_argument(
+        "--engine",
+        choices=("hls", "rtl"),
+        help="also print the HLS engine's analytic schedule, or what the RTL engine counts on a frame of noise",
+    )
 
 
 def main(options: argparse.Namespace) -> int:
@@ -72,21 +81,38 @@ def _memory(program: Program) -> str:
 
 def _cycles(program: Program, engine: str | None) -> str:
     predicted = predicted_cycles(program)
-    schedule = predicted_hls_cycles(program) if engine == "hls" else []
+    clock = program.manifest.hardware.clock_mhz
+    header: tuple[str, ...] = ("", "opcode", "label", "stream bytes", "array", "post", "weight wait", "cycles")
+    beside: list[int] = []
+    said = ""
+    if engine == "hls":
+        beside = predicted_hls_cycles(program)
+        header += ("HLS schedule",)
+        said = f"HLS schedule, from trip counts and intended intervals: {sum(beside):,} cycles"
+    elif engine == "rtl":
+        beside = _counted(program)
+        header += ("RTL count",)
+        said = f"RTL, counted in simulation on a frame of noise: {sum(beside):,} cycles"
     rows: list[tuple[object, ...]] = []
     for index, (instruction, each) in enumerate(zip(program.instructions, predicted, strict=True)):
         work = (each.stream_bytes, each.mac, each.post, each.wait, each.cycles)
         label = program.manifest.labels[index]
-        rows.append((index, instruction.opcode.name, label, *work, *schedule[index : index + 1]))
+        rows.append((index, instruction.opcode.name, label, *work, *beside[index : index + 1]))
     total = sum(each.cycles for each in predicted)
     steps = sum(each.mac for each in predicted)
-    clock = program.manifest.hardware.clock_mhz
-    header: tuple[str, ...] = ("", "opcode", "label", "stream bytes", "array", "post", "weight wait", "cycles")
-    header += ("HLS schedule",) if schedule else ()
     return (
         "Predicted cycles (estimate from shapes; tokens spread evenly over the experts)\n"
         + table(header, rows)
         + f"\n{total:,} cycles a frame, {total / clock / 1e3:.2f} ms at {clock} MHz if that clock is reached; "
-        f"the array steps in {100 * steps / total:.0f} % of them"
-        + (f"\nHLS schedule, from trip counts and intended intervals: {sum(schedule):,} cycles" if schedule else "")
+        f"the array steps in {100 * steps / total:.0f} % of them" + (f"\n{said}" if said else "")
     )
+
+
+def _counted(program: Program) -> list[int]:
+    """Cycles of each instruction; raises DeviceError where the RTL cannot be built."""
+    model = program.manifest.model
+    frame = np.random.default_rng(1).integers(0, 256, (model.image_height, model.image_width, 3), dtype=np.uint8)
+    device = RtlDevice(program.manifest.hardware)
+    with device, Session(program, device) as session:
+        session.run(frame)
+        return counted_cycles(device, len(program.instructions))
