@@ -34,12 +34,12 @@ def attention(first: int, rows: int, vectors: int, heads: int) -> Group:
     passes: list[Pass] = []
     contexts: list[Pass] = []
     for number, (start, end, head) in enumerate(parts):
-        place = {"first_row": start, "rows": end - start, "block": number % 2}
-        passes.append(replace(scores, **place, left_base=head * width))
+        rows_of, block = end - start, number % 2
+        passes.append(replace(scores, first_row=start, rows=rows_of, block=block, left_base=head * width))
         if number:
             passes.append(contexts[-1])
-        destination = {"destination_row": start, "destination_vectors": vectors, "destination_base": head * width}
-        contexts.append(replace(context, **place, **destination))
+        placed = replace(context, destination_row=start, destination_vectors=vectors, destination_base=head * width)
+        contexts.append(replace(placed, first_row=start, rows=rows_of, block=block))
     return Group([*passes, contexts[-1]], first, rows)
 
 

@@ -8,7 +8,7 @@ the head back, at random.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cocotb
 import numpy as np
@@ -17,7 +17,7 @@ from cocotb.triggers import ReadOnly
 from edgemoe.spec.hardware import VECTOR
 from edgemoe.spec.isa import Buffer
 from edgemoe.spec.memory import SegmentKind, pack_gate, pack_linear, round_up, row_pitch, segment
-from edgemoe.spec.precision import GATE_OPERAND_LIMIT, OUTPUT_BITS
+from edgemoe.spec.precision import GATE_OPERAND_LIMIT, GUARD_BITS, OUTPUT_BITS
 from golden.ops import linear as golden_linear
 from golden.ops.attention import attention as golden_attention
 from golden.ops.gate import gate_logits
@@ -33,6 +33,13 @@ LEFTS = {
     Buffer.HIDDEN: Left.HIDDEN,
     Buffer.GATE_INPUT: Left.GATE_INPUT,
     GATHERED: Left.GATHERED,
+}
+WANTED = {  # bits of typical results of a kind, so that most are inside its bounds and some are not
+    Kind.QKV: NUMBERS.activation_bits - 1,
+    Kind.GELU: NUMBERS.gelu_fraction + 2,
+    Kind.RESIDUAL: NUMBERS.residual_bits - 2,
+    Kind.WEIGHTED: NUMBERS.residual_bits + GUARD_BITS - 2,
+    Kind.HEAD: OUTPUT_BITS - 1,
 }
 BASE = 0x1_2345_6000
 
@@ -124,7 +131,7 @@ class Bench(Surroundings):
             weight = self.rng.integers(-limit, limit, (work.outputs, work.inputs), endpoint=True)
             await self.linear(sent, pack_gate(weight, CONFIG), channels=False)
         else:
-            weights = self.random_weights(work.outputs, work.inputs)
+            weights = self.random_weights(work.outputs, work.inputs, WANTED[work.kind])
             await self.linear(sent, pack_linear(weights, CONFIG))
             prepared = golden_linear.prepare_linear(weights, NUMBERS)
         await self.quiet()
@@ -173,10 +180,11 @@ class Bench(Surroundings):
         """ATTENTION."""
         vectors = width // VECTOR
         spread = 2 * (NUMBERS.activation_bits - 1) + 16 - NUMBERS.score_fraction - 2
-        fields = {"multiplier": int(self.rng.integers(1 << 15, 1 << 16)), "shift": spread,
-                  "output_multiplier": int(self.rng.integers(1 << 15, 1 << 16)), "output_shift": 14}  # fmt: skip
-        self.begin(source_row=first, rows=rows, vectors=vectors, **fields)
-        operands = [self.pads[name].rows(first, rows, vectors) for name in (Buffer.QUERY, Buffer.KEY, Buffer.VALUE)]
+        scales = (int(self.rng.integers(1 << 15, 1 << 16)), spread, int(self.rng.integers(1 << 15, 1 << 16)), 14)
+        names = ("multiplier", "shift", "output_multiplier", "output_shift")
+        self.begin(source_row=first, rows=rows, vectors=vectors, **dict(zip(names, scales, strict=True)))
+        buffers = (Buffer.QUERY, Buffer.KEY, Buffer.VALUE)
+        query, key, value = (self.pads[name].rows(first, rows, vectors) for name in buffers)
         for work in attention(first, rows, vectors, heads).passes:
             of_values = work.kind == Kind.CONTEXT
             base = work.destination_base if of_values else work.left_base
@@ -185,7 +193,7 @@ class Bench(Surroundings):
             await self.push("fetch_room", "fetch", FETCH.pack(kind=kind, head_base=base, **command))
             await self.push("pass_room", "pass", work.word)
         await self.quiet()
-        results = golden_attention(*operands, heads, *fields.values(), NUMBERS)
+        results = golden_attention(query, key, value, heads, *scales, NUMBERS)
         self.compare({Buffer.NORM: self.placed(Buffer.NORM, first, results)}, f"ATTENTION of {rows} rows from {first}")
 
     async def run_expert(self, rows: int, width: int, hidden: int) -> None:
@@ -197,8 +205,8 @@ class Bench(Surroundings):
         scores = extremes(self.rng, 17, rows) & 0xFFFF
         self.queue = np.stack([destinations, scores], axis=1)
         values = self.pads[GATHERED].rows(0, rows, width // VECTOR)
-        up, down = self.random_weights(hidden, width), self.random_weights(width, hidden)
-        down = replace(down, shift=np.maximum(down.shift - 4, 0))
+        up = self.random_weights(hidden, width, WANTED[Kind.GELU])
+        down = self.random_weights(width, hidden, WANTED[Kind.WEIGHTED])
         first = Pass(Kind.GELU, Left.GATHERED, 0, rows, width // VECTOR, width // IN_PAR, hidden // OUT_PAR,
                      destination_vectors=hidden // VECTOR, expert=self.expert)  # fmt: skip
         second = Pass(Kind.WEIGHTED, Left.HIDDEN, 0, rows, hidden // VECTOR, hidden // IN_PAR, width // OUT_PAR,

@@ -176,11 +176,11 @@ class Surroundings:
                     if int(parts.value) >> part & 1:
                         pad.put_part(bank, depth, part, vector[part * OUT_PAR : (part + 1) * OUT_PAR])
 
-    def random_weights(self, outputs: int, inputs: int) -> LinearWeights:
-        """Any layer whose results are not all at the bounds."""
+    def random_weights(self, outputs: int, inputs: int, wanted: int) -> LinearWeights:
+        """Any layer; its results have about `wanted` bits."""
         rng, bits = self.rng, NUMBERS.activation_bits
         size = inputs.bit_length() // 2 + 2 * bits - 2  # of a typical sum
-        shift = np.clip(rng.integers(-3, 4, outputs) + size + 16 - rng.choice([bits, bits + 3], outputs), 0, 60)
+        shift = np.clip(rng.integers(-1, 3, outputs) + size + 16 - wanted, 0, 60)
         return LinearWeights(
             weight=extremes(rng, bits, outputs * inputs, 0.1).reshape(outputs, inputs),
             bias=rng.integers(-(1 << size), 1 << size, outputs),

@@ -53,8 +53,8 @@ async def headings(dut: Dut, check: Checker, rng: np.random.Generator, rate: flo
                 check.equal(found, np.array(list(counts.values()), dtype=object), f"{NAMES} after {cycle} cycles")
             counts["cycles"] += flags["running"]
             counts["layernorm_cycles"] += flags["executing"] and flags["of_layernorm"]
-            name = heading(flags)
-            if name:
-                counts[name] += 1
+            counted = heading(flags)
+            if counted:
+                counts[counted] += 1
             counts["bytes_read"] += (beats.bit_count() + flags["read_beat"]) * MEMORY_WORD
             counts["bytes_written"] += flags["write_beat"] * MEMORY_WORD

@@ -81,6 +81,10 @@ RUNS = [
 async def one(dut: Dut, check: Checker, rng: np.random.Generator, run: Run) -> None:
     """From start to done, with delays as drawn; inputs that have no meaning yet are noise where that is harmless."""
     delays = dict(zip(("clear", "header", "run", "writes", "end"), rng.integers(0, 25, 5).tolist(), strict=True))
+    ready = {"flushed": int(rng.integers(25)), "written": int(rng.integers(25))}  # of what an earlier run left
+    if run.stuck == "clear":
+        ready[str(rng.choice(list(ready)))] = NEVER
+    delays["clear"] = max(ready.values())
     delays |= {run.stuck: NEVER} if run.stuck else {}
     await drive(dut)
     dut.watchdog_cycles.value, dut.start.value = run.watchdog, 1
@@ -97,8 +101,8 @@ async def one(dut: Dut, check: Checker, rng: np.random.Generator, run: Run) -> N
         index = int(rng.integers(1 << 32))
         progress = phase != run.stuck and rng.random() < 0.5
         inputs = {
-            "flushed": due and phase in ("clear", "end"),
-            "written": due and phase in ("clear", "writes"),
+            "flushed": since >= ready["flushed"] if phase == "clear" else due and phase == "end",
+            "written": since >= ready["written"] if phase == "clear" else due and phase == "writes",
             "header_valid": due and phase == "header" and not error,
             "header_fault": run.header,
             "halted": due and phase in ("run", "writes") and not (error and phase == "run"),

@@ -130,6 +130,16 @@ READ = ("read_address", "read_part")
 STEP = ("step_opening", "step_summed", "step_first", "step_last", "step_query", "step_mask")
 
 
+def noisy(rng: np.random.Generator, step: tuple[Beat, Beat, int]) -> tuple[Beat, Beat, int]:
+    """A step; where exponentials are not made, those kept are used, and what is read has no meaning."""
+    read, fields, exponentials = step
+    if fields["step_opening"]:
+        return step
+    mask, word = int(rng.integers(1 << IN_PAR)), int(rng.integers(1 << KEY_WORD_BITS))
+    read = read | {"read_address": read["read_address"] >> KEY_WORD_BITS << KEY_WORD_BITS | word}
+    return read, fields | {"step_mask": mask}, exponentials
+
+
 async def overlap(
     dut: Dut, check: Checker, rng: np.random.Generator, stalls: str, writing: Iterator[Beat],
     sweeping: Iterator[tuple[Beat, Beat, int]], what: str,
@@ -142,7 +152,7 @@ async def overlap(
     while write or step or any(pipeline):
         await drive(dut)
         written = write if rng.random() >= idle_rate(stalls) else None
-        begun = step if rng.random() >= pressure_rate(stalls) else None
+        begun = noisy(rng, step) if step and rng.random() >= pressure_rate(stalls) else None
         dut.write_valid.value = int(written is not None)
         put(dut, rng, WRITE, written)
         put(dut, rng, READ, begun[0] if begun else None)

@@ -14,7 +14,7 @@ from cocotb.triggers import ReadOnly
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.isa import STREAM_LINE
 from edgemoe.spec.memory import SegmentKind, segment_header
-from sim.bench import STALLS, Checker, Dut, checked, drive, idle_rate, pressure_rate, reset
+from sim.bench import Checker, Dut, checked, drive, idle_rate, pressure_rate, reset
 from sim.compute_model import Stream
 from sim.machine import CHANNEL_QUEUE, FETCH, IN_PAR, NUMBERS, OUT_PAR, TILE_QUEUE, Fetch
 from sim.pipeline import noise
@@ -80,13 +80,17 @@ class Script:
             FETCH.pack(kind=kind, output_tiles=tiles, input_tiles=int(self.rng.integers(1, 99)), members=3)
         )
 
-    def finish(self) -> None:
-        """A header where nothing is left."""
+    def finish(self, missing: int) -> None:
+        """A header whose payload is the end of the stream but for `missing` lines, and one where nothing is left."""
+        count = int(self.rng.integers(1, 20))
+        self.header(5, count)
+        self.skip(count - missing)
+        self.faults[-1] = Fault.STREAM_END if missing else Fault.NONE
         self.commands.append(FETCH.pack(kind=Fetch.HEADER, number=7, count=1))
         self.faults.append(Fault.STREAM_END)
 
 
-def script(rng: np.random.Generator) -> Script:
+def script(rng: np.random.Generator, missing: int) -> Script:
     """Every kind, then commands as drawn."""
     made = Script(rng)
     made.header(3, 11)
@@ -116,7 +120,7 @@ def script(rng: np.random.Generator) -> Script:
         else:
             made.attend(Fetch(int(rng.integers(Fetch.KEYS, Fetch.VALUES, endpoint=True))), int(rng.integers(1, 20)))
     made.skip(12)  # so that the counts of good headers are there
-    made.finish()
+    made.finish(missing)
     return made
 
 
@@ -125,7 +129,10 @@ class Bench:
 
     def __init__(self, dut: Dut, rng: np.random.Generator, stalls: str, made: Script) -> None:
         self.dut, self.rng, self.made = dut, rng, made
-        self.slow = 2 * pressure_rate(stalls)
+        # Who is slow is drawn, so that each queue is the one that is full.
+        rates = [0.0, 0.8, 0.95] if pressure_rate(stalls) else [0.0]
+        self.slow, self.slow_channels, self.slow_lines = (float(rng.choice(rates)) for _ in range(3))
+        self.rested = False
         self.tiles: list[int] = []
         self.channels: list[int] = []
         self.passed: list[int] = []
@@ -140,9 +147,9 @@ class Bench:
         dut, rng = self.dut, self.rng
         done = self.tiles_done < len(self.tiles) and rng.random() >= self.slow
         dut.tile_done.value, self.tiles_done = int(done), self.tiles_done + done
-        done = self.channels_done < len(self.channels) and rng.random() >= self.slow
+        done = self.channels_done < len(self.channels) and rng.random() >= self.slow_channels
         dut.channel_done.value, self.channels_done = int(done), self.channels_done + done
-        dut.line_ready.value = int(rng.random() >= self.slow)
+        dut.line_ready.value = int(rng.random() >= self.slow_lines)
         self.making = deque(left - 1 for left in self.making)
         push = bool(self.making) and self.making[0] == 0
         dut.attention_push.value = int(push)
@@ -175,20 +182,23 @@ class Bench:
             self.to_reserve = FETCH.unpack(self.started[-1])["output_tiles"]
         assert len(self.tiles) - self.tiles_done <= TILE_QUEUE, "more tiles than the queue holds"
         assert len(self.channels) - self.channels_done <= CHANNEL_QUEUE, "more channel records than their queue holds"
+        outputs = (dut.tile_push, dut.channel_push, dut.line_valid, dut.header_done, dut.tile_done, dut.channel_done)
+        assert not (self.rested and any(int(output.value) for output in outputs)), "idle while something was on its way"
+        self.rested = bool(int(dut.idle.value)) and not int(dut.command_valid.value)
         assert not (int(dut.waits.value) and int(dut.take.value)), "takes and waits"
 
 
 @cocotb.test()
-@cocotb.parametrize(stalls=STALLS)
+@cocotb.parametrize(stalls=["none", "idle", "both"])
 @checked
 async def commands(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
-    """Two streams, one after the other without a reset."""
+    """Two pairs of streams, one after the other without a reset."""
     await reset(dut, command_valid=0, taken_valid=0, available=0, left=0, attention_busy=0, attention_push=0,
                 attention_reserve=0, tile_done=0, channel_done=0, line_ready=0)  # fmt: skip
     stream = Stream(dut, rng, idle_rate(stalls))
     cocotb.start_soon(stream.run())
-    for _ in range(2):
-        made = script(rng)
+    for missing in (0, 1, 0, 1):
+        made = script(rng, missing)
         bench = Bench(dut, rng, stalls, made)
         stream.lines += made.lines
         waiting = deque(made.commands)
@@ -202,8 +212,6 @@ async def commands(dut: Dut, check: Checker, rng: np.random.Generator, stalls: s
             await bench.outputs()
             if give and int(dut.command_ready.value):
                 waiting.popleft()
-            if int(dut.idle.value):
-                assert bench.tiles_done == len(bench.tiles), "idle while tiles wait"
             quiet = quiet + 1 if not waiting and int(dut.idle.value) else 0
         assert stream.gone == len(stream.lines), f"{len(stream.lines) - stream.gone} lines are left"
         attention = [word for word in made.commands if word & 7 in (Fetch.KEYS, Fetch.VALUES)]
