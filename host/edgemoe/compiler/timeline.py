@@ -120,14 +120,14 @@ class Timeline:
     def _head(self, i: Instruction) -> float:
         """Outputs leave while they are made: a burst per row and output tile, or long ones where a row is one tile."""
         tiles = whole(i.out_features, self.hardware.out_par)
-        cycles = float(i.rows * whole(i.out_features * 2, MEMORY_WORD))
-        if tiles > 1:
-            words = self.hardware.out_par * 2 // MEMORY_WORD
-            burst = max(words + 2, (self.hardware.first_beat_cycles + 4) / _WRITES)
-            cycles = (i.rows * tiles - _QUEUED) * burst
         done = self._layer(i, self._rows_drained(i.rows))
-        first = self.array - self.mac * (tiles - 1) / tiles  # group of sums
-        return max(done, first + _SUMS + self.hardware.token_par + _WRITTEN + cycles)
+        written = self.array + _SUMS + self.hardware.token_par + _WRITTEN  # first outputs of the last tile
+        if tiles == 1:
+            return max(done, written + i.rows * whole(i.out_features * 2, MEMORY_WORD))
+        words = self.hardware.out_par * 2 // MEMORY_WORD
+        burst = max(words + 2, (self.hardware.first_beat_cycles + 4) / _WRITES)
+        earlier = i.rows * burst - self.mac / tiles  # by which every tile's writes outlast its sums
+        return max(done, written + max(0.0, earlier) * (tiles - 1) + (i.rows - _QUEUED) * burst)
 
     def _gate(self, i: Instruction) -> float:
         """16-bit operands are two digits each in W8A8; the gate takes a row in 4 cycles, or 8, beside the drain."""
