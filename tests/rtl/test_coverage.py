@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sim.runner import ROOT, RTL, sources_of
+from edgemoe.devices.rtl_build import sources_of
+from sim.runner import ROOT, RTL
 
 SIM, TESTS = ROOT / "sim", Path(__file__).parent
 MODULES = sorted(path.stem for path in RTL.glob("*.v"))
@@ -44,7 +45,8 @@ def bench_of(unit: str) -> Path:
 def test_a_bench_instantiates(module: str) -> None:
     unit = SHARED.get(module, module)
     assert bench_of(unit).is_file(), f"rtl/{module}.v has no bench: write one, or name a unit in SHARED"
-    assert module in [path.stem for path in sources_of(unit)], f"{unit} has no instance of {module} any more"
+    below = [path.stem for path in sources_of(RTL / f"{unit}.v")]
+    assert module in below, f"{unit} has no instance of {module} any more"
     name = bench_of(unit).stem.removesuffix("_bench")
     others = [path.read_text(encoding="utf-8") for path in TESTS.glob("test_*.py") if path != Path(__file__)]
     assert any(f'"{name}"' in text or f"sim.{name}_bench" in text for text in others), f"no test runs {name}_bench"
