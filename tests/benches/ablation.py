@@ -21,13 +21,11 @@ from benches.ablation_models import SEPARATE_UNITS
 from benches.ablation_programs import first_moe_block
 from benches.ablation_reads import Reads, measure_reads
 from benches.ablation_variants import Rung, Runs, Variant, checks, ladder, variants
-from benches.random_checkpoint import random_checkpoint
+from benches.random_checkpoint import checkpoint_or_random
 from benches.rtl_frames import Frame, measure
 
 from edgemoe.compiler.compile import compile_checkpoint
-from edgemoe.spec.checkpoint import WEIGHTS_FILE
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
-from edgemoe.spec.model import load_model_config
 
 REPORT = Path("build/reports/ablation.json")
 
@@ -112,18 +110,15 @@ def main() -> None:
     if area is None:
         print("build/reports/area.json is missing: areas of array and exponentials are left out; `make area` writes it")
     with tempfile.TemporaryDirectory() as temporary:
-        folder = options.model
-        trained = (folder / WEIGHTS_FILE).is_file()
-        if not trained:
-            print(f"{folder} has no weights: seeded random ones of the shape '{folder.name}' are used")
-            folder = random_checkpoint(load_model_config(folder.name), Path(temporary) / folder.name)
+        folder = checkpoint_or_random(options.model, Path(temporary))
         runs = run_all(folder, hardware, options.tokens)
     reads = measure_reads(runs.whole.program.manifest.model, hardware)
     units = measure_units(hardware)
     found = variants(runs, units, reads, area)
     show(runs, found, ladder(runs))
     REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(json.dumps(as_report(runs, found, units, reads, trained), indent=1) + "\n", encoding="utf-8")
+    written = as_report(runs, found, units, reads, trained=folder == options.model)
+    REPORT.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -11,15 +11,13 @@ import time
 from pathlib import Path
 
 import numpy as np
-from benches.random_checkpoint import random_checkpoint
+from benches.random_checkpoint import checkpoint_or_random
 from tqdm import tqdm
 
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
-from edgemoe.spec.checkpoint import WEIGHTS_FILE
 from edgemoe.spec.hardware import load_hardware_config
-from edgemoe.spec.model import load_model_config
 from golden.scenes import VALIDATION_SEEDS, draw_scene
 
 LIMIT_SECONDS = 3.0
@@ -68,10 +66,7 @@ def main() -> None:
     options = parser.parse_args()
     rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as temporary:
-        folder = options.model
-        if not (folder / WEIGHTS_FILE).is_file():
-            print(f"{folder} has no weights: seeded random ones of the shape '{folder.name}' are used")
-            folder = random_checkpoint(load_model_config(folder.name), Path(temporary) / folder.name)
+        folder = checkpoint_or_random(options.model, Path(temporary))
         for name in options.hardware:
             rows += measure(folder, name, options.rounds)
     print(f"{'model':8}{'hardware':16}{'tasks':16}{'seconds':>9}   equal to golden")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from edgemoe.spec.checkpoint import CALIBRATION_FILE
-from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.checkpoint import CALIBRATION_FILE, WEIGHTS_FILE
+from edgemoe.spec.model import ModelConfig, load_model_config
 from edgemoe.spec.strict import to_dict
 from golden.calibrate import calibrate
 from golden.files import write_text
@@ -27,3 +27,14 @@ def random_checkpoint(config: ModelConfig, folder: Path, seed: int = 0, scenes: 
     save_checkpoint(folder, model)
     write_text(folder / CALIBRATION_FILE, json.dumps(to_dict(calibrate(model, scenes))) + "\n")
     return folder
+
+
+def checkpoint_or_random(folder: Path, spare: Path) -> Path:
+    """`folder`; where it has no weights, a random checkpoint of the model that it is named after, written into `spare`.
+
+    Says so on standard output. Raises ConfigError when there is no model of that name.
+    """
+    if (folder / WEIGHTS_FILE).is_file():
+        return folder
+    print(f"{folder} has no weights: seeded random ones of the shape '{folder.name}' are used")
+    return random_checkpoint(load_model_config(folder.name), spare / folder.name)

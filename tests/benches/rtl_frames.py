@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from benches.random_checkpoint import random_checkpoint
+from benches.random_checkpoint import checkpoint_or_random
 
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.cycles import predicted_cycles
@@ -25,10 +25,8 @@ from edgemoe.compiler.program import Program
 from edgemoe.devices.registry import open_device
 from edgemoe.devices.rtl import RtlDevice
 from edgemoe.session import Session
-from edgemoe.spec.checkpoint import WEIGHTS_FILE
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.isa import MEMORY_WORD
-from edgemoe.spec.model import load_model_config
 from golden.scenes import VALIDATION_SEEDS, draw_scene
 
 REPORT = Path("build/reports/bench.json")
@@ -213,10 +211,7 @@ def main() -> None:
     options = parser.parse_args()
     frames = []
     with tempfile.TemporaryDirectory() as temporary:
-        folder = options.model
-        if not (folder / WEIGHTS_FILE).is_file():
-            print(f"{folder} has no weights: seeded random ones of the shape '{folder.name}' are used")
-            folder = random_checkpoint(load_model_config(folder.name), Path(temporary) / folder.name)
+        folder = checkpoint_or_random(options.model, Path(temporary))
         for name in options.hardware:
             hardware = load_hardware_config(name)
             tasks = compile_checkpoint(folder, None, hardware).manifest.tasks
