@@ -6,7 +6,9 @@ Reproduce one: `python -m pytest "tests/rtl/test_device.py::NAME"`; what is rand
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +16,9 @@ import pytest
 
 from edgemoe.devices.base import Bytes, DeviceError
 from edgemoe.devices.rtl import Answer, MemoryModel, RtlDevice
-from edgemoe.devices.rtl_build import library_path, sources_of
+from edgemoe.devices.rtl_build import check_shape, library_path, sources_of
 from edgemoe.spec.faults import Fault
-from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.hardware import HardwareConfig, hardware_names, load_hardware_config
 from edgemoe.spec.registers import AP_DONE, AP_IDLE, AP_START, CONTROL, IDENTITY, OFFSETS
 
 TOP = Path(__file__).resolve().parents[2] / "sim" / "device" / "tests" / "copy_top.v"
@@ -251,6 +253,30 @@ def test_verilog_that_does_not_build_gives_verilators_first_complaint(tmp_path: 
     broken.write_text("module edgemoe_top (input ap_clk);\n    assign nothing = ;\nendmodule\n", encoding="utf-8")
     with pytest.raises(DeviceError, match=r"does not build: %Error: .*broken_top.v:2"):
         library_path(HARDWARE, top=broken)
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        (replace(HARDWARE, token_par=1), "token_par must be 2 or more, found 1"),
+        (replace(HARDWARE, token_par=16), "in_par (8) must be a multiple of token_par (16)"),
+        (replace(HARDWARE, in_par=16), "in_par must be at most out_par (8), found 16"),
+        (replace(HARDWARE, out_par=32, post_lanes=32), "out_par must be 8 or 16, found 32"),
+        (replace(HARDWARE, max_top_k=9), "max_top_k must be at most 8, found 9"),
+        (replace(HARDWARE, token_par=2, max_rows=255), "max_rows must be at most 254 with token_par 2"),
+        (load_hardware_config("u50"), "max_rows must be at most 1016 with token_par 8"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_shape_that_the_verilog_cannot_have_is_refused_by_its_limit(shape: HardwareConfig, said: str) -> None:
+    with pytest.raises(DeviceError, match=re.escape(said)):
+        library_path(shape, top=TOP)
+
+
+@pytest.mark.parametrize("name", [name for name in hardware_names() if name != "u50"])
+def test_the_other_shapes_are_within_all_limits(name: str) -> None:
+    check_shape(load_hardware_config(name))
+    check_shape(replace(load_hardware_config(name), token_par=2, max_rows=254))
 
 
 def test_sources_are_those_that_the_top_names(tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ COMPILE = "-std=c++17 -fPIC -fvisibility=hidden"
 MAKE = ("CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_COROUTINES=-fcoroutines", "OPT_FAST=-O3", "-j", "2")
 RUNTIME = "verilated*.[od]"  # Verilator's own part, the same for every build with these flags: compiled once
 INSTANCE = re.compile(r"^\s*(\w+)\s+(?:#\s*\(|\w+\s*\()", re.MULTILINE)
+MAX_TILES = 127  # of token_par rows in a pass: its sums are numbered with 8 bits, see rtl/drain.vh
+MAX_TOP_K = 8
 PROGRAMS = {"g++": "the C++ compiler", "make": "GNU make", "perl": "Perl"}
 
 
@@ -69,13 +71,33 @@ def sources_of(top: Path, folder: Path = RTL_FOLDER) -> list[Path]:
     return [known[name] for name in sorted(found)]
 
 
+def check_shape(hardware: HardwareConfig) -> None:
+    """Raises DeviceError when the Verilog does not work in this shape (docs/rtl.md, Limits); golden and csim may."""
+    tokens, inputs, outputs = hardware.token_par, hardware.in_par, hardware.out_par
+    most = MAX_TILES * tokens
+    rules = (
+        (tokens >= 2, f"token_par must be 2 or more, found {tokens}"),
+        (outputs in (8, 16), f"out_par must be 8 or 16, found {outputs}"),
+        (inputs <= outputs, f"in_par must be at most out_par ({outputs}), found {inputs}"),
+        (inputs % tokens == 0, f"in_par ({inputs}) must be a multiple of token_par ({tokens})"),
+        (hardware.max_top_k <= MAX_TOP_K, f"max_top_k must be at most {MAX_TOP_K}, found {hardware.max_top_k}"),
+        (hardware.max_rows <= most, f"max_rows must be at most {most} with token_par {tokens}, {MAX_TILES} tiles of "
+                                    f"rows, found {hardware.max_rows}: lower it or raise token_par"),
+    )  # fmt: skip
+    for kept, rule in rules:
+        if not kept:
+            raise DeviceError(f"engine 'rtl' does not take hardware '{hardware.name}', 'golden' and 'csim' do: {rule}")
+
+
 def library_path(hardware: HardwareConfig, waves: bool = False, top: Path | None = None) -> Path:
     """The shared library for one configuration, built when its sources, flags or configuration are new.
 
     waves: able to write a VCD file, and slower. top: another file that defines module edgemoe_top, for tests.
 
-    Raises DeviceError with the first complaint of Verilator or of the compiler when it does not build.
+    Raises DeviceError when the Verilog cannot have this shape, and with the first complaint of Verilator or of the
+    compiler when it does not build.
     """
+    check_shape(hardware)
     binary, sources = verilator(), sources_of(top or RTL_FOLDER / f"{TOP}.v")
     generated = {
         "edgemoe_spec.vh": verilog_header(hardware),
