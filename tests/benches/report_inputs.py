@@ -21,6 +21,7 @@ SOURCES = {
     "bench-csim": "make bench-csim",
     "golden_speed": "make bench",
 }
+NO_PART = "simulation only"  # what such shapes of host/edgemoe/configs/hardware name as their part
 
 
 class ReportError(RuntimeError):
@@ -67,6 +68,10 @@ class Inputs:
     def frames(self) -> Rows:
         """All counted frames of the model."""
         return [frame for frame in self.bench["frames"] if frame["model"] == self.model]
+
+    def frames_for_parts(self) -> Rows:
+        """Those on shapes that are meant for a part; the others have no area."""
+        return [frame for frame in self.frames() if frame["part"] != NO_PART]
 
     def shape(self, hardware: str) -> Row:
         """Area of a shape; raises ReportError."""

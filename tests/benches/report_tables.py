@@ -54,7 +54,7 @@ def _named(design: Row) -> Markup:
 
 def _ours(inputs: Inputs) -> Iterator[list[object]]:
     clock = inputs.ablation["clock_mhz"]
-    for frame in inputs.frames():
+    for frame in inputs.frames_for_parts():
         tasks, used = len(frame["tasks"]), inputs.shape(frame["hardware"])["used"]
         rate = number(giga_operations(inputs, BACKBONE_TOKENS, tasks) / frame["ms"] * 1000)
         yield [

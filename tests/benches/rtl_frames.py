@@ -174,6 +174,7 @@ def report(frame: Frame) -> dict[str, object]:
     return {
         "model": manifest.model.name,
         "hardware": hardware.name,
+        "part": hardware.part,
         "precision": hardware.precision,
         "tasks": list(manifest.tasks),
         "cycles": cycles,
@@ -222,7 +223,7 @@ def main() -> None:
     """Print the tables; write build/reports/bench.json."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", type=Path, default=Path("models/tiny"), help="folder; random weights if missing")
-    parser.add_argument("--hardware", nargs="+", default=["zcu102", "zcu102_w16a16", "kv260"])
+    parser.add_argument("--hardware", nargs="+", default=["zcu102", "zcu102_w16a16", "kv260", "micro"])
     parser.add_argument("--instructions", action="store_true", help="also print every instruction")
     options = parser.parse_args()
     frames = []
