@@ -145,8 +145,8 @@ area: $(VENV)/test.stamp ## synthesise the RTL with Yosys: LUT, FF, DSP, block R
 	PYTHONPATH=tests nice $(PY) -m benches.area
 
 lint: $(VENV)/test.stamp ## ruff, mypy, HLS pragmas, RTL by Verilator, slang and pyverilog
-	$(VENV)/bin/ruff check host golden tests
-	$(VENV)/bin/ruff format --check host golden tests
+	$(VENV)/bin/ruff check host golden sim tests
+	$(VENV)/bin/ruff format --check host golden sim tests
 	$(VENV)/bin/mypy
 	PYTHONPATH=tests $(PY) -m checks.pragmas
 	PYTHONPATH=tests $(PY) -m checks.rtl_lint

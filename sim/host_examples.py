@@ -8,12 +8,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.legality import static_fault
 from edgemoe.spec.strict import to_dict
 from sim.runner import CACHE, ROOT
 
@@ -40,20 +42,16 @@ def legality_examples() -> dict[str, list[Words]]:
     """Every instruction, 16 words, that a test of tests/host/test_legality.py looks at, each once, by test."""
     seen: dict[bytes, tuple[str, Words]] = {}
     examples: dict[str, list[Words]] = {}
-    original = test_legality.static_fault
 
     def recording(words: Words, hardware: HardwareConfig, input_bytes: int, output_bytes: int) -> Fault:
         seen.setdefault(words.tobytes(), (name, words.copy()))
-        return original(words, hardware, input_bytes, output_bytes)
+        return static_fault(words, hardware, input_bytes, output_bytes)
 
-    test_legality.static_fault = recording
-    try:
+    with patch.object(test_legality, "static_fault", recording):
         for name, function in vars(test_legality).items():
             if name.startswith("test_"):
                 for arguments in _arguments(function):
                     function(*arguments)
-    finally:
-        test_legality.static_fault = original
     for name, words in seen.values():
         examples.setdefault(name, []).append(words)
     return examples

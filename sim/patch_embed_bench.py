@@ -7,7 +7,8 @@ import cocotb
 import numpy as np
 from cocotb.triggers import ReadOnly
 
-from edgemoe.spec.memory import STREAM_LINE, Bytes, pack_position
+from edgemoe.spec.isa import STREAM_LINE
+from edgemoe.spec.memory import Bytes, pack_position
 from sim.bench import Checker, Dut, checked, drive, extremes, hardware, idle_rate, reset, send
 from sim.rows import SHAPES, Banks, until_idle
 
