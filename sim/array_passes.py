@@ -55,6 +55,8 @@ GROUPS = [
     ]),
     attention(SECOND, CONFIG.max_rows - SECOND, 2, 2),
     Group([Pass(Kind.HEAD, Left.NORM, 3, TOKEN_PAR - 1, 2, VECTOR // IN_PAR, 5, left_base=1)]),
+    # One step a row of sums, more rows than the ring has: a slow drain holds the array back.
+    Group([Pass(Kind.HEAD, Left.NORM, SECOND, CONFIG.max_rows - SECOND, 1, 1, 24)]),
     attention(IN_PAR + 3, 1, 2, 1),
     Group([Pass(Kind.LOGITS, Left.GATE_INPUT, SECOND, 1, 1, 1, 1)]),
     attention(OUT_PAR - 1, OUT_PAR + 1, 1, 1),

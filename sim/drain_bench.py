@@ -121,7 +121,8 @@ async def jobs(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) 
             ready.extend(of_job)
             freed.append(job["tiles"] * work.members)
             ready_jobs += 1
-        if scale_jobs and rng.random() >= LATE * pressure:
+        wanted = not pressure or bool(ready and ready[0]["kind"] == Kind.CONTEXT)
+        if scale_jobs and wanted and rng.random() >= LATE * pressure:
             scales += 1
             scale_jobs[0] -= 1
             if not scale_jobs[0]:
