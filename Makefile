@@ -10,7 +10,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet -c constraints.txt
 PYNQ_VERSIONS := 3.1.2 4.0.0
 PYNQ_PIP = build/envs/pynq-$*/bin/python -m pip --disable-pip-version-check install --quiet -c constraints-pynq-$*.txt
-SIMULATOR := $(if $(shell command -v g++),csim,golden)
+SIMULATORS := $(if $(shell command -v g++),csim $(if $(shell command -v perl),rtl),golden)
 PYNQ_STAMPS := $(foreach version,$(PYNQ_VERSIONS),build/envs/pynq-$(version)/test.stamp)
 BENCH := OMP_NUM_THREADS=2 PYTHONPATH=tests $(PY) -m
 
@@ -19,7 +19,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	@echo "== setting up build/envs/pynq-$*: PYNQ $* and this project"
 	$(PYTHON) -m venv build/envs/pynq-$*
 	$(PYNQ_PIP) setuptools wheel
-	$(PYNQ_PIP) --no-build-isolation -e '.[board]' pytest hypothesis
+	$(PYNQ_PIP) --no-build-isolation -e '.[board,rtl]' pytest hypothesis
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
@@ -82,7 +82,9 @@ test-driver: $(PYNQ_STAMPS)
 	@for version in $(PYNQ_VERSIONS); do \
 		echo "== the driver on PYNQ $$version, and the board's self-test on a simulated board"; \
 		OMP_NUM_THREADS=1 build/envs/pynq-$$version/bin/python -m pytest tests/driver || exit 1; \
-		OMP_NUM_THREADS=1 EDGEMOE_SIMULATED_BOARD=$(SIMULATOR) build/envs/pynq-$$version/bin/python -m pytest tests/board || exit 1; \
+		for engine in $(SIMULATORS); do \
+			OMP_NUM_THREADS=1 EDGEMOE_SIMULATED_BOARD=$$engine build/envs/pynq-$$version/bin/python -m pytest tests/board || exit 1; \
+		done; \
 	done
 
 selftest: ## on a board, as root: compare it with the golden integers (BOARD=zcu102, kv260 or pynq_zu)

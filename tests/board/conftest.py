@@ -1,8 +1,13 @@
-"""The board that a self-test runs on: EDGEMOE_BOARD=zcu102, kv260 or pynq_zu; every test is skipped without one."""
+"""The board that a self-test runs on: EDGEMOE_BOARD=zcu102, kv260 or pynq_zu; every test is skipped without one.
+
+To try the self-test itself a simulated board is enough (EDGEMOE_SIMULATED_BOARD). Where that is the Verilog, model and
+hardware are small ones, because the shipped model takes seconds a frame there.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,31 +18,39 @@ from edgemoe.devices.registry import ENGINES
 from edgemoe.pynq.board import SIMULATED_VARIABLE
 
 BOARD_VARIABLE = "EDGEMOE_BOARD"
-MODEL = Path(__file__).resolve().parents[2] / "models" / "mini"
+TESTS = Path(__file__).resolve().parents[1]
+MODEL = TESTS.parent / "models" / "mini"
+SIMULATED = os.environ.get(SIMULATED_VARIABLE)
+SMALL = SIMULATED == "rtl"
 
 
 def board_name() -> str | None:
-    """The board to test; a simulated one is enough to try the self-test itself."""
-    return os.environ.get(BOARD_VARIABLE) or ("zcu102" if os.environ.get(SIMULATED_VARIABLE) else None)
+    """The board to test."""
+    return os.environ.get(BOARD_VARIABLE) or ("zcu102" if SIMULATED else None)
 
 
 @pytest.fixture(scope="session")
-def model_folder() -> Path:
-    """The checkpoint that comes with the repository."""
-    return MODEL
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint that comes with the repository, or a small one with random weights."""
+    if not SMALL:
+        return MODEL
+    sys.path.insert(0, str(TESTS / "host"))
+    from program_examples import write_checkpoint
+
+    return write_checkpoint(tmp_path_factory.mktemp("models") / "micro")
 
 
 @pytest.fixture(scope="session")
-def accelerator() -> Iterator[Any]:
-    """On the board, with the shipped model, open for all tests; a board that does not open is an error."""
+def accelerator(model_folder: Path) -> Iterator[Any]:
+    """On the board, with its model, open for all tests; a board that does not open is an error."""
     from edgemoe import Accelerator
 
     name = board_name()
     if name is None:
         boards = ", ".join(each for each, engine in ENGINES.items() if engine.board)
         pytest.skip(f"no board: set {BOARD_VARIABLE} to {boards} on one (docs/driver.md)")
-    with Accelerator(name, timeout=60.0) as opened:
-        opened.load(MODEL)
+    with Accelerator(name, "micro" if SMALL else None, timeout=60.0) as opened:
+        opened.load(model_folder)
         yield opened
 
 

@@ -86,7 +86,7 @@ def test_many_frames_leave_nothing_behind(accelerator: Any, pictures: Any) -> No
 
 def test_a_second_user_is_refused(accelerator: Any) -> None:
     with pytest.raises(DeviceError, match="already uses the accelerator"):
-        open_device(accelerator.device.name)
+        open_device(accelerator.device.name, accelerator.hardware)
 
 
 def test_a_damaged_program_stops_with_its_instruction(
@@ -121,7 +121,7 @@ def test_a_run_that_is_given_up_is_ended(
 
 
 def test_a_program_for_other_hardware_is_refused(accelerator: Any, model_folder: Path) -> None:
-    other = load_hardware_config("micro" if accelerator.hardware.precision == "w8a8" else "micro_w16a16")
+    other = load_hardware_config("micro_w16a16" if accelerator.hardware.name == "micro" else "micro")
     with pytest.raises(ValueError, match="compile"):
         Session(compile_checkpoint(model_folder, TASKS, other), accelerator.device)
 

@@ -75,6 +75,6 @@ def make_board(tmp_path: Path) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def board(make_board: Callable[..., Any]) -> Any:
-    """A PynqDevice on a simulated board with the golden engine."""
-    return make_board()
+def board(make_board: Callable[..., Any], request: pytest.FixtureRequest) -> Any:
+    """A PynqDevice on a simulated board; with the golden engine, unless a test asks for others."""
+    return make_board(getattr(request, "param", "golden"))

@@ -20,6 +20,7 @@ from pynq.remote import buffer_pb2, buffer_pb2_grpc, mmio_pb2, mmio_pb2_grpc, re
 
 from edgemoe.devices.base import Device
 from edgemoe.devices.registry import open_device
+from edgemoe.pynq.simulated import simulated_ip
 from edgemoe.pynq.simulated_ip import SimulatedIp
 from edgemoe.pynq.simulated_parts import InterruptController, RegisterFile
 from edgemoe.spec.hardware import load_hardware_config
@@ -135,7 +136,7 @@ class Memory(buffer_pb2_grpc.RemoteBufferServicer):  # type: ignore[misc]
 def main(engine_name: str, hardware_name: str, address: str) -> None:
     """Serve; the last line is the number of buffers that were never freed."""
     engine = open_device(engine_name, load_hardware_config(hardware_name))
-    accelerator, memory = SimulatedIp(engine, InterruptController()), Memory(engine)
+    accelerator, memory = simulated_ip(engine, InterruptController()), Memory(engine)
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
     remote_device_pb2_grpc.add_RemoteDeviceServicer_to_server(Files(accelerator), server)
     mmio_pb2_grpc.add_MmioServicer_to_server(Registers(accelerator), server)

@@ -17,7 +17,7 @@ import pytest
 
 pynq = pytest.importorskip("pynq", reason="pynq is not installed here; run `make test-pynq`")
 
-from simulated_boards import BOARD, simulated
+from simulated_boards import BOARD, HANDSHAKES, simulated
 
 from edgemoe.compiler.program import Program, ProgramError
 from edgemoe.devices.base import Bytes, DeviceError
@@ -131,6 +131,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgemoe.pynq.device._REST_SECONDS", 0.05)
 
 
+@pytest.mark.parametrize("board", HANDSHAKES, indirect=True)
 @pytest.mark.parametrize("streamed", [False, True])
 def test_a_device_that_never_finishes(
     board: Any, program: Program, frames: Any, expected: list[Bytes], impatient: None, streamed: bool
@@ -147,6 +148,7 @@ def test_a_device_that_never_finishes(
     assert under.buffers == 0
 
 
+@pytest.mark.parametrize("board", HANDSHAKES, indirect=True)
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("stuck", [False, True])
 def test_ctrl_c_in_mid_frame(
@@ -181,6 +183,7 @@ def test_ctrl_c_in_mid_frame(
     assert under.buffers == 0
 
 
+@pytest.mark.parametrize("board", HANDSHAKES, indirect=True)
 def test_ctrl_c_ends_the_accelerator_before_its_memory_is_given_back(
     board: Any, program: Program, frames: Any, impatient: None
 ) -> None:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,17 +14,16 @@ import pytest
 
 pynq = pytest.importorskip("pynq", reason="pynq is not installed here; run `make test-pynq`")
 
-from simulated_boards import simulated
+from simulated_boards import ENGINES, HANDSHAKES, simulated
 
 from edgemoe.compiler.program import Program
 from edgemoe.devices.base import Bytes, DeviceError
-from edgemoe.devices.golden import GoldenDevice
-from edgemoe.devices.registry import ENGINES
+from edgemoe.devices.registry import open_device
 from edgemoe.frames import input_image
 from edgemoe.pynq.driver import INTERRUPT_SECONDS, EdgeMoeIp
-from edgemoe.session import Session
+from edgemoe.session import Session, SessionError
 from edgemoe.spec.memory import stripe
-from edgemoe.spec.registers import AP_START, CONTROL, COUNTERS, IDENTITY
+from edgemoe.spec.registers import COUNTERS, IDENTITY
 
 
 def regions(program: Program, frame: Any) -> dict[str, Bytes]:
@@ -39,7 +37,7 @@ def regions(program: Program, frame: Any) -> dict[str, Bytes]:
     }
 
 
-@pytest.mark.parametrize("engine", ["golden", "csim"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_frame_by_hand(
     make_board: Callable[..., Any], program: Program, frames: Any, expected: list[Bytes], engine: str
 ) -> None:
@@ -65,40 +63,38 @@ def test_a_frame_by_hand(
     assert overlay.clock_dict[0]["frequency"] == pytest.approx(300, abs=0.01)
 
 
-class _Polled(GoldenDevice):
-    """As the RTL engine: a start returns at once, and time passes only while CONTROL is read."""
-
-    polls = 0
-
-    def write_register(self, offset: int, value: int) -> None:
-        if offset == CONTROL and value & AP_START:
-            self.polls = 3
-        else:
-            super().write_register(offset, value)
-
-    def read_register(self, offset: int) -> int:
-        if offset == CONTROL and self.polls:
-            self.polls -= 1
-            if self.polls:
-                return AP_START
-            super().write_register(CONTROL, AP_START)
-        return super().read_register(offset)
+def test_the_verilog_s_own_counters_come_through(make_board: Callable[..., Any], program: Program, frames: Any) -> None:
+    """Those of the same frame without PYNQ, to the cycle; bytes as memory counts them."""
+    board = make_board("rtl")
+    engine = simulated(board).engine
+    with open_device("rtl", program.manifest.hardware) as alone, Session(program, alone) as session:
+        expected = session.run(frames[0]).counters
+    with Session(program, board) as session:
+        cycle, moved = engine.cycle, engine.bytes_moved
+        found = session.run(frames[0]).counters
+    assert found == expected
+    assert 0 < found["cycles"] < engine.cycle - cycle
+    assert (found["bytes_read"], found["bytes_written"]) == tuple(np.subtract(engine.bytes_moved, moved))
 
 
-def test_an_engine_that_runs_while_it_is_polled(
-    make_board: Callable[..., Any],
-    program: Program,
-    frames: Any,
-    expected: list[Bytes],
-    monkeypatch: pytest.MonkeyPatch,
+def test_the_verilog_s_own_watchdog_ends_a_run_that_gets_no_data(
+    make_board: Callable[..., Any], program: Program, frames: Any, expected: list[Bytes]
 ) -> None:
-    monkeypatch.setitem(ENGINES, "polled", replace(ENGINES["golden"], module=__name__, device="_Polled"))
-    with Session(program, make_board("polled")) as session:
-        for frame, region in zip(frames, expected, strict=True):
-            assert np.array_equal(session.run_raw(frame), region)
-        assert len(list(session.stream(iter(frames)))) == len(frames)
+    """Set through the driver; what memory still owes is forgotten when the bitstream is loaded again."""
+    board = make_board("rtl")
+    under = simulated(board)
+    board.ip.configure(watchdog_cycles=2_000)
+    with Session(program, board, timeout=60) as session:
+        under.accelerator.stuck = True
+        with pytest.raises(SessionError, match="with WATCHDOG"):
+            session.run(frames[0])
+        assert not under.accelerator.running
+        under.accelerator.stuck = False
+        board.overlay.download()
+        assert np.array_equal(session.run_raw(frames[0]), expected[0])
 
 
+@pytest.mark.parametrize("board", HANDSHAKES, indirect=True)
 def test_a_fault_is_a_sentence_with_the_instruction(board: Any, program: Program, frames: Any) -> None:
     ip, addresses = board.ip, {}
     words = program.words.copy()
@@ -137,6 +133,7 @@ class _Pauses:
         self._pause(seconds)
 
 
+@pytest.mark.parametrize("board", HANDSHAKES, indirect=True)
 def test_the_driver_sleeps_on_the_interrupt(
     board: Any, program: Program, frames: Any, expected: list[Bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +150,7 @@ def test_the_driver_sleeps_on_the_interrupt(
             assert pauses.count <= 2 + (time.monotonic() - start) / INTERRUPT_SECONDS
 
 
+@pytest.mark.parametrize("board", HANDSHAKES, indirect=True)
 def test_a_lost_interrupt_costs_only_time(
     board: Any, program: Program, frames: Any, expected: list[Bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,11 +15,12 @@ import pytest
 
 pytest.importorskip("pynq", reason="pynq is not installed here; run `make test-pynq`")
 
-from simulated_boards import simulated
+from simulated_boards import ENGINES, HANDSHAKES, simulated
 
 import edgemoe.session
 from edgemoe.compiler.program import Program
 from edgemoe.devices.base import Bytes, DeviceError
+from edgemoe.devices.rtl import RtlDevice
 from edgemoe.pynq.simulated import MisuseError, SimulatedBoard
 from edgemoe.session import Session, SessionError
 from edgemoe.spec.registers import CONTROL
@@ -63,7 +64,7 @@ def test_the_driver_synchronises_what_is_needed_and_no_more(
     assert recorder.kinds == list(SYNCHRONISATIONS.values())
 
 
-@pytest.mark.parametrize("engine", ["golden", "csim"])
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("dropped", SYNCHRONISATIONS)
 def test_every_forgotten_synchronisation_is_seen(
     make_board: Callable[..., Any],
@@ -119,7 +120,10 @@ def test_a_partial_write_keeps_what_the_accelerator_wrote(board: Any) -> None:
 
 @pytest.fixture
 def slow_board(board: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Every run takes at least a fifth of a second, so that what the host does meanwhile does happen meanwhile."""
+    """Every run takes at least a fifth of a second, so that what the host does meanwhile does happen meanwhile.
+
+    The Verilog's takes its time anyhow.
+    """
     engine = simulated(board).engine
     real = engine.write_register
 
@@ -128,10 +132,12 @@ def slow_board(board: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
             time.sleep(0.2)
         real(offset, value)
 
-    monkeypatch.setattr(engine, "write_register", slow)
+    if not isinstance(engine, RtlDevice):
+        monkeypatch.setattr(engine, "write_register", slow)
     return board
 
 
+@pytest.mark.parametrize("board", HANDSHAKES, indirect=True)
 def test_frames_in_flight_are_copied_while_the_accelerator_runs(
     slow_board: Any, program: Program, frames: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +163,7 @@ def test_frames_in_flight_are_copied_while_the_accelerator_runs(
     assert ("invalidate", True) in running, "copies out"
 
 
+@pytest.mark.parametrize("board", HANDSHAKES, indirect=True)
 def test_one_buffer_for_two_frames_in_flight_is_misuse(
     slow_board: Any, program: Program, frames: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +176,7 @@ def test_one_buffer_for_two_frames_in_flight_is_misuse(
         list(session.stream(iter(frames)))
 
 
+@pytest.mark.parametrize("board", HANDSHAKES, indirect=True)
 def test_a_stream_that_is_left_early_leaves_the_accelerator_at_rest(
     board: Any, program: Program, frames: Any, expected: list[Bytes]
 ) -> None:

