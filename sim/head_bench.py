@@ -4,35 +4,15 @@ from __future__ import annotations
 
 import cocotb
 import numpy as np
-from cocotb.triggers import ReadOnly
 
 from sim.bench import STALLS, Checker, Dut, checked, drive, extremes, hardware, idle_rate, pack, pressure_rate, reset
-from sim.rows import until_idle
+from sim.rows import collect_words, until_idle
 
 BITS = 16
 WORD = 16
 LATE_CYCLES = 32  # how long the lanes may go on after almost_full
 SHAPES = [(1, 1), (3, 8), (5, 24), (4, 13), (9, 17), (7, 48), (40, 40)]  # rows, outputs
 SLOW = 0.9  # pressure of the writer that fills the queue
-
-
-class Writer:
-    """data_writer: takes words; each address must come once."""
-
-    def __init__(self) -> None:
-        self.words: dict[int, int] = {}
-
-    async def run(self, dut: Dut, rng: np.random.Generator, pressure: float) -> None:
-        """For ever."""
-        while True:
-            await drive(dut)
-            ready = int(rng.random() >= pressure)
-            dut.word_ready.value = ready
-            await ReadOnly()
-            if ready and int(dut.word_valid.value):
-                address = int(dut.word_address.value)
-                assert address not in self.words, f"{address:#x} was written twice"
-                self.words[address] = int(dut.word.value)
 
 
 def noise(rng: np.random.Generator, dut: Dut) -> None:
@@ -48,12 +28,12 @@ async def rows_of_outputs(dut: Dut, check: Checker, rng: np.random.Generator, st
     """Whole and partial tiles, rows that no lane has, lanes that stop as late as they may."""
     sizes = hardware()
     lanes = sizes.post_lanes // sizes.out_par
-    writer = Writer()
+    words: dict[int, int] = {}
     await reset(dut, row_valid=0, word_ready=0)
-    cocotb.start_soon(writer.run(dut, rng, SLOW if stalls == "slow" else pressure_rate(stalls)))
+    cocotb.start_soon(collect_words(dut, rng, SLOW if stalls == "slow" else pressure_rate(stalls), words))
     full_for = 0
     for rows, outputs in SHAPES:
-        writer.words.clear()
+        words.clear()
         values = extremes(rng, BITS, rows * outputs).reshape(rows, outputs)
         pitch = -(-2 * outputs // WORD) * WORD
         base = 0x1_FFFF_FF00
@@ -82,6 +62,6 @@ async def rows_of_outputs(dut: Dut, check: Checker, rng: np.random.Generator, st
         padded = np.zeros((rows, pitch // 2), dtype="<i2")
         padded[:, :outputs] = values
         expected = padded.view(np.uint8).reshape(-1)
-        got = b"".join(writer.words[address].to_bytes(WORD, "little") for address in sorted(writer.words))
+        got = b"".join(words[address].to_bytes(WORD, "little") for address in sorted(words))
         check.equal(np.frombuffer(got, np.uint8), expected, f"{rows} rows × {outputs} outputs")
-        check.equal(sorted(writer.words), list(range(base, base + rows * pitch, WORD)), "addresses")
+        check.equal(sorted(words), list(range(base, base + rows * pitch, WORD)), "addresses")

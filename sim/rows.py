@@ -71,6 +71,19 @@ async def each_cycle(dut: Dut, latency: int, sample: Callable[[], Any], answer: 
         waiting.append(sample())
 
 
+async def collect_words(dut: Dut, rng: np.random.Generator, pressure: float, words: dict[int, int]) -> None:
+    """For ever: takes words to be written, by address in the order they come; each address must come once."""
+    while True:
+        await drive(dut)
+        ready = int(rng.random() >= pressure)
+        dut.word_ready.value = ready
+        await ReadOnly()
+        if ready and int(dut.word_valid.value):
+            address = int(dut.word_address.value)
+            assert address not in words, f"{address:#x} was written twice"
+            words[address] = int(dut.word.value)
+
+
 async def until_idle(dut: Dut, limit: int) -> int:
     """Wait while busy; the cycles that took, at most `limit`."""
     for cycle in range(limit):
