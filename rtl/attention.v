@@ -20,6 +20,8 @@ module attention (
     localparam LAST_VALUE_PART = VALUE_PARTS - 1;
     localparam OUT_SHIFT = $clog2(OUT_PAR);
     localparam IN_SHIFT = $clog2(IN_PAR);
+    localparam UPPER_OUTPUT = OUT_PARTS > 1 ? OUT_PAR : 0;  // where the second half of a vector begins
+    localparam UPPER_INPUT = IN_PARTS > 1 ? IN_PAR : 0;
 
     input                                  clk;
     input                                  rst_n;
@@ -118,17 +120,24 @@ module attention (
     wire unused = &{1'b0, product[26:16], first_row[LANE_BITS-1:0], half_3};
 
     // Values stand two cycles after their depth: tile[OUT_PAR][IN_PAR].
-    integer bank, output_;
+    integer part_number, bank, output_;
     always @(posedge clk)
-        if (arriving_3)
-            for (bank = 0; bank < TOKEN_PAR; bank = bank + 1)
-                if (of_values)
-                    for (output_ = 0; output_ < OUT_PAR; output_ = output_ + 1)
-                        tile[(output_*IN_PAR + part_3*TOKEN_PAR + bank)*WEIGHT_BITS +: WEIGHT_BITS] <=
-                            value_values[bank*VECTOR_BITS
-                                + ((OUT_PARTS > 1 && half_3 ? OUT_PAR : 0) + output_)*ACTIVATION_BITS +: ACTIVATION_BITS];
-                else
-                    tile[(part_3*TOKEN_PAR + bank)*IN_PAR*WEIGHT_BITS +: IN_PAR*WEIGHT_BITS] <=
-                        key_values[bank*VECTOR_BITS + (IN_PARTS > 1 && half_3 ? IN_PAR*ACTIVATION_BITS : 0)
-                            +: IN_PAR*ACTIVATION_BITS];
+        if (arriving_3 && of_values) begin
+            for (part_number = 0; part_number < VALUE_PARTS; part_number = part_number + 1)
+                if (part_3 == part_number[3:0])
+                    for (bank = 0; bank < TOKEN_PAR; bank = bank + 1)
+                        for (output_ = 0; output_ < OUT_PAR; output_ = output_ + 1)
+                            tile[(output_*IN_PAR + part_number*TOKEN_PAR + bank)*WEIGHT_BITS +: WEIGHT_BITS] <=
+                                OUT_PARTS > 1 && half_3
+                                ? value_values[bank*VECTOR_BITS + (UPPER_OUTPUT+output_)*ACTIVATION_BITS
+                                    +: ACTIVATION_BITS]
+                                : value_values[bank*VECTOR_BITS + output_*ACTIVATION_BITS +: ACTIVATION_BITS];
+        end else if (arriving_3)
+            for (part_number = 0; part_number < KEY_PARTS; part_number = part_number + 1)
+                if (part_3 == part_number[3:0])
+                    for (bank = 0; bank < TOKEN_PAR; bank = bank + 1)
+                        tile[(part_number*TOKEN_PAR + bank)*IN_PAR*WEIGHT_BITS +: IN_PAR*WEIGHT_BITS] <=
+                            IN_PARTS > 1 && half_3
+                            ? key_values[bank*VECTOR_BITS + UPPER_INPUT*ACTIVATION_BITS +: IN_PAR*ACTIVATION_BITS]
+                            : key_values[bank*VECTOR_BITS +: IN_PAR*ACTIVATION_BITS];
 endmodule

@@ -5,9 +5,9 @@
 // W8A8 has one multiplication per lane, the 27 × 18 of a DSP48E2, with weights from pack_weights:
 //   p = (weight_1·2^18 + weight_0)·activation;   product_0 = p[17:0] signed;   product_1 = p[36:18] + p[17]
 // (a negative product_0 has borrowed 1 from the upper half). Every product is unpacked before anything is summed, so
-// the result is exact for any chain. W16A16 has one multiplication per product.
+// the result is exact for any chain; the borrowed ones go back in as carries of the additions. W16A16 has one multiplication per product.
 // Precondition: W8A8 activations −1023 … 1023 (activations are −128 … 127, attention's exponentials 0 … 1023);
-// W16A16 −2^16 … 2^16 − 1. LANES a multiple of 4.
+// W16A16 −2^16 … 2^16 − 1. LANES 8 or 16.
 // Latency: 4 (operands, products, sums of four, sum of those). Depth: one multiplication; two additions.
 module dot_product #(
     parameter LANES = 16
@@ -27,22 +27,22 @@ module dot_product #(
     output reg signed [SUM_BITS-1:0]     sum_0;
     output reg signed [SUM_BITS-1:0]     sum_1;
 
-    // Registers of this module alone, written by blocking assignments in the order last stage first, so that each
-    // stage reads what the one before it held: the same circuit as non-blocking ones, several times faster to simulate.
-    // All operands of the sums are signed, so that they extend by sign.
+    // Operands and products are registers of one process each, written by blocking assignments in the order last stage
+    // first, so that each stage reads what the one before it held: the same circuit as non-blocking ones, several times
+    // faster to simulate. All operands of the sums are signed, so that they extend by sign.
     /* verilator lint_off BLKSEQ */
     /* verilator lint_off WIDTHEXPAND */
-    reg signed [OPERAND_BITS-1:0] activation [0:LANES-1];
-    reg signed [PACKED_BITS-1:0] packed_weight [0:LANES-1];
-    reg signed [SUM_BITS-1:0] group_0 [0:GROUPS-1];
-    reg signed [SUM_BITS-1:0] group_1 [0:GROUPS-1];
-    reg signed [SUM_BITS-1:0] total_0, total_1;
-    integer lane, group;
-
+    genvar g;
     generate
         if (FINE != 0) begin : single
+            reg signed [OPERAND_BITS-1:0] activation [0:LANES-1];
+            reg signed [PACKED_BITS-1:0] packed_weight [0:LANES-1];
+            reg signed [SUM_BITS-1:0] group_0 [0:GROUPS-1];
+            reg signed [SUM_BITS-1:0] group_1 [0:GROUPS-1];
+            reg signed [SUM_BITS-1:0] total_0, total_1;
             reg signed [PRODUCT_BITS-1:0] product_0 [0:LANES-1];
             reg signed [PRODUCT_BITS-1:0] product_1 [0:LANES-1];
+            integer lane, group;
             always @(posedge clk) begin
                 total_0 = 0;
                 total_1 = 0;
@@ -66,28 +66,72 @@ module dot_product #(
                 sum_1 <= total_1;
             end
         end else begin : packed_pair
-            reg signed [PRODUCT_BITS+17:0] product [0:LANES-1];
-            always @(posedge clk) begin
-                total_0 = 0;
-                total_1 = 0;
-                for (group = 0; group < GROUPS; group = group + 1) begin
-                    total_0 = total_0 + group_0[group];
-                    total_1 = total_1 + group_1[group];
-                    group_0[group] = 0;
-                    group_1[group] = 0;
-                    for (lane = 4 * group; lane < 4 * group + 4; lane = lane + 1) begin
-                        group_0[group] = group_0[group] + $signed(product[lane][17:0]);
-                        group_1[group] = group_1[group] + $signed(product[lane][PRODUCT_BITS+17:18])
-                                       + $signed({1'b0, product[lane][17]});
+            // {a, 1} + {b, c} = 2·(a + b + c) + (c ? 0 : 1): each addition of upper halves takes one borrowed 1 along,
+            // and only the last of all needs an adder. `keep` holds Yosys to carry chains of two operands, which take
+            // two thirds of the LUTs of the compressors that it would build.
+            wire signed [SUM_BITS-1:0] low_of_group [0:GROUPS-1];
+            wire signed [SUM_BITS-1:0] high_of_group [0:GROUPS-1];
+            wire [GROUPS-1:0] carry;  // of each group's last lane
+            for (g = 0; g < GROUPS; g = g + 1) begin : groups
+                reg signed [OPERAND_BITS-1:0] activation [0:3];
+                reg signed [PACKED_BITS-1:0] packed_weight [0:3];
+                reg signed [PRODUCT_BITS+17:0] product [0:3];
+                reg signed [SUM_BITS-1:0] low, high;
+                reg last_negative;
+                (* keep *) wire signed [SUM_BITS-1:0] low_01, low_23, low_03;
+                (* keep *) wire signed [SUM_BITS:0] high_01, high_23, high_03;
+                assign low_01 = $signed(product[0][17:0]) + $signed(product[1][17:0]);
+                assign low_23 = $signed(product[2][17:0]) + $signed(product[3][17:0]);
+                assign low_03 = low_01 + low_23;
+                assign high_01 = $signed({product[0][PRODUCT_BITS+17:18], 1'b1})
+                               + $signed({product[1][PRODUCT_BITS+17:18], product[0][17]});
+                assign high_23 = $signed({product[2][PRODUCT_BITS+17:18], 1'b1})
+                               + $signed({product[3][PRODUCT_BITS+17:18], product[1][17]});
+                assign high_03 = $signed({high_01[SUM_BITS:1], 1'b1}) + $signed({high_23[SUM_BITS:1], product[2][17]});
+                integer lane;
+                always @(posedge clk) begin
+                    low <= low_03;
+                    high <= high_03[SUM_BITS:1];
+                    last_negative <= product[3][17];
+                    for (lane = 0; lane < 4; lane = lane + 1) begin
+                        product[lane] = activation[lane] * packed_weight[lane];
+                        activation[lane] = activations[(4*g+lane)*OPERAND_BITS +: OPERAND_BITS];
+                        packed_weight[lane] = packed_weights[(4*g+lane)*PACKED_BITS +: PACKED_BITS];
                     end
                 end
-                for (lane = 0; lane < LANES; lane = lane + 1) begin
-                    product[lane] = activation[lane] * packed_weight[lane];
-                    activation[lane] = activations[lane*OPERAND_BITS +: OPERAND_BITS];
-                    packed_weight[lane] = packed_weights[lane*PACKED_BITS +: PACKED_BITS];
-                end
-                sum_0 <= total_0;
-                sum_1 <= total_1;
+                assign low_of_group[g] = low;
+                assign high_of_group[g] = high;
+                assign carry[g] = last_negative;
+                wire unused = &{1'b0, high_01[0], high_23[0], high_03[0]};
+            end
+
+            // Pairs of groups, then the two pairs where there are four groups.
+            localparam PAIRS = GROUPS / 2;
+            wire signed [SUM_BITS-1:0] low_of_pair [0:PAIRS-1];
+            wire signed [SUM_BITS-1:0] high_of_pair [0:PAIRS-1];
+            wire signed [SUM_BITS-1:0] low_all, high_all;
+            for (g = 0; g < PAIRS; g = g + 1) begin : pairs
+                (* keep *) wire signed [SUM_BITS-1:0] low;
+                (* keep *) wire signed [SUM_BITS:0] high;
+                assign low = low_of_group[2*g] + low_of_group[2*g+1];
+                assign high = $signed({high_of_group[2*g], 1'b1}) + $signed({high_of_group[2*g+1], carry[2*g]});
+                assign low_of_pair[g] = low;
+                assign high_of_pair[g] = $signed(high[SUM_BITS:1]);
+                wire unused = &{1'b0, high[0]};
+            end
+            if (PAIRS == 2) begin : both
+                (* keep *) wire signed [SUM_BITS:0] high;
+                assign low_all = low_of_pair[0] + low_of_pair[1];
+                assign high = $signed({high_of_pair[0], 1'b1}) + $signed({high_of_pair[1], carry[1]});
+                assign high_all = $signed(high[SUM_BITS:1]);
+                wire unused = &{1'b0, high[0]};
+            end else begin : one
+                assign low_all = low_of_pair[0];
+                assign high_all = high_of_pair[0];
+            end
+            always @(posedge clk) begin
+                sum_0 <= low_all;
+                sum_1 <= high_all + $signed({{(SUM_BITS-1){1'b0}}, carry[GROUPS-1]});
             end
         end
     endgenerate

@@ -44,14 +44,16 @@ module drain (
     // The job that runs, and where it stands.
     reg running;
     reg [JOB_BITS-1:0] now;
-    reg [15:0] row;        // absolute, of the first post row
+    reg [15:0] row, next_row;  // absolute, of the first post row
+    reg last_row;
     reg [7:0] token_tile;
     reg [3:0] member;
     reg [7:0] slot_of_tile, slot;
     reg [10:0] vector;
     reg part;
     reg [1:0] third;
-    reg [7:0] scales_used;
+    reg [7:0] scales_used, scales_ready;
+    reg scales_stale;  // scales_ready does not know yet what the job before has used
 
     wire [2:0] kind = now[PASS_KIND +: 3];
     wire is_context = kind == PASS_CONTEXT;
@@ -62,10 +64,8 @@ module drain (
     wire [11:0] output_tile = now[JOB_OUTPUT_TILE +: 12] + {8'd0, member};
     wire last_member = member + 4'd1 == now[PASS_MEMBERS +: 4]
         || output_tile + 12'd1 == now[PASS_OUTPUT_TILES +: 12];
-    wire last_row = row + stride >= end_row;
     wire last_of_tile = &(row[LANE_BITS-1:0] | (stride[LANE_BITS-1:0] - 1'b1));
-    wire [7:0] scales_ready = scaled_rows - scales_used;
-    wire waits = (is_context && scales_ready <= token_tile) || (kind == PASS_HEAD && head_full);
+    wire waits = (is_context && (scales_stale || scales_ready <= token_tile)) || (kind == PASS_HEAD && head_full);
     wire issue = running && !waits;
     wire finish = issue && last_member && last_row;
     assign load = ready_jobs != 6'd0 && (!running || finish);
@@ -79,7 +79,11 @@ module drain (
     wire [11:0] front_skipped = front_third == 2'd0 ? 12'd0 : front_third == 2'd1 ? third_vectors : two_thirds;
     wire [11:0] front_within = front_vector - front_skipped;
     wire front_part = OUT_PARTS > 1 && front[JOB_OUTPUT_TILE];
-    wire [15:0] next_row = row + stride;
+    wire [15:0] row_after_next = next_row + stride;
+    wire front_scattered = front[PASS_KIND +: 3] == PASS_WEIGHTED;
+    wire [15:0] front_row = front_scattered ? front[PASS_FIRST_ROW +: 16]
+        : (front[PASS_FIRST_ROW +: 16] >> ROW_SHIFT) << ROW_SHIFT;
+    wire [15:0] front_next_row = front_row + (front_scattered ? 16'd1 : POST_ROWS[15:0]);
     wire [11:0] slots_of_job = now[JOB_TILES +: 8] * now[PASS_MEMBERS +: 4];
     wire unused = &{1'b0, front_within[11], slots_of_job[11:8], unused_empty, unused_full};
 
@@ -88,17 +92,21 @@ module drain (
             running <= 1'b0;
             ready_jobs <= 6'd0;
             scales_used <= 8'd0;
+            scales_stale <= 1'b0;
         end else begin
             running <= load || (running && !finish);
             ready_jobs <= ready_jobs + {5'd0, job_ready} - {5'd0, load};
             if (finish && is_context && now[JOB_LAST]) scales_used <= scales_used + now[JOB_TILES +: 8];
+            scales_stale <= finish && is_context && now[JOB_LAST];
         end
+        scales_ready <= scaled_rows - scales_used;
         freed_valid <= rst_n && finish;
         freed_slots <= slots_of_job[7:0];
         if (load) begin
             now <= front;
-            row <= front[PASS_KIND +: 3] == PASS_WEIGHTED ? front[PASS_FIRST_ROW +: 16]
-                 : (front[PASS_FIRST_ROW +: 16] >> ROW_SHIFT) << ROW_SHIFT;
+            row <= front_row;
+            next_row <= front_next_row;
+            last_row <= front_next_row >= front[PASS_END_ROW +: 16];
             token_tile <= 8'd0;
             member <= 4'd0;
             slot_of_tile <= front[JOB_SLOT +: 8];
@@ -113,6 +121,8 @@ module drain (
             vector <= vector + {10'd0, OUT_PARTS == 1 || part};
             if (last_member) begin
                 row <= next_row;
+                next_row <= row_after_next;
+                last_row <= row_after_next >= end_row;
                 slot <= slot_of_tile;
                 // Groups begin with a whole vector when they have several members, and else all rows share the part.
                 part <= now[PASS_MEMBERS +: 4] == 4'd1 ? part : 1'b0;

@@ -3,7 +3,7 @@
 // Words of data_reader go to the program, or while PATCH_EMBED executes to the patches; words for data_writer come from
 // STORE or HEAD. The instruction that executes stands in `instruction`; trace_index is its number, for simulations.
 module edgemoe_core (
-    clk, rst_n, engine_rst_n, begin_run, begin_stream, run_lines, program_address, input_address, output_address,
+    clk, rst_n, engine_rst_n, begin_run, run_lines, program_address, input_address, output_address,
     header_valid, header_fault, halted, fault, index, experts_run, segments_dropped, progress, counts_running,
     available, take, take_lines, taken_valid, taken, skip, skip_lines, left,
     command_valid, command_ready, command_address, command_words, read_valid, read_ready, read_word,
@@ -21,7 +21,6 @@ module edgemoe_core (
     input                   rst_n;
     input                   engine_rst_n;
     input                   begin_run;
-    input                   begin_stream;
     output [63:0]           run_lines;
     input  [63:0]           program_address;
     input  [63:0]           input_address;
@@ -225,6 +224,6 @@ module edgemoe_core (
     /* verilator lint_off UNUSEDSIGNAL */
     wire [31:0] trace_index /* verilator public_flat_rd */ = index;
     /* verilator lint_on UNUSEDSIGNAL */
-    wire unused = &{1'b0, instructions, input_bytes, output_bytes, instruction, in_features, begin_stream,
+    wire unused = &{1'b0, instructions, input_bytes, output_bytes, instruction, in_features,
                     destination_row, source, trace_index};
 endmodule

@@ -8,7 +8,7 @@
 // Precondition: MAX_EXPERTS at least 2; no queue gets more than MAX_ROWS entries (rule 8); a queue is not empty when it
 // is gathered; norm_vector belongs to the norm_read_depth and norm_read_bank of 3 cycles before; fields are held while
 // busy.
-// Latency: lengths and summary 2 after push, 1 after clear and note_gate; lookup 2; busy for length·vectors + 11 cycles.
+// Latency: lengths 2 and summary 3 after push, 1 after clear and note_gate; lookup 2; busy for length·vectors + 11 cycles.
 // Depth: a 16:1 multiplexer and an increment; a 16-bit addition; one multiplication.
 module experts (
     clk, rst_n, clear, push_valid, push_expert, push_source, push_destination, push_score,
@@ -79,6 +79,8 @@ module experts (
     reg [15:0] sources [0:ENTRIES-1];
     reg [31:0] targets [0:ENTRIES-1];
     reg pushing, writing;
+    reg [15:0] written_length;
+    reg [8:0] written_end;
     reg [15:0] pushed_source, written_source;
     reg [31:0] pushed_target, written_target;
     reg [ENTRY_BITS-1:0] written_entry;
@@ -90,19 +92,19 @@ module experts (
         pushed_expert <= push_expert[EXPERT_BITS-1:0];
         pushed_source <= push_source;
         pushed_target <= {push_score, push_destination};
-        writing <= pushing;
+        writing <= rst_n & pushing & ~clear;
         written_entry <= first_pushed + {ABOVE, pushed_index[INDEX_BITS-1:0]};
         written_source <= pushed_source;
         written_target <= pushed_target;
+        written_length <= pushed_length;
+        written_end <= pushed_end;
         if (writing) begin
             sources[written_entry] <= written_source;
             targets[written_entry] <= written_target;
+            if (written_length > longest) longest <= written_length;
+            if (written_end > queues_end) queues_end <= written_end;
         end
-        if (pushing) begin
-            lengths[16*pushed_expert +: 16] <= pushed_length;
-            if (pushed_length > longest) longest <= pushed_length;
-            if (pushed_end > queues_end) queues_end <= pushed_end;
-        end
+        if (pushing) lengths[16*pushed_expert +: 16] <= pushed_length;
         if (note_gate) begin
             if (gate_source_end > source_end) source_end <= gate_source_end;
             destination_end <= gate_destination_end;

@@ -16,19 +16,18 @@ module gate (
     routing_valid, routing_row, routing_entries
 );
 `include "edgemoe_spec.vh"
-    localparam LOGIT_BITS = FINE != 0 ? 48 : 42;
-    localparam POST_ROWS = POST_LANES / OUT_PAR;
+`include "edgemoe_machine.vh"
     localparam TILES = (MAX_EXPERTS + OUT_PAR - 1) / OUT_PAR;
     localparam TOTAL = TILES * OUT_PAR;
     localparam CYCLES = MAX_TOP_K > 4 ? 8 : 4;
     localparam LANES = TOTAL / CYCLES;
     localparam INDEX_BITS = $clog2(TOTAL);
     localparam BEAT_BITS = $clog2(CYCLES);
-    localparam TILE_BITS = OUT_PAR * LOGIT_BITS;
+    localparam TILE_LOGITS_BITS = OUT_PAR * LOGIT_BITS;
     localparam BANK_SHIFT = $clog2(POST_ROWS);
     localparam BANK_BITS = POST_ROWS > 1 ? BANK_SHIFT : 1;
     localparam DEPTH = (MAX_ROWS + POST_ROWS - 1) / POST_ROWS;
-    localparam DEPTH_BITS = $clog2(DEPTH);
+    localparam MEMORY_INDEX_BITS = $clog2(DEPTH);
     localparam SUM_BITS = GATE_EXPONENTIAL_BITS + INDEX_BITS;
     localparam PENDING_BITS = 4;  // rows between their choice and their scores: fewer than 16
 
@@ -46,7 +45,7 @@ module gate (
     input      [POST_ROWS-1:0]           logits_valid;
     input      [POST_ROWS*16-1:0]        logits_row;
     input      [7:0]                     logits_tile;
-    input      [POST_ROWS*TILE_BITS-1:0] logits;
+    input      [POST_ROWS*TILE_LOGITS_BITS-1:0] logits;
     output reg                           push_valid;
     output reg [7:0]                     push_expert;
     output reg [15:0]                    push_source;
@@ -88,28 +87,28 @@ module gate (
             localparam [15:0] IN_BANK = POST_ROWS - 1;
             reg hit;
             reg [15:0] row;
-            reg [TILE_BITS-1:0] arrived_tile;
+            reg [TILE_LOGITS_BITS-1:0] arrived_tile;
             integer from;
             always @* begin
                 hit = 1'b0;
                 row = logits_row[15:0];
-                arrived_tile = logits[TILE_BITS-1:0];
+                arrived_tile = logits[TILE_LOGITS_BITS-1:0];
                 for (from = 0; from < POST_ROWS; from = from + 1)
                     if (logits_valid[from] && (logits_row[from*16 +: 16] & IN_BANK) == bank) begin
                         hit = 1'b1;
                         row = logits_row[from*16 +: 16];
-                        arrived_tile = logits[from*TILE_BITS +: TILE_BITS];
+                        arrived_tile = logits[from*TILE_LOGITS_BITS +: TILE_LOGITS_BITS];
                     end
             end
             for (tile = 0; tile < TILES; tile = tile + 1) begin : tiles
-                reg [TILE_BITS-1:0] memory [0:DEPTH-1];
-                reg [TILE_BITS-1:0] memory_1, memory_2;
+                reg [TILE_LOGITS_BITS-1:0] memory [0:DEPTH-1];
+                reg [TILE_LOGITS_BITS-1:0] memory_1, memory_2;
                 always @(posedge clk) begin
-                    if (hit && logits_tile == tile) memory[row[BANK_SHIFT +: DEPTH_BITS]] <= arrived_tile;
-                    if (read) memory_1 <= memory[next_row[BANK_SHIFT +: DEPTH_BITS]];
+                    if (hit && logits_tile == tile) memory[row[BANK_SHIFT +: MEMORY_INDEX_BITS]] <= arrived_tile;
+                    if (read) memory_1 <= memory[next_row[BANK_SHIFT +: MEMORY_INDEX_BITS]];
                     memory_2 <= memory_1;
                 end
-                assign kept[(bank*TILES+tile)*TILE_BITS +: TILE_BITS] = memory_2;
+                assign kept[(bank*TILES+tile)*TILE_LOGITS_BITS +: TILE_LOGITS_BITS] = memory_2;
             end
             wire unused = &{1'b0, row};
         end

@@ -12,9 +12,9 @@ module head (
     word_valid, word_ready, word_address, word
 );
 `include "edgemoe_spec.vh"
-    localparam POST_ROWS = POST_LANES / OUT_PAR;
+`include "edgemoe_machine.vh"
     localparam ROW_WORDS = OUT_PAR / 8;
-    localparam WORD_BITS = ROW_WORDS > 1 ? $clog2(ROW_WORDS) : 1;
+    localparam WORD_NUMBER_BITS = ROW_WORDS > 1 ? $clog2(ROW_WORDS) : 1;
     localparam ROW_BITS = OUT_PAR * OUTPUT_BITS;
     localparam FIFO_DEPTH = 64;
     localparam ROOM = 32;
@@ -94,7 +94,7 @@ module head (
     always @(posedge clk) begin
         if (moves) begin
             word_address <= this_address + {57'd0, word_number, 4'd0};
-            word <= this_values[128*word_number[WORD_BITS-1:0] +: 128];
+            word <= this_values[128*word_number[WORD_NUMBER_BITS-1:0] +: 128];
         end
         if (!rst_n) begin
             begun <= 1'b0;

@@ -128,8 +128,7 @@ module linear (
         row_4 <= weighted_3 ? lookup_destination : step_3[DRAIN_ROW +: 16];
         weights <= {weights[6*17-1:0], weighted_3 ? {1'b0, lookup_score} : 17'h10000};
     end
-    wire [5:0] weight_shift = step_10[DRAIN_KIND +: 3] == PASS_WEIGHTED
-        ? SCORE_WEIGHT_BITS[5:0] + GUARD_BITS[5:0] : SCORE_WEIGHT_BITS[5:0];
+    wire guarded = step_10[DRAIN_KIND +: 3] == PASS_WEIGHTED;
 
     wire [POST_ROWS*ROW_RESULTS-1:0] activations_11, gelus_23;
     wire [POST_ROWS*ROW_RESIDUALS-1:0] residuals_19;
@@ -181,7 +180,7 @@ module linear (
                         : row_factor_3),
                     .shift(from_channels_3 ? shifts_3[n*6 +: 6] : row_shift_3),
                     .gelu_multiplier(output_multiplier), .gelu_shift(output_shift), .gelu_zero(output_zero),
-                    .weight(weights[6*17 +: 17]), .weight_shift(weight_shift),
+                    .weight(weights[6*17 +: 17]), .guarded(guarded),
                     .residual(residual_18[n*RESIDUAL_BITS +: RESIDUAL_BITS]),
                     .activation(activations_11[AT*ACTIVATION_BITS +: ACTIVATION_BITS]),
                     .score(scores[AT*SCORE_BITS +: SCORE_BITS]), .head(head_values[AT*OUTPUT_BITS +: OUTPUT_BITS]),

@@ -206,7 +206,6 @@ module matmul_steps (
         step[STEP_FIRST] <= input_tile == 12'd0 && !second_tile && !low_digit;
         step[STEP_LOW_DIGIT] <= low_digit;
         step[STEP_EXPONENTIAL] <= is_context;
-        step[STEP_OPENING] <= member == 4'd0;
         step[STEP_FIRST_KEYS] <= input_tile == 12'd0;
         // Only the first sweep sums and divides: Σe is the same in all sweeps of a block.
         step[STEP_SUMMED] <= member == 4'd0 && output_tile == 12'd0;

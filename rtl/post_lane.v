@@ -2,13 +2,13 @@
 //
 //   y = saturate(round_shift((sum + bias)·factor, shift)),  RESIDUAL_BITS + GUARD_BITS wide
 //   activation, score, head = y saturated further;  gelu = GELU epilogue of y
-//   residual_out = saturate(residual + round_shift(y·weight, weight_shift))
-// RESIDUAL has weight 2^16 and weight_shift 16, score-weighted experts the score and SCORE_WEIGHT_BITS + GUARD_BITS.
+//   residual_out = saturate(residual + round_shift(y·weight, SCORE_WEIGHT_BITS + (guarded ? GUARD_BITS : 0)))
+// RESIDUAL has weight 2^SCORE_WEIGHT_BITS and is not guarded, score-weighted experts have the score and are.
 //
-// Cycles, sum and bias arriving in 0: factor, shift 1; weight, weight_shift 8; activation, score, head 9; residual 16;
+// Cycles, sum and bias arriving in 0: factor, shift 1; weight, guarded 8; activation, score, head 9; residual 16;
 // residual_out 17; gelu 21. Depth: see requantise, gelu; an addition of LOGIT_BITS.
 module post_lane (
-    clk, rst_n, sum, bias, factor, shift, gelu_multiplier, gelu_shift, gelu_zero, weight, weight_shift, residual,
+    clk, rst_n, sum, bias, factor, shift, gelu_multiplier, gelu_shift, gelu_zero, weight, guarded, residual,
     activation, score, head, gelu_out, residual_out
 );
 `include "edgemoe_spec.vh"
@@ -25,7 +25,7 @@ module post_lane (
     input             [5:0]                     gelu_shift;
     input      signed [FIELD_OUTPUT_ZERO_WIDTH-1:0] gelu_zero;
     input             [SCORE_WEIGHT_BITS:0]     weight;
-    input             [5:0]                     weight_shift;
+    input                                       guarded;
     input      signed [RESIDUAL_BITS-1:0]       residual;
     output reg signed [ACTIVATION_BITS-1:0]     activation;
     output reg signed [SCORE_BITS-1:0]          score;
@@ -60,8 +60,10 @@ module post_lane (
 
     wire signed [UPDATE_BITS-1:0] update_15;
     reg signed [UPDATE_BITS-1:0] update_16;
-    requantise #(.VALUE_BITS(POST_BITS), .MULTIPLIER_WIDTH(SCORE_WEIGHT_BITS + 1), .RESULT_BITS(UPDATE_BITS)) weigh (
-        .clk(clk), .rst_n(rst_n), .valid_in(1'b1), .value(y_8), .multiplier(weight), .shift(weight_shift),
+    requantise #(.VALUE_BITS(POST_BITS), .MULTIPLIER_WIDTH(SCORE_WEIGHT_BITS + 1), .RESULT_BITS(UPDATE_BITS),
+                 .DROPPED_BITS(SCORE_WEIGHT_BITS - 1), .SHIFT_BITS(3)) weigh (
+        .clk(clk), .rst_n(rst_n), .valid_in(1'b1), .value(y_8), .multiplier(weight),
+        .shift(guarded ? GUARD_BITS[2:0] + 3'd1 : 3'd1),
         .valid_out(unused_valid[2]), .result(update_15));
     wire signed [UPDATE_BITS:0] updated = {update_16[UPDATE_BITS-1], update_16}
         + {{(UPDATE_BITS+1-RESIDUAL_BITS){residual[RESIDUAL_BITS-1]}}, residual};

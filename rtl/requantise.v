@@ -1,21 +1,25 @@
 // One post lane: from accumulator scale to a narrower integer.
 //
-//   result = saturate(round_shift(value · multiplier, shift))
+//   result = saturate(round_shift(value · multiplier, DROPPED_BITS + shift))
 //
-// Precondition: shift 0 … 60; VALUE_BITS + MULTIPLIER_WIDTH ≥ RESULT_BITS + 1; VALUE_BITS ≤ 27 or MULTIPLIER_WIDTH ≤ 26.
+// DROPPED_BITS: low bits of the product that no shift can make count, where all shifts are larger.
+// Precondition: DROPPED_BITS + shift 0 … 60; shift ≥ 1 where DROPPED_BITS > 0; VALUE_BITS + MULTIPLIER_WIDTH ≥ DROPPED_BITS + RESULT_BITS + 1;
+// VALUE_BITS ≤ 27 or MULTIPLIER_WIDTH ≤ 26.
 // Nested saturation is the narrower one, so lanes saturate once to the widest result and epilogues narrow further.
 // Latency: 7 (operands, product 2, round_shift 4). Depth: see multiplier, round_shift.
 module requantise #(
     parameter VALUE_BITS = 32,
     parameter MULTIPLIER_WIDTH = 16,
-    parameter RESULT_BITS = 20
+    parameter RESULT_BITS = 20,
+    parameter DROPPED_BITS = 0,
+    parameter SHIFT_BITS = 6
 ) (
     input                           clk,
     input                           rst_n,
     input                           valid_in,
     input  signed [VALUE_BITS-1:0]  value,
     input  [MULTIPLIER_WIDTH-1:0]   multiplier,
-    input  [5:0]                    shift,
+    input  [SHIFT_BITS-1:0]         shift,
     output                          valid_out,
     output signed [RESULT_BITS-1:0] result
 );
@@ -23,7 +27,7 @@ module requantise #(
 
     reg signed [VALUE_BITS-1:0] value_1;
     reg signed [MULTIPLIER_WIDTH:0] multiplier_1;
-    reg [5:0] shift_1, shift_2, shift_3;
+    reg [SHIFT_BITS-1:0] shift_1, shift_2, shift_3;
     reg [6:0] valid;
     wire signed [PRODUCT_BITS-1:0] product;
 
@@ -47,6 +51,7 @@ module requantise #(
         end
     endgenerate
 
-    round_shift #(.IN_BITS(PRODUCT_BITS), .OUT_BITS(RESULT_BITS)) scale (
-        .clk(clk), .value(product), .shift(shift_3), .result(result));
+    round_shift #(.IN_BITS(PRODUCT_BITS - DROPPED_BITS), .OUT_BITS(RESULT_BITS), .SHIFT_BITS(SHIFT_BITS)) scale (
+        .clk(clk), .value(product[PRODUCT_BITS-1:DROPPED_BITS]), .shift(shift_3), .result(result));
+    wire unused = &{1'b0, product};
 endmodule

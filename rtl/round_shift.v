@@ -2,42 +2,66 @@
 //
 //   result = saturate(⌊(value + 2^(shift−1)) / 2^shift⌋),  half up; shift 0 leaves the value as it is
 //
-// Computed as (value >> shift) + bit shift−1 of the value, so that no constant has to be shifted into place.
-// Precondition: IN_BITS ≥ OUT_BITS + 2, shift 0 … 63.
+// Computed as (value >> shift) + bit shift−1 of the value, so that no constant has to be shifted into place. Only the bits
+// that may reach the result are shifted; of those above them it is enough to know whether one differs from the sign.
+// Precondition: IN_BITS ≥ OUT_BITS + 2, SHIFT_BITS ≤ 6.
 // Latency: 4 (shift by eights, shift by ones, clip, round and saturate).
-// Depth: an 8:1 multiplexer; an 8:1 multiplexer; an equality over the cut bits; an addition of OUT_BITS + 2 bits.
+// Depth: eight bits compared and an 8:1 multiplexer; the same; a 2:1 multiplexer; an addition of OUT_BITS + 2 bits.
 module round_shift #(
     parameter IN_BITS = 49,
-    parameter OUT_BITS = 20
+    parameter OUT_BITS = 20,
+    parameter SHIFT_BITS = 6
 ) (
-    input                            clk,
-    input  signed     [IN_BITS-1:0]  value,
-    input             [5:0]          shift,
-    output reg signed [OUT_BITS-1:0] result
+    input                              clk,
+    input  signed     [IN_BITS-1:0]    value,
+    input             [SHIFT_BITS-1:0] shift,
+    output reg signed [OUT_BITS-1:0]   result
 );
-    localparam signed [OUT_BITS+1:0] LARGEST = {3'b000, {(OUT_BITS-1){1'b1}}};
-    localparam signed [OUT_BITS+1:0] SMALLEST = {3'b111, {(OUT_BITS-1){1'b0}}};
+    localparam KEPT_BITS = OUT_BITS + 8;  // of a value shifted by eights: the result, the bit behind the point, 7 to go
+    localparam GROUPS = IN_BITS >= KEPT_BITS ? (IN_BITS - KEPT_BITS + 8) / 8 : 1;  // of eight bits above those
+    localparam WIDE_BITS = KEPT_BITS + 8 * GROUPS;
+
+    wire [5:0] amount = {{(6-SHIFT_BITS){1'b0}}, shift};
 
     // The lowest bit is the one behind the point.
-    reg signed [IN_BITS:0] coarse, fine;
+    wire signed [WIDE_BITS-1:0] wide = {{(WIDE_BITS-IN_BITS-1){value[IN_BITS-1]}}, value, 1'b0};
+    wire signed [WIDE_BITS-1:0] by_eights = wide >>> {amount[5:3], 3'b000};
+    reg [GROUPS-1:0] differs;
+    integer group;
+    always @*
+        for (group = 0; group < GROUPS; group = group + 1)
+            differs[group] = wide[KEPT_BITS+8*group +: 8] != {8{value[IN_BITS-1]}};
+    reg [KEPT_BITS-1:0] coarse;
     reg [2:0] fine_shift;
+    reg beyond_coarse, negative_coarse;
     always @(posedge clk) begin
-        coarse <= $signed({value, 1'b0}) >>> {shift[5:3], 3'b000};
-        fine_shift <= shift[2:0];
-        fine <= coarse >>> fine_shift;
+        coarse <= by_eights[KEPT_BITS-1:0];
+        beyond_coarse <= |(differs >> amount[5:3]);
+        negative_coarse <= value[IN_BITS-1];
+        fine_shift <= amount[2:0];
+    end
+
+    wire [KEPT_BITS-1:0] by_ones = coarse >> fine_shift;
+    wire [6:0] upper = coarse[KEPT_BITS-1:OUT_BITS+1] ^ {7{negative_coarse}};
+    reg [OUT_BITS:0] fine;
+    reg beyond, negative;
+    always @(posedge clk) begin
+        fine <= by_ones[OUT_BITS:0];
+        beyond <= beyond_coarse | |(upper >> fine_shift);
+        negative <= negative_coarse;
     end
 
     // Beyond ±2^OUT_BITS every value saturates, whatever its lower bits.
-    wire fits = fine[IN_BITS:OUT_BITS+1] == {(IN_BITS-OUT_BITS){fine[IN_BITS]}};
     reg signed [OUT_BITS+1:0] clipped;
     reg half;
     always @(posedge clk) begin
-        clipped <= {fine[IN_BITS], fine[IN_BITS], fits ? fine[OUT_BITS:1] : {OUT_BITS{~fine[IN_BITS]}}};
-        half <= fits & fine[0];
+        clipped <= {negative, negative, beyond ? {OUT_BITS{!negative}} : fine[OUT_BITS:1]};
+        half <= !beyond & fine[0];
     end
 
     wire signed [OUT_BITS+1:0] rounded = clipped + $signed({{(OUT_BITS+1){1'b0}}, half});
+    wire fits = &rounded[OUT_BITS+1:OUT_BITS-1] | ~|rounded[OUT_BITS+1:OUT_BITS-1];
     always @(posedge clk)
-        result <= rounded > LARGEST ? LARGEST[OUT_BITS-1:0]
-                : rounded < SMALLEST ? SMALLEST[OUT_BITS-1:0] : rounded[OUT_BITS-1:0];
+        result <= fits ? rounded[OUT_BITS-1:0] : {rounded[OUT_BITS+1], {(OUT_BITS-1){!rounded[OUT_BITS+1]}}};
+    wire unused = &{1'b0, by_eights[WIDE_BITS-1:KEPT_BITS], by_ones[KEPT_BITS-1:OUT_BITS+1]};
 endmodule

@@ -105,11 +105,14 @@ module row_units (
     wire [10:0] vectors = in_features[14:4];
 
     wire [15:0] layernorm_read_depth, copy_read_depth, store_depth;
-    wire [TOKEN_PAR-1:0] layernorm_enable, layernorm_gate_enable, copy_enable;
-    wire [DEPTHS-1:0] layernorm_depth, copy_depth;
+    wire [TOKEN_PAR-1:0] layernorm_enable, layernorm_gate_enable;
+    wire [DEPTHS-1:0] layernorm_depth;
+    wire copy_enable;
+    wire [LANE_BITS-1:0] copy_bank;
+    wire [15:0] copy_depth;
     wire [ALL-1:0] layernorm_norm;
     wire [TOKEN_PAR*VECTOR*16-1:0] layernorm_gate;
-    wire [RESIDUAL_ALL-1:0] copy_values;
+    wire [RESIDUAL_VECTOR-1:0] copy_value;
     layernorm normalising (
         .clk(clk), .rst_n(rst_n), .start(start_layernorm), .busy(layernorm_busy), .rows(rows), .source_row(source_row),
         .destination_row(destination_row), .vectors(vectors[6:0]), .width(in_features[10:0]), .shift(shift),
@@ -120,7 +123,7 @@ module row_units (
     copy copying (
         .clk(clk), .rst_n(rst_n), .start(start_copy), .rows(rows), .vectors(vectors), .source_row(source_row),
         .destination_row(destination_row), .busy(copy_busy), .read_depth(copy_read_depth), .residual_values(residual),
-        .write_enable(copy_enable), .write_depth(copy_depth), .write_values(copy_values));
+        .write_enable(copy_enable), .write_bank(copy_bank), .write_depth(copy_depth), .write_value(copy_value));
 
     wire [LANE_BITS-1:0] store_bank;
     wire [VECTOR*32-1:0] store_values;
@@ -197,8 +200,8 @@ module row_units (
         .linear_values(linear_values), .layernorm_read_depth(layernorm_read_depth),
         .layernorm_enable(layernorm_enable), .layernorm_depth(layernorm_depth), .layernorm_norm(layernorm_norm),
         .layernorm_gate_enable(layernorm_gate_enable), .layernorm_gate(layernorm_gate),
-        .copy_read_depth(copy_read_depth), .copy_enable(copy_enable), .copy_depth(copy_depth),
-        .copy_values(copy_values), .position_enable(position_enable), .position_bank(position_bank),
+        .copy_read_depth(copy_read_depth), .copy_enable(copy_enable), .copy_bank(copy_bank),
+        .copy_depth(copy_depth), .copy_value(copy_value), .position_enable(position_enable), .position_bank(position_bank),
         .position_depth(position_depth), .position_values(position_values), .patch_enable(patch_enable),
         .patch_bank(patch_bank), .patch_depth(patch_depth), .patch_values(patch_values),
         .gather_read_bank(gather_read_bank), .gather_read_depth(gather_read_depth), .norm_vector(norm_vector),
@@ -206,7 +209,7 @@ module row_units (
         .gather_values(gather_values), .store_source(source), .store_bank(store_bank), .store_depth(store_depth),
         .store_values(store_values));
 
-    assign moves = |layernorm_enable || |copy_enable || position_enable || patch_enable || gather_enable || push_valid
+    assign moves = |layernorm_enable || copy_enable || position_enable || patch_enable || gather_enable || push_valid
         || (word_valid && word_ready);
     wire unused = &{1'b0, instruction, store_routing_row, routing_row, in_features, out_features};
 endmodule

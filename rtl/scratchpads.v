@@ -10,7 +10,7 @@ module scratchpads (
     residual, linear_read_depth, linear_residual_enable, linear_residual_parts, linear_residual_depth,
     linear_residual_values, linear_enable, linear_buffer, linear_parts, linear_depth, linear_values,
     layernorm_read_depth, layernorm_enable, layernorm_depth, layernorm_norm, layernorm_gate_enable, layernorm_gate,
-    copy_read_depth, copy_enable, copy_depth, copy_values,
+    copy_read_depth, copy_enable, copy_bank, copy_depth, copy_value,
     position_enable, position_bank, position_depth, position_values,
     patch_enable, patch_bank, patch_depth, patch_values,
     gather_read_bank, gather_read_depth, norm_vector, gather_enable, gather_bank, gather_depth, gather_values,
@@ -55,9 +55,10 @@ module scratchpads (
     input  [TOKEN_PAR-1:0]                layernorm_gate_enable;
     input  [TOKEN_PAR*GATE_VECTOR-1:0]    layernorm_gate;
     input  [15:0]                         copy_read_depth;
-    input  [TOKEN_PAR-1:0]                copy_enable;
-    input  [DEPTHS-1:0]                   copy_depth;
-    input  [TOKEN_PAR*RESIDUAL_VECTOR-1:0] copy_values;
+    input                                 copy_enable;
+    input  [LANE_BITS-1:0]                copy_bank;
+    input  [15:0]                         copy_depth;
+    input  [RESIDUAL_VECTOR-1:0]          copy_value;
     input                                 position_enable;
     input  [LANE_BITS-1:0]                position_bank;
     input  [15:0]                         position_depth;
@@ -87,13 +88,17 @@ module scratchpads (
     wire [DEPTHS-1:0] residual_depth = of_layernorm ? {TOKEN_PAR{layernorm_read_depth}}
         : of_copy ? {TOKEN_PAR{copy_read_depth}} : of_store ? store_depths : linear_read_depth;
 
-    wire positions = position_enable;
+    // Copies and positions go to one bank at a time, results of the array to all of them.
+    wire single = copy_enable || position_enable;
+    wire [LANE_BITS-1:0] single_bank = copy_enable ? copy_bank : position_bank;
+    wire [15:0] single_depth = copy_enable ? copy_depth : position_depth;
+    wire [RESIDUAL_VECTOR-1:0] single_value = copy_enable ? copy_value : position_values;
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(RESIDUAL_VECTOR), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) residual_rows (
         .clk(clk),
-        .write_enable(of_copy ? copy_enable : positions ? one << position_bank : linear_residual_enable),
-        .write_parts(of_copy || positions ? WHOLE : linear_residual_parts),
-        .write_depth(of_copy ? copy_depth : positions ? {TOKEN_PAR{position_depth}} : linear_residual_depth),
-        .write_values(of_copy ? copy_values : positions ? {TOKEN_PAR{position_values}} : linear_residual_values),
+        .write_enable(single ? one << single_bank : linear_residual_enable),
+        .write_parts(single ? WHOLE : linear_residual_parts),
+        .write_depth(single ? {TOKEN_PAR{single_depth}} : linear_residual_depth),
+        .write_values(single ? {TOKEN_PAR{single_value}} : linear_residual_values),
         .read_depth(residual_depth), .read_values(residual));
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) norm_rows (
         .clk(clk),

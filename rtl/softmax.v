@@ -5,15 +5,14 @@
 //   factor = round_shift(R·M', 16),  shift = S' + L + b − 17                (R, L) = reciprocal(total), b = RECIPROCAL_BITS
 //
 // A query is {which of two blocks, tile in the block}; a word holds the scores of OUT_PAR keys.
-// The sweep: read_address in cycle 0; query, masks and flags of that step in cycle 7, when `exponentials` leave. Only
-// `opening` steps (first output tile of a group) make exponentials, later tiles use those kept; `summed` steps add
-// them to Σe.
+// The sweep: read_address in cycle 0; query, masks and flags of that step in cycle 7, when `exponentials` leave. Steps of
+// all output tiles of a group have the same exponentials; those of the first one are `summed`, added to Σe.
 // Precondition: a row is swept at least 5 cycles after its last score was written; total ≥ 1.
 // Latency: 7 for the sweep; about RECIPROCAL_BITS + 6 from a row's last step to its scale, one row at a time.
 // Depth: an addition of scores; a maximum of four; see exponential, reciprocal.
 module softmax (
     clk, rst_n, write_valid, write_first, write_address, write_scores, write_mask,
-    read_address, read_part, step_valid, step_opening, step_summed, step_first, step_last, step_query, step_mask, exponentials,
+    read_address, read_part, step_valid, step_summed, step_first, step_last, step_query, step_mask, exponentials,
     output_multiplier, output_shift, scale_query, scale_factor, scale_shift, scaled_rows
 );
 `include "edgemoe_spec.vh"
@@ -33,7 +32,6 @@ module softmax (
     input      [SCORE_ADDRESS_BITS-1:0]       read_address;
     input      [PART_BITS-1:0]                read_part;
     input                                     step_valid;
-    input                                     step_opening;
     input                                     step_summed;
     input                                     step_first;
     input                                     step_last;
@@ -120,15 +118,11 @@ module softmax (
     endgenerate
     wire unused = &{1'b0, unused_valid};
 
-    reg [IN_PAR*EXPONENTIAL_BITS-1:0] kept [0:(1<<QUERY_BITS)-1];
-    reg [IN_PAR*EXPONENTIAL_BITS-1:0] masked;
     integer position;
-    always @* begin
+    always @*
         for (position = 0; position < IN_PAR; position = position + 1)
-            masked[position*EXPONENTIAL_BITS +: EXPONENTIAL_BITS] =
+            exponentials[position*EXPONENTIAL_BITS +: EXPONENTIAL_BITS] =
                 step_mask[position] ? made[position*EXPONENTIAL_BITS +: EXPONENTIAL_BITS] : {EXPONENTIAL_BITS{1'b0}};
-        exponentials = step_opening ? masked : kept[step_query];
-    end
 
     // Σe: two stages of additions, then the row's total.
     reg [TOTAL_BITS-1:0] totals [0:(1<<QUERY_BITS)-1];
@@ -149,12 +143,11 @@ module softmax (
         for (four = 0; four < IN_PAR / 4; four = four + 1) begin
             sum_8[four] = {(EXPONENTIAL_BITS+2){1'b0}};
             for (one = 4 * four; one < 4 * four + 4; one = one + 1)
-                sum_8[four] = sum_8[four] + {2'b00, masked[one*EXPONENTIAL_BITS +: EXPONENTIAL_BITS]};
+                sum_8[four] = sum_8[four] + {2'b00, exponentials[one*EXPONENTIAL_BITS +: EXPONENTIAL_BITS]};
         end
     end
     /* verilator lint_on BLKSEQ */
     always @(posedge clk) begin
-        if (step_valid & step_opening) kept[step_query] <= masked;
         summed <= rst_n ? {summed[1:0], step_valid & step_summed} : 3'd0;
         first_keys <= {first_keys[0], step_first};
         last_keys <= {last_keys[1:0], step_last};

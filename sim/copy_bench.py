@@ -5,10 +5,9 @@ from __future__ import annotations
 import cocotb
 import numpy as np
 
-from sim.bench import Checker, Dut, checked, drive, hardware, reset, unpack
+from sim.bench import Checker, Dut, checked, drive, hardware, reset
 from sim.rows import SHAPES, Banks, each_cycle, until_idle
 
-DEPTH_BITS = 16
 READ_LATENCY = 2
 OVERHEAD = 8
 
@@ -23,13 +22,8 @@ async def any_distance(dut: Dut, check: Checker, rng: np.random.Generator) -> No
     await reset(dut, start=0)
 
     def sample() -> int:
-        written = int(dut.write_enable.value)
-        if written:
-            depths = unpack(int(dut.write_depth.value), banks, DEPTH_BITS, signed=False)
-            values = unpack(int(dut.write_values.value), banks, 16 * bits, signed=False)
-            for bank in range(banks):
-                if written >> bank & 1:
-                    pad.write(bank, int(depths[bank]), int(values[bank]))
+        if int(dut.write_enable.value):
+            pad.write(int(dut.write_bank.value), int(dut.write_depth.value), int(dut.write_value.value))
         return int(dut.read_depth.value)
 
     def answer(depth: int) -> None:
@@ -52,6 +46,5 @@ async def any_distance(dut: Dut, check: Checker, rng: np.random.Generator) -> No
             dut.destination_row.value, dut.start.value = destination, 1
             await drive(dut)
             dut.start.value = 0
-            tiles = (source + rows - 1) // banks - source // banks + 1
-            await until_idle(dut, tiles * vectors + OVERHEAD)
+            await until_idle(dut, rows * vectors + OVERHEAD)
             check.equal(pad.values, expected.values, f"{rows} rows × {vectors} vectors, {source} to {destination}")

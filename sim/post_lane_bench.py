@@ -23,7 +23,7 @@ POST_BITS = RESIDUAL_BITS + GUARD_BITS
 FACTOR_BITS = max(NUMBERS.reciprocal_bits, MULTIPLIER_BITS)
 RESIDUAL_FACTOR = 1 << SCORE_BITS  # weight of the residual epilogue
 COUNT = 1200
-INPUTS = {"sum": 0, "bias": 0, "factor": 1, "shift": 1, "weight": 8, "weight_shift": 8, "residual": 16}  # name: cycle
+INPUTS = {"sum": 0, "bias": 0, "factor": 1, "shift": 1, "weight": 8, "guarded": 8, "residual": 16}  # name: cycle
 OUTPUTS = {  # name: cycle, bits
     "activation": (9, NUMBERS.activation_bits),
     "score": (9, NUMBERS.score_bits),
@@ -51,7 +51,7 @@ def draw(rng: np.random.Generator) -> dict[str, NDArray[INT64]]:
         "factor": factor,
         "shift": np.clip(np.array(products) - wanted, 0, MAX_SHIFT),
         "weight": np.where(weighted, rng.integers(0, 1 << SCORE_BITS, COUNT), RESIDUAL_FACTOR),
-        "weight_shift": np.where(weighted, SCORE_BITS + GUARD_BITS, SCORE_BITS),
+        "guarded": weighted.astype(np.int64),
         "residual": extremes(rng, RESIDUAL_BITS, COUNT),
     }
 
@@ -65,7 +65,7 @@ def golden(inputs: dict[str, NDArray[INT64]], grid: tuple[int, int, int]) -> dic
     ]
     limit = 1 << (POST_BITS + 1)
     y = saturate(np.array([max(-limit, min(limit, value)) for value in values]), POST_BITS)
-    update = round_shift(y * inputs["weight"], inputs["weight_shift"])
+    update = round_shift(y * inputs["weight"], SCORE_BITS + GUARD_BITS * inputs["guarded"])
     return {
         "activation": saturate(y, NUMBERS.activation_bits),
         "score": saturate(y, NUMBERS.score_bits),

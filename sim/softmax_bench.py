@@ -107,7 +107,6 @@ def steps(block: Block, half: int, exponentials: NDArray[INT64]) -> Iterator[tup
                         "read_part": tile * IN_PAR % OUT_PAR // IN_PAR,
                     }
                     step = {
-                        "step_opening": int(member == 0),
                         "step_summed": int(member == 0 and sweep == 0),
                         "step_first": int(tile == first_tile),
                         "step_last": int(tile == last_tile),
@@ -127,17 +126,7 @@ def put(dut: Dut, rng: np.random.Generator, names: tuple[str, ...], beat: Beat |
 
 WRITE = ("write_first", "write_address", "write_scores", "write_mask")
 READ = ("read_address", "read_part")
-STEP = ("step_opening", "step_summed", "step_first", "step_last", "step_query", "step_mask")
-
-
-def noisy(rng: np.random.Generator, step: tuple[Beat, Beat, int]) -> tuple[Beat, Beat, int]:
-    """A step; where exponentials are not made, those kept are used, and what is read has no meaning."""
-    read, fields, exponentials = step
-    if fields["step_opening"]:
-        return step
-    mask, word = int(rng.integers(1 << IN_PAR)), int(rng.integers(1 << KEY_WORD_BITS))
-    read = read | {"read_address": read["read_address"] >> KEY_WORD_BITS << KEY_WORD_BITS | word}
-    return read, fields | {"step_mask": mask}, exponentials
+STEP = ("step_summed", "step_first", "step_last", "step_query", "step_mask")
 
 
 async def overlap(
@@ -152,7 +141,7 @@ async def overlap(
     while write or step or any(pipeline):
         await drive(dut)
         written = write if rng.random() >= idle_rate(stalls) else None
-        begun = noisy(rng, step) if step and rng.random() >= pressure_rate(stalls) else None
+        begun = step if rng.random() >= pressure_rate(stalls) else None
         dut.write_valid.value = int(written is not None)
         put(dut, rng, WRITE, written)
         put(dut, rng, READ, begun[0] if begun else None)

@@ -70,7 +70,7 @@ class Timeline:
             case Opcode.LAYERNORM:
                 done = self._layernorm(i)
             case Opcode.COPY:
-                done = self._moved(len(self._tiles_of(i, self.hardware.token_par)) * (i.in_features // VECTOR) + 3)
+                done = self._moved(i.rows * (i.in_features // VECTOR) + 4)
             case Opcode.STORE:
                 words = row_pitch(i.in_features, element_bytes(i.source, self.hardware)) // MEMORY_WORD
                 done = self._moved(i.rows * words + 7)
