@@ -30,7 +30,7 @@ from pathlib import Path
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
-from edgemoe.devices.rtl_build import RTL_FOLDER, sources_of, verilator
+from edgemoe.devices.rtl_build import RTL_FOLDER, RUNTIME, keep_runtime, sources_of, verilator
 from edgemoe.spec.generate.headers import verilog_header
 from edgemoe.spec.hardware import load_hardware_config
 
@@ -43,7 +43,6 @@ BUILD_ARGS = ("-Wno-fatal", "--no-public-flat-rw", "--public-depth", "1", "--thr
 # The wheel was configured by CMake and leaves these values blank.
 MAKE_FLAGS = "-- CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_COROUTINES=-fcoroutines OPT_FAST=-O1"
 TOOLS = (BUILD_ARGS, MAKE_FLAGS, *(importlib.metadata.version(name) for name in ("verilator", "cocotb")))
-RUNTIME_OBJECTS = "verilated*.[od]"  # the same for every build of one Verilator: compiled once
 RUNTIME_AGE_SECONDS = 3600
 OUTPUT_LINES = 60
 INCLUDE = re.compile(r'^\s*`include "(\w+\.vh)"', re.MULTILINE)
@@ -94,7 +93,7 @@ def _compile(
     os.environ["PATH"] = f"{verilator().parent}{os.pathsep}{os.environ['PATH']}"
     os.environ["MAKEFLAGS"] = MAKE_FLAGS
     runtime = CACHE / f"runtime-{hashlib.sha256(repr(TOOLS).encode()).hexdigest()[:12]}"
-    for compiled in runtime.glob(RUNTIME_OBJECTS):
+    for compiled in runtime.glob(RUNTIME):
         shutil.copy(compiled, folder)
         later = time.time() + RUNTIME_AGE_SECONDS  # newer than the Makefile to come, so that make keeps it
         os.utime(folder / compiled.name, (later, later))
@@ -108,14 +107,7 @@ def _compile(
         text = log.read_text(encoding="utf-8") if log.exists() else str(error)
         raise RuntimeError(f"Verilator could not build {top}:\n{_tail(text)}") from error
     if not waves and not runtime.exists():
-        fresh = CACHE / f"{runtime.name}.{os.getpid()}"
-        fresh.mkdir()
-        for compiled in folder.glob(RUNTIME_OBJECTS):
-            shutil.copy(compiled, fresh)
-        try:
-            fresh.rename(runtime)
-        except OSError:  # somebody else was faster
-            shutil.rmtree(fresh)
+        keep_runtime(folder, runtime)
 
 
 @contextmanager

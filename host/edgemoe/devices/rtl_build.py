@@ -147,7 +147,7 @@ def _build(generated: dict[str, str], command: Sequence[str], folder: Path, runt
             shutil.copy(compiled, temporary)  # newer than the makefile, so that make keeps it
         _call(["make", "-C", str(temporary), "-f", "Vtop.mk", *MAKE])
         if not runtime.exists():
-            _keep(temporary, runtime)
+            keep_runtime(temporary, runtime)
         for path in temporary.iterdir():
             if path.name != LIBRARY:
                 path.unlink()
@@ -158,7 +158,8 @@ def _build(generated: dict[str, str], command: Sequence[str], folder: Path, runt
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _keep(built: Path, runtime: Path) -> None:
+def keep_runtime(built: Path, runtime: Path) -> None:
+    """Copy Verilator's own compiled part of a build into `runtime`, whole or not at all."""
     fresh = Path(tempfile.mkdtemp(prefix=".runtime-", dir=runtime.parent))
     for compiled in built.glob(RUNTIME):
         shutil.copy(compiled, fresh)
