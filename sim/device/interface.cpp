@@ -82,3 +82,8 @@ EDGEMOE_CALL uint64_t edgemoe_marks(Simulation *simulation, uint64_t *values) {
     }
     return count;
 }
+
+// Where a variable inside the top stands that this build shows, and its size in bytes; nullptr: there is none.
+EDGEMOE_CALL void *edgemoe_variable(Simulation *simulation, const char *scope, const char *name, uint64_t *bytes) {
+    return simulation->variable(scope, name, *bytes);
+}

@@ -55,6 +55,7 @@ void Simulation::find_traces() {
     for (const auto &scope : *context_->scopeNameMap()) {
         if (scope.second->varsp() == nullptr) continue;
         for (const auto &entry : *scope.second->varsp()) {
+            if (entry.second.totalSize() > sizeof(uint64_t)) continue;
             traces_.push_back({entry.first, static_cast<const uint8_t *>(entry.second.datap()),
                                static_cast<unsigned>(entry.second.entSize())});
         }
@@ -62,6 +63,13 @@ void Simulation::find_traces() {
     for (const Trace &trace : traces_) {
         if (trace.name == "trace_index") index_ = &trace;
     }
+}
+
+void *Simulation::variable(const char *scope, const char *name, uint64_t &bytes) const {
+    const VerilatedScope *const in = context_->scopeFind(scope);
+    const VerilatedVar *const found = in == nullptr ? nullptr : in->varFind(name);
+    bytes = found == nullptr ? 0 : found->totalSize();
+    return found == nullptr ? nullptr : found->datap();
 }
 
 void Simulation::reset() {

@@ -51,6 +51,8 @@ class Simulation {
     uint64_t bytes_read() const;
     uint64_t bytes_written() const { return data_write_.bytes(); }
     const std::vector<Trace> &traces() const { return traces_; }
+    // Where a variable that Verilator was told to show stands, and its size; nullptr: there is none.
+    void *variable(const char *scope, const char *name, uint64_t &bytes) const;
     // Per instruction: the cycle in which `trace_index` took its number, then all traces in that cycle.
     const std::vector<uint64_t> &marks() const { return marks_; }
     void forget_marks();

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.spec.memory import LinearWeights
-from edgemoe.spec.precision import Precision
+from edgemoe.spec.precision import MAX_FEATURES, MAX_TOKENS, Precision
 from golden.ops.attention import attention
 from golden.ops.experts import Expert, QueueEntries, experts
 from golden.ops.gate import gate
@@ -30,6 +31,23 @@ class EngineNotBuiltError(Exception):
     """The engine exists but is not built here; the message is one sentence that says how to build it."""
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How far an engine goes, where a test goes as far as it can.
+
+    tokens: keys of one attention. top_k: experts chosen per token. gate_features: inputs of a gate's logit. repeats:
+    whether a queue may name a row twice.
+    """
+
+    tokens: int
+    top_k: int
+    gate_features: int
+    repeats: bool
+
+
+MOST = Limits(tokens=MAX_TOKENS, top_k=16, gate_features=MAX_FEATURES, repeats=True)
+
+
 class OpEngine(Protocol):
     """One method per operation, arguments and results as in golden.ops: int64 arrays in, int64 arrays out.
 
@@ -37,6 +55,7 @@ class OpEngine(Protocol):
     """
 
     name: str
+    limits: Limits
 
     def requantise(
         self, values: IntArray, multiplier: IntArray | int, shift: IntArray | int, bits: int
@@ -119,6 +138,7 @@ class GoldenEngine:
     """golden.ops itself."""
 
     name = "golden"
+    limits = MOST
 
     def requantise(self, values: IntArray, multiplier: IntArray | int, shift: IntArray | int, bits: int) -> IntArray:
         return requantise(values, multiplier, shift, bits)
@@ -225,4 +245,10 @@ def _csim() -> OpEngine:
     return CsimEngine()
 
 
-ENGINES: dict[str, Callable[[], OpEngine]] = {"golden": lambda: GOLDEN, "csim": _csim}
+def _rtl() -> OpEngine:
+    from rtl_engine import RtlEngine
+
+    return RtlEngine()
+
+
+ENGINES: dict[str, Callable[[], OpEngine]] = {"golden": lambda: GOLDEN, "csim": _csim, "rtl": _rtl}

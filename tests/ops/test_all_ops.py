@@ -10,7 +10,7 @@ import op_cases as cases
 import pytest
 import reference
 from engines import GOLDEN, GoldenEngine, IntArray, OpEngine
-from op_cases import Case, check, same
+from op_cases import Case, check, expected_of, same
 from random_cases import RANDOM_CASES
 
 import golden.ops
@@ -27,16 +27,18 @@ def test_random_operands_give_the_reference_integers(
 
 
 @pytest.mark.parametrize("op", RANDOM_CASES)
-def test_one_flipped_bit_of_a_result_turns_the_comparison_red(op: str, precision: Precision) -> None:
+def test_one_flipped_bit_of_what_is_expected_turns_the_comparison_red(
+    op: str, engine: OpEngine, precision: Precision
+) -> None:
     case = RANDOM_CASES[op](np.random.default_rng(3), precision)
-    expected = case.reference()
-    for position in range(len(expected)):
-        results = [np.array(part) for part in case.run(GOLDEN)]
-        assert same(results, expected) > 0
-        flat = results[position].reshape(-1)
+    results = case.run(engine)
+    for position in range(len(results)):
+        expected = [np.array(part) for part in expected_of(case, engine)]
+        assert same(results, expected, engine.name) > 0
+        flat = expected[position].reshape(-1)
         flat[flat.size // 2] ^= 1
-        with pytest.raises(AssertionError, match=r"1 of .* values differ"):
-            same(results, expected)
+        with pytest.raises(AssertionError, match=rf"{engine.name}: 1 of .* values differ"):
+            same(results, expected, engine.name)
 
 
 def every_exponential(precision: Precision, stride: int) -> Case:

@@ -111,10 +111,10 @@ def test_a_maximum_that_rises_at_every_key_equals_the_reference_in_either_direct
     assert same(case.run(engine), [falling]) == 12 * 16
 
 
-def test_2048_keys_of_extreme_values_do_not_overflow(engine: OpEngine, precision: Precision) -> None:
+def test_the_most_keys_of_extreme_values_do_not_overflow(engine: OpEngine, precision: Precision) -> None:
     """Σe·v at its bound; the mean of equal values is the value, and the output saturates at scale 2."""
-    zeros, low = np.zeros((2048, 16), dtype=np.int64), -top_of(precision) - 1
-    value = np.full((2048, 16), low)
+    shape, low = (engine.limits.tokens, 16), -top_of(precision) - 1
+    zeros, value = np.zeros(shape, dtype=np.int64), np.full(shape, low)
     rows = engine.attention(zeros, zeros, value, 1, FLAT, precision)
     assert np.abs(rows - low).max() <= (0 if not precision.fine else 1)
     doubled = engine.attention(zeros, zeros, -value - 1, 1, (0, 0, 65535, 15), precision)

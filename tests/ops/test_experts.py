@@ -116,7 +116,11 @@ def test_source_and_destination_rows_differ_for_the_second_task(engine: OpEngine
 def test_a_row_queued_twice_is_updated_twice_in_order_of_the_queue(
     engine: OpEngine, precision: Precision, order: list[int]
 ) -> None:
-    """Two gates over the same rows are legal; the loop nest then reads back what the entry before wrote."""
+    """No legal program makes such a queue, because GATE's destinations ascend; the loop nest would then read back what
+    the entry before wrote, and golden and HLS do.
+    """
+    if not engine.limits.repeats:
+        pytest.skip(f"'{engine.name}' is not made for queues that no legal program makes")
     queue = queue_of([0, 0, 1], [0, 0, 1], [65535, 32768, 65535])
     queue = QueueEntries(queue.source_rows[order], queue.destination_rows[order], queue.scores[order])
     residual = np.zeros((2, 16), dtype=np.int64)

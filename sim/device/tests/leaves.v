@@ -1,0 +1,87 @@
+// Arithmetic units beside each other, for tests that map arrays through one of them: the harness of leaves.cpp drives it.
+module edgemoe_top (
+    input                clk,
+    input                rst_n,
+    // requantise: a result per width
+    input                requantise_valid,
+    input  signed [47:0] value,
+    input  [15:0]        multiplier,
+    input  [5:0]         shift,
+    output               requantised_valid,
+    output signed [63:0] requantised [0:7],
+    // gelu, on the grid of multiplier, shift and zero
+    input                gelu_valid,
+    input  signed [15:0] zero,
+    output               gelu_done,
+    output signed [63:0] gelu_result,
+    // reciprocal
+    input                reciprocal_start,
+    input  [27:0]        total,
+    output               reciprocal_done,
+    output [31:0]        inverse,
+    output [31:0]        length,
+    // softmax: scores of the keys of one query in words, then the same keys' exponentials
+    input                write_valid,
+    input                write_first,
+    input  [15:0]        word,
+    input  signed [31:0] scores [0:15],
+    input  [15:0]        write_mask,
+    input  [15:0]        read_word,
+    input  [15:0]        read_part,
+    input  [15:0]        read_mask,
+    output [31:0]        exponentials [0:15],
+    output [7:0]         keys_read,
+    output [7:0]         keys_written
+);
+`include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
+    genvar n;
+    generate
+        for (n = 0; n < 8; n = n + 1) begin : widths
+            localparam BITS = n == 0 ? 8 : n == 1 ? 16 : n == 2 ? 18 : n == 3 ? 20 : n == 4 ? 24 : n == 5 ? 28
+                : n == 6 ? 48 : 60;
+            wire signed [BITS-1:0] result;
+            wire valid;
+            requantise #(.VALUE_BITS(48), .MULTIPLIER_WIDTH(16), .RESULT_BITS(BITS)) unit (
+                .clk(clk), .rst_n(rst_n), .valid_in(requantise_valid), .value(value), .multiplier(multiplier),
+                .shift(shift), .valid_out(valid), .result(result));
+            assign requantised[n] = result;
+        end
+    endgenerate
+    assign requantised_valid = widths[0].valid;
+
+    wire signed [ACTIVATION_BITS-1:0] activation;
+    assign gelu_result = activation;
+    gelu activations (
+        .clk(clk), .rst_n(rst_n), .valid_in(gelu_valid), .value(value[GELU_BITS-1:0]), .multiplier(multiplier),
+        .shift(shift), .zero(zero), .valid_out(gelu_done), .result(activation));
+
+    wire [RECIPROCAL_BITS-1:0] quotient;
+    wire [4:0] bit_length;
+    assign inverse = quotient;
+    assign length = bit_length;
+    reciprocal #(.TOTAL_BITS(28)) divide (
+        .clk(clk), .rst_n(rst_n), .start(reciprocal_start), .ready(), .total(total), .done(reciprocal_done),
+        .result(quotient), .length(bit_length));
+
+    assign keys_read = IN_PAR;
+    assign keys_written = OUT_PAR;
+    wire [OUT_PAR*SCORE_BITS-1:0] word_scores;
+    wire [IN_PAR*EXPONENTIAL_BITS-1:0] made;
+    generate
+        for (n = 0; n < OUT_PAR; n = n + 1) begin : written
+            assign word_scores[n*SCORE_BITS +: SCORE_BITS] = scores[n][SCORE_BITS-1:0];
+        end
+        for (n = 0; n < 16; n = n + 1) begin : read
+            if (n < IN_PAR) assign exponentials[n] = made[n*EXPONENTIAL_BITS +: EXPONENTIAL_BITS];
+            else assign exponentials[n] = 32'd0;
+        end
+    endgenerate
+    softmax weights (
+        .clk(clk), .rst_n(rst_n), .write_valid(write_valid), .write_first(write_first),
+        .write_address(word[SCORE_ADDRESS_BITS-1:0]), .write_scores(word_scores), .write_mask(write_mask[OUT_PAR-1:0]),
+        .read_address(read_word[SCORE_ADDRESS_BITS-1:0]), .read_part(read_part[0]), .step_valid(1'b0),
+        .step_summed(1'b0), .step_first(1'b0), .step_last(1'b0), .step_query(4'd0), .step_mask(read_mask[IN_PAR-1:0]),
+        .exponentials(made), .output_multiplier(16'd0), .output_shift(6'd0), .scale_query(4'd0), .scale_factor(),
+        .scale_shift(), .scaled_rows());
+endmodule

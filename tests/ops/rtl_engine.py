@@ -1,0 +1,104 @@
+"""The RTL engine under the operation tests: instructions on the simulated Verilog; and units that no instruction shows
+by themselves, built beside each other (sim/device/tests/leaves.v).
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+from engines import EngineNotBuiltError, IntArray, Limits
+from machine_engine import UNIT, MachineEngine
+from rtl_machine import RtlMachine
+
+from edgemoe.devices.base import DeviceError
+from edgemoe.devices.rtl_build import HARNESS_FOLDER, MAX_TILES, MAX_TOP_K, Harness, library_path, verilator
+from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
+from edgemoe.spec.memory import LinearWeights
+from edgemoe.spec.precision import MAX_FEATURES, MAX_TOKENS, MAX_WIDTH, Precision
+from golden.ops.experts import QueueEntries
+
+LEAVES = HARNESS_FOLDER / "tests" / "leaves.v"
+HARNESS = Harness((LEAVES.with_suffix(".cpp"),), LEAVES.with_suffix(".vlt"), optimise="-O1")
+
+
+@cache
+def wide_hardware(precision: str) -> HardwareConfig:
+    """The small array with as many rows as the Verilog takes, and the widest rows of the tests."""
+    base = load_hardware_config("micro" if precision == "w8a8" else "micro_w16a16")
+    rows, elements = MAX_TILES * base.token_par, 2 * base.token_par * MAX_FEATURES
+    return replace(
+        base,
+        name=f"operations_{precision}",
+        max_rows=rows,
+        max_tokens=rows,
+        max_width=MAX_WIDTH,
+        max_top_k=MAX_TOP_K,
+        row_elements=elements,
+        hidden_elements=elements,
+    )
+
+
+class RtlEngine(MachineEngine):
+    """One machine and one library of units per precision, built on first use.
+
+    limits: tokens, top_k: docs/rtl.md, Limits. gate_features: LAYERNORM makes what GATE reads, no wider than MAX_WIDTH,
+    and 42 bits hold the sums of 8-bit digits up to there. repeats: GATE's destinations ascend (rule 8), so no program
+    makes such a queue, and an update does not wait for the one just before it.
+    """
+
+    name = "rtl"
+    limits = Limits(tokens=wide_hardware("w8a8").max_tokens, top_k=MAX_TOP_K, gate_features=MAX_WIDTH, repeats=False)
+
+    def __init__(self) -> None:
+        self._machines: dict[str, RtlMachine] = {}
+        self._units: dict[str, ctypes.CDLL] = {}
+        try:
+            verilator()
+        except DeviceError as error:
+            raise EngineNotBuiltError(str(error)) from error
+
+    def _machine(self, precision: Precision) -> RtlMachine:
+        if precision.name not in self._machines:
+            self._machines[precision.name] = RtlMachine(wide_hardware(precision.name))
+        return self._machines[precision.name]
+
+    def _kernels(self, precision: Precision) -> ctypes.CDLL:
+        if precision.name not in self._units:
+            hardware = replace(wide_hardware(precision.name), name=f"units_{precision.name}", max_tokens=MAX_TOKENS)
+            self._units[precision.name] = ctypes.CDLL(str(library_path(hardware, top=LEAVES, harness=HARNESS)))
+        return self._units[precision.name]
+
+    def linear_weighted(
+        self,
+        values: IntArray,
+        weights: LinearWeights,
+        score: IntArray,
+        residual: IntArray,
+        precision: Precision,
+    ) -> IntArray:
+        """The second layer of an expert, whose first one is made to give x as ⌊(x + 1)/2⌋ + ⌊(x + 2)/2⌋ − 1.
+
+        32·(x + 2^A + j) is beyond GELU's table, so it stays as it is; scaled by 2^−6 it is ⌊(x + 2^A + j + 1)/2⌋, and
+        the grid's zero takes 2^(A−1) off. Two hidden features, j = 0 and 1, with the same weight, and the sum of the
+        weights off the bias, give the same sums as x.
+        """
+        width, outputs, bits = values.shape[1], len(weights.bias), precision.activation_bits
+        wide = max(width, outputs) + -max(width, outputs) % UNIT
+        ones = np.ones(2 * width, dtype=np.int64)
+        unit = np.tile(np.eye(width, wide, dtype=np.int64), (2, 1))
+        up = LinearWeights(32 * unit, 32 * ((1 << bits) + np.repeat([0, 1], width)), ones, 0 * ones)
+        missing = (0, wide - outputs)
+        down = LinearWeights(
+            np.pad(np.tile(weights.weight, 2), (missing, (0, 0))),
+            np.pad(weights.bias - weights.weight.sum(axis=1), missing),
+            np.pad(weights.multiplier, missing),
+            np.pad(weights.shift, missing),
+        )
+        rows = np.arange(len(values))
+        normalised = np.pad(values, ((0, 0), (0, wide - width)))
+        onto = np.pad(residual, ((0, 0), missing))
+        queue, grid = QueueEntries(rows, rows, score), (1, 6, -(1 << (bits - 1)))
+        return self.experts(normalised, onto, [queue], [(up, down)], grid, precision)[:, :outputs]
