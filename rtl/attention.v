@@ -44,7 +44,7 @@ module attention (
 
     // Depth of the first row of the tiles, then of the part that is read; column counts output or input tiles of the head.
     wire [15:0] first_row = of_values ? (first_key >> IN_SHIFT) << IN_SHIFT : (first_key >> OUT_SHIFT) << OUT_SHIFT;
-    wire [26:0] product = {{LANE_BITS{1'b0}}, first_row[15:LANE_BITS]} * vectors;
+    reg [26:0] product;  // of the fields, ready in state 1
     reg [1:0] state;  // 0 idle, 1 first depth, 2 reading
     reg [15:0] first_depth, row_depth, part_depth;
     reg [11:0] group, input_tile;
@@ -67,6 +67,7 @@ module attention (
     assign busy = state != 2'd0 || arriving_1 || arriving_2 || arriving_3;
     assign tile_reserve = go && opens;
     always @(posedge clk) begin
+        product <= {{LANE_BITS{1'b0}}, first_row[15:LANE_BITS]} * vectors;
         if (!rst_n) state <= 2'd0;
         else case (state)
             2'd0: state <= {1'b0, start};

@@ -138,25 +138,19 @@ module compute (
     wire [QUERY_BITS-1:0] scale_query;
     wire [TOKEN_PAR*FACTOR_BITS-1:0] scale_factors;
     wire [TOKEN_PAR*6-1:0] scale_shifts;
-    wire [7:0] undrained;
+    wire job_written;  // all results of one more group
     matmul array (
         .clk(clk), .rst_n(rst_n), .pass_valid(!no_pass), .pass_ready(pass_ready), .pass(front_pass),
         .first_key(source_row), .end_key(end_key), .tile_push(tile_push), .tile(tile), .tile_done(tile_done),
         .read_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
         .gathered(gathered), .job_valid(job_valid), .job(job), .job_ready(job_ready), .job_room(job_room),
-        .freed_valid(freed_valid), .freed_slots(freed_slots), .undrained(undrained),
+        .freed_valid(freed_valid), .freed_slots(freed_slots), .job_written(job_written),
         .scores_done(scores_done), .contexts_done(contexts_done), .drain_slot(drain_slot), .drain_sums(drain_sums),
         .score_write(score_write), .score_first(score_first), .score_address(score_address), .scores(scores),
         .score_mask(score_mask), .output_multiplier(output_multiplier), .output_shift(output_shift),
         .scale_query(scale_query), .scale_factors(scale_factors), .scale_shifts(scale_shifts),
         .scaled_rows(scaled_rows), .pass_issued(pass_issued), .busy(array_busy), .step_issued(step_issued),
         .waits_for_tile(waits_for_tile), .waits_for_room(waits_for_room));
-
-    // Groups whose sums have been made and whose results have not all been written.
-    reg [7:0] drained_later;
-    assign undrained = drained_later + {7'd0, job_valid};
-    wire job_written;
-    always @(posedge clk) drained_later <= !rst_n ? 8'd0 : undrained - {7'd0, job_written};
 
     // Sums to results.
     wire drain_valid, head_full, head_busy;

@@ -27,12 +27,14 @@ module counters (
     localparam BITS = 48;
     reg [BITS-1:0] cycles, mac_busy, weight_wait, post_wait, layernorm, softmax, drain, fill, beats_read, beats_written;
     reg [2:0] beats;
+    reg [7:0] counted;
     integer port;
     always @* begin
         beats = {2'b00, read_beat};
         for (port = 0; port < PORTS; port = port + 1) beats = beats + {2'b00, weight_beats[port]};
     end
 
+    // Counted a cycle later, all alike.
     wire array = executing && of_array && !step_issued;
     wire weights = array && waits_for_weights;
     wire room = array && !waits_for_weights && waits_for_room;
@@ -41,6 +43,7 @@ module counters (
     wire draining = rest && !rows && stepped && array_idle;
     always @(posedge clk)
         if (!rst_n) begin
+            counted <= 8'd0;
             cycles <= {BITS{1'b0}};
             mac_busy <= {BITS{1'b0}};
             weight_wait <= {BITS{1'b0}};
@@ -52,14 +55,16 @@ module counters (
             beats_read <= {BITS{1'b0}};
             beats_written <= {BITS{1'b0}};
         end else begin
-            cycles <= cycles + {{(BITS-1){1'b0}}, running};
-            mac_busy <= mac_busy + {{(BITS-1){1'b0}}, step_issued};
-            weight_wait <= weight_wait + {{(BITS-1){1'b0}}, weights};
-            post_wait <= post_wait + {{(BITS-1){1'b0}}, room};
-            layernorm <= layernorm + {{(BITS-1){1'b0}}, executing && of_layernorm};
-            softmax <= softmax + {{(BITS-1){1'b0}}, rows};
-            drain <= drain + {{(BITS-1){1'b0}}, draining};
-            fill <= fill + {{(BITS-1){1'b0}}, rest && !rows && !draining};
+            counted <= {rest && !rows && !draining, draining, rows, executing && of_layernorm, room, weights, step_issued,
+                        running};
+            cycles <= cycles + {{(BITS-1){1'b0}}, counted[0]};
+            mac_busy <= mac_busy + {{(BITS-1){1'b0}}, counted[1]};
+            weight_wait <= weight_wait + {{(BITS-1){1'b0}}, counted[2]};
+            post_wait <= post_wait + {{(BITS-1){1'b0}}, counted[3]};
+            layernorm <= layernorm + {{(BITS-1){1'b0}}, counted[4]};
+            softmax <= softmax + {{(BITS-1){1'b0}}, counted[5]};
+            drain <= drain + {{(BITS-1){1'b0}}, counted[6]};
+            fill <= fill + {{(BITS-1){1'b0}}, counted[7]};
             beats_read <= beats_read + {{(BITS-3){1'b0}}, beats};
             beats_written <= beats_written + {{(BITS-1){1'b0}}, write_beat};
         end

@@ -62,8 +62,7 @@ module drain (
     wire [15:0] first_row = now[PASS_FIRST_ROW +: 16];
     wire [15:0] end_row = now[PASS_END_ROW +: 16];
     wire [11:0] output_tile = now[JOB_OUTPUT_TILE +: 12] + {8'd0, member};
-    wire last_member = member + 4'd1 == now[PASS_MEMBERS +: 4]
-        || output_tile + 12'd1 == now[PASS_OUTPUT_TILES +: 12];
+    wire last_member = member + 4'd1 == now[JOB_MEMBERS +: 4];
     wire last_of_tile = &(row[LANE_BITS-1:0] | (stride[LANE_BITS-1:0] - 1'b1));
     wire waits = (is_context && (scales_stale || scales_ready <= token_tile)) || (kind == PASS_HEAD && head_full);
     wire issue = running && !waits;
@@ -141,8 +140,8 @@ module drain (
     integer post_row;
     always @*
         for (post_row = 0; post_row < POST_ROWS; post_row = post_row + 1)
-            of_pass[post_row] = row + post_row[15:0] >= first_row && row + post_row[15:0] < end_row
-                && (post_row == 0 || !scattered);
+            of_pass[post_row] = post_row == 0 ? row >= first_row && row < end_row
+                : !scattered && (row | post_row[15:0]) >= first_row && (row | post_row[15:0]) < end_row;
     always @(posedge clk) begin
         step_valid <= rst_n && issue;
         step[DRAIN_ROWS +: POST_ROWS] <= of_pass;

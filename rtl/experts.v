@@ -8,7 +8,7 @@
 // Precondition: MAX_EXPERTS at least 2; no queue gets more than MAX_ROWS entries (rule 8); a queue is not empty when it
 // is gathered; norm_vector belongs to the norm_read_depth and norm_read_bank of 3 cycles before; fields are held while
 // busy.
-// Latency: lengths 2 and summary 3 after push, 1 after clear and note_gate; lookup 2; busy for length·vectors + 11 cycles.
+// Latency: lengths 2 and summary 3 after push, 1 after clear and note_gate; lookup 2; busy for length·vectors + 12 cycles.
 // Depth: a 16:1 multiplexer and an increment; a 16-bit addition; one multiplication.
 module experts (
     clk, rst_n, clear, push_valid, push_expert, push_source, push_destination, push_score,
@@ -26,7 +26,7 @@ module experts (
     localparam INDEX_BITS = $clog2(MAX_ROWS);
     localparam [ENTRY_BITS-INDEX_BITS-1:0] ABOVE = 0;  // an index as wide as an entry's number
     localparam EXPERT_BITS = MAX_EXPERTS > 1 ? $clog2(MAX_EXPERTS) : 1;
-    localparam ROUND_TRIP = 7;  // from a place to the vector that is written there
+    localparam ROUND_TRIP = 8;  // from a place to the vector that is written there
 
     input                                clk;
     input                                rst_n;
@@ -143,19 +143,20 @@ module experts (
         .last_vector(unused_last_vector), .last(unused_last));
 
     reg [ENTRY_BITS-1:0] gather_entry;
-    reg [15:0] source_row;
+    reg [15:0] source_row, located_row;
     reg [DEPTH_BITS-1:0] row_depth;
     reg [BANK_BITS-1:0] row_bank;
-    reg [3*VECTOR_BITS-1:0] vectors_behind;
-    wire [15:0] source_tile = source_row >> BANK_BITS;
+    reg [4*VECTOR_BITS-1:0] vectors_behind;
+    wire [15:0] source_tile = located_row >> BANK_BITS;
     always @(posedge clk) begin
         gather_entry <= first_gathered + {ABOVE, gathered_row[INDEX_BITS-1:0]};
         source_row <= sources[gather_entry];
+        located_row <= source_row;
         row_depth <= source_tile * vectors;
-        row_bank <= source_row[BANK_BITS-1:0];
-        vectors_behind <= {vectors_behind[2*VECTOR_BITS-1:0], vector};
+        row_bank <= located_row[BANK_BITS-1:0];
+        vectors_behind <= {vectors_behind[3*VECTOR_BITS-1:0], vector};
         norm_read_depth <=
-            row_depth + {{(DEPTH_BITS-VECTOR_BITS){1'b0}}, vectors_behind[3*VECTOR_BITS-1 -: VECTOR_BITS]};
+            row_depth + {{(DEPTH_BITS-VECTOR_BITS){1'b0}}, vectors_behind[4*VECTOR_BITS-1 -: VECTOR_BITS]};
         norm_read_bank <= row_bank;
     end
 

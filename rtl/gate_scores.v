@@ -53,12 +53,15 @@ module gate_scores #(
     reg [WAIT*LANES*T-1:0] waiting;
     reg [LANES*OCTAVE_BITS-1:0] octaves;
     reg signed [OCTAVE_BITS-1:0] beat_octave, highest, running, row_octave;
-    integer position;
+    reg signed [OCTAVE_BITS-1:0] larger [0:LANES-1];
+    integer position, distance;
     always @* begin
-        highest = LOWEST;
         for (position = 0; position < LANES; position = position + 1)
-            if ($signed(octaves[position*OCTAVE_BITS +: OCTAVE_BITS]) > highest)
-                highest = octaves[position*OCTAVE_BITS +: OCTAVE_BITS];
+            larger[position] = octaves[position*OCTAVE_BITS +: OCTAVE_BITS];
+        for (distance = 1; distance < LANES; distance = 2 * distance)
+            for (position = 0; position + distance < LANES; position = position + 2 * distance)
+                if (larger[position+distance] > larger[position]) larger[position] = larger[position+distance];
+        highest = larger[0];
     end
     always @(posedge clk) begin
         waiting <= {waiting[(WAIT-1)*LANES*T-1:0], scores};

@@ -79,6 +79,7 @@ module layernorm (
     reg [DEPTH_BITS:0] vectors_out;
     reg [GROUPS_BITS:0] groups_out;
     wire taken, group_taken;
+    reg taken_1, group_taken_1;  // room is given back a cycle later, which shortens the path
     wire issue = reading & ~vectors_out[DEPTH_BITS] & ~groups_out[GROUPS_BITS];
     wire read = issue & position < vectors;
     wire last_position = position == (vectors < SHORTEST ? SHORTEST : vectors) - 1'b1;
@@ -93,8 +94,8 @@ module layernorm (
         end else begin
             if (setup[3]) reading <= 1'b1;
             else if (next_group && groups_left == 1) reading <= 1'b0;
-            vectors_out <= vectors_out + {{DEPTH_BITS{1'b0}}, read} - {{DEPTH_BITS{1'b0}}, taken};
-            groups_out <= groups_out + {{GROUPS_BITS{1'b0}}, next_group} - {{GROUPS_BITS{1'b0}}, group_taken};
+            vectors_out <= vectors_out + {{DEPTH_BITS{1'b0}}, read} - {{DEPTH_BITS{1'b0}}, taken_1};
+            groups_out <= groups_out + {{GROUPS_BITS{1'b0}}, next_group} - {{GROUPS_BITS{1'b0}}, group_taken_1};
         end
         if (setup[3]) begin
             position <= 7'd0;
@@ -140,7 +141,7 @@ module layernorm (
 
     // Normalising: vectors and their rows' roots leave the memories together.
     reg [PART_BITS-1:0] part, part_1, part_2;
-    reg taken_1, taken_2;
+    reg taken_2;
     reg [GROUP*ROW_BITS-1:0] held_1, held_2;
     reg [GROUP*SUM_BITS-1:0] sums_1, sums_2;
     reg [GROUP*ROOT_BITS-1:0] roots_1, roots_2;
@@ -151,6 +152,7 @@ module layernorm (
         if (!rst_n | group_taken) part <= {PART_BITS{1'b0}};
         else if (taken) part <= part + 1'b1;
         taken_1 <= rst_n & taken;
+        group_taken_1 <= rst_n & group_taken;
         taken_2 <= rst_n & taken_1;
         part_1 <= part;
         part_2 <= part_1;

@@ -198,7 +198,7 @@ module linear (
     integer key, row_lane;
     always @(posedge clk)
         for (key = 0; key < OUT_PAR; key = key + 1)
-            score_mask[key] <= key_10 + key[15:0] >= first_key && key_10 + key[15:0] < end_key;
+            score_mask[key] <= (key_10 | key[15:0]) >= first_key && (key_10 | key[15:0]) < end_key;
     always @*
         for (row_lane = 0; row_lane < TOKEN_PAR; row_lane = row_lane + 1)
             score_write[row_lane] = valid[11] && kind_11 == PASS_SCORES

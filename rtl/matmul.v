@@ -7,7 +7,7 @@
 module matmul (
     clk, rst_n, pass_valid, pass_ready, pass, first_key, end_key, tile_push, tile, tile_done,
     read_depth, norm, hidden, gate_input, query, gathered, job_valid, job, job_ready, job_room, freed_valid, freed_slots,
-    undrained, scores_done, contexts_done, drain_slot, drain_sums, score_write, score_first, score_address, scores,
+    job_written, scores_done, contexts_done, drain_slot, drain_sums, score_write, score_first, score_address, scores,
     score_mask, output_multiplier, output_shift, scale_query, scale_factors, scale_shifts, scaled_rows,
     pass_issued, busy, step_issued, waits_for_tile, waits_for_room
 );
@@ -40,7 +40,7 @@ module matmul (
     input                                    job_room;
     input                                    freed_valid;
     input      [7:0]                         freed_slots;
-    input      [7:0]                         undrained;
+    input                                    job_written;
     input      [7:0]                         scores_done;
     input      [7:0]                         contexts_done;
     input      [SLOT_BITS-1:0]               drain_slot;
@@ -67,7 +67,7 @@ module matmul (
         .clk(clk), .rst_n(rst_n), .pass_valid(pass_valid), .pass_ready(pass_ready), .pass(pass),
         .first_key(first_key), .end_key(end_key), .tile_arrived(tile_push), .tile_done(tile_done), .step(first_step),
         .job_valid(job_valid), .job(job), .job_ready(job_ready), .job_room(job_room),
-        .freed_valid(freed_valid), .freed_slots(freed_slots), .undrained(undrained), .scores_done(scores_done),
+        .freed_valid(freed_valid), .freed_slots(freed_slots), .job_written(job_written), .scores_done(scores_done),
         .contexts_done(contexts_done), .pass_issued(pass_issued), .busy(busy),
         .waits_for_tile(waits_for_tile), .waits_for_room(waits_for_room));
     assign step_issued = first_step[STEP_VALID];

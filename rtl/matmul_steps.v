@@ -11,7 +11,7 @@
 module matmul_steps (
     clk, rst_n, pass_valid, pass_ready, pass, first_key, end_key,
     tile_arrived, tile_done, step, job_valid, job, job_ready, job_room, freed_valid, freed_slots,
-    undrained, scores_done, contexts_done, pass_issued, busy, waits_for_tile, waits_for_room
+    job_written, scores_done, contexts_done, pass_issued, busy, waits_for_tile, waits_for_room
 );
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
@@ -38,7 +38,7 @@ module matmul_steps (
     input                      job_room;
     input                      freed_valid;
     input      [7:0]           freed_slots;
-    input      [7:0]           undrained;
+    input                      job_written;
     input      [7:0]           scores_done;
     input      [7:0]           contexts_done;
     output reg                 pass_issued;
@@ -84,6 +84,9 @@ module matmul_steps (
     reg low_digit, second_tile, part;
     reg [3:0] member;
     reg [11:0] input_tile, output_tile;
+    reg [11:0] tiles_left;     // output tiles from this group on
+    reg [3:0] group_members;
+    reg last_group;
     reg [15:0] key_base;
     reg [SLOT_BITS-1:0] base_slot, slot;
     reg begun;  // the pass has had its first step
@@ -96,18 +99,20 @@ module matmul_steps (
     wire tile_opens = token_tile == 8'd0 && !low_digit;
     wire token_ends = !gate || low_digit;
     wire tile_closes = token_tile + 8'd1 == tiles && token_ends;
-    wire last_member = member + 4'd1 == now[PASS_MEMBERS +: 4]
-        || output_tile + {8'd0, member} + 12'd1 == now[PASS_OUTPUT_TILES +: 12];
+    wire last_member = member + 4'd1 == group_members;
     wire input_closes = tile_closes && last_member && (!gate || second_tile);
     wire last_input = input_tile + 12'd1 == now[PASS_INPUT_TILES +: 12];
     wire group_closes = input_closes && last_input;
     wire group_opens = tile_opens && member == 4'd0 && input_tile == 12'd0 && !second_tile;
-    wire last_group = output_tile + {8'd0, now[PASS_MEMBERS +: 4]} >= now[PASS_OUTPUT_TILES +: 12];
+    // Of the group that follows, or of the first one of the next pass.
+    wire [3:0] full_group = load ? next[PASS_MEMBERS +: 4] : now[PASS_MEMBERS +: 4];
+    wire [11:0] following = load ? next[PASS_OUTPUT_TILES +: 12] : tiles_left - {8'd0, now[PASS_MEMBERS +: 4]};
 
     // What a step waits for.
     reg [7:0] tiles_waiting;
     reg [SLOT_BITS:0] used;
     reg [7:0] contexts_begun;
+    reg [7:0] undrained;  // groups whose sums have been made and whose results have not all been written
     wire has_room = used + {{(SLOT_BITS-7){1'b0}}, group_slots} <= SLOTS[SLOT_BITS:0] && job_room;
     wire [7:0] contexts_running = contexts_begun - contexts_done;
     wire [11:0] made = now[PASS_INPUT_TILES +: 12] - ({4'd0, undrained} << READ_SHIFT);
@@ -131,12 +136,19 @@ module matmul_steps (
             used <= {(SLOT_BITS+1){1'b0}};
             tiles_waiting <= 8'd0;
             contexts_begun <= 8'd0;
+            undrained <= 8'd0;
         end else begin
             running <= load || (running && !(issue && group_closes && last_group));
             used <= used + (issue && group_opens ? {{(SLOT_BITS-7){1'b0}}, group_slots} : {(SLOT_BITS+1){1'b0}})
                 - (freed_valid ? {{(SLOT_BITS-7){1'b0}}, freed_slots} : {(SLOT_BITS+1){1'b0}});
             tiles_waiting <= tiles_waiting + {7'd0, tile_arrived} - {7'd0, issue && tile_opens};
             contexts_begun <= contexts_begun + {7'd0, issue && is_context && !begun};
+            undrained <= undrained + {7'd0, issue && group_closes} - {7'd0, job_written};
+        end
+        if (load || (issue && group_closes)) begin
+            tiles_left <= following;
+            group_members <= following < {8'd0, full_group} ? following[3:0] : full_group;
+            last_group <= following <= {8'd0, full_group};
         end
         if (load) begin
             now <= next;
@@ -199,7 +211,7 @@ module matmul_steps (
     integer key;
     always @*
         for (key = 0; key < IN_PAR; key = key + 1)
-            key_mask[key] = key_base + key[15:0] >= first_key && key_base + key[15:0] < end_key;
+            key_mask[key] = (key_base | key[15:0]) >= first_key && (key_base | key[15:0]) < end_key;
 
     always @(posedge clk) begin
         step[STEP_VALID] <= rst_n && issue;
@@ -218,7 +230,7 @@ module matmul_steps (
         step[STEP_SCORE +: SCORE_ADDRESS_BITS] <= {now[PASS_BLOCK], token_tile[2:0], column[KEY_WORD_BITS-1:0]};
         step[STEP_MASK +: IN_PAR] <= key_mask;
         job_valid <= rst_n && issue && group_closes;
-        job <= {last_group, output_tile, tiles, {{(8-SLOT_BITS){1'b0}}, base_slot}, now};
+        job <= {last_group, group_members, output_tile, tiles, {{(8-SLOT_BITS){1'b0}}, base_slot}, now};
     end
 
     reg [7:0] closing;

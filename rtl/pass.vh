@@ -21,5 +21,6 @@ localparam PASS_BITS = 136;
 localparam JOB_SLOT = PASS_BITS;          // 8: first row of sums
 localparam JOB_TILES = JOB_SLOT + 8;      // 8: token tiles
 localparam JOB_OUTPUT_TILE = JOB_TILES + 8;  // 12: first output tile
-localparam JOB_LAST = JOB_OUTPUT_TILE + 12;  // 1: last group of its pass
+localparam JOB_MEMBERS = JOB_OUTPUT_TILE + 12;  // 4: output tiles of this group, fewer in the last one
+localparam JOB_LAST = JOB_MEMBERS + 4;    // 1: last group of its pass
 localparam JOB_BITS = JOB_LAST + 1;

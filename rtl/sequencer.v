@@ -101,7 +101,7 @@ module sequencer (
         payload = {20'd0, output_tiles} * (CHANNEL_LINES + {20'd0, input_tiles} * TILE_LINES);
     endfunction
     wire [31:0] gate_tiles = {20'd0, in_tiles} * {20'd0, out_tiles};
-    wire [31:0] position_values = ({16'd0, rows} + 32'd1) * {16'd0, out_features};
+    reg [31:0] position_values;
     wire [11:0] width_out = in_features[15:4] << (OUT_PARTS - 1);
     always @(posedge clk) begin
         in_tiles <= in_features[15:4] << (IN_PARTS - 1);
@@ -111,6 +111,7 @@ module sequencer (
         linear_lines <= payload(out_tiles, in_tiles);
         expert_lines <= payload(hidden_out_tiles, in_tiles) + payload(width_out, hidden_in_tiles);
         gate_lines <= gate_tiles * (2 * IN_PAR * OUT_PAR / STREAM_LINE_BYTES);
+        position_values <= ({16'd0, rows} + 32'd1) * {16'd0, out_features};
         position_lines <= (position_values * RESIDUAL_BYTES + STREAM_LINE_BYTES - 1) / STREAM_LINE_BYTES;
         affine_lines <= {16'd0, in_features} * CHANNEL_BYTES / STREAM_LINE_BYTES;
     end

@@ -45,7 +45,7 @@ module softmax (
     output     [5:0]                          scale_shift;
     output reg [7:0]                          scaled_rows;
 
-    // Scores, and their maximum in octaves on the way in.
+    // Scores, and their maximum in octaves on the way in: of four keys, then of at most four such.
     reg [OUT_PAR*SCORE_BITS-1:0] scores [0:(1<<SCORE_ADDRESS_BITS)-1];
     reg [OUT_PAR*SCORE_BITS-1:0] word_1;
     reg signed [OCTAVE_BITS-1:0] maxima [0:(1<<QUERY_BITS)-1];
@@ -63,20 +63,23 @@ module softmax (
             + {{(OCTAVE_BITS-1){1'b0}}, |score[SCORE_FRACTION-1:0]};
     endfunction
 
+    function signed [OCTAVE_BITS-1:0] larger;
+        input signed [OCTAVE_BITS-1:0] one_octave;
+        input signed [OCTAVE_BITS-1:0] other_octave;
+        larger = one_octave > other_octave ? one_octave : other_octave;
+    endfunction
+
     wire signed [OCTAVE_BITS-1:0] maximum_before = maxima[query_3];
     // Registers of this module alone, last stage first (see dot_product).
     /* verilator lint_off BLKSEQ */
     integer key, quarter;
     always @(posedge clk) begin
         if (arriving[3]) maxima[query_3] <= opening_row[3] || largest_3 > maximum_before ? largest_3 : maximum_before;
-        largest_3 = largest_2[0];
-        for (quarter = 1; quarter < QUARTERS; quarter = quarter + 1)
-            if (largest_2[quarter] > largest_3) largest_3 = largest_2[quarter];
-        for (quarter = 0; quarter < QUARTERS; quarter = quarter + 1) begin
-            largest_2[quarter] = octave_1[4*quarter];
-            for (key = 4 * quarter + 1; key < 4 * quarter + 4; key = key + 1)
-                if (octave_1[key] > largest_2[quarter]) largest_2[quarter] = octave_1[key];
-        end
+        largest_3 = larger(larger(largest_2[0], largest_2[QUARTERS>1?1:0]),
+                           larger(largest_2[QUARTERS>2?2:0], largest_2[QUARTERS>3?3:0]));
+        for (quarter = 0; quarter < QUARTERS; quarter = quarter + 1)
+            largest_2[quarter] = larger(larger(octave_1[4*quarter], octave_1[4*quarter+1]),
+                                        larger(octave_1[4*quarter+2], octave_1[4*quarter+3]));
         if (write_valid)
             for (key = 0; key < OUT_PAR; key = key + 1)
                 octave_1[key] = write_mask[key] ? octave(write_scores[key*SCORE_BITS +: SCORE_BITS]) : LOWEST;

@@ -66,7 +66,7 @@ module stream_reader (
     reg [FETCH_BITS-1:0] now;
     assign current = now;
     wire [2:0] kind = now[FETCH_KIND +: 3];
-    reg [11:0] output_tile, input_tile;
+    reg [11:0] outputs_left, inputs_left;  // tiles, this one counted
     reg channels_taken, asked;
     reg [31:0] lines_left;
     wire weights = running && kind == FETCH_WEIGHTS;
@@ -90,8 +90,8 @@ module stream_reader (
     assign waits = (wants_channels && available < CHANNEL_LINES[3:0]) || (wants_tile && available < TILE_LINES[3:0])
         || (wants_line && available == 4'd0) || (wants_header && available == 4'd0);
 
-    wire last_input = input_tile + 12'd1 == now[FETCH_INPUT_TILES +: 12];
-    wire last_output = output_tile + 12'd1 == now[FETCH_OUTPUT_TILES +: 12];
+    wire last_input = inputs_left == 12'd1;
+    wire last_output = outputs_left == 12'd1;
     wire stream_ended = running && kind == FETCH_HEADER && !asked && left == 64'd0;
     reg [TAKE_LATENCY-1:0] of_tile, of_channels, of_line, of_header;
     wire header_arrives = taken_valid && of_header[TAKE_LATENCY-1];
@@ -117,8 +117,8 @@ module stream_reader (
         end
         if (next) begin
             now <= front;
-            output_tile <= 12'd0;
-            input_tile <= 12'd0;
+            outputs_left <= front[FETCH_OUTPUT_TILES +: 12];
+            inputs_left <= front[FETCH_INPUT_TILES +: 12];
             channels_taken <= 1'b0;
             asked <= 1'b0;
             lines_left <= front[FETCH_COUNT +: 32];
@@ -126,8 +126,8 @@ module stream_reader (
             asked <= asked || take_header || attention_start;
             channels_taken <= (channels_taken || take_channels) && !(take_tile && last_input);
             if (take_tile) begin
-                input_tile <= last_input ? 12'd0 : input_tile + 12'd1;
-                if (last_input) output_tile <= output_tile + 12'd1;
+                inputs_left <= last_input ? now[FETCH_INPUT_TILES +: 12] : inputs_left - 12'd1;
+                if (last_input) outputs_left <= outputs_left - 12'd1;
             end
             if (take_line) lines_left <= lines_left - 32'd1;
         end

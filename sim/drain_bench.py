@@ -41,7 +41,8 @@ def jobs_of(passes: list[Pass]) -> list[tuple[Pass, dict[str, int]]]:
     for work in passes:
         for group in work.groups:
             last = int(group == work.groups[-1])
-            jobs.append((work, {"slot": slot, "tiles": work.token_tiles, "output_tile": group.start, "last": last}))
+            job = {"slot": slot, "tiles": work.token_tiles, "output_tile": group.start, "members": len(group)}
+            jobs.append((work, job | {"last": last}))
             slot = (slot + work.token_tiles * work.members) % SLOTS
     return jobs
 

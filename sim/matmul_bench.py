@@ -67,6 +67,7 @@ class Bench:
         self.room = TILE_QUEUE
         self.jobs: deque[dict[str, int]] = deque()
         self.ready = self.drained = self.steps = self.issued = self.scaled = 0
+        self.written = 0  # jobs that are done, and of which job_written does not know
         self.slot = self.scores_done = self.contexts_done = 0
         self.scores: dict[int, IntArray] = {}  # of a block, while its P·V is to come
         self.passes: list[Pass] = []
@@ -114,7 +115,8 @@ class Bench:
         dut = self.dut
         while True:
             await drive(dut)
-            dut.undrained.value = len(self.jobs) + int(dut.job_valid.value)
+            dut.job_written.value = int(self.written > 0)
+            self.written -= self.written > 0
             push = bool(self.tiles) and self.room > 0 and self.rng.random() >= self.idle
             dut.tile_push.value = int(push)
             dut.tile.value = self.tiles.popleft() if push else noise(self.rng, len(dut.tile))
@@ -172,6 +174,7 @@ class Bench:
                 self.write_hidden(work, job["output_tile"], self.passes[number + 1].left_vectors)
             number += job["last"]
             self.jobs.popleft()
+            self.written += 1
 
     async def drain_job(self, number: int, work: Pass, job: dict[str, int]) -> None:
         """Sums of one group of output tiles."""
@@ -179,8 +182,9 @@ class Bench:
         first = job["output_tile"]
         group = work.groups.index(next(group for group in work.groups if group.start == first))
         what = f"pass {number}, {work}, group {group}"
-        wanted = [work.word, tiles, self.slot, int(group == len(work.groups) - 1)]
-        self.check.equal([job[name] for name in ("pass", "tiles", "slot", "last")], wanted, f"job of {what}")
+        wanted = [work.word, tiles, self.slot, len(work.groups[group]), int(group == len(work.groups) - 1)]
+        names = ("pass", "tiles", "slot", "members", "last")
+        self.check.equal([job[name] for name in names], wanted, f"job of {what}")
         right = self.right[number][group]
         expected = np.einsum("ri,moi->rmo", self.left(work), right)
         if work.kind == Kind.CONTEXT and group == 0:
@@ -264,7 +268,7 @@ class Bench:
 @checked
 async def passes(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
     """All groups, one after the other without a reset, the small ones twice."""
-    await reset(dut, pass_valid=0, tile_push=0, job_room=0, freed_valid=0, freed_slots=0, undrained=0, scores_done=0,
+    await reset(dut, pass_valid=0, tile_push=0, job_room=0, freed_valid=0, freed_slots=0, job_written=0, scores_done=0,
                 contexts_done=0, score_write=0, drain_slot=0, scale_query=0)  # fmt: skip
     bench = Bench(dut, check, rng, stalls)
     for coroutine in (bench.operands, bench.stream, bench.drain):
