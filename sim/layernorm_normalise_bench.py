@@ -33,7 +33,8 @@ async def parts(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str)
             await drive(dut)
             dut.gains.value, dut.offsets.value = gains[asked], offsets[asked]
             await ReadOnly()
-            asked = int(dut.channel_part.value) % PARTS
+            part = dut.channel_part.value
+            asked = int(part) % PARTS if part.is_resolvable else 0  # unknown before the first row
 
     await reset(dut, valid_in=0)
     for number, (shift, gate_shift) in enumerate(SETTINGS):

@@ -1,4 +1,4 @@
-"""Builds a Verilog unit with Verilator and runs its cocotb bench; also the command that replays a failure.
+"""Builds a Verilog unit with Verilator or Icarus and runs its cocotb bench; also the command that replays a failure.
 
     python -m sim.runner BENCH --top MODULE --hardware micro [--parameter NAME=VALUE] [--seed N] [--test REGEX]
                          [--flip] [--waves]
@@ -8,6 +8,8 @@ configuration or a JSON file of tests' own. Sources are the top module and all
 modules of rtl/ that it has instances of, directly or not. Builds are cached under build/sim by a hash of sources,
 headers, constants, parameters and flags.
 --flip turns one bit of one golden value per test over: then every test has to fail.
+SIM=icarus in the environment takes Icarus Verilog 11 or newer, which starts with unknown values and is 10 to 1000 times
+slower.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RTL = RTL_FOLDER
 CACHE = ROOT / "build" / "sim"
 DEFAULT_SEED = 1
+SIMULATORS = ("verilator", "icarus")
 ENVIRONMENT = "EDGEMOE_BENCH_"  # prefix of what a bench is told, see sim.bench
 BUILD_ARGS = ("-Wno-fatal", "--no-public-flat-rw", "--public-depth", "1", "--threads", "1")
 # The wheel was configured by CMake and leaves these values blank.
@@ -46,6 +49,14 @@ TOOLS = (BUILD_ARGS, MAKE_FLAGS, *(importlib.metadata.version(name) for name in 
 RUNTIME_AGE_SECONDS = 3600
 OUTPUT_LINES = 60
 INCLUDE = re.compile(r'^\s*`include "(\w+\.vh)"', re.MULTILINE)
+
+
+def simulator() -> str:
+    """The simulator that SIM names, else Verilator; raises ValueError for one that is not known here."""
+    name = os.environ.get("SIM") or "verilator"
+    if name not in SIMULATORS:
+        raise ValueError(f"SIM={name} is not known here; there are {', '.join(SIMULATORS)}")
+    return name
 
 
 def headers_of(sources: Sequence[Path]) -> list[Path]:
@@ -70,19 +81,20 @@ def constants_of(hardware: str) -> Path:
 
 
 def build(top: str, hardware: str, parameters: Mapping[str, int], waves: bool = False) -> Path:
-    """The folder of a Verilator build of this module; compiles it unless the cache has it."""
+    """The folder of a build of this module; compiles it unless the cache has it."""
+    tools, compiling = (TOOLS, _compile) if simulator() == "verilator" else (_icarus(), _compile_for_icarus)
     top_file = RTL / f"{top}.v"
     if not top_file.is_file():
         known = ", ".join(sorted(path.stem for path in RTL.glob("*.v")))
         raise FileNotFoundError(f"rtl/{top}.v is missing; there are {known}")
     sources, constants = sources_of(top_file), constants_of(hardware)
-    digest = hashlib.sha256(repr((sorted(parameters.items()), waves, *TOOLS)).encode())
+    digest = hashlib.sha256(repr((sorted(parameters.items()), waves, *tools)).encode())
     for path in (*sources, *headers_of(sources), *sorted(constants.iterdir())):
         digest.update(path.name.encode() + path.read_bytes())
     folder = CACHE / f"{top}-{Path(hardware).stem}-{digest.hexdigest()[:12]}"
     with _locked(folder):
         if not (folder / "built").exists():
-            _compile(folder, top, sources, constants, parameters, waves)
+            compiling(folder, top, sources, constants, parameters, waves)
             (folder / "built").touch()
     return folder
 
@@ -110,6 +122,27 @@ def _compile(
         keep_runtime(folder, runtime)
 
 
+def _icarus() -> tuple[str, ...]:
+    if shutil.which("iverilog") is None:
+        raise FileNotFoundError("SIM=icarus needs Icarus Verilog, which is not installed; install package iverilog")
+    said = subprocess.run(["iverilog", "-V"], capture_output=True, text=True, check=False).stdout
+    return "icarus", said.partition("\n")[0], importlib.metadata.version("cocotb")
+
+
+def _compile_for_icarus(
+    folder: Path, top: str, sources: Sequence[Path], constants: Path, parameters: Mapping[str, int], waves: bool
+) -> None:
+    log = folder / "build.log"
+    try:
+        get_runner("icarus").build(
+            sources=sources, includes=[constants, RTL], parameters=parameters, hdl_toplevel=top, build_dir=folder,
+            waves=waves, log_file=log, timescale=("1ns", "1ps"), always=True,
+        )  # fmt: skip
+    except (SystemExit, subprocess.CalledProcessError) as error:
+        text = log.read_text(encoding="utf-8") if log.exists() else str(error)
+        raise RuntimeError(f"Icarus Verilog could not build {top}:\n{_tail(text)}") from error
+
+
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
@@ -131,22 +164,27 @@ def simulate(
     seed: int | None = None,
     test: str = "",
     flip: bool = False,
+    on: str | None = None,
 ) -> None:
     """Run a bench from pytest: all tests have to pass, or with `flip` all of them have to fail.
 
-    seed: EDGEMOE_SEED or 1 where it is None. test: a regular expression over the names of the bench's tests.
+    seed: EDGEMOE_SEED or 1 where it is None. test: a regular expression over the names of the bench's tests. on: the
+    simulator, or None: that of SIM.
     """
+    chosen_simulator = on or simulator()
     chosen = int(os.environ.get("EDGEMOE_SEED", DEFAULT_SEED)) if seed is None else seed
     arguments = [bench, "--top", top, "--hardware", hardware, "--seed", str(chosen)]
     for name, value in (parameters or {}).items():
         arguments += ["--parameter", f"{name}={value}"]
     arguments += ["--test", test] if test else []
     arguments += ["--flip"] if flip else []
-    print(f"seed {chosen}; to repeat: python -m sim.runner {shlex.join(arguments)}")
+    repeat = f"SIM={chosen_simulator} python -m sim.runner {shlex.join(arguments)}"
+    print(f"seed {chosen}; to repeat: {repeat}")
     command = [sys.executable, "-m", "sim.runner", *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    environment["SIM"] = chosen_simulator
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{_tail(done.stdout + done.stderr)}\nto repeat: {shlex.join(command)}"
+    assert done.returncode == 0, f"{_tail(done.stdout + done.stderr)}\nto repeat: {repeat}"
 
 
 def main() -> int:
@@ -168,7 +206,7 @@ def main() -> int:
     run_folder = folder / f"run-{os.getpid()}"
     told = {"HARDWARE": options.hardware, "FLIP": str(int(options.flip))}
     told |= {f"PARAMETER_{name}": str(value) for name, value in parameters.items()}
-    runner = get_runner("verilator")
+    runner = get_runner(simulator())
     runner.test(
         test_module=options.bench, hdl_toplevel=options.top, hdl_toplevel_lang="verilog", build_dir=folder,
         test_dir=run_folder, seed=options.seed, waves=options.waves, test_filter=options.test or None,
@@ -177,7 +215,8 @@ def main() -> int:
     )  # fmt: skip
     tests, failed = get_results(run_folder / "results.xml")
     if options.waves:
-        print(f"waves: {run_folder / 'dump.vcd'}")
+        icarus = simulator() == "icarus"
+        print(f"waves: {folder / f'{options.top}.fst' if icarus else run_folder / 'dump.vcd'}")
     else:
         shutil.rmtree(run_folder)
     print(f"{tests} tests, {failed} failed, seed {options.seed}{', one golden bit turned over' * options.flip}")
