@@ -20,17 +20,7 @@ module accesses (
     output reg [15:0]  features;
     output reg [15:0]  third;
 
-    wire [7:0] opcode = instruction[FIELD_OPCODE_WORD*32 + FIELD_OPCODE_LOW +: 8];
-    wire [3:0] epilogue = instruction[FIELD_EPILOGUE_WORD*32 + FIELD_EPILOGUE_LOW +: 4];
-    wire [3:0] source = instruction[FIELD_SOURCE_WORD*32 + FIELD_SOURCE_LOW +: 4];
-    wire [3:0] destination = instruction[FIELD_DESTINATION_WORD*32 + FIELD_DESTINATION_LOW +: 4];
-    wire gate_copy = instruction[FIELD_GATE_COPY_WORD*32 + FIELD_GATE_COPY_LOW];
-    wire [15:0] rows = instruction[FIELD_ROWS_WORD*32 + FIELD_ROWS_LOW +: 16];
-    wire [15:0] in_features = instruction[FIELD_IN_FEATURES_WORD*32 + FIELD_IN_FEATURES_LOW +: 16];
-    wire [15:0] out_features = instruction[FIELD_OUT_FEATURES_WORD*32 + FIELD_OUT_FEATURES_LOW +: 16];
-    wire [15:0] source_row = instruction[FIELD_SOURCE_ROW_WORD*32 + FIELD_SOURCE_ROW_LOW +: 16];
-    wire [15:0] destination_row = instruction[FIELD_DESTINATION_ROW_WORD*32 + FIELD_DESTINATION_ROW_LOW +: 16];
-    wire [7:0] top_k = instruction[FIELD_TOP_K_WORD*32 + FIELD_TOP_K_LOW +: 8];
+`include "instruction_fields.vh"
 
     localparam [15:0] ONE_THIRD = 43691;
     reg [31:0] product;

@@ -83,19 +83,8 @@ module edgemoe_core (
         .queues_end(queues_end), .source_end(source_end), .destination_end(destination_end), .done(check_done),
         .fault(check_fault), .commit(commit));
 
-    // Fields of the instruction.
-    wire [7:0] opcode = instruction[FIELD_OPCODE_WORD*32 + FIELD_OPCODE_LOW +: 8];
-    wire [15:0] rows = instruction[FIELD_ROWS_WORD*32 + FIELD_ROWS_LOW +: 16];
-    wire [15:0] in_features = instruction[FIELD_IN_FEATURES_WORD*32 + FIELD_IN_FEATURES_LOW +: 16];
-    wire [15:0] out_features = instruction[FIELD_OUT_FEATURES_WORD*32 + FIELD_OUT_FEATURES_LOW +: 16];
-    wire [15:0] source_row = instruction[FIELD_SOURCE_ROW_WORD*32 + FIELD_SOURCE_ROW_LOW +: 16];
-    wire [15:0] destination_row = instruction[FIELD_DESTINATION_ROW_WORD*32 + FIELD_DESTINATION_ROW_LOW +: 16];
-    wire [3:0] source = instruction[FIELD_SOURCE_WORD*32 + FIELD_SOURCE_LOW +: 4];
-    wire [15:0] multiplier = instruction[FIELD_MULTIPLIER_WORD*32 + FIELD_MULTIPLIER_LOW +: 16];
-    wire [5:0] shift = instruction[FIELD_SHIFT_WORD*32 + FIELD_SHIFT_LOW +: 6];
-    wire [15:0] output_multiplier = instruction[FIELD_OUTPUT_MULTIPLIER_WORD*32 + FIELD_OUTPUT_MULTIPLIER_LOW +: 16];
-    wire [5:0] output_shift = instruction[FIELD_OUTPUT_SHIFT_WORD*32 + FIELD_OUTPUT_SHIFT_LOW +: 6];
-    wire [63:0] address = {instruction[FIELD_ADDRESS_HIGH_WORD*32 +: 32], instruction[FIELD_ADDRESS_LOW_WORD*32 +: 32]};
+    // What the instruction that executes says.
+`include "instruction_fields.vh"
     wire [10:0] vectors = in_features[14:4];
     wire executing;
     wire of_layernorm = executing && opcode == OPCODE_LAYERNORM[7:0];
@@ -157,22 +146,21 @@ module edgemoe_core (
         .pass_issued(pass_issued), .fetch_room(fetch_room), .fetch_push(fetch_push), .fetch(fetch),
         .header_done(header_done), .header_fault(segment_fault), .idle(compute_idle), .source_row(source_row),
         .rows(rows), .vectors(vectors), .out_features(out_features), .output_base(output_at), .multiplier(multiplier),
-        .shift(shift), .output_multiplier(output_multiplier), .output_shift(output_shift),
-        .output_zero(instruction[FIELD_OUTPUT_ZERO_WORD*32 + FIELD_OUTPUT_ZERO_LOW +: 16]), .available(available),
-        .take(take), .take_lines(take_lines), .taken_valid(taken_valid), .taken(taken), .skip(skip),
-        .skip_lines(skip_lines), .left(left), .line_valid(line_valid),
-        .line_ready(of_layernorm || patch_line_ready), .line(line), .array_depth(array_depth), .norm(norm),
-        .hidden(hidden), .gate_input(gate_input), .query(query), .gathered(gathered),
-        .attention_depth(attention_depth), .keys(keys), .values(values), .residual_read_depth(residual_read_depth),
-        .residual(residual), .residual_enable(residual_enable), .residual_parts(residual_parts),
-        .residual_depth(residual_depth), .residual_values(residual_values), .write_enable(write_enable),
-        .write_buffer(write_buffer), .write_parts(write_parts), .write_depth(write_depth), .write_values(write_values),
-        .lookup_expert(lookup_expert), .lookup_index(lookup_index), .lookup_destination(lookup_destination),
-        .lookup_score(lookup_score), .logits_valid(logits_valid), .logits_row(logits_row), .logits_tile(logits_tile),
-        .logits(logits), .word_valid(head_word_valid), .word_ready(word_ready && !of_store),
-        .word_address(head_word_address), .word(head_word), .step_issued(step_issued),
-        .waits_for_weights(waits_for_weights), .waits_for_room(waits_for_room), .drains(drains),
-        .array_idle(array_idle));
+        .shift(shift[5:0]), .output_multiplier(output_multiplier), .output_shift(output_shift[5:0]),
+        .output_zero(output_zero), .available(available), .take(take), .take_lines(take_lines),
+        .taken_valid(taken_valid), .taken(taken), .skip(skip), .skip_lines(skip_lines), .left(left),
+        .line_valid(line_valid), .line_ready(of_layernorm || patch_line_ready), .line(line),
+        .array_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
+        .gathered(gathered), .attention_depth(attention_depth), .keys(keys), .values(values),
+        .residual_read_depth(residual_read_depth), .residual(residual), .residual_enable(residual_enable),
+        .residual_parts(residual_parts), .residual_depth(residual_depth), .residual_values(residual_values),
+        .write_enable(write_enable), .write_buffer(write_buffer), .write_parts(write_parts), .write_depth(write_depth),
+        .write_values(write_values), .lookup_expert(lookup_expert), .lookup_index(lookup_index),
+        .lookup_destination(lookup_destination), .lookup_score(lookup_score), .logits_valid(logits_valid),
+        .logits_row(logits_row), .logits_tile(logits_tile), .logits(logits), .word_valid(head_word_valid),
+        .word_ready(word_ready && !of_store), .word_address(head_word_address), .word(head_word),
+        .step_issued(step_issued), .waits_for_weights(waits_for_weights), .waits_for_room(waits_for_room),
+        .drains(drains), .array_idle(array_idle));
 
     wire patch_word_ready, moves;
     row_units movers (
@@ -224,6 +212,5 @@ module edgemoe_core (
     /* verilator lint_off UNUSEDSIGNAL */
     wire [31:0] trace_index /* verilator public_flat_rd */ = index;
     /* verilator lint_on UNUSEDSIGNAL */
-    wire unused = &{1'b0, instructions, input_bytes, output_bytes, instruction, in_features,
-                    destination_row, source, trace_index};
+    wire unused = &{1'b0, instructions, input_bytes, output_bytes, instruction, trace_index};
 endmodule

@@ -46,6 +46,7 @@ module instruction_unit (
     output reg [31:0]  instruction_index;
     output reg         past_end;
 
+`include "instruction_fields.vh"
     // What happens next to the block: command, words, header or legality, offer.
     localparam [2:0] IDLE = 0, COMMAND = 1, WORDS = 2, HEADER = 3, HEADER_CHECK = 4, LEGALITY = 5, OFFER = 6, END = 7;
     reg [2:0] state;
@@ -63,7 +64,7 @@ module instruction_unit (
     assign word_ready = state == WORDS;
     wire bad_header = !(magic_kept && version_kept && reserved_kept);
     wire last_one = instruction_index + 32'd1 == instructions;
-    wire halts = instruction[FIELD_OPCODE_WORD*32 +: FIELD_OPCODE_WIDTH] == OPCODE_HALT[FIELD_OPCODE_WIDTH-1:0];
+    wire halts = opcode == OPCODE_HALT[7:0];
     wire legal = static_fault == FAULT_NONE[4:0];
 
     always @(posedge clk) begin

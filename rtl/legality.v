@@ -30,14 +30,7 @@ module legality (
     output reg         done;
     output reg [4:0]   fault;
 
-    wire [7:0] opcode = instruction[FIELD_OPCODE_WORD*32 + FIELD_OPCODE_LOW +: 8];
-    wire [3:0] source = instruction[FIELD_SOURCE_WORD*32 + FIELD_SOURCE_LOW +: 4];
-    wire [15:0] rows = instruction[FIELD_ROWS_WORD*32 + FIELD_ROWS_LOW +: 16];
-    wire [15:0] in_features = instruction[FIELD_IN_FEATURES_WORD*32 + FIELD_IN_FEATURES_LOW +: 16];
-    wire [15:0] out_features = instruction[FIELD_OUT_FEATURES_WORD*32 + FIELD_OUT_FEATURES_LOW +: 16];
-    wire [7:0] experts = instruction[FIELD_EXPERTS_WORD*32 + FIELD_EXPERTS_LOW +: 8];
-    wire [7:0] top_k = instruction[FIELD_TOP_K_WORD*32 + FIELD_TOP_K_LOW +: 8];
-    wire [63:0] address = instruction[FIELD_ADDRESS_LOW_WORD*32 +: 64];
+`include "instruction_fields.vh"
 
     reg busy;
     reg [4:0] step;

@@ -89,19 +89,7 @@ module row_units (
     input  [POST_ROWS*OUT_PAR*LOGIT_BITS-1:0] logits;
     output                          moves;
 
-    wire [15:0] rows = instruction[FIELD_ROWS_WORD*32 + FIELD_ROWS_LOW +: 16];
-    wire [15:0] in_features = instruction[FIELD_IN_FEATURES_WORD*32 + FIELD_IN_FEATURES_LOW +: 16];
-    wire [15:0] out_features = instruction[FIELD_OUT_FEATURES_WORD*32 + FIELD_OUT_FEATURES_LOW +: 16];
-    wire [15:0] source_row = instruction[FIELD_SOURCE_ROW_WORD*32 + FIELD_SOURCE_ROW_LOW +: 16];
-    wire [15:0] destination_row = instruction[FIELD_DESTINATION_ROW_WORD*32 + FIELD_DESTINATION_ROW_LOW +: 16];
-    wire [3:0] source = instruction[FIELD_SOURCE_WORD*32 + FIELD_SOURCE_LOW +: 4];
-    wire [7:0] experts = instruction[FIELD_EXPERTS_WORD*32 + FIELD_EXPERTS_LOW +: 8];
-    wire [7:0] top_k = instruction[FIELD_TOP_K_WORD*32 + FIELD_TOP_K_LOW +: 8];
-    wire [15:0] multiplier = instruction[FIELD_MULTIPLIER_WORD*32 + FIELD_MULTIPLIER_LOW +: 16];
-    wire [5:0] shift = instruction[FIELD_SHIFT_WORD*32 + FIELD_SHIFT_LOW +: 6];
-    wire [5:0] output_shift = instruction[FIELD_OUTPUT_SHIFT_WORD*32 + FIELD_OUTPUT_SHIFT_LOW +: 6];
-    wire gate_copy = instruction[FIELD_GATE_COPY_WORD*32 + FIELD_GATE_COPY_LOW];
-    wire [63:0] epsilon = {instruction[FIELD_EPSILON_HIGH_WORD*32 +: 32], instruction[FIELD_EPSILON_LOW_WORD*32 +: 32]};
+`include "instruction_fields.vh"
     wire [10:0] vectors = in_features[14:4];
 
     wire [15:0] layernorm_read_depth, copy_read_depth, store_depth;
@@ -115,8 +103,8 @@ module row_units (
     wire [RESIDUAL_VECTOR-1:0] copy_value;
     layernorm normalising (
         .clk(clk), .rst_n(rst_n), .start(start_layernorm), .busy(layernorm_busy), .rows(rows), .source_row(source_row),
-        .destination_row(destination_row), .vectors(vectors[6:0]), .width(in_features[10:0]), .shift(shift),
-        .gate_shift(output_shift), .gate_copy(gate_copy), .epsilon(epsilon),
+        .destination_row(destination_row), .vectors(vectors[6:0]), .width(in_features[10:0]), .shift(shift[5:0]),
+        .gate_shift(output_shift[5:0]), .gate_copy(gate_copy), .epsilon(epsilon),
         .affine_valid(line_valid && of_layernorm), .affine_line(line), .read_depth(layernorm_read_depth),
         .residual_values(residual), .write_enable(layernorm_enable), .write_depth(layernorm_depth),
         .norm_values(layernorm_norm), .gate_enable(layernorm_gate_enable), .gate_values(layernorm_gate));
@@ -158,9 +146,9 @@ module row_units (
     wire [MAX_TOP_K*32-1:0] routing_entries;
     gate routing_tokens (
         .clk(clk), .rst_n(rst_n), .start(start_gate), .busy(gate_busy), .rows(rows), .source_row(source_row),
-        .destination_row(destination_row), .experts(experts), .top_k(top_k), .multiplier(multiplier), .shift(shift),
-        .logits_valid(logits_valid), .logits_row(logits_row), .logits_tile(logits_tile), .logits(logits),
-        .push_valid(push_valid), .push_expert(push_expert), .push_source(push_source),
+        .destination_row(destination_row), .experts(experts), .top_k(top_k), .multiplier(multiplier),
+        .shift(shift[5:0]), .logits_valid(logits_valid), .logits_row(logits_row), .logits_tile(logits_tile),
+        .logits(logits), .push_valid(push_valid), .push_expert(push_expert), .push_source(push_source),
         .push_destination(push_destination), .push_score(push_score), .routing_valid(routing_valid),
         .routing_row(routing_row), .routing_entries(routing_entries));
 
@@ -211,5 +199,5 @@ module row_units (
 
     assign moves = |layernorm_enable || copy_enable || position_enable || patch_enable || gather_enable || push_valid
         || (word_valid && word_ready);
-    wire unused = &{1'b0, instruction, store_routing_row, routing_row, in_features, out_features};
+    wire unused = &{1'b0, instruction, store_routing_row, routing_row};
 endmodule

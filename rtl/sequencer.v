@@ -67,18 +67,7 @@ module sequencer (
     output reg [31:0]               experts_run;
     output reg [31:0]               segments_dropped;
 
-    wire [7:0] opcode = instruction[FIELD_OPCODE_WORD*32 + FIELD_OPCODE_LOW +: 8];
-    wire [3:0] epilogue = instruction[FIELD_EPILOGUE_WORD*32 + FIELD_EPILOGUE_LOW +: 4];
-    wire [3:0] source = instruction[FIELD_SOURCE_WORD*32 + FIELD_SOURCE_LOW +: 4];
-    wire [15:0] rows = instruction[FIELD_ROWS_WORD*32 + FIELD_ROWS_LOW +: 16];
-    wire [15:0] in_features = instruction[FIELD_IN_FEATURES_WORD*32 + FIELD_IN_FEATURES_LOW +: 16];
-    wire [15:0] out_features = instruction[FIELD_OUT_FEATURES_WORD*32 + FIELD_OUT_FEATURES_LOW +: 16];
-    wire [15:0] hidden_features = instruction[FIELD_HIDDEN_FEATURES_WORD*32 + FIELD_HIDDEN_FEATURES_LOW +: 16];
-    wire [15:0] source_row = instruction[FIELD_SOURCE_ROW_WORD*32 + FIELD_SOURCE_ROW_LOW +: 16];
-    wire [15:0] destination_row = instruction[FIELD_DESTINATION_ROW_WORD*32 + FIELD_DESTINATION_ROW_LOW +: 16];
-    wire [7:0] heads = instruction[FIELD_HEADS_WORD*32 + FIELD_HEADS_LOW +: 8];
-    wire [7:0] experts = instruction[FIELD_EXPERTS_WORD*32 + FIELD_EXPERTS_LOW +: 8];
-    wire [31:0] segment = instruction[FIELD_SEGMENT_WORD*32 +: 32];
+`include "instruction_fields.vh"
     wire is_patch = opcode == OPCODE_PATCH_EMBED[7:0];
     wire is_layernorm = opcode == OPCODE_LAYERNORM[7:0];
     wire is_linear = opcode == OPCODE_LINEAR[7:0];
@@ -206,6 +195,7 @@ module sequencer (
     wire [FETCH_BITS-1:0] attention_fetch, experts_fetch;
     wire [PASS_BITS-1:0] attention_pass, experts_pass;
     wire ran, dropped;
+    reg ran_before, dropped_before;
     attention_sequence attention_passes (
         .clk(clk), .rst_n(rst_n), .start(state == BEGIN && is_attention), .busy(attention_busy), .rows(rows),
         .source_row(source_row), .vectors(in_features[14:4]), .heads(heads), .queue_room(fetch_room && pass_room),
@@ -218,8 +208,9 @@ module sequencer (
         .pass_push(experts_pass_push), .pass(experts_pass), .pass_issued(pass_issued), .start_gather(start_gather),
         .gather_expert(gather_expert), .gather_busy(rows_busy), .ran(ran), .dropped(dropped));
     always @(posedge clk) begin
-        experts_run <= !rst_n ? 32'd0 : experts_run + {31'd0, ran};
-        segments_dropped <= !rst_n ? 32'd0 : segments_dropped + {31'd0, dropped};
+        {ran_before, dropped_before} <= {ran, dropped};
+        experts_run <= !rst_n ? 32'd0 : experts_run + {31'd0, ran_before};
+        segments_dropped <= !rst_n ? 32'd0 : segments_dropped + {31'd0, dropped_before};
     end
 
     // One linear layer: its commands and its pass.
@@ -264,5 +255,5 @@ module sequencer (
     assign pass_push = is_attention ? attention_push : is_experts ? experts_pass_push
         : state == PASS && pass_room && !(is_patch && rows_busy);
     assign pass = is_attention ? attention_pass : is_experts ? experts_pass : own_pass;
-    wire unused = &{1'b0, rounded_outputs, third, instruction, hidden_features};
+    wire unused = &{1'b0, rounded_outputs, third, instruction};
 endmodule

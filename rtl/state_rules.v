@@ -34,13 +34,7 @@ module state_rules (
     output reg [4:0]   fault;
     input              commit;
 
-    wire [7:0] opcode = instruction[FIELD_OPCODE_WORD*32 + FIELD_OPCODE_LOW +: 8];
-    wire [15:0] in_features = instruction[FIELD_IN_FEATURES_WORD*32 + FIELD_IN_FEATURES_LOW +: 16];
-    wire [15:0] hidden_features = instruction[FIELD_HIDDEN_FEATURES_WORD*32 + FIELD_HIDDEN_FEATURES_LOW +: 16];
-    wire [15:0] destination_row = instruction[FIELD_DESTINATION_ROW_WORD*32 + FIELD_DESTINATION_ROW_LOW +: 16];
-    wire [7:0] experts = instruction[FIELD_EXPERTS_WORD*32 + FIELD_EXPERTS_LOW +: 8];
-    wire [31:0] segment = instruction[FIELD_SEGMENT_WORD*32 +: 32];
-    wire [31:0] segments = instruction[FIELD_SEGMENTS_WORD*32 +: 32];
+`include "instruction_fields.vh"
     wire is_experts = opcode == OPCODE_EXPERTS[7:0];
     wire is_gate = opcode == OPCODE_GATE[7:0];
 
