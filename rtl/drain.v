@@ -53,6 +53,7 @@ module drain (
     reg part;
     reg [1:0] third;
     reg [7:0] scales_used, scales_ready;
+    reg loaded;        // what is known of the front is still that of the job before
     reg scales_stale;  // scales_ready does not know yet what the job before has used
 
     wire [2:0] kind = now[PASS_KIND +: 3];
@@ -67,7 +68,7 @@ module drain (
     wire waits = (is_context && (scales_stale || scales_ready <= token_tile)) || (kind == PASS_HEAD && head_full);
     wire issue = running && !waits;
     wire finish = issue && last_member && last_row;
-    assign load = ready_jobs != 6'd0 && (!running || finish);
+    assign load = ready_jobs != 6'd0 && (!running || finish) && !loaded;
     assign all_issued = !running && jobs == 6'd0;
 
     wire [11:0] front_vector = OUT_PARTS == 1 ? front[JOB_OUTPUT_TILE +: 12] : front[JOB_OUTPUT_TILE +: 12] >> 1;
@@ -79,6 +80,11 @@ module drain (
     wire [11:0] front_within = front_vector - front_skipped;
     wire front_part = OUT_PARTS > 1 && front[JOB_OUTPUT_TILE];
     wire [15:0] row_after_next = next_row + stride;
+    // Where the job at the front begins, a cycle after it has come there.
+    reg [15:0] new_row, new_next_row;
+    reg new_last_row, new_part;
+    reg [1:0] new_third;
+    reg [10:0] new_vector;
     wire front_scattered = front[PASS_KIND +: 3] == PASS_WEIGHTED;
     wire [15:0] front_row = front_scattered ? front[PASS_FIRST_ROW +: 16]
         : (front[PASS_FIRST_ROW +: 16] >> ROW_SHIFT) << ROW_SHIFT;
@@ -99,20 +105,27 @@ module drain (
             scales_stale <= finish && is_context && now[JOB_LAST];
         end
         scales_ready <= scaled_rows - scales_used;
+        loaded <= rst_n && load;
+        new_row <= front_row;
+        new_next_row <= front_next_row;
+        new_last_row <= front_next_row >= front[PASS_END_ROW +: 16];
+        new_vector <= front_within[10:0] + front[PASS_DESTINATION_BASE +: 11];
+        new_part <= front_part;
+        new_third <= front_third;
         freed_valid <= rst_n && finish;
         freed_slots <= slots_of_job[7:0];
         if (load) begin
             now <= front;
-            row <= front_row;
-            next_row <= front_next_row;
-            last_row <= front_next_row >= front[PASS_END_ROW +: 16];
+            row <= new_row;
+            next_row <= new_next_row;
+            last_row <= new_last_row;
             token_tile <= 8'd0;
             member <= 4'd0;
             slot_of_tile <= front[JOB_SLOT +: 8];
             slot <= front[JOB_SLOT +: 8];
-            vector <= front_within[10:0] + front[PASS_DESTINATION_BASE +: 11];
-            part <= front_part;
-            third <= front_third;
+            vector <= new_vector;
+            part <= new_part;
+            third <= new_third;
         end else if (issue) begin
             member <= last_member ? 4'd0 : member + 4'd1;
             slot <= slot + now[JOB_TILES +: 8];

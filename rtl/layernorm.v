@@ -73,7 +73,7 @@ module layernorm (
     // Reading: the parts of one group, then the next group, while memories have room.
     localparam [6:0] SHORTEST = GROUP;  // the roots of a group take a cycle each
     reg reading;
-    reg [6:0] position;
+    reg [6:0] position, last_of_group;
     reg [15:0] groups_left, tile_base;
     reg [SLOT_BITS-1:0] slot;
     reg [DEPTH_BITS:0] vectors_out;
@@ -82,7 +82,7 @@ module layernorm (
     reg taken_1, group_taken_1;  // room is given back a cycle later, which shortens the path
     wire issue = reading & ~vectors_out[DEPTH_BITS] & ~groups_out[GROUPS_BITS];
     wire read = issue & position < vectors;
-    wire last_position = position == (vectors < SHORTEST ? SHORTEST : vectors) - 1'b1;
+    wire last_position = position == last_of_group;
     wire next_group = issue & last_position;
     wire next_tile = slot == SLOTS[SLOT_BITS-1:0] - 1'b1;
     assign read_depth = tile_base + {9'd0, position};
@@ -97,6 +97,7 @@ module layernorm (
             vectors_out <= vectors_out + {{DEPTH_BITS{1'b0}}, read} - {{DEPTH_BITS{1'b0}}, taken_1};
             groups_out <= groups_out + {{GROUPS_BITS{1'b0}}, next_group} - {{GROUPS_BITS{1'b0}}, group_taken_1};
         end
+        last_of_group <= (vectors < SHORTEST ? SHORTEST : vectors) - 1'b1;
         if (setup[3]) begin
             position <= 7'd0;
             groups_left <= groups;

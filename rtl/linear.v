@@ -194,11 +194,15 @@ module linear (
     // Scores and heads, cycle 11.
     wire [2:0] kind_11 = step_11[DRAIN_KIND +: 3];
     wire [15:0] first_word = first_key >> OUT_SHIFT;
-    wire [15:0] key_10 = (first_word + {4'd0, step_10[DRAIN_TILE +: 12]}) << OUT_SHIFT;
-    integer key, row_lane;
-    always @(posedge clk)
-        for (key = 0; key < OUT_PAR; key = key + 1)
-            score_mask[key] <= (key_10 | key[15:0]) >= first_key && (key_10 | key[15:0]) < end_key;
+    wire [DRAIN_BITS-1:0] step_9 = steps[8*DRAIN_BITS +: DRAIN_BITS];
+    reg [15:0] key_10;
+    wire [OUT_PAR-1:0] mask_10;
+    key_mask #(.KEYS(OUT_PAR)) of_task (.base(key_10), .first_key(first_key), .end_key(end_key), .mask(mask_10));
+    always @(posedge clk) begin
+        key_10 <= (first_word + {4'd0, step_9[DRAIN_TILE +: 12]}) << OUT_SHIFT;
+        score_mask <= mask_10;
+    end
+    integer row_lane;
     always @*
         for (row_lane = 0; row_lane < TOKEN_PAR; row_lane = row_lane + 1)
             score_write[row_lane] = valid[11] && kind_11 == PASS_SCORES
@@ -251,5 +255,5 @@ module linear (
             assign residual_parts = 1'b1;
         end
     endgenerate
-    wire unused = &{1'b0, unused_enable, unused_values, write_part, step_1, step_3, step_5, step_6, step_10, rest_15, rest_19};
+    wire unused = &{1'b0, unused_enable, unused_values, write_part, step_1, step_3, step_5, step_6, step_9, step_10, rest_15, rest_19};
 endmodule

@@ -104,9 +104,10 @@ module matmul_steps (
     wire last_input = input_tile + 12'd1 == now[PASS_INPUT_TILES +: 12];
     wire group_closes = input_closes && last_input;
     wire group_opens = tile_opens && member == 4'd0 && input_tile == 12'd0 && !second_tile;
-    // Of the group that follows, or of the first one of the next pass.
-    wire [3:0] full_group = load ? next[PASS_MEMBERS +: 4] : now[PASS_MEMBERS +: 4];
-    wire [11:0] following = load ? next[PASS_OUTPUT_TILES +: 12] : tiles_left - {8'd0, now[PASS_MEMBERS +: 4]};
+    // Of the group that follows, and of the first one of the next pass.
+    wire [3:0] members = now[PASS_MEMBERS +: 4], next_members = next[PASS_MEMBERS +: 4];
+    wire [11:0] following = tiles_left - {8'd0, members}, next_following = next[PASS_OUTPUT_TILES +: 12];
+    wire following_last = following <= {8'd0, members}, next_last = next_following <= {8'd0, next_members};
 
     // What a step waits for.
     reg [7:0] tiles_waiting;
@@ -116,7 +117,9 @@ module matmul_steps (
     wire has_room = used + {{(SLOT_BITS-7){1'b0}}, group_slots} <= SLOTS[SLOT_BITS:0] && job_room;
     wire [7:0] contexts_running = contexts_begun - contexts_done;
     wire [11:0] made = now[PASS_INPUT_TILES +: 12] - ({4'd0, undrained} << READ_SHIFT);
-    wire written = {4'd0, undrained} << READ_SHIFT < now[PASS_INPUT_TILES +: 12] && input_tile < made;
+    wire some_made = {4'd0, undrained} << READ_SHIFT < now[PASS_INPUT_TILES +: 12];
+    wire this_made = some_made && input_tile < made, next_made = some_made && input_tile + 12'd1 < made;
+    reg written;  // what the first group's next step reads, as of one cycle ago
     wire may_begin = is_context
         ? begun || (scores_done != contexts_begun && contexts_running < 8'd2)
         : !now[PASS_AFTER_DRAIN] || output_tile != 12'd0 || written;
@@ -137,6 +140,7 @@ module matmul_steps (
             tiles_waiting <= 8'd0;
             contexts_begun <= 8'd0;
             undrained <= 8'd0;
+            written <= 1'b0;
         end else begin
             running <= load || (running && !(issue && group_closes && last_group));
             used <= used + (issue && group_opens ? {{(SLOT_BITS-7){1'b0}}, group_slots} : {(SLOT_BITS+1){1'b0}})
@@ -144,11 +148,13 @@ module matmul_steps (
             tiles_waiting <= tiles_waiting + {7'd0, tile_arrived} - {7'd0, issue && tile_opens};
             contexts_begun <= contexts_begun + {7'd0, issue && is_context && !begun};
             undrained <= undrained + {7'd0, issue && group_closes} - {7'd0, job_written};
+            written <= !load && (issue && input_closes ? next_made : this_made);
         end
         if (load || (issue && group_closes)) begin
-            tiles_left <= following;
-            group_members <= following < {8'd0, full_group} ? following[3:0] : full_group;
-            last_group <= following <= {8'd0, full_group};
+            tiles_left <= load ? next_following : following;
+            last_group <= load ? next_last : following_last;
+            group_members <= load ? (next_last ? next_following[3:0] : next_members)
+                : following_last ? following[3:0] : members;
         end
         if (load) begin
             now <= next;
@@ -207,11 +213,8 @@ module matmul_steps (
         end
     end
 
-    reg [IN_PAR-1:0] key_mask;
-    integer key;
-    always @*
-        for (key = 0; key < IN_PAR; key = key + 1)
-            key_mask[key] = (key_base | key[15:0]) >= first_key && (key_base | key[15:0]) < end_key;
+    wire [IN_PAR-1:0] mask;
+    key_mask #(.KEYS(IN_PAR)) of_task (.base(key_base), .first_key(first_key), .end_key(end_key), .mask(mask));
 
     always @(posedge clk) begin
         step[STEP_VALID] <= rst_n && issue;
@@ -228,7 +231,7 @@ module matmul_steps (
         step[STEP_SLOT +: SLOT_BITS] <= slot;
         step[STEP_DEPTH +: DEPTH_BITS] <= depth;
         step[STEP_SCORE +: SCORE_ADDRESS_BITS] <= {now[PASS_BLOCK], token_tile[2:0], column[KEY_WORD_BITS-1:0]};
-        step[STEP_MASK +: IN_PAR] <= key_mask;
+        step[STEP_MASK +: IN_PAR] <= mask;
         job_valid <= rst_n && issue && group_closes;
         job <= {last_group, group_members, output_tile, tiles, {{(8-SLOT_BITS){1'b0}}, base_slot}, now};
     end

@@ -23,6 +23,7 @@ SHARED = {
     "gate_choice": "gate",
     "gate_divide": "gate",
     "gate_scores": "gate",
+    "key_mask": "matmul",
     "layernorm_affine": "layernorm",
     "layernorm_roots": "layernorm",
     "linear": "compute",
