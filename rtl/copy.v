@@ -18,7 +18,7 @@ module copy (
     input                                      rst_n;
     input                                      start;
     input      [15:0]                          rows;
-    input      [10:0]                          vectors;
+    input      [VECTORS_BITS-1:0]              vectors;
     input      [15:0]                          source_row;
     input      [15:0]                          destination_row;
     output                                     busy;
@@ -31,7 +31,7 @@ module copy (
 
     wire reading, writing, unused_vector_ends, unused_end, unused_other_vector_ends, unused_other_end;
     wire [15:0] unused_row, unused_other_row;
-    wire [10:0] unused_vector, unused_other_vector;
+    wire [VECTORS_BITS-1:0] unused_vector, unused_other_vector;
     wire [LANE_BITS-1:0] read_bank, bank;
     wire [DEPTH_BITS-1:0] depth;
     row_walk from (

@@ -12,31 +12,31 @@ module drain_place #(
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
     localparam PLACE_BITS = LANE_BITS + 16;
-    input                      clk;
-    input      [15:0]          row_4;
-    input      [10:0]          vectors_5;
-    input      [10:0]          vector_6;
-    output     [LANE_BITS-1:0] bank_11;
-    output     [15:0]          depth_11;
-    output     [LANE_BITS-1:0] bank_15;
-    output     [15:0]          depth_15;
-    output     [LANE_BITS-1:0] bank_17;
-    output     [LANE_BITS-1:0] bank_19;
-    output     [15:0]          depth_19;
-    output     [LANE_BITS-1:0] bank_23;
-    output     [15:0]          depth_23;
+    input                     clk;
+    input  [15:0]             row_4;
+    input  [VECTORS_BITS-1:0] vectors_5;
+    input  [VECTORS_BITS-1:0] vector_6;
+    output [LANE_BITS-1:0]    bank_11;
+    output [15:0]             depth_11;
+    output [LANE_BITS-1:0]    bank_15;
+    output [15:0]             depth_15;
+    output [LANE_BITS-1:0]    bank_17;
+    output [LANE_BITS-1:0]    bank_19;
+    output [15:0]             depth_19;
+    output [LANE_BITS-1:0]    bank_23;
+    output [15:0]             depth_23;
 
     reg [15:0] target_5;
     reg [LANE_BITS-1:0] bank_6;
     reg [15:0] product_6;
     reg [17*PLACE_BITS-1:0] places;  // cycles 7 … 23, the youngest in the low bits
-    wire [26:0] product = {{LANE_BITS{1'b0}}, target_5[15:LANE_BITS]} * vectors_5;
-    wire unused = &{1'b0, product[26:16]};
+    wire [DEPTH_BITS+VECTORS_BITS-1:0] product = {{LANE_BITS{1'b0}}, target_5[15:LANE_BITS]} * vectors_5;
+    wire unused = &{1'b0, product[DEPTH_BITS +: VECTORS_BITS]};
     always @(posedge clk) begin
         target_5 <= row_4 + OFFSET[15:0];
         bank_6 <= target_5[LANE_BITS-1:0];
-        product_6 <= product[15:0];
-        places <= {places[16*PLACE_BITS-1:0], bank_6, product_6 + {5'd0, vector_6}};
+        product_6 <= product[DEPTH_BITS-1:0];
+        places <= {places[16*PLACE_BITS-1:0], bank_6, product_6 + {{(DEPTH_BITS-VECTORS_BITS){1'b0}}, vector_6}};
     end
     assign {bank_11, depth_11} = places[4*PLACE_BITS +: PLACE_BITS];
     assign {bank_15, depth_15} = places[8*PLACE_BITS +: PLACE_BITS];

@@ -85,7 +85,7 @@ module edgemoe_core (
 
     // What the instruction that executes says.
 `include "instruction_fields.vh"
-    wire [10:0] vectors = in_features[14:4];
+    wire [VECTORS_BITS-1:0] vectors = in_features[4 +: VECTORS_BITS];
     wire executing;
     wire of_layernorm = executing && opcode == OPCODE_LAYERNORM[7:0];
     wire of_copy = executing && opcode == OPCODE_COPY[7:0];

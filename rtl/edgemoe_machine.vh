@@ -11,6 +11,7 @@ localparam IN_PARTS = VECTOR / IN_PAR;    // input tiles per vector of a scratch
 localparam OUT_PARTS = VECTOR / OUT_PAR;  // output tiles per vector
 localparam LANE_BITS = $clog2(TOKEN_PAR);
 localparam DEPTH_BITS = 16;               // of a bank of any scratchpad
+localparam VECTORS_BITS = 11;             // of a number of vectors of a row, ≤ MAX_FEATURES / VECTOR
 localparam ROW_DEPTH = ROW_ELEMENTS / (VECTOR * TOKEN_PAR);
 localparam HIDDEN_DEPTH = HIDDEN_ELEMENTS / (VECTOR * TOKEN_PAR);
 localparam READ_LATENCY = 2;              // of a scratchpad

@@ -18,9 +18,7 @@ module experts (
     write_enable, write_bank, write_depth, write_values
 );
 `include "edgemoe_spec.vh"
-    localparam BANK_BITS = $clog2(TOKEN_PAR);
-    localparam DEPTH_BITS = 16;
-    localparam VECTOR_BITS = 11;
+`include "edgemoe_machine.vh"
     localparam ENTRIES = MAX_EXPERTS * MAX_ROWS;
     localparam ENTRY_BITS = $clog2(ENTRIES);
     localparam INDEX_BITS = $clog2(MAX_ROWS);
@@ -28,37 +26,37 @@ module experts (
     localparam EXPERT_BITS = MAX_EXPERTS > 1 ? $clog2(MAX_EXPERTS) : 1;
     localparam ROUND_TRIP = 8;  // from a place to the vector that is written there
 
-    input                                clk;
-    input                                rst_n;
-    input                                clear;
-    input                                push_valid;
-    input      [7:0]                     push_expert;
-    input      [15:0]                    push_source;
-    input      [15:0]                    push_destination;
-    input      [15:0]                    push_score;
-    input                                note_gate;             // a GATE has ended: one past its last rows
-    input      [15:0]                    gate_source_end;
-    input      [15:0]                    gate_destination_end;
-    output reg [MAX_EXPERTS*16-1:0]      lengths;
-    output reg [15:0]                    longest;
-    output reg [8:0]                     queues_end;            // one past the last expert with entries
-    output reg [15:0]                    source_end;            // at least 1
-    output reg [15:0]                    destination_end;
-    input      [7:0]                     lookup_expert;
-    input      [15:0]                    lookup_index;
-    output reg [15:0]                    lookup_destination;
-    output reg [15:0]                    lookup_score;
-    input                                start_gather;
-    input      [7:0]                     gather_expert;
-    input      [VECTOR_BITS-1:0]         vectors;
-    output                               busy;
-    output reg [BANK_BITS-1:0]           norm_read_bank;
-    output reg [DEPTH_BITS-1:0]          norm_read_depth;
-    input      [16*ACTIVATION_BITS-1:0]  norm_vector;
-    output                               write_enable;
-    output     [BANK_BITS-1:0]           write_bank;
-    output     [DEPTH_BITS-1:0]          write_depth;
-    output     [16*ACTIVATION_BITS-1:0]  write_values;
+    input                           clk;
+    input                           rst_n;
+    input                           clear;
+    input                           push_valid;
+    input      [7:0]                push_expert;
+    input      [15:0]               push_source;
+    input      [15:0]               push_destination;
+    input      [15:0]               push_score;
+    input                           note_gate;             // a GATE has ended: one past its last rows
+    input      [15:0]               gate_source_end;
+    input      [15:0]               gate_destination_end;
+    output reg [MAX_EXPERTS*16-1:0] lengths;
+    output reg [15:0]               longest;
+    output reg [8:0]                queues_end;            // one past the last expert with entries
+    output reg [15:0]               source_end;            // at least 1
+    output reg [15:0]               destination_end;
+    input      [7:0]                lookup_expert;
+    input      [15:0]               lookup_index;
+    output reg [15:0]               lookup_destination;
+    output reg [15:0]               lookup_score;
+    input                           start_gather;
+    input      [7:0]                gather_expert;
+    input      [VECTORS_BITS-1:0]   vectors;
+    output                          busy;
+    output reg [LANE_BITS-1:0]      norm_read_bank;
+    output reg [DEPTH_BITS-1:0]     norm_read_depth;
+    input      [VECTOR_BITS-1:0]    norm_vector;
+    output                          write_enable;
+    output     [LANE_BITS-1:0]      write_bank;
+    output     [DEPTH_BITS-1:0]     write_depth;
+    output     [VECTOR_BITS-1:0]    write_values;
 
     // Where the queue of each expert begins: constants, a small table instead of a multiplication.
     wire [(1<<EXPERT_BITS)*ENTRY_BITS-1:0] first_entries;
@@ -134,9 +132,9 @@ module experts (
     end
     wire active, unused_last_vector, unused_last;
     wire [15:0] gathered_row;
-    wire [BANK_BITS-1:0] bank;
+    wire [LANE_BITS-1:0] bank;
     wire [DEPTH_BITS-1:0] depth;
-    wire [VECTOR_BITS-1:0] vector;
+    wire [VECTORS_BITS-1:0] vector;
     row_walk gathered (
         .clk(clk), .rst_n(rst_n), .start(walk_start), .first_row(16'd0), .rows(gather_length), .vectors(vectors),
         .advance(1'b1), .active(active), .row(gathered_row), .bank(bank), .depth(depth), .vector(vector),
@@ -145,31 +143,31 @@ module experts (
     reg [ENTRY_BITS-1:0] gather_entry;
     reg [15:0] source_row, located_row;
     reg [DEPTH_BITS-1:0] row_depth;
-    reg [BANK_BITS-1:0] row_bank;
-    reg [4*VECTOR_BITS-1:0] vectors_behind;
-    wire [15:0] source_tile = located_row >> BANK_BITS;
+    reg [LANE_BITS-1:0] row_bank;
+    reg [4*VECTORS_BITS-1:0] vectors_behind;
+    wire [15:0] source_tile = located_row >> LANE_BITS;
     always @(posedge clk) begin
         gather_entry <= first_gathered + {ABOVE, gathered_row[INDEX_BITS-1:0]};
         source_row <= sources[gather_entry];
         located_row <= source_row;
         row_depth <= source_tile * vectors;
-        row_bank <= located_row[BANK_BITS-1:0];
-        vectors_behind <= {vectors_behind[3*VECTOR_BITS-1:0], vector};
+        row_bank <= located_row[LANE_BITS-1:0];
+        vectors_behind <= {vectors_behind[3*VECTORS_BITS-1:0], vector};
         norm_read_depth <=
-            row_depth + {{(DEPTH_BITS-VECTOR_BITS){1'b0}}, vectors_behind[4*VECTOR_BITS-1 -: VECTOR_BITS]};
+            row_depth + {{(DEPTH_BITS-VECTORS_BITS){1'b0}}, vectors_behind[4*VECTORS_BITS-1 -: VECTORS_BITS]};
         norm_read_bank <= row_bank;
     end
 
     reg [ROUND_TRIP-1:0] valid_behind;
-    reg [ROUND_TRIP*BANK_BITS-1:0] banks_behind;
+    reg [ROUND_TRIP*LANE_BITS-1:0] banks_behind;
     reg [ROUND_TRIP*DEPTH_BITS-1:0] depths_behind;
     always @(posedge clk) begin
         valid_behind <= rst_n ? {valid_behind[ROUND_TRIP-2:0], active} : {ROUND_TRIP{1'b0}};
-        banks_behind <= {banks_behind[(ROUND_TRIP-1)*BANK_BITS-1:0], bank};
+        banks_behind <= {banks_behind[(ROUND_TRIP-1)*LANE_BITS-1:0], bank};
         depths_behind <= {depths_behind[(ROUND_TRIP-1)*DEPTH_BITS-1:0], depth};
     end
     assign write_enable = valid_behind[ROUND_TRIP-1];
-    assign write_bank = banks_behind[ROUND_TRIP*BANK_BITS-1 -: BANK_BITS];
+    assign write_bank = banks_behind[ROUND_TRIP*LANE_BITS-1 -: LANE_BITS];
     assign write_depth = depths_behind[ROUND_TRIP*DEPTH_BITS-1 -: DEPTH_BITS];
     assign write_values = norm_vector;
 

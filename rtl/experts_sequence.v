@@ -23,8 +23,8 @@ module experts_sequence (
     output                          busy;
     output reg [4:0]                fault;
     input      [7:0]                experts;
-    input      [10:0]               vectors;
-    input      [10:0]               hidden_vectors;
+    input      [VECTORS_BITS-1:0]   vectors;
+    input      [VECTORS_BITS-1:0]   hidden_vectors;
     input      [31:0]               segment;
     input      [31:0]               expert_lines;
     input      [MAX_EXPERTS*16-1:0] lengths;
@@ -116,22 +116,22 @@ module experts_sequence (
     always @(posedge clk) gather_started <= gathering == WAIT;
 
     wire down = state == DOWN || state == DOWN_WEIGHTS;
-    wire [10:0] in_vectors = down ? hidden_vectors : vectors;
-    wire [10:0] out_vectors = down ? vectors : hidden_vectors;
+    wire [VECTORS_BITS-1:0] in_vectors = down ? hidden_vectors : vectors;
+    wire [VECTORS_BITS-1:0] out_vectors = down ? vectors : hidden_vectors;
     wire [11:0] inputs = IN_PARTS == 1 ? {1'b0, in_vectors} : {in_vectors, 1'b0};
     wire [11:0] outputs = OUT_PARTS == 1 ? {1'b0, out_vectors} : {out_vectors, 1'b0};
     assign pass[PASS_KIND +: 3] = down ? PASS_WEIGHTED : PASS_GELU;
     assign pass[PASS_LEFT +: 3] = down ? LEFT_HIDDEN : LEFT_GATHERED;
     assign pass[PASS_FIRST_ROW +: 16] = 16'd0;
     assign pass[PASS_END_ROW +: 16] = length;
-    assign pass[PASS_LEFT_VECTORS +: 11] = in_vectors;
-    assign pass[PASS_LEFT_BASE +: 11] = 11'd0;
+    assign pass[PASS_LEFT_VECTORS +: VECTORS_BITS] = in_vectors;
+    assign pass[PASS_LEFT_BASE +: VECTORS_BITS] = {VECTORS_BITS{1'b0}};
     assign pass[PASS_INPUT_TILES +: 12] = inputs;
     assign pass[PASS_OUTPUT_TILES +: 12] = outputs;
     assign pass[PASS_MEMBERS +: 4] = 4'd1;
     assign pass[PASS_DESTINATION_ROW +: 16] = 16'd0;
-    assign pass[PASS_DESTINATION_VECTORS +: 11] = out_vectors;
-    assign pass[PASS_DESTINATION_BASE +: 11] = 11'd0;
+    assign pass[PASS_DESTINATION_VECTORS +: VECTORS_BITS] = out_vectors;
+    assign pass[PASS_DESTINATION_BASE +: VECTORS_BITS] = {VECTORS_BITS{1'b0}};
     assign pass[PASS_BLOCK] = 1'b0;
     assign pass[PASS_AFTER_DRAIN] = down;
     assign pass[PASS_EXPERT +: 8] = expert;
@@ -143,5 +143,5 @@ module experts_sequence (
     assign fetch[FETCH_INPUT_TILES +: 12] = inputs;
     assign fetch[FETCH_CHANNELS] = 1'b1;
     assign fetch[FETCH_MEMBERS +: 4] = 4'd1;
-    assign fetch[FETCH_HEAD_BASE +: 11] = 11'd0;
+    assign fetch[FETCH_HEAD_BASE +: VECTORS_BITS] = {VECTORS_BITS{1'b0}};
 endmodule

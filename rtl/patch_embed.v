@@ -13,44 +13,41 @@ module patch_embed (
     word_valid, word_ready, word, hidden_enable, hidden_bank, hidden_depth, hidden_values
 );
 `include "edgemoe_spec.vh"
-    localparam BANK_BITS = $clog2(TOKEN_PAR);
-    localparam DEPTH_BITS = 16;
-    localparam VECTOR_BITS = 11;
+`include "edgemoe_machine.vh"
     localparam WIDTH = 16 * RESIDUAL_BITS;
-    localparam LINE_BITS = 8 * STREAM_LINE_BYTES;
-    localparam SLOT_BITS = 8 * RESIDUAL_BYTES;  // of a value in a line
-    localparam ALONE = 16 * SLOT_BITS == LINE_BITS;  // a line is one vector
+    localparam VALUE_BITS = 8 * RESIDUAL_BYTES;  // of a value in a line
+    localparam ALONE = 16 * VALUE_BITS == LINE_BITS;  // a line is one vector
 
-    input                                clk;
-    input                                rst_n;
-    input                                start_positions;
-    input                                start_patches;
-    input      [15:0]                    rows;
-    input      [15:0]                    destination_row;
-    input      [VECTOR_BITS-1:0]         position_vectors;
-    input      [VECTOR_BITS-1:0]         patch_vectors;
-    output                               busy;
-    input                                line_valid;
-    output                               line_ready;
-    input      [LINE_BITS-1:0]           line;
-    output reg                           residual_enable;
-    output reg [BANK_BITS-1:0]           residual_bank;
-    output reg [DEPTH_BITS-1:0]          residual_depth;
-    output reg [WIDTH-1:0]               residual_values;
-    input                                word_valid;
-    output                               word_ready;
-    input      [127:0]                   word;
-    output reg                           hidden_enable;
-    output reg [BANK_BITS-1:0]           hidden_bank;
-    output reg [DEPTH_BITS-1:0]          hidden_depth;
-    output reg [16*ACTIVATION_BITS-1:0]  hidden_values;
+    input                         clk;
+    input                         rst_n;
+    input                         start_positions;
+    input                         start_patches;
+    input      [15:0]             rows;
+    input      [15:0]             destination_row;
+    input      [VECTORS_BITS-1:0] position_vectors;
+    input      [VECTORS_BITS-1:0] patch_vectors;
+    output                        busy;
+    input                         line_valid;
+    output                        line_ready;
+    input      [LINE_BITS-1:0]    line;
+    output reg                    residual_enable;
+    output reg [LANE_BITS-1:0]    residual_bank;
+    output reg [DEPTH_BITS-1:0]   residual_depth;
+    output reg [WIDTH-1:0]        residual_values;
+    input                         word_valid;
+    output                        word_ready;
+    input      [127:0]            word;
+    output reg                    hidden_enable;
+    output reg [LANE_BITS-1:0]    hidden_bank;
+    output reg [DEPTH_BITS-1:0]   hidden_depth;
+    output reg [VECTOR_BITS-1:0]  hidden_values;
 
     // Positions.
     wire position_active, position_last;
-    wire [BANK_BITS-1:0] position_bank;
+    wire [LANE_BITS-1:0] position_bank;
     wire [DEPTH_BITS-1:0] position_depth;
     wire [15:0] position_row, patch_row;
-    wire [VECTOR_BITS-1:0] position_vector, patch_vector;
+    wire [VECTORS_BITS-1:0] position_vector, patch_vector;
     wire position_last_vector, patch_last_vector;
     wire position_moves = position_active && line_valid;
     row_walk positions (
@@ -60,7 +57,7 @@ module patch_embed (
         .last(position_last));
 
     reg second;
-    wire [16*SLOT_BITS-1:0] part = second ? line[LINE_BITS-1 -: 16*SLOT_BITS] : line[16*SLOT_BITS-1:0];
+    wire [16*VALUE_BITS-1:0] part = second ? line[LINE_BITS-1 -: 16*VALUE_BITS] : line[16*VALUE_BITS-1:0];
     integer value;
     assign line_ready = position_active && (ALONE || second || position_last);
     always @(posedge clk) begin
@@ -71,12 +68,12 @@ module patch_embed (
         residual_depth <= position_depth;
         if (position_moves)
             for (value = 0; value < 16; value = value + 1)
-                residual_values[value*RESIDUAL_BITS +: RESIDUAL_BITS] <= part[value*SLOT_BITS +: RESIDUAL_BITS];
+                residual_values[value*RESIDUAL_BITS +: RESIDUAL_BITS] <= part[value*VALUE_BITS +: RESIDUAL_BITS];
     end
 
     // Patches: a pixel less 128 is the pixel with its highest bit turned over, signed.
     wire patch_active, patch_last;
-    wire [BANK_BITS-1:0] patch_bank;
+    wire [LANE_BITS-1:0] patch_bank;
     wire [DEPTH_BITS-1:0] patch_depth;
     assign word_ready = patch_active;
     wire patch_moves = patch_active && word_valid;

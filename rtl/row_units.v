@@ -90,7 +90,7 @@ module row_units (
     output                          moves;
 
 `include "instruction_fields.vh"
-    wire [10:0] vectors = in_features[14:4];
+    wire [VECTORS_BITS-1:0] vectors = in_features[4 +: VECTORS_BITS];
 
     wire [15:0] layernorm_read_depth, copy_read_depth, store_depth;
     wire [TOKEN_PAR-1:0] layernorm_enable, layernorm_gate_enable;
@@ -133,7 +133,7 @@ module row_units (
     assign line_ready = !of_layernorm && patch_line_ready;
     patch_embed loading (
         .clk(clk), .rst_n(rst_n), .start_positions(start_positions), .start_patches(start_patches), .rows(rows),
-        .destination_row(destination_row), .position_vectors(out_features[14:4]), .patch_vectors(vectors),
+        .destination_row(destination_row), .position_vectors(out_features[4 +: VECTORS_BITS]), .patch_vectors(vectors),
         .busy(patch_busy), .line_valid(line_valid && !of_layernorm), .line_ready(patch_line_ready), .line(line),
         .residual_enable(position_enable), .residual_bank(position_bank), .residual_depth(position_depth),
         .residual_values(position_values), .word_valid(read_valid), .word_ready(read_ready), .word(read_word),

@@ -10,49 +10,47 @@ module row_walk (
     clk, rst_n, start, first_row, rows, vectors, advance, active, row, bank, depth, vector, last_vector, last
 );
 `include "edgemoe_spec.vh"
-    localparam BANK_BITS = $clog2(TOKEN_PAR);
-    localparam DEPTH_BITS = 16;
-    localparam VECTOR_BITS = 11;  // of MAX_FEATURES / VECTOR
+`include "edgemoe_machine.vh"
 
-    input                        clk;
-    input                        rst_n;
-    input                        start;
-    input      [15:0]            first_row;
-    input      [15:0]            rows;
-    input      [VECTOR_BITS-1:0] vectors;
-    input                        advance;
-    output reg                   active;
-    output reg [15:0]            row;
-    output     [BANK_BITS-1:0]   bank;
-    output reg [DEPTH_BITS-1:0]  depth;
-    output reg [VECTOR_BITS-1:0] vector;
-    output                       last_vector;  // of its row
-    output                       last;         // of all
+    input                         clk;
+    input                         rst_n;
+    input                         start;
+    input      [15:0]             first_row;
+    input      [15:0]             rows;
+    input      [VECTORS_BITS-1:0] vectors;
+    input                         advance;
+    output reg                    active;
+    output reg [15:0]             row;
+    output     [LANE_BITS-1:0]    bank;
+    output reg [DEPTH_BITS-1:0]   depth;
+    output reg [VECTORS_BITS-1:0] vector;
+    output                        last_vector;  // of its row
+    output                        last;         // of all
 
     reg [15:0] rows_left, first_tile;
-    reg [VECTOR_BITS-1:0] row_vectors, vectors_left;
+    reg [VECTORS_BITS-1:0] row_vectors, vectors_left;
     reg [DEPTH_BITS-1:0] row_depth;
     reg [2:1] loading;
-    assign bank = row[BANK_BITS-1:0];
+    assign bank = row[LANE_BITS-1:0];
     assign last_vector = vectors_left == 1;
     assign last = last_vector && rows_left == 1;
 
-    wire [DEPTH_BITS-1:0] tile_depth = &bank ? row_depth + {{(DEPTH_BITS-VECTOR_BITS){1'b0}}, row_vectors} : row_depth;
+    wire [DEPTH_BITS-1:0] tile_depth = &bank ? row_depth + {{(DEPTH_BITS-VECTORS_BITS){1'b0}}, row_vectors} : row_depth;
     always @(posedge clk) begin
         loading <= {loading[1], start};
         if (start) begin
             row <= first_row;
-            first_tile <= first_row >> BANK_BITS;
+            first_tile <= first_row >> LANE_BITS;
             rows_left <= rows;
             row_vectors <= vectors;
             vectors_left <= vectors;
-            vector <= {VECTOR_BITS{1'b0}};
+            vector <= {VECTORS_BITS{1'b0}};
         end else if (active && advance) begin
             vector <= vector + 1'b1;
             depth <= depth + 1'b1;
             vectors_left <= vectors_left - 1'b1;
             if (last_vector) begin
-                vector <= {VECTOR_BITS{1'b0}};
+                vector <= {VECTORS_BITS{1'b0}};
                 vectors_left <= row_vectors;
                 row <= row + 16'd1;
                 rows_left <= rows_left - 16'd1;

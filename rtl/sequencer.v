@@ -68,6 +68,9 @@ module sequencer (
     output reg [31:0]               segments_dropped;
 
 `include "instruction_fields.vh"
+    wire [VECTORS_BITS-1:0] vectors = in_features[4 +: VECTORS_BITS];
+    wire [VECTORS_BITS-1:0] out_vectors = out_features[4 +: VECTORS_BITS];
+    wire [VECTORS_BITS-1:0] hidden_vectors = hidden_features[4 +: VECTORS_BITS];
     wire is_patch = opcode == OPCODE_PATCH_EMBED[7:0];
     wire is_layernorm = opcode == OPCODE_LAYERNORM[7:0];
     wire is_linear = opcode == OPCODE_LINEAR[7:0];
@@ -198,11 +201,11 @@ module sequencer (
     reg ran_before, dropped_before;
     attention_sequence attention_passes (
         .clk(clk), .rst_n(rst_n), .start(state == BEGIN && is_attention), .busy(attention_busy), .rows(rows),
-        .source_row(source_row), .vectors(in_features[14:4]), .heads(heads), .queue_room(fetch_room && pass_room),
+        .source_row(source_row), .vectors(vectors), .heads(heads), .queue_room(fetch_room && pass_room),
         .push(attention_push), .fetch(attention_fetch), .pass(attention_pass));
     experts_sequence experts_passes (
         .clk(clk), .rst_n(rst_n), .start(state == BEGIN && is_experts), .busy(experts_busy), .fault(experts_fault),
-        .experts(experts), .vectors(in_features[14:4]), .hidden_vectors(hidden_features[14:4]), .segment(segment),
+        .experts(experts), .vectors(vectors), .hidden_vectors(hidden_vectors), .segment(segment),
         .expert_lines(expert_lines), .lengths(lengths), .fetch_room(fetch_room), .fetch_push(experts_fetch_push),
         .fetch(experts_fetch), .header_done(header_done), .header_fault(header_fault), .pass_room(pass_room),
         .pass_push(experts_pass_push), .pass(experts_pass), .pass_issued(pass_issued), .start_gather(start_gather),
@@ -225,7 +228,7 @@ module sequencer (
     assign own_fetch[FETCH_INPUT_TILES +: 12] = is_gate ? in_tiles << (GATE_DIGITS - 1) : in_tiles;
     assign own_fetch[FETCH_CHANNELS] = !is_gate;
     assign own_fetch[FETCH_MEMBERS +: 4] = 4'd1;
-    assign own_fetch[FETCH_HEAD_BASE +: 11] = 11'd0;
+    assign own_fetch[FETCH_HEAD_BASE +: VECTORS_BITS] = {VECTORS_BITS{1'b0}};
 
     wire of_qkv = is_linear && epilogue == EPILOGUE_QKV[3:0];
     reg [31:0] third;
@@ -237,14 +240,14 @@ module sequencer (
     assign own_pass[PASS_LEFT +: 3] = is_gate ? LEFT_GATE_INPUT : from_hidden ? LEFT_HIDDEN : LEFT_NORM;
     assign own_pass[PASS_FIRST_ROW +: 16] = first_row;
     assign own_pass[PASS_END_ROW +: 16] = first_row + rows;
-    assign own_pass[PASS_LEFT_VECTORS +: 11] = in_features[14:4];
-    assign own_pass[PASS_LEFT_BASE +: 11] = 11'd0;
+    assign own_pass[PASS_LEFT_VECTORS +: VECTORS_BITS] = vectors;
+    assign own_pass[PASS_LEFT_BASE +: VECTORS_BITS] = {VECTORS_BITS{1'b0}};
     assign own_pass[PASS_INPUT_TILES +: 12] = in_tiles;
     assign own_pass[PASS_OUTPUT_TILES +: 12] = out_tiles;
     assign own_pass[PASS_MEMBERS +: 4] = 4'd1;
     assign own_pass[PASS_DESTINATION_ROW +: 16] = destination_row + {15'd0, is_patch};  // row 0 is the class token
-    assign own_pass[PASS_DESTINATION_VECTORS +: 11] = of_qkv ? third[31:21] : out_features[14:4];
-    assign own_pass[PASS_DESTINATION_BASE +: 11] = 11'd0;
+    assign own_pass[PASS_DESTINATION_VECTORS +: VECTORS_BITS] = of_qkv ? third[21 +: VECTORS_BITS] : out_vectors;
+    assign own_pass[PASS_DESTINATION_BASE +: VECTORS_BITS] = {VECTORS_BITS{1'b0}};
     assign own_pass[PASS_BLOCK] = 1'b0;
     assign own_pass[PASS_AFTER_DRAIN] = 1'b0;
     assign own_pass[PASS_EXPERT +: 8] = 8'd0;

@@ -5,7 +5,7 @@
 // A vector of 16 elements is `bytes` words, so it is read once for each of them; ROUTING is one read per row and word.
 // Precondition: fields are held while busy; `vectors` = in_features/16 where the source is not ROUTING, `entries` =
 // in_features (at most MAX_TOP_K) where it is; bank_values, sign-extended to 32 bits, belong to the read_depth and
-// read_bank of READ_LATENCY cycles before, routing_values to the routing_row.
+// read_bank of VALUES_LATENCY cycles before, routing_values to the routing_row.
 // Latency: one word a cycle; busy until the writer has taken the last one.
 // Depth: a 4:1 multiplexer of bytes; a 64-bit addition.
 module store (
@@ -14,32 +14,30 @@ module store (
     word_valid, word_ready, word_address, word
 );
 `include "edgemoe_spec.vh"
-    localparam BANK_BITS = $clog2(TOKEN_PAR);
-    localparam DEPTH_BITS = 16;
-    localparam VECTOR_BITS = 11;
-    localparam READ_LATENCY = 4;
+`include "edgemoe_machine.vh"
+    localparam VALUES_LATENCY = 4;
     localparam FIFO_DEPTH = 16;
     localparam ROUTING_WORDS = (MAX_TOP_K + 3) / 4;
 
-    input                          clk;
-    input                          rst_n;
-    input                          start;
-    input      [3:0]               source;
-    input      [15:0]              rows;
-    input      [VECTOR_BITS-1:0]   vectors;
-    input      [4:0]               entries;
-    input      [15:0]              source_row;
-    input      [63:0]              address;
-    output                         busy;
-    output     [BANK_BITS-1:0]     read_bank;
-    output     [DEPTH_BITS-1:0]    read_depth;
-    input      [16*32-1:0]         bank_values;
-    output     [15:0]              routing_row;
-    input      [MAX_TOP_K*32-1:0]  routing_values;
-    output                         word_valid;
-    input                          word_ready;
-    output reg [63:0]              word_address;
-    output     [127:0]             word;
+    input                         clk;
+    input                         rst_n;
+    input                         start;
+    input      [3:0]              source;
+    input      [15:0]             rows;
+    input      [VECTORS_BITS-1:0] vectors;
+    input      [4:0]              entries;
+    input      [15:0]             source_row;
+    input      [63:0]             address;
+    output                        busy;
+    output     [LANE_BITS-1:0]    read_bank;
+    output     [DEPTH_BITS-1:0]   read_depth;
+    input      [16*32-1:0]        bank_values;
+    output     [15:0]             routing_row;
+    input      [MAX_TOP_K*32-1:0] routing_values;
+    output                        word_valid;
+    input                         word_ready;
+    output reg [63:0]             word_address;
+    output     [127:0]            word;
 
     // Words of a vector, or of a row of ROUTING; bytes of an element.
     wire of_routing = source == BUFFER_ROUTING[3:0];
@@ -58,25 +56,25 @@ module store (
     wire room = promised != FIFO_DEPTH;
     wire issue = reading && room;
     wire last_part = part + 3'd1 == parts;
-    wire [VECTOR_BITS-1:0] walked_vectors = of_routing ? {{(VECTOR_BITS-1){1'b0}}, 1'b1} : vectors;
+    wire [VECTORS_BITS-1:0] walked_vectors = of_routing ? {{(VECTORS_BITS-1){1'b0}}, 1'b1} : vectors;
     wire unused_last_vector, unused_last;
-    wire [VECTOR_BITS-1:0] unused_vector;
+    wire [VECTORS_BITS-1:0] unused_vector;
     row_walk walk (.clk(clk), .rst_n(rst_n), .start(start), .first_row(source_row), .rows(rows),
                    .vectors(walked_vectors), .advance(issue && last_part), .active(reading), .row(routing_row),
                    .bank(read_bank), .depth(read_depth), .vector(unused_vector), .last_vector(unused_last_vector),
                    .last(unused_last));
 
-    reg [READ_LATENCY:1] arriving;
-    reg [3*READ_LATENCY-1:0] arriving_part;
+    reg [VALUES_LATENCY:1] arriving;
+    reg [3*VALUES_LATENCY-1:0] arriving_part;
     always @(posedge clk) begin
         if (start) part <= 3'd0;
         else if (issue) part <= last_part ? 3'd0 : part + 3'd1;
-        arriving <= rst_n ? {arriving[READ_LATENCY-1:1], issue} : {READ_LATENCY{1'b0}};
-        arriving_part <= {arriving_part[3*READ_LATENCY-4:0], part};
+        arriving <= rst_n ? {arriving[VALUES_LATENCY-1:1], issue} : {VALUES_LATENCY{1'b0}};
+        arriving_part <= {arriving_part[3*VALUES_LATENCY-4:0], part};
     end
 
     // One word of the values.
-    wire [2:0] chosen = arriving_part[3*READ_LATENCY-1 -: 3];
+    wire [2:0] chosen = arriving_part[3*VALUES_LATENCY-1 -: 3];
     wire [ROUTING_WORDS*128-1:0] routing_words;
     reg [ROUTING_WORDS*128-1:0] kept_entries;
     reg [127:0] selected;
@@ -93,8 +91,8 @@ module store (
         for (entry = 0; entry < ROUTING_WORDS * 4; entry = entry + 1)
             kept_entries[32*entry +: 32] = entry[4:0] < entries ? routing_words[32*entry +: 32] : 32'd0;
     always @(posedge clk) begin
-        selected_valid <= rst_n & arriving[READ_LATENCY];
-        if (arriving[READ_LATENCY]) begin
+        selected_valid <= rst_n & arriving[VALUES_LATENCY];
+        if (arriving[VALUES_LATENCY]) begin
             if (of_routing)
                 selected <= kept_entries[128*chosen[$clog2(ROUTING_WORDS+1)-1:0] +: 128];
             else if (bytes == 3'd1)
