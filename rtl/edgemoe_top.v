@@ -153,13 +153,13 @@ module edgemoe_top (
         .watchdog_cycles(watchdog_cycles), .error_code(error_code), .program_counter(program_counter),
         .counters(counts), .experts_run(experts_run), .segments_dropped(segments_dropped));
 
-    wire header_valid, halted, progress, reader_flushed, writer_idle, reader_error, writer_error;
+    wire header_valid, halted, progress, reader_flushed, writer_idle, reader_error, writer_error,
+        weights_flushed, weights_error;
     wire [4:0] header_fault, fault;
-    wire [3:0] ports_flushed, port_errors, port_beats;
     run_control lifecycle (
         .clk(clk), .rst_n(rst_n), .start(start), .done(done), .idle(idle), .watchdog_cycles(watchdog_cycles),
-        .progress(progress), .read_error(reader_error || |port_errors), .write_error(writer_error), .flush(flush),
-        .flushed(reader_flushed && &ports_flushed), .written(writer_idle), .engine_rst_n(engine_rst_n),
+        .progress(progress), .read_error(reader_error || weights_error), .write_error(writer_error), .flush(flush),
+        .flushed(reader_flushed && weights_flushed), .written(writer_idle), .engine_rst_n(engine_rst_n),
         .begin_run(begin_run), .header_valid(header_valid), .header_fault(header_fault), .begin_stream(begin_stream),
         .halted(halted), .fault(fault), .index(index), .running(running), .error_code(error_code),
         .program_counter(program_counter));
@@ -170,71 +170,37 @@ module edgemoe_top (
     wire [2:0] take_lines;
     wire [TILE_BITS-1:0] taken;
     wire [31:0] skip_lines;
-    wire [4*128-1:0] port_words;
-    wire [3:0] port_valid;
-    wire [4*INDEX_BITS-1:0] port_indices;
+    wire [PORTS*128-1:0] port_words;
+    wire [PORTS-1:0] port_valid, port_beats;
+    wire [PORTS*INDEX_BITS-1:0] port_indices;
     wire [INDEX_BITS-1:0] run_words, room_words, skip_to;
     weight_buffer #(.INDEX_BITS(INDEX_BITS)) prefetch (
         .clk(clk), .rst_n(rst_n), .begin_run(begin_stream), .run_lines(run_lines), .run_words(run_words),
         .available(available), .take(take), .take_lines(take_lines), .taken_valid(taken_valid), .taken(taken),
-        .skip(skip), .skip_lines(skip_lines), .left(left), .port_word_valid(port_valid[PORTS-1:0]),
-        .port_word(port_words[PORTS*128-1:0]), .port_word_index(port_indices[PORTS*INDEX_BITS-1:0]),
-        .room_words(room_words), .skip_to(skip_to));
-    // Channels of all ports side by side, port 0 in the low bits.
-    wire [4*128-1:0] weights_RDATA;
-    wire [4*64-1:0] weights_ARADDR;
-    wire [4*8-1:0] weights_ARLEN;
-    wire [4*4-1:0] weights_ARCACHE, weights_ARQOS;
-    wire [4*3-1:0] weights_ARSIZE, weights_ARPROT;
-    wire [4*2-1:0] weights_ARBURST, weights_RRESP;
-    wire [3:0] weights_ARID, weights_ARLOCK, weights_ARVALID, weights_ARREADY, weights_RID, weights_RLAST, weights_RVALID,
-        weights_RREADY;
-    assign {m_axi_gmem3_ARID, m_axi_gmem2_ARID, m_axi_gmem1_ARID, m_axi_gmem0_ARID} = weights_ARID;
-    assign {m_axi_gmem3_ARADDR, m_axi_gmem2_ARADDR, m_axi_gmem1_ARADDR, m_axi_gmem0_ARADDR} = weights_ARADDR;
-    assign {m_axi_gmem3_ARLEN, m_axi_gmem2_ARLEN, m_axi_gmem1_ARLEN, m_axi_gmem0_ARLEN} = weights_ARLEN;
-    assign {m_axi_gmem3_ARSIZE, m_axi_gmem2_ARSIZE, m_axi_gmem1_ARSIZE, m_axi_gmem0_ARSIZE} = weights_ARSIZE;
-    assign {m_axi_gmem3_ARBURST, m_axi_gmem2_ARBURST, m_axi_gmem1_ARBURST, m_axi_gmem0_ARBURST} = weights_ARBURST;
-    assign {m_axi_gmem3_ARLOCK, m_axi_gmem2_ARLOCK, m_axi_gmem1_ARLOCK, m_axi_gmem0_ARLOCK} = weights_ARLOCK;
-    assign {m_axi_gmem3_ARCACHE, m_axi_gmem2_ARCACHE, m_axi_gmem1_ARCACHE, m_axi_gmem0_ARCACHE} = weights_ARCACHE;
-    assign {m_axi_gmem3_ARPROT, m_axi_gmem2_ARPROT, m_axi_gmem1_ARPROT, m_axi_gmem0_ARPROT} = weights_ARPROT;
-    assign {m_axi_gmem3_ARQOS, m_axi_gmem2_ARQOS, m_axi_gmem1_ARQOS, m_axi_gmem0_ARQOS} = weights_ARQOS;
-    assign {m_axi_gmem3_ARVALID, m_axi_gmem2_ARVALID, m_axi_gmem1_ARVALID, m_axi_gmem0_ARVALID} = weights_ARVALID;
-    assign weights_ARREADY = {m_axi_gmem3_ARREADY, m_axi_gmem2_ARREADY, m_axi_gmem1_ARREADY, m_axi_gmem0_ARREADY};
-    assign weights_RID = {m_axi_gmem3_RID, m_axi_gmem2_RID, m_axi_gmem1_RID, m_axi_gmem0_RID};
-    assign weights_RDATA = {m_axi_gmem3_RDATA, m_axi_gmem2_RDATA, m_axi_gmem1_RDATA, m_axi_gmem0_RDATA};
-    assign weights_RRESP = {m_axi_gmem3_RRESP, m_axi_gmem2_RRESP, m_axi_gmem1_RRESP, m_axi_gmem0_RRESP};
-    assign weights_RLAST = {m_axi_gmem3_RLAST, m_axi_gmem2_RLAST, m_axi_gmem1_RLAST, m_axi_gmem0_RLAST};
-    assign weights_RVALID = {m_axi_gmem3_RVALID, m_axi_gmem2_RVALID, m_axi_gmem1_RVALID, m_axi_gmem0_RVALID};
-    assign {m_axi_gmem3_RREADY, m_axi_gmem2_RREADY, m_axi_gmem1_RREADY, m_axi_gmem0_RREADY} = weights_RREADY;
-    genvar port;
-    generate
-        for (port = 0; port < MAX_WEIGHT_PORTS; port = port + 1) begin : ports
-            if (port < PORTS) begin : built
-                weight_port #(.INDEX_BITS(INDEX_BITS)) reader (
-                .clk(clk), .rst_n(rst_n), .begin_run(begin_stream), .base_address(weights_address[port*64 +: 64]),
-                .words(run_words), .room_words(room_words), .skip_to(skip_to), .word_valid(port_valid[port]),
-                .word(port_words[port*128 +: 128]), .word_index(port_indices[port*INDEX_BITS +: INDEX_BITS]),
-                .flush(flush), .flushed(ports_flushed[port]), .bus_error(port_errors[port]), .beat(port_beats[port]),
-                .m_axi_ARID(weights_ARID[port]), .m_axi_ARADDR(weights_ARADDR[port*64 +: 64]),
-                .m_axi_ARLEN(weights_ARLEN[port*8 +: 8]), .m_axi_ARSIZE(weights_ARSIZE[port*3 +: 3]),
-                .m_axi_ARBURST(weights_ARBURST[port*2 +: 2]), .m_axi_ARLOCK(weights_ARLOCK[port]),
-                .m_axi_ARCACHE(weights_ARCACHE[port*4 +: 4]), .m_axi_ARPROT(weights_ARPROT[port*3 +: 3]),
-                .m_axi_ARQOS(weights_ARQOS[port*4 +: 4]), .m_axi_ARVALID(weights_ARVALID[port]),
-                .m_axi_ARREADY(weights_ARREADY[port]), .m_axi_RID(weights_RID[port]),
-                .m_axi_RDATA(weights_RDATA[port*128 +: 128]), .m_axi_RRESP(weights_RRESP[port*2 +: 2]),
-                .m_axi_RLAST(weights_RLAST[port]), .m_axi_RVALID(weights_RVALID[port]),
-                .m_axi_RREADY(weights_RREADY[port]));
-            end else begin : quiet
-                assign {weights_ARID[port], weights_ARADDR[port*64 +: 64], weights_ARLEN[port*8 +: 8],
-                    weights_ARSIZE[port*3 +: 3], weights_ARBURST[port*2 +: 2], weights_ARLOCK[port],
-                    weights_ARCACHE[port*4 +: 4], weights_ARPROT[port*3 +: 3], weights_ARQOS[port*4 +: 4],
-                    weights_ARVALID[port], weights_RREADY[port]} = 0;
-                assign {port_valid[port], port_words[port*128 +: 128]} = 0;
-                assign port_indices[port*INDEX_BITS +: INDEX_BITS] = 0;
-                assign {port_errors[port], port_beats[port], ports_flushed[port]} = 3'b001;
-            end
-        end
-    endgenerate
+        .skip(skip), .skip_lines(skip_lines), .left(left), .port_word_valid(port_valid),
+        .port_word(port_words), .port_word_index(port_indices), .room_words(room_words), .skip_to(skip_to));
+    weight_ports #(.INDEX_BITS(INDEX_BITS)) readers (
+        .clk(clk), .rst_n(rst_n), .begin_run(begin_stream), .base_address(weights_address), .words(run_words),
+        .room_words(room_words), .skip_to(skip_to), .word_valid(port_valid), .word(port_words),
+        .word_index(port_indices), .flush(flush), .flushed(weights_flushed), .bus_error(weights_error),
+        .beat(port_beats),
+        .m_axi_ARID({m_axi_gmem3_ARID, m_axi_gmem2_ARID, m_axi_gmem1_ARID, m_axi_gmem0_ARID}),
+        .m_axi_ARADDR({m_axi_gmem3_ARADDR, m_axi_gmem2_ARADDR, m_axi_gmem1_ARADDR, m_axi_gmem0_ARADDR}),
+        .m_axi_ARLEN({m_axi_gmem3_ARLEN, m_axi_gmem2_ARLEN, m_axi_gmem1_ARLEN, m_axi_gmem0_ARLEN}),
+        .m_axi_ARSIZE({m_axi_gmem3_ARSIZE, m_axi_gmem2_ARSIZE, m_axi_gmem1_ARSIZE, m_axi_gmem0_ARSIZE}),
+        .m_axi_ARBURST({m_axi_gmem3_ARBURST, m_axi_gmem2_ARBURST, m_axi_gmem1_ARBURST, m_axi_gmem0_ARBURST}),
+        .m_axi_ARLOCK({m_axi_gmem3_ARLOCK, m_axi_gmem2_ARLOCK, m_axi_gmem1_ARLOCK, m_axi_gmem0_ARLOCK}),
+        .m_axi_ARCACHE({m_axi_gmem3_ARCACHE, m_axi_gmem2_ARCACHE, m_axi_gmem1_ARCACHE, m_axi_gmem0_ARCACHE}),
+        .m_axi_ARPROT({m_axi_gmem3_ARPROT, m_axi_gmem2_ARPROT, m_axi_gmem1_ARPROT, m_axi_gmem0_ARPROT}),
+        .m_axi_ARQOS({m_axi_gmem3_ARQOS, m_axi_gmem2_ARQOS, m_axi_gmem1_ARQOS, m_axi_gmem0_ARQOS}),
+        .m_axi_ARVALID({m_axi_gmem3_ARVALID, m_axi_gmem2_ARVALID, m_axi_gmem1_ARVALID, m_axi_gmem0_ARVALID}),
+        .m_axi_ARREADY({m_axi_gmem3_ARREADY, m_axi_gmem2_ARREADY, m_axi_gmem1_ARREADY, m_axi_gmem0_ARREADY}),
+        .m_axi_RID({m_axi_gmem3_RID, m_axi_gmem2_RID, m_axi_gmem1_RID, m_axi_gmem0_RID}),
+        .m_axi_RDATA({m_axi_gmem3_RDATA, m_axi_gmem2_RDATA, m_axi_gmem1_RDATA, m_axi_gmem0_RDATA}),
+        .m_axi_RRESP({m_axi_gmem3_RRESP, m_axi_gmem2_RRESP, m_axi_gmem1_RRESP, m_axi_gmem0_RRESP}),
+        .m_axi_RLAST({m_axi_gmem3_RLAST, m_axi_gmem2_RLAST, m_axi_gmem1_RLAST, m_axi_gmem0_RLAST}),
+        .m_axi_RVALID({m_axi_gmem3_RVALID, m_axi_gmem2_RVALID, m_axi_gmem1_RVALID, m_axi_gmem0_RVALID}),
+        .m_axi_RREADY({m_axi_gmem3_RREADY, m_axi_gmem2_RREADY, m_axi_gmem1_RREADY, m_axi_gmem0_RREADY}));
     // Write channels of the weight ports.
     assign {m_axi_gmem0_AWID, m_axi_gmem0_AWADDR, m_axi_gmem0_AWLEN, m_axi_gmem0_AWSIZE, m_axi_gmem0_AWBURST,
             m_axi_gmem0_AWLOCK, m_axi_gmem0_AWCACHE, m_axi_gmem0_AWPROT, m_axi_gmem0_AWQOS, m_axi_gmem0_AWVALID,
@@ -249,12 +215,10 @@ module edgemoe_top (
             m_axi_gmem3_AWLOCK, m_axi_gmem3_AWCACHE, m_axi_gmem3_AWPROT, m_axi_gmem3_AWQOS, m_axi_gmem3_AWVALID,
             m_axi_gmem3_WDATA, m_axi_gmem3_WSTRB, m_axi_gmem3_WLAST, m_axi_gmem3_WVALID, m_axi_gmem3_BREADY} = 0;
     wire unused = &{1'b0,
-                    weights_ARREADY, weights_RID, weights_RDATA, weights_RRESP, weights_RLAST, weights_RVALID,
                     m_axi_gmem0_AWREADY, m_axi_gmem0_WREADY, m_axi_gmem0_BID, m_axi_gmem0_BRESP, m_axi_gmem0_BVALID,
                     m_axi_gmem1_AWREADY, m_axi_gmem1_WREADY, m_axi_gmem1_BID, m_axi_gmem1_BRESP, m_axi_gmem1_BVALID,
                     m_axi_gmem2_AWREADY, m_axi_gmem2_WREADY, m_axi_gmem2_BID, m_axi_gmem2_BRESP, m_axi_gmem2_BVALID,
-                    m_axi_gmem3_AWREADY, m_axi_gmem3_WREADY, m_axi_gmem3_BID, m_axi_gmem3_BRESP, m_axi_gmem3_BVALID,
-                    weights_address, port_valid, port_words, port_indices, port_beats};
+                    m_axi_gmem3_AWREADY, m_axi_gmem3_WREADY, m_axi_gmem3_BID, m_axi_gmem3_BRESP, m_axi_gmem3_BVALID};
 
     // Program, frames and outputs.
     wire command_valid, command_ready, read_valid, read_ready, read_beat, word_valid, word_ready, write_beat;
@@ -300,5 +264,5 @@ module edgemoe_top (
         .command_valid(command_valid), .command_ready(command_ready), .command_address(command_address),
         .command_words(command_words), .read_valid(read_valid), .read_ready(read_ready), .read_word(read_word),
         .word_valid(word_valid), .word_ready(word_ready), .word_address(word_address), .word(word),
-        .weight_beats(port_beats[PORTS-1:0]), .read_beat(read_beat), .write_beat(write_beat), .counters(counts));
+        .weight_beats(port_beats), .read_beat(read_beat), .write_beat(write_beat), .counters(counts));
 endmodule

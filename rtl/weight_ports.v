@@ -1,0 +1,78 @@
+// The weight ports side by side: a reader on each one that the build has; the others are quiet.
+//
+// Port 0 stands in the low bits of every vector. flushed: all ports are; bus_error: one has met an error.
+// Precondition and latency: those of weight_port.
+module weight_ports #(
+    parameter INDEX_BITS = 48  // of a word's index
+) (
+    clk, rst_n, begin_run, base_address, words, room_words, skip_to, word_valid, word, word_index,
+    flush, flushed, bus_error, beat, m_axi_ARID, m_axi_ARADDR, m_axi_ARLEN, m_axi_ARSIZE, m_axi_ARBURST, m_axi_ARLOCK,
+    m_axi_ARCACHE, m_axi_ARPROT, m_axi_ARQOS, m_axi_ARVALID, m_axi_ARREADY, m_axi_RID, m_axi_RDATA, m_axi_RRESP,
+    m_axi_RLAST, m_axi_RVALID, m_axi_RREADY
+);
+`include "edgemoe_spec.vh"
+    localparam ALL = MAX_WEIGHT_PORTS;
+
+    input                         clk;
+    input                         rst_n;
+    input                         begin_run;
+    input  [ALL*64-1:0]           base_address;
+    input  [INDEX_BITS-1:0]       words;
+    input  [INDEX_BITS-1:0]       room_words;
+    input  [INDEX_BITS-1:0]       skip_to;
+    output [PORTS-1:0]            word_valid;
+    output [PORTS*128-1:0]        word;
+    output [PORTS*INDEX_BITS-1:0] word_index;
+    input                         flush;
+    output                        flushed;
+    output                        bus_error;
+    output [PORTS-1:0]            beat;
+    output [ALL-1:0]              m_axi_ARID;
+    output [ALL*64-1:0]           m_axi_ARADDR;
+    output [ALL*8-1:0]            m_axi_ARLEN;
+    output [ALL*3-1:0]            m_axi_ARSIZE;
+    output [ALL*2-1:0]            m_axi_ARBURST;
+    output [ALL-1:0]              m_axi_ARLOCK;
+    output [ALL*4-1:0]            m_axi_ARCACHE;
+    output [ALL*3-1:0]            m_axi_ARPROT;
+    output [ALL*4-1:0]            m_axi_ARQOS;
+    output [ALL-1:0]              m_axi_ARVALID;
+    input  [ALL-1:0]              m_axi_ARREADY;
+    input  [ALL-1:0]              m_axi_RID;
+    input  [ALL*128-1:0]          m_axi_RDATA;
+    input  [ALL*2-1:0]            m_axi_RRESP;
+    input  [ALL-1:0]              m_axi_RLAST;
+    input  [ALL-1:0]              m_axi_RVALID;
+    output [ALL-1:0]              m_axi_RREADY;
+
+    wire [PORTS-1:0] port_flushed, port_errors;
+    assign flushed = &port_flushed;
+    assign bus_error = |port_errors;
+    genvar port;
+    generate
+        for (port = 0; port < MAX_WEIGHT_PORTS; port = port + 1) begin : ports
+            if (port < PORTS) begin : built
+                weight_port #(.INDEX_BITS(INDEX_BITS)) reader (
+                    .clk(clk), .rst_n(rst_n), .begin_run(begin_run), .base_address(base_address[port*64 +: 64]),
+                    .words(words), .room_words(room_words), .skip_to(skip_to), .word_valid(word_valid[port]),
+                    .word(word[port*128 +: 128]), .word_index(word_index[port*INDEX_BITS +: INDEX_BITS]),
+                    .flush(flush), .flushed(port_flushed[port]), .bus_error(port_errors[port]), .beat(beat[port]),
+                    .m_axi_ARID(m_axi_ARID[port]), .m_axi_ARADDR(m_axi_ARADDR[port*64 +: 64]),
+                    .m_axi_ARLEN(m_axi_ARLEN[port*8 +: 8]), .m_axi_ARSIZE(m_axi_ARSIZE[port*3 +: 3]),
+                    .m_axi_ARBURST(m_axi_ARBURST[port*2 +: 2]), .m_axi_ARLOCK(m_axi_ARLOCK[port]),
+                    .m_axi_ARCACHE(m_axi_ARCACHE[port*4 +: 4]), .m_axi_ARPROT(m_axi_ARPROT[port*3 +: 3]),
+                    .m_axi_ARQOS(m_axi_ARQOS[port*4 +: 4]), .m_axi_ARVALID(m_axi_ARVALID[port]),
+                    .m_axi_ARREADY(m_axi_ARREADY[port]), .m_axi_RID(m_axi_RID[port]),
+                    .m_axi_RDATA(m_axi_RDATA[port*128 +: 128]), .m_axi_RRESP(m_axi_RRESP[port*2 +: 2]),
+                    .m_axi_RLAST(m_axi_RLAST[port]), .m_axi_RVALID(m_axi_RVALID[port]),
+                    .m_axi_RREADY(m_axi_RREADY[port]));
+            end else begin : quiet
+                assign {m_axi_ARID[port], m_axi_ARADDR[port*64 +: 64], m_axi_ARLEN[port*8 +: 8],
+                        m_axi_ARSIZE[port*3 +: 3], m_axi_ARBURST[port*2 +: 2], m_axi_ARLOCK[port],
+                        m_axi_ARCACHE[port*4 +: 4], m_axi_ARPROT[port*3 +: 3], m_axi_ARQOS[port*4 +: 4],
+                        m_axi_ARVALID[port], m_axi_RREADY[port]} = 0;
+            end
+        end
+    endgenerate
+    wire unused = &{1'b0, base_address, m_axi_ARREADY, m_axi_RID, m_axi_RDATA, m_axi_RRESP, m_axi_RLAST, m_axi_RVALID};
+endmodule
