@@ -91,7 +91,8 @@ module compute (
     output                         drains;
     output                         array_idle;
 
-    wire [15:0] end_key = source_row + rows;
+    reg [15:0] end_key;  // of the instruction's rows, held long before it is used
+    always @(posedge clk) end_key <= source_row + rows;
 
     // Right operands.
     wire tile_push, tile_done, tile_room, channel_push, channel_done, stream_idle, stream_waits;

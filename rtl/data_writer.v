@@ -4,7 +4,7 @@
 // block of the address (so none crosses 4 KiB), by WAIT cycles without a word, and by flush. Its words are all in the
 // queue by then, so that the write channel never waits for the engine. The four low bits of addresses are taken as 0.
 // flush: no more words are accepted, what was accepted is written; idle says that memory has answered for all of it.
-// Latency: at most WAIT + 6 cycles from the last word to its beat. Depth: a comparison of 56 bits; a 64-entry LUT RAM.
+// Latency: at most WAIT + 7 cycles from the last word to its beat. Depth: a comparison of 56 bits; a 64-entry LUT RAM.
 module data_writer #(
     parameter QUEUE_BITS = 6,  // 2^QUEUE_BITS words in the queue at most; at least 16 words
     parameter OUTSTANDING_BITS = 4,  // 2^OUTSTANDING_BITS bursts without a response, and closed ones waiting, at most
@@ -46,21 +46,31 @@ module data_writer #(
     localparam QUEUE = 1 << QUEUE_BITS;
     localparam BURSTS = 1 << OUTSTANDING_BITS;
 
+    // Words on their way in; word_ready comes from a register.
+    wire [187:0] incoming;
+    wire none_incoming, unused_full, load;
+    wire [2:0] incoming_words;
+    assign word_ready = incoming_words < 3'd3 && !flush;
+    fifo #(.BITS(188), .DEPTH(4)) incoming_queue (
+        .clk(clk), .rst_n(rst_n), .push(word_valid && word_ready), .value({word_address[63:4], word}), .pop(load),
+        .front(incoming), .empty(none_incoming), .full(unused_full), .count(incoming_words));
+
     // A word and whether its address follows that of the word before it.
     reg staged;
     reg [63:4] staged_address;
     reg [127:0] staged_word;
     reg follows;
     wire advance;
-    wire accept = word_valid && word_ready;
-    assign word_ready = (!staged || advance) && !flush;
+    wire [63:4] incoming_address = incoming[187:128];
+    assign load = !none_incoming && (!staged || advance);
 
     always @(posedge clk) begin
-        staged <= rst_n && (accept || (staged && !advance));
-        if (accept) begin
-            staged_address <= word_address[63:4];
-            staged_word <= word;
-            follows <= word_address[63:8] == staged_address[63:8] && word_address[7:4] == staged_address[7:4] + 4'd1;
+        staged <= rst_n && (load || (staged && !advance));
+        if (load) begin
+            staged_address <= incoming_address;
+            staged_word <= incoming[127:0];
+            follows <= incoming_address[63:8] == staged_address[63:8]
+                && incoming_address[7:4] == staged_address[7:4] + 4'd1;
         end
     end
 
@@ -78,7 +88,7 @@ module data_writer #(
     wire next_burst, next_word;
 
     wire join_open = staged && follows && open && !full;
-    wire close = open && !closed_bursts[OUTSTANDING_BITS] && (full || (staged ? !join_open : &waited || flush));
+    wire close = open && !closed_bursts[OUTSTANDING_BITS] && (full || (staged ? !join_open : none_incoming && (&waited || flush)));
     assign advance = staged && !queued_words[QUEUE_BITS] && (!open || join_open || close);
 
     always @(posedge clk) begin
@@ -141,7 +151,7 @@ module data_writer #(
         bus_error <= rst_n && !begin_run && (bus_error || (m_axi_BVALID && m_axi_BRESP[1]));
     end
 
-    assign idle = !staged && !open && closed_bursts == 0 && unanswered == 0;
+    assign idle = none_incoming && !staged && !open && closed_bursts == 0 && unanswered == 0;
     assign m_axi_AWID = 1'b0;
     assign m_axi_AWSIZE = 3'd4;  // 16 bytes
     assign m_axi_AWBURST = 2'b01;  // incrementing
@@ -151,5 +161,5 @@ module data_writer #(
     assign m_axi_AWQOS = 4'b0000;
     assign m_axi_WSTRB = 16'hFFFF;
     assign m_axi_BREADY = 1'b1;
-    wire unused = &{1'b0, m_axi_BID, m_axi_BRESP[0], word_address[3:0]};
+    wire unused = &{1'b0, unused_full, m_axi_BID, m_axi_BRESP[0], word_address[3:0]};
 endmodule

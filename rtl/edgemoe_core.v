@@ -32,7 +32,7 @@ module edgemoe_core (
     output [31:0]           index;
     output [31:0]           experts_run;
     output [31:0]           segments_dropped;
-    output                  progress;
+    output reg              progress;
     input                   counts_running;
     input  [3:0]            available;
     output                  take;
@@ -95,9 +95,11 @@ module edgemoe_core (
     wire of_patch = executing && opcode == OPCODE_PATCH_EMBED[7:0];
     wire of_array = executing && !of_layernorm && !of_copy && !of_store;
     reg [63:0] input_at, output_at;
+    reg [31:0] input_words;
     always @(posedge clk) begin
         input_at <= input_address + address;
         output_at <= output_address + address;
+        input_words <= {16'd0, rows} * {21'd0, vectors};
     end
 
     // Execution.
@@ -197,12 +199,14 @@ module edgemoe_core (
     assign patching = patch_words;
     assign command_valid = patch_command || unit_command;
     assign command_address = patch_command ? input_at : unit_address;
-    assign command_words = patch_command ? {16'd0, rows} * {21'd0, vectors} : unit_words;
+    assign command_words = patch_command ? input_words : unit_words;
     assign read_ready = patching ? patch_word_ready : unit_word_ready;
 
-    assign progress = step_issued || drains || moves || |weight_beats || read_beat || write_beat || check;
     reg stepped;
-    always @(posedge clk) stepped <= executing && (stepped || step_issued);
+    always @(posedge clk) begin
+        progress <= step_issued || drains || moves || |weight_beats || read_beat || write_beat || check;
+        stepped <= executing && (stepped || step_issued);
+    end
     counters counting (
         .clk(clk), .rst_n(engine_rst_n), .running(counts_running), .executing(executing), .of_layernorm(of_layernorm),
         .of_attention(of_attention), .of_array(of_array), .step_issued(step_issued),

@@ -54,7 +54,7 @@ module matmul_steps (
     reg [DEPTH_BITS-1:0] next_depth;
     wire [15:0] last_row = next[PASS_END_ROW +: 16] - 16'd1;
     wire [15:0] span = (last_row >> LANE_BITS) - next_first_tile;
-    wire [26:0] first_depth = next_first_tile * next[PASS_LEFT_VECTORS +: 11];
+    reg [26:0] first_depth;
     wire [11:0] slots_of_group = next_tiles * next[PASS_MEMBERS +: 4];
     wire load;
     assign pass_ready = preparing == 2'd0;
@@ -69,6 +69,7 @@ module matmul_steps (
             next <= pass;
             next_first_tile <= pass[PASS_FIRST_ROW +: 16] >> LANE_BITS;
         end
+        first_depth <= next_first_tile * next[PASS_LEFT_VECTORS +: 11];
         next_tiles <= span[7:0] + 8'd1;
         next_slots <= slots_of_group[7:0];
         next_depth <= first_depth[15:0] + {5'd0, next[PASS_LEFT_BASE +: 11]};
@@ -105,9 +106,12 @@ module matmul_steps (
     wire group_closes = input_closes && last_input;
     wire group_opens = tile_opens && member == 4'd0 && input_tile == 12'd0 && !second_tile;
     // Of the group that follows, and of the first one of the next pass.
-    wire [3:0] members = now[PASS_MEMBERS +: 4], next_members = next[PASS_MEMBERS +: 4];
-    wire [11:0] following = tiles_left - {8'd0, members}, next_following = next[PASS_OUTPUT_TILES +: 12];
-    wire following_last = following <= {8'd0, members}, next_last = next_following <= {8'd0, next_members};
+    wire [3:0] members = now[PASS_MEMBERS +: 4];
+    wire [3:0] next_members = next[PASS_MEMBERS +: 4];
+    wire [11:0] following = tiles_left - {8'd0, members};
+    wire [11:0] next_following = next[PASS_OUTPUT_TILES +: 12];
+    wire following_last = following <= {8'd0, members};
+    wire next_last = next_following <= {8'd0, next_members};
 
     // What a step waits for.
     reg [7:0] tiles_waiting;
@@ -118,7 +122,8 @@ module matmul_steps (
     wire [7:0] contexts_running = contexts_begun - contexts_done;
     wire [11:0] made = now[PASS_INPUT_TILES +: 12] - ({4'd0, undrained} << READ_SHIFT);
     wire some_made = {4'd0, undrained} << READ_SHIFT < now[PASS_INPUT_TILES +: 12];
-    wire this_made = some_made && input_tile < made, next_made = some_made && input_tile + 12'd1 < made;
+    wire this_made = some_made && input_tile < made;
+    wire next_made = some_made && input_tile + 12'd1 < made;
     reg written;  // what the first group's next step reads, as of one cycle ago
     wire may_begin = is_context
         ? begun || (scores_done != contexts_begun && contexts_running < 8'd2)

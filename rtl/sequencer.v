@@ -84,7 +84,7 @@ module sequencer (
 
     // Sizes in tiles and lines, ready long before they are used.
     reg [11:0] in_tiles, out_tiles, hidden_out_tiles, hidden_in_tiles;
-    reg [31:0] linear_lines, expert_lines, gate_lines, position_lines, affine_lines;
+    reg [31:0] linear_lines, up_lines, down_lines, expert_lines, gate_lines, position_lines, affine_lines;
     wire [15:0] outputs = is_gate ? {8'd0, experts} : out_features;
     wire [15:0] rounded_outputs = outputs + OUT_PAR[15:0] - 16'd1;
     function [31:0] payload;  // lines of one linear layer
@@ -101,7 +101,9 @@ module sequencer (
         hidden_out_tiles <= hidden_features[15:4] << (OUT_PARTS - 1);
         hidden_in_tiles <= hidden_features[15:4] << (IN_PARTS - 1);
         linear_lines <= payload(out_tiles, in_tiles);
-        expert_lines <= payload(hidden_out_tiles, in_tiles) + payload(width_out, hidden_in_tiles);
+        up_lines <= payload(hidden_out_tiles, in_tiles);
+        down_lines <= payload(width_out, hidden_in_tiles);
+        expert_lines <= up_lines + down_lines;
         gate_lines <= gate_tiles * (2 * IN_PAR * OUT_PAR / STREAM_LINE_BYTES);
         position_values <= ({16'd0, rows} + 32'd1) * {16'd0, out_features};
         position_lines <= (position_values * RESIDUAL_BYTES + STREAM_LINE_BYTES - 1) / STREAM_LINE_BYTES;

@@ -68,6 +68,7 @@ module stream_reader (
     wire [2:0] kind = now[FETCH_KIND +: 3];
     reg [11:0] outputs_left, inputs_left;  // tiles, this one counted
     reg channels_taken, asked;
+    reg ended;  // nothing was left one cycle ago; when something was and is no more, nothing is available either
     reg [31:0] lines_left;
     wire weights = running && kind == FETCH_WEIGHTS;
 
@@ -77,7 +78,7 @@ module stream_reader (
     wire wants_channels = weights && now[FETCH_CHANNELS] && !channels_taken;
     wire wants_tile = weights && !wants_channels;
     wire wants_line = running && kind == FETCH_LINES;
-    wire wants_header = running && kind == FETCH_HEADER && !asked && left != 64'd0;
+    wire wants_header = running && kind == FETCH_HEADER && !asked && !ended;
     wire take_channels = wants_channels && available >= CHANNEL_LINES[3:0] && channels_reserved < CHANNEL_QUEUE[4:0];
     wire take_tile = wants_tile && available >= TILE_LINES[3:0] && tile_room;
     wire take_line = wants_line && available != 4'd0 && lines_reserved < LINE_QUEUE[3:0];
@@ -92,7 +93,7 @@ module stream_reader (
 
     wire last_input = inputs_left == 12'd1;
     wire last_output = outputs_left == 12'd1;
-    wire stream_ended = running && kind == FETCH_HEADER && !asked && left == 64'd0;
+    wire stream_ended = running && kind == FETCH_HEADER && !asked && ended;
     reg [TAKE_LATENCY-1:0] of_tile, of_channels, of_line, of_header;
     wire header_arrives = taken_valid && of_header[TAKE_LATENCY-1];
     wire attention_ended = (kind == FETCH_KEYS || kind == FETCH_VALUES) && asked && !attention_busy;
@@ -131,6 +132,7 @@ module stream_reader (
             end
             if (take_line) lines_left <= lines_left - 32'd1;
         end
+        ended <= left == 64'd0;
         of_tile <= rst_n ? {of_tile[TAKE_LATENCY-2:0], take_tile} : {TAKE_LATENCY{1'b0}};
         of_channels <= rst_n ? {of_channels[TAKE_LATENCY-2:0], take_channels} : {TAKE_LATENCY{1'b0}};
         of_line <= rst_n ? {of_line[TAKE_LATENCY-2:0], take_line} : {TAKE_LATENCY{1'b0}};

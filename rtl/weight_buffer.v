@@ -7,7 +7,7 @@
 // Preconditions: take only while available ≥ take_lines ≥ 1; take and skip never together; skip_lines ≤ left. DEPTH is
 // the largest power of two that PREFETCH_BYTES holds, CAPACITY = DEPTH·LINES at least 32 lines.
 // Words that arrive for skipped lines fall into rows that are free or, ports being in order, into which the words of
-// later lines follow. After a skip, available is 0 for four cycles; left counts at once.
+// later lines follow. After a skip, available is 0 for four cycles; left counts two cycles later.
 // Latency: taken_valid three cycles after take (memory, output register, rotation). A line is available three cycles
 // after its last word. Depth: an addition of LINE_BITS; a comparison of LINE_BITS and a 4-input AND.
 module weight_buffer #(
@@ -61,6 +61,7 @@ module weight_buffer #(
     wire [PORTS-1:0] delivered;
     wire arriving = &delivered && settling == 0;
     wire [31:0] step = take ? {29'd0, take_lines} : skip ? skip_lines : 32'd0;
+    reg [31:0] step_before;
     wire [LEVEL_BITS-1:0] next_level =
         level + {{(LEVEL_BITS-1){1'b0}}, arrived} - {{(LEVEL_BITS-3){1'b0}}, take ? take_lines : 3'd0};
 
@@ -75,10 +76,12 @@ module weight_buffer #(
             room <= CAPACITY;
             complete <= {LINE_BITS{1'b0}};
             left <= run_lines;
+            step_before <= 32'd0;
         end else begin
+            step_before <= step;
             head <= head + {{(LINE_BITS-32){1'b0}}, step};
             room <= room + {{(LINE_BITS-32){1'b0}}, step};
-            left <= left - {32'd0, step};
+            left <= left - {32'd0, step_before};
             if (settling == 2 && behind)
                 complete <= head;
             else if (arriving)

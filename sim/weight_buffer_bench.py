@@ -99,7 +99,8 @@ class Reader:
         self.lines = bank_lines(hardware())
         self.ports = Ports(dut, rng, paces, delay)
         self.head = self.total = 0
-        self.available = self.left = 0
+        self.available = 0
+        self.left = 0  # what the buffer says is left: lines of two cycles ago
         self.blind = 0  # cycles in which available may be 0 after a skip
         self._due: deque[tuple[int, int]] = deque([(0, 0)] * TAKE_LATENCY, TAKE_LATENCY)  # first line, lines
         self.got: list[int] = []
@@ -116,7 +117,7 @@ class Reader:
         first, count = self._due[0]
         self._due.append((self.head, take))
         await ReadOnly()
-        assert int(dut.left.value) == self.total - self.head or begin is not None, f"left at line {self.head}"
+        assert int(dut.left.value) == self.left or begin is not None, f"left at line {self.head}"
         assert int(dut.taken_valid.value) == int(count > 0), f"taken_valid, lines from {first}"
         if count:
             taken = int(dut.taken.value)
@@ -124,9 +125,10 @@ class Reader:
                 self.got.append(taken >> (8 * STREAM_LINE * line) & (1 << 8 * STREAM_LINE) - 1)
                 self.expected.append(self.ports.line(first + line))
         self.ports.request()
+        self.left = self.total - self.head
         self.head += take + skip
         if begin is not None:
-            self.head, self.total = 0, begin
+            self.head, self.total, self.left = 0, begin, begin
             self.ports.begin(begin, self.ports.salt + 1)
             self._due.extend([(0, 0)] * TAKE_LATENCY)
         await drive(dut)
