@@ -27,23 +27,27 @@ module counters (
     localparam BITS = 48;
     reg [BITS-1:0] cycles, mac_busy, weight_wait, post_wait, layernorm, softmax, drain, fill, beats_read, beats_written;
     reg [2:0] beats;
-    reg [7:0] counted;
     integer port;
     always @* begin
         beats = {2'b00, read_beat};
         for (port = 0; port < PORTS; port = port + 1) beats = beats + {2'b00, weight_beats[port]};
     end
 
-    // Counted a cycle later, all alike.
-    wire array = executing && of_array && !step_issued;
-    wire weights = array && waits_for_weights;
-    wire room = array && !waits_for_weights && waits_for_room;
-    wire rest = array && !waits_for_weights && !waits_for_room;
-    wire rows = rest && of_attention && stepped && !drains && !array_idle;
-    wire draining = rest && !rows && stepped && array_idle;
+    // Cycles are counted one later, all alike.
+    reg run, execute, layernorm_runs, attention_runs, array_runs, step, weights_late, no_room, draining_on, idle, begun;
+    always @(posedge clk) begin
+        {run, execute, layernorm_runs, attention_runs, array_runs, step} <=
+            rst_n ? {running, executing, of_layernorm, of_attention, of_array, step_issued} : 6'd0;
+        {weights_late, no_room, draining_on, idle, begun} <= {waits_for_weights, waits_for_room, drains, array_idle, stepped};
+    end
+    wire array = execute && array_runs && !step;
+    wire weights = array && weights_late;
+    wire room = array && !weights_late && no_room;
+    wire rest = array && !weights_late && !no_room;
+    wire rows = rest && attention_runs && begun && !draining_on && !idle;
+    wire draining = rest && !rows && begun && idle;
     always @(posedge clk)
         if (!rst_n) begin
-            counted <= 8'd0;
             cycles <= {BITS{1'b0}};
             mac_busy <= {BITS{1'b0}};
             weight_wait <= {BITS{1'b0}};
@@ -55,16 +59,14 @@ module counters (
             beats_read <= {BITS{1'b0}};
             beats_written <= {BITS{1'b0}};
         end else begin
-            counted <= {rest && !rows && !draining, draining, rows, executing && of_layernorm, room, weights, step_issued,
-                        running};
-            cycles <= cycles + {{(BITS-1){1'b0}}, counted[0]};
-            mac_busy <= mac_busy + {{(BITS-1){1'b0}}, counted[1]};
-            weight_wait <= weight_wait + {{(BITS-1){1'b0}}, counted[2]};
-            post_wait <= post_wait + {{(BITS-1){1'b0}}, counted[3]};
-            layernorm <= layernorm + {{(BITS-1){1'b0}}, counted[4]};
-            softmax <= softmax + {{(BITS-1){1'b0}}, counted[5]};
-            drain <= drain + {{(BITS-1){1'b0}}, counted[6]};
-            fill <= fill + {{(BITS-1){1'b0}}, counted[7]};
+            cycles <= cycles + {{(BITS-1){1'b0}}, run};
+            mac_busy <= mac_busy + {{(BITS-1){1'b0}}, step};
+            weight_wait <= weight_wait + {{(BITS-1){1'b0}}, weights};
+            post_wait <= post_wait + {{(BITS-1){1'b0}}, room};
+            layernorm <= layernorm + {{(BITS-1){1'b0}}, execute && layernorm_runs};
+            softmax <= softmax + {{(BITS-1){1'b0}}, rows};
+            drain <= drain + {{(BITS-1){1'b0}}, draining};
+            fill <= fill + {{(BITS-1){1'b0}}, rest && !rows && !draining};
             beats_read <= beats_read + {{(BITS-3){1'b0}}, beats};
             beats_written <= beats_written + {{(BITS-1){1'b0}}, write_beat};
         end

@@ -84,12 +84,12 @@ module data_reader #(
                 STATE_IDLE: begin
                     address <= command_address[63:4];
                     remaining <= command_words;
-                    if (command_valid && command_ready && command_words != 0)
+                    if (command_valid && command_ready)
                         state <= STATE_MEASURE;
                 end
                 STATE_MEASURE: begin
                     length <= remaining < {27'd0, to_boundary} ? remaining[4:0] : to_boundary;
-                    state <= stop ? STATE_IDLE : STATE_REQUEST;
+                    state <= stop || remaining == 0 ? STATE_IDLE : STATE_REQUEST;
                 end
                 STATE_REQUEST: begin
                     m_axi_ARVALID <= request;

@@ -3,7 +3,7 @@
 // A burst is open while every word follows the one before it; it is closed by another address, by the end of a 16-beat
 // block of the address (so none crosses 4 KiB), by WAIT cycles without a word, and by flush. Its words are all in the
 // queue by then, so that the write channel never waits for the engine. The four low bits of addresses are taken as 0.
-// flush: no more words are accepted, what was accepted is written; idle says that memory has answered for all of it.
+// flush: from the next cycle on no words are accepted, what was accepted is written; idle says that memory has answered for all of it.
 // Latency: at most WAIT + 7 cycles from the last word to its beat. Depth: a comparison of 56 bits; a 64-entry LUT RAM.
 module data_writer #(
     parameter QUEUE_BITS = 6,  // 2^QUEUE_BITS words in the queue at most; at least 16 words
@@ -14,7 +14,7 @@ module data_writer #(
     input              rst_n,
     input              begin_run,  // clears bus_error
     input              word_valid,
-    output             word_ready,
+    output reg         word_ready,
     input      [63:0]  word_address,
     input      [127:0] word,
     input              flush,
@@ -50,7 +50,7 @@ module data_writer #(
     wire [187:0] incoming;
     wire none_incoming, unused_full, load;
     wire [2:0] incoming_words;
-    assign word_ready = incoming_words < 3'd3 && !flush;
+    always @(posedge clk) word_ready <= rst_n && incoming_words < 3'd2 && !flush;  // one more may come after that
     fifo #(.BITS(188), .DEPTH(4)) incoming_queue (
         .clk(clk), .rst_n(rst_n), .push(word_valid && word_ready), .value({word_address[63:4], word}), .pop(load),
         .front(incoming), .empty(none_incoming), .full(unused_full), .count(incoming_words));
@@ -151,7 +151,8 @@ module data_writer #(
         bus_error <= rst_n && !begin_run && (bus_error || (m_axi_BVALID && m_axi_BRESP[1]));
     end
 
-    assign idle = none_incoming && !staged && !open && closed_bursts == 0 && unanswered == 0;
+    assign idle = !(word_valid && word_ready) && none_incoming && !staged && !open && newest_burst == oldest_burst
+        && unanswered == 0;
     assign m_axi_AWID = 1'b0;
     assign m_axi_AWSIZE = 3'd4;  // 16 bytes
     assign m_axi_AWBURST = 2'b01;  // incrementing

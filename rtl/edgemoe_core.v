@@ -87,13 +87,18 @@ module edgemoe_core (
 `include "instruction_fields.vh"
     wire [VECTORS_BITS-1:0] vectors = in_features[4 +: VECTORS_BITS];
     wire executing;
-    wire of_layernorm = executing && opcode == OPCODE_LAYERNORM[7:0];
-    wire of_copy = executing && opcode == OPCODE_COPY[7:0];
-    wire of_store = executing && opcode == OPCODE_STORE[7:0];
-    wire of_experts = executing && opcode == OPCODE_EXPERTS[7:0];
-    wire of_attention = executing && opcode == OPCODE_ATTENTION[7:0];
-    wire of_patch = executing && opcode == OPCODE_PATCH_EMBED[7:0];
-    wire of_array = executing && !of_layernorm && !of_copy && !of_store;
+    reg executes;  // a cycle later, when the opcode has been decoded
+    reg of_layernorm, of_copy, of_store, of_experts, of_attention, of_patch;
+    wire of_array = executes && !of_layernorm && !of_copy && !of_store;
+    always @(posedge clk) begin
+        executes <= executing;
+        of_layernorm <= executing && opcode == OPCODE_LAYERNORM[7:0];
+        of_copy <= executing && opcode == OPCODE_COPY[7:0];
+        of_store <= executing && opcode == OPCODE_STORE[7:0];
+        of_experts <= executing && opcode == OPCODE_EXPERTS[7:0];
+        of_attention <= executing && opcode == OPCODE_ATTENTION[7:0];
+        of_patch <= executing && opcode == OPCODE_PATCH_EMBED[7:0];
+    end
     reg [63:0] input_at, output_at;
     reg [31:0] input_words;
     always @(posedge clk) begin
@@ -205,10 +210,10 @@ module edgemoe_core (
     reg stepped;
     always @(posedge clk) begin
         progress <= step_issued || drains || moves || |weight_beats || read_beat || write_beat || check;
-        stepped <= executing && (stepped || step_issued);
+        stepped <= executes && (stepped || step_issued);
     end
     counters counting (
-        .clk(clk), .rst_n(engine_rst_n), .running(counts_running), .executing(executing), .of_layernorm(of_layernorm),
+        .clk(clk), .rst_n(engine_rst_n), .running(counts_running), .executing(executes), .of_layernorm(of_layernorm),
         .of_attention(of_attention), .of_array(of_array), .step_issued(step_issued),
         .waits_for_weights(waits_for_weights), .waits_for_room(waits_for_room), .drains(drains),
         .array_idle(array_idle), .stepped(stepped), .weight_beats(weight_beats), .read_beat(read_beat),

@@ -117,6 +117,7 @@ module matmul_steps (
     reg [7:0] tiles_waiting;
     reg [SLOT_BITS:0] used;
     reg [7:0] contexts_begun;
+    reg context_may_begin;  // as of one cycle ago, and not in the cycle after another has begun
     reg [7:0] undrained;  // groups whose sums have been made and whose results have not all been written
     wire has_room = used + {{(SLOT_BITS-7){1'b0}}, group_slots} <= SLOTS[SLOT_BITS:0] && job_room;
     wire [7:0] contexts_running = contexts_begun - contexts_done;
@@ -126,7 +127,7 @@ module matmul_steps (
     wire next_made = some_made && input_tile + 12'd1 < made;
     reg written;  // what the first group's next step reads, as of one cycle ago
     wire may_begin = is_context
-        ? begun || (scores_done != contexts_begun && contexts_running < 8'd2)
+        ? begun || context_may_begin
         : !now[PASS_AFTER_DRAIN] || output_tile != 12'd0 || written;
     wire tile_ok = !tile_opens || tiles_waiting != 8'd0;
     wire room_ok = !group_opens || has_room;
@@ -146,12 +147,15 @@ module matmul_steps (
             contexts_begun <= 8'd0;
             undrained <= 8'd0;
             written <= 1'b0;
+            context_may_begin <= 1'b0;
         end else begin
             running <= load || (running && !(issue && group_closes && last_group));
             used <= used + (issue && group_opens ? {{(SLOT_BITS-7){1'b0}}, group_slots} : {(SLOT_BITS+1){1'b0}})
                 - (freed_valid ? {{(SLOT_BITS-7){1'b0}}, freed_slots} : {(SLOT_BITS+1){1'b0}});
             tiles_waiting <= tiles_waiting + {7'd0, tile_arrived} - {7'd0, issue && tile_opens};
             contexts_begun <= contexts_begun + {7'd0, issue && is_context && !begun};
+            context_may_begin <= scores_done != contexts_begun && contexts_running < 8'd2
+                && !(issue && is_context && !begun);
             undrained <= undrained + {7'd0, issue && group_closes} - {7'd0, job_written};
             written <= !load && (issue && input_closes ? next_made : this_made);
         end

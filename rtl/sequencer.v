@@ -90,7 +90,13 @@ module sequencer (
     function [31:0] payload;  // lines of one linear layer
         input [11:0] output_tiles;
         input [11:0] input_tiles;
-        payload = {20'd0, output_tiles} * (CHANNEL_LINES + {20'd0, input_tiles} * TILE_LINES);
+        reg [16:0] lines_of_output;
+        reg [28:0] all_lines;
+        begin
+            lines_of_output = CHANNEL_LINES[16:0] + {5'd0, input_tiles} * TILE_LINES[16:0];
+            all_lines = {17'd0, output_tiles} * {12'd0, lines_of_output};  // one DSP
+            payload = {3'd0, all_lines};
+        end
     endfunction
     wire [31:0] gate_tiles = {20'd0, in_tiles} * {20'd0, out_tiles};
     reg [31:0] position_values;

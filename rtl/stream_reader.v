@@ -65,38 +65,48 @@ module stream_reader (
     reg running;
     reg [FETCH_BITS-1:0] now;
     assign current = now;
-    wire [2:0] kind = now[FETCH_KIND +: 3];
+    // Kinds decoded on the way in.
+    reg of_weights, of_lines, of_headers, of_skip, of_attention;
+    wire [2:0] front_kind = front[FETCH_KIND +: 3];
+    always @(posedge clk)
+        if (next) begin
+            of_weights <= front_kind == FETCH_WEIGHTS;
+            of_lines <= front_kind == FETCH_LINES;
+            of_headers <= front_kind == FETCH_HEADER;
+            of_skip <= front_kind == FETCH_SKIP;
+            of_attention <= front_kind == FETCH_KEYS || front_kind == FETCH_VALUES;
+        end
     reg [11:0] outputs_left, inputs_left;  // tiles, this one counted
     reg channels_taken, asked;
     reg ended;  // nothing was left one cycle ago; when something was and is no more, nothing is available either
     reg [31:0] lines_left;
-    wire weights = running && kind == FETCH_WEIGHTS;
+    wire weights = running && of_weights;
 
     reg [4:0] tiles_reserved, channels_reserved;
     reg [3:0] lines_reserved;
     assign tile_room = tiles_reserved < TILE_QUEUE[4:0];
     wire wants_channels = weights && now[FETCH_CHANNELS] && !channels_taken;
     wire wants_tile = weights && !wants_channels;
-    wire wants_line = running && kind == FETCH_LINES;
-    wire wants_header = running && kind == FETCH_HEADER && !asked && !ended;
+    wire wants_line = running && of_lines;
+    wire wants_header = running && of_headers && !asked && !ended;
     wire take_channels = wants_channels && available >= CHANNEL_LINES[3:0] && channels_reserved < CHANNEL_QUEUE[4:0];
     wire take_tile = wants_tile && available >= TILE_LINES[3:0] && tile_room;
     wire take_line = wants_line && available != 4'd0 && lines_reserved < LINE_QUEUE[3:0];
     wire take_header = wants_header && available != 4'd0;
     assign take = take_channels || take_tile || take_line || take_header;
-    assign take_lines = take_channels ? CHANNEL_LINES[2:0] : take_tile ? TILE_LINES[2:0] : 3'd1;
-    assign skip = running && kind == FETCH_SKIP;
+    assign take_lines = wants_channels ? CHANNEL_LINES[2:0] : wants_tile ? TILE_LINES[2:0] : 3'd1;
+    assign skip = running && of_skip;
     assign skip_lines = now[FETCH_COUNT +: 32];
-    assign attention_start = running && !asked && (kind == FETCH_KEYS || kind == FETCH_VALUES);
+    assign attention_start = running && !asked && of_attention;
     assign waits = (wants_channels && available < CHANNEL_LINES[3:0]) || (wants_tile && available < TILE_LINES[3:0])
         || (wants_line && available == 4'd0) || (wants_header && available == 4'd0);
 
     wire last_input = inputs_left == 12'd1;
     wire last_output = outputs_left == 12'd1;
-    wire stream_ended = running && kind == FETCH_HEADER && !asked && ended;
+    wire stream_ended = running && of_headers && !asked && ended;
     reg [TAKE_LATENCY-1:0] of_tile, of_channels, of_line, of_header;
     wire header_arrives = taken_valid && of_header[TAKE_LATENCY-1];
-    wire attention_ended = (kind == FETCH_KEYS || kind == FETCH_VALUES) && asked && !attention_busy;
+    wire attention_ended = of_attention && asked && !attention_busy;
     wire finish = running && (
         (take_tile && last_input && last_output) || (take_line && lines_left == 32'd1) || skip
         || header_arrives || stream_ended || attention_ended);

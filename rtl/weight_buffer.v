@@ -3,7 +3,7 @@
 // Line n lies in bank n mod LINES at row ⌊n/LINES⌋ mod DEPTH; its word w (16 bytes) comes from port w mod PORTS and
 // lies in column w. Word j of a port belongs to line ⌊j·PORTS/4⌋. A line is available once every port has delivered its
 // words of it; ports deliver in order, so their last index says so, whatever was skipped before.
-//   room_words = (head + CAPACITY)·4/PORTS,  skip_to = head·4/PORTS;  head = lines taken or skipped
+//   room_words = (head + CAPACITY)·4/PORTS, a cycle later;  skip_to = head·4/PORTS;  head = lines taken or skipped
 // Preconditions: take only while available ≥ take_lines ≥ 1; take and skip never together; skip_lines ≤ left. DEPTH is
 // the largest power of two that PREFETCH_BYTES holds, CAPACITY = DEPTH·LINES at least 32 lines.
 // Words that arrive for skipped lines fall into rows that are free or, ports being in order, into which the words of
@@ -80,7 +80,7 @@ module weight_buffer #(
         end else begin
             step_before <= step;
             head <= head + {{(LINE_BITS-32){1'b0}}, step};
-            room <= room + {{(LINE_BITS-32){1'b0}}, step};
+            room <= room + {{(LINE_BITS-32){1'b0}}, step_before};
             left <= left - {32'd0, step_before};
             if (settling == 2 && behind)
                 complete <= head;
