@@ -48,7 +48,7 @@ module edgemoe_top (
 );
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
-    localparam INDEX_BITS = 48;  // of words of a weight port
+    localparam INDEX_BITS = 40;  // of words of a weight port
 
     input          ap_clk, ap_rst_n;
     /* verilator lint_off SYMRSVDWORD */  // the name that Vitis HLS gives it

@@ -3,7 +3,7 @@
 //   address = base + (row + r)·pitch + 2·OUT_PAR·tile,  pitch = 2·out_features rounded up to words;  r < POST_ROWS
 //   last_outputs = outputs of this tile that exist;  row_words = ⌈last_outputs / 8⌉
 //
-// Latency: 3. Depth: a 16 × 18-bit multiplication; a 64-bit addition.
+// Latency: 4. Depth: a 16 × 18-bit multiplication; a 64-bit addition.
 module head_place (
     clk, rst_n, valid_in, row, tile, values_in, out_features, base, valid_out, address, row_words, last_outputs, values
 );
@@ -25,33 +25,34 @@ module head_place (
     output reg [VALUES_BITS-1:0]  values;
 
     wire [17:0] pitch = (({2'b00, out_features} << 1) + 18'd15) & ~18'd15;
-    wire [15:0] beyond = out_features - tile * OUT_PAR[15:0];
-    reg [3*POST_ROWS-1:0] valid;
-    reg [VALUES_BITS-1:0] values_1, values_2;
-    reg [33:0] product_1 [0:POST_ROWS-1];
-    reg [33:0] offset_2 [0:POST_ROWS-1];
-    reg [17:0] column_1;
-    reg [5:0] outputs_1, outputs_2;
-    reg [15:0] row_of;  // a first row before the pass wraps around to its second
+    reg [11:0] tile_1;
+    wire [15:0] beyond = out_features - tile_1 * OUT_PAR[15:0];
+    reg [4*POST_ROWS-1:0] valid;
+    reg [VALUES_BITS-1:0] values_1, values_2, values_3;
+    reg [15:0] row_1 [0:POST_ROWS-1];  // a first row before the pass wraps around to its second
+    reg [33:0] product_2 [0:POST_ROWS-1];
+    reg [33:0] offset_3 [0:POST_ROWS-1];
+    reg [17:0] column_2;
+    reg [5:0] outputs_2, outputs_3;
     integer r;
-    /* verilator lint_off BLKSEQ */  // row_of is a name, no state
     always @(posedge clk) begin
-        valid <= rst_n ? {valid[2*POST_ROWS-1:0], valid_in} : {3*POST_ROWS{1'b0}};
+        valid <= rst_n ? {valid[3*POST_ROWS-1:0], valid_in} : {4*POST_ROWS{1'b0}};
+        tile_1 <= tile;
         for (r = 0; r < POST_ROWS; r = r + 1) begin
-            row_of = row + r[15:0];
-            product_1[r] <= row_of * pitch;
-            offset_2[r] <= product_1[r] + {16'd0, column_1};
-            address[r*64 +: 64] <= base + {30'd0, offset_2[r]};
+            row_1[r] <= row + r[15:0];
+            product_2[r] <= row_1[r] * pitch;
+            offset_3[r] <= product_2[r] + {16'd0, column_2};
+            address[r*64 +: 64] <= base + {30'd0, offset_3[r]};
         end
-        column_1 <= {6'd0, tile} * (2 * OUT_PAR);
-        outputs_1 <= beyond > OUT_PAR[15:0] ? OUT_PAR[5:0] : beyond[5:0];
-        outputs_2 <= outputs_1;
-        last_outputs <= outputs_2;
-        row_words <= outputs_2[5:3] + {2'b00, |outputs_2[2:0]};
+        column_2 <= {6'd0, tile_1} * (2 * OUT_PAR);
+        outputs_2 <= beyond > OUT_PAR[15:0] ? OUT_PAR[5:0] : beyond[5:0];
+        outputs_3 <= outputs_2;
+        last_outputs <= outputs_3;
+        row_words <= outputs_3[5:3] + {2'b00, |outputs_3[2:0]};
         values_1 <= values_in;
         values_2 <= values_1;
-        values <= values_2;
+        values_3 <= values_2;
+        values <= values_3;
     end
-    /* verilator lint_on BLKSEQ */
-    assign valid_out = valid[3*POST_ROWS-1 -: POST_ROWS];
+    assign valid_out = valid[4*POST_ROWS-1 -: POST_ROWS];
 endmodule

@@ -24,7 +24,7 @@ module row_walk (
     output     [LANE_BITS-1:0]    bank;
     output reg [DEPTH_BITS-1:0]   depth;
     output reg [VECTORS_BITS-1:0] vector;
-    output                        last_vector;  // of its row
+    output reg                    last_vector;  // of its row
     output                        last;         // of all
 
     reg [15:0] rows_left, first_tile;
@@ -32,8 +32,8 @@ module row_walk (
     reg [DEPTH_BITS-1:0] row_depth;
     reg [2:1] loading;
     assign bank = row[LANE_BITS-1:0];
-    assign last_vector = vectors_left == 1;
-    assign last = last_vector && rows_left == 1;
+    reg last_row;
+    assign last = last_vector && last_row;
 
     wire [DEPTH_BITS-1:0] tile_depth = &bank ? row_depth + {{(DEPTH_BITS-VECTORS_BITS){1'b0}}, row_vectors} : row_depth;
     always @(posedge clk) begin
@@ -44,16 +44,21 @@ module row_walk (
             rows_left <= rows;
             row_vectors <= vectors;
             vectors_left <= vectors;
+            last_vector <= vectors == 1;
+            last_row <= rows == 1;
             vector <= {VECTORS_BITS{1'b0}};
         end else if (active && advance) begin
             vector <= vector + 1'b1;
             depth <= depth + 1'b1;
             vectors_left <= vectors_left - 1'b1;
+            last_vector <= vectors_left == 2;
             if (last_vector) begin
                 vector <= {VECTORS_BITS{1'b0}};
                 vectors_left <= row_vectors;
+                last_vector <= row_vectors == 1;
                 row <= row + 16'd1;
                 rows_left <= rows_left - 16'd1;
+                last_row <= rows_left == 2;
                 row_depth <= tile_depth;
                 depth <= tile_depth;
             end

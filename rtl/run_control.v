@@ -37,6 +37,7 @@ module run_control (
 
     localparam [2:0] IDLE = 0, CLEAR = 1, RESET = 2, HEADER = 3, RUN = 4, WRITES = 5, END = 6;
     reg [2:0] state;
+    reg written_before;  // a cycle ago, which shortens the path; nothing is accepted any more when it counts
     reg [31:0] still;  // cycles without progress
     wire hung = watchdog_cycles != 32'd0 && still >= watchdog_cycles;
     assign idle = state == IDLE;
@@ -47,6 +48,7 @@ module run_control (
         done <= 1'b0;
         begin_run <= 1'b0;
         begin_stream <= 1'b0;
+        written_before <= written;
         still <= progress || state == IDLE ? 32'd0 : still + 32'd1;
         if (!rst_n) begin
             state <= IDLE;
@@ -60,7 +62,7 @@ module run_control (
                 error_code <= 32'd0;
                 program_counter <= 32'd0;
             end
-            CLEAR: if (flushed && written) begin
+            CLEAR: if (flushed && written_before) begin
                 state <= RESET;
                 begin_run <= 1'b1;
             end
@@ -89,7 +91,7 @@ module run_control (
                     error_code <= read_error ? FAULT_BUS_READ : FAULT_BUS_WRITE;
                 end
             end
-            WRITES: if (written) begin
+            WRITES: if (written_before) begin
                 state <= END;
                 if (write_error && error_code == 32'd0) error_code <= FAULT_BUS_WRITE;
             end

@@ -130,7 +130,8 @@ module sequencer (
     wire quiet = compute_idle && !rows_busy && !gate_busy;
     assign instruction_ready = state == NEXT;
     assign check = state == CHECK && static_fault_held == 5'd0 && !is_halt;
-    assign commit = state == QUIET && quiet;
+    reg was_quiet;  // in this state, a cycle ago
+    assign commit = state == QUIET && was_quiet;
     assign executing = state != NEXT && state != ENDED;
     assign fetch_hold = is_patch && executing;
     assign patch_command = state == PATCHES && !fetching;
@@ -149,6 +150,7 @@ module sequencer (
             index <= index_in;
             static_fault_held <= static_fault;
         end
+        was_quiet <= state == QUIET && quiet && !was_quiet;
         settling <= state == SETTLE ? settling + 2'd1 : 2'd0;
         if (!rst_n) begin
             state <= NEXT;
@@ -190,7 +192,7 @@ module sequencer (
                               fault <= is_experts ? experts_fault : 5'd0;
                           end
                 SETTLE: if (settling == 2'd3) state <= QUIET;  // until what was started says that it is busy
-                QUIET: if (quiet) state <= NEXT;
+                QUIET: if (was_quiet) state <= NEXT;
                 default: state <= ENDED;
             endcase
             if ((state == HEADER || state == HEADER_2) && header_done && header_fault != 5'd0) begin

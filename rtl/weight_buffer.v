@@ -8,10 +8,10 @@
 // the largest power of two that PREFETCH_BYTES holds, CAPACITY = DEPTH·LINES at least 32 lines.
 // Words that arrive for skipped lines fall into rows that are free or, ports being in order, into which the words of
 // later lines follow. After a skip, available is 0 for four cycles; left counts two cycles later.
-// Latency: taken_valid three cycles after take (memory, output register, rotation). A line is available three cycles
+// Latency: taken_valid three cycles after take (memory, output register, rotation). A line is available four cycles
 // after its last word. Depth: an addition of LINE_BITS; a comparison of LINE_BITS and a 4-input AND.
 module weight_buffer #(
-    parameter INDEX_BITS = 48  // of a port's word index; longer streams are cut off at 2^(INDEX_BITS−2) − 1 lines
+    parameter INDEX_BITS = 40  // of a port's word index; longer streams are cut off at 2^(INDEX_BITS−2) − 1 lines
 ) (
     clk, rst_n, begin_run, run_lines, run_words,
     available, take, take_lines, taken_valid, taken, skip, skip_lines, left,
@@ -60,10 +60,13 @@ module weight_buffer #(
     reg [1:0] settling;  // after a skip: 3 compare, 2 correct, 1 give again
     wire [PORTS-1:0] delivered;
     wire arriving = &delivered && settling == 0;
-    wire [31:0] step = take ? {29'd0, take_lines} : skip ? skip_lines : 32'd0;
+    wire [2:0] taking = take ? take_lines : 3'd0;
+    wire [31:0] step = {29'd0, taking} | (skip ? skip_lines : 32'd0);
     reg [31:0] step_before;
-    wire [LEVEL_BITS-1:0] next_level =
-        level + {{(LEVEL_BITS-1){1'b0}}, arrived} - {{(LEVEL_BITS-3){1'b0}}, take ? take_lines : 3'd0};
+    // `keep`: this addition comes first, as `taking` is late.
+    (* keep *) wire [LEVEL_BITS-1:0] with_arrived = level + {{(LEVEL_BITS-1){1'b0}}, arrived};
+    wire many = |level[LEVEL_BITS-1:4];  // 16 or more, so at least 8 after any take
+    wire [3:0] few = level[3:0] - {1'b0, taking};
 
     assign room_words = {2'b00, room} << PART_BITS;
     assign skip_to = {2'b00, head} << PART_BITS;
@@ -98,7 +101,7 @@ module weight_buffer #(
             if (settling == 2)
                 level <= behind ? {LEVEL_BITS{1'b0}} : ahead;
             else
-                level <= next_level;
+                level <= with_arrived - {{(LEVEL_BITS-3){1'b0}}, taking};
             if (skip)
                 settling <= 2'd3;
             else if (settling != 0)
@@ -106,7 +109,7 @@ module weight_buffer #(
             if (skip || settling > 1)
                 available <= 4'd0;
             else
-                available <= |next_level[LEVEL_BITS-1:3] ? 4'd8 : {1'b0, next_level[2:0]};
+                available <= many || few[3] ? 4'd8 : {1'b0, few[2:0]};
         end
     end
 

@@ -12,7 +12,7 @@
 // falls: the next run's header comes before begin_run.
 // Latency: 5 cycles per request; word_valid one cycle after the beat. Depth: an addition or a comparison of INDEX_BITS.
 module weight_port #(
-    parameter INDEX_BITS = 48,  // of a word's index; a run has fewer words than 2^INDEX_BITS
+    parameter INDEX_BITS = 40,  // of a word's index; a run has fewer words than 2^INDEX_BITS
     parameter OUTSTANDING_BITS = 4  // 2^OUTSTANDING_BITS bursts in flight at most
 ) (
     input                       clk,

@@ -3,7 +3,7 @@
 // Port 0 stands in the low bits of every vector. flushed: all ports are; bus_error: one has met an error.
 // Precondition and latency: those of weight_port.
 module weight_ports #(
-    parameter INDEX_BITS = 48  // of a word's index
+    parameter INDEX_BITS = 40  // of a word's index
 ) (
     clk, rst_n, begin_run, base_address, words, room_words, skip_to, word_valid, word, word_index,
     flush, flushed, bus_error, beat, m_axi_ARID, m_axi_ARADDR, m_axi_ARLEN, m_axi_ARSIZE, m_axi_ARBURST, m_axi_ARLOCK,

@@ -14,7 +14,7 @@ from sim.bench import Checker, Dut, checked, drive, idle_rate, reset
 from sim.machine import OUT_PAR, POST_ROWS
 from sim.pipeline import noise
 
-LATENCY = 3
+LATENCY = 4
 WORD_OUTPUTS = 128 // OUTPUT_BITS
 OUTPUT_BYTES = OUTPUT_BITS // 8
 FEATURES = [1, 7, 8, 9, OUT_PAR - 1, OUT_PAR, OUT_PAR + 1, 49, 1001, 16384]

@@ -84,7 +84,9 @@ async def one(dut: Dut, check: Checker, rng: np.random.Generator, run: Run) -> N
     ready = {"flushed": int(rng.integers(25)), "written": int(rng.integers(25))}  # of what an earlier run left
     if run.stuck == "clear":
         ready[str(rng.choice(list(ready)))] = NEVER
-    delays["clear"] = max(ready.values())
+    # What `written` says counts a cycle later.
+    delays["clear"] = max(ready["flushed"], ready["written"] + 1)
+    delays["writes"] += 1
     delays |= {run.stuck: NEVER} if run.stuck else {}
     await drive(dut)
     dut.watchdog_cycles.value, dut.start.value = run.watchdog, 1
@@ -102,7 +104,9 @@ async def one(dut: Dut, check: Checker, rng: np.random.Generator, run: Run) -> N
         progress = phase != run.stuck and rng.random() < 0.5
         inputs = {
             "flushed": since >= ready["flushed"] if phase == "clear" else due and phase == "end",
-            "written": since >= ready["written"] if phase == "clear" else due and phase == "writes",
+            "written": since >= ready["written"]
+            if phase == "clear"
+            else phase == "writes" and since + 1 >= delays[phase],
             "header_valid": due and phase == "header" and not error,
             "header_fault": run.header,
             "halted": due and phase in ("run", "writes") and not (error and phase == "run"),

@@ -18,7 +18,7 @@ from edgemoe.spec.isa import STREAM_LINE
 from sim.axi_memory import MAX_BEATS, WORD_BYTES, content
 from sim.bench import Checker, Dut, checked, cycles, drive, hardware, pack, reset
 
-INDEX_BITS = 48
+INDEX_BITS = 40
 WORDS = STREAM_LINE // WORD_BYTES  # of a line
 TAKE_LATENCY = 3
 SETTLING = 4  # cycles without available lines after a skip

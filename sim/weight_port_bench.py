@@ -14,7 +14,7 @@ from sim.bench import STALLS, Checker, Dut, checked, cycles, drive, idle_rate, p
 
 SIZES = [1, 0, 2, 15, 16, 17, 113, 509]
 CAPACITY = 96  # words of the buffer behind; more than the longest burst
-FAR = 1 << 44  # word index
+FAR = 1 << 36  # word index
 TAKES = 9  # words that the reader behind takes at once, at most
 
 
