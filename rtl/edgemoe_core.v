@@ -219,7 +219,11 @@ module edgemoe_core (
         .array_idle(array_idle), .stepped(stepped), .weight_beats(weight_beats), .read_beat(read_beat),
         .write_beat(write_beat), .values(counters));
     /* verilator lint_off UNUSEDSIGNAL */
-    wire [31:0] trace_index /* verilator public_flat_rd */ = index;
+    reg [31:0] index_before, trace_index /* verilator public_flat_rd */;  // as late as the counters
+    always @(posedge clk) begin
+        index_before <= index;
+        trace_index <= index_before;
+    end
     /* verilator lint_on UNUSEDSIGNAL */
     wire unused = &{1'b0, instructions, input_bytes, output_bytes, instruction, trace_index};
 endmodule

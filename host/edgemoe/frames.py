@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -67,3 +69,9 @@ def routings(region: Bytes, manifest: Manifest) -> dict[str, dict[int, Routing]]
     for record in manifest.routing:
         found.setdefault(record.task, {})[record.block] = routing_of(region, record)
     return found
+
+
+def expert_loads(found: Mapping[str, Mapping[int, Routing]], model: ModelConfig) -> list[list[int]]:
+    """Tokens of each expert over all tasks, MoE block by MoE block, from what `routings` found."""
+    chosen = [np.concatenate([blocks[block][0].ravel() for blocks in found.values()]) for block in model.moe_blocks]
+    return [np.bincount(experts, minlength=model.experts).tolist() for experts in chosen]

@@ -24,6 +24,7 @@ from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.program import Program
 from edgemoe.devices.registry import open_device
 from edgemoe.devices.rtl import RtlDevice
+from edgemoe.frames import expert_loads, routings
 from edgemoe.session import Session
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.isa import MEMORY_WORD
@@ -107,11 +108,14 @@ def measure(program: Program) -> Frame:
         seconds = time.perf_counter() - start
         counters = session.counters()
         names, marks = device.take_marks()
-    counted = _instructions(program, names, marks.astype(np.int64), counters)
+    loads = expert_loads(routings(expected, program.manifest), model)
+    counted = _instructions(program, names, marks.astype(np.int64), counters, loads)
     return Frame(program, counted, counters, bool(np.array_equal(region, expected)), seconds)
 
 
-def _instructions(program: Program, names: Sequence[str], marks: np.ndarray, counters: dict[str, int]) -> list[Cycles]:
+def _instructions(
+    program: Program, names: Sequence[str], marks: np.ndarray, counters: dict[str, int], loads: list[list[int]]
+) -> list[Cycles]:
     """Differences of the counters between the instructions' beginnings; the last one lasts to the end of the run."""
     columns = {name: marks[:, index] for index, name in enumerate(names)}
     indices = columns["trace_index"].tolist()
@@ -123,7 +127,7 @@ def _instructions(program: Program, names: Sequence[str], marks: np.ndarray, cou
     }
     spent = {name: np.diff(np.append(columns[name], lasts[name])) for name in lasts}
     spent["cycles"][0] += columns["cycles"][0]  # what comes before the first one belongs to it
-    predicted, labels = predicted_cycles(program), program.manifest.labels
+    predicted, labels = predicted_cycles(program, loads), program.manifest.labels
     return [
         Cycles(labels[n], int(spent["cycles"][n]), predicted[n].cycles, {name: int(spent[name][n]) for name in SPLIT},
                MEMORY_WORD * int(spent["beats_read"][n]))

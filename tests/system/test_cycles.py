@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from support import frame_of
 
@@ -18,7 +17,7 @@ from edgemoe.compiler.program import Program
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.rtl import RtlDevice
 from edgemoe.devices.rtl_marks import counted_cycles
-from edgemoe.media.results import FrameResult
+from edgemoe.frames import expert_loads
 from edgemoe.session import Session
 
 Compile = Callable[..., Program]
@@ -26,15 +25,6 @@ Compile = Callable[..., Program]
 BOTH = ("semseg", "depth")
 CLOSE = 0.05
 LONG = 500  # cycles from which an instruction is held to that
-
-
-def routing_of(result: FrameResult, program: Program) -> list[list[int]]:
-    """Tokens of each expert over all tasks, MoE block by MoE block."""
-    model = program.manifest.model
-    chosen = [
-        np.concatenate([blocks[block][0].ravel() for blocks in result.routing.values()]) for block in model.moe_blocks
-    ]
-    return [np.bincount(experts, minlength=model.experts).tolist() for experts in chosen]
 
 
 def compare(program: Program) -> None:
@@ -45,7 +35,8 @@ def compare(program: Program) -> None:
     with device, Session(program, device) as session:
         result = session.run(frame_of(program))
         counted = counted_cycles(device, len(program.instructions))
-    predicted = [each.cycles for each in predicted_cycles(program, routing_of(result, program))]
+    loads = expert_loads(result.routing, program.manifest.model)
+    predicted = [each.cycles for each in predicted_cycles(program, loads)]
     far = [
         f"{label}: {cycles:,} predicted, {count:,} counted"
         for label, cycles, count in zip(program.manifest.labels, predicted, counted, strict=True)
