@@ -246,7 +246,8 @@ def _numbered_anew(text: str) -> str:
     """Yosys numbers and line numbers replaced by their order, so that edits elsewhere do not change the hash."""
     numbers: dict[str, str] = {}
     text = re.sub(r"\.vh?:\d+(\.\d+-\d+\.\d+)?", ".v", text)
-    return re.sub(r"\$(\d+)\b", lambda match: "$" + numbers.setdefault(match[1], str(len(numbers))), text)
+    numbered = r"(\$|PRIORITY )(\d+)(?=\b|_)"
+    return re.sub(numbered, lambda match: match[1] + numbers.setdefault(match[2], str(len(numbers))), text)
 
 
 def _escaped(kind: str) -> str:
