@@ -1,9 +1,13 @@
-"""Train a named model on drawn scenes: `python -m golden.training --model mini --minutes 10 --out models/mini`."""
+"""Train a named model on drawn scenes: `python -m golden.training --model mini --minutes 10 --out models/mini`.
+
+Several processes share each step's scenes: `torchrun --nproc-per-node 2 -m golden.training …`, on CPUs or GPUs.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,6 +17,7 @@ from golden.model import save_checkpoint
 from golden.training.data import SceneStore
 from golden.training.evaluate import evaluate
 from golden.training.loop import STATE_FILE, Plan, train
+from golden.training.processes import Processes, joined
 
 
 def main() -> None:
@@ -38,11 +43,23 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     config = load_model_config(options.model)
     plan = Plan(config, options.minutes, options.steps, options.batch, options.rate, options.seed, options.device)
-    state = options.build / "train" / config.name
-    if options.restart:
+    with joined(options.device) as processes:
+        run(replace(plan, device=processes.device), processes, options)
+
+
+def run(plan: Plan, processes: Processes, options: argparse.Namespace) -> None:
+    """This process' part; the first one draws the scenes before the others map them, and saves and evaluates."""
+    state = options.build / "train" / plan.config.name
+    if not processes.leads:
+        processes.wait()
+    elif options.restart:
         (state / STATE_FILE).unlink(missing_ok=True)
-    store = SceneStore(options.build / "scenes", config, options.scenes, options.threads)
-    model, progress = train(plan, store, state)
+    store = SceneStore(options.build / "scenes", plan.config, options.scenes, options.threads)
+    if processes.leads:
+        processes.wait()
+    model, progress = train(plan, store, state, processes)
+    if not processes.leads:
+        return
     model = model.cpu()
     save_checkpoint(options.out, model)
     print(f"{options.out}: {progress.step} steps of {plan.batch} scenes in {progress.seconds / 60:.1f} minutes")

@@ -15,6 +15,7 @@ from golden.files import write_atomically
 from golden.model import M3ViT, head_maps
 from golden.training.data import Batch, SceneStore, training_batch
 from golden.training.losses import BALANCE_WEIGHT, BalanceRecorder, depth_loss, segmentation_loss
+from golden.training.processes import Processes
 
 WARMUP_STEPS = 100
 STATE_FILE = "state.pt"
@@ -94,11 +95,13 @@ def batch_loss(model: M3ViT, batch: Batch) -> dict[str, torch.Tensor]:
     return losses
 
 
-def train(plan: Plan, store: SceneStore, folder: Path) -> tuple[M3ViT, Progress]:
+def train(plan: Plan, store: SceneStore, folder: Path, processes: Processes | None = None) -> tuple[M3ViT, Progress]:
     """Train until the budget is used up, continuing the state in `folder` if there is one of the same plan.
 
+    processes: those that share the work; each ends with the same weights, and the first one writes the state.
     Raises ValueError when the state belongs to another plan.
     """
+    processes = processes or Processes(device=plan.device)
     torch.manual_seed(plan.seed)
     model = M3ViT(plan.config).to(plan.device).train()
     optimizer = make_optimizer(model, plan.rate)
@@ -108,34 +111,44 @@ def train(plan: Plan, store: SceneStore, folder: Path) -> tuple[M3ViT, Progress]
         _restore(state_path, plan, model, optimizer, progress)
     saved = time.monotonic()
     with tqdm(
-        total=1000, desc=f"training {plan.config.name}", unit="‰", initial=int(1000 * progress.done(plan))
-    ) as bar:
+        total=1000, desc=f"training {plan.config.name}", unit="‰", initial=int(1000 * progress.done(plan)),
+        disable=not processes.leads,
+    ) as bar:  # fmt: skip
         while progress.done(plan) < 1:
             began = time.monotonic()
-            losses = _step(plan, model, optimizer, store, progress)
+            losses = _step(plan, model, optimizer, store, progress, processes)
             progress.step += 1
-            progress.seconds += time.monotonic() - began
+            progress.seconds = processes.agreed(progress.seconds + time.monotonic() - began)
             if progress.step % 20 == 0:
                 bar.update(int(1000 * progress.done(plan)) - bar.n)
                 bar.set_postfix({"step": progress.step} | {name: f"{value:.3f}" for name, value in losses.items()})
-            if time.monotonic() - saved > plan.save_seconds or progress.step % plan.save_steps == 0:
+            due = time.monotonic() - saved > plan.save_seconds or progress.step % plan.save_steps == 0
+            if due and processes.leads:
                 _save(state_path, plan, model, optimizer, progress)
                 saved = time.monotonic()
         bar.update(1000 - bar.n)
-    _save(state_path, plan, model, optimizer, progress)
+    if processes.leads:
+        _save(state_path, plan, model, optimizer, progress)
+    processes.wait()
     return model.eval(), progress
 
 
 def _step(
-    plan: Plan, model: M3ViT, optimizer: torch.optim.AdamW, store: SceneStore, progress: Progress
+    plan: Plan,
+    model: M3ViT,
+    optimizer: torch.optim.AdamW,
+    store: SceneStore,
+    progress: Progress,
+    processes: Processes,
 ) -> dict[str, float]:
-    batch = training_batch(store, plan.seed, progress.step, plan.batch).to(plan.device)
+    batch = processes.part(training_batch(store, plan.seed, progress.step, plan.batch)).to(plan.device)
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(plan, progress)
-    with torch.autocast(plan.device, torch.bfloat16):
+    with torch.autocast(plan.device.split(":")[0], torch.bfloat16):
         losses = batch_loss(model, batch)
     optimizer.zero_grad(set_to_none=True)
     torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+    processes.average(model)
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     return {name: float(value.detach()) for name, value in losses.items()}

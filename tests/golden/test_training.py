@@ -1,5 +1,7 @@
 """Training can be cut at any moment, and learns."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.model import ModelConfig, load_model_config
+from golden.model import M3ViT
 from golden.scenes import LABELS, draw_scene
 from golden.training import data
 from golden.training.data import SceneStore, cells_of, training_batch
 from golden.training.loop import STATE_FILE, Plan, train
 from golden.training.losses import BalanceRecorder, depth_loss, segmentation_loss
+from golden.training.processes import Processes
 
 
 @pytest.fixture
@@ -111,3 +115,46 @@ def test_balance_is_zero_for_even_experts_and_has_a_gradient_otherwise() -> None
     assert loss > 1
     assert skewed.grad[:, 0].sum() > 0
     assert skewed.grad[:, 2].sum() < 0
+
+
+TWO = """
+import sys
+from pathlib import Path
+import torch
+from edgemoe.spec.model import load_model_config
+from golden.training import data
+from golden.training.loop import Plan, train
+from golden.training.processes import joined
+data.CHUNK = 12
+folder = Path(sys.argv[1])
+with joined("cpu") as processes:
+    config = load_model_config("micro")
+    store = data.SceneStore(folder / "scenes", config, 12)
+    model, progress = train(Plan(config, steps=3, batch=4), store, folder, processes)
+    torch.save((progress.step, model.state_dict()), folder / f"{processes.rank}.pt")
+"""
+
+
+def test_two_processes_of_torchrun_end_with_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "two.py"
+    script.write_text(TWO, encoding="utf-8")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    config = load_model_config("micro")
+    monkeypatch.setattr(data, "CHUNK", 12)
+    SceneStore(tmp_path / "scenes", config, 12)
+    done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
+    (steps, first), (_, second) = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
+    torch.manual_seed(Plan.seed)
+    untrained = M3ViT(config).state_dict()
+    assert steps == 3
+    assert (tmp_path / STATE_FILE).is_file()
+    for name, value in first.items():  # each process has seen other scenes
+        assert torch.equal(value, second[name]), name
+    assert any(not torch.equal(value, untrained[name]) for name, value in first.items())
+
+
+def test_a_batch_that_processes_cannot_share_is_refused() -> None:
+    three = data.Batch(*(torch.zeros(3, 1) for _ in range(3)))
+    with pytest.raises(ValueError, match=r"2 processes cannot share 3 scenes .* --batch"):
+        Processes(rank=1, count=2).part(three)
