@@ -108,13 +108,13 @@ def measure(program: Program) -> Frame:
         seconds = time.perf_counter() - start
         counters = session.counters()
         names, marks = device.take_marks()
-    loads = expert_loads(routings(expected, program.manifest), model)
+    loads = expert_loads(routings(expected, program.manifest), model) if program.manifest.routing else None
     counted = _instructions(program, names, marks.astype(np.int64), counters, loads)
     return Frame(program, counted, counters, bool(np.array_equal(region, expected)), seconds)
 
 
 def _instructions(
-    program: Program, names: Sequence[str], marks: np.ndarray, counters: dict[str, int], loads: list[list[int]]
+    program: Program, names: Sequence[str], marks: np.ndarray, counters: dict[str, int], loads: list[list[int]] | None
 ) -> list[Cycles]:
     """Differences of the counters between the instructions' beginnings; the last one lasts to the end of the run."""
     columns = {name: marks[:, index] for index, name in enumerate(names)}
