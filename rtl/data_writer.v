@@ -88,7 +88,8 @@ module data_writer #(
     wire next_burst, next_word;
 
     wire join_open = staged && follows && open && !full;
-    wire close = open && !closed_bursts[OUTSTANDING_BITS] && (full || (staged ? !join_open : none_incoming && (&waited || flush)));
+    wire close = open && !closed_bursts[OUTSTANDING_BITS]
+        && (full || (staged ? !join_open : none_incoming && (&waited || flush)));
     assign advance = staged && !queued_words[QUEUE_BITS] && (!open || join_open || close);
 
     always @(posedge clk) begin

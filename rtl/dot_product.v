@@ -5,7 +5,8 @@
 // W8A8 has one multiplication per lane, the 27 × 18 of a DSP48E2, with weights from pack_weights:
 //   p = (weight_1·2^18 + weight_0)·activation;   product_0 = p[17:0] signed;   product_1 = p[36:18] + p[17]
 // (a negative product_0 has borrowed 1 from the upper half). Every product is unpacked before anything is summed, so
-// the result is exact for any chain; the borrowed ones go back in as carries of the additions. W16A16 has one multiplication per product.
+// the result is exact for any chain; the borrowed ones go back in as carries of the additions. W16A16 has one
+// multiplication per product.
 // Precondition: W8A8 activations −1023 … 1023 (activations are −128 … 127, attention's exponentials 0 … 1023);
 // W16A16 −2^16 … 2^16 − 1. LANES 8 or 16.
 // Latency: 4 (operands, products, sums of four, sum of those). Depth: one multiplication; two additions.
