@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -181,6 +182,26 @@ def test_ctrl_c_in_mid_frame(
         under.accelerator.stuck = False
         assert np.array_equal(session.run_raw(frames[1]), expected[1])
     assert under.buffers == 0
+
+
+@pytest.mark.parametrize("board", HANDSHAKES, indirect=True)
+def test_ctrl_c_inside_the_wait_for_the_interrupt_is_raised_once(
+    board: Any, program: Program, frames: Any, expected: list[Bytes]
+) -> None:
+    """No task of the event loop keeps it: raised again while the driver stops the accelerator, it would run on."""
+    under = simulated(board)
+    interrupt = board.ip.interrupt
+
+    async def interrupted() -> None:
+        board.ip.interrupt = interrupt
+        raise KeyboardInterrupt
+
+    with Session(program, board) as session:
+        board.ip.interrupt = SimpleNamespace(wait=interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            session.run(frames[0])
+        assert (under.accelerator.running, under.downloads) == (False, 1)
+        assert np.array_equal(session.run_raw(frames[1]), expected[1])
 
 
 @pytest.mark.parametrize("board", HANDSHAKES, indirect=True)

@@ -28,6 +28,7 @@ class ClockedIp(SimulatedIp):
     def __init__(self, engine: RtlDevice, interrupts: InterruptController, stuck: bool = False) -> None:
         super().__init__(engine, interrupts, stuck)
         self._rtl = engine
+        self._worker: threading.Thread | None = None
         # Plain flags and `with` on a plain lock, so that Ctrl-C at any point leaves nothing locked.
         self._asked = self._halted = False
         self._unanswered: int | None = None

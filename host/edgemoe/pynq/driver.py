@@ -80,13 +80,19 @@ class EdgeMoeIp(DefaultIP):  # type: ignore[misc]
         if loop is None:
             time.sleep(max(min(seconds, POLL_SECONDS), 0.0))
             return
+        # One task, not wait_for's two: a Ctrl-C inside the inner would come out of the loop again when next it runs.
+        waiting = loop.create_task(self.interrupt.wait())
+        expiry = loop.call_later(min(seconds, INTERRUPT_SECONDS), waiting.cancel)
         try:
-            loop.run_until_complete(asyncio.wait_for(self.interrupt.wait(), min(seconds, INTERRUPT_SECONDS)))
-        except asyncio.TimeoutError:
+            loop.run_until_complete(waiting)
+        except asyncio.CancelledError:
             return
         except RuntimeError:  # another overlay was loaded in between, and PYNQ dropped its interrupts
             self.interrupt = None
             return
+        finally:
+            expiry.cancel()
+            waiting.cancel()
         if self.read_register(INTERRUPT_STATUS) & 1:
             self.write_register(INTERRUPT_STATUS, 1)  # writing toggles it
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import threading
+import _thread
+import time
 
 from edgemoe.devices.base import Device, DeviceError
 from edgemoe.pynq.simulated_ip import SETTINGS, SimulatedIp
@@ -17,13 +18,15 @@ from edgemoe.spec.registers import (
     INTERRUPT_STATUS,
 )
 
+_YIELD_SECONDS = 1e-4
+
 
 class ModelledIp(SimulatedIp):
     """For engines that run inside the write of AP_START. Pointers and outputs are the engine's registers."""
 
     def __init__(self, engine: Device, interrupts: InterruptController, stuck: bool = False) -> None:
         super().__init__(engine, interrupts, stuck)
-        self._done = False
+        self._done = self._working = False
         self._settings = dict.fromkeys(SETTINGS, 0)
 
     def reset(self) -> None:
@@ -35,9 +38,10 @@ class ModelledIp(SimulatedIp):
 
     def _read(self, offset: int) -> int:
         if offset == CONTROL:
-            value = AP_START if self._busy else AP_IDLE | (AP_DONE if self._done else 0)
-            self._done = self._done and self._busy
-            return value
+            if self._busy:
+                return AP_START
+            done, self._done = self._done, False
+            return AP_IDLE | (AP_DONE if done else 0)
         if offset in self._settings:
             return self._settings[offset]
         with self._engine_lock:
@@ -53,10 +57,10 @@ class ModelledIp(SimulatedIp):
             self._engine.write_register(offset, value)
 
     def _start(self) -> None:
-        self._busy = True
-        if not self.stuck:
-            self._worker = threading.Thread(target=self._work, daemon=True)
-            self._worker.start()
+        self._busy, self._working = True, not self.stuck
+        if self._working:
+            # One call into C: Ctrl-C comes before the flags or after the thread's start, never between them.
+            _thread.start_new_thread(self._work, ())
 
     def _work(self) -> None:
         try:
@@ -64,13 +68,15 @@ class ModelledIp(SimulatedIp):
                 self._engine.write_register(CONTROL, AP_START)
         except DeviceError as error:
             self._failure = error
-        self._done, self._busy = True, False
-        self._settings[INTERRUPT_STATUS] |= self._settings[INTERRUPT_ENABLE] & 1
-        self._signal()
+        finally:
+            self._settings[INTERRUPT_STATUS] |= self._settings[INTERRUPT_ENABLE] & 1
+            self._done, self._busy = True, False
+            self._signal()
+            self._working = False
 
     def _rest(self) -> None:
-        if self._worker is not None:
-            self._worker.join()
+        while self._working:
+            time.sleep(_YIELD_SECONDS)
 
     def _signal(self) -> None:
         level = self._settings[GLOBAL_INTERRUPT] & self._settings[INTERRUPT_STATUS] & 1

@@ -36,7 +36,6 @@ class SimulatedIp(ABC):
         self._engine = engine
         self._interrupts = interrupts
         self._engine_lock = threading.Lock()
-        self._worker: threading.Thread | None = None
         self._failure: DeviceError | None = None
         self._busy = False
         self._inputs: dict[int, int] = {}
