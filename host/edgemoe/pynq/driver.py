@@ -81,7 +81,7 @@ class EdgeMoeIp(DefaultIP):  # type: ignore[misc]
             time.sleep(max(min(seconds, POLL_SECONDS), 0.0))
             return
         # One task, not wait_for's two: a Ctrl-C inside the inner would come out of the loop again when next it runs.
-        waiting = loop.create_task(self.interrupt.wait())
+        waiting = loop.create_task(self._interrupted())
         expiry = loop.call_later(min(seconds, INTERRUPT_SECONDS), waiting.cancel)
         try:
             loop.run_until_complete(waiting)
@@ -95,6 +95,9 @@ class EdgeMoeIp(DefaultIP):  # type: ignore[misc]
             waiting.cancel()
         if self.read_register(INTERRUPT_STATUS) & 1:
             self.write_register(INTERRUPT_STATUS, 1)  # writing toggles it
+
+    async def _interrupted(self) -> None:
+        await self.interrupt.wait()  # not a coroutine on a board over the network, where it only raises
 
     def _loop(self) -> asyncio.AbstractEventLoop | None:
         """The loop on which PYNQ listens to interrupts, when it may be run from here."""
