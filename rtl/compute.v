@@ -17,7 +17,7 @@ module compute (
 `include "fetch.vh"
 `include "drain.vh"
     localparam ALL = TOKEN_PAR * VECTOR_BITS;
-    localparam ROW_SUMS = OUT_PAR * LOGIT_BITS;
+    localparam ROW_SUMS = OUT_PAR * ACCUMULATOR_BITS;
     localparam RESIDUAL_ALL = TOKEN_PAR * VECTOR * RESIDUAL_BITS;
 
     input                          clk;
@@ -80,7 +80,7 @@ module compute (
     output [POST_ROWS-1:0]         logits_valid;
     output [POST_ROWS*16-1:0]      logits_row;
     output [7:0]                   logits_tile;
-    output [POST_ROWS*ROW_SUMS-1:0] logits;
+    output [POST_ROWS*OUT_PAR*LOGIT_BITS-1:0] logits;
     output                         word_valid;
     input                          word_ready;
     output [63:0]                  word_address;

@@ -62,7 +62,8 @@ module drain (
     wire [15:0] stride = scattered ? 16'd1 : POST_ROWS[15:0];
     wire [15:0] first_row = now[PASS_FIRST_ROW +: 16];
     wire [15:0] end_row = now[PASS_END_ROW +: 16];
-    wire [11:0] output_tile = now[JOB_OUTPUT_TILE +: 12] + {8'd0, member};
+    wire logits = kind == PASS_LOGITS;  // its members are sums of one output tile
+    wire [11:0] output_tile = now[JOB_OUTPUT_TILE +: 12] + (logits ? 12'd0 : {8'd0, member});
     wire last_member = member + 4'd1 == now[JOB_MEMBERS +: 4];
     wire last_of_tile = &(row[LANE_BITS-1:0] | (stride[LANE_BITS-1:0] - 1'b1));
     wire waits = (is_context && (scales_stale || scales_ready <= token_tile)) || (kind == PASS_HEAD && head_full);
@@ -89,7 +90,8 @@ module drain (
     wire [15:0] front_row = front_scattered ? front[PASS_FIRST_ROW +: 16]
         : (front[PASS_FIRST_ROW +: 16] >> ROW_SHIFT) << ROW_SHIFT;
     wire [15:0] front_next_row = front_row + (front_scattered ? 16'd1 : POST_ROWS[15:0]);
-    wire [11:0] slots_of_job = now[JOB_TILES +: 8] * now[PASS_MEMBERS +: 4];
+    wire [3:0] sums_of_token = logits ? LOGIT_ROWS[3:0] : now[PASS_MEMBERS +: 4];
+    wire [11:0] slots_of_job = now[JOB_TILES +: 8] * sums_of_token;
     wire unused = &{1'b0, front_within[11], slots_of_job[11:8], unused_empty, unused_full};
 
     always @(posedge clk) begin
@@ -172,5 +174,7 @@ module drain (
         step[DRAIN_QUERY +: 4] <= {now[PASS_BLOCK], token_tile[2:0]};
         step[DRAIN_JOB_ENDS] <= finish;
         step[DRAIN_PASS_ENDS] <= finish && now[JOB_LAST];
+        step[DRAIN_FIRST] <= member == 4'd0;
+        step[DRAIN_LAST] <= last_member;
     end
 endmodule

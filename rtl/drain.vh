@@ -15,4 +15,6 @@ localparam DRAIN_TILE = DRAIN_EXPERT + 8;           // 12: output tile of the pa
 localparam DRAIN_QUERY = DRAIN_TILE + 12;           // 4: row of scores
 localparam DRAIN_JOB_ENDS = DRAIN_QUERY + 4;        // 1
 localparam DRAIN_PASS_ENDS = DRAIN_JOB_ENDS + 1;    // 1
-localparam DRAIN_BITS = DRAIN_PASS_ENDS + 1;
+localparam DRAIN_FIRST = DRAIN_PASS_ENDS + 1;       // 1: first member of its row
+localparam DRAIN_LAST = DRAIN_FIRST + 1;            // 1: last member of its row
+localparam DRAIN_BITS = DRAIN_LAST + 1;

@@ -21,8 +21,9 @@ localparam TAKE_LATENCY = 3;              // of the weight buffer
 localparam OPERAND_BITS = EXPONENTIAL_BITS + 1;                         // left: activation or exponential, signed
 localparam PACKED_BITS = FINE != 0 ? 2 * WEIGHT_BITS : WEIGHT_BITS + 19;  // right: weights of two outputs
 localparam PACKED_TILE_BITS = IN_PAR * (OUT_PAR / 2) * PACKED_BITS;
-localparam LOGIT_BITS = FINE != 0 ? 48 : 42;                            // sums; the gate's are the widest
+localparam LOGIT_BITS = FINE != 0 ? 48 : 42;                            // the gate's sums, exact
 localparam GATE_DIGITS = FINE != 0 ? 1 : 2;                             // 16-bit operands as digits of 8 bits
+localparam LOGIT_ROWS = 2 * GATE_DIGITS - 1;                            // sums of a logit, one for each power of 256
 localparam TILE_QUEUE = 16;               // right tiles that wait for the array
 localparam CHANNEL_QUEUE = 16;            // output tiles whose channel records wait for their sums
 
@@ -44,7 +45,8 @@ localparam TOTAL_BITS = EXPONENTIAL_BITS + 11;  // 2048 keys
 // Sums: a ring of rows per lane
 localparam ROW_TILES = (MAX_ROWS + TOKEN_PAR - 1) / TOKEN_PAR + 1;
 localparam GROUP_SLOTS = ROW_TILES > QUERY_TILES * CONTEXT_MEMBERS ? ROW_TILES : QUERY_TILES * CONTEXT_MEMBERS;
-localparam SLOT_BITS = $clog2(2 * GROUP_SLOTS);
+localparam LOGIT_SLOTS = LOGIT_ROWS * ROW_TILES;
+localparam SLOT_BITS = $clog2(2 * GROUP_SLOTS > LOGIT_SLOTS ? 2 * GROUP_SLOTS : LOGIT_SLOTS);  // two groups
 localparam SLOTS = 1 << SLOT_BITS;
 
 // What a pass does with its sums

@@ -1,7 +1,7 @@
 // From sums to scratchpads: the post lanes, and where their results go.
 //
 //   QKV, P·V: activations of query, key, value, norm;  GELU: hidden;  residual, score-weighted: residual += …
-//   scores: to the softmax of the lanes;  logits: raw to the gate;  head: 16-bit outputs
+//   scores: to the softmax of the lanes;  logits: their sums joined, to the gate;  head: 16-bit outputs
 //
 // Cycles of a drain step: 0 step; 1 sums of its lanes, expert's queue; 2 bias; 3 factor; 11 results, activations written;
 // 15 residual read; 19 residual written; 23 GELU written.
@@ -20,7 +20,8 @@ module linear (
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
 `include "drain.vh"
-    localparam ROW_SUMS = OUT_PAR * LOGIT_BITS;
+    localparam ROW_SUMS = OUT_PAR * ACCUMULATOR_BITS;
+    localparam ROW_LOGITS = OUT_PAR * LOGIT_BITS;
     localparam ROW_RESULTS = OUT_PAR * ACTIVATION_BITS;
     localparam ROW_RESIDUALS = OUT_PAR * RESIDUAL_BITS;
     localparam RESIDUAL_VECTOR = VECTOR * RESIDUAL_BITS;
@@ -57,7 +58,7 @@ module linear (
     output     [POST_ROWS-1:0]                    logits_valid;
     output     [POST_ROWS*16-1:0]                 logits_row;
     output     [7:0]                              logits_tile;
-    output     [POST_ROWS*ROW_SUMS-1:0]           logits;
+    output     [POST_ROWS*ROW_LOGITS-1:0]         logits;
     output     [POST_ROWS-1:0]                    head_valid;
     output     [15:0]                             head_row;
     output     [11:0]                             head_tile;
@@ -158,9 +159,9 @@ module linear (
                 residual_18 <= residual_read[
                     bank_17[r*LANE_BITS +: LANE_BITS]*RESIDUAL_VECTOR + part_17*ROW_RESIDUALS +: ROW_RESIDUALS];
             end
-            assign logits[r*ROW_SUMS +: ROW_SUMS] = sums_2;
-            assign logits_valid[r] = valid[2] && kind_2 == PASS_LOGITS && step_2[DRAIN_ROWS + r];
-            assign logits_row[r*16 +: 16] = step_2[DRAIN_INDEX +: 16] + r[15:0];
+            assign logits_valid[r] = valid[3] && step_3[DRAIN_KIND +: 3] == PASS_LOGITS && step_3[DRAIN_LAST]
+                && step_3[DRAIN_ROWS + r];
+            assign logits_row[r*16 +: 16] = step_3[DRAIN_INDEX +: 16] + r[15:0];
 
             drain_place #(.OFFSET(r)) place (
                 .clk(clk), .row_4(row_4), .vectors_5(step_5[DRAIN_VECTORS +: 11]), .vector_6(step_6[DRAIN_VECTOR +: 11]),
@@ -173,7 +174,7 @@ module linear (
             for (n = 0; n < OUT_PAR; n = n + 1) begin : outputs
                 localparam AT = r * OUT_PAR + n;
                 post_lane lane (
-                    .clk(clk), .rst_n(rst_n), .sum(sums_2[n*LOGIT_BITS +: LOGIT_BITS]),
+                    .clk(clk), .rst_n(rst_n), .sum(sums_2[n*ACCUMULATOR_BITS +: ACCUMULATOR_BITS]),
                     .bias(has_channels ? biases[n*ACCUMULATOR_BITS +: ACCUMULATOR_BITS] : {ACCUMULATOR_BITS{1'b0}}),
                     .factor(from_channels_3
                         ? {{(FACTOR_BITS-MULTIPLIER_BITS){1'b0}}, multipliers_3[n*MULTIPLIER_BITS +: MULTIPLIER_BITS]}
@@ -186,10 +187,20 @@ module linear (
                     .score(scores[AT*SCORE_BITS +: SCORE_BITS]), .head(head_values[AT*OUTPUT_BITS +: OUTPUT_BITS]),
                     .gelu_out(gelus_23[AT*ACTIVATION_BITS +: ACTIVATION_BITS]),
                     .residual_out(residuals_19[AT*RESIDUAL_BITS +: RESIDUAL_BITS]));
+
+                // A logit from its sums, the highest power of 256 first; a signed operand extends by sign.
+                /* verilator lint_off WIDTHEXPAND */
+                wire signed [LOGIT_BITS-1:0] sum_2 = $signed(sums_2[n*ACCUMULATOR_BITS +: ACCUMULATOR_BITS]);
+                /* verilator lint_on WIDTHEXPAND */
+                reg signed [LOGIT_BITS-1:0] logit_3;
+                always @(posedge clk)
+                    if (valid[2])
+                        logit_3 <= (LOGIT_ROWS == 1 || step_2[DRAIN_FIRST] ? {LOGIT_BITS{1'b0}} : logit_3 <<< 8) + sum_2;
+                assign logits[r*ROW_LOGITS + n*LOGIT_BITS +: LOGIT_BITS] = logit_3;
             end
         end
     endgenerate
-    assign logits_tile = step_2[DRAIN_TILE +: 8];
+    assign logits_tile = step_3[DRAIN_TILE +: 8];
 
     // Scores and heads, cycle 11.
     wire [2:0] kind_11 = step_11[DRAIN_KIND +: 3];

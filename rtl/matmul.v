@@ -15,7 +15,7 @@ module matmul (
 `include "edgemoe_machine.vh"
 `include "step.vh"
 `include "pass.vh"
-    localparam ROW_SUMS = OUT_PAR * LOGIT_BITS;
+    localparam ROW_SUMS = OUT_PAR * ACCUMULATOR_BITS;
     localparam ROW_SCORES = OUT_PAR * SCORE_BITS;
 
     input                                    clk;

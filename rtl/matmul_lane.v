@@ -1,12 +1,12 @@
 // One lane of the array: the row TOKEN_PAR·t + lane of every token tile t.
 //
-//   sums[slot][o] (+)= (Σ_i left[i] · tile[o][i]) << 8·digits        o < OUT_PAR, i < IN_PAR
+//   sums[slot][o] (+)= Σ_i left[i] · tile[o][i]        o < OUT_PAR, i < IN_PAR
 //
 // A step is what one lane does in one cycle; it comes from the lane before, and goes to the next one cycle later, as does
 // the right tile. Cycle 0: the step arrives, scores are read. Cycle 5: scratchpads are read. Cycle 7: left operands.
 // Cycle 8: operands and tile enter the multipliers. Cycle 12: sums. So the tile of a step is due 8 cycles after it.
 // Precondition: a slot is drained only after its last step's cycle 13.
-// Depth: see dot_product, softmax; an 8:1 multiplexer of left operands; an addition of LOGIT_BITS.
+// Depth: see dot_product, softmax; an 8:1 multiplexer of left operands; see sum_ring.
 module matmul_lane (
     clk, rst_n, step, step_out, tile, tile_out,
     read_depth, norm, hidden, gate_input, query, gathered, drain_slot, drain_sums,
@@ -29,7 +29,7 @@ module matmul_lane (
     input      [VECTOR_BITS-1:0]           query;
     input      [VECTOR_BITS-1:0]           gathered;
     input      [SLOT_BITS-1:0]             drain_slot;
-    output     [OUT_PAR*LOGIT_BITS-1:0]    drain_sums;
+    output     [OUT_PAR*ACCUMULATOR_BITS-1:0] drain_sums;
     input                                  score_write;
     input                                  score_first;
     input      [SCORE_ADDRESS_BITS-1:0]    score_address;
@@ -109,14 +109,13 @@ module matmul_lane (
     always @(posedge clk) operands_8 <= operands;
 
     // Products and sums. What a sum needs of its step, from cycle 8 to cycle 12.
-    localparam FINAL_BITS = SLOT_BITS + 4;
+    localparam FINAL_BITS = SLOT_BITS + 2;
     reg [FINAL_BITS-1:0] final_8, final_9, final_10, final_11, final_12;
     wire sum_valid = final_12[FINAL_BITS-1];
     wire sum_first = final_12[FINAL_BITS-2];
-    wire [1:0] sum_digits = final_12[FINAL_BITS-3 -: 2];
     wire [SLOT_BITS-1:0] sum_slot = final_12[SLOT_BITS-1:0];
     always @(posedge clk) begin
-        final_8 <= {rst_n & valid[7], step_7[STEP_FIRST], step_7[STEP_DIGITS +: 2], step_7[STEP_SLOT +: SLOT_BITS]};
+        final_8 <= {rst_n & valid[7], step_7[STEP_FIRST], step_7[STEP_SLOT +: SLOT_BITS]};
         final_9 <= {rst_n & final_8[FINAL_BITS-1], final_8[FINAL_BITS-2:0]};
         final_10 <= {rst_n & final_9[FINAL_BITS-1], final_9[FINAL_BITS-2:0]};
         final_11 <= {rst_n & final_10[FINAL_BITS-1], final_10[FINAL_BITS-2:0]};
@@ -134,15 +133,10 @@ module matmul_lane (
                 .packed_weights(tile[pair*IN_PAR*PACKED_BITS +: IN_PAR*PACKED_BITS]),
                 .sum_0(products[0]), .sum_1(products[1]));
             for (half = 0; half < 2; half = half + 1) begin : outputs
-                reg signed [LOGIT_BITS-1:0] sums [0:SLOTS-1];
-                wire signed [LOGIT_BITS-1:0] product =
-                    {{(LOGIT_BITS-PRODUCT_SUM_BITS){products[half][PRODUCT_SUM_BITS-1]}}, products[half]};
-                wire signed [LOGIT_BITS-1:0] weighted = FINE != 0 || sum_digits == 2'd0 ? product
-                    : sum_digits == 2'd1 ? product <<< 8 : product <<< 16;
-                always @(posedge clk)
-                    if (sum_valid)
-                        sums[sum_slot] <= weighted + (sum_first ? {LOGIT_BITS{1'b0}} : sums[sum_slot]);
-                assign drain_sums[(2*pair+half)*LOGIT_BITS +: LOGIT_BITS] = sums[drain_slot];
+                sum_ring #(.SLOT_BITS(SLOT_BITS), .PRODUCT_BITS(PRODUCT_SUM_BITS), .SUM_BITS(ACCUMULATOR_BITS)) ring (
+                    .clk(clk), .valid(sum_valid), .first(sum_first), .slot(sum_slot), .product(products[half]),
+                    .drain_slot(drain_slot),
+                    .drained(drain_sums[(2*pair+half)*ACCUMULATOR_BITS +: ACCUMULATOR_BITS]));
             end
         end
     endgenerate

@@ -55,7 +55,8 @@ module matmul_steps (
     wire [15:0] last_row = next[PASS_END_ROW +: 16] - 16'd1;
     wire [15:0] span = (last_row >> LANE_BITS) - next_first_tile;
     reg [26:0] first_depth;
-    wire [11:0] slots_of_group = next_tiles * next[PASS_MEMBERS +: 4];
+    wire [3:0] next_sums = next[PASS_KIND +: 3] == PASS_LOGITS ? LOGIT_ROWS[3:0] : next[PASS_MEMBERS +: 4];
+    wire [11:0] slots_of_group = next_tiles * next_sums;  // sums of a token × token tiles
     wire load;
     assign pass_ready = preparing == 2'd0;
     always @(posedge clk) begin
@@ -95,6 +96,9 @@ module matmul_steps (
     wire [2:0] kind = now[PASS_KIND +: 3];
     wire gate = kind == PASS_LOGITS && GATE_DIGITS == 2;
     wire is_context = kind == PASS_CONTEXT;
+    wire [SLOT_BITS-1:0] tile_slots = tiles[SLOT_BITS-1:0];
+    wire [SLOT_BITS-1:0] one_slot = {{(SLOT_BITS-1){1'b0}}, 1'b1};
+    wire [SLOT_BITS-1:0] slot_step = !gate ? one_slot : low_digit ? one_slot - tile_slots : tile_slots;
     wire [10:0] left_vectors = now[PASS_LEFT_VECTORS +: 11];
 
     wire tile_opens = token_tile == 8'd0 && !low_digit;
@@ -119,7 +123,10 @@ module matmul_steps (
     reg [7:0] contexts_begun;
     reg context_may_begin;  // as of one cycle ago, and not in the cycle after another has begun
     reg [7:0] undrained;  // groups whose sums have been made and whose results have not all been written
-    wire has_room = used + {{(SLOT_BITS-7){1'b0}}, group_slots} <= SLOTS[SLOT_BITS:0] && job_room;
+    reg slots_free;  // for another group, as of one cycle ago, and not in the cycle after a group has begun
+    // `keep`: both comparisons come before the choice between them, as `load` is late.
+    (* keep *) wire fits = used + {{(SLOT_BITS-7){1'b0}}, group_slots} <= SLOTS[SLOT_BITS:0];
+    (* keep *) wire next_fits = used + {{(SLOT_BITS-7){1'b0}}, next_slots} <= SLOTS[SLOT_BITS:0];
     wire [7:0] contexts_running = contexts_begun - contexts_done;
     wire [11:0] made = now[PASS_INPUT_TILES +: 12] - ({4'd0, undrained} << READ_SHIFT);
     wire some_made = {4'd0, undrained} << READ_SHIFT < now[PASS_INPUT_TILES +: 12];
@@ -130,7 +137,7 @@ module matmul_steps (
         ? begun || context_may_begin
         : !now[PASS_AFTER_DRAIN] || output_tile != 12'd0 || written;
     wire tile_ok = !tile_opens || tiles_waiting != 8'd0;
-    wire room_ok = !group_opens || has_room;
+    wire room_ok = !group_opens || (slots_free && job_room);
     wire issue = running && may_begin && tile_ok && room_ok;
     assign waits_for_tile = running && may_begin && !tile_ok;
     assign waits_for_room = running && tile_ok && !(room_ok && may_begin);
@@ -146,12 +153,14 @@ module matmul_steps (
             tiles_waiting <= 8'd0;
             contexts_begun <= 8'd0;
             undrained <= 8'd0;
+            slots_free <= 1'b0;
             written <= 1'b0;
             context_may_begin <= 1'b0;
         end else begin
             running <= load || (running && !(issue && group_closes && last_group));
             used <= used + (issue && group_opens ? {{(SLOT_BITS-7){1'b0}}, group_slots} : {(SLOT_BITS+1){1'b0}})
                 - (freed_valid ? {{(SLOT_BITS-7){1'b0}}, freed_slots} : {(SLOT_BITS+1){1'b0}});
+            slots_free <= !(issue && group_opens) && (load ? next_fits : fits);
             tiles_waiting <= tiles_waiting + {7'd0, tile_arrived} - {7'd0, issue && tile_opens};
             contexts_begun <= contexts_begun + {7'd0, issue && is_context && !begun};
             context_may_begin <= scores_done != contexts_begun && contexts_running < 8'd2
@@ -208,13 +217,14 @@ module matmul_steps (
                 key_base <= (first_key >> IN_SHIFT) << IN_SHIFT;
             end
         end
-        // Sums of a group stand in a row of the ring: member by member, token tile by token tile.
+        // Sums of a group stand in a row of the ring: member by member, token tile by token tile. The gate's "members"
+        // are products of two high digits, of a high and a low one, of two low ones: a tile's steps go back and forth.
         if (!rst_n) begin
             base_slot <= {SLOT_BITS{1'b0}};
             slot <= {SLOT_BITS{1'b0}};
-        end else if (issue && token_ends) begin
-            slot <= slot + 1'b1;
-            if (tile_closes && (gate || last_member)) slot <= base_slot;
+        end else if (issue) begin
+            slot <= slot + slot_step;
+            if (tile_closes && (gate || last_member)) slot <= base_slot + (gate && !second_tile ? tile_slots : {SLOT_BITS{1'b0}});
             if (group_closes) begin
                 slot <= base_slot + group_slots[SLOT_BITS-1:0];
                 base_slot <= base_slot + group_slots[SLOT_BITS-1:0];
@@ -227,7 +237,7 @@ module matmul_steps (
 
     always @(posedge clk) begin
         step[STEP_VALID] <= rst_n && issue;
-        step[STEP_FIRST] <= input_tile == 12'd0 && !second_tile && !low_digit;
+        step[STEP_FIRST] <= input_tile == 12'd0 && (!second_tile || low_digit);
         step[STEP_LOW_DIGIT] <= low_digit;
         step[STEP_EXPONENTIAL] <= is_context;
         step[STEP_FIRST_KEYS] <= input_tile == 12'd0;
@@ -235,14 +245,13 @@ module matmul_steps (
         step[STEP_SUMMED] <= member == 4'd0 && output_tile == 12'd0;
         step[STEP_LAST_KEYS] <= last_input;
         step[STEP_PART] <= part;
-        step[STEP_DIGITS +: 2] <= gate ? {1'b0, !low_digit} + {1'b0, !second_tile} : 2'd0;
         step[STEP_LEFT +: 3] <= now[PASS_LEFT +: 3];
         step[STEP_SLOT +: SLOT_BITS] <= slot;
         step[STEP_DEPTH +: DEPTH_BITS] <= depth;
         step[STEP_SCORE +: SCORE_ADDRESS_BITS] <= {now[PASS_BLOCK], token_tile[2:0], column[KEY_WORD_BITS-1:0]};
         step[STEP_MASK +: IN_PAR] <= mask;
         job_valid <= rst_n && issue && group_closes;
-        job <= {last_group, group_members, output_tile, tiles, {{(8-SLOT_BITS){1'b0}}, base_slot}, now};
+        job <= {last_group, gate ? LOGIT_ROWS[3:0] : group_members, output_tile, tiles, {{(8-SLOT_BITS){1'b0}}, base_slot}, now};
     end
 
     reg [7:0] closing;

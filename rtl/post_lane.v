@@ -6,7 +6,7 @@
 // RESIDUAL has weight 2^SCORE_WEIGHT_BITS and is not guarded, score-weighted experts have the score and are.
 //
 // Cycles, sum and bias arriving in 0: factor, shift 1; weight, guarded 8; activation, score, head 9; residual 16;
-// residual_out 17; gelu 21. Depth: see requantise, gelu; an addition of LOGIT_BITS.
+// residual_out 17; gelu 21. Depth: see requantise, gelu; an addition of ACCUMULATOR_BITS.
 module post_lane (
     clk, rst_n, sum, bias, factor, shift, gelu_multiplier, gelu_shift, gelu_zero, weight, guarded, residual,
     activation, score, head, gelu_out, residual_out
@@ -17,7 +17,7 @@ module post_lane (
 
     input                                       clk;
     input                                       rst_n;
-    input      signed [LOGIT_BITS-1:0]          sum;
+    input      signed [ACCUMULATOR_BITS-1:0]    sum;
     input      signed [ACCUMULATOR_BITS-1:0]    bias;
     input             [FACTOR_BITS-1:0]         factor;
     input             [5:0]                     shift;
@@ -36,7 +36,7 @@ module post_lane (
     reg signed [ACCUMULATOR_BITS-1:0] value_1;
     wire signed [POST_BITS-1:0] y_8;
     wire [3:0] unused_valid;
-    always @(posedge clk) value_1 <= sum[ACCUMULATOR_BITS-1:0] + bias;
+    always @(posedge clk) value_1 <= sum + bias;
     requantise #(.VALUE_BITS(ACCUMULATOR_BITS), .MULTIPLIER_WIDTH(FACTOR_BITS), .RESULT_BITS(POST_BITS)) scale (
         .clk(clk), .rst_n(rst_n), .valid_in(1'b1), .value(value_1), .multiplier(factor), .shift(shift),
         .valid_out(unused_valid[0]), .result(y_8));
@@ -74,5 +74,5 @@ module post_lane (
             : {updated[UPDATE_BITS], {(RESIDUAL_BITS-1){!updated[UPDATE_BITS]}}};
     end
     assign unused_valid[3] = 1'b0;
-    wire unused = &{1'b0, unused_valid, sum[LOGIT_BITS-1:ACCUMULATOR_BITS-1]};
+    wire unused = &{1'b0, unused_valid};
 endmodule

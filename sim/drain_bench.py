@@ -13,6 +13,7 @@ from sim.bench import STALLS, Checker, Dut, checked, drive, idle_rate, pressure_
 from sim.machine import (
     DRAIN,
     JOB,
+    LOGIT_ROWS,
     OUT_PARTS,
     POST_ROWS,
     SLOTS,
@@ -41,10 +42,15 @@ def jobs_of(passes: list[Pass]) -> list[tuple[Pass, dict[str, int]]]:
     for work in passes:
         for group in work.groups:
             last = int(group == work.groups[-1])
-            job = {"slot": slot, "tiles": work.token_tiles, "output_tile": group.start, "members": len(group)}
+            job = {"slot": slot, "tiles": work.token_tiles, "output_tile": group.start, "members": sums_of(work, group)}
             jobs.append((work, job | {"last": last}))
-            slot = (slot + work.token_tiles * work.members) % SLOTS
+            slot = (slot + work.token_tiles * work.sums) % SLOTS
     return jobs
+
+
+def sums_of(work: Pass, group: range) -> int:
+    """Members of a job: output tiles, or the sums of the gate's one."""
+    return LOGIT_ROWS if work.kind == Kind.LOGITS else len(group)
 
 
 def steps_of(work: Pass, job: dict[str, int]) -> list[dict[str, int]]:
@@ -58,8 +64,9 @@ def steps_of(work: Pass, job: dict[str, int]) -> list[dict[str, int]]:
     for start in starts:
         rows = [0 <= start + row - work.first_row < work.rows for row in range(stride)]
         token_tile = start // TOKEN_PAR - work.first_row // TOKEN_PAR
-        for member, tile in enumerate(group):
-            vector, part = divmod(tile, OUT_PARTS)
+        for member in range(job["members"]):
+            tile = group.start + (0 if work.kind == Kind.LOGITS else member)
+            vector, part = divmod(group.start + member, OUT_PARTS)  # a logit's sums go nowhere
             third, vector = divmod(vector, work.destination_vectors) if work.kind == Kind.QKV else (0, vector)
             steps.append(
                 {
@@ -76,8 +83,10 @@ def steps_of(work: Pass, job: dict[str, int]) -> list[dict[str, int]]:
                     "expert": work.expert,
                     "tile": tile,
                     "query": work.block << 3 | token_tile % 8,
-                    "job_ends": int(start == starts[-1] and tile == group[-1]),
-                    "pass_ends": int(start == starts[-1] and tile == group[-1] and job["last"]),
+                    "job_ends": int(start == starts[-1] and member == job["members"] - 1),
+                    "pass_ends": int(start == starts[-1] and member == job["members"] - 1 and job["last"]),
+                    "first": int(member == 0),
+                    "last": int(member == job["members"] - 1),
                 }
             )
     return steps
@@ -120,7 +129,7 @@ async def jobs(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) 
             work, job = sent.popleft()
             of_job = steps_of(work, job)
             ready.extend(of_job)
-            freed.append(job["tiles"] * work.members)
+            freed.append(job["tiles"] * work.sums)
             ready_jobs += 1
         wanted = not pressure or bool(ready and ready[0]["kind"] == Kind.CONTEXT)
         if scale_jobs and wanted and rng.random() >= LATE * pressure:

@@ -23,7 +23,8 @@ TILE_QUEUE = CHANNEL_QUEUE = 16
 QUERY_TILES = CONTEXT_MEMBERS = 8
 KEY_WORD_BITS = (CONFIG.max_tokens // OUT_PAR + 1).bit_length()
 _ROW_TILES = -(-CONFIG.max_rows // TOKEN_PAR) + 1
-SLOTS = 1 << (2 * max(_ROW_TILES, QUERY_TILES * CONTEXT_MEMBERS) - 1).bit_length()
+LOGIT_ROWS = 1 if NUMBERS.fine else 3  # sums of a logit: of two high digits, of a high and a low one, of two low ones
+SLOTS = 1 << (max(2 * _ROW_TILES, 2 * QUERY_TILES * CONTEXT_MEMBERS, LOGIT_ROWS * _ROW_TILES) - 1).bit_length()
 IntArray = NDArray[np.int64]
 
 
@@ -138,6 +139,11 @@ class Pass:
         """Output tiles that share a sweep over the input tiles."""
         tiles, members = self.output_tiles, self.members
         return [range(first, min(first + members, tiles)) for first in range(0, tiles, members)]
+
+    @property
+    def sums(self) -> int:
+        """Slots of a group in the ring of sums, for each token tile."""
+        return LOGIT_ROWS if self.kind == Kind.LOGITS else self.members
 
     def lanes_of(self, token_tile: int) -> list[tuple[int, int]]:
         """(lane, row relative to the pass) of a token tile."""

@@ -25,7 +25,7 @@ from sim.machine import (
     IN_PAR,
     JOB,
     KEY_WORD_BITS,
-    LOGIT_BITS,
+    LOGIT_ROWS,
     NUMBERS,
     OUT_PAR,
     PASS,
@@ -42,7 +42,7 @@ from sim.machine import (
 from sim.pipeline import noise
 from sim.rows import Banks, each_cycle
 
-BITS, SCORE_BITS = NUMBERS.activation_bits, NUMBERS.score_bits
+BITS, SCORE_BITS, ACC_BITS = NUMBERS.activation_bits, NUMBERS.score_bits, NUMBERS.accumulator_bits
 FACTOR_BITS = max(NUMBERS.reciprocal_bits, MULTIPLIER_BITS)
 DEPTH = 2 * (CONFIG.max_rows // TOKEN_PAR + 1)
 BUFFERS = {"norm": Left.NORM, "hidden": Left.HIDDEN, "gate_input": Left.GATE_INPUT, "query": Left.QUERY,
@@ -142,6 +142,14 @@ class Bench:
         rows = self.banks[name].rows(work.first_row, work.rows, work.left_vectors)
         return rows[:, work.left_base * VECTOR :][:, : work.input_tiles * IN_PAR]
 
+    def sums(self, work: Pass, right: IntArray) -> IntArray:
+        """Sums [rows, members, OUT_PAR] of one group; right: [output tiles, OUT_PAR, inputs]."""
+        left = self.left(work)
+        if work.kind != Kind.LOGITS or LOGIT_ROWS == 1:
+            return np.einsum("ri,moi->rmo", left, right)
+        (high, low), (right_high, right_low) = split_digits(left), split_digits(right[0].T)
+        return np.stack([high @ right_high, high @ right_low + low @ right_high, low @ right_low], axis=1)
+
     def write_hidden(self, work: Pass, output_tile: int, vectors: int) -> None:
         """Results of one group of GELU, where the next pass reads them."""
         banks, first = self.banks["hidden"], output_tile * OUT_PAR
@@ -182,28 +190,28 @@ class Bench:
         first = job["output_tile"]
         group = work.groups.index(next(group for group in work.groups if group.start == first))
         what = f"pass {number}, {work}, group {group}"
-        wanted = [work.word, tiles, self.slot, len(work.groups[group]), int(group == len(work.groups) - 1)]
+        expected = self.sums(work, self.right[number][group])
+        members = expected.shape[1]
+        wanted = [work.word, tiles, self.slot, members, int(group == len(work.groups) - 1)]
         names = ("pass", "tiles", "slot", "members", "last")
         self.check.equal([job[name] for name in names], wanted, f"job of {what}")
-        right = self.right[number][group]
-        expected = np.einsum("ri,moi->rmo", self.left(work), right)
         if work.kind == Kind.CONTEXT and group == 0:
             await self.scales(work, what)
         found = np.zeros_like(expected)
         for tile in range(tiles):
-            for member in range(len(right)):
+            for member in range(members):
                 await self.cycle()
                 dut.drain_slot.value = (self.slot + member * tiles + tile) % SLOTS
                 await ReadOnly()
                 sums = int(dut.drain_sums.value)
                 for lane, row in work.lanes_of(tile):
-                    found[row, member] = unpack(sums >> lane * OUT_PAR * LOGIT_BITS, OUT_PAR, LOGIT_BITS)
+                    found[row, member] = unpack(sums >> lane * OUT_PAR * ACC_BITS, OUT_PAR, ACC_BITS)
         self.check.equal(found, expected, f"sums of {what}")
         if work.kind == Kind.SCORES:
             await self.write_scores(work, group)
         await self.cycle()
-        dut.freed_valid.value, dut.freed_slots.value = 1, tiles * work.members
-        self.slot = (self.slot + tiles * work.members) % SLOTS
+        dut.freed_valid.value, dut.freed_slots.value = 1, tiles * work.sums
+        self.slot = (self.slot + tiles * work.sums) % SLOTS
         if job["last"]:
             cocotb.start_soon(self.finished(work))
 

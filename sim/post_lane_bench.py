@@ -18,7 +18,6 @@ from sim.pipeline import noise
 
 NUMBERS = hardware().numbers
 ACC_BITS, RESIDUAL_BITS = NUMBERS.accumulator_bits, NUMBERS.residual_bits
-SUM_BITS = 48 if NUMBERS.fine else 42
 POST_BITS = RESIDUAL_BITS + GUARD_BITS
 FACTOR_BITS = max(NUMBERS.reciprocal_bits, MULTIPLIER_BITS)
 RESIDUAL_FACTOR = 1 << SCORE_BITS  # weight of the residual epilogue

@@ -33,6 +33,7 @@ SHARED = {
     "row_walk": "store",
     "scratchpads": "edgemoe_top",
     "sequencer": "edgemoe_top",
+    "sum_ring": "matmul",
     "weight_ports": "edgemoe_top",
     "word_fifo": "head",
 }
