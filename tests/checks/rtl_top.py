@@ -34,7 +34,7 @@ WIDTHS = {"ADDR": 64, "LEN": 8, "SIZE": 3, "BURST": 2, "LOCK": 1, "CACHE": 4, "P
 WIDTHS |= {"STRB": 16, "RESP": 2, "LAST": 1, "ID": 1, "VALID": 1, "READY": 1}
 CONTROL_WIDTHS = {"DATA": 32, "STRB": 4, "ADDR": 12}
 SHAPE = ("token_par", "in_par", "out_par", "post_lanes", "layernorm_lanes", "ports", "prefetch_bytes", "max_rows")
-SHAPE += ("max_tokens", "max_width", "max_experts", "max_top_k", "row_elements", "hidden_elements")
+SHAPE += ("max_tokens", "max_width", "max_experts", "max_top_k", "row_elements", "hidden_elements", "ultra_ram")
 
 
 @dataclass(frozen=True)

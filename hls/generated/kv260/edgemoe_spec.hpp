@@ -222,7 +222,7 @@ constexpr int POST_LANES = 16;
 constexpr int LAYERNORM_LANES = 16;
 constexpr int PORTS = 2;
 constexpr int FIRST_BEAT_CYCLES = 64;
-constexpr int PREFETCH_BYTES = 524288;
+constexpr int PREFETCH_BYTES = 1048576;
 constexpr int MAX_ROWS = 258;
 constexpr int MAX_TOKENS = 129;
 constexpr int MAX_WIDTH = 192;
@@ -230,7 +230,8 @@ constexpr int MAX_EXPERTS = 16;
 constexpr int MAX_TOP_K = 4;
 constexpr int ROW_ELEMENTS = 49920;
 constexpr int HIDDEN_ELEMENTS = 199680;
-constexpr int CONFIG_HASH = 244913672;
+constexpr int ULTRA_RAM = 1;
+constexpr unsigned CONFIG_HASH = 4012932767u;
 
 // bits that may be set, entry 16·opcode + word; 32 bits
 constexpr int INSTRUCTION_MASK_SIZE = 160;

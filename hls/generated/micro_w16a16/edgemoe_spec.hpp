@@ -230,7 +230,8 @@ constexpr int MAX_EXPERTS = 16;
 constexpr int MAX_TOP_K = 4;
 constexpr int ROW_ELEMENTS = 49920;
 constexpr int HIDDEN_ELEMENTS = 199680;
-constexpr int CONFIG_HASH = 843551919;
+constexpr int ULTRA_RAM = 0;
+constexpr unsigned CONFIG_HASH = 2767476341u;
 
 // bits that may be set, entry 16·opcode + word; 32 bits
 constexpr int INSTRUCTION_MASK_SIZE = 160;

@@ -230,7 +230,8 @@ constexpr int MAX_EXPERTS = 16;
 constexpr int MAX_TOP_K = 4;
 constexpr int ROW_ELEMENTS = 1969152;
 constexpr int HIDDEN_ELEMENTS = 3938304;
-constexpr int CONFIG_HASH = 663674566;
+constexpr int ULTRA_RAM = 1;
+constexpr unsigned CONFIG_HASH = 3949796189u;
 
 // bits that may be set, entry 16·opcode + word; 32 bits
 constexpr int INSTRUCTION_MASK_SIZE = 160;

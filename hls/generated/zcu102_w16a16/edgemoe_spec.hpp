@@ -230,7 +230,8 @@ constexpr int MAX_EXPERTS = 16;
 constexpr int MAX_TOP_K = 4;
 constexpr int ROW_ELEMENTS = 50688;
 constexpr int HIDDEN_ELEMENTS = 202752;
-constexpr int CONFIG_HASH = 476231987;
+constexpr int ULTRA_RAM = 0;
+constexpr unsigned CONFIG_HASH = 4125635696u;
 
 // bits that may be set, entry 16·opcode + word; 32 bits
 constexpr int INSTRUCTION_MASK_SIZE = 160;

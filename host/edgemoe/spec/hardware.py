@@ -36,6 +36,7 @@ class HardwareConfig:
     max_tokens: keys of one attention. max_width: features under LayerNorm. max_experts, max_top_k: routing.
     row_elements: size of RESIDUAL, NORM, GATE_INPUT, QUERY, KEY and VALUE each, in elements; rows come in whole tiles.
     hidden_elements: size of HIDDEN, which also holds a frame's patches.
+    ultra_ram: large memories lie in UltraRAM, which the part must have.
     """
 
     name: str
@@ -58,6 +59,7 @@ class HardwareConfig:
     max_top_k: int
     row_elements: int
     hidden_elements: int
+    ultra_ram: bool
 
     def __post_init__(self) -> None:
         precision_named(self.precision)

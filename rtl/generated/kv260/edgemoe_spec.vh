@@ -218,7 +218,7 @@ localparam POST_LANES = 16;
 localparam LAYERNORM_LANES = 16;
 localparam PORTS = 2;
 localparam FIRST_BEAT_CYCLES = 64;
-localparam PREFETCH_BYTES = 524288;
+localparam PREFETCH_BYTES = 1048576;
 localparam MAX_ROWS = 258;
 localparam MAX_TOKENS = 129;
 localparam MAX_WIDTH = 192;
@@ -226,7 +226,8 @@ localparam MAX_EXPERTS = 16;
 localparam MAX_TOP_K = 4;
 localparam ROW_ELEMENTS = 49920;
 localparam HIDDEN_ELEMENTS = 199680;
-localparam CONFIG_HASH = 244913672;
+localparam ULTRA_RAM = 1;
+localparam CONFIG_HASH = 32'hEF307E9F;
 
 // bits that may be set, entry 16·opcode + word
 localparam INSTRUCTION_MASK_SIZE = 160;

@@ -226,7 +226,8 @@ localparam MAX_EXPERTS = 16;
 localparam MAX_TOP_K = 4;
 localparam ROW_ELEMENTS = 1969152;
 localparam HIDDEN_ELEMENTS = 3938304;
-localparam CONFIG_HASH = 663674566;
+localparam ULTRA_RAM = 1;
+localparam CONFIG_HASH = 32'hEB6D1B5D;
 
 // bits that may be set, entry 16·opcode + word
 localparam INSTRUCTION_MASK_SIZE = 160;

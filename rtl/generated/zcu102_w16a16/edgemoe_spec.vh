@@ -226,7 +226,8 @@ localparam MAX_EXPERTS = 16;
 localparam MAX_TOP_K = 4;
 localparam ROW_ELEMENTS = 50688;
 localparam HIDDEN_ELEMENTS = 202752;
-localparam CONFIG_HASH = 476231987;
+localparam ULTRA_RAM = 0;
+localparam CONFIG_HASH = 32'hF5E83470;
 
 // bits that may be set, entry 16·opcode + word
 localparam INSTRUCTION_MASK_SIZE = 160;

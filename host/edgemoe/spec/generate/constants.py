@@ -151,7 +151,7 @@ def tables(precision: p.Precision) -> list[Table]:
 def hardware_constants(hardware: HardwareConfig) -> tuple[Constant, ...]:
     """Shape of one build, by the names of its fields, and its hash."""
     values = [
-        (field.name, getattr(hardware, field.name))
+        (field.name, int(getattr(hardware, field.name)))
         for field in fields(hardware)
         if field.name not in ("name", "part", "precision", "bytes_per_cycle")
     ]
