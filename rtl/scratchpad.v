@@ -2,13 +2,16 @@
 //
 // Row r lies in bank r mod TOKEN_PAR, its vector v at depth ⌊r / TOKEN_PAR⌋·V + v (docs/rtl.md).
 // write_parts: which parts of a vector are written, PARTS = output tiles of the array per vector.
-// Precondition: depths below DEPTH; a read beyond it gives something, which the reader masks.
+// ULTRA: the banks lie in UltraRAM, which the part must have, else in block RAM.
+// Precondition: depths below DEPTH; a read beyond it, or of what is written in the same cycle, gives something, which
+// the reader masks or discards.
 // Latency: 2 from read_depth to read_values (address and memory, output register), so that block RAM is inferred.
 module scratchpad #(
     parameter BANKS = 8,
     parameter BITS = 128,
     parameter PARTS = 1,
-    parameter DEPTH = 512
+    parameter DEPTH = 512,
+    parameter ULTRA = 0
 ) (
     input                    clk,
     input  [BANKS-1:0]       write_enable,
@@ -20,6 +23,8 @@ module scratchpad #(
 );
     localparam INDEX_BITS = $clog2(DEPTH);
     localparam PART_BITS = BITS / PARTS;
+    localparam STYLE = ULTRA != 0 ? "ultra" : "block";
+    wire unused_style = &{1'b0, STYLE};  // in an attribute only
 
     genvar bank, part;
     generate
@@ -27,7 +32,7 @@ module scratchpad #(
             wire [INDEX_BITS-1:0] write_index = write_depth[bank*16 +: INDEX_BITS];
             wire [INDEX_BITS-1:0] read_index = read_depth[bank*16 +: INDEX_BITS];
             for (part = 0; part < PARTS; part = part + 1) begin : parts
-                reg [PART_BITS-1:0] memory [0:(1<<INDEX_BITS)-1];
+                (* ram_style = STYLE *) reg [PART_BITS-1:0] memory [0:(1<<INDEX_BITS)-1];
                 reg [PART_BITS-1:0] found, registered;
                 always @(posedge clk) begin
                     if (write_enable[bank] & write_parts[part])

@@ -1,7 +1,8 @@
 // All scratchpads, and which unit has their ports.
 //
-// Reads: the array has all of them but RESIDUAL, KEY and VALUE; LAYERNORM, COPY, STORE and EXPERTS take over the ports of
-// what they read while their instruction executes. Writes: each buffer has its writers, never two at a time.
+// Reads: the array has all of them but RESIDUAL, KEY and VALUE; LAYERNORM, COPY, STORE and EXPERTS take over the ports
+// of what they read while their instruction executes. Writes: each buffer has its writers, never two at a time.
+// ULTRA_RAM: QUERY, KEY, VALUE and HIDDEN lie in UltraRAM; with the weight buffer they fill the one of `kv260`'s part.
 // Latency: 2 from a depth to its values; norm_vector 3, store_values 4.
 // Depth: a multiplexer of readers in front of the memories; of banks, then of buffers behind them.
 module scratchpads (
@@ -110,19 +111,27 @@ module scratchpads (
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATE_VECTOR), .PARTS(1), .DEPTH(ROW_DEPTH)) gate_rows (
         .clk(clk), .write_enable(layernorm_gate_enable), .write_parts(1'b1), .write_depth(layernorm_depth),
         .write_values(layernorm_gate), .read_depth(activation_depth), .read_values(gate_input));
-    scratchpad #(.BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) query_rows (
+    scratchpad #(
+        .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
+    ) query_rows (
         .clk(clk), .write_enable(linear_buffer == BUFFER_QUERY[3:0] ? linear_enable : {TOKEN_PAR{1'b0}}),
         .write_parts(linear_parts), .write_depth(linear_depth), .write_values(linear_values),
         .read_depth(activation_depth), .read_values(query));
-    scratchpad #(.BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) key_rows (
+    scratchpad #(
+        .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
+    ) key_rows (
         .clk(clk), .write_enable(linear_buffer == BUFFER_KEY[3:0] ? linear_enable : {TOKEN_PAR{1'b0}}),
         .write_parts(linear_parts), .write_depth(linear_depth), .write_values(linear_values),
         .read_depth(key_depth), .read_values(keys));
-    scratchpad #(.BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) value_rows (
+    scratchpad #(
+        .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
+    ) value_rows (
         .clk(clk), .write_enable(linear_buffer == BUFFER_VALUE[3:0] ? linear_enable : {TOKEN_PAR{1'b0}}),
         .write_parts(linear_parts), .write_depth(linear_depth), .write_values(linear_values),
         .read_depth(key_depth), .read_values(values));
-    scratchpad #(.BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(HIDDEN_DEPTH)) hidden_rows (
+    scratchpad #(
+        .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(HIDDEN_DEPTH), .ULTRA(ULTRA_RAM)
+    ) hidden_rows (
         .clk(clk),
         .write_enable(patch_enable ? one << patch_bank
             : linear_buffer == BUFFER_HIDDEN[3:0] ? linear_enable : {TOKEN_PAR{1'b0}}),

@@ -6,6 +6,7 @@
 //   room_words = (head + CAPACITY)·4/PORTS, a cycle later;  skip_to = head·4/PORTS;  head = lines taken or skipped
 // Preconditions: take only while available ≥ take_lines ≥ 1; take and skip never together; skip_lines ≤ left. DEPTH is
 // the largest power of two that PREFETCH_BYTES holds, CAPACITY = DEPTH·LINES at least 32 lines.
+// ULTRA_RAM: the columns lie in UltraRAM, 4096 rows of two each, else in block RAM.
 // Words that arrive for skipped lines fall into rows that are free or, ports being in order, into which the words of
 // later lines follow. After a skip, available is 0 for four cycles; left counts two cycles later.
 // Latency: taken_valid three cycles after take (memory, output register, rotation). A line is available four cycles
@@ -27,6 +28,8 @@ module weight_buffer #(
     localparam PART_BITS = $clog2(4 / PORTS);  // words of a line on one port, log2
     localparam LINE_BITS = INDEX_BITS - 2;
     localparam LAST_PART = 4 / PORTS - 1;
+    localparam STYLE = ULTRA_RAM != 0 ? "ultra" : "block";
+    wire unused_style = &{1'b0, STYLE};  // in an attribute only
     localparam LAST_BANK = LINES - 1;
     localparam [LINE_BITS-1:0] CAPACITY = DEPTH * LINES;
 
@@ -130,7 +133,7 @@ module weight_buffer #(
         end
     endgenerate
 
-    // Memories: always read at the head; what a take finds there goes on.
+    // Memories: always read at the head; what a take finds there goes on, and was written cycles before.
     wire [1:0] head_bank = head[1:0] & LAST_BANK[1:0];
     wire [DEPTH_BITS-1:0] head_row = head[BANK_BITS +: DEPTH_BITS];
     wire [3:0] next_row = {1'b0, head_bank > 2, head_bank > 1, head_bank > 0};  // banks before the head's
@@ -148,7 +151,7 @@ module weight_buffer #(
                 localparam [31:0] PART = column / PORTS;
                 wire here = port_word_valid[PORT] && arrival[PORT].part == PART[1:0]
                     && (arrival[PORT].line[1:0] & LAST_BANK[1:0]) == bank;
-                reg [127:0] memory [0:DEPTH-1];
+                (* ram_style = STYLE *) reg [127:0] memory [0:DEPTH-1];
                 reg [127:0] read_1, read_2;
                 always @(posedge clk) begin
                     if (here)
