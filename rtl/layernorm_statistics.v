@@ -4,8 +4,8 @@
 //
 // Rows may follow each other without a gap. Precondition: lanes beyond the end of a row are 0; a row has at most
 // 1024 values; LANES a multiple of 4.
-// Latency: 6 from the last part (operands, squares, sums of four, sums of sixteen, sum of those, row).
-// Depth: one multiplication; two additions.
+// Latency: 7 from the last part (operands, squares 2, sums of four, sums of sixteen, sum of those, row).
+// Depth: see multiplier; two additions.
 module layernorm_statistics #(
     parameter LANES = 32
 ) (
@@ -34,50 +34,62 @@ module layernorm_statistics #(
     /* verilator lint_off WIDTHEXPAND */
     reg signed [RESIDUAL_BITS-1:0] value_1 [0:LANES-1];
     reg signed [RESIDUAL_BITS-1:0] value_2 [0:LANES-1];
-    reg signed [2*RESIDUAL_BITS-1:0] square_2 [0:LANES-1];
-    reg signed [SUM_BITS-1:0] sum_3 [0:FOURS-1];
-    reg signed [SUM_BITS-1:0] sum_4 [0:SIXTEENS-1];
-    reg signed [SUM_BITS-1:0] sum_5;
-    reg [SQUARES_BITS-1:0] squares_3 [0:FOURS-1];
-    reg [SQUARES_BITS-1:0] squares_4 [0:SIXTEENS-1];
-    reg [SQUARES_BITS-1:0] squares_5;
+    reg signed [RESIDUAL_BITS-1:0] value_3 [0:LANES-1];
+    wire [SQUARE_BITS-1:0] square_3 [0:LANES-1];
+    reg signed [SUM_BITS-1:0] sum_4 [0:FOURS-1];
+    reg signed [SUM_BITS-1:0] sum_5 [0:SIXTEENS-1];
+    reg signed [SUM_BITS-1:0] sum_6;
+    reg [SQUARES_BITS-1:0] squares_4 [0:FOURS-1];
+    reg [SQUARES_BITS-1:0] squares_5 [0:SIXTEENS-1];
+    reg [SQUARES_BITS-1:0] squares_6;
     integer lane, four, sixteen;
-    reg [5:1] valid, opens, closes;  // of the part in each stage
+    reg [6:1] valid, opens, closes;  // of the part in each stage
     always @(posedge clk) begin
-        valid <= rst_n ? {valid[4:1], valid_in} : 5'd0;
-        opens <= {opens[4:1], first};
-        closes <= {closes[4:1], last};
-        valid_out <= rst_n & valid[5] & closes[5];
-        if (valid[5]) begin
-            sum <= opens[5] ? sum_5 : sum + sum_5;
-            squares <= opens[5] ? squares_5 : squares + squares_5;
+        valid <= rst_n ? {valid[5:1], valid_in} : 6'd0;
+        opens <= {opens[5:1], first};
+        closes <= {closes[5:1], last};
+        valid_out <= rst_n & valid[6] & closes[6];
+        if (valid[6]) begin
+            sum <= opens[6] ? sum_6 : sum + sum_6;
+            squares <= opens[6] ? squares_6 : squares + squares_6;
         end
-        sum_5 = 0;
-        squares_5 = 0;
+        sum_6 = 0;
+        squares_6 = 0;
         for (sixteen = 0; sixteen < SIXTEENS; sixteen = sixteen + 1) begin
-            sum_5 = sum_5 + sum_4[sixteen];
-            squares_5 = squares_5 + squares_4[sixteen];
-            sum_4[sixteen] = 0;
-            squares_4[sixteen] = 0;
+            sum_6 = sum_6 + sum_5[sixteen];
+            squares_6 = squares_6 + squares_5[sixteen];
+            sum_5[sixteen] = 0;
+            squares_5[sixteen] = 0;
             for (four = 4 * sixteen; four < 4 * sixteen + 4 && four < FOURS; four = four + 1) begin
-                sum_4[sixteen] = sum_4[sixteen] + sum_3[four];
-                squares_4[sixteen] = squares_4[sixteen] + squares_3[four];
+                sum_5[sixteen] = sum_5[sixteen] + sum_4[four];
+                squares_5[sixteen] = squares_5[sixteen] + squares_4[four];
             end
         end
         for (four = 0; four < FOURS; four = four + 1) begin
-            sum_3[four] = 0;
-            squares_3[four] = 0;
+            sum_4[four] = 0;
+            squares_4[four] = 0;
             for (lane = 4 * four; lane < 4 * four + 4; lane = lane + 1) begin
-                sum_3[four] = sum_3[four] + value_2[lane];
-                squares_3[four] = squares_3[four] + square_2[lane][SQUARE_BITS-1:0];
+                sum_4[four] = sum_4[four] + value_3[lane];
+                squares_4[four] = squares_4[four] + square_3[lane];
             end
         end
         for (lane = 0; lane < LANES; lane = lane + 1) begin
-            square_2[lane] = value_1[lane] * value_1[lane];
+            value_3[lane] = value_2[lane];
             value_2[lane] = value_1[lane];
-            value_1[lane] = values[lane*RESIDUAL_BITS +: RESIDUAL_BITS];
+            value_1[lane] <= values[lane*RESIDUAL_BITS +: RESIDUAL_BITS];  // also read by other modules
         end
     end
     /* verilator lint_on WIDTHEXPAND */
     /* verilator lint_on BLKSEQ */
+
+    genvar n;
+    generate
+        for (n = 0; n < LANES; n = n + 1) begin : squaring
+            wire signed [2*RESIDUAL_BITS-1:0] product;
+            wire unused = &{1'b0, product[2*RESIDUAL_BITS-1:SQUARE_BITS]};
+            multiplier #(.WIDE_BITS(RESIDUAL_BITS), .NARROW_BITS(RESIDUAL_BITS)) square (
+                .clk(clk), .wide(value_1[n]), .narrow(value_1[n]), .product(product));
+            assign square_3[n] = product[SQUARE_BITS-1:0];
+        end
+    endgenerate
 endmodule
