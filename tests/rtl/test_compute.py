@@ -24,7 +24,7 @@ UNITS = [
 PARTS = [
     ("fifo", "micro", {"BITS": 13, "DEPTH": 5}), ("fifo", "micro", {"BITS": 70, "DEPTH": 16}),
     ("scratchpad", "micro", {"BANKS": 4, "BITS": 128, "PARTS": 2, "DEPTH": 37}),
-    ("scratchpad", "micro", {"BANKS": 8, "BITS": 256, "PARTS": 1, "DEPTH": 16}),
+    ("scratchpad", "micro", {"BANKS": 8, "BITS": 256, "PARTS": 1, "DEPTH": 16, "ULTRA": 1}),
     ("channel_queue", "micro", {}), ("channel_queue", "micro_w16a16", {}), ("counters", "micro", {}),
     ("counters", "zcu102", {}), ("run_control", "micro", {}),
 ]  # fmt: skip
