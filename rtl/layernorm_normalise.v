@@ -20,7 +20,7 @@ module layernorm_normalise #(
     localparam CENTRED_BITS = RESIDUAL_BITS + 12;
     localparam PRODUCT_BITS = NORMALISED_BITS + GAIN_BITS;
     localparam AFFINE_BITS = (PRODUCT_BITS > OFFSET_BITS ? PRODUCT_BITS : OFFSET_BITS) + 1;
-    localparam GATE_BITS = 18;  // wide enough that clipping comes after rounding
+    localparam GATE_BITS = 16;  // saturation lies beyond the limit to which the gate's operand is clipped
     localparam SCALE = RSQRT_FRACTION + RSQRT_MANTISSA_BITS / 2 - NORMALISED_FRACTION;
     localparam LATENCY = 18;
 

@@ -5,8 +5,8 @@
 // Computed as (value >> shift) + bit shift−1 of the value, so that no constant has to be shifted into place. Only the bits
 // that may reach the result are shifted; of those above them it is enough to know whether one differs from the sign.
 // Precondition: IN_BITS ≥ OUT_BITS + 2, SHIFT_BITS ≤ 6.
-// Latency: 4 (shift by eights, shift by ones, clip, round and saturate).
-// Depth: eight bits compared and an 8:1 multiplexer; the same; a 2:1 multiplexer; an addition of OUT_BITS + 2 bits.
+// Latency: 4 (shift by eights, shift by ones, saturate, round).
+// Depth: eight bits compared and an 8:1 multiplexer; the same; an AND of OUT_BITS; an incrementer of OUT_BITS.
 module round_shift #(
     parameter IN_BITS = 49,
     parameter OUT_BITS = 20,
@@ -51,17 +51,15 @@ module round_shift #(
         negative <= negative_coarse;
     end
 
-    // Beyond ±2^OUT_BITS every value saturates, whatever its lower bits.
-    reg signed [OUT_BITS+1:0] clipped;
+    // Saturated before it is rounded: what lies beyond the bounds stays there, and the upper bound is not rounded up.
+    wire over = beyond | (fine[OUT_BITS] ^ negative);
+    wire at_upper_bound = !negative & &fine[OUT_BITS-1:1];
+    reg [OUT_BITS-1:0] clipped;
     reg half;
     always @(posedge clk) begin
-        clipped <= {negative, negative, beyond ? {OUT_BITS{!negative}} : fine[OUT_BITS:1]};
-        half <= !beyond & fine[0];
+        clipped <= over ? {negative, {(OUT_BITS-1){!negative}}} : fine[OUT_BITS:1];
+        half <= fine[0] & !over & !at_upper_bound;
+        result <= clipped + {{(OUT_BITS-1){1'b0}}, half};
     end
-
-    wire signed [OUT_BITS+1:0] rounded = clipped + $signed({{(OUT_BITS+1){1'b0}}, half});
-    wire fits = &rounded[OUT_BITS+1:OUT_BITS-1] | ~|rounded[OUT_BITS+1:OUT_BITS-1];
-    always @(posedge clk)
-        result <= fits ? rounded[OUT_BITS-1:0] : {rounded[OUT_BITS+1], {(OUT_BITS-1){!rounded[OUT_BITS+1]}}};
     wire unused = &{1'b0, by_eights[WIDE_BITS-1:KEPT_BITS], by_ones[KEPT_BITS-1:OUT_BITS+1]};
 endmodule
