@@ -125,8 +125,10 @@ module matmul_steps (
     reg [7:0] undrained;  // groups whose sums have been made and whose results have not all been written
     reg slots_free;  // for another group, as of one cycle ago, and not in the cycle after a group has begun
     // `keep`: both comparisons come before the choice between them, as `load` is late.
-    (* keep *) wire fits = used + {{(SLOT_BITS-7){1'b0}}, group_slots} <= SLOTS[SLOT_BITS:0];
-    (* keep *) wire next_fits = used + {{(SLOT_BITS-7){1'b0}}, next_slots} <= SLOTS[SLOT_BITS:0];
+    wire [SLOT_BITS:0] freed = freed_valid ? {{(SLOT_BITS-7){1'b0}}, freed_slots} : {(SLOT_BITS+1){1'b0}};
+    wire [SLOT_BITS:0] room = SLOTS[SLOT_BITS:0] + freed;
+    (* keep *) wire fits = used + {{(SLOT_BITS-7){1'b0}}, group_slots} <= room;
+    (* keep *) wire next_fits = used + {{(SLOT_BITS-7){1'b0}}, next_slots} <= room;
     wire [7:0] contexts_running = contexts_begun - contexts_done;
     wire [11:0] made = now[PASS_INPUT_TILES +: 12] - ({4'd0, undrained} << READ_SHIFT);
     wire some_made = {4'd0, undrained} << READ_SHIFT < now[PASS_INPUT_TILES +: 12];
@@ -159,7 +161,7 @@ module matmul_steps (
         end else begin
             running <= load || (running && !(issue && group_closes && last_group));
             used <= used + (issue && group_opens ? {{(SLOT_BITS-7){1'b0}}, group_slots} : {(SLOT_BITS+1){1'b0}})
-                - (freed_valid ? {{(SLOT_BITS-7){1'b0}}, freed_slots} : {(SLOT_BITS+1){1'b0}});
+                - freed;
             slots_free <= !(issue && group_opens) && (load ? next_fits : fits);
             tiles_waiting <= tiles_waiting + {7'd0, tile_arrived} - {7'd0, issue && tile_opens};
             contexts_begun <= contexts_begun + {7'd0, issue && is_context && !begun};
