@@ -219,7 +219,7 @@ constexpr int TOKEN_PAR = 8;
 constexpr int IN_PAR = 16;
 constexpr int OUT_PAR = 16;
 constexpr int POST_LANES = 32;
-constexpr int LAYERNORM_LANES = 32;
+constexpr int LAYERNORM_LANES = 64;
 constexpr int PORTS = 4;
 constexpr int FIRST_BEAT_CYCLES = 64;
 constexpr int PREFETCH_BYTES = 2097152;
@@ -231,7 +231,7 @@ constexpr int MAX_TOP_K = 4;
 constexpr int ROW_ELEMENTS = 50688;
 constexpr int HIDDEN_ELEMENTS = 202752;
 constexpr int ULTRA_RAM = 0;
-constexpr int CONFIG_HASH = 188428911;
+constexpr unsigned CONFIG_HASH = 3327540135u;
 
 // bits that may be set, entry 16·opcode + word; 32 bits
 constexpr int INSTRUCTION_MASK_SIZE = 160;

@@ -215,7 +215,7 @@ localparam TOKEN_PAR = 8;
 localparam IN_PAR = 16;
 localparam OUT_PAR = 16;
 localparam POST_LANES = 32;
-localparam LAYERNORM_LANES = 32;
+localparam LAYERNORM_LANES = 64;
 localparam PORTS = 4;
 localparam FIRST_BEAT_CYCLES = 64;
 localparam PREFETCH_BYTES = 2097152;
@@ -227,7 +227,7 @@ localparam MAX_TOP_K = 4;
 localparam ROW_ELEMENTS = 50688;
 localparam HIDDEN_ELEMENTS = 202752;
 localparam ULTRA_RAM = 0;
-localparam CONFIG_HASH = 188428911;
+localparam CONFIG_HASH = 32'hC6563BA7;
 
 // bits that may be set, entry 16·opcode + word
 localparam INSTRUCTION_MASK_SIZE = 160;
