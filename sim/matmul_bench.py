@@ -146,7 +146,8 @@ class Bench:
         """Sums [rows, members, OUT_PAR] of one group; right: [output tiles, OUT_PAR, inputs]."""
         left = self.left(work)
         if work.kind != Kind.LOGITS or LOGIT_ROWS == 1:
-            return np.einsum("ri,moi->rmo", left, right)
+            every: IntArray = np.einsum("ri,moi->rmo", left, right)
+            return every
         (high, low), (right_high, right_low) = split_digits(left), split_digits(right[0].T)
         return np.stack([high @ right_high, high @ right_low + low @ right_high, low @ right_low], axis=1)
 
