@@ -63,13 +63,14 @@ module weight_buffer #(
     reg [1:0] settling;  // after a skip: 3 compare, 2 correct, 1 give again
     wire [PORTS-1:0] delivered;
     wire arriving = &delivered && settling == 0;
-    wire [2:0] taking = take ? take_lines : 3'd0;
-    wire [31:0] step = {29'd0, taking} | (skip ? skip_lines : 32'd0);
+    // `keep`: what needs only take_lines comes first, as `take` is late; a step is one level of logic.
+    (* keep *) wire [31:0] step = ({29'd0, take_lines} & {32{take}}) | (skip_lines & {32{skip}});
     reg [31:0] step_before;
-    // `keep`: this addition comes first, as `taking` is late.
     (* keep *) wire [LEVEL_BITS-1:0] with_arrived = level + {{(LEVEL_BITS-1){1'b0}}, arrived};
     wire many = |level[LEVEL_BITS-1:4];  // 16 or more, so at least 8 after any take
-    wire [3:0] few = level[3:0] - {1'b0, taking};
+    (* keep *) wire [LEVEL_BITS-1:0] with_arrived_taken = with_arrived - {{(LEVEL_BITS-3){1'b0}}, take_lines};
+    (* keep *) wire [3:0] few_taken = level[3:0] - {1'b0, take_lines};
+    wire [3:0] few = take ? few_taken : level[3:0];
 
     assign room_words = {2'b00, room} << PART_BITS;
     assign skip_to = {2'b00, head} << PART_BITS;
@@ -104,7 +105,7 @@ module weight_buffer #(
             if (settling == 2)
                 level <= behind ? {LEVEL_BITS{1'b0}} : ahead;
             else
-                level <= with_arrived - {{(LEVEL_BITS-3){1'b0}}, taking};
+                level <= take ? with_arrived_taken : with_arrived;
             if (skip)
                 settling <= 2'd3;
             else if (settling != 0)

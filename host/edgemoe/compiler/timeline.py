@@ -20,7 +20,7 @@ _SUPPLY = 6  # from the take of a tile to its first step
 _SUMS = 15  # matmul: from a group's last step to its drain in lane 0; every further lane is one later
 _WRITTEN = 24  # linear: from a drain step to its last write
 _SETTLE = 4  # sequencer: from the last write to the acceptance of the next instruction
-_LAYERNORM, _LAYERNORM_FINE = 57, 66  # from the command for its lines to its last write, beside the sweep
+_LAYERNORM, _LAYERNORM_FINE = 63, 72  # from the command for its lines to its last write, beside the sweep and a group
 _GATE = 46  # gate: from a row's last logits to its entries in the queues
 _DIVIDE = 6  # softmax: per row, beside a cycle per bit of the reciprocal
 _SCORED = 19  # from the last drain step of a block to the P·V that reads its scores
@@ -225,7 +225,7 @@ class Timeline:
         self.waited += arrived - self.taken - lines
         sweep = len(self._tiles_of(i, group)) * max(i.in_features // VECTOR, group)
         self.post += sweep
-        return arrived - lines + (_LAYERNORM_FINE if numbers.fine else _LAYERNORM) + sweep
+        return arrived - lines + (_LAYERNORM_FINE if numbers.fine else _LAYERNORM) + group + sweep
 
     def _patch_embed(self, i: Instruction) -> float:
         """Positions from the stream beside a frame's words; the layer begins when both are there."""
