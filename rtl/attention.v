@@ -28,8 +28,8 @@ module attention (
     input                                  start;
     input                                  of_values;
     input      [15:0]                      first_key;
-    input      [10:0]                      vectors;
-    input      [10:0]                      head_base;
+    input      [VECTORS_BITS-1:0]          vectors;
+    input      [VECTORS_BITS-1:0]          head_base;
     input      [11:0]                      output_tiles;
     input      [11:0]                      input_tiles;
     input      [3:0]                       members;

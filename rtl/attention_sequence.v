@@ -22,7 +22,7 @@ module attention_sequence (
     output                       busy;
     input      [15:0]            rows;
     input      [15:0]            source_row;
-    input      [10:0]            vectors;
+    input      [VECTORS_BITS-1:0]  vectors;
     input      [7:0]             heads;
     input                        queue_room;
     output                       push;
@@ -31,14 +31,14 @@ module attention_sequence (
 
     localparam [1:0] IDLE = 0, WIDTH = 1, SCORES = 2, CONTEXT = 3;
     reg [1:0] state;
-    reg [10:0] head_vectors, counted;
+    reg [VECTORS_BITS-1:0] head_vectors, counted;
     reg [15:0] end_row, last_row, block_row;
-    reg [10:0] head_base;
+    reg [VECTORS_BITS-1:0] head_base;
     reg block;       // which half of the score rows this block takes
     reg none_left, none_before;
     // The block before, whose P·V follows.
     reg [15:0] before_first, before_end;
-    reg [10:0] before_base;
+    reg [VECTORS_BITS-1:0] before_base;
 
     wire [15:0] first_row = block_row > source_row ? block_row : source_row;
     wire [15:0] block_end = block_row + BLOCK_ROWS[15:0];
@@ -66,19 +66,19 @@ module attention_sequence (
         endcase
         case (state)
             IDLE: begin
-                head_vectors <= 11'd1;
-                counted <= 11'd0;
+                head_vectors <= {{(VECTORS_BITS-1){1'b0}}, 1'b1};
+                counted <= {VECTORS_BITS{1'b0}};
                 end_row <= source_row + rows;
                 last_row <= source_row + rows - 16'd1;
                 block_row <= source_tile;
-                head_base <= 11'd0;
+                head_base <= {VECTORS_BITS{1'b0}};
                 block <= 1'b0;
                 none_left <= 1'b0;
                 none_before <= 1'b1;
             end
             WIDTH: if (counted + {3'd0, heads} < vectors) begin
                 counted <= counted + {3'd0, heads};
-                head_vectors <= head_vectors + 11'd1;
+                head_vectors <= head_vectors + {{(VECTORS_BITS-1){1'b0}}, 1'b1};
             end
             SCORES: ;
             default: if (none_before || queue_room) begin
@@ -99,14 +99,14 @@ module attention_sequence (
     assign pass[PASS_LEFT +: 3] = of_context ? LEFT_EXPONENTIALS : LEFT_QUERY;
     assign pass[PASS_FIRST_ROW +: 16] = of_context ? before_first : first_row;
     assign pass[PASS_END_ROW +: 16] = of_context ? before_end : pass_end;
-    assign pass[PASS_LEFT_VECTORS +: 11] = of_context ? 11'd0 : vectors;
-    assign pass[PASS_LEFT_BASE +: 11] = of_context ? 11'd0 : head_base;
+    assign pass[PASS_LEFT_VECTORS +: VECTORS_BITS] = of_context ? {VECTORS_BITS{1'b0}} : vectors;
+    assign pass[PASS_LEFT_BASE +: VECTORS_BITS] = of_context ? {VECTORS_BITS{1'b0}} : head_base;
     assign pass[PASS_INPUT_TILES +: 12] = of_context ? value_tiles[11:0] : width_in;
     assign pass[PASS_OUTPUT_TILES +: 12] = of_context ? width_out : key_tiles[11:0];
     assign pass[PASS_MEMBERS +: 4] = of_context ? members : 4'd1;
     assign pass[PASS_DESTINATION_ROW +: 16] = before_first;
-    assign pass[PASS_DESTINATION_VECTORS +: 11] = vectors;
-    assign pass[PASS_DESTINATION_BASE +: 11] = before_base;
+    assign pass[PASS_DESTINATION_VECTORS +: VECTORS_BITS] = vectors;
+    assign pass[PASS_DESTINATION_BASE +: VECTORS_BITS] = before_base;
     assign pass[PASS_BLOCK] = of_context ? !block : block;
     assign pass[PASS_AFTER_DRAIN] = 1'b0;
     assign pass[PASS_EXPERT +: 8] = 8'd0;
@@ -118,5 +118,5 @@ module attention_sequence (
     assign fetch[FETCH_INPUT_TILES +: 12] = of_context ? value_tiles[11:0] : width_in;
     assign fetch[FETCH_CHANNELS] = 1'b0;
     assign fetch[FETCH_MEMBERS +: 4] = members;
-    assign fetch[FETCH_HEAD_BASE +: 11] = of_context ? before_base : head_base;
+    assign fetch[FETCH_HEAD_BASE +: VECTORS_BITS] = of_context ? before_base : head_base;
 endmodule

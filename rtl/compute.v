@@ -18,7 +18,6 @@ module compute (
 `include "drain.vh"
     localparam ALL = TOKEN_PAR * VECTOR_BITS;
     localparam ROW_SUMS = OUT_PAR * ACCUMULATOR_BITS;
-    localparam RESIDUAL_ALL = TOKEN_PAR * VECTOR * RESIDUAL_BITS;
 
     input                          clk;
     input                          rst_n;
@@ -34,7 +33,7 @@ module compute (
     output                         idle;
     input  [15:0]                  source_row;
     input  [15:0]                  rows;
-    input  [10:0]                  vectors;
+    input  [VECTORS_BITS-1:0]      vectors;
     input  [15:0]                  out_features;
     input  [63:0]                  output_base;
     input  [MULTIPLIER_BITS-1:0]   multiplier;
@@ -111,7 +110,7 @@ module compute (
         .tile_room(tile_room), .current(current), .waits(stream_waits));
     attention key_value_tiles (
         .clk(clk), .rst_n(rst_n), .start(attention_start), .of_values(current[FETCH_KIND +: 3] == FETCH_VALUES),
-        .first_key(source_row), .vectors(vectors), .head_base(current[FETCH_HEAD_BASE +: 11]),
+        .first_key(source_row), .vectors(vectors), .head_base(current[FETCH_HEAD_BASE +: VECTORS_BITS]),
         .output_tiles(current[FETCH_OUTPUT_TILES +: 12]), .input_tiles(current[FETCH_INPUT_TILES +: 12]),
         .members(current[FETCH_MEMBERS +: 4]), .busy(attention_busy), .tile_room(tile_room),
         .tile_reserve(attention_reserve), .read_depth(attention_depth), .key_values(keys), .value_values(values),

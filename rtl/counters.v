@@ -38,7 +38,8 @@ module counters (
     always @(posedge clk) begin
         {run, execute, layernorm_runs, attention_runs, array_runs, step} <=
             rst_n ? {running, executing, of_layernorm, of_attention, of_array, step_issued} : 6'd0;
-        {weights_late, no_room, draining_on, idle, begun} <= {waits_for_weights, waits_for_room, drains, array_idle, stepped};
+        {weights_late, no_room, draining_on, idle, begun} <=
+            {waits_for_weights, waits_for_room, drains, array_idle, stepped};
     end
     wire array = execute && array_runs && !step;
     wire weights = array && weights_late;

@@ -3,7 +3,8 @@
 // A burst is open while every word follows the one before it; it is closed by another address, by the end of a 16-beat
 // block of the address (so none crosses 4 KiB), by WAIT cycles without a word, and by flush. Its words are all in the
 // queue by then, so that the write channel never waits for the engine. The four low bits of addresses are taken as 0.
-// flush: from the next cycle on no words are accepted, what was accepted is written; idle says that memory has answered for all of it.
+// flush: from the next cycle on no words are accepted, what was accepted is written; idle says that memory has answered
+// for all of it.
 // Latency: at most WAIT + 7 cycles from the last word to its beat. Depth: a comparison of 56 bits; a 64-entry LUT RAM.
 module data_writer #(
     parameter QUEUE_BITS = 6,  // 2^QUEUE_BITS words in the queue at most; at least 16 words

@@ -49,7 +49,7 @@ module drain (
     reg [7:0] token_tile;
     reg [3:0] member;
     reg [7:0] slot_of_tile, slot;
-    reg [10:0] vector;
+    reg [VECTORS_BITS-1:0] vector;
     reg part;
     reg [1:0] third;
     reg [7:0] scales_used, scales_ready;
@@ -73,7 +73,7 @@ module drain (
     assign all_issued = !running && jobs == 6'd0;
 
     wire [11:0] front_vector = OUT_PARTS == 1 ? front[JOB_OUTPUT_TILE +: 12] : front[JOB_OUTPUT_TILE +: 12] >> 1;
-    wire [11:0] third_vectors = {1'b0, front[PASS_DESTINATION_VECTORS +: 11]};
+    wire [11:0] third_vectors = {1'b0, front[PASS_DESTINATION_VECTORS +: VECTORS_BITS]};
     wire [11:0] two_thirds = third_vectors << 1;
     wire splits = front[PASS_KIND +: 3] == PASS_QKV;
     wire [1:0] front_third = !splits || front_vector < third_vectors ? 2'd0 : front_vector < two_thirds ? 2'd1 : 2'd2;
@@ -85,7 +85,7 @@ module drain (
     reg [15:0] new_row, new_next_row;
     reg new_last_row, new_part;
     reg [1:0] new_third;
-    reg [10:0] new_vector;
+    reg [VECTORS_BITS-1:0] new_vector;
     wire front_scattered = front[PASS_KIND +: 3] == PASS_WEIGHTED;
     wire [15:0] front_row = front_scattered ? front[PASS_FIRST_ROW +: 16]
         : (front[PASS_FIRST_ROW +: 16] >> ROW_SHIFT) << ROW_SHIFT;
@@ -111,7 +111,7 @@ module drain (
         new_row <= front_row;
         new_next_row <= front_next_row;
         new_last_row <= front_next_row >= front[PASS_END_ROW +: 16];
-        new_vector <= front_within[10:0] + front[PASS_DESTINATION_BASE +: 11];
+        new_vector <= front_within[VECTORS_BITS-1:0] + front[PASS_DESTINATION_BASE +: VECTORS_BITS];
         new_part <= front_part;
         new_third <= front_third;
         freed_valid <= rst_n && finish;
@@ -165,8 +165,8 @@ module drain (
         step[DRAIN_SLOT +: 8] <= slot;
         step[DRAIN_INDEX +: 16] <= index;
         step[DRAIN_ROW +: 16] <= now[PASS_DESTINATION_ROW +: 16] + index;
-        step[DRAIN_VECTORS +: 11] <= now[PASS_DESTINATION_VECTORS +: 11];
-        step[DRAIN_VECTOR +: 11] <= vector;
+        step[DRAIN_VECTORS +: VECTORS_BITS] <= now[PASS_DESTINATION_VECTORS +: VECTORS_BITS];
+        step[DRAIN_VECTOR +: VECTORS_BITS] <= vector;
         step[DRAIN_PART] <= part;
         step[DRAIN_THIRD +: 2] <= third;
         step[DRAIN_EXPERT +: 8] <= now[PASS_EXPERT +: 8];

@@ -14,8 +14,6 @@ module edgemoe_core (
 `include "pass.vh"
 `include "fetch.vh"
     localparam ALL = TOKEN_PAR * VECTOR_BITS;
-    localparam RESIDUAL_VECTOR = VECTOR * RESIDUAL_BITS;
-    localparam RESIDUAL_ALL = TOKEN_PAR * RESIDUAL_VECTOR;
 
     input                   clk;
     input                   rst_n;

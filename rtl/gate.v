@@ -1,7 +1,7 @@
 // Gate: routes the rows of one instruction, from their exact integer logits to experts' queues and ROUTING.
 //
 //   chosen = the top_k largest logits, ties to the lowest expert                                    gate_choice
-//   score  = min(⌊w[chosen]·2^16 / Σ w⌋, 2^16 − 1), w = exp2(t − max ⌈t⌉) over all experts           gate_scores, gate_divide
+//   score  = min(⌊w[chosen]·2^16 / Σ w⌋, 2^16 − 1), w = exp2(t − max ⌈t⌉) over all experts   gate_scores, gate_divide
 //
 // Logits come from the array's drain in tiles of OUT_PAR experts, up to POST_ROWS rows a cycle (rows of a cycle differ
 // modulo POST_ROWS), tiles ascending, rows of a tile ascending, and are kept until their row's last tile is there. Then

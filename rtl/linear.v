@@ -24,7 +24,6 @@ module linear (
     localparam ROW_LOGITS = OUT_PAR * LOGIT_BITS;
     localparam ROW_RESULTS = OUT_PAR * ACTIVATION_BITS;
     localparam ROW_RESIDUALS = OUT_PAR * RESIDUAL_BITS;
-    localparam RESIDUAL_VECTOR = VECTOR * RESIDUAL_BITS;
     localparam OUT_SHIFT = $clog2(OUT_PAR);
 
     input                                         clk;
@@ -164,7 +163,7 @@ module linear (
             assign logits_row[r*16 +: 16] = step_3[DRAIN_INDEX +: 16] + r[15:0];
 
             drain_place #(.OFFSET(r)) place (
-                .clk(clk), .row_4(row_4), .vectors_5(step_5[DRAIN_VECTORS +: 11]), .vector_6(step_6[DRAIN_VECTOR +: 11]),
+                .clk(clk), .row_4(row_4), .vectors_5(step_5[DRAIN_VECTORS +: VECTORS_BITS]), .vector_6(step_6[DRAIN_VECTOR +: VECTORS_BITS]),
                 .bank_11(bank_11[r*LANE_BITS +: LANE_BITS]), .depth_11(depth_11[r*16 +: 16]),
                 .bank_15(bank_15[r*LANE_BITS +: LANE_BITS]), .depth_15(depth_15[r*16 +: 16]),
                 .bank_17(bank_17[r*LANE_BITS +: LANE_BITS]),
@@ -266,5 +265,6 @@ module linear (
             assign residual_parts = 1'b1;
         end
     endgenerate
-    wire unused = &{1'b0, unused_enable, unused_values, write_part, step_1, step_3, step_5, step_6, step_9, step_10, rest_15, rest_19};
+    wire unused = &{1'b0, unused_enable, unused_values, write_part, step_1, step_3, step_5, step_6, step_9, step_10,
+                    rest_15, rest_19};
 endmodule

@@ -70,10 +70,10 @@ module matmul_steps (
             next <= pass;
             next_first_tile <= pass[PASS_FIRST_ROW +: 16] >> LANE_BITS;
         end
-        first_depth <= next_first_tile * next[PASS_LEFT_VECTORS +: 11];
+        first_depth <= next_first_tile * next[PASS_LEFT_VECTORS +: VECTORS_BITS];
         next_tiles <= span[7:0] + 8'd1;
         next_slots <= slots_of_group[7:0];
-        next_depth <= first_depth[15:0] + {5'd0, next[PASS_LEFT_BASE +: 11]};
+        next_depth <= first_depth[15:0] + {5'd0, next[PASS_LEFT_BASE +: VECTORS_BITS]};
     end
     wire unused_bits = &{1'b0, span[15:8], first_depth[26:16], slots_of_group[11:8]};
 
@@ -99,7 +99,7 @@ module matmul_steps (
     wire [SLOT_BITS-1:0] tile_slots = tiles[SLOT_BITS-1:0];
     wire [SLOT_BITS-1:0] one_slot = {{(SLOT_BITS-1){1'b0}}, 1'b1};
     wire [SLOT_BITS-1:0] slot_step = !gate ? one_slot : low_digit ? one_slot - tile_slots : tile_slots;
-    wire [10:0] left_vectors = now[PASS_LEFT_VECTORS +: 11];
+    wire [VECTORS_BITS-1:0] left_vectors = now[PASS_LEFT_VECTORS +: VECTORS_BITS];
 
     wire tile_opens = token_tile == 8'd0 && !low_digit;
     wire token_ends = !gate || low_digit;
@@ -226,7 +226,8 @@ module matmul_steps (
             slot <= {SLOT_BITS{1'b0}};
         end else if (issue) begin
             slot <= slot + slot_step;
-            if (tile_closes && (gate || last_member)) slot <= base_slot + (gate && !second_tile ? tile_slots : {SLOT_BITS{1'b0}});
+            if (tile_closes && (gate || last_member))
+                slot <= base_slot + (gate && !second_tile ? tile_slots : {SLOT_BITS{1'b0}});
             if (group_closes) begin
                 slot <= base_slot + group_slots[SLOT_BITS-1:0];
                 base_slot <= base_slot + group_slots[SLOT_BITS-1:0];
@@ -253,7 +254,8 @@ module matmul_steps (
         step[STEP_SCORE +: SCORE_ADDRESS_BITS] <= {now[PASS_BLOCK], token_tile[2:0], column[KEY_WORD_BITS-1:0]};
         step[STEP_MASK +: IN_PAR] <= mask;
         job_valid <= rst_n && issue && group_closes;
-        job <= {last_group, gate ? LOGIT_ROWS[3:0] : group_members, output_tile, tiles, {{(8-SLOT_BITS){1'b0}}, base_slot}, now};
+        job <= {last_group, gate ? LOGIT_ROWS[3:0] : group_members, output_tile, tiles,
+                {{(8-SLOT_BITS){1'b0}}, base_slot}, now};
     end
 
     reg [7:0] closing;

@@ -3,8 +3,8 @@
 //   result = saturate(round_shift(value · multiplier, DROPPED_BITS + shift))
 //
 // DROPPED_BITS: low bits of the product that no shift can make count, where all shifts are larger.
-// Precondition: DROPPED_BITS + shift 0 … 60; shift ≥ 1 where DROPPED_BITS > 0; VALUE_BITS + MULTIPLIER_WIDTH ≥ DROPPED_BITS + RESULT_BITS + 1;
-// VALUE_BITS ≤ 27 or MULTIPLIER_WIDTH ≤ 26.
+// Precondition: DROPPED_BITS + shift 0 … 60; shift ≥ 1 where DROPPED_BITS > 0;
+// VALUE_BITS + MULTIPLIER_WIDTH ≥ DROPPED_BITS + RESULT_BITS + 1; VALUE_BITS ≤ 27 or MULTIPLIER_WIDTH ≤ 26.
 // Nested saturation is the narrower one, so lanes saturate once to the widest result and epilogues narrow further.
 // Latency: 7 (operands, product 2, round_shift 4). Depth: see multiplier, round_shift.
 module requantise #(

@@ -16,8 +16,6 @@ module row_units (
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
     localparam ALL = TOKEN_PAR * VECTOR_BITS;
-    localparam RESIDUAL_VECTOR = VECTOR * RESIDUAL_BITS;
-    localparam RESIDUAL_ALL = TOKEN_PAR * RESIDUAL_VECTOR;
     localparam DEPTHS = TOKEN_PAR * 16;
 
     input                           clk;

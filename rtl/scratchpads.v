@@ -20,7 +20,6 @@ module scratchpads (
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
     localparam ALL = TOKEN_PAR * VECTOR_BITS;
-    localparam RESIDUAL_VECTOR = VECTOR * RESIDUAL_BITS;
     localparam GATE_VECTOR = VECTOR * 16;
     localparam DEPTHS = TOKEN_PAR * 16;
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -223,8 +224,8 @@ def milliseconds(frame: Frame) -> float:
     return frame.cycles / frame.program.manifest.hardware.clock_mhz / 1000
 
 
-def main() -> None:
-    """Print the tables; write build/reports/bench.json."""
+def main() -> int:
+    """Print the tables; write build/reports/bench.json; 1 when a frame differs from golden."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", type=Path, default=Path("models/tiny"), help="folder; random weights if missing")
     parser.add_argument("--hardware", nargs="+", default=["zcu102", "zcu102_w16a16", "kv260", "micro"])
@@ -253,7 +254,8 @@ def main() -> None:
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     found = {"memory": memory, "published": published, "frames": [report(frame) for frame in frames]}
     REPORT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return int(not all(frame.bit_exact for frame in frames))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
