@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from edgemoe.spec.hardware import VECTOR
-from sim.machine import CONFIG, IN_PAR, OUT_PAR, QUERY_TILES, TOKEN_PAR, Kind, Left, Pass
+from sim.machine import CONFIG, IN_PAR, OUT_PAR, QUERY_TILES, SLOTS, TOKEN_PAR, Kind, Left, Pass
 
 SECOND = CONFIG.max_rows // 2  # where a second task's rows begin
 
 
 @dataclass(frozen=True)
 class Group:
-    """Passes of one instruction; keys are those of ATTENTION."""
+    """Passes of one instruction; keys are those of ATTENTION. fills: no sums are drained until their ring is full."""
 
     passes: list[Pass]
     first_key: int = 0
     keys: int = 1
+    fills: bool = False
 
 
 def attention(first: int, rows: int, vectors: int, heads: int) -> Group:
@@ -43,6 +44,7 @@ def attention(first: int, rows: int, vectors: int, heads: int) -> Group:
     return Group([*passes, contexts[-1]], first, rows)
 
 
+LONG = Pass(Kind.HEAD, Left.NORM, SECOND, CONFIG.max_rows - SECOND, 1, 1, 2)
 GROUPS = [
     Group([Pass(Kind.QKV, Left.NORM, 0, 1, 1, VECTOR // IN_PAR, 1)]),
     Group([Pass(Kind.RESIDUAL, Left.HIDDEN, SECOND, CONFIG.max_rows - SECOND, 2, 2 * VECTOR // IN_PAR, 3)]),
@@ -56,7 +58,10 @@ GROUPS = [
     attention(SECOND, CONFIG.max_rows - SECOND, 2, 2),
     Group([Pass(Kind.HEAD, Left.NORM, 3, TOKEN_PAR - 1, 2, VECTOR // IN_PAR, 5, left_base=1)]),
     # One step a row of sums, more rows than the ring has: a slow drain holds the array back.
-    Group([Pass(Kind.HEAD, Left.NORM, SECOND, CONFIG.max_rows - SECOND, 1, 1, 24)]),
+    Group([replace(LONG, output_tiles=24)], fills=True),
+    # The ring all but full, then a pass of one row, for which there is room, and one of many, for which there is not.
+    Group([replace(LONG, output_tiles=SLOTS // LONG.token_tiles), replace(LONG, rows=1, output_tiles=1), LONG],
+          fills=True),
     attention(IN_PAR + 3, 1, 2, 1),
     Group([Pass(Kind.LOGITS, Left.GATE_INPUT, SECOND, 1, 1, 1, 1)]),
     attention(OUT_PAR - 1, OUT_PAR + 1, 1, 1),

@@ -72,6 +72,7 @@ class Bench:
         self.scores: dict[int, IntArray] = {}  # of a block, while its P·V is to come
         self.passes: list[Pass] = []
         self.group = GROUPS[0]
+        self.held = -1  # number of the pass whose drain waits until the ring is full
 
     def fill(self, name: str) -> None:
         """Any operands."""
@@ -175,6 +176,8 @@ class Bench:
             await self.cycle()
             if self.drained == self.ready:
                 continue
+            if number == self.held:
+                await self.until_full()
             work = self.passes[number]
             job = self.jobs[0]
             await self.drain_job(number, work, job)
@@ -184,6 +187,14 @@ class Bench:
             number += job["last"]
             self.jobs.popleft()
             self.written += 1
+
+    async def until_full(self) -> None:
+        """The array has stood still for want of room for longer than any group takes."""
+        self.held, still = -1, 0
+        while still < 4 * self.passes[-1].token_tiles:
+            await self.cycle()
+            await ReadOnly()
+            still = still + 1 if int(self.dut.waits_for_room.value) else 0
 
     async def drain_job(self, number: int, work: Pass, job: dict[str, int]) -> None:
         """Sums of one group of output tiles."""
@@ -266,6 +277,7 @@ class Bench:
     def begin(self, group: Group) -> Iterator[Pass]:
         """One instruction's passes with their tiles."""
         self.group = group
+        self.held = len(self.passes) if group.fills else -1
         for work in group.passes:
             self.make_tiles(len(self.passes), work)
             self.passes.append(work)
