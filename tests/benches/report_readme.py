@@ -35,9 +35,13 @@ def figures(inputs: Inputs) -> Iterator[str]:
         figure = f"**{number(frame['cycles'])} cycles** ({frame['ms']:.2f} ms at {clock} MHz)"
         figure += f", array busy {100 * frame['utilisation']:.0f} %, weights {inputs.ablation['weights']}"
         yield _row(what, figure, "make bench")
-    used = inputs.shape(inputs.hardware)["used"]
-    figure = f"{number(used['dsp'])} DSP, {number(used['bram36'], 1)} BRAM36, {number(used['lut'])} LUT"
-    yield _row(f"`{inputs.hardware}` by open synthesis", figure, "make area")
+    for shape in inputs.area:
+        used, total = shape["used"], shape["total"]
+        share = f" ({100 * used['lut'] / total['lut']:.0f} % of {shape['part'].split('-')[0]})" if total else ""
+        figure = f"{number(used['lut'])} LUT{share}, {number(used['dsp'])} DSP, {number(used['bram36'], 1)} BRAM36"
+        figure += f", {number(used['uram'])} UltraRAM" if used["uram"] else ""
+        figure += f", longest path {shape['levels']:.1f} levels"
+        yield _row(f"`{shape['hardware']}` by open synthesis", figure, "make area")
     rungs = inputs.ablation["ladder"]
     ours, paper = (rungs[0][key] / rungs[-1][key] for key in ("cycles", "paper_ms"))
     figure = f"{ours:.1f} × fewer cycles at the least (paper, on its machine: {paper:.1f} ×)"
