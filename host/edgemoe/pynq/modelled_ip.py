@@ -70,9 +70,9 @@ class ModelledIp(SimulatedIp):
             self._failure = error
         finally:
             self._settings[INTERRUPT_STATUS] |= self._settings[INTERRUPT_ENABLE] & 1
+            self._working = False  # before a next run can begin
             self._done, self._busy = True, False
             self._signal()
-            self._working = False
 
     def _rest(self) -> None:
         while self._working:
