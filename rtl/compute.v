@@ -127,7 +127,8 @@ module compute (
 
     wire job_valid, job_ready, job_room, freed_valid, all_issued, linear_empty;
     wire [JOB_BITS-1:0] job;
-    wire [7:0] freed_slots, scores_done, contexts_done, scaled_rows;
+    wire [7:0] scores_done, contexts_done, scaled_rows;
+    wire [SLOT_BITS:0] freed_slots;
     wire [SLOT_BITS-1:0] drain_slot;
     wire [TOKEN_PAR*ROW_SUMS-1:0] drain_sums;
     wire [TOKEN_PAR-1:0] score_write;

@@ -28,7 +28,7 @@ module drain (
     output reg                  step_valid;
     output reg [DRAIN_BITS-1:0] step;
     output reg                  freed_valid;
-    output reg [7:0]            freed_slots;
+    output reg [SLOT_BITS:0]    freed_slots;
     output                      all_issued;
 
     wire [JOB_BITS-1:0] front;
@@ -48,7 +48,7 @@ module drain (
     reg last_row;
     reg [7:0] token_tile;
     reg [3:0] member;
-    reg [7:0] slot_of_tile, slot;
+    reg [SLOT_BITS-1:0] slot_of_tile, slot;
     reg [VECTORS_BITS-1:0] vector;
     reg part;
     reg [1:0] third;
@@ -91,8 +91,9 @@ module drain (
         : (front[PASS_FIRST_ROW +: 16] >> ROW_SHIFT) << ROW_SHIFT;
     wire [15:0] front_next_row = front_row + (front_scattered ? 16'd1 : POST_ROWS[15:0]);
     wire [3:0] sums_of_token = logits ? LOGIT_ROWS[3:0] : now[PASS_MEMBERS +: 4];
-    wire [11:0] slots_of_job = now[JOB_TILES +: 8] * sums_of_token;
-    wire unused = &{1'b0, front_within[11], slots_of_job[11:8], unused_empty, unused_full};
+    wire [11:0] tiles_of_job = {4'd0, now[JOB_TILES +: 8]};
+    wire [11:0] slots_of_job = tiles_of_job * {8'd0, sums_of_token};
+    wire unused = &{1'b0, front_within[11], slots_of_job[11:SLOT_BITS+1], unused_empty, unused_full};
 
     always @(posedge clk) begin
         if (!rst_n) begin
@@ -115,7 +116,7 @@ module drain (
         new_part <= front_part;
         new_third <= front_third;
         freed_valid <= rst_n && finish;
-        freed_slots <= slots_of_job[7:0];
+        freed_slots <= slots_of_job[SLOT_BITS:0];
         if (load) begin
             now <= front;
             row <= new_row;
@@ -123,14 +124,14 @@ module drain (
             last_row <= new_last_row;
             token_tile <= 8'd0;
             member <= 4'd0;
-            slot_of_tile <= front[JOB_SLOT +: 8];
-            slot <= front[JOB_SLOT +: 8];
+            slot_of_tile <= front[JOB_SLOT +: SLOT_BITS];
+            slot <= front[JOB_SLOT +: SLOT_BITS];
             vector <= new_vector;
             part <= new_part;
             third <= new_third;
         end else if (issue) begin
             member <= last_member ? 4'd0 : member + 4'd1;
-            slot <= slot + now[JOB_TILES +: 8];
+            slot <= slot + tiles_of_job[SLOT_BITS-1:0];
             part <= OUT_PARTS > 1 && !part;
             vector <= vector + {10'd0, OUT_PARTS == 1 || part};
             if (last_member) begin
@@ -143,8 +144,8 @@ module drain (
                 vector <= vector - {7'd0, member >> (OUT_PARTS - 1)};
                 if (last_of_tile) begin
                     token_tile <= token_tile + 8'd1;
-                    slot_of_tile <= slot_of_tile + 8'd1;
-                    slot <= slot_of_tile + 8'd1;
+                    slot_of_tile <= slot_of_tile + 1'b1;
+                    slot <= slot_of_tile + 1'b1;
                 end
             end
         end
@@ -162,7 +163,7 @@ module drain (
         step[DRAIN_ROWS +: POST_ROWS] <= of_pass;
         step[DRAIN_KIND +: 3] <= kind;
         step[DRAIN_LANE +: 4] <= {{(4-LANE_BITS){1'b0}}, row[LANE_BITS-1:0]};
-        step[DRAIN_SLOT +: 8] <= slot;
+        step[DRAIN_SLOT +: SLOT_BITS] <= slot;
         step[DRAIN_INDEX +: 16] <= index;
         step[DRAIN_ROW +: 16] <= now[PASS_DESTINATION_ROW +: 16] + index;
         step[DRAIN_VECTORS +: VECTORS_BITS] <= now[PASS_DESTINATION_VECTORS +: VECTORS_BITS];

@@ -3,8 +3,8 @@
 localparam DRAIN_ROWS = 0;                          // POST_ROWS: which are rows of the pass
 localparam DRAIN_KIND = DRAIN_ROWS + POST_ROWS;     // 3
 localparam DRAIN_LANE = DRAIN_KIND + 3;             // 4: lane of the first post row
-localparam DRAIN_SLOT = DRAIN_LANE + 4;             // 8
-localparam DRAIN_INDEX = DRAIN_SLOT + 8;            // 16: row relative to the pass
+localparam DRAIN_SLOT = DRAIN_LANE + 4;             // SLOT_BITS
+localparam DRAIN_INDEX = DRAIN_SLOT + SLOT_BITS;    // 16: row relative to the pass
 localparam DRAIN_ROW = DRAIN_INDEX + 16;            // 16: row it goes to
 localparam DRAIN_VECTORS = DRAIN_ROW + 16;          // 11: vectors of a row there
 localparam DRAIN_VECTOR = DRAIN_VECTORS + 11;       // 11: vector of that row

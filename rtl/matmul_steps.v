@@ -37,7 +37,7 @@ module matmul_steps (
     output                     job_ready;
     input                      job_room;
     input                      freed_valid;
-    input      [7:0]           freed_slots;
+    input      [SLOT_BITS:0]   freed_slots;
     input                      job_written;
     input      [7:0]           scores_done;
     input      [7:0]           contexts_done;
@@ -50,13 +50,14 @@ module matmul_steps (
     reg [1:0] preparing;  // 0 empty, 1 and 2 being computed, 3 ready
     reg [PASS_BITS-1:0] next;
     reg [15:0] next_first_tile;
-    reg [7:0] next_tiles, next_slots;
+    reg [7:0] next_tiles;
+    reg [SLOT_BITS:0] next_slots;
     reg [DEPTH_BITS-1:0] next_depth;
     wire [15:0] last_row = next[PASS_END_ROW +: 16] - 16'd1;
     wire [15:0] span = (last_row >> LANE_BITS) - next_first_tile;
     reg [26:0] first_depth;
     wire [3:0] next_sums = next[PASS_KIND +: 3] == PASS_LOGITS ? LOGIT_ROWS[3:0] : next[PASS_MEMBERS +: 4];
-    wire [11:0] slots_of_group = next_tiles * next_sums;  // sums of a token × token tiles
+    wire [11:0] slots_of_group = {4'd0, next_tiles} * {8'd0, next_sums};  // sums of a token × token tiles
     wire load;
     assign pass_ready = preparing == 2'd0;
     always @(posedge clk) begin
@@ -72,15 +73,16 @@ module matmul_steps (
         end
         first_depth <= next_first_tile * next[PASS_LEFT_VECTORS +: VECTORS_BITS];
         next_tiles <= span[7:0] + 8'd1;
-        next_slots <= slots_of_group[7:0];
+        next_slots <= slots_of_group[SLOT_BITS:0];
         next_depth <= first_depth[15:0] + {5'd0, next[PASS_LEFT_BASE +: VECTORS_BITS]};
     end
-    wire unused_bits = &{1'b0, span[15:8], first_depth[26:16], slots_of_group[11:8]};
+    wire unused_bits = &{1'b0, span[15:8], first_depth[26:16], slots_of_group[11:SLOT_BITS+1]};
 
     // The pass that runs.
     reg running;
     reg [PASS_BITS-1:0] now;
-    reg [7:0] tiles, group_slots;
+    reg [7:0] tiles;
+    reg [SLOT_BITS:0] group_slots;
     reg [DEPTH_BITS-1:0] base_depth, depth, column;
     reg [7:0] token_tile;
     reg low_digit, second_tile, part;
@@ -96,7 +98,9 @@ module matmul_steps (
     wire [2:0] kind = now[PASS_KIND +: 3];
     wire gate = kind == PASS_LOGITS && GATE_DIGITS == 2;
     wire is_context = kind == PASS_CONTEXT;
-    wire [SLOT_BITS-1:0] tile_slots = tiles[SLOT_BITS-1:0];
+    wire [11:0] wide_tiles = {4'd0, tiles};
+    wire [SLOT_BITS-1:0] tile_slots = wide_tiles[SLOT_BITS-1:0];
+    wire unused_tiles = &{1'b0, wide_tiles[11:SLOT_BITS]};
     wire [SLOT_BITS-1:0] one_slot = {{(SLOT_BITS-1){1'b0}}, 1'b1};
     wire [SLOT_BITS-1:0] slot_step = !gate ? one_slot : low_digit ? one_slot - tile_slots : tile_slots;
     wire [VECTORS_BITS-1:0] left_vectors = now[PASS_LEFT_VECTORS +: VECTORS_BITS];
@@ -125,10 +129,10 @@ module matmul_steps (
     reg [7:0] undrained;  // groups whose sums have been made and whose results have not all been written
     reg slots_free;  // for another group, as of one cycle ago, and not in the cycle after a group has begun
     // `keep`: both comparisons come before the choice between them, as `load` is late.
-    wire [SLOT_BITS:0] freed = freed_valid ? {{(SLOT_BITS-7){1'b0}}, freed_slots} : {(SLOT_BITS+1){1'b0}};
+    wire [SLOT_BITS:0] freed = freed_valid ? freed_slots : {(SLOT_BITS+1){1'b0}};
     wire [SLOT_BITS:0] room = SLOTS[SLOT_BITS:0] + freed;
-    (* keep *) wire fits = used + {{(SLOT_BITS-7){1'b0}}, group_slots} <= room;
-    (* keep *) wire next_fits = used + {{(SLOT_BITS-7){1'b0}}, next_slots} <= room;
+    (* keep *) wire fits = used + group_slots <= room;
+    (* keep *) wire next_fits = used + next_slots <= room;
     wire [7:0] contexts_running = contexts_begun - contexts_done;
     wire [11:0] made = now[PASS_INPUT_TILES +: 12] - ({4'd0, undrained} << READ_SHIFT);
     wire some_made = {4'd0, undrained} << READ_SHIFT < now[PASS_INPUT_TILES +: 12];
@@ -160,7 +164,7 @@ module matmul_steps (
             context_may_begin <= 1'b0;
         end else begin
             running <= load || (running && !(issue && group_closes && last_group));
-            used <= used + (issue && group_opens ? {{(SLOT_BITS-7){1'b0}}, group_slots} : {(SLOT_BITS+1){1'b0}})
+            used <= used + (issue && group_opens ? group_slots : {(SLOT_BITS+1){1'b0}})
                 - freed;
             slots_free <= !(issue && group_opens) && (load ? next_fits : fits);
             tiles_waiting <= tiles_waiting + {7'd0, tile_arrived} - {7'd0, issue && tile_opens};
@@ -254,8 +258,7 @@ module matmul_steps (
         step[STEP_SCORE +: SCORE_ADDRESS_BITS] <= {now[PASS_BLOCK], token_tile[2:0], column[KEY_WORD_BITS-1:0]};
         step[STEP_MASK +: IN_PAR] <= mask;
         job_valid <= rst_n && issue && group_closes;
-        job <= {last_group, gate ? LOGIT_ROWS[3:0] : group_members, output_tile, tiles,
-                {{(8-SLOT_BITS){1'b0}}, base_slot}, now};
+        job <= {last_group, gate ? LOGIT_ROWS[3:0] : group_members, output_tile, tiles, base_slot, now};
     end
 
     reg [7:0] closing;

@@ -18,8 +18,8 @@ localparam PASS_EXPERT = 128;             // 8
 localparam PASS_BITS = 136;
 
 // Fields of a drain job, the sums of one group on their way out: the pass, then these.
-localparam JOB_SLOT = PASS_BITS;          // 8: first row of sums
-localparam JOB_TILES = JOB_SLOT + 8;      // 8: token tiles
+localparam JOB_SLOT = PASS_BITS;          // SLOT_BITS: first row of sums
+localparam JOB_TILES = JOB_SLOT + SLOT_BITS;  // 8: token tiles
 localparam JOB_OUTPUT_TILE = JOB_TILES + 8;  // 12: first output tile
 localparam JOB_MEMBERS = JOB_OUTPUT_TILE + 12;  // 4: output tiles of this group, fewer in the last one
 localparam JOB_LAST = JOB_MEMBERS + 4;    // 1: last group of its pass

@@ -73,7 +73,7 @@ def steps_of(work: Pass, job: dict[str, int]) -> list[dict[str, int]]:
                     "rows": sum(valid << row for row, valid in enumerate(rows)),
                     "kind": work.kind,
                     "lane": start % TOKEN_PAR,
-                    "slot": (job["slot"] + member * job["tiles"] + token_tile) % (1 << 8),
+                    "slot": (job["slot"] + member * job["tiles"] + token_tile) % SLOTS,
                     "index": (start - work.first_row) % (1 << 16),
                     "row": (work.destination_row + start - work.first_row) % (1 << 16),
                     "vectors": work.destination_vectors,

@@ -32,7 +32,7 @@ class Fields:
     """A word of fields as a header of rtl/ lays it out: name → lowest bit and width."""
 
     def __init__(self, header: str, prefix: str, before: int = 0) -> None:
-        known = {"POST_ROWS": POST_ROWS, "PASS_BITS": before}
+        known = {"POST_ROWS": POST_ROWS, "SLOT_BITS": SLOTS.bit_length() - 1, "PASS_BITS": before}
         line = re.compile(rf"localparam ({prefix}_\w+) = ([^;]+);(?:\s*// (\w+))?")
         self._fields: dict[str, tuple[int, int]] = {}
         self.bits = 0

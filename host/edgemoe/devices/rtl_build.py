@@ -36,7 +36,7 @@ COMPILE = "-std=c++17 -fPIC -fvisibility=hidden"
 MAKE = ("CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_COROUTINES=-fcoroutines", "-j", "2")
 RUNTIME = "verilated*.[od]"  # Verilator's own part, the same for every build with these flags: compiled once
 INSTANCE = re.compile(r"^\s*(\w+)\s+(?:#\s*\(|\w+\s*\()", re.MULTILINE)
-MAX_TILES = 127  # of token_par rows in a pass: its sums are numbered with 8 bits, see rtl/drain.vh
+MAX_TILES = 127  # of token_par rows in a pass: they are counted with 8 bits, see rtl/pass.vh
 MAX_TOP_K = 8
 PROGRAMS = {"g++": "the C++ compiler", "make": "GNU make", "perl": "Perl"}
 
