@@ -90,10 +90,11 @@ module drain (
     wire [15:0] front_row = front_scattered ? front[PASS_FIRST_ROW +: 16]
         : (front[PASS_FIRST_ROW +: 16] >> ROW_SHIFT) << ROW_SHIFT;
     wire [15:0] front_next_row = front_row + (front_scattered ? 16'd1 : POST_ROWS[15:0]);
-    wire [3:0] sums_of_token = logits ? LOGIT_ROWS[3:0] : now[PASS_MEMBERS +: 4];
+    reg [3:0] sums_of_token;
     wire [11:0] tiles_of_job = {4'd0, now[JOB_TILES +: 8]};
-    wire [11:0] slots_of_job = tiles_of_job * {8'd0, sums_of_token};
-    wire unused = &{1'b0, front_within[11], slots_of_job[11:SLOT_BITS+1], unused_empty, unused_full};
+    wire [11:0] slots_of_job = now[JOB_TILES +: 8] * sums_of_token;
+    wire unused = &{1'b0, front_within[11], slots_of_job[11:SLOT_BITS+1], tiles_of_job[11:SLOT_BITS],
+                    unused_empty, unused_full};
 
     always @(posedge clk) begin
         if (!rst_n) begin
@@ -119,6 +120,7 @@ module drain (
         freed_slots <= slots_of_job[SLOT_BITS:0];
         if (load) begin
             now <= front;
+            sums_of_token <= front[PASS_KIND +: 3] == PASS_LOGITS ? LOGIT_ROWS[3:0] : front[PASS_MEMBERS +: 4];
             row <= new_row;
             next_row <= new_next_row;
             last_row <= new_last_row;

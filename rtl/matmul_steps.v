@@ -57,7 +57,7 @@ module matmul_steps (
     wire [15:0] span = (last_row >> LANE_BITS) - next_first_tile;
     reg [26:0] first_depth;
     wire [3:0] next_sums = next[PASS_KIND +: 3] == PASS_LOGITS ? LOGIT_ROWS[3:0] : next[PASS_MEMBERS +: 4];
-    wire [11:0] slots_of_group = {4'd0, next_tiles} * {8'd0, next_sums};  // sums of a token × token tiles
+    wire [11:0] slots_of_group = next_tiles * next_sums;  // sums of a token × token tiles
     wire load;
     assign pass_ready = preparing == 2'd0;
     always @(posedge clk) begin
