@@ -13,7 +13,7 @@ from kernels import pointer
 from machine_engine import Machine, MachineEngine, padded, widened
 
 from edgemoe.devices.base import DeviceError
-from edgemoe.devices.csim_build import load_library
+from edgemoe.devices.csim_build import compiler, header_folder, load_library
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.isa import Buffer, Instruction, Opcode, encode
 from edgemoe.spec.memory import Bytes, LinearWeights, SegmentKind, pack_gate, segment
@@ -46,13 +46,15 @@ class CsimEngine(MachineEngine):
 
     def __init__(self) -> None:
         self._machines: dict[str, CsimMachine] = {}
+        try:
+            compiler()
+            header_folder()
+        except DeviceError as error:
+            raise EngineNotBuiltError(str(error)) from error
 
     def _machine(self, precision: Precision) -> CsimMachine:
         if precision.name not in self._machines:
-            try:
-                self._machines[precision.name] = CsimMachine(wide_hardware(precision.name))
-            except DeviceError as error:
-                raise EngineNotBuiltError(str(error)) from error
+            self._machines[precision.name] = CsimMachine(wide_hardware(precision.name))
         return self._machines[precision.name]
 
     def _kernels(self, precision: Precision) -> ctypes.CDLL:
