@@ -22,7 +22,7 @@ module attention_sequence (
     output                       busy;
     input      [15:0]            rows;
     input      [15:0]            source_row;
-    input      [VECTORS_BITS-1:0]  vectors;
+    input      [VECTORS_BITS-1:0] vectors;
     input      [7:0]             heads;
     input                        queue_room;
     output                       push;

@@ -48,7 +48,7 @@ localparam TOTAL_BITS = EXPONENTIAL_BITS + 11;  // 2048 keys
 localparam ROW_TILES = (MAX_ROWS + TOKEN_PAR - 1) / TOKEN_PAR + 1;
 localparam GROUP_SLOTS = ROW_TILES > QUERY_TILES * CONTEXT_MEMBERS ? ROW_TILES : QUERY_TILES * CONTEXT_MEMBERS;
 localparam LOGIT_SLOTS = LOGIT_ROWS * ROW_TILES;
-localparam SLOT_BITS = $clog2(2 * GROUP_SLOTS > LOGIT_SLOTS ? 2 * GROUP_SLOTS : LOGIT_SLOTS);  // two groups
+localparam SLOT_BITS = $clog2(2 * GROUP_SLOTS > LOGIT_SLOTS ? 2 * GROUP_SLOTS : LOGIT_SLOTS);  // two, or one of logits
 localparam SLOTS = 1 << SLOT_BITS;
 
 // What a pass does with its sums

@@ -163,7 +163,8 @@ module linear (
             assign logits_row[r*16 +: 16] = step_3[DRAIN_INDEX +: 16] + r[15:0];
 
             drain_place #(.OFFSET(r)) place (
-                .clk(clk), .row_4(row_4), .vectors_5(step_5[DRAIN_VECTORS +: VECTORS_BITS]), .vector_6(step_6[DRAIN_VECTOR +: VECTORS_BITS]),
+                .clk(clk), .row_4(row_4),
+                .vectors_5(step_5[DRAIN_VECTORS +: VECTORS_BITS]), .vector_6(step_6[DRAIN_VECTOR +: VECTORS_BITS]),
                 .bank_11(bank_11[r*LANE_BITS +: LANE_BITS]), .depth_11(depth_11[r*16 +: 16]),
                 .bank_15(bank_15[r*LANE_BITS +: LANE_BITS]), .depth_15(depth_15[r*16 +: 16]),
                 .bank_17(bank_17[r*LANE_BITS +: LANE_BITS]),

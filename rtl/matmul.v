@@ -39,7 +39,7 @@ module matmul (
     output                                   job_ready;
     input                                    job_room;
     input                                    freed_valid;
-    input      [SLOT_BITS:0]                         freed_slots;
+    input      [SLOT_BITS:0]                 freed_slots;
     input                                    job_written;
     input      [7:0]                         scores_done;
     input      [7:0]                         contexts_done;

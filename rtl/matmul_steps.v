@@ -128,9 +128,9 @@ module matmul_steps (
     reg context_may_begin;  // as of one cycle ago, and not in the cycle after another has begun
     reg [7:0] undrained;  // groups whose sums have been made and whose results have not all been written
     reg slots_free;  // for another group, as of one cycle ago, and not in the cycle after a group has begun
-    // `keep`: both comparisons come before the choice between them, as `load` is late.
     wire [SLOT_BITS:0] freed = freed_valid ? freed_slots : {(SLOT_BITS+1){1'b0}};
     wire [SLOT_BITS:0] room = SLOTS[SLOT_BITS:0] + freed;
+    // `keep`: both comparisons come before the choice between them, as `load` is late.
     (* keep *) wire fits = used + group_slots <= room;
     (* keep *) wire next_fits = used + next_slots <= room;
     wire [7:0] contexts_running = contexts_begun - contexts_done;
@@ -164,8 +164,7 @@ module matmul_steps (
             context_may_begin <= 1'b0;
         end else begin
             running <= load || (running && !(issue && group_closes && last_group));
-            used <= used + (issue && group_opens ? group_slots : {(SLOT_BITS+1){1'b0}})
-                - freed;
+            used <= used + (issue && group_opens ? group_slots : {(SLOT_BITS+1){1'b0}}) - freed;
             slots_free <= !(issue && group_opens) && (load ? next_fits : fits);
             tiles_waiting <= tiles_waiting + {7'd0, tile_arrived} - {7'd0, issue && tile_opens};
             contexts_begun <= contexts_begun + {7'd0, issue && is_context && !begun};
