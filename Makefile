@@ -12,7 +12,7 @@ PYNQ_VERSIONS := 3.1.2 4.0.0
 PYNQ_PIP = build/envs/pynq-$*/bin/python -m pip --disable-pip-version-check install --quiet -c constraints-pynq-$*.txt
 SIMULATORS := $(if $(shell command -v g++),csim $(if $(shell command -v perl),rtl),golden)
 PYNQ_STAMPS := $(foreach version,$(PYNQ_VERSIONS),build/envs/pynq-$(version)/test.stamp)
-BENCH := OMP_NUM_THREADS=2 PYTHONPATH=tests $(PY) -m
+BENCH := OMP_NUM_THREADS=2 $(PY) -m
 
 # Real PYNQ, without a board; the C simulation needs only the headers of its package, whose NumPy PYNQ does not take.
 build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
@@ -53,7 +53,7 @@ $(VENV)/plots.stamp: $(VENV)/test.stamp
 
 demo: $(VENV)/base.stamp ## draw three street scenes and run the main job on them
 	@echo "== drawing scenes"
-	@for seed in 27 51 36; do $(PY) -m golden.scenes --seed $$seed --out build/demo/scenes/scene_$$seed.png; done
+	@for seed in 27 51 36; do $(PY) -m edgemoe_golden.scenes --seed $$seed --out build/demo/scenes/scene_$$seed.png; done
 	@echo "== running the accelerator's integers on them"
 	$(VENV)/bin/edgemoe run build/demo/scenes --task semseg,depth --device golden --out build/demo/out
 	@echo "== look at build/demo/out/scene_27.panel.png; then try: $(VENV)/bin/edgemoe run YOUR_PICTURE"
@@ -97,36 +97,36 @@ test-pynq: test-driver $(PYNQ_STAMPS) ## the driver on real PYNQ 3.1.2 and 4.0.0
 	done
 
 bench: $(VENV)/test.stamp ## measure; figures go to build/reports
-	$(BENCH) benches.golden_speed
-	$(BENCH) benches.softmax_width
-	$(BENCH) benches.agreement
-	$(BENCH) benches.csim_speed
-	$(BENCH) benches.rtl_frames
+	$(BENCH) benchmarks.golden_speed
+	$(BENCH) benchmarks.softmax_width
+	$(BENCH) benchmarks.agreement
+	$(BENCH) benchmarks.csim_speed
+	$(BENCH) benchmarks.rtl_frames
 
 bench-csim: $(VENV)/test.stamp ## time the C simulation of the HLS engine
-	$(BENCH) benches.csim_speed
+	$(BENCH) benchmarks.csim_speed
 
 eval: $(VENV)/test.stamp ## accuracy on 500 held-out scenes, float and integers (MODEL=mini); DATA=folder: on that data set
-	$(BENCH) $(if $(DATA),benches.evaluate_data $(DATA) --model,benches.evaluate) models/$(MODEL)
+	$(BENCH) $(if $(DATA),benchmarks.evaluate_data $(DATA) --model,benchmarks.evaluate) models/$(MODEL)
 
 accuracy: $(VENV)/test.stamp ## float, Edge-MoE's own arithmetic, W16A16 and W8A8 side by side (MODEL=mini)
-	$(BENCH) benches.arithmetics --model models/$(MODEL)
+	$(BENCH) benchmarks.arithmetics --model models/$(MODEL)
 
 scaling: $(VENV)/plots.stamp ## predicted cycles and bytes against tokens, experts, top-k, tasks, MACs and bandwidth, with plots
-	$(BENCH) benches.scaling
+	$(BENCH) benchmarks.scaling
 
 ablation: $(VENV)/test.stamp ## each of the paper's five techniques switched off, and the ladder from none to all, on the RTL
-	$(BENCH) benches.ablation
+	$(BENCH) benchmarks.ablation
 
 report: $(VENV)/plots.stamp ## docs/report.html, its pictures and the README's figures, from what the benches wrote
-	$(BENCH) benches.report
+	$(BENCH) benchmarks.report
 
 train: $(VENV)/test.stamp ## train on drawn scenes, resumable (MODEL=mini MINUTES=16); writes build/trained/MODEL
-	$(PY) -m golden.training --model $(MODEL) --minutes $(MINUTES) --threads 2 --out build/trained/$(MODEL)
-	$(PY) -m golden.calibrate build/trained/$(MODEL)
+	$(PY) -m edgemoe_golden.training --model $(MODEL) --minutes $(MINUTES) --threads 2 --out build/trained/$(MODEL)
+	$(PY) -m edgemoe_golden.calibrate build/trained/$(MODEL)
 
 calibrate: $(VENV)/test.stamp ## show what each tensor loses (MODEL=mini); RULE=least-error, largest, percentile: choose ranges anew
-	OMP_NUM_THREADS=2 $(PY) -m golden.calibrate models/$(MODEL) $(if $(RULE),--rule $(RULE),--keep)
+	OMP_NUM_THREADS=2 $(PY) -m edgemoe_golden.calibrate models/$(MODEL) $(if $(RULE),--rule $(RULE),--keep)
 
 hls: ## synthesise the HLS engine with Vitis (BOARD=zcu102, kv260 or u50)
 	@hls/tcl/synthesise.sh $(BOARD)
@@ -135,24 +135,25 @@ bitstream: $(VENV)/base.stamp ## a bitstream with Vivado, or what is missing for
 	@$(PY) -m edgemoe.overlay.build $(BOARD) $(ENGINE) $(if $(HARDWARE),--hardware $(HARDWARE))
 
 test-vitis-rtl: $(VENV)/test.stamp ## check Verilog that Vitis generated against the register map (RTL_DIR=folder)
-	PYTHONPATH=tests $(PY) -m checks.vitis_rtl $(RTL_DIR)
+	$(PY) -m tests.checks.vitis_rtl $(RTL_DIR)
 
 generate: $(VENV)/base.stamp ## write the generated headers and pages from the specification
 	$(PY) -m edgemoe.spec.generate
 
 hierarchy: $(VENV)/test.stamp ## draw docs/rtl_hierarchy.md from the RTL
-	PYTHONPATH=tests $(PY) -m checks.rtl_top --write
+	$(PY) -m tests.checks.rtl_top --write
 
 area: $(VENV)/test.stamp ## synthesise the RTL with Yosys: LUT, FF, DSP, block RAM, logic levels
-	PYTHONPATH=tests nice $(PY) -m benches.area
+	nice $(PY) -m benchmarks.area
 
 lint: $(VENV)/test.stamp ## ruff, mypy, HLS pragmas, RTL by Verilator, slang and pyverilog
-	$(VENV)/bin/ruff check host golden sim tests
-	$(VENV)/bin/ruff format --check host golden sim tests
+	$(VENV)/bin/ruff check host golden sim tests benchmarks
+	$(VENV)/bin/ruff format --check host golden sim tests benchmarks
+	mkdir -p build/links && ln -sfn ../../golden build/links/edgemoe_golden  # mypy reads names off folders
 	$(VENV)/bin/mypy
-	PYTHONPATH=tests $(PY) -m checks.pragmas
-	PYTHONPATH=tests $(PY) -m checks.rtl_lint
-	PYTHONPATH=tests $(PY) -m checks.rtl_top
+	$(PY) -m tests.checks.pragmas
+	$(PY) -m tests.checks.rtl_lint
+	$(PY) -m tests.checks.rtl_top
 
 clean: ## remove environments and everything built
 	rm -rf $(VENV) build

@@ -1,4 +1,4 @@
-"""Measure the value ranges of all activations: `python -m golden.calibrate models/mini --scenes 64`.
+"""Measure the value ranges of all activations: `python -m edgemoe_golden.calibrate models/mini --scenes 64`.
 
 Runs the float model on pictures, every task, writes `calibration.json` beside the weights, and says which tensors lose
 how much: a table, a JSON report, and a drawing of the worst tensor. See docs/calibration.md.
@@ -29,12 +29,12 @@ from edgemoe.spec.checkpoint import CALIBRATION_FILE
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.precision import W8A8, precision_named
 from edgemoe.spec.strict import to_dict
-from golden.calibration_report import WORST_SHOWN, Loss, losses, table, weight_losses, write_report
-from golden.files import write_text
-from golden.model import M3ViT, Recorder, load_checkpoint_model
-from golden.model.recorder import calibrated_name
-from golden.ranges import RULES, Histogram, widened_limits, widened_range
-from golden.scenes import TRAINING_SEEDS, draw_scene
+from edgemoe_golden.calibration_report import WORST_SHOWN, Loss, losses, table, weight_losses, write_report
+from edgemoe_golden.files import write_text
+from edgemoe_golden.model import M3ViT, Recorder, load_checkpoint_model
+from edgemoe_golden.model.recorder import calibrated_name
+from edgemoe_golden.ranges import RULES, Histogram, widened_limits, widened_range
+from edgemoe_golden.scenes import TRAINING_SEEDS, draw_scene
 
 RESIDUAL_MARGIN = 1.25
 """W8A8 residual stream: 16 bits have room, and a clipped residual would spoil all later blocks."""
@@ -128,7 +128,7 @@ def calibration_of(config: ModelConfig, histograms: Histograms, provenance: str,
 
 def scenes_provenance(scenes: int) -> str:
     """Which scenes were looked at."""
-    return f"golden.calibrate on drawn scenes {CALIBRATION_SEEDS[0]} … {CALIBRATION_SEEDS[scenes - 1]}"
+    return f"edgemoe_golden.calibrate on drawn scenes {CALIBRATION_SEEDS[0]} … {CALIBRATION_SEEDS[scenes - 1]}"
 
 
 def calibrate(model: M3ViT, scenes: int) -> Calibration:
@@ -164,7 +164,7 @@ def gate_comparison(config: ModelConfig, found: Sequence[Loss]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write `calibration.json` into a checkpoint folder, and the report."""
-    parser = argparse.ArgumentParser(prog="python -m golden.calibrate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m edgemoe_golden.calibrate", description=__doc__)
     parser.add_argument("checkpoint", type=Path, help="folder with config.json and weights.safetensors")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--scenes", type=int, default=64, help="drawn scenes to look at (default: %(default)s)")
@@ -192,7 +192,7 @@ def _calibrate_folder(options: argparse.Namespace) -> str:
     if options.pictures is not None:
         pictures = picture_paths(options.pictures)
         histograms = observe(model, picture_frames(config, pictures), len(pictures))
-        provenance = f"golden.calibrate on {len(pictures)} pictures of '{options.pictures.name}'"
+        provenance = f"edgemoe_golden.calibrate on {len(pictures)} pictures of '{options.pictures.name}'"
     else:
         histograms = observe(model, drawn_frames(config, options.scenes), options.scenes)
         provenance = scenes_provenance(options.scenes)

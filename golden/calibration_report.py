@@ -15,9 +15,9 @@ from edgemoe.spec.calibration import Calibration, Range
 from edgemoe.spec.checkpoint import Tensors
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.precision import GATE_OPERAND_LIMIT, OUTPUT_BITS, Precision, precision_named
-from golden.calibration_picture import draw_distribution
-from golden.files import write_atomically, write_text
-from golden.ranges import Histogram
+from edgemoe_golden.calibration_picture import draw_distribution
+from edgemoe_golden.files import write_atomically, write_text
+from edgemoe_golden.ranges import Histogram
 
 WORST_SHOWN = 12
 

@@ -8,7 +8,6 @@ takes part, and what unit benches cannot see, who waits for whom, is seen here w
 from __future__ import annotations
 
 import logging
-import sys
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -18,20 +17,17 @@ import cocotb
 import numpy as np
 from cocotb.task import bridge, resume
 
+from benchmarks.random_checkpoint import random_checkpoint
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.program import Program
 from edgemoe.devices.base import Bytes
+from edgemoe.devices.host_memory import HostMemoryDevice
 from edgemoe.devices.registry import open_device
-from edgemoe.devices.simulated import HostMemoryDevice
 from edgemoe.session import Session
 from edgemoe.spec.model import load_model_config
-from sim.axi_memory import WORD_BYTES, ReadMemory, WriteMemory
-from sim.bench import Checker, Dut, checked, cycles, drive, hardware, pressure_rate, settle
-from sim.control_registers_bench import Host
-from sim.runner import ROOT
-
-sys.path.insert(0, str(ROOT / "tests"))
-from benches.random_checkpoint import random_checkpoint
+from sim.common.axi_memory import WORD_BYTES, ReadMemory, WriteMemory
+from sim.common.bench import Checker, Dut, checked, cycles, drive, hardware, pressure_rate, settle
+from sim.control.control_registers_bench import Host
 
 CONFIG = hardware()
 ALL_PORTS = 4

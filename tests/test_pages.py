@@ -11,7 +11,7 @@ import pytest
 from edgemoe.cli import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("docs", "models", "bitstreams", "host", "golden", "hls", "rtl", "sim", "tests")
+FOLDERS = ("docs", "models", "bitstreams", "host", "golden", "hls", "rtl", "sim", "tests", "benchmarks")
 PAGES = [ROOT / "README.md", *sorted(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
@@ -31,9 +31,7 @@ def code_of(page: Path) -> list[str]:
 
 
 def module_exists(name: str) -> bool:
-    """Whether `python -m name` finds it; benches and checks are started from tests/."""
-    if name.split(".")[0] in ("benches", "checks"):
-        return (ROOT / "tests" / name.replace(".", "/")).with_suffix(".py").is_file()
+    """Whether `python -m name` finds it."""
     return importlib.util.find_spec(name) is not None
 
 

@@ -13,24 +13,24 @@ import pytest
 from edgemoe.spec.generate.files import generated_files
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = {"edgemoe": ROOT / "host" / "edgemoe", "golden": ROOT / "golden"}
+PACKAGES = {"edgemoe": ROOT / "host" / "edgemoe", "edgemoe_golden": ROOT / "golden"}
 HEAVY = ("torch", "pynq", "cv2")
 
 # Who may import whom, by the first matching prefix; a module may always import its own entry.
 ALLOWED: dict[str, tuple[str, ...]] = {
-    "golden.ops": ("edgemoe.spec",),
-    "golden": ("edgemoe.spec", "golden"),
+    "edgemoe_golden.ops": ("edgemoe.spec",),
+    "edgemoe_golden": ("edgemoe.spec", "edgemoe_golden"),
     "edgemoe.spec": (),
     "edgemoe.compiler": ("edgemoe.spec",),
     "edgemoe.media": ("edgemoe.spec",),
-    "edgemoe.devices.golden": ("edgemoe.spec", "edgemoe.devices", "golden.ops"),
+    "edgemoe.devices.golden": ("edgemoe.spec", "edgemoe.devices", "edgemoe_golden.ops"),
     "edgemoe.devices": ("edgemoe.spec", "edgemoe.devices"),
     "edgemoe.frames": ("edgemoe.spec", "edgemoe.compiler.program", "edgemoe.media.results"),
-    "edgemoe.commands.import_checkpoint": ("edgemoe", "golden.importing"),
+    "edgemoe.commands.import_checkpoint": ("edgemoe", "edgemoe_golden.importing"),
     "edgemoe": ("edgemoe",),
 }
 # Where each heavy library may be imported at all; everything else must run without it.
-HOMES = {"torch": ("golden",), "pynq": ("edgemoe.pynq",), "cv2": ("edgemoe.media.video",)}
+HOMES = {"torch": ("edgemoe_golden",), "pynq": ("edgemoe.pynq",), "cv2": ("edgemoe.media.video",)}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -67,7 +67,7 @@ def test_dependencies_run_one_way(module: str) -> None:
         for heavy in HEAVY:
             if imported.split(".")[0] == heavy:
                 assert module.startswith(HOMES[heavy]), f"{module} imports {heavy}"
-                assert not module.startswith("golden.ops"), f"{module} imports {heavy}"
+                assert not module.startswith("edgemoe_golden.ops"), f"{module} imports {heavy}"
 
 
 @pytest.mark.parametrize("name", sorted({*ALLOWED, *(home for homes in HOMES.values() for home in homes)}))
@@ -81,7 +81,9 @@ def test_modules_stay_small(module: str) -> None:
     assert lines <= 300, f"{MODULES[module]}: {lines} lines; split it by purpose"
 
 
-@pytest.mark.parametrize("module", ["edgemoe.session", "edgemoe.cli", "edgemoe.devices.golden", "golden.scenes"])
+@pytest.mark.parametrize(
+    "module", ["edgemoe.session", "edgemoe.cli", "edgemoe.devices.golden", "edgemoe_golden.scenes"]
+)
 def test_the_light_path_loads_nothing_heavy(module: str) -> None:
     program = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -5,8 +5,12 @@ proc package_rtl {sources include destination} {
     global part top ip_vendor ip_library ip_name ip_version clock_pin interrupt_pin control_port connections
 
     create_project -force package [file join $destination project] -part $part
-    add_files [lsort [glob -directory $sources *.v]]
-    set_property include_dirs $include [current_fileset]
+    # The modules of all wings, and the headers that they include: only files of the project are copied into the IP.
+    set headers [file join $sources include]
+    add_files [lsort [glob -directory $sources *.v */*.v]]
+    add_files [lsort [glob -directory $headers *.vh]]
+    add_files [lsort [glob -directory $include *.vh]]
+    set_property include_dirs [list $headers $include] [current_fileset]
     set_property top $top [current_fileset]
     update_compile_order -fileset sources_1
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from golden.data.samples import IGNORE, DataError, Sample, read_array, require_size
+from edgemoe_golden.data.samples import IGNORE, DataError, Sample, read_array, require_size
 
 CLASSES = 7
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from golden.data.cityscapes import Cityscapes
-from golden.data.nyud import Nyud
-from golden.data.pascal_context import PascalContext
-from golden.data.samples import DataError, DataSet
+from edgemoe_golden.data.cityscapes import Cityscapes
+from edgemoe_golden.data.nyud import Nyud
+from edgemoe_golden.data.pascal_context import PascalContext
+from edgemoe_golden.data.samples import DataError, DataSet
 
 
 def open_data(root: Path, split: str = "val") -> DataSet:

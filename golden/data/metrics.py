@@ -1,6 +1,6 @@
 """Metrics of M³ViT's tasks, gathered picture by picture; edges need an external benchmark and are left out.
 
-Every metric takes the prediction in the form that `golden.model.decoder.answers` gives.
+Every metric takes the prediction in the form that `edgemoe_golden.model.decoder.answers` gives.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.data.samples import IGNORE, DataError
+from edgemoe_golden.data.samples import IGNORE, DataError
 
 Array = NDArray[Any]
 _TINY = 1e-9

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.data.samples import DataError, Sample, Targets, read_array, read_classes, read_names, read_picture
-from golden.data.samples import require_size as same_size
+from edgemoe_golden.data.samples import DataError, Sample, Targets, read_array, read_classes, read_names, read_picture
+from edgemoe_golden.data.samples import require_size as same_size
 
 CLASSES = 40
 

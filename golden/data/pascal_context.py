@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.data.samples import (
+from edgemoe_golden.data.samples import (
     IGNORE,
     DataError,
     Sample,

@@ -7,11 +7,11 @@
 Written from notes on what the released sources compute (docs/arithmetic_comparison.md lists every rule), not from them.
 """
 
-from golden.edge_moe.elementary import UndefinedError
-from golden.edge_moe.experts import FullQueue, TopK
-from golden.edge_moe.fixed import to_real
-from golden.edge_moe.model import EdgeMoe, Frame, Options
-from golden.edge_moe.weights import Weights, fixed_weights, load_raw_weights, load_weights
+from edgemoe_golden.edge_moe.elementary import UndefinedError
+from edgemoe_golden.edge_moe.experts import FullQueue, TopK
+from edgemoe_golden.edge_moe.fixed import to_real
+from edgemoe_golden.edge_moe.model import EdgeMoe, Frame, Options
+from edgemoe_golden.edge_moe.weights import Weights, fixed_weights, load_raw_weights, load_weights
 
 __all__ = [
     "EdgeMoe",

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from golden.edge_moe.elementary import exponential, reciprocal
-from golden.edge_moe.fixed import FEATURE, ONE, IntArray, product, wrap
-from golden.edge_moe.softmax import running_softmax
+from edgemoe_golden.edge_moe.elementary import exponential, reciprocal
+from edgemoe_golden.edge_moe.fixed import FEATURE, ONE, IntArray, product, wrap
+from edgemoe_golden.edge_moe.softmax import running_softmax
 
 QUERIES_IN_FLIGHT = 4
 BLOCK = 8  # features of a head that are summed before they are scaled

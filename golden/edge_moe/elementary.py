@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from golden.edge_moe.fixed import FEATURE, ONE, IntArray, wrap
+from edgemoe_golden.edge_moe.fixed import FEATURE, ONE, IntArray, wrap
 
 _FRACTION = FEATURE.fraction
 _DOUBT = 2.0**-20  # float64's exp is off by at most 2^-28 at this scale

@@ -8,10 +8,10 @@ from enum import Enum
 
 import numpy as np
 
-from golden.edge_moe.elementary import UndefinedError, exponential, gelu
-from golden.edge_moe.fixed import FEATURE, IntArray, product, wrap
-from golden.edge_moe.linear import Linear, linear
-from golden.edge_moe.softmax import running_softmax
+from edgemoe_golden.edge_moe.elementary import UndefinedError, exponential, gelu
+from edgemoe_golden.edge_moe.fixed import FEATURE, IntArray, product, wrap
+from edgemoe_golden.edge_moe.linear import Linear, linear
+from edgemoe_golden.edge_moe.softmax import running_softmax
 
 
 class TopK(Enum):

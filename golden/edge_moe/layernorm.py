@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from golden.edge_moe.elementary import UndefinedError, square_root
-from golden.edge_moe.fixed import FEATURE, NORM_WEIGHT, ONE, IntArray, product, wrap
+from edgemoe_golden.edge_moe.elementary import UndefinedError, square_root
+from edgemoe_golden.edge_moe.fixed import FEATURE, NORM_WEIGHT, ONE, IntArray, product, wrap
 
 
 @dataclass(frozen=True)

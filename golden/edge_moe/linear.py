@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.edge_moe.fixed import FEATURE, PATCH_WEIGHT, PIXEL_FRACTION, WEIGHT, IntArray, sum_of_products, wrap
+from edgemoe_golden.edge_moe.fixed import FEATURE, PATCH_WEIGHT, PIXEL_FRACTION, WEIGHT, IntArray, sum_of_products, wrap
 
 
 @dataclass(frozen=True)

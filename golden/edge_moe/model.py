@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.spec.model import ModelConfig
-from golden.edge_moe.attention import attention
-from golden.edge_moe.elementary import UndefinedError
-from golden.edge_moe.experts import FullQueue, TopK, feed_forward, mixture, route
-from golden.edge_moe.fixed import FloatArray, IntArray, to_real, wrap
-from golden.edge_moe.layernorm import layernorm
-from golden.edge_moe.linear import linear, patch_embed
-from golden.edge_moe.weights import Block, Weights, load_raw_weights, load_weights
+from edgemoe_golden.edge_moe.attention import attention
+from edgemoe_golden.edge_moe.elementary import UndefinedError
+from edgemoe_golden.edge_moe.experts import FullQueue, TopK, feed_forward, mixture, route
+from edgemoe_golden.edge_moe.fixed import FloatArray, IntArray, to_real, wrap
+from edgemoe_golden.edge_moe.layernorm import layernorm
+from edgemoe_golden.edge_moe.linear import linear, patch_embed
+from edgemoe_golden.edge_moe.weights import Block, Weights, load_raw_weights, load_weights
 
 Trace = dict[str, IntArray]
 

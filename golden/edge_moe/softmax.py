@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from golden.edge_moe.elementary import exponential
-from golden.edge_moe.fixed import IntArray, product, wrap
+from edgemoe_golden.edge_moe.elementary import exponential
+from edgemoe_golden.edge_moe.fixed import IntArray, product, wrap
 
 
 def running_softmax(scores: IntArray) -> tuple[IntArray, IntArray]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from edgemoe.spec.checkpoint import Tensors, load_checkpoint
 from edgemoe.spec.model import ModelConfig
-from golden.edge_moe.experts import Expert, Gate
-from golden.edge_moe.fixed import (
+from edgemoe_golden.edge_moe.experts import Expert, Gate
+from edgemoe_golden.edge_moe.fixed import (
     ATTENTION_BIAS,
     BIAS,
     FEATURE,
@@ -25,9 +25,9 @@ from golden.edge_moe.fixed import (
     outside,
     to_fixed,
 )
-from golden.edge_moe.layernorm import Norm
-from golden.edge_moe.linear import Linear
-from golden.model.variant import MASKED, Variant, load_variant
+from edgemoe_golden.edge_moe.layernorm import Norm
+from edgemoe_golden.edge_moe.linear import Linear
+from edgemoe_golden.model.variant import MASKED, Variant, load_variant
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def load_weights(folder: Path) -> Weights:
     """Weights of a checkpoint folder, imported or trained; raises CheckpointError or ConfigError."""
     variant = load_variant(folder)
     if variant.float_only:
-        from golden.model.checkpoint import load_float_only
+        from edgemoe_golden.model.checkpoint import load_float_only
 
         return fixed_weights(*load_float_only(folder, variant), variant)
     return fixed_weights(*load_checkpoint(folder), variant)
@@ -69,7 +69,7 @@ def load_weights(folder: Path) -> Weights:
 
 def load_raw_weights(folder: Path, config: ModelConfig) -> Weights:
     """Weights straight from Edge-MoE's folder of *.float32.bin; raises CheckpointError."""
-    from golden.importing.edge_moe import from_edge_moe
+    from edgemoe_golden.importing.edge_moe import from_edge_moe
 
     imported = from_edge_moe(folder, config)
     tensors = {name: value.numpy() for name, value in imported.tensors.items()}

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from edgemoe.spec.checkpoint import CheckpointError
 from edgemoe.spec.model import ModelConfig
-from golden.importing.gates import GateOptions
-from golden.importing.states import State
-from golden.importing.upstream import Imported, from_upstream
+from edgemoe_golden.importing.gates import GateOptions
+from edgemoe_golden.importing.states import State
+from edgemoe_golden.importing.upstream import Imported, from_upstream
 
 SUFFIX = ".float32.bin"
 _WEIGHT = re.compile(r"^(l\d+|patch_embed|pos_embed).*(_weight|_bias|_w_gate_T_task\d+)$")

@@ -1,4 +1,4 @@
-"""All forms of M³ViT's gates, rewritten as one matrix and at most one bias per task; see `golden.model.variant`."""
+"""All forms of M³ViT's gates, rewritten as one matrix and at most one bias per task, see model/variant.py."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from edgemoe.spec.checkpoint import CheckpointError
 from edgemoe.spec.model import ModelConfig
-from golden.importing.states import State
-from golden.model.variant import MASKED
+from edgemoe_golden.importing.states import State
+from edgemoe_golden.model.variant import MASKED
 
 ORDERS = ("auto", "softmax-first", "top-k-first")
 _REPRESENT = "backbone.gate_task_represent"

@@ -10,10 +10,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from edgemoe.spec.checkpoint import CheckpointError
-from golden.importing.gates import require
-from golden.model import M3ViT, head_maps, load_checkpoint_model
-from golden.model.decoder import ConvolutionalHead, decoder_shapes
-from golden.model.variant import DECODERS_FILE, load_variant
+from edgemoe_golden.importing.gates import require
+from edgemoe_golden.model import M3ViT, head_maps, load_checkpoint_model
+from edgemoe_golden.model.decoder import ConvolutionalHead, decoder_shapes
+from edgemoe_golden.model.variant import DECODERS_FILE, load_variant
 
 
 class ImportedModel(nn.Module):

@@ -13,13 +13,13 @@ from safetensors.torch import save_file
 from edgemoe.spec.checkpoint import CONFIG_FILE, FLOAT_WEIGHTS_FILE, WEIGHTS_FILE, CheckpointError
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.strict import to_dict
-from golden.importing.edge_moe import Reference, from_edge_moe, is_raw_folder, read_reference
-from golden.importing.gates import GateOptions
-from golden.importing.states import is_rank_folder, read_state
-from golden.importing.upstream import Imported, from_upstream
-from golden.model import M3ViT, TensorRecorder
-from golden.model.checkpoint import check_variant_tensors
-from golden.model.variant import DECODERS_FILE, VARIANT_FILE, Variant
+from edgemoe_golden.importing.edge_moe import Reference, from_edge_moe, is_raw_folder, read_reference
+from edgemoe_golden.importing.gates import GateOptions
+from edgemoe_golden.importing.states import is_rank_folder, read_state
+from edgemoe_golden.importing.upstream import Imported, from_upstream
+from edgemoe_golden.model import M3ViT, TensorRecorder
+from edgemoe_golden.model.checkpoint import check_variant_tensors
+from edgemoe_golden.model.variant import DECODERS_FILE, VARIANT_FILE, Variant
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ import torch
 
 from edgemoe.spec.checkpoint import CheckpointError, tensor_shapes
 from edgemoe.spec.model import ModelConfig, TaskConfig
-from golden.importing.gates import GateOptions, require, rewritten_gates
-from golden.importing.states import State
-from golden.model.decoder import decoder_shapes
-from golden.model.variant import Variant
+from edgemoe_golden.importing.gates import GateOptions, require, rewritten_gates
+from edgemoe_golden.importing.states import State
+from edgemoe_golden.model.decoder import decoder_shapes
+from edgemoe_golden.model.variant import Variant
 
 _UNUSED = re.compile(
     r"^tam_model"  # deep supervision, in training only

@@ -21,9 +21,9 @@ from edgemoe.spec.checkpoint import (
 )
 from edgemoe.spec.model import ModelConfig, load_model_config
 from edgemoe.spec.strict import to_dict
-from golden.files import write_bytes, write_text
-from golden.model.m3vit import M3ViT
-from golden.model.variant import Variant, gate_bias_shapes, load_variant
+from edgemoe_golden.files import write_bytes, write_text
+from edgemoe_golden.model.m3vit import M3ViT
+from edgemoe_golden.model.variant import Variant, gate_bias_shapes, load_variant
 
 
 def load_checkpoint_model(folder: Path) -> M3ViT:

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgemoe.spec.model import ModelConfig
-from golden.model.recorder import Recorder
-from golden.model.variant import Variant
+from edgemoe_golden.model.recorder import Recorder
+from edgemoe_golden.model.variant import Variant
 
 # In training, experts' rows are padded to a multiple of this: oneDNN builds a new kernel for every new shape.
 TRAINING_ROWS = 64

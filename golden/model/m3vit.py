@@ -1,7 +1,7 @@
 """M³ViT: pre-norm blocks, some with a mixture of experts and one gate per task; LayerNorm + Linear heads.
 
 The state dict has exactly the names and shapes of `edgemoe.spec.checkpoint.tensor_shapes`, and of
-`golden.model.variant.gate_bias_shapes` in a variant with biased gates.
+`edgemoe_golden.model.variant.gate_bias_shapes` in a variant with biased gates.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from edgemoe.spec.model import ModelConfig
-from golden.model.layers import Attention, MixtureOfExperts, Mlp
-from golden.model.recorder import Recorder
-from golden.model.variant import Variant
+from edgemoe_golden.model.layers import Attention, MixtureOfExperts, Mlp
+from edgemoe_golden.model.recorder import Recorder
+from edgemoe_golden.model.variant import Variant
 
 SILENT = Recorder()
 PLAIN = Variant()

@@ -11,9 +11,9 @@ The bias of the keys is constant over keys and drops out of softmax, so the comp
 from __future__ import annotations
 
 from edgemoe.spec.precision import MULTIPLIER_BITS, Precision
-from golden.ops.matmul import exact_matmul
-from golden.ops.requantise import IntArray, requantise, round_shift
-from golden.ops.softmax import exponential, reciprocal
+from edgemoe_golden.ops.matmul import exact_matmul
+from edgemoe_golden.ops.requantise import IntArray, requantise, round_shift
+from edgemoe_golden.ops.softmax import exponential, reciprocal
 
 
 def attention_scores(

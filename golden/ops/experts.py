@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgemoe.spec.precision import Precision
-from golden.ops.linear import PreparedLinear, linear_gelu, linear_weighted
-from golden.ops.requantise import IntArray
+from edgemoe_golden.ops.linear import PreparedLinear, linear_gelu, linear_weighted
+from edgemoe_golden.ops.requantise import IntArray
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.spec.precision import GATE_LOGIT_BITS, GATE_OPERAND_LIMIT, SCORE_BITS
-from golden.ops.matmul import exact_matmul
-from golden.ops.requantise import IntArray, requantise
-from golden.ops.softmax import fine_exponential
+from edgemoe_golden.ops.matmul import exact_matmul
+from edgemoe_golden.ops.requantise import IntArray, requantise
+from edgemoe_golden.ops.softmax import fine_exponential
 
 
 def gate_logits(values: IntArray, weight: NDArray[Any]) -> IntArray:

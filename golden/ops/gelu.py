@@ -10,7 +10,7 @@ import numpy as np
 
 from edgemoe.spec.precision import Precision
 from edgemoe.spec.tables import GELU_STEP_BITS, gelu_delta_table
-from golden.ops.requantise import IntArray, round_shift, saturate
+from edgemoe_golden.ops.requantise import IntArray, round_shift, saturate
 
 
 def gelu_delta(magnitude: IntArray, precision: Precision) -> IntArray:

@@ -6,8 +6,8 @@ Outputs come in order [channel][cell row][cell column] per patch; upsampling to 
 from __future__ import annotations
 
 from edgemoe.spec.precision import OUTPUT_BITS, Precision
-from golden.ops.linear import PreparedLinear, linear
-from golden.ops.requantise import IntArray
+from edgemoe_golden.ops.linear import PreparedLinear, linear
+from edgemoe_golden.ops.requantise import IntArray
 
 
 def head(values: IntArray, weights: PreparedLinear, precision: Precision) -> IntArray:

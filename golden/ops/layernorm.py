@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgemoe.spec.precision import GATE_OPERAND_LIMIT, Precision
 from edgemoe.spec.tables import RSQRT_INDEX_BITS, rsqrt_table
-from golden.ops.requantise import IntArray, round_shift, saturate
+from edgemoe_golden.ops.requantise import IntArray, round_shift, saturate
 
 
 def variance(residual: IntArray, epsilon: int) -> NDArray[np.object_]:

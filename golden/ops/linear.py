@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from edgemoe.spec.memory import LinearWeights
 from edgemoe.spec.precision import GUARD_BITS, MAX_FEATURES, SCORE_BITS, Precision
-from golden.ops.gelu import gelu_requantise
-from golden.ops.matmul import exact_dtype, exact_matmul
-from golden.ops.requantise import IntArray, requantise, round_shift, saturate
+from edgemoe_golden.ops.gelu import gelu_requantise
+from edgemoe_golden.ops.matmul import exact_dtype, exact_matmul
+from edgemoe_golden.ops.requantise import IntArray, requantise, round_shift, saturate
 
 
 @dataclass(frozen=True)

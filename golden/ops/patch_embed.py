@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.spec.precision import PIXEL_OFFSET, Precision
-from golden.ops.linear import PreparedLinear, linear_residual
-from golden.ops.requantise import IntArray
+from edgemoe_golden.ops.linear import PreparedLinear, linear_residual
+from edgemoe_golden.ops.requantise import IntArray
 
 
 def patch_embed(

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgemoe.spec.precision import GATE_FRACTION, Precision
 from edgemoe.spec.tables import FINE_HALF_BITS, exp2_table, fine_exp2_high_table, fine_exp2_low_table
-from golden.ops.requantise import IntArray
+from edgemoe_golden.ops.requantise import IntArray
 
 _FINE_PRODUCT_SHIFT = 16  # the low factor's table is Q.16
 

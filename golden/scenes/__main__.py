@@ -1,4 +1,4 @@
-"""Draw one scene: `python -m golden.scenes --seed 7 --out demo/scene_7.png`."""
+"""Draw one scene: `python -m edgemoe_golden.scenes --seed 7 --out demo/scene_7.png`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from golden.files import write_atomically
-from golden.scenes.scene import draw_scene
+from edgemoe_golden.files import write_atomically
+from edgemoe_golden.scenes.scene import draw_scene
 
 
 def main() -> int:
     """Write the picture of a seed as PNG."""
-    parser = argparse.ArgumentParser(prog="python -m golden.scenes", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m edgemoe_golden.scenes", description=__doc__)
     parser.add_argument("--seed", type=int, default=7, help="which scene (default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="PNG file to write")
     parser.add_argument("--height", type=int, default=128, help="pixels (default: %(default)s)")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from golden.scenes.camera import Floats
-from golden.scenes.canvas import Canvas
-from golden.scenes.labels import BUILDING
-from golden.scenes.noise import hashed, sample, texture
-from golden.scenes.solids import UP, Box, Face, draw_face
-from golden.scenes.weather import Weather, rgb
+from edgemoe_golden.scenes.camera import Floats
+from edgemoe_golden.scenes.canvas import Canvas
+from edgemoe_golden.scenes.labels import BUILDING
+from edgemoe_golden.scenes.noise import hashed, sample, texture
+from edgemoe_golden.scenes.solids import UP, Box, Face, draw_face
+from edgemoe_golden.scenes.weather import Weather, rgb
 
 PLASTER = (0xE3D5BD, 0xD9B99B, 0xC98F72, 0xB8C4C2, 0xE8E1D3, 0xCFA98A, 0xA9B7C4, 0xD8C7A0, 0xC7BBAE, 0xE0B8A0)
 BRICK = (0x9B5A45, 0x8A4F40, 0xA8674E, 0x7D5347, 0xB07B60)

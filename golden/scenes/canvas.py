@@ -8,7 +8,7 @@ from math import ceil, floor
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.scenes.camera import NEAR, Camera, Floats
+from edgemoe_golden.scenes.camera import NEAR, Camera, Floats
 
 Mask = NDArray[np.bool_]
 Shape = Callable[[Floats, Floats], Mask]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from golden.scenes.camera import Floats
-from golden.scenes.canvas import Canvas
-from golden.scenes.labels import PERSON, SIGN, VEGETATION
-from golden.scenes.noise import texture
-from golden.scenes.weather import Weather, rgb
+from edgemoe_golden.scenes.camera import Floats
+from edgemoe_golden.scenes.canvas import Canvas
+from edgemoe_golden.scenes.labels import PERSON, SIGN, VEGETATION
+from edgemoe_golden.scenes.noise import texture
+from edgemoe_golden.scenes.weather import Weather, rgb
 
 CLOTHES = (0xB8473E, 0x34557A, 0xD9A441, 0x50705A, 0x2B2F36, 0xE6E0D4, 0x7C5A80, 0xC97B5A, 0x5E7F95, 0x8A8F94)
 TROUSERS = (0x2B3444, 0x3E3A36, 0x56606B, 0x70604E, 0x23262B, 0x8A8273)

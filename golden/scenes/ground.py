@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from golden.scenes.camera import Floats
-from golden.scenes.canvas import Canvas, Mask
-from golden.scenes.labels import BUILDING, ROAD, VEGETATION
-from golden.scenes.noise import sample, texture
-from golden.scenes.street import Street
-from golden.scenes.weather import Weather, rgb
+from edgemoe_golden.scenes.camera import Floats
+from edgemoe_golden.scenes.canvas import Canvas, Mask
+from edgemoe_golden.scenes.labels import BUILDING, ROAD, VEGETATION
+from edgemoe_golden.scenes.noise import sample, texture
+from edgemoe_golden.scenes.street import Street
+from edgemoe_golden.scenes.weather import Weather, rgb
 
 FAR = 320.0
 

@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from golden.scenes.camera import Floats
+from edgemoe_golden.scenes.camera import Floats
 
 SIZE = 512
 

@@ -8,16 +8,16 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from golden.scenes.buildings import draw_block, draw_house
-from golden.scenes.camera import Camera, Floats
-from golden.scenes.canvas import Canvas
-from golden.scenes.figures import draw_lamp, draw_person, draw_sign, draw_traffic_light, draw_tree
-from golden.scenes.ground import draw_backdrop, draw_ground, draw_sky
-from golden.scenes.labels import SKY
-from golden.scenes.solids import Box
-from golden.scenes.street import Street, random_street
-from golden.scenes.vehicles import KINDS, cast_shadow, draw_vehicle, random_kind
-from golden.scenes.weather import Weather, random_weather
+from edgemoe_golden.scenes.buildings import draw_block, draw_house
+from edgemoe_golden.scenes.camera import Camera, Floats
+from edgemoe_golden.scenes.canvas import Canvas
+from edgemoe_golden.scenes.figures import draw_lamp, draw_person, draw_sign, draw_traffic_light, draw_tree
+from edgemoe_golden.scenes.ground import draw_backdrop, draw_ground, draw_sky
+from edgemoe_golden.scenes.labels import SKY
+from edgemoe_golden.scenes.solids import Box
+from edgemoe_golden.scenes.street import Street, random_street
+from edgemoe_golden.scenes.vehicles import KINDS, cast_shadow, draw_vehicle, random_kind
+from edgemoe_golden.scenes.weather import Weather, random_weather
 
 DEMO_SEEDS = range(0, 1_000)
 VALIDATION_SEEDS = range(1_000, 100_000)

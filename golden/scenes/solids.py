@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from golden.scenes.camera import Floats
-from golden.scenes.canvas import Canvas, Mask
-from golden.scenes.weather import Weather
+from edgemoe_golden.scenes.camera import Floats
+from edgemoe_golden.scenes.canvas import Canvas, Mask
+from edgemoe_golden.scenes.weather import Weather
 
 UP: Floats = np.array([0, 1, 0], dtype=np.float32)
 

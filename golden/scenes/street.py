@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from golden.scenes.camera import Floats
+from edgemoe_golden.scenes.camera import Floats
 
 STYLES = ("city", "avenue", "suburb", "country", "boulevard")
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.random import Generator
 
-from golden.scenes.camera import Floats, cross
-from golden.scenes.canvas import Canvas
-from golden.scenes.labels import VEHICLE
-from golden.scenes.solids import UP, Box, Face, draw_face, rounded
-from golden.scenes.street import Street
-from golden.scenes.weather import Weather, rgb
+from edgemoe_golden.scenes.camera import Floats, cross
+from edgemoe_golden.scenes.canvas import Canvas
+from edgemoe_golden.scenes.labels import VEHICLE
+from edgemoe_golden.scenes.solids import UP, Box, Face, draw_face, rounded
+from edgemoe_golden.scenes.street import Street
+from edgemoe_golden.scenes.weather import Weather, rgb
 
 PAINT = (0xC0392F, 0xE8E6E1, 0x2F3B48, 0x8C96A0, 0x2C5F94, 0xD9A441, 0x4F7F6D, 0xB9BEC3, 0x1F2A37, 0x8E3B46, 0x6E9BC0)
 BUS = (0xC8452F, 0x2F6FA8, 0xE0B040, 0x3C8A6B)

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.random import Generator
 
-from golden.scenes.camera import Floats
+from edgemoe_golden.scenes.camera import Floats
 
 
 def rgb(code: int) -> Floats:

@@ -1,6 +1,6 @@
-"""Train a named model on drawn scenes: `python -m golden.training --model mini --minutes 10 --out models/mini`.
+"""Train a named model on drawn scenes: `python -m edgemoe_golden.training --model mini --minutes 10 --out models/mini`.
 
-Several processes share each step's scenes: `torchrun --nproc-per-node 2 -m golden.training …`, on CPUs or GPUs.
+Several processes share each step's scenes: `torchrun --nproc-per-node 2 -m edgemoe_golden.training …`, on CPUs or GPUs.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from pathlib import Path
 import torch
 
 from edgemoe.spec.model import load_model_config
-from golden.model import save_checkpoint
-from golden.training.data import SceneStore
-from golden.training.evaluate import evaluate
-from golden.training.loop import STATE_FILE, Plan, train
-from golden.training.processes import Processes, joined
+from edgemoe_golden.model import save_checkpoint
+from edgemoe_golden.training.data import SceneStore
+from edgemoe_golden.training.evaluate import evaluate
+from edgemoe_golden.training.loop import STATE_FILE, Plan, train
+from edgemoe_golden.training.processes import Processes, joined
 
 
 def main() -> None:

@@ -16,8 +16,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from edgemoe.spec.model import ModelConfig
-from golden.files import write_atomically
-from golden.scenes import DRAWING_VERSION, LABELS, TRAINING_SEEDS, Scene, draw_scene
+from edgemoe_golden.files import write_atomically
+from edgemoe_golden.scenes import DRAWING_VERSION, LABELS, TRAINING_SEEDS, Scene, draw_scene
 
 CHUNK = 250
 """Scenes per file: what an interrupted run draws again at most, per process."""

@@ -1,4 +1,4 @@
-"""Evaluation on held-out scenes: `python -m golden.training.evaluate models/mini`."""
+"""Evaluation on held-out scenes: `python -m edgemoe_golden.training.evaluate models/mini`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
-from golden.model import M3ViT, head_maps, load_checkpoint_model
-from golden.scenes import LABELS, VALIDATION_SEEDS, draw_scene
-from golden.training.data import SceneStore
+from edgemoe_golden.model import M3ViT, head_maps, load_checkpoint_model
+from edgemoe_golden.scenes import LABELS, VALIDATION_SEEDS, draw_scene
+from edgemoe_golden.training.data import SceneStore
 
 
 @dataclass(frozen=True)

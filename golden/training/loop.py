@@ -11,11 +11,11 @@ import torch
 from tqdm import tqdm
 
 from edgemoe.spec.model import ModelConfig
-from golden.files import write_atomically
-from golden.model import M3ViT, head_maps
-from golden.training.data import Batch, SceneStore, training_batch
-from golden.training.losses import BALANCE_WEIGHT, BalanceRecorder, depth_loss, segmentation_loss
-from golden.training.processes import Processes
+from edgemoe_golden.files import write_atomically
+from edgemoe_golden.model import M3ViT, head_maps
+from edgemoe_golden.training.data import Batch, SceneStore, training_batch
+from edgemoe_golden.training.losses import BALANCE_WEIGHT, BalanceRecorder, depth_loss, segmentation_loss
+from edgemoe_golden.training.processes import Processes
 
 WARMUP_STEPS = 100
 STATE_FILE = "state.pt"

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from golden.model.recorder import Recorder
+from edgemoe_golden.model.recorder import Recorder
 
 # Thin poles and distant people cover few cells, and would otherwise be given up for the sake of road and sky.
 CLASS_WEIGHTS = (0.7, 1.0, 2.5, 1.0, 1.0, 0.8, 2.2)

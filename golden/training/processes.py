@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
-from golden.training.data import Batch
+from edgemoe_golden.training.data import Batch
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-// C interface for Python: host/edgemoe/devices/rtl.py declares the same functions.
+// C interface for Python: host/edgemoe/devices/rtl/device.py declares the same functions.
 #include <algorithm>
 #include <cstdint>
 #include <string>

@@ -7,7 +7,6 @@ hardware are small ones, because the shipped model takes seconds a frame there.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,8 +33,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkpoint that comes with the repository, or a small one with random weights."""
     if not SMALL:
         return MODEL
-    sys.path.insert(0, str(TESTS / "host"))
-    from program_examples import write_checkpoint
+    from tests.examples.program import write_checkpoint
 
     return write_checkpoint(tmp_path_factory.mktemp("models") / "micro")
 

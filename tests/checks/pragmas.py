@@ -1,4 +1,4 @@
-"""Checks every `#pragma HLS` of the HLS sources: `python -m checks.pragmas` (part of `make lint`).
+"""Checks every `#pragma HLS` of the HLS sources: `python -m tests.checks.pragmas` (part of `make lint`).
 
 A C++ compiler ignores unknown pragmas, misspellings included. Checked here with libclang: directive and option names,
 required options, values (integers, constants that exist, or known words), variables and ports that exist where the
@@ -18,7 +18,7 @@ from pathlib import Path
 from clang import cindex
 from clang.cindex import Cursor, CursorKind, TranslationUnit
 
-from edgemoe.devices.csim_build import HLS_FOLDER, compiler, header_folder
+from edgemoe.devices.csim.build import HLS_FOLDER, compiler, header_folder
 
 NUMBER, VARIABLE, PORT, WORD, FLAG = "number", "variable", "port", "word", "flag"
 

@@ -1,4 +1,4 @@
-"""Lint of the RTL: `python -m checks.rtl_lint`. Warnings are errors.
+"""Lint of the RTL: `python -m tests.checks.rtl_lint`. Warnings are errors.
 
 Verilator's -Wall on the whole machine for every hardware configuration, and slang in Verilog-2005 (IEEE 1364-2005), the
 strictest reader of that language: it refuses what other tools let pass.
@@ -15,7 +15,7 @@ from pathlib import Path
 from pyslang import DiagnosticEngine, TextDiagnosticClient
 from pyslang.driver import Driver
 
-from edgemoe.devices.rtl_build import RTL_FOLDER, TOP, sources_of, verilator
+from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, TOP, sources_of, verilator
 from edgemoe.spec.generate.headers import verilog_header
 from edgemoe.spec.hardware import HardwareConfig, hardware_names, load_hardware_config
 
@@ -28,7 +28,7 @@ def complaints(hardware: HardwareConfig, top: Path = RTL_FOLDER / f"{TOP}.v") ->
     sources = [str(path) for path in sources_of(top)]
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "edgemoe_spec.vh").write_text(verilog_header(hardware), encoding="utf-8")
-        include = ["-I" + folder, "-I" + str(RTL_FOLDER)]
+        include = ["-I" + folder, "-I" + str(INCLUDE_FOLDER)]
         return [*_verilator(sources, include), *_slang(sources, include)]
 
 

@@ -1,11 +1,11 @@
 """Reads the RTL with pyverilog, checks its top against the specification, and draws docs/rtl_hierarchy.md.
 
-    python -m checks.rtl_top            complaints, 1 when there are any
-    python -m checks.rtl_top --write    also writes the page
+    python -m tests.checks.rtl_top            complaints, 1 when there are any
+    python -m tests.checks.rtl_top --write    also writes the page
 
 Checked: pins of the top (name, direction, width: those of Vitis HLS), that it has no parameters of its own, the
 constants in the generated headers (register offsets, shapes), and that the control slave uses every offset and has the
-outputs in the order of the register map. Verilog that Vitis generated is checked by checks.vitis_rtl.
+outputs in the order of the register map. Verilog that Vitis generated is checked by tests.checks.vitis_rtl.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from checks.vitis_rtl import expected_ports
 from pyverilog.ast_code_generator.codegen import ASTCodeGenerator
 from pyverilog.vparser import ast
 from pyverilog.vparser.parser import VerilogParser
 
-from edgemoe.devices.rtl_build import RTL_FOLDER, TOP, sources_of
+from edgemoe.devices.rtl.build import RTL_FOLDER, TOP, modules, sources_of
 from edgemoe.spec.generate.headers import verilog_header
 from edgemoe.spec.hardware import hardware_names, load_hardware_config
 from edgemoe.spec.registers import OFFSETS, REGISTERS
+from tests.checks.vitis_rtl import expected_ports
 
 PAGE = RTL_FOLDER.parent / "docs" / "rtl_hierarchy.md"
 SLAVE = "control_registers"
@@ -90,7 +90,7 @@ def check_pins(folder: Path) -> Iterator[str]:
 
 def check_slave(folder: Path) -> Iterator[str]:
     """The control slave names every register of the map, and its outputs stand in the order of the map."""
-    module = parse(folder / f"{SLAVE}.v")
+    module = parse(modules(folder)[SLAVE])
     used = {node.name for node in walk(module) if isinstance(node, ast.Identifier)}
     inputs = {register.name for register in REGISTERS if register.kind != "output"}
     for name in sorted(inputs | {"identity"}):

@@ -1,4 +1,4 @@
-"""Checks Verilog that Vitis HLS generated against the specification: `python -m checks.vitis_rtl FOLDER`.
+"""Checks Verilog that Vitis HLS generated against the specification: `python -m tests.checks.vitis_rtl FOLDER`.
 
 Ports of the top and addresses of the control slave must be those of docs/registers.md, so that the same driver and the
 same benches serve it. Read with pyverilog.

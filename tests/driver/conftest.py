@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
-
-from program_examples import small_program, write_checkpoint
 from simulated_boards import BOARD
 
 from edgemoe.compiler.program import Program
@@ -20,6 +15,7 @@ from edgemoe.devices.base import Bytes, DeviceError
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
+from tests.examples.program import small_program, write_checkpoint
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +50,8 @@ def expected(program: Program, frames: Any) -> list[Bytes]:
 @pytest.fixture
 def make_board(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """make_board(engine, hardware, **options of SimulatedBoard) → PynqDevice; closed at the end of the test."""
-    from edgemoe.pynq.simulated import SimulatedBoard
-    from edgemoe.pynq.simulation import put_in_place, write_simulated_overlay
+    from edgemoe.pynq.simulated.board import SimulatedBoard
+    from edgemoe.pynq.simulated.install import put_in_place, write_simulated_overlay
 
     made: list[Any] = []
 

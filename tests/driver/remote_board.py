@@ -20,9 +20,9 @@ from pynq.remote import buffer_pb2, buffer_pb2_grpc, mmio_pb2, mmio_pb2_grpc, re
 
 from edgemoe.devices.base import Device
 from edgemoe.devices.registry import open_device
-from edgemoe.pynq.simulated import simulated_ip
-from edgemoe.pynq.simulated_ip import SimulatedIp
-from edgemoe.pynq.simulated_parts import InterruptController, RegisterFile
+from edgemoe.pynq.simulated.board import simulated_ip
+from edgemoe.pynq.simulated.ip import SimulatedIp
+from edgemoe.pynq.simulated.parts import InterruptController, RegisterFile
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.interface import CONTROL_BASE
 from edgemoe.spec.registers import REGISTER_SPACE

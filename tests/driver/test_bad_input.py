@@ -22,13 +22,13 @@ from simulated_boards import BOARD, HANDSHAKES, simulated
 
 from edgemoe.compiler.program import Program, ProgramError
 from edgemoe.devices.base import Bytes, DeviceError
-from edgemoe.devices.golden import GoldenDevice
+from edgemoe.devices.golden.device import GoldenDevice
 from edgemoe.media.errors import MediaError
 from edgemoe.media.video import read_camera
 from edgemoe.pynq.device import PynqDevice
 from edgemoe.pynq.lock import ProcessLock
-from edgemoe.pynq.simulated import SimulatedBoard
-from edgemoe.pynq.simulation import put_in_place, write_simulated_overlay
+from edgemoe.pynq.simulated.board import SimulatedBoard
+from edgemoe.pynq.simulated.install import put_in_place, write_simulated_overlay
 from edgemoe.session import Session, SessionError
 from edgemoe.spec.hardware import load_hardware_config
 

@@ -20,12 +20,12 @@ from simulated_boards import BOARD
 
 from edgemoe import Accelerator
 from edgemoe.devices.base import DeviceError
-from edgemoe.devices.golden import GoldenDevice
+from edgemoe.devices.golden.device import GoldenDevice
 from edgemoe.devices.registry import open_device
 from edgemoe.overlay.manifest import BIT_FILE, HWH_FILE, MANIFEST_FILE, OverlayError, file_digest
 from edgemoe.pynq.board import OVERLAY_VARIABLE, SIMULATED_VARIABLE
-from edgemoe.pynq.simulated import SimulatedBoard
-from edgemoe.pynq.simulation import write_simulated_overlay
+from edgemoe.pynq.simulated.board import SimulatedBoard
+from edgemoe.pynq.simulated.install import write_simulated_overlay
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.registers import OFFSETS
 

@@ -20,8 +20,8 @@ from simulated_boards import ENGINES, HANDSHAKES, simulated
 import edgemoe.session
 from edgemoe.compiler.program import Program
 from edgemoe.devices.base import Bytes, DeviceError
-from edgemoe.devices.rtl import RtlDevice
-from edgemoe.pynq.simulated import MisuseError, SimulatedBoard
+from edgemoe.devices.rtl.device import RtlDevice
+from edgemoe.pynq.simulated.board import MisuseError, SimulatedBoard
 from edgemoe.session import Session, SessionError
 from edgemoe.spec.registers import CONTROL
 

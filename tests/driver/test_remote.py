@@ -18,7 +18,7 @@ from simulated_boards import BOARD
 
 from edgemoe import Accelerator
 from edgemoe.pynq.board import OVERLAY_VARIABLE, SIMULATED_VARIABLE
-from edgemoe.pynq.simulation import write_simulated_overlay
+from edgemoe.pynq.simulated.install import write_simulated_overlay
 from edgemoe.spec.hardware import load_hardware_config
 
 HARDWARE = "micro"

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from edgemoe.spec.model import ModelConfig, load_model_config
-from golden.model import M3ViT
+from edgemoe_golden.model import M3ViT
 
 
 @pytest.fixture(scope="session")

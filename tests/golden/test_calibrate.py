@@ -10,10 +10,10 @@ import torch
 from edgemoe.spec.calibration import calibrated_tensors, load_calibration
 from edgemoe.spec.checkpoint import load_checkpoint
 from edgemoe.spec.strict import to_dict
-from golden.calibrate import calibrate
-from golden.model import M3ViT, TensorRecorder
-from golden.model.recorder import calibrated_name
-from golden.ranges import Histogram, asymmetric_range, symmetric_range, widened_range
+from edgemoe_golden.calibrate import calibrate
+from edgemoe_golden.model import M3ViT, TensorRecorder
+from edgemoe_golden.model.recorder import calibrated_name
+from edgemoe_golden.ranges import Histogram, asymmetric_range, symmetric_range, widened_range
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "mini"
 
@@ -45,8 +45,8 @@ def test_recorded_names_cover_the_calibrated_tensors(model: M3ViT, frames: torch
 def test_residual_is_never_clipped_and_hidden_keeps_its_lower_limit(model: M3ViT) -> None:
     coarse = calibrate(model, 2).ranges["w8a8"]
     recorder = TensorRecorder()
-    from golden.calibrate import CALIBRATION_SEEDS, RESIDUAL_MARGIN
-    from golden.scenes import draw_scene
+    from edgemoe_golden.calibrate import CALIBRATION_SEEDS, RESIDUAL_MARGIN
+    from edgemoe_golden.scenes import draw_scene
 
     scene = draw_scene(CALIBRATION_SEEDS[1], model.config.image_height, model.config.image_width)
     with torch.no_grad():

@@ -14,11 +14,11 @@ from edgemoe.compiler.quantise import QuantisedMoe, quantise
 from edgemoe.spec.calibration import Range, calibrated_tensors, load_calibration
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.precision import W8A8, W16A16, Precision
-from golden.calibrate import calibration_of, drawn_frames, main, observe
-from golden.calibration_picture import LIMIT, OUTSIDE, draw_distribution
-from golden.calibration_report import EXACT_DB, Grid, decibels, gate_grid, grid, losses, table, weight_losses
-from golden.model import M3ViT, TensorRecorder, save_checkpoint
-from golden.ranges import RULES, Histogram
+from edgemoe_golden.calibrate import calibration_of, drawn_frames, main, observe
+from edgemoe_golden.calibration_picture import LIMIT, OUTSIDE, draw_distribution
+from edgemoe_golden.calibration_report import EXACT_DB, Grid, decibels, gate_grid, grid, losses, table, weight_losses
+from edgemoe_golden.model import M3ViT, TensorRecorder, save_checkpoint
+from edgemoe_golden.ranges import RULES, Histogram
 
 
 @pytest.fixture
@@ -209,7 +209,7 @@ def test_pictures_of_any_size_can_be_looked_at(checkpoint: Path, config: ModelCo
     Image.new("L", (30, 20), 90).save(folder / "b.jpg")
     main([str(checkpoint), "--pictures", str(folder), "--report", str(tmp_path / "report")])
     calibration = load_calibration(checkpoint / "calibration.json", config)
-    assert calibration.provenance.startswith("golden.calibrate on 2 pictures of 'street'")
+    assert calibration.provenance.startswith("edgemoe_golden.calibrate on 2 pictures of 'street'")
 
 
 @pytest.mark.parametrize("kind", ["empty", "broken"])

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benches.evaluate_data import evaluate_data
 from PIL import Image
 
-from golden.data import DataError, open_data
+from benchmarks.evaluate_data import evaluate_data
+from edgemoe_golden.data import DataError, open_data
 
 MINI = Path(__file__).resolve().parents[2] / "models" / "mini"
 RNG = np.random.default_rng(12)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from golden.data import metric_of
+from edgemoe_golden.data import metric_of
 
 
 def test_miou_counts_over_the_whole_data_set_and_ignores_255() -> None:

@@ -1,6 +1,6 @@
 """Our W16A16 is nearer to float than Edge-MoE's arithmetic everywhere: on the shipped checkpoint and held-out scenes.
 
-`python -m benches.arithmetics` prints all figures.
+`python -m benchmarks.arithmetics` prints all figures.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benches.arithmetics import ARITHMETICS, EDGE_MOE, PARTS, Layer, beaten, edge_moe_metrics, layers
-from benches.evaluate import Figure
 
+from benchmarks.arithmetics import ARITHMETICS, EDGE_MOE, PARTS, Layer, beaten, edge_moe_metrics, layers
+from benchmarks.evaluate import Figure
 from edgemoe.spec.model import load_model_config
-from golden.model import load_checkpoint_model
-from golden.training.evaluate import evaluate
+from edgemoe_golden.model import load_checkpoint_model
+from edgemoe_golden.training.evaluate import evaluate
 
 MINI = Path(__file__).resolve().parents[2] / "models" / "mini"
 SCENES = 2

@@ -18,12 +18,12 @@ from upstream_reference import Gates, random_state
 from edgemoe.spec.checkpoint import CheckpointError
 from edgemoe.spec.model import ModelConfig, load_model_config
 from edgemoe.spec.strict import ConfigError
-from golden.edge_moe import EdgeMoe, Frame, FullQueue, Options, TopK, UndefinedError, load_weights, to_real
-from golden.edge_moe.experts import Expert
-from golden.edge_moe.linear import Linear
-from golden.importing import GateOptions, import_checkpoint
-from golden.model import load_checkpoint_model
-from golden.model.recorder import TensorRecorder
+from edgemoe_golden.edge_moe import EdgeMoe, Frame, FullQueue, Options, TopK, UndefinedError, load_weights, to_real
+from edgemoe_golden.edge_moe.experts import Expert
+from edgemoe_golden.edge_moe.linear import Linear
+from edgemoe_golden.importing import GateOptions, import_checkpoint
+from edgemoe_golden.model import load_checkpoint_model
+from edgemoe_golden.model.recorder import TensorRecorder
 
 MICRO = load_model_config("micro")
 FRAME = np.random.default_rng(1).integers(0, 256, (32, 48, 3)).astype(np.uint8)

@@ -9,9 +9,9 @@ import edge_moe_reference as exact
 import numpy as np
 import pytest
 
-from golden.edge_moe import elementary
-from golden.edge_moe.attention import attention, attention_scores, key_order, score_scale
-from golden.edge_moe.elementary import (
+from edgemoe_golden.edge_moe import elementary
+from edgemoe_golden.edge_moe.attention import attention, attention_scores, key_order, score_scale
+from edgemoe_golden.edge_moe.elementary import (
     GELU_ENTRIES,
     UndefinedError,
     exact_exponential,
@@ -21,8 +21,8 @@ from golden.edge_moe.elementary import (
     reciprocal,
     square_root,
 )
-from golden.edge_moe.experts import Gate, TopK, route
-from golden.edge_moe.fixed import (
+from edgemoe_golden.edge_moe.experts import Gate, TopK, route
+from edgemoe_golden.edge_moe.fixed import (
     ATTENTION_BIAS,
     BIAS,
     FEATURE,
@@ -35,9 +35,9 @@ from golden.edge_moe.fixed import (
     to_fixed,
     wrap,
 )
-from golden.edge_moe.layernorm import Norm, layernorm
-from golden.edge_moe.linear import Linear, linear, patch_embed
-from golden.edge_moe.softmax import running_softmax
+from edgemoe_golden.edge_moe.layernorm import Norm, layernorm
+from edgemoe_golden.edge_moe.linear import Linear, linear, patch_embed
+from edgemoe_golden.edge_moe.softmax import running_softmax
 
 ONE = 1 << 22
 

@@ -6,13 +6,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import benches.evaluate as bench
 import numpy as np
 import pytest
 
+import benchmarks.evaluate as bench
 from edgemoe.compiler.fits import DoesNotFitError
 from edgemoe.spec.model import load_model_config
-from golden.model import M3ViT, save_checkpoint
+from edgemoe_golden.model import M3ViT, save_checkpoint
 
 MINI = Path(__file__).resolve().parents[2] / "models" / "mini"
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from edgemoe.spec.checkpoint import WEIGHTS_FILE, CheckpointError
-from golden.model import M3ViT, load_checkpoint_model, save_checkpoint
+from edgemoe_golden.model import M3ViT, load_checkpoint_model, save_checkpoint
 
 
 def test_saved_weights_come_back_rounded_to_half_precision(model: M3ViT, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from edgemoe.spec.checkpoint import tensor_shapes
 from edgemoe.spec.model import ModelConfig, load_model_config, model_names
-from golden.model import M3ViT, Recorder, TensorRecorder, head_maps
-from golden.model.layers import MixtureOfExperts, top_k
+from edgemoe_golden.model import M3ViT, Recorder, TensorRecorder, head_maps
+from edgemoe_golden.model.layers import MixtureOfExperts, top_k
 
 SILENT = Recorder()
 

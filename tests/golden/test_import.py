@@ -23,9 +23,9 @@ from edgemoe.spec.checkpoint import CheckpointError, tensor_shapes
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.model import ModelConfig, load_model_config
 from edgemoe.spec.strict import to_dict
-from golden.calibrate import main as calibrate
-from golden.importing import GateOptions, import_checkpoint, load_imported_model
-from golden.model.decoder import answers
+from edgemoe_golden.calibrate import main as calibrate
+from edgemoe_golden.importing import GateOptions, import_checkpoint, load_imported_model
+from edgemoe_golden.model.decoder import answers
 
 # Softmax over 4 experts with k 2, so that windows of 2 and of 3 (which the second task would leave) can be asked for.
 MICRO = load_model_config("micro")
@@ -249,4 +249,4 @@ def test_the_command_imports_and_says_what_comes_next(tmp_path: Path, capsys: py
     assert edgemoe(["import", str(path), "--config", str(config), "--out", str(tmp_path / "out")]) == 0
     text = capsys.readouterr().out
     assert "semseg (7 channels), depth (1 channels)" in text
-    assert "next: python -m golden.calibrate" in text
+    assert "next: python -m edgemoe_golden.calibrate" in text

@@ -14,8 +14,8 @@ from upstream_reference import Gates, random_state, reference_tokens
 from edgemoe.cli import main as edgemoe
 from edgemoe.spec.checkpoint import CheckpointError
 from edgemoe.spec.model import load_model_config
-from golden.importing import import_checkpoint, load_imported_model
-from golden.importing.edge_moe import raw_files
+from edgemoe_golden.importing import import_checkpoint, load_imported_model
+from edgemoe_golden.importing.edge_moe import raw_files
 
 MICRO = load_model_config("micro")
 

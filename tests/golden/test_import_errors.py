@@ -16,7 +16,7 @@ from upstream_reference import State, random_state
 from edgemoe.cli import main as edgemoe
 from edgemoe.spec.checkpoint import CheckpointError
 from edgemoe.spec.model import load_model_config
-from golden.importing import GateOptions, import_checkpoint
+from edgemoe_golden.importing import GateOptions, import_checkpoint
 
 MICRO = load_model_config("micro")
 
@@ -227,7 +227,7 @@ def test_an_import_cut_off_while_writing_leaves_nothing(
         if len(calls) == 2:
             raise interruption
 
-    monkeypatch.setattr("golden.importing.importer.save_file", failing)
+    monkeypatch.setattr("edgemoe_golden.importing.importer.save_file", failing)
     with pytest.raises(type(interruption)):
         import_checkpoint(path, MICRO, tmp_path / "out")
     assert len(calls) == 2

@@ -13,18 +13,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from benches.random_checkpoint import random_checkpoint
 from frame_memory import frame_for
 
+from benchmarks.random_checkpoint import random_checkpoint
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.fits import DoesNotFitError
-from edgemoe.devices.golden_machine import GoldenMachine
+from edgemoe.devices.golden.machine import GoldenMachine
+from edgemoe.devices.golden.scratchpads import Scratchpads
 from edgemoe.devices.registry import open_device
-from edgemoe.devices.scratchpads import Scratchpads
 from edgemoe.session import Session
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.model import load_model_config
-from golden.model import head_maps, load_checkpoint_model
+from edgemoe_golden.model import head_maps, load_checkpoint_model
 
 U50, ZCU102 = load_hardware_config("u50"), load_hardware_config("zcu102")
 MODELS = ("small", "small_pascal")

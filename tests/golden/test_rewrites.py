@@ -11,7 +11,7 @@ from torch import Tensor
 
 from edgemoe.compiler.rewrites import folded_patch_embed, folded_position, without_key_bias
 from edgemoe.spec.model import ModelConfig
-from golden.model import M3ViT, Recorder
+from edgemoe_golden.model import M3ViT, Recorder
 
 SILENT = Recorder()
 STATISTICS = {

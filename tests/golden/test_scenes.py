@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from edgemoe.spec.model import load_model_config
-from golden.scenes import DEMO_SEEDS, LABELS, TRAINING_SEEDS, VALIDATION_SEEDS, draw_scene
-from golden.scenes.camera import NEAR
-from golden.scenes.labels import ROAD, SKY
-from golden.scenes.scene import SAMPLES
+from edgemoe_golden.scenes import DEMO_SEEDS, LABELS, TRAINING_SEEDS, VALIDATION_SEEDS, draw_scene
+from edgemoe_golden.scenes.camera import NEAR
+from edgemoe_golden.scenes.labels import ROAD, SKY
+from edgemoe_golden.scenes.scene import SAMPLES
 
 
 def test_labels_are_those_of_the_models() -> None:
@@ -67,7 +67,7 @@ def test_training_validation_and_demo_seeds_are_disjoint() -> None:
 
 def test_command_writes_a_picture_without_torch(tmp_path: Path) -> None:
     path = tmp_path / "demo" / "scene.png"
-    code = "import sys; sys.modules['torch'] = None; from golden.scenes.__main__ import main; sys.exit(main())"
+    code = "import sys; sys.modules['torch'] = None; from edgemoe_golden.scenes.__main__ import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "--seed", "7", "--out", str(path)]
     subprocess.run(command, check=True, capture_output=True)
     assert np.array_equal(np.asarray(Image.open(path)), draw_scene(7).image)

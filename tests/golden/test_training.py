@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from edgemoe.spec.model import ModelConfig, load_model_config
-from golden.model import M3ViT
-from golden.scenes import LABELS, draw_scene
-from golden.training import data
-from golden.training.data import SceneStore, cells_of, training_batch
-from golden.training.loop import STATE_FILE, Plan, train
-from golden.training.losses import BalanceRecorder, depth_loss, segmentation_loss
-from golden.training.processes import Processes
+from edgemoe_golden.model import M3ViT
+from edgemoe_golden.scenes import LABELS, draw_scene
+from edgemoe_golden.training import data
+from edgemoe_golden.training.data import SceneStore, cells_of, training_batch
+from edgemoe_golden.training.loop import STATE_FILE, Plan, train
+from edgemoe_golden.training.losses import BalanceRecorder, depth_loss, segmentation_loss
+from edgemoe_golden.training.processes import Processes
 
 
 @pytest.fixture
@@ -122,9 +122,9 @@ import sys
 from pathlib import Path
 import torch
 from edgemoe.spec.model import load_model_config
-from golden.training import data
-from golden.training.loop import Plan, train
-from golden.training.processes import joined
+from edgemoe_golden.training import data
+from edgemoe_golden.training.loop import Plan, train
+from edgemoe_golden.training.processes import joined
 data.CHUNK = 12
 folder = Path(sys.argv[1])
 with joined("cpu") as processes:

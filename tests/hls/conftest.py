@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from frame_subject import Subject
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
-
-from program_examples import small_program
-
 from edgemoe.devices.base import DeviceError
-from edgemoe.devices.csim_build import header_folder
+from edgemoe.devices.csim.build import header_folder
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
+from tests.examples.program import small_program
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.compiler.program import Program
-from edgemoe.devices.csim_build import HLS_FOLDER, WARNINGS, compiler, header_folder
+from edgemoe.devices.csim.build import HLS_FOLDER, WARNINGS, compiler, header_folder
 from edgemoe.frames import input_image
 from edgemoe.spec.generate.headers import hls_header
 from edgemoe.spec.memory import stripe

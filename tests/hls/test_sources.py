@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from checks.pragmas import check, parse, sources
 from clang.cindex import Cursor, CursorKind
 from frame_runner import mutated
 
-from edgemoe.devices.csim_build import HLS_FOLDER
+from edgemoe.devices.csim.build import HLS_FOLDER
 from edgemoe.spec.registers import OFFSETS, REGISTERS
+from tests.checks.pragmas import check, parse, sources
 
 KERNELS = sources(HLS_FOLDER)
 

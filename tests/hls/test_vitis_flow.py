@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edgemoe.devices.csim_build import HLS_FOLDER
+from edgemoe.devices.csim.build import HLS_FOLDER
 from edgemoe.spec.generate.vitis import VITIS_VERSION
 from edgemoe.spec.hardware import hardware_names, load_hardware_config
 

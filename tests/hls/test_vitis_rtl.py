@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from checks.vitis_rtl import TOP, check, expected_addresses, expected_ports
+
+from tests.checks.vitis_rtl import TOP, check, expected_addresses, expected_ports
 
 
 def skeleton(folder: Path, ports: set[str], addresses: dict[str, int]) -> Path:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from machine_examples import HALT, Bench, Outcome, encoded, program, small_hardware
 
 from edgemoe.devices.base import DeviceError
 from edgemoe.spec.faults import Fault
+from tests.examples.machine import HALT, Bench, Outcome, encoded, program, small_hardware
 
 ENGINES = ("golden", "csim", "rtl")
 LONG_BUILD = ("rtl", "w16a16")  # faults are found by the same modules in both precisions

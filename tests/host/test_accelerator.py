@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from program_examples import write_checkpoint
 
 from edgemoe import Accelerator
 from edgemoe.devices.base import DeviceError
@@ -16,6 +15,7 @@ from edgemoe.devices.flat_memory import FlatMemory
 from edgemoe.session import SessionError
 from edgemoe.spec.checkpoint import CheckpointError
 from edgemoe.spec.strict import ConfigError
+from tests.examples.program import write_checkpoint
 
 FRAME = np.random.default_rng(5).integers(0, 256, (60, 100, 3), dtype=np.uint8)
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from program_examples import small_program, write_checkpoint
 
 from edgemoe import cli
 from edgemoe.compiler.program import Program
-from edgemoe.devices.golden import GoldenDevice
+from edgemoe.devices.golden.device import GoldenDevice
 from edgemoe.measure import measure
 from edgemoe.pynq.power import _reader
 from edgemoe.session import Session
 from edgemoe.spec.hardware import load_hardware_config
+from tests.examples.program import small_program, write_checkpoint
 
 MICRO = load_hardware_config("micro")
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from program_examples import write_checkpoint
 
 from edgemoe.cli import COMMANDS, main
 from edgemoe.compiler.program import load_program
+from tests.examples.program import write_checkpoint
 
 Capture = pytest.CaptureFixture[str]
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from program_examples import plain_calibration, random_tensors, small_program, write_checkpoint
 
 from edgemoe.compiler.compile import compile_checkpoint, compile_model
 from edgemoe.compiler.cycles import predicted_cycles
@@ -20,6 +19,7 @@ from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.isa import Opcode
 from edgemoe.spec.model import load_model_config
 from edgemoe.spec.strict import ConfigError
+from tests.examples.program import plain_calibration, random_tensors, small_program, write_checkpoint
 
 
 def test_small_does_not_fit_a_zcu102_and_the_numbers_say_why() -> None:

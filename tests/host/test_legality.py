@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from machine_examples import INPUT_BYTES, OUTPUT_BYTES, program, small_hardware
 
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.isa import FIELDS, USED_FIELDS, Buffer, Epilogue, Instruction, Opcode, encode
 from edgemoe.spec.legality import static_fault
 from edgemoe.spec.memory import row_pitch
 from edgemoe.spec.precision import MAX_FEATURES
+from tests.examples.machine import INPUT_BYTES, OUTPUT_BYTES, program, small_hardware
 
 HARDWARE = small_hardware("w8a8")
 (

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import machine_examples as examples
 import numpy as np
 import pytest
-from machine_examples import Bench, Outcome, changed, encoded, halts, program
 
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.isa import STREAM_LINE, Instruction, Opcode
 from edgemoe.spec.memory import SegmentKind, segment, segment_header
+from tests.examples import machine as examples
+from tests.examples.machine import Bench, Outcome, changed, encoded, halts, program
 
 CONSUMERS = [index for index, instruction in enumerate(program()) if instruction.segments]
 

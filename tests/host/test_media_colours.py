@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from media_examples import STREET
 
 from edgemoe.media.colours import (
     NAMED_CLASSES,
@@ -16,6 +15,7 @@ from edgemoe.media.colours import (
     to_oklab,
     to_oklab_deuteranope,
 )
+from tests.examples.media import STREET
 
 
 def closest(table: np.ndarray) -> float:

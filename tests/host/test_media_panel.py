@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from media_examples import model, result
 
 from edgemoe.media import figures, legends
 from edgemoe.media.canvas import LIGHT, Canvas, fit, font, printable, text_width
@@ -15,6 +14,7 @@ from edgemoe.media.colours import class_colours, expert_colours
 from edgemoe.media.layout import CAPTION, Layout
 from edgemoe.media.panel import PanelStyle, default_span, draw_panel
 from edgemoe.spec.model import ModelConfig, TaskConfig
+from tests.examples.media import model, result
 
 SEGMENTATION = TaskConfig("semseg", "segmentation", 40)
 NORMALS = TaskConfig("normals", "regression", 3)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from media_examples import model, result
 from PIL import Image
 
 from edgemoe.media.errors import MediaError
@@ -20,6 +19,7 @@ from edgemoe.media.resize import resize
 from edgemoe.media.results import FrameResult
 from edgemoe.media.sources import open_source
 from edgemoe.media.writers import RunOptions, RunWriter
+from tests.examples.media import model, result
 
 CONFIG = model()
 

@@ -9,15 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import program_examples
 import pytest
 
 from edgemoe.compiler.program import MANIFEST_FILE, PROGRAM_FILE, WEIGHTS_FILE, Program, ProgramError, load_program
+from tests.examples import program as examples
 
 
 @pytest.fixture(scope="module")
 def program() -> Program:
-    return program_examples.small_program()
+    return examples.small_program()
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a_saved_program_comes_back_equal(program: Program, folder: Path) -> Non
 
 
 def test_compiling_twice_gives_the_same_bytes(program: Program) -> None:
-    again = program_examples.small_program()
+    again = examples.small_program()
     assert again.manifest == program.manifest
     assert np.array_equal(again.stream, program.stream)
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from program_examples import small_program
 
 from edgemoe.compiler.program import Program
-from edgemoe.devices.golden import GoldenDevice
+from edgemoe.devices.golden.device import GoldenDevice
 from edgemoe.measure import same_values
 from edgemoe.session import Session, SessionError
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.registers import AP_IDLE, CONTROL
+from tests.examples.program import small_program
 
 HARDWARE = load_hardware_config("micro")
 

@@ -13,7 +13,7 @@ from kernels import pointer
 from machine_engine import Machine, MachineEngine, padded, widened
 
 from edgemoe.devices.base import DeviceError
-from edgemoe.devices.csim_build import compiler, header_folder, load_library
+from edgemoe.devices.csim.build import compiler, header_folder, load_library
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.isa import Buffer, Instruction, Opcode, encode
 from edgemoe.spec.memory import Bytes, LinearWeights, SegmentKind, pack_gate, segment

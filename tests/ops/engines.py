@@ -1,4 +1,4 @@
-"""Engines under test: whatever computes the operations of golden.ops. One more engine is one more entry of ENGINES."""
+"""Engines under test: whatever computes the operations of edgemoe_golden.ops. One more is one more entry of ENGINES."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from edgemoe.spec.memory import LinearWeights
 from edgemoe.spec.precision import MAX_FEATURES, MAX_TOKENS, Precision
-from golden.ops.attention import attention
-from golden.ops.experts import Expert, QueueEntries, experts
-from golden.ops.gate import gate
-from golden.ops.gelu import gelu_requantise
-from golden.ops.head import head
-from golden.ops.layernorm import layernorm
-from golden.ops.linear import linear, linear_gelu, linear_residual, linear_weighted, prepare_linear
-from golden.ops.matmul import exact_matmul
-from golden.ops.patch_embed import patch_embed
-from golden.ops.requantise import requantise
-from golden.ops.softmax import exponential, reciprocal
+from edgemoe_golden.ops.attention import attention
+from edgemoe_golden.ops.experts import Expert, QueueEntries, experts
+from edgemoe_golden.ops.gate import gate
+from edgemoe_golden.ops.gelu import gelu_requantise
+from edgemoe_golden.ops.head import head
+from edgemoe_golden.ops.layernorm import layernorm
+from edgemoe_golden.ops.linear import linear, linear_gelu, linear_residual, linear_weighted, prepare_linear
+from edgemoe_golden.ops.matmul import exact_matmul
+from edgemoe_golden.ops.patch_embed import patch_embed
+from edgemoe_golden.ops.requantise import requantise
+from edgemoe_golden.ops.softmax import exponential, reciprocal
 
 IntArray = NDArray[np.int64]
 Grid = tuple[int, int, int]  # multiplier, shift, zero of GELU's output
@@ -49,7 +49,7 @@ MOST = Limits(tokens=MAX_TOKENS, top_k=16, gate_features=MAX_FEATURES, repeats=T
 
 
 class OpEngine(Protocol):
-    """One method per operation, arguments and results as in golden.ops: int64 arrays in, int64 arrays out.
+    """One method per operation, arguments and results as in edgemoe_golden.ops: int64 arrays in, int64 arrays out.
 
     Linear layers come as LinearWeights, experts as one pair of layers each.
     """
@@ -135,7 +135,7 @@ class OpEngine(Protocol):
 
 
 class GoldenEngine:
-    """golden.ops itself."""
+    """edgemoe_golden.ops itself."""
 
     name = "golden"
     limits = MOST

@@ -28,7 +28,7 @@ from edgemoe.spec.memory import (
     row_pitch,
 )
 from edgemoe.spec.precision import Precision
-from golden.ops.experts import QueueEntries
+from edgemoe_golden.ops.experts import QueueEntries
 
 UNIT = 16  # features of a vector
 

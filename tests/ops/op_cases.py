@@ -12,7 +12,7 @@ from engines import GOLDEN, Grid, IntArray, OpEngine
 
 from edgemoe.spec.memory import LinearWeights
 from edgemoe.spec.precision import GATE_OPERAND_LIMIT, Precision
-from golden.ops.experts import QueueEntries
+from edgemoe_golden.ops.experts import QueueEntries
 
 
 @dataclass(frozen=True)

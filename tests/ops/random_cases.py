@@ -10,7 +10,7 @@ from engines import IntArray
 from op_cases import Case, gate_operands, gelu_grid, integers, layer
 
 from edgemoe.spec.precision import GATE_FRACTION, Precision
-from golden.ops.experts import QueueEntries
+from edgemoe_golden.ops.experts import QueueEntries
 
 Maker = Callable[[np.random.Generator, Precision], Case]
 

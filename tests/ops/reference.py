@@ -1,6 +1,6 @@
 """Independent reference of every operation: plain Python integers, one element at a time, written from docs/isa.md.
 
-No NumPy and nothing of golden.ops: tables are computed here again, in decimal arithmetic. Matrices are lists of rows.
+No NumPy and nothing of edgemoe_golden.ops: tables are computed here again, in decimal arithmetic. Matrices are lists.
 A linear layer is the tuple (weight [outputs][inputs], bias, multiplier, shift).
 """
 

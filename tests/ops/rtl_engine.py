@@ -14,11 +14,11 @@ from machine_engine import UNIT, MachineEngine
 from rtl_machine import RtlMachine
 
 from edgemoe.devices.base import DeviceError
-from edgemoe.devices.rtl_build import HARNESS_FOLDER, MAX_TILES, MAX_TOP_K, Harness, library_path, verilator
+from edgemoe.devices.rtl.build import HARNESS_FOLDER, MAX_TILES, MAX_TOP_K, Harness, library_path, verilator
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.memory import LinearWeights
 from edgemoe.spec.precision import MAX_FEATURES, MAX_TOKENS, MAX_WIDTH, Precision
-from golden.ops.experts import QueueEntries
+from edgemoe_golden.ops.experts import QueueEntries
 
 LEAVES = HARNESS_FOLDER / "tests" / "leaves.v"
 HARNESS = Harness((LEAVES.with_suffix(".cpp"),), LEAVES.with_suffix(".vlt"), optimise="-O1")

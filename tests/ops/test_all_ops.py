@@ -13,7 +13,7 @@ from engines import GOLDEN, GoldenEngine, IntArray, OpEngine
 from op_cases import Case, check, expected_of, same
 from random_cases import RANDOM_CASES
 
-import golden.ops
+import edgemoe_golden.ops
 from edgemoe.spec import tables
 from edgemoe.spec.precision import W8A8, W16A16, Precision
 
@@ -132,7 +132,7 @@ def test_tables_hold_what_the_reference_computes_in_decimal_and_integer_roots() 
 
 def test_every_file_of_golden_ops_is_reached_through_the_engine_protocol() -> None:
     """A new operation that OpEngine lacks would never be compared on any other engine."""
-    files = {path.stem for path in Path(golden.ops.__path__[0]).glob("*.py")} - {"__init__"}
+    files = {path.stem for path in Path(edgemoe_golden.ops.__path__[0]).glob("*.py")} - {"__init__"}
     methods = {name for name in vars(GoldenEngine) if not name.startswith("_")}
     inside = {"softmax": {"exponential", "reciprocal"}, "gelu": {"gelu_requantise"}}
     assert files <= methods | set(inside)

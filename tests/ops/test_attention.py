@@ -11,7 +11,7 @@ from op_cases import attention_case, check, integers, same
 from random_cases import score_scales
 
 from edgemoe.spec.precision import Precision
-from golden.ops.attention import attention_scores
+from edgemoe_golden.ops.attention import attention_scores
 
 FLAT = (0, 0, 32768, 15)  # all scores 0, values unscaled
 

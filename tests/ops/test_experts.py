@@ -12,8 +12,8 @@ from random_cases import expert_layers, random_queues
 
 from edgemoe.spec.memory import LinearWeights
 from edgemoe.spec.precision import Precision
-from golden.ops.experts import QueueEntries, expert_queue
-from golden.ops.gelu import gelu_requantise
+from edgemoe_golden.ops.experts import QueueEntries, expert_queue
+from edgemoe_golden.ops.gelu import gelu_requantise
 
 EMPTY = QueueEntries(*(np.zeros(0, dtype=np.int64) for _ in range(3)))
 

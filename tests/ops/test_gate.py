@@ -19,7 +19,7 @@ from edgemoe.spec.precision import (
     W16A16,
     Precision,
 )
-from golden.ops.gate import gate_logits, top_k_experts
+from edgemoe_golden.ops.gate import gate_logits, top_k_experts
 
 ONE = (1, 0)  # one unit of logit is one unit of Q.12
 

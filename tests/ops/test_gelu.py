@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from op_cases import check, gelu_case, gelu_grid, integers
 
 from edgemoe.spec.precision import W8A8, W16A16, Precision
-from golden.ops.gelu import gelu, gelu_delta
+from edgemoe_golden.ops.gelu import gelu, gelu_delta
 
 # W8A8: δ changes by at most δ'(0) = ½ per unit and the nearest entry is at most 1/128 away: 0.0039; an entry is
 # rounded by at most ½ LSB of Q.10: 0.0005. The first entry is exact, so both are not largest together: 0.0042.

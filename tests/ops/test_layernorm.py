@@ -13,9 +13,9 @@ from op_cases import check, integers, layernorm_case, same
 from random_cases import affine
 
 from edgemoe.spec.precision import GATE_OPERAND_LIMIT, MAX_WIDTH, W8A8, Precision
-from golden.ops.layernorm import normalise, reciprocal_square_root, variance
+from edgemoe_golden.ops.layernorm import normalise, reciprocal_square_root, variance
 
-ROOT_ERROR = {"w8a8": 2.0**-14, "w16a16": 2.0**-22}  # relative, as golden.ops.layernorm states
+ROOT_ERROR = {"w8a8": 2.0**-14, "w16a16": 2.0**-22}  # relative, as edgemoe_golden.ops.layernorm states
 
 
 def unit_affine(width: int, precision: Precision) -> tuple[np.ndarray, np.ndarray, int]:

@@ -12,7 +12,7 @@ from op_cases import check, gelu_grid, integers, layer, same
 
 from edgemoe.spec.memory import LinearWeights
 from edgemoe.spec.precision import MAX_FEATURES, Precision
-from golden.ops.linear import accumulate, prepare_linear
+from edgemoe_golden.ops.linear import accumulate, prepare_linear
 
 
 def real(values: np.ndarray, weights: LinearWeights) -> np.ndarray:

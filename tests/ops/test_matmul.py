@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from op_cases import check, integers, matmul_case, same
 
 from edgemoe.spec.precision import MAX_FEATURES, MAX_TOKENS, Precision
-from golden.ops.matmul import exact_dtype, exact_matmul
+from edgemoe_golden.ops.matmul import exact_dtype, exact_matmul
 
 
 def limit_of(precision: Precision) -> int:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from op_cases import check, integers, requantise_case, same
 
 from edgemoe.spec.precision import MAX_SHIFT, PRECISIONS, Precision
-from golden.ops.requantise import requantise, round_shift, saturate
+from edgemoe_golden.ops.requantise import requantise, round_shift, saturate
 
 LARGEST = (1 << 46) - 1  # accumulators stay below 2^46 in either precision
 

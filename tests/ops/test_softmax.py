@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from op_cases import check, exponential_case, integers, reciprocal_case, same
 
 from edgemoe.spec.precision import MAX_TOKENS, W8A8, Precision
-from golden.ops.softmax import fine_exponential, octave_maximum
+from edgemoe_golden.ops.softmax import fine_exponential, octave_maximum
 
 
 def limits(precision: Precision) -> tuple[int, int]:

@@ -101,7 +101,8 @@ def make_checkout(folder: Path, monkeypatch: pytest.MonkeyPatch, board: str) -> 
         each.mkdir(parents=True)
     (root / "bitstreams").symlink_to(REPOSITORY / "bitstreams")
     (root / "rtl" / "edgemoe_top.v").write_text("module edgemoe_top (input ap_clk);\nendmodule\n", encoding="utf-8")
-    (root / "rtl" / "generated").symlink_to(REPOSITORY / "rtl" / "generated")
+    for name in ("generated", "include", "compute"):
+        (root / "rtl" / name).symlink_to(REPOSITORY / "rtl" / name)
     for name in ("zcu102", "kv260"):
         text = "<xilinx:xilinxVersion>2025.2</xilinx:xilinxVersion>"
         (root / "build" / "hls" / name / "ip" / "component.xml").write_text(text, encoding="utf-8")

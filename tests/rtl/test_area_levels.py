@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from benches.area_levels import Timing, analyse
-from benches.area_synthesis import Resources
+
+from benchmarks.area_levels import Timing, analyse
+from benchmarks.area_synthesis import Resources
 
 Cell = dict[str, Any]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from benches.area import measure
 
+from benchmarks.area import measure
 from edgemoe.spec.hardware import load_hardware_config
 
 MICRO = load_hardware_config("micro")

@@ -1,4 +1,4 @@
-"""The compute unit and its parts against golden, each one's bench in sim/<unit>_bench.py."""
+"""The compute unit and its parts against golden, each one's bench in sim/<wing>/<unit>_bench.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.strict import to_dict
-from sim.runner import CACHE, simulate
+from sim.common.runner import CACHE, bench_of, simulate
 
 # Small arrays in the shapes of the boards: two rows drained a cycle, and output tiles of two input tiles.
 SHAPES = {"pairs": ("micro", {"post_lanes": 16}), "wide": ("micro_w16a16", {"out_par": 16, "post_lanes": 32})}
@@ -44,20 +44,20 @@ def named(hardware: str) -> str:
 
 @pytest.mark.parametrize(("unit", "hardware"), UNITS, ids=lambda value: value)
 def test_unit(unit: str, hardware: str) -> None:
-    simulate(f"sim.{unit}_bench", top=unit, hardware=named(hardware))
+    simulate(bench_of(unit), top=unit, hardware=named(hardware))
 
 
 @pytest.mark.parametrize("unit", dict(UNITS))
 def test_a_wrong_bit_is_seen(unit: str) -> None:
-    simulate(f"sim.{unit}_bench", top=unit, hardware="micro", flip=True)
+    simulate(bench_of(unit), top=unit, hardware="micro", flip=True)
 
 
 @pytest.mark.parametrize(("unit", "hardware", "parameters"), PARTS)
 def test_part(unit: str, hardware: str, parameters: dict[str, int]) -> None:
-    simulate(f"sim.{unit}_bench", top=unit, hardware=hardware, parameters=parameters)
+    simulate(bench_of(unit), top=unit, hardware=hardware, parameters=parameters)
 
 
 @pytest.mark.parametrize("unit", ["fifo", "scratchpad", "channel_queue", "counters", "run_control"])
 def test_a_wrong_bit_of_a_part_is_seen(unit: str) -> None:
     hardware, parameters = next((hardware, parameters) for name, hardware, parameters in PARTS if name == unit)
-    simulate(f"sim.{unit}_bench", top=unit, hardware=hardware, parameters=parameters, flip=True)
+    simulate(bench_of(unit), top=unit, hardware=hardware, parameters=parameters, flip=True)

@@ -1,11 +1,11 @@
-"""Units that control the RTL engine against golden and the specification, each one's bench in sim/<unit>_bench.py."""
+"""Units that control the RTL engine against golden and the specification, each one's bench in sim/control."""
 
 from __future__ import annotations
 
 import pytest
 
-from sim.host_examples import small_hardware
-from sim.runner import simulate
+from sim.common.host_examples import small_hardware
+from sim.common.runner import bench_of, simulate
 
 SMALL = "small W8A8"
 HARDWARE = [SMALL, "micro_w16a16", "zcu102"]
@@ -18,9 +18,9 @@ def named(hardware: str) -> str:
 @pytest.mark.parametrize("hardware", HARDWARE)
 def test_legality(hardware: str) -> None:
     tests = "" if hardware == SMALL else "mutants|just_fit"
-    simulate("sim.legality_bench", top="legality", hardware=named(hardware), test=tests)
+    simulate("sim.control.legality_bench", top="legality", hardware=named(hardware), test=tests)
 
 
 @pytest.mark.parametrize("unit", ["instruction_unit", "state_rules"])
 def test_rules_of_a_run(unit: str) -> None:
-    simulate(f"sim.{unit}_bench", top=unit, hardware=named(SMALL))
+    simulate(bench_of(unit), top=unit, hardware=named(SMALL))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from edgemoe.devices.rtl_build import sources_of
-from sim.runner import ROOT, RTL
+from edgemoe.devices.rtl.build import modules, sources_of
+from sim.common.runner import ROOT
 
 SIM, TESTS = ROOT / "sim", Path(__file__).parent
-MODULES = sorted(path.stem for path in RTL.glob("*.v"))
+MODULES = modules()
 BENCH_OF_TOP = {"edgemoe_top": "frame"}  # whole frames
 
 # Modules without a bench of their own, and the unit in whose bench all that they put out is compared.
@@ -41,18 +41,19 @@ SHARED = {
 
 def bench_of(unit: str) -> Path:
     """The file of a unit's bench."""
-    return SIM / f"{BENCH_OF_TOP.get(unit, unit)}_bench.py"
+    wing = MODULES[unit].relative_to(ROOT / "rtl").parent
+    return SIM / wing / f"{BENCH_OF_TOP.get(unit, unit)}_bench.py"
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_bench_instantiates(module: str) -> None:
     unit = SHARED.get(module, module)
-    assert bench_of(unit).is_file(), f"rtl/{module}.v has no bench: write one, or name a unit in SHARED"
-    below = [path.stem for path in sources_of(RTL / f"{unit}.v")]
+    assert bench_of(unit).is_file(), f"{MODULES[module]} has no bench: write one, or name a unit in SHARED"
+    below = [path.stem for path in sources_of(MODULES[unit])]
     assert module in below, f"{unit} has no instance of {module} any more"
     name = bench_of(unit).stem.removesuffix("_bench")
     others = [path.read_text(encoding="utf-8") for path in TESTS.glob("test_*.py") if path != Path(__file__)]
-    assert any(f'"{name}"' in text or f"sim.{name}_bench" in text for text in others), f"no test runs {name}_bench"
+    assert any(f'"{name}"' in text or f".{name}_bench" in text for text in others), f"no test runs {name}_bench"
 
 
 def test_the_table_has_no_strangers() -> None:
@@ -60,4 +61,4 @@ def test_the_table_has_no_strangers() -> None:
     twice = [module for module in SHARED if bench_of(module).is_file()]
     assert not twice, f"{twice} have benches of their own"
     units = {bench_of(module) for module in MODULES}
-    assert set(SIM.glob("*_bench.py")) <= units, "a bench of a module that rtl/ does not have"
+    assert set(SIM.rglob("*_bench.py")) <= units, "a bench of a module that rtl/ does not have"

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from edgemoe.devices.base import Bytes, DeviceError
-from edgemoe.devices.rtl import Answer, MemoryModel, RtlDevice
-from edgemoe.devices.rtl_build import check_shape, library_path, sources_of
+from edgemoe.devices.rtl.build import check_shape, library_path, sources_of
+from edgemoe.devices.rtl.device import Answer, MemoryModel, RtlDevice
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig, hardware_names, load_hardware_config
 from edgemoe.spec.registers import AP_DONE, AP_IDLE, AP_START, CONTROL, IDENTITY, OFFSETS

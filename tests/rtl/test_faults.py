@@ -1,6 +1,6 @@
 """What only the RTL engine can meet: memory that refuses, hangs or stalls, a host that resets or starts at any time.
 
-The program is that of the machine tests (tests/host/machine_examples.py); illegal programs are tested there.
+The program is that of the machine tests (tests/examples/machine.py); illegal programs are tested there.
 Reproduce one: `python -m pytest "tests/rtl/test_faults.py::NAME"`; what is random has the seed in the memory model.
 """
 
@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from edgemoe.devices.base import DeviceError
-from edgemoe.devices.rtl import Answer, MemoryModel, RtlDevice
+from edgemoe.devices.rtl.device import Answer, MemoryModel, RtlDevice
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.isa import INSTRUCTION_BYTES, MEMORY_WORD
 from edgemoe.spec.registers import AP_DONE, AP_IDLE, AP_START, CONTROL, OFFSETS
-from sim.host_examples import machine_examples as examples
+from tests.examples import machine as examples
 
 HARDWARE = examples.small_hardware("w8a8")
 IMAGE = examples.image(HARDWARE, examples.encoded(examples.program()), np.concatenate(examples.segments(HARDWARE)))

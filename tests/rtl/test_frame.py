@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sim.runner import simulate
+from sim.common.runner import simulate
 
 
 @pytest.mark.parametrize("hardware", ["micro", pytest.param("micro_w16a16", marks=pytest.mark.slow)])

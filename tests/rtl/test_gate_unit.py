@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from sim.runner import simulate
+from sim.common.runner import simulate
 
 
 @pytest.mark.parametrize("hardware", ["micro", "micro_w16a16", "zcu102"])
 def test_gate(hardware: str) -> None:
-    simulate("sim.gate_bench", top="gate", hardware=hardware)
+    simulate("sim.movers.gate_bench", top="gate", hardware=hardware)
 
 
 def test_a_wrong_bit_is_seen() -> None:
-    simulate("sim.gate_bench", top="gate", flip=True)
+    simulate("sim.movers.gate_bench", top="gate", flip=True)

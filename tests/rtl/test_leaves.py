@@ -1,4 +1,4 @@
-"""Leaves of the RTL against golden, each one's bench in sim/<unit>_bench.py; on Icarus, too, where it is installed."""
+"""Leaves of the RTL against golden, each one's bench in sim; on Icarus, too, where it is installed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from sim.runner import simulate
+from sim.common.runner import bench_of, simulate
 
 FINE = {"FINE_PRODUCT": 1, "T_BITS": 24, "T_FRACTION": 12, "E_BITS": 16}
 COARSE = {"FINE_PRODUCT": 0, "T_BITS": 16, "T_FRACTION": 6, "E_BITS": 10}
@@ -38,7 +38,7 @@ LEAVES: dict[str, tuple[str, str, dict[str, int]]] = {
 @pytest.mark.parametrize("leaf", LEAVES)
 def test_leaf(leaf: str) -> None:
     top, hardware, parameters = LEAVES[leaf]
-    simulate(f"sim.{top}_bench", top=top, hardware=hardware, parameters=parameters)
+    simulate(bench_of(top), top=top, hardware=hardware, parameters=parameters)
 
 
 FIRST_OF_EACH = {top: leaf for leaf, (top, _, _) in reversed(LEAVES.items())}.values()
@@ -47,7 +47,7 @@ FIRST_OF_EACH = {top: leaf for leaf, (top, _, _) in reversed(LEAVES.items())}.va
 @pytest.mark.parametrize("leaf", FIRST_OF_EACH)
 def test_a_wrong_bit_is_seen(leaf: str) -> None:
     top, hardware, parameters = LEAVES[leaf]
-    simulate(f"sim.{top}_bench", top=top, hardware=hardware, parameters=parameters, flip=True)
+    simulate(bench_of(top), top=top, hardware=hardware, parameters=parameters, flip=True)
 
 
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog (iverilog) is not installed")
@@ -55,4 +55,4 @@ def test_a_wrong_bit_is_seen(leaf: str) -> None:
 def test_leaf_on_icarus(leaf: str) -> None:
     """Registers are unknown until they are written: what depends on one before fails here and not on Verilator."""
     top, hardware, parameters = LEAVES[leaf]
-    simulate(f"sim.{top}_bench", top=top, hardware=hardware, parameters=parameters, on="icarus")
+    simulate(bench_of(top), top=top, hardware=hardware, parameters=parameters, on="icarus")

@@ -1,10 +1,10 @@
-"""Units that move rows against golden's layouts, each one's bench in sim/<unit>_bench.py."""
+"""Units that move rows against golden's layouts, each one's bench in sim/<wing>/<unit>_bench.py."""
 
 from __future__ import annotations
 
 import pytest
 
-from sim.runner import simulate
+from sim.common.runner import bench_of, simulate
 
 # Eight banks or wider values where these make a difference.
 UNITS = [
@@ -15,4 +15,4 @@ UNITS = [
 
 @pytest.mark.parametrize(("unit", "hardware"), UNITS, ids=lambda value: value)
 def test_unit(unit: str, hardware: str) -> None:
-    simulate(f"sim.{unit}_bench", top=unit, hardware=hardware)
+    simulate(bench_of(unit), top=unit, hardware=hardware)

@@ -8,13 +8,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from checks.rtl_lint import complaints
-from checks.rtl_top import PAGE, check, check_header, check_pins, check_slave, page
 
 from edgemoe.devices.base import DeviceError
-from edgemoe.devices.rtl_build import RTL_FOLDER, TOP, check_shape
+from edgemoe.devices.rtl.build import RTL_FOLDER, TOP, check_shape, modules
 from edgemoe.spec.generate.headers import verilog_header
 from edgemoe.spec.hardware import hardware_names, load_hardware_config
+from tests.checks.rtl_lint import complaints
+from tests.checks.rtl_top import PAGE, check, check_header, check_pins, check_slave, page
 
 MICRO = load_hardware_config("micro")
 
@@ -56,9 +56,10 @@ def changed(folder: Path, name: str, before: str, after: str) -> Path:
     """A copy of the RTL in which one text of one file is another."""
     copy = folder / "rtl"
     shutil.copytree(RTL_FOLDER, copy)
-    text = (copy / f"{name}.v").read_text(encoding="utf-8")
+    path = modules(copy)[name]
+    text = path.read_text(encoding="utf-8")
     assert text.count(before) >= 1
-    (copy / f"{name}.v").write_text(text.replace(before, after), encoding="utf-8")
+    path.write_text(text.replace(before, after), encoding="utf-8")
     return copy
 
 

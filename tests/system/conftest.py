@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from benches.random_checkpoint import random_checkpoint
 
+from benchmarks.random_checkpoint import random_checkpoint
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.program import Program
 from edgemoe.spec.hardware import load_hardware_config

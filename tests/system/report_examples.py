@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benches.report_inputs import NO_PART
+from benchmarks.report_inputs import NO_PART
 
 SPLIT = {"mac_busy": 60, "weight_wait": 10, "post_wait": 5, "layernorm": 5, "softmax": 5, "drain": 5, "fill": 5}
 LABELS = ("patch embed", "block 0 norm1", "block 0 attention", "block 0 experts", "head semseg norm", "halt")

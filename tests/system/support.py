@@ -11,7 +11,7 @@ from edgemoe.compiler.program import Program
 from edgemoe.devices.registry import open_device
 from edgemoe.media.results import FrameResult
 from edgemoe.session import Session
-from golden.scenes import draw_scene
+from edgemoe_golden.scenes import draw_scene
 
 
 @cache

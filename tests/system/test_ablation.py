@@ -10,23 +10,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benches.ablation_area import Area
-from benches.ablation_gelu import all_inputs, by_polynomial, by_wide_table, exact, step_bits_of_equal_error
-from benches.ablation_gelu_bench import check_unit
-from benches.ablation_models import Attention, expert_bytes, token_by_token_bytes, token_by_token_cycles
-from benches.ablation_programs import first_moe_block, segments_of
-from benches.ablation_reads import passes
 
+from benchmarks.ablation_area import Area
+from benchmarks.ablation_gelu import all_inputs, by_polynomial, by_wide_table, exact, step_bits_of_equal_error
+from benchmarks.ablation_gelu_bench import check_unit
+from benchmarks.ablation_models import Attention, expert_bytes, token_by_token_bytes, token_by_token_cycles
+from benchmarks.ablation_programs import first_moe_block, segments_of
+from benchmarks.ablation_reads import passes
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.program import Program
-from edgemoe.devices.golden import GoldenDevice
+from edgemoe.devices.golden.device import GoldenDevice
 from edgemoe.session import Session
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.isa import STREAM_LINE, Opcode
 from edgemoe.spec.model import load_model_config
 from edgemoe.spec.precision import W8A8
-from golden.ops.gelu import gelu
-from golden.scenes import draw_scene
+from edgemoe_golden.ops.gelu import gelu
+from edgemoe_golden.scenes import draw_scene
 
 MINI = Path(__file__).resolve().parents[2] / "models" / "mini"
 TINY, ZCU102 = load_model_config("tiny"), load_hardware_config("zcu102")

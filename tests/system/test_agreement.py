@@ -2,7 +2,7 @@
 
 Bounds, on the shipped checkpoint and four held-out scenes, errors adding up through the network: every stored buffer
 keeps at least LEAST dB of signal over error, every head output OUTPUT dB, and the share of tokens whose set of experts
-is the same over all MoE blocks is at least SAME. `python -m benches.agreement` prints what is measured.
+is the same over all MoE blocks is at least SAME. `python -m benchmarks.agreement` prints what is measured.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benches.agreement import Agreement, agreement, subject
 from support import scene
 
+from benchmarks.agreement import Agreement, agreement, subject
 from edgemoe.spec.hardware import load_hardware_config
-from golden.scenes import VALIDATION_SEEDS
+from edgemoe_golden.scenes import VALIDATION_SEEDS
 
 LEAST = {"zcu102": 22.0, "zcu102_w16a16": 68.0}
 OUTPUT = {"zcu102": 28.0, "zcu102_w16a16": 74.0}

@@ -15,8 +15,8 @@ from edgemoe.cli import main
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.program import Program
 from edgemoe.devices.base import DeviceError
-from edgemoe.devices.rtl import RtlDevice
-from edgemoe.devices.rtl_marks import counted_cycles
+from edgemoe.devices.rtl.device import RtlDevice
+from edgemoe.devices.rtl.trace import counted_cycles
 from edgemoe.frames import expert_loads
 from edgemoe.session import Session
 

@@ -10,7 +10,7 @@ import pytest
 from support import frame_of
 
 from edgemoe.compiler.program import Program
-from edgemoe.devices.corrupted import CORRUPTED_FEATURE
+from edgemoe.devices.golden.corrupted import CORRUPTED_FEATURE
 from edgemoe.devices.registry import open_device
 from edgemoe.diff import compare_engines, compare_regions
 from edgemoe.session import Session

@@ -1,4 +1,4 @@
-"""The evaluation: its float figures are those of golden.training, its integer figures those of the engine."""
+"""The evaluation: its float figures are those of edgemoe_golden.training, its integer figures those of the engine."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benches.evaluate import Figure, evaluate
 
-from golden.model import load_checkpoint_model
-from golden.training.evaluate import evaluate as evaluate_float
+from benchmarks.evaluate import Figure, evaluate
+from edgemoe_golden.model import load_checkpoint_model
+from edgemoe_golden.training.evaluate import evaluate as evaluate_float
 
 SCENES = 3
 MINI = Path(__file__).resolve().parents[2] / "models" / "mini"

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benches.report import main
-from benches.report_inputs import SOURCES, ReportError, load_inputs
-from benches.report_readme import update_readme
 from report_examples import files, write
+
+from benchmarks.report import main
+from benchmarks.report_inputs import SOURCES, ReportError, load_inputs
+from benchmarks.report_readme import update_readme
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = ROOT / "docs" / "published.json"

@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from benches.scaling import (
+
+from benchmarks.scaling import (
     BANDWIDTHS,
     EXPERTS,
     MACS,
@@ -20,7 +21,6 @@ from benches.scaling import (
     roomy,
     sweeps,
 )
-
 from edgemoe.compiler.compile import compile_checkpoint, compile_model
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.fits import require_fit
@@ -95,7 +95,7 @@ def test_what_does_not_fit_gets_just_enough_buffer() -> None:
 
 def test_pictures_are_drawn(points: list[Point], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the 'plots' extra; `make scaling` brings it")
-    from benches.scaling_plots import draw_bytes, draw_cycles, draw_roofline
+    from benchmarks.scaling_plots import draw_bytes, draw_cycles, draw_roofline
 
     report = {"model": SHAPE.name, "hardware": "zcu102", "precision": "w8a8", "points": [asdict(p) for p in points]}
     for draw in (draw_cycles, draw_bytes, draw_roofline):

@@ -12,7 +12,7 @@ from support import assert_same, frame_of, result_of
 from edgemoe.compiler.program import Program, ProgramError
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.flat_memory import FlatMemory
-from edgemoe.devices.golden import GoldenDevice
+from edgemoe.devices.golden.device import GoldenDevice
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session, SessionError
 from edgemoe.spec.hardware import load_hardware_config

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edgemoe.spec.model import load_model_config, model_names
 
 if TYPE_CHECKING:
-    from golden.importing import ImportReport
+    from edgemoe_golden.importing import ImportReport
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Import; returns the exit status."""
     try:
-        from golden.importing import GateOptions, import_checkpoint
+        from edgemoe_golden.importing import GateOptions, import_checkpoint
     except ModuleNotFoundError as error:
         raise ValueError(f"importing needs {error.name}; install the 'train' extra of this package") from error
     gates = GateOptions(options.gate_order, options.experts_per_task, options.gate_input_ahead)
@@ -51,5 +51,5 @@ def _summary(folder: Path, report: ImportReport) -> str:
     if variant.float_only:
         lines.append("its gates are more than softmax of a matrix product, so it runs in the float model only")
     else:
-        lines.append(f"next: python -m golden.calibrate {folder}")
+        lines.append(f"next: python -m edgemoe_golden.calibrate {folder}")
     return "\n".join(lines)

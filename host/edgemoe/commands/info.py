@@ -11,8 +11,8 @@ from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.fits import limits
 from edgemoe.compiler.hls_cycles import predicted_hls_cycles
 from edgemoe.compiler.program import Program
-from edgemoe.devices.rtl import RtlDevice
-from edgemoe.devices.rtl_marks import counted_cycles
+from edgemoe.devices.rtl.device import RtlDevice
+from edgemoe.devices.rtl.trace import counted_cycles
 from edgemoe.session import Session
 
 

@@ -25,11 +25,13 @@ class Engine:
 
 
 ENGINES: dict[str, Engine] = {
-    "golden": Engine("edgemoe.devices.golden", "GoldenDevice", "reference integers in NumPy"),
-    "csim": Engine("edgemoe.devices.csim", "CsimDevice", "the HLS engine in C simulation"),
-    "rtl": Engine("edgemoe.devices.rtl", "RtlDevice", "the Verilog, simulated cycle by cycle"),
+    "golden": Engine("edgemoe.devices.golden.device", "GoldenDevice", "reference integers in NumPy"),
+    "csim": Engine("edgemoe.devices.csim.device", "CsimDevice", "the HLS engine in C simulation"),
+    "rtl": Engine("edgemoe.devices.rtl.device", "RtlDevice", "the Verilog, simulated cycle by cycle"),
     "corrupted": Engine(
-        "edgemoe.devices.corrupted", "CorruptedDevice", "golden with one bit flipped in the first attention, for tests"
+        "edgemoe.devices.golden.corrupted",
+        "CorruptedDevice",
+        "golden with one bit flipped, for tests",
     ),
     "zcu102": Engine("edgemoe.pynq.board", "open_board", "a ZCU102 board, through PYNQ", board=True),
     "kv260": Engine("edgemoe.pynq.board", "open_board", "a KV260 board, through PYNQ", board=True),

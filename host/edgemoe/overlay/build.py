@@ -71,7 +71,7 @@ class Build:
         if self.engine == "rtl":
             defined = re.compile(rf"^\s*module\s+{TOP}\b", re.MULTILINE)
             folder = self.root / "rtl"
-            tops = (path for path in folder.glob("*.v") if defined.search(path.read_text(encoding="utf-8")))
+            tops = (path for path in folder.rglob("*.v") if defined.search(path.read_text(encoding="utf-8")))
             return folder if any(tops) else None
         exported = sorted((self.root / "build" / "hls" / self.hardware.name).rglob("component.xml"))
         return exported[0].parent if exported else None

@@ -26,7 +26,7 @@ def open_board(name: str, hardware: HardwareConfig | None = None) -> Device:
     _require_pynq(name)
     engine = os.environ.get(SIMULATED_VARIABLE)
     if engine:
-        simulation = importlib.import_module("edgemoe.pynq.simulation")
+        simulation = importlib.import_module("edgemoe.pynq.simulated.install")
         simulated: Device = simulation.open_simulated_board(name, engine, hardware)
         return simulated
     files = load_overlay(find_overlay(name))

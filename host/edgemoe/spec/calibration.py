@@ -1,4 +1,4 @@
-"""Calibration files: the value range of every activation tensor, measured on pictures by `golden.calibrate`.
+"""Calibration files: the value range of every activation tensor, measured on pictures by `edgemoe_golden.calibrate`.
 
 One set of ranges serves all tasks of a model, so that one task alone and all tasks together give the same integers.
 Ranges are kept per precision, because the best clipping differs between 8 and 16 bits.

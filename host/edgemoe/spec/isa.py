@@ -1,7 +1,7 @@
 """The instruction set: ten macro-operations, each a whole layer step, in 64-byte instructions of one common format.
 
 All sizes are fields, so any M³ViT-family network that fits the buffers runs on one bitstream. `edgemoe.spec.meaning`
-gives each instruction's loop nest; `golden.ops` gives its arithmetic.
+gives each instruction's loop nest; `edgemoe_golden.ops` gives its arithmetic.
 """
 
 from __future__ import annotations

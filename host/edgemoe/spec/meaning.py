@@ -1,4 +1,4 @@
-"""The meaning of each instruction as a loop nest, for docs/isa.md; golden.ops is the arithmetic bit by bit."""
+"""The meaning of each instruction as a loop nest, for docs/isa.md; edgemoe_golden.ops is the arithmetic bit by bit."""
 
 from __future__ import annotations
 

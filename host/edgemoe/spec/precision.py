@@ -39,7 +39,7 @@ class Precision:
     gelu_bits, gelu_fraction: input of GELU, signed Q.gelu_fraction.
     gelu_entries: entries of the δ table, one per 1/64; interpolated in W16A16, nearest in W8A8.
     normalised_bits, normalised_fraction: LayerNorm's (x − μ)/σ before γ and β.
-    rsqrt_mantissa_bits, rsqrt_fraction, rsqrt_steps: reciprocal square root, see golden.ops.layernorm.
+    rsqrt_mantissa_bits, rsqrt_fraction, rsqrt_steps: reciprocal square root, see edgemoe_golden.ops.layernorm.
     gain_bits: LayerNorm's γ, signed. offset_bits: LayerNorm's β, signed.
     channel_bytes: one channel record (bias, multiplier, shift) in the weight stream.
     """

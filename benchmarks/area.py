@@ -1,0 +1,181 @@
+"""Area of the RTL by open synthesis: `make area`, `python -m benchmarks.area [--hardware zcu102] [--top edgemoe_top]`.
+
+Per shape: LUT, FF, DSP, block RAM of every module, alone and times its instances, against the part's totals; and the
+longest combinational path of every module in logic levels (see area_levels) against LEVEL_CEILING. Figures of
+Yosys for xcup: an estimate before any vendor tool, pessimistic in LUT and FF, as the DSP blocks' own registers and
+adders stay unused and nothing is optimised across modules.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+
+from tqdm import tqdm
+
+from benchmarks.area_levels import Timing, analyse
+from benchmarks.area_synthesis import ROOT, Module, Resources, elaborate, synthesise
+from edgemoe.devices.base import DeviceError
+from edgemoe.devices.rtl.build import TOP
+from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
+
+REPORT = ROOT / "build" / "reports" / "area.json"
+SHAPES = ("zcu102", "zcu102_w16a16", "kv260")
+# 3.33 ns at 300 MHz are 8 levels of 0.4 ns, LUT and routing, of an UltraScale+ at speed grade −2.
+LEVEL_CEILING = 8.0
+PARTS = {
+    "xczu9eg": Resources(lut=274_080, lutram=144_000, ff=548_160, dsp=2_520, bram36=912),
+    "xck26": Resources(lut=117_120, lutram=57_600, ff=234_240, dsp=1_248, bram36=144, uram=64),
+    "xcu50": Resources(lut=871_680, lutram=403_200, ff=1_743_360, dsp=5_952, bram36=1_344, uram=640),
+}
+LIMITS = {"zcu102": Resources(lut=200_000, lutram=144_000, ff=548_160, dsp=1_754, bram36=912)}
+COLUMNS = ("LUT", "LUTRAM", "FF", "DSP", "BRAM36", "URAM")
+
+
+@dataclass(frozen=True)
+class Row:
+    """All instances of one module of the Verilog, whatever its parameters. used: of all of them, without what is inside
+    them; levels: the longest path of any of them.
+    """
+
+    module: str
+    instances: int
+    used: Resources
+    levels: float
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One hardware configuration."""
+
+    hardware: HardwareConfig
+    rows: list[Row]
+
+    @property
+    def used(self) -> Resources:
+        """Everything."""
+        return sum((row.used for row in self.rows), Resources())
+
+    @property
+    def levels(self) -> float:
+        """The longest path of all."""
+        return max(row.levels for row in self.rows)
+
+
+def measure(hardware: HardwareConfig, top: str) -> Shape:
+    """Synthesise what changed; raises RuntimeError when Yosys refuses, DeviceError when sources are missing."""
+    parts = elaborate(hardware, top)
+    with tqdm(total=len(parts), desc=hardware.name, unit="module", leave=False) as bar:
+        modules = synthesise(parts, bar.update)
+    timings: dict[str, Timing] = {}
+    for name, module in modules.items():
+        timings[name] = analyse(module.netlist, timings)
+    counts = _instances(modules)
+    grouped = defaultdict(list)
+    for name, module in modules.items():
+        grouped[module.name].append(name)
+    rows = []
+    for plain_name, names in sorted(grouped.items()):
+        longest = max((timings[name] for name in names), key=lambda timing: timing.worst)
+        used = sum((modules[name].own.times(counts[name]) for name in names), Resources())
+        rows.append(Row(plain_name, sum(counts[name] for name in names), used, longest.worst, longest.path))
+    return Shape(hardware, rows)
+
+
+def _instances(modules: dict[str, Module]) -> dict[str, int]:
+    counts = dict.fromkeys(modules, 0)
+    *_, top = modules
+    counts[top] = 1
+    for name in reversed(modules):  # parents first
+        for child, count in modules[name].inside.items():
+            counts[child] += counts[name] * count
+    return counts
+
+
+def part_of(hardware: HardwareConfig) -> Resources | None:
+    """Totals of the part that a configuration is for; None when it is for simulation only."""
+    return next((total for prefix, total in PARTS.items() if hardware.part.startswith(prefix)), None)
+
+
+def table(shape: Shape) -> list[str]:
+    """Lines to print."""
+    hardware = shape.hardware
+    head = "".join(f"{column:>9}" for column in COLUMNS)
+    lines = [f"{hardware.name}: {hardware.macs_per_cycle} MAC/cycle, {hardware.precision}, "
+             f"{hardware.prefetch_bytes // 1024} KiB prefetch, {hardware.part}",
+             f"{'module':24}{'count':>6}{head}{'levels':>8}"]  # fmt: skip
+    for row in sorted(shape.rows, key=lambda row: (-row.used.lut, row.module)):
+        mark = " *" if row.levels > LEVEL_CEILING else ""
+        lines.append(f"{row.module:24}{row.instances:6}{_cells(row.used)}{row.levels:8.1f}{mark}")
+    total, used = part_of(hardware), shape.used
+    lines.append(f"{'all':24}{'':6}{_cells(used)}{shape.levels:8.1f}")
+    if total is not None:
+        lines.append(f"{'part':24}{'':6}{_cells(total)}{LEVEL_CEILING:8.1f}")
+        pairs = zip(used.values(), total.values(), strict=True)
+        lines.append(f"{'share':30}" + "".join(f"{100 * a / b:8.1f}%" if b else f"{'':9}" for a, b in pairs))
+    if hardware.name in LIMITS:
+        lines.append(f"{'limit of the project':24}{'':6}{_cells(LIMITS[hardware.name])}")
+    return lines
+
+
+def _cells(used: Resources) -> str:
+    return "".join(f"{value:9,.1f}" if column == "BRAM36" else f"{value:9,.0f}"
+                   for column, value in zip(COLUMNS, used.values(), strict=True))  # fmt: skip
+
+
+def report(shape: Shape) -> dict[str, object]:
+    """What goes to area.json."""
+    hardware, total, used = shape.hardware, part_of(shape.hardware), shape.used
+    limit = LIMITS.get(hardware.name, total)
+    return {
+        "hardware": hardware.name,
+        "part": hardware.part,
+        "precision": hardware.precision,
+        "macs_per_cycle": hardware.macs_per_cycle,
+        "prefetch_bytes": hardware.prefetch_bytes,
+        "used": asdict(used),
+        "total": total and asdict(total),
+        "limit": limit and asdict(limit),
+        "fits": limit is None or all(a <= b for a, b in zip(used.values(), limit.values(), strict=True)),
+        "levels": shape.levels,
+        "level_ceiling": LEVEL_CEILING,
+        "modules": [asdict(row) for row in shape.rows],
+    }
+
+
+def main() -> int:
+    """Print the tables; write build/reports/area.json; 1 when a shape does not fit or a path is too long."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--hardware", nargs="+", default=list(SHAPES))
+    parser.add_argument("--top", default=TOP, help="a module, for a look at a part of the machine")
+    parser.add_argument(
+        "--paths", action="store_true", help="also print the longest path of each module above the ceiling"
+    )
+    options = parser.parse_args()
+    reports, failed = [], False
+    for name in options.hardware:
+        try:
+            shape = measure(load_hardware_config(name), options.top)
+        except (RuntimeError, DeviceError) as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            return 1
+        print("\n".join(table(shape)))
+        for row in shape.rows if options.paths else ():
+            if row.levels > LEVEL_CEILING:
+                print(f"{row.module}: {' → '.join(row.path)}")
+        print()
+        reports.append(report(shape))
+        failed |= not reports[-1]["fits"] or shape.levels > LEVEL_CEILING
+    print(f"Yosys synth_xilinx -family xcup, each module alone; * longer than {LEVEL_CEILING:g} levels")
+    if options.top == TOP:
+        REPORT.parent.mkdir(parents=True, exist_ok=True)
+        REPORT.write_text(json.dumps(reports, indent=1) + "\n", encoding="utf-8")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""Golden integers against torch float32, the same frame on the same cores: `python -m benchmarks.golden_speed`.
+
+Both are warmed up and take turns, so that other work on the machine meets both; the median of each is reported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from benchmarks.random_checkpoint import random_checkpoint
+from edgemoe.compiler.compile import compile_checkpoint
+from edgemoe.devices.registry import open_device
+from edgemoe.session import Session
+from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.model import load_model_config
+from edgemoe_golden.model import load_checkpoint_model
+from edgemoe_golden.scenes import VALIDATION_SEEDS, draw_scene
+
+LIMIT = 5.0  # times torch's time
+
+
+def measure(folder: Path, hardware_name: str, rounds: int) -> list[dict[str, object]]:
+    """One row per choice of tasks."""
+    hardware = load_hardware_config(hardware_name)
+    model = load_checkpoint_model(folder)
+    config = model.config
+    frame = draw_scene(VALIDATION_SEEDS[0], config.image_height, config.image_width).image
+    image = torch.from_numpy(frame)[None]
+    names = [task.name for task in config.tasks]
+    rows: list[dict[str, object]] = []
+    for tasks in ([names[0]], names):
+        program = compile_checkpoint(folder, tasks, hardware)
+        with open_device("golden", hardware) as device, Session(program, device) as session, torch.inference_mode():
+            golden_ms, torch_ms = _turns(
+                lambda session=session: session.run(frame),  # type: ignore[misc]
+                lambda tasks=tasks: model.forward_tasks(image, tasks),  # type: ignore[misc]
+                rounds,
+            )
+        rows.append(
+            {
+                "model": config.name,
+                "hardware": hardware.name,
+                "precision": hardware.precision,
+                "tasks": tasks,
+                "golden_ms": golden_ms,
+                "torch_ms": torch_ms,
+                "ratio": golden_ms / torch_ms,
+                "rounds": rounds,
+                "threads": torch.get_num_threads(),
+                "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+            }
+        )
+    return rows
+
+
+def _turns(first: Callable[[], object], second: Callable[[], object], rounds: int) -> tuple[float, float]:
+    """Median milliseconds of each, by turns, after two unmeasured rounds."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in tqdm(range(rounds + 2), desc="golden and torch by turns", unit="round", leave=False):
+        for call, found in zip((first, second), times, strict=True):
+            start = time.perf_counter()
+            call()
+            found.append((time.perf_counter() - start) * 1e3)
+    return float(np.median(times[0][2:])), float(np.median(times[1][2:]))
+
+
+def main() -> None:
+    """Print the table; write build/reports/golden_speed.json."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--model", default="tiny", help="configuration, run with seeded random weights")
+    parser.add_argument("--hardware", nargs="+", default=["zcu102", "zcu102_w16a16"])
+    parser.add_argument("--rounds", type=int, default=20)
+    options = parser.parse_args()
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = random_checkpoint(load_model_config(options.model), Path(folder) / options.model)
+        for hardware in options.hardware:
+            rows += measure(checkpoint, hardware, options.rounds)
+    print(f"{'model':8}{'precision':10}{'tasks':16}{'golden ms':>10}{'torch ms':>10}{'ratio':>8}   limit {LIMIT:g}")
+    for row in rows:
+        tasks = ",".join(row["tasks"])  # type: ignore[arg-type]
+        print(
+            f"{row['model']:8}{row['precision']:10}{tasks:16}{row['golden_ms']:10.1f}{row['torch_ms']:10.1f}"
+            f"{row['ratio']:8.2f}"
+        )
+    path = Path("build/reports/golden_speed.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

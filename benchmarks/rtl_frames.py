@@ -1,0 +1,262 @@
+"""Whole frames on the RTL engine, counted in cycles: `make bench`, or `python -m benchmarks.rtl_frames`.
+
+Per frame: cycles and where they go, use of the array, bytes moved, both floors and the published designs beside; per
+kind of instruction, and with --instructions for every one, cycles beside the compiler's prediction. Memory is the model
+of the hardware configuration (DESIGN §6): bytes per cycle over all ports, cycles to the first beat.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.random_checkpoint import checkpoint_or_random
+from edgemoe.compiler.compile import compile_checkpoint
+from edgemoe.compiler.cycles import predicted_cycles
+from edgemoe.compiler.program import Program
+from edgemoe.devices.registry import open_device
+from edgemoe.devices.rtl.device import RtlDevice
+from edgemoe.frames import expert_loads, routings
+from edgemoe.session import Session
+from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.isa import MEMORY_WORD
+from edgemoe_golden.scenes import VALIDATION_SEEDS, draw_scene
+
+REPORT = Path("build/reports/bench.json")
+BARS = {1: 600_000, 2: 1_000_000}  # by number of tasks, for `tiny` on `zcu102`
+AIMS = {1: 500_000, 2: 830_000}
+PUBLISHED = Path("docs/published.json")
+PUBLISHED_BOARD = "ZCU102"
+SPLIT = {"mac_busy": "MAC", "weight_wait": "weights", "post_wait": "post", "layernorm": "LN", "softmax": "softmax",
+         "drain": "drain", "fill": "fill"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cycles:
+    """Cycles of one instruction, or of several together. split: by what the array did, see docs/registers.md; `other`:
+    copies, stores, legality, and loads before the array starts.
+    """
+
+    label: str
+    cycles: int
+    predicted: int
+    split: dict[str, int]
+    bytes_read: int
+
+    @property
+    def other(self) -> int:
+        """Cycles that no counter claims."""
+        return self.cycles - sum(self.split.values())
+
+    def __add__(self, more: Cycles) -> Cycles:
+        split = {name: self.split[name] + more.split[name] for name in self.split}
+        read = self.bytes_read + more.bytes_read
+        return Cycles(self.label, self.cycles + more.cycles, self.predicted + more.predicted, split, read)
+
+
+@dataclass(frozen=True)
+class Published:
+    """One task's frame of somebody else's design."""
+
+    name: str
+    ms: float
+    cycles: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One run. seconds: of simulation, on one core."""
+
+    program: Program
+    instructions: list[Cycles]
+    counters: dict[str, int]
+    bit_exact: bool
+    seconds: float
+
+    @property
+    def cycles(self) -> int:
+        """From start to done."""
+        return self.counters["cycles"]
+
+
+def published_designs() -> list[Published]:
+    """Accelerators of mixtures of experts on PUBLISHED_BOARD."""
+    designs = json.loads(PUBLISHED.read_text(encoding="utf-8"))["moe"]
+    return [
+        Published(f"{d['name']} ({d['where'].split(',')[0]})", d["ms"], round(d["ms"] * d["mhz"] * 1000))
+        for d in designs
+        if d["board"] == PUBLISHED_BOARD
+    ]
+
+
+def measure(program: Program) -> Frame:
+    """Run one frame on golden and on the RTL; raises DeviceError or SessionError when that fails."""
+    model, hardware = program.manifest.model, program.manifest.hardware
+    image = draw_scene(VALIDATION_SEEDS[0], model.image_height, model.image_width).image
+    with open_device("golden", hardware) as device, Session(program, device) as session:
+        expected = session.run_raw(image)
+    with RtlDevice(hardware) as device, Session(program, device) as session:
+        start = time.perf_counter()
+        region = session.run_raw(image)
+        seconds = time.perf_counter() - start
+        counters = session.counters()
+        names, marks = device.take_marks()
+    loads = expert_loads(routings(expected, program.manifest), model) if program.manifest.routing else None
+    counted = _instructions(program, names, marks.astype(np.int64), counters, loads)
+    return Frame(program, counted, counters, bool(np.array_equal(region, expected)), seconds)
+
+
+def _instructions(
+    program: Program, names: Sequence[str], marks: np.ndarray, counters: dict[str, int], loads: list[list[int]] | None
+) -> list[Cycles]:
+    """Differences of the counters between the instructions' beginnings; the last one lasts to the end of the run."""
+    columns = {name: marks[:, index] for index, name in enumerate(names)}
+    indices = columns["trace_index"].tolist()
+    count = len(program.instructions)
+    assert indices == list(range(count)), f"{count} instructions, but marks of {indices}"
+    registers = {"cycles": "cycles", "beats_read": "bytes_read"} | {name: f"{name}_cycles" for name in SPLIT}
+    lasts = {
+        name: counters.get(register, 0) // (16 if name == "beats_read" else 1) for name, register in registers.items()
+    }
+    spent = {name: np.diff(np.append(columns[name], lasts[name])) for name in lasts}
+    spent["cycles"][0] += columns["cycles"][0]  # what comes before the first one belongs to it
+    predicted, labels = predicted_cycles(program, loads), program.manifest.labels
+    return [
+        Cycles(labels[n], int(spent["cycles"][n]), predicted[n].cycles, {name: int(spent[name][n]) for name in SPLIT},
+               MEMORY_WORD * int(spent["beats_read"][n]))
+        for n in range(count)
+    ]  # fmt: skip
+
+
+def print_frame(frame: Frame, every: bool) -> None:
+    """The tables of one frame."""
+    manifest, hardware = frame.program.manifest, frame.program.manifest.hardware
+    print(
+        f"\n{manifest.model.name} on {hardware.name}, {'+'.join(manifest.tasks)}: {hardware.macs_per_cycle} MAC/cycle,"
+    )
+    print(f"{hardware.precision}, {hardware.prefetch_bytes // 1024} KiB prefetch, {hardware.ports} ports, at most")
+    print(f"{hardware.bytes_per_cycle:g} bytes/cycle, {hardware.first_beat_cycles} cycles to the first beat")
+    kinds: dict[str, Cycles] = {}
+    times: dict[str, int] = defaultdict(int)
+    for instruction, counted in zip(frame.program.instructions, frame.instructions, strict=True):
+        kind = instruction.opcode.name.lower()
+        if instruction.opcode.name == "LINEAR":
+            kind += f" {instruction.epilogue.name.lower()}"
+        kinds[kind] = kinds[kind] + counted if kind in kinds else replace(counted, label=kind)
+        times[kind] += 1
+    head = "".join(f"{text:>9}" for text in (*SPLIT.values(), "other", "kB read"))
+    print(f"{'instruction':26}{'times':>6}{'cycles':>10}{'predicted':>10}{'off':>7}{head}")
+    lines = sorted(kinds.values(), key=lambda counted: -counted.cycles)
+    for counted in frame.instructions if every else ():
+        print(_line(counted, ""))
+    for counted in lines:
+        print(_line(counted, str(times[counted.label])))
+    total = sum(frame.instructions[1:], frame.instructions[0])
+    print(_line(replace(total, label="frame"), str(len(frame.instructions))))
+    slowest = max(frame.instructions, key=lambda counted: counted.cycles)
+    print(f"slowest instruction: {slowest.label}, {slowest.cycles:,} cycles")
+
+
+def _line(counted: Cycles, times: str) -> str:
+    off = 100 * (counted.predicted / counted.cycles - 1) if counted.cycles else 0.0
+    values = "".join(f"{value:9,}" for value in (*counted.split.values(), counted.other))
+    return (f"{counted.label[:26]:26}{times:>6}{counted.cycles:10,}{counted.predicted:10,}{off:6.1f}%{values}"
+            f"{counted.bytes_read / 1000:9,.0f}")  # fmt: skip
+
+
+def report(frame: Frame) -> dict[str, object]:
+    """One entry of `frames` in bench.json."""
+    manifest, hardware = frame.program.manifest, frame.program.manifest.hardware
+    cycles = frame.cycles
+    return {
+        "model": manifest.model.name,
+        "hardware": hardware.name,
+        "part": hardware.part,
+        "precision": hardware.precision,
+        "tasks": list(manifest.tasks),
+        "cycles": cycles,
+        "ms": milliseconds(frame),
+        "mac_busy_cycles": frame.counters["mac_busy_cycles"],
+        "bytes_read": frame.counters["bytes_read"],
+        "bytes_written": frame.counters["bytes_written"],
+        "bytes_per_cycle": frame.counters["bytes_read"] / cycles,
+        "prefetch_bytes": hardware.prefetch_bytes,
+        "memory_floor_cycles": round(frame.counters["bytes_read"] / hardware.bytes_per_cycle),
+        "utilisation": frame.counters["mac_busy_cycles"] / cycles,
+        "bit_exact": frame.bit_exact,
+        "seconds": frame.seconds,
+        "counters": frame.counters,
+        "instructions": [asdict(counted) | {"other": counted.other} for counted in frame.instructions],
+    }
+
+
+def print_summary(frames: list[Frame]) -> None:
+    """All frames beside the bars, the floors and the published designs."""
+    columns = {"prefetch": 10, "cycles": 11, "ms": 7, "bar": 11, "aim": 10, "MAC use": 9, "MB read": 9, "B/cycle": 9}
+    columns |= {"memory floor": 14, "MAC floor": 11, "equal": 7, "s": 7}
+    head = "".join(f"{name:>{width}}" for name, width in columns.items())
+    print(f"\n{'model':7}{'hardware':15}{'tasks':14}{head}")
+    for frame in frames:
+        manifest, counters = frame.program.manifest, frame.counters
+        hardware, cycles, read = manifest.hardware, frame.cycles, frame.counters["bytes_read"]
+        rated = manifest.model.name == "tiny" and hardware.name == "zcu102"
+        bar, aim = (f"{limits[len(manifest.tasks)]:,}" if rated else "" for limits in (BARS, AIMS))
+        values = [f"{hardware.prefetch_bytes // 1024} KiB", f"{cycles:,}", f"{milliseconds(frame):.2f}", bar, aim]
+        values += [f"{100 * counters['mac_busy_cycles'] / cycles:.1f}%", f"{read / 1e6:.2f}", f"{read / cycles:.1f}"]
+        values += [f"{read / hardware.bytes_per_cycle:,.0f}", f"{counters['mac_busy_cycles']:,}"]
+        values += [str(frame.bit_exact), f"{frame.seconds:.1f}"]
+        cells = "".join(f"{value:>{width}}" for value, width in zip(values, columns.values(), strict=True))
+        print(f"{manifest.model.name:7}{hardware.name:15}{'+'.join(manifest.tasks):14}{cells}")
+    for design in published_designs():
+        print(f"{design.name:46}{design.cycles:11,}{design.ms:7.2f}   published")
+
+
+def milliseconds(frame: Frame) -> float:
+    """At the clock that the configuration is meant for."""
+    return frame.cycles / frame.program.manifest.hardware.clock_mhz / 1000
+
+
+def main() -> int:
+    """Print the tables; write build/reports/bench.json; 1 when a frame differs from golden."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--model", type=Path, default=Path("models/tiny"), help="folder; random weights if missing")
+    parser.add_argument("--hardware", nargs="+", default=["zcu102", "zcu102_w16a16", "kv260", "micro"])
+    parser.add_argument("--instructions", action="store_true", help="also print every instruction")
+    options = parser.parse_args()
+    frames = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = checkpoint_or_random(options.model, Path(temporary))
+        for name in options.hardware:
+            hardware = load_hardware_config(name)
+            tasks = compile_checkpoint(folder, None, hardware).manifest.tasks
+            for chosen in (tasks[:1], tasks):
+                frames.append(measure(compile_checkpoint(folder, chosen, hardware)))
+                print_frame(frames[-1], options.instructions)
+    print_summary(frames)
+    memory = {
+        frame.program.manifest.hardware.name: {
+            "ports": frame.program.manifest.hardware.ports,
+            "port_bytes": 16,
+            "bytes_per_cycle": frame.program.manifest.hardware.bytes_per_cycle,
+            "first_beat_cycles": frame.program.manifest.hardware.first_beat_cycles,
+        }
+        for frame in frames
+    }
+    published = [asdict(design) for design in published_designs()]
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    found = {"memory": memory, "published": published, "frames": [report(frame) for frame in frames]}
+    REPORT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return int(not all(frame.bit_exact for frame in frames))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

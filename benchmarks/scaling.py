@@ -1,0 +1,261 @@
+"""How cost grows, as predicted: `python -m benchmarks.scaling` writes build/reports/scaling.json and three pictures.
+
+Cycles and bytes of one `tiny` frame on the zcu102 shape, one size varied at a time. All cycles are predictions of
+`edgemoe.compiler.cycles`, not counts. Where a shape does not fit the zcu102 build, the build is given just enough
+buffer, and the point says what was too small. Floors: exact multiply-accumulates over what the array does a cycle, and
+bytes of the weight stream over what memory delivers a cycle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgemoe.compiler.compile import compile_model
+from edgemoe.compiler.cycles import predicted_cycles
+from edgemoe.compiler.fits import limits
+from edgemoe.compiler.quantise import (
+    HiddenGrid,
+    QuantisedAttention,
+    QuantisedBlock,
+    QuantisedFeedForward,
+    QuantisedGate,
+    QuantisedHead,
+    QuantisedModel,
+    QuantisedMoe,
+    QuantisedNorm,
+)
+from edgemoe.spec.hardware import VECTOR, HardwareConfig, load_hardware_config
+from edgemoe.spec.isa import Instruction, Opcode
+from edgemoe.spec.memory import LayerNormWeights, LinearWeights, round_up
+from edgemoe.spec.model import ModelConfig, TaskConfig, load_model_config
+
+# Tokens → picture (height, width); 197 is ImageNet's, 1201 NYUD's.
+PICTURES = {
+    65: (128, 128),
+    129: (128, 256),
+    197: (224, 224),
+    257: (256, 256),
+    513: (256, 512),
+    1025: (512, 512),
+    1201: (480, 640),
+}
+EXPERTS = (4, 8, 16, 32, 64)
+TOP_K = (1, 2, 3, 4)
+TASKS = (
+    TaskConfig("semseg", "segmentation", 7),
+    TaskConfig("depth", "regression", 1),
+    TaskConfig("normals", "regression", 3),
+    TaskConfig("sal", "regression", 1),
+    TaskConfig("edge", "regression", 1),
+)
+MACS = {256: (1, 16, 16), 512: (2, 16, 16), 1024: (4, 16, 16), 2048: (8, 16, 16), 4096: (8, 16, 32)}
+BANDWIDTHS = (5.0, 10.0, 20.0, 30.0, 45.5, 60.0, 77.0)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One predicted frame.
+
+    sweep: what is varied; value: to what; series: which line it belongs to. cycles: predicted. array_cycles: steps of
+    the array, tiles filled up. wait_cycles: for weights. mac_floor, memory_floor: cycles below which nothing can get.
+    macs: exact multiply-accumulates. bytes_read: weights and frame; bytes_written: results. too_small: what the build
+    lacks.
+    """
+
+    sweep: str
+    series: str
+    value: float
+    tokens: int
+    experts: int
+    top_k: int
+    tasks: int
+    macs_per_cycle: int
+    bytes_per_cycle: float
+    cycles: int
+    array_cycles: int
+    wait_cycles: int
+    mac_floor: float
+    memory_floor: float
+    macs: int
+    bytes_read: int
+    bytes_written: int
+    too_small: tuple[str, ...]
+
+
+def hollow_model(config: ModelConfig, hardware: HardwareConfig) -> QuantisedModel:
+    """A model of the right shapes with all weights 0 that take no memory: enough to compile."""
+
+    def zeros(*shape: int) -> NDArray[np.int64]:
+        return np.broadcast_to(np.zeros(1, dtype=np.int64), shape)
+
+    def linear(outputs: int, inputs: int) -> LinearWeights:
+        return LinearWeights(zeros(outputs, inputs), zeros(outputs), zeros(outputs), zeros(outputs))
+
+    width = config.width
+    norm = QuantisedNorm(LayerNormWeights(zeros(width), zeros(width)), 1, 1, 1, 1.0, 1.0)
+    attention = QuantisedAttention(linear(3 * width, width), linear(width, width), 0, 0, 0, 0)
+
+    def feed_forward(hidden: int) -> QuantisedFeedForward:
+        return QuantisedFeedForward(linear(hidden, width), linear(width, hidden))
+
+    def block(index: int) -> QuantisedBlock:
+        gates = (QuantisedGate(zeros(config.experts, width), 0, 0),) * len(config.tasks)
+        moe = QuantisedMoe(gates, (feed_forward(config.expert_hidden),) * config.experts)
+        mlp = moe if index in config.moe_blocks else feed_forward(config.mlp_hidden)
+        return QuantisedBlock(norm, attention, norm, HiddenGrid(0, 0, 0, 1.0), mlp)
+
+    heads = {t.name: QuantisedHead(norm, linear(config.head_outputs(t.name), width), 1.0) for t in config.tasks}
+    patch_embed, position = linear(width, config.patch_features), zeros(config.tokens, width)
+    blocks = tuple(block(index) for index in range(config.depth))
+    return QuantisedModel(config, hardware.numbers, 1.0, patch_embed, position, blocks, heads)
+
+
+def multiply_accumulates(instructions: Sequence[Instruction]) -> int:
+    """Exact count, no tile filled up; a gate's 16-bit products count once, however many passes they take."""
+    total = entries = 0
+    for i in instructions:
+        match i.opcode:
+            case Opcode.PATCH_EMBED | Opcode.LINEAR | Opcode.HEAD:
+                total += i.rows * i.in_features * i.out_features
+            case Opcode.ATTENTION:
+                total += 2 * i.rows * i.rows * i.in_features
+            case Opcode.GATE:
+                total += i.rows * i.in_features * i.experts
+                entries += i.rows * i.top_k
+            case Opcode.EXPERTS:
+                total += 2 * entries * i.in_features * i.hidden_features
+                entries = 0
+    return total
+
+
+def roomy(hardware: HardwareConfig, config: ModelConfig, tasks: Sequence[str]) -> HardwareConfig:
+    """The same build with buffers and limits raised to what the model needs, and no further."""
+    rows = len(tasks) * config.tokens
+    unit = VECTOR * hardware.token_par
+    hidden = max(
+        hardware.room(config.patches, config.patch_features),
+        hardware.room(1, config.mlp_hidden),
+        hardware.room(rows, config.expert_hidden),
+    )
+    return replace(
+        hardware,
+        max_rows=max(hardware.max_rows, rows),
+        max_tokens=max(hardware.max_tokens, config.tokens),
+        max_experts=max(hardware.max_experts, config.experts),
+        row_elements=round_up(max(hardware.row_elements, hardware.room(rows, config.width)), unit),
+        hidden_elements=round_up(max(hardware.hidden_elements, hidden), unit),
+    )
+
+
+def point(sweep: str, series: str, value: float, config: ModelConfig, tasks: int, hardware: HardwareConfig) -> Point:
+    """Predict one frame."""
+    names = [task.name for task in config.tasks[:tasks]]
+    problems = tuple(
+        f"{what}: needs {needed:,} {unit}, there are {available:,}"
+        for what, needed, available, unit in limits(config, tuple(names), hardware)
+        if needed > available
+    )
+    build = roomy(hardware, config, names)
+    program = compile_model(hollow_model(config, build), names, build)
+    predicted = predicted_cycles(program)
+    macs = multiply_accumulates(program.instructions)
+    read, written = program.stream.size + program.manifest.input_bytes, program.manifest.output_bytes
+    return Point(
+        sweep=sweep,
+        series=series,
+        value=value,
+        tokens=config.tokens,
+        experts=config.experts,
+        top_k=config.top_k,
+        tasks=tasks,
+        macs_per_cycle=build.macs_per_cycle,
+        bytes_per_cycle=build.bytes_per_cycle,
+        cycles=sum(each.cycles for each in predicted),
+        array_cycles=sum(each.mac for each in predicted),
+        wait_cycles=sum(each.wait for each in predicted),
+        mac_floor=macs / build.macs_per_cycle,
+        memory_floor=program.stream.size / build.bytes_per_cycle,
+        macs=macs,
+        bytes_read=read,
+        bytes_written=written,
+        too_small=problems,
+    )
+
+
+def sweeps(config: ModelConfig, hardware: HardwareConfig) -> Iterator[Callable[[], Point]]:
+    """Every point, still to be predicted."""
+    config = replace(config, tasks=TASKS)
+    for tasks, series in ((1, "one task"), (2, "two tasks")):
+        for tokens, (height, width) in PICTURES.items():
+            picture = replace(config, image_height=height, image_width=width)
+            yield lambda s=series, n=tokens, c=picture, t=tasks: point("tokens", s, n, c, t, hardware)
+        for experts in EXPERTS:
+            model = replace(config, experts=experts)
+            yield lambda s=series, n=experts, c=model, t=tasks: point("experts", s, n, c, t, hardware)
+        for top_k in TOP_K:
+            model = replace(config, top_k=top_k)
+            yield lambda s=series, n=top_k, c=model, t=tasks: point("top-k", s, n, c, t, hardware)
+        for rate in BANDWIDTHS:
+            slower = replace(hardware, bytes_per_cycle=rate)
+            yield lambda s=series, n=rate, h=slower, t=tasks: point("bandwidth", s, n, config, t, h)
+        for macs, (token_par, in_par, out_par) in MACS.items():
+            array = replace(hardware, token_par=token_par, in_par=in_par, out_par=out_par)
+            yield lambda s=series, n=macs, h=array, t=tasks: point("MACs", s, n, config, t, h)
+    for tasks in range(1, len(TASKS) + 1):
+        yield lambda t=tasks: point("tasks", "together", t, config, t, hardware)
+
+
+def show(points: Sequence[Point]) -> None:
+    """Print the table."""
+    titles = ("sweep", "series", "value", "cycles", "MAC floor", "memory floor", "waits", "MB moved", "fits zcu102")
+    print("{:11}{:11}{:>7}{:>11}{:>11}{:>14}{:>10}{:>10}  {}".format(*titles))
+    for p in points:
+        moved = (p.bytes_read + p.bytes_written) / 1e6
+        fits = "yes" if not p.too_small else f"no: {p.too_small[0]}"
+        print(
+            f"{p.sweep:11}{p.series:11}{p.value:7g}{p.cycles:11,}{p.mac_floor:11,.0f}{p.memory_floor:14,.0f}"
+            f"{p.wait_cycles:10,}{moved:10.1f}  {fits}"
+        )
+    print("\nAll cycles are predicted, none counted; tokens are taken as spread evenly over the experts.")
+
+
+def main() -> None:
+    """Predict, print, write build/reports/scaling.json and the pictures."""
+    from benchmarks.scaling_plots import (
+        draw_bytes,
+        draw_cycles,
+        draw_roofline,
+    )  # needs the `plots` extra, the predictions do not
+
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--model", default="tiny", help="configuration that is varied (default: %(default)s)")
+    parser.add_argument("--hardware", default="zcu102", help="build that is varied (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("build/reports"))
+    options = parser.parse_args()
+    hardware = load_hardware_config(options.hardware)
+    points = [predict() for predict in sweeps(load_model_config(options.model), hardware)]
+    show(points)
+    options.out.mkdir(parents=True, exist_ok=True)
+    report = {
+        "model": options.model,
+        "hardware": options.hardware,
+        "precision": hardware.precision,
+        "predicted": True,
+        "predictor": "edgemoe.compiler.cycles",
+        "points": [asdict(p) for p in points],
+    }
+    (options.out / "scaling.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    draw_cycles(report, options.out / "scaling_cycles.png")
+    draw_bytes(report, options.out / "scaling_bytes.png")
+    draw_roofline(report, options.out / "roofline.png")
+
+
+if __name__ == "__main__":
+    main()

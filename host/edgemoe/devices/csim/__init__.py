@@ -1,0 +1,1 @@
+"""The C simulation of the HLS engine."""

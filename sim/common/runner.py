@@ -1,0 +1,237 @@
+"""Builds a Verilog unit with Verilator or Icarus and runs its cocotb bench; also the command that replays a failure.
+
+    python -m sim.common.runner BENCH --top MODULE --hardware micro [--parameter NAME=VALUE] [--seed N] [--test REGEX]
+                         [--flip] [--waves]
+
+BENCH is the name of a Python module with cocotb tests (sim.parts.multiplier_bench). --hardware is the name of a
+configuration or a JSON file of tests' own. Sources are the top module and all
+modules of rtl/ that it has instances of, directly or not. Builds are cached under build/sim by a hash of sources,
+headers, constants, parameters and flags.
+--flip turns one bit of one golden value per test over: then every test has to fail.
+SIM=icarus in the environment takes Icarus Verilog 11 or newer, which starts with unknown values and is 10 to 1000 times
+slower.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import hashlib
+import importlib.metadata
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from cocotb_tools.check_results import get_results
+from cocotb_tools.runner import get_runner
+
+from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, RUNTIME, keep_runtime, modules, sources_of, verilator
+from edgemoe.spec.generate.headers import verilog_header
+from edgemoe.spec.hardware import load_hardware_config
+
+ROOT = Path(__file__).resolve().parents[2]
+RTL = RTL_FOLDER
+CACHE = ROOT / "build" / "sim"
+DEFAULT_SEED = 1
+SIMULATORS = ("verilator", "icarus")
+ENVIRONMENT = "EDGEMOE_BENCH_"  # prefix of what a bench is told, see sim.common.bench
+BUILD_ARGS = ("-Wno-fatal", "--no-public-flat-rw", "--public-depth", "1", "--threads", "1")
+# The wheel was configured by CMake and leaves these values blank.
+MAKE_FLAGS = "-- CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_COROUTINES=-fcoroutines OPT_FAST=-O1"
+TOOLS = (BUILD_ARGS, MAKE_FLAGS, *(importlib.metadata.version(name) for name in ("verilator", "cocotb")))
+RUNTIME_AGE_SECONDS = 3600
+OUTPUT_LINES = 60
+INCLUDE = re.compile(r'^\s*`include "(\w+\.vh)"', re.MULTILINE)
+
+
+def simulator() -> str:
+    """The simulator that SIM names, else Verilator; raises ValueError for one that is not known here."""
+    name = os.environ.get("SIM") or "verilator"
+    if name not in SIMULATORS:
+        raise ValueError(f"SIM={name} is not known here; there are {', '.join(SIMULATORS)}")
+    return name
+
+
+def headers_of(sources: Sequence[Path]) -> list[Path]:
+    """The headers of rtl/ that these files include, in order of their names."""
+    names = {name for source in sources for name in INCLUDE.findall(source.read_text(encoding="utf-8"))}
+    return [path for path in sorted(INCLUDE_FOLDER.glob("*.vh")) if path.name in names]
+
+
+def constants_of(hardware: str) -> Path:
+    """The folder of the Verilog constants of a named configuration, or of one of tests' own, a JSON file."""
+    folder = RTL / "generated" / hardware
+    if hardware.endswith(".json"):
+        text = verilog_header(load_hardware_config(hardware))
+        folder = CACHE / f"constants-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = CACHE / f"{folder.name}.{os.getpid()}"
+        fresh.write_text(text, encoding="utf-8")
+        fresh.rename(folder / "edgemoe_spec.vh")  # whole, whoever else is at it
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no hardware configuration {hardware} in rtl/generated; run `make generate`")
+    return folder
+
+
+def build(top: str, hardware: str, parameters: Mapping[str, int], waves: bool = False) -> Path:
+    """The folder of a build of this module; compiles it unless the cache has it."""
+    tools, compiling = (TOOLS, _compile) if simulator() == "verilator" else (_icarus(), _compile_for_icarus)
+    known = modules()
+    if top not in known:
+        raise FileNotFoundError(f"rtl/ has no module {top}; there are {', '.join(known)}")
+    sources, constants = sources_of(known[top]), constants_of(hardware)
+    digest = hashlib.sha256(repr((sorted(parameters.items()), waves, *tools)).encode())
+    for path in (*sources, *headers_of(sources), *sorted(constants.iterdir())):
+        digest.update(path.name.encode() + path.read_bytes())
+    folder = CACHE / f"{top}-{Path(hardware).stem}-{digest.hexdigest()[:12]}"
+    with _locked(folder):
+        if not (folder / "built").exists():
+            compiling(folder, top, sources, constants, parameters, waves)
+            (folder / "built").touch()
+    return folder
+
+
+def _compile(
+    folder: Path, top: str, sources: Sequence[Path], constants: Path, parameters: Mapping[str, int], waves: bool
+) -> None:
+    os.environ["PATH"] = f"{verilator().parent}{os.pathsep}{os.environ['PATH']}"
+    os.environ["MAKEFLAGS"] = MAKE_FLAGS
+    runtime = CACHE / f"runtime-{hashlib.sha256(repr(TOOLS).encode()).hexdigest()[:12]}"
+    for compiled in runtime.glob(RUNTIME):
+        shutil.copy(compiled, folder)
+        later = time.time() + RUNTIME_AGE_SECONDS  # newer than the Makefile to come, so that make keeps it
+        os.utime(folder / compiled.name, (later, later))
+    log = folder / "build.log"
+    try:
+        get_runner("verilator").build(
+            sources=sources, includes=[constants, INCLUDE_FOLDER], parameters=parameters, build_args=BUILD_ARGS,
+            hdl_toplevel=top, build_dir=folder, waves=waves, log_file=log, timescale=("1ns", "1ps"),
+        )  # fmt: skip
+    except (SystemExit, subprocess.CalledProcessError) as error:
+        text = log.read_text(encoding="utf-8") if log.exists() else str(error)
+        raise RuntimeError(f"Verilator could not build {top}:\n{_tail(text)}") from error
+    if not waves and not runtime.exists():
+        keep_runtime(folder, runtime)
+
+
+def _icarus() -> tuple[str, ...]:
+    if shutil.which("iverilog") is None:
+        raise FileNotFoundError("SIM=icarus needs Icarus Verilog, which is not installed; install package iverilog")
+    said = subprocess.run(["iverilog", "-V"], capture_output=True, text=True, check=False).stdout
+    return "icarus", said.partition("\n")[0], importlib.metadata.version("cocotb")
+
+
+def _compile_for_icarus(
+    folder: Path, top: str, sources: Sequence[Path], constants: Path, parameters: Mapping[str, int], waves: bool
+) -> None:
+    log = folder / "build.log"
+    try:
+        get_runner("icarus").build(
+            sources=sources, includes=[constants, INCLUDE_FOLDER], parameters=parameters, hdl_toplevel=top,
+            build_dir=folder, waves=waves, log_file=log, timescale=("1ns", "1ps"), always=True,
+        )  # fmt: skip
+    except (SystemExit, subprocess.CalledProcessError) as error:
+        text = log.read_text(encoding="utf-8") if log.exists() else str(error)
+        raise RuntimeError(f"Icarus Verilog could not build {top}:\n{_tail(text)}") from error
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.splitlines()[-OUTPUT_LINES:])
+
+
+def bench_of(unit: str) -> str:
+    """The bench of a unit as a Python module: sim/<wing>/<unit>_bench.py.
+
+    Raises FileNotFoundError where there is none.
+    """
+    found = sorted((ROOT / "sim").rglob(f"{unit}_bench.py"))
+    if not found:
+        raise FileNotFoundError(f"sim/ has no bench of {unit}")
+    return ".".join(found[0].relative_to(ROOT).with_suffix("").parts)
+
+
+def simulate(
+    bench: str,
+    *,
+    top: str,
+    hardware: str = "micro",
+    parameters: Mapping[str, int] | None = None,
+    seed: int | None = None,
+    test: str = "",
+    flip: bool = False,
+    on: str | None = None,
+) -> None:
+    """Run a bench from pytest: all tests have to pass, or with `flip` all of them have to fail.
+
+    seed: EDGEMOE_SEED or 1 where it is None. test: a regular expression over the names of the bench's tests. on: the
+    simulator, or None: that of SIM.
+    """
+    chosen_simulator = on or simulator()
+    chosen = int(os.environ.get("EDGEMOE_SEED", DEFAULT_SEED)) if seed is None else seed
+    arguments = [bench, "--top", top, "--hardware", hardware, "--seed", str(chosen)]
+    for name, value in (parameters or {}).items():
+        arguments += ["--parameter", f"{name}={value}"]
+    arguments += ["--test", test] if test else []
+    arguments += ["--flip"] if flip else []
+    repeat = f"SIM={chosen_simulator} python -m sim.common.runner {shlex.join(arguments)}"
+    print(f"seed {chosen}; to repeat: {repeat}")
+    command = [sys.executable, "-m", "sim.common.runner", *arguments]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    environment["SIM"] = chosen_simulator
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{_tail(done.stdout + done.stderr)}\nto repeat: {repeat}"
+
+
+def main() -> int:
+    """Build, run, and say what became of it; 0 where all tests passed (with --flip: failed)."""
+    parser = argparse.ArgumentParser(prog="python -m sim.common.runner", description="Run one RTL bench.")
+    parser.add_argument("bench")
+    parser.add_argument("--top", required=True)
+    parser.add_argument("--hardware", default="micro")
+    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
+    parser.add_argument("--test", default="")
+    parser.add_argument("--flip", action="store_true")
+    parser.add_argument("--waves", action="store_true")
+    options = parser.parse_args()
+    parameters = {name: int(value) for name, value in (item.split("=", 1) for item in options.parameter)}
+
+    folder = build(options.top, options.hardware, parameters, options.waves)
+    sys.path.insert(0, str(ROOT))  # the simulator inherits it
+    run_folder = folder / f"run-{os.getpid()}"
+    told = {"HARDWARE": options.hardware, "FLIP": str(int(options.flip))}
+    told |= {f"PARAMETER_{name}": str(value) for name, value in parameters.items()}
+    runner = get_runner(simulator())
+    runner.test(
+        test_module=options.bench, hdl_toplevel=options.top, hdl_toplevel_lang="verilog", build_dir=folder,
+        test_dir=run_folder, seed=options.seed, waves=options.waves, test_filter=options.test or None,
+        results_xml=str(run_folder / "results.xml"),
+        extra_env={ENVIRONMENT + name: value for name, value in told.items()},
+    )  # fmt: skip
+    tests, failed = get_results(run_folder / "results.xml")
+    if options.waves:
+        icarus = simulator() == "icarus"
+        print(f"waves: {folder / f'{options.top}.fst' if icarus else run_folder / 'dump.vcd'}")
+    else:
+        shutil.rmtree(run_folder)
+    print(f"{tests} tests, {failed} failed, seed {options.seed}{', one golden bit turned over' * options.flip}")
+    return 0 if tests and failed == (tests if options.flip else 0) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Benches of the compute unit: array, sums, drain, softmax, attention."""

@@ -1,0 +1,80 @@
+"""attention_sequence: fetches and passes of ATTENTION, field by field, against loops written down in array_passes."""
+
+from __future__ import annotations
+
+import cocotb
+import numpy as np
+from cocotb.triggers import ReadOnly
+
+from edgemoe.spec.hardware import VECTOR
+from sim.common.array_passes import SECOND, attention
+from sim.common.bench import Checker, Dut, checked, drive, pressure_rate, reset
+from sim.common.machine import CONFIG, CONTEXT_MEMBERS, FETCH, OUT_PAR, PASS, QUERY_TILES, TOKEN_PAR, Fetch, Kind, Pass
+
+BLOCK = QUERY_TILES * TOKEN_PAR
+CASES = [  # first row, rows, vectors, heads
+    (0, 1, 1, 1),
+    (SECOND, CONFIG.max_rows - SECOND, 12, 3),
+    (SECOND, BLOCK - SECOND % BLOCK, 2, 1),
+    (3, BLOCK, 12, 12),
+    (BLOCK - 1, BLOCK + 1, 10, 1),
+    (TOKEN_PAR, BLOCK - TOKEN_PAR - 1, 8, 2),
+]
+
+
+def fetch_of(work: Pass, vectors: int, heads: int) -> int:
+    """The command to stream_reader that goes with a pass."""
+    context = work.kind == Kind.CONTEXT
+    return FETCH.pack(
+        kind=Fetch.VALUES if context else Fetch.KEYS,
+        output_tiles=work.output_tiles,
+        input_tiles=work.input_tiles,
+        members=min(vectors // heads * VECTOR // OUT_PAR, CONTEXT_MEMBERS),
+        head_base=work.destination_base if context else work.left_base,
+    )
+
+
+def meaning(word: int) -> list[int]:
+    """Fields of a pass; scores go to no scratchpad, so that their destination has no meaning."""
+    fields = PASS.unpack(word)
+    if fields["kind"] == Kind.SCORES:
+        fields |= {name: 0 for name in fields if name.startswith("destination")}
+    return list(fields.values())
+
+
+@cocotb.test()
+@cocotb.parametrize(stalls=["none", "pressure"])
+@checked
+async def sequences(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
+    """All cases, and drawn ones, without a reset between them; queues have no room at times."""
+    await reset(dut, start=0, queue_room=0)
+    drawn = []
+    for _ in range(6):
+        heads, width = int(rng.integers(1, 5)), int(rng.integers(1, 4))
+        first, rows = int(rng.integers(0, SECOND)), int(rng.integers(1, CONFIG.max_tokens))
+        drawn.append((first, rows, heads * width, heads))
+    for first, rows, vectors, heads in [*CASES, *drawn]:
+        await drive(dut)
+        dut.source_row.value, dut.rows.value, dut.vectors.value, dut.heads.value = first, rows, vectors, heads
+        dut.start.value = 1
+        await drive(dut)
+        dut.start.value = 0
+        expected = attention(first, rows, vectors, heads).passes
+        found, fetched = [], []
+        limit = 2 * len(expected) + vectors // heads + 5
+        for _ in range(limit if stalls == "none" else 10 * limit):
+            dut.queue_room.value = int(rng.random() >= pressure_rate(stalls))
+            await ReadOnly()
+            if not int(dut.busy.value):
+                break
+            if int(dut.push.value):
+                assert int(dut.queue_room.value), "pushed without room"
+                found.append(int(getattr(dut, "pass").value))
+                fetched.append(int(dut.fetch.value))
+            await drive(dut)
+        else:
+            raise AssertionError(f"still busy after {limit} cycles in which there was room")
+        what = f"{rows} rows from {first}, {vectors} vectors, {heads} heads"
+        check.equal([meaning(word) for word in found], [meaning(work.word) for work in expected], f"passes of {what}")
+        commands = [fetch_of(work, vectors, heads) for work in expected]
+        check.equal(np.array(fetched, dtype=object), np.array(commands, dtype=object), f"fetches of {what}")

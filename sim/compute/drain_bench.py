@@ -1,0 +1,169 @@
+"""drain: steps of jobs of every kind against the loops written down here; what it waits for is late at times."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import cocotb
+import numpy as np
+from cocotb.triggers import ReadOnly
+
+from sim.common.array_passes import GROUPS, SECOND, attention
+from sim.common.bench import STALLS, Checker, Dut, checked, drive, idle_rate, pressure_rate, reset
+from sim.common.machine import (
+    DRAIN,
+    JOB,
+    LOGIT_ROWS,
+    OUT_PARTS,
+    POST_ROWS,
+    SLOTS,
+    TOKEN_PAR,
+    Kind,
+    Left,
+    Pass,
+)
+
+JOBS_AT_ONCE = 32
+LATE = 2.4  # times the rate of idling: sums and scales are later than what is done with them
+PASSES = [
+    *(work for group in GROUPS for work in group.passes if work.kind not in (Kind.QKV, Kind.SCORES, Kind.CONTEXT)),
+    Pass(Kind.QKV, Left.NORM, SECOND, 31, 2, 1, 6 * OUT_PARTS, destination_row=2, destination_vectors=2),
+    Pass(Kind.QKV, Left.NORM, 1, 1, 1, 1, 9 * OUT_PARTS, destination_row=7, destination_vectors=3),
+    Pass(Kind.GELU, Left.NORM, 3, 2, 1, 1, 2 * OUT_PARTS, destination_row=SECOND, destination_vectors=2),
+    Pass(Kind.HEAD, Left.NORM, SECOND, 67, 1, 1, 3),
+    *attention(SECOND, 29, 12, 1).passes,
+    *attention(SECOND, TOKEN_PAR * 8 + 3, 2, 2).passes,
+]
+
+
+def jobs_of(passes: list[Pass]) -> list[tuple[Pass, dict[str, int]]]:
+    """Jobs as the array makes them, group after group round the ring of sums."""
+    slot, jobs = 0, []
+    for work in passes:
+        for group in work.groups:
+            last = int(group == work.groups[-1])
+            job = {"slot": slot, "tiles": work.token_tiles, "output_tile": group.start, "members": sums_of(work, group)}
+            jobs.append((work, job | {"last": last}))
+            slot = (slot + work.token_tiles * work.sums) % SLOTS
+    return jobs
+
+
+def sums_of(work: Pass, group: range) -> int:
+    """Members of a job: output tiles, or the sums of the gate's one."""
+    return LOGIT_ROWS if work.kind == Kind.LOGITS else len(group)
+
+
+def steps_of(work: Pass, job: dict[str, int]) -> list[dict[str, int]]:
+    """Rows by POST_ROWS, aligned unless rows go to scattered places; members of the group in each."""
+    scattered = work.kind == Kind.WEIGHTED
+    stride = 1 if scattered else POST_ROWS
+    group = next(group for group in work.groups if group.start == job["output_tile"])
+    first = work.first_row // stride * stride
+    starts = range(first, work.first_row + work.rows, stride)
+    steps = []
+    for start in starts:
+        rows = [0 <= start + row - work.first_row < work.rows for row in range(stride)]
+        token_tile = start // TOKEN_PAR - work.first_row // TOKEN_PAR
+        for member in range(job["members"]):
+            tile = group.start + (0 if work.kind == Kind.LOGITS else member)
+            vector, part = divmod(group.start + member, OUT_PARTS)  # a logit's sums go nowhere
+            third, vector = divmod(vector, work.destination_vectors) if work.kind == Kind.QKV else (0, vector)
+            steps.append(
+                {
+                    "rows": sum(valid << row for row, valid in enumerate(rows)),
+                    "kind": work.kind,
+                    "lane": start % TOKEN_PAR,
+                    "slot": (job["slot"] + member * job["tiles"] + token_tile) % SLOTS,
+                    "index": (start - work.first_row) % (1 << 16),
+                    "row": (work.destination_row + start - work.first_row) % (1 << 16),
+                    "vectors": work.destination_vectors,
+                    "vector": work.destination_base + vector,
+                    "part": part,
+                    "third": third,
+                    "expert": work.expert,
+                    "tile": tile,
+                    "query": work.block << 3 | token_tile % 8,
+                    "job_ends": int(start == starts[-1] and member == job["members"] - 1),
+                    "pass_ends": int(start == starts[-1] and member == job["members"] - 1 and job["last"]),
+                    "first": int(member == 0),
+                    "last": int(member == job["members"] - 1),
+                }
+            )
+    return steps
+
+
+@cocotb.test()
+@cocotb.parametrize(stalls=STALLS)
+@checked
+async def jobs(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
+    """All passes in any order, their sums ready late, scales late, the head full."""
+    await reset(dut, job_valid=0, job_ready=0, head_full=0, scaled_rows=0)
+    idle, pressure = idle_rate(stalls), pressure_rate(stalls)
+    waiting = deque(jobs_of([PASSES[index] for index in [*range(len(PASSES)), *rng.permutation(len(PASSES))]]))
+    sent: deque[tuple[Pass, dict[str, int]]] = deque()  # whose sums are not ready yet
+    ready: deque[dict[str, int]] = deque()  # steps that may come
+    freed: deque[int] = deque()
+    scales = ready_jobs = 0  # scales given; jobs that are ready and have not been freed
+    scale_jobs: deque[int] = deque()  # rows of lanes to be scaled, by pass
+    used_scales = 0
+    found: list[list[int]] = []
+    expected: list[list[int]] = []
+    undone = held = 0
+    room = False  # as it was when the job's last step was issued
+    holds_back = bool(pressure)  # until the queue is full
+    while waiting or sent or ready:
+        await drive(dut)
+        give = bool(waiting) and room and rng.random() >= idle
+        dut.job_valid.value = int(give)
+        if give:
+            work, job = waiting.popleft()
+            dut.job.value = work.word | JOB.pack(**job)
+            sent.append((work, job))
+            undone += 1
+            if work.kind == Kind.CONTEXT and job["output_tile"] == 0:
+                scale_jobs.append(work.token_tiles)
+        holds_back = holds_back and room and bool(waiting)
+        finish = len(sent) > int(give) and not holds_back and rng.random() >= LATE * idle
+        dut.job_ready.value = int(finish)
+        if finish:
+            work, job = sent.popleft()
+            of_job = steps_of(work, job)
+            ready.extend(of_job)
+            freed.append(job["tiles"] * work.sums)
+            ready_jobs += 1
+        wanted = not pressure or bool(ready and ready[0]["kind"] == Kind.CONTEXT)
+        if scale_jobs and wanted and rng.random() >= LATE * pressure:
+            scales += 1
+            scale_jobs[0] -= 1
+            if not scale_jobs[0]:
+                scale_jobs.popleft()
+        dut.scaled_rows.value = scales % 256
+        full_before = held
+        held = int(rng.random() < pressure)
+        dut.head_full.value = held
+        await ReadOnly()
+        room = bool(int(dut.job_room.value))
+        assert room or undone >= JOBS_AT_ONCE - 4, f"no room with {undone} jobs"
+        if int(dut.step_valid.value):
+            step = DRAIN.unpack(int(dut.step.value))
+            assert ready, f"a step before the sums are ready: {step}"
+            want = ready.popleft()
+            if want["kind"] == Kind.HEAD:
+                assert not full_before, "a step of HEAD while the head is full"
+            if want["kind"] == Kind.CONTEXT:
+                tile = want["query"] % 8
+                assert tile < scales - used_scales, f"P·V of token tile {tile} before its scale"
+                used_scales += (tile + 1) if want["pass_ends"] else 0
+            found.append([step[name] for name in want])
+            expected.append([int(value) for value in want.values()])
+        if int(dut.freed_valid.value):
+            check.equal(int(dut.freed_slots.value), freed.popleft(), "slots that are freed")
+            undone -= 1
+            ready_jobs -= 1
+    check.equal(np.array(found), np.array(expected), "steps")
+    for _ in range(2):
+        await drive(dut)
+        dut.job_valid.value = dut.job_ready.value = 0
+    await ReadOnly()
+    check.equal(int(dut.all_issued.value), 1, "all_issued at the end")
+    assert not freed, f"{len(freed)} jobs were not freed"

@@ -1,0 +1,27 @@
+"""pack_weights: weight_1·2^18 + weight_0 in W8A8, side by side in W16A16."""
+
+from __future__ import annotations
+
+import cocotb
+import numpy as np
+
+from sim.common.bench import Checker, Dut, checked, extremes, hardware, pack, parameter, unpack
+from sim.common.pipeline import through
+
+LATENCY = 1
+COUNT = 300
+NUMBERS = hardware().numbers
+
+
+@cocotb.test()
+@checked
+async def pairs(dut: Dut, check: Checker, rng: np.random.Generator) -> None:
+    """Weights of every sign."""
+    lanes, bits = parameter("LANES"), NUMBERS.weight_bits
+    weights = extremes(rng, bits, COUNT * 2 * lanes).reshape(COUNT, 2, lanes)
+    beats = [{"weights_0": pack(low, bits), "weights_1": pack(high, bits)} for low, high in weights]
+    got = await through(dut, beats, ["packed_weights"], LATENCY, rng, handshake=False)
+    packed_bits, place = (2 * bits, bits) if NUMBERS.fine else (bits + 19, 18)
+    low = weights[:, 0] & ((1 << bits) - 1) if NUMBERS.fine else weights[:, 0]
+    expected = (weights[:, 1] << place) + low
+    check.equal(np.array([unpack(word, lanes, packed_bits) for (word,) in got]), expected, "packed")

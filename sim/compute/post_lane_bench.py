@@ -1,0 +1,101 @@
+"""post_lane: every epilogue of every sum against golden, a new sum with its own factors in every cycle.
+
+The sums are chosen so that results lie around the bounds of every width an epilogue keeps.
+"""
+
+from __future__ import annotations
+
+import cocotb
+import numpy as np
+from cocotb.triggers import ReadOnly
+from numpy.typing import NDArray
+
+from edgemoe.spec.precision import GUARD_BITS, MAX_SHIFT, MULTIPLIER_BITS, OUTPUT_BITS, SCORE_BITS
+from edgemoe_golden.ops.gelu import gelu_requantise
+from edgemoe_golden.ops.requantise import round_shift, saturate
+from sim.common.bench import Checker, Dut, checked, drive, extremes, hardware, reset, signed
+from sim.common.pipeline import noise
+
+NUMBERS = hardware().numbers
+ACC_BITS, RESIDUAL_BITS = NUMBERS.accumulator_bits, NUMBERS.residual_bits
+POST_BITS = RESIDUAL_BITS + GUARD_BITS
+FACTOR_BITS = max(NUMBERS.reciprocal_bits, MULTIPLIER_BITS)
+RESIDUAL_FACTOR = 1 << SCORE_BITS  # weight of the residual epilogue
+COUNT = 1200
+INPUTS = {"sum": 0, "bias": 0, "factor": 1, "shift": 1, "weight": 8, "guarded": 8, "residual": 16}  # name: cycle
+OUTPUTS = {  # name: cycle, bits
+    "activation": (9, NUMBERS.activation_bits),
+    "score": (9, NUMBERS.score_bits),
+    "head": (9, OUTPUT_BITS),
+    "gelu_out": (21, NUMBERS.activation_bits),
+    "residual_out": (17, RESIDUAL_BITS),
+}
+GRIDS = [(40000, 24, -100), (65535, 0, 32767), (32768, 60, 0), (50001, 17, -3)]  # GELU's multiplier, shift, zero
+INT64 = np.int64
+
+
+def draw(rng: np.random.Generator) -> dict[str, NDArray[INT64]]:
+    """Inputs of COUNT sums. Sums and biases wrap around; what they add up to is an accumulator."""
+    accumulators = extremes(rng, min(ACC_BITS, 47), COUNT) >> rng.integers(0, ACC_BITS - 2, COUNT)
+    bias = extremes(rng, NUMBERS.bias_bits, COUNT) * (rng.random(COUNT) < 0.8)
+    factor = np.where(rng.random(COUNT) < 0.1, (1 << FACTOR_BITS) - 1, rng.integers(0, 1 << FACTOR_BITS, COUNT))
+    products = [abs(a * f).bit_length() for a, f in zip(accumulators.tolist(), factor.tolist(), strict=True)]
+    wanted = rng.integers(0, POST_BITS + 3, COUNT)
+    near = rng.choice([NUMBERS.activation_bits, NUMBERS.score_bits, OUTPUT_BITS, POST_BITS, NUMBERS.gelu_bits], COUNT)
+    wanted = np.where(rng.random(COUNT) < 0.5, near - 1, wanted)
+    weighted = rng.random(COUNT) < 0.5
+    return {
+        "sum": accumulators - bias,
+        "bias": bias,
+        "factor": factor,
+        "shift": np.clip(np.array(products) - wanted, 0, MAX_SHIFT),
+        "weight": np.where(weighted, rng.integers(0, 1 << SCORE_BITS, COUNT), RESIDUAL_FACTOR),
+        "guarded": weighted.astype(np.int64),
+        "residual": extremes(rng, RESIDUAL_BITS, COUNT),
+    }
+
+
+def golden(inputs: dict[str, NDArray[INT64]], grid: tuple[int, int, int]) -> dict[str, NDArray[INT64]]:
+    """All epilogues of all sums."""
+    columns = [inputs[name].tolist() for name in ("sum", "bias", "factor", "shift")]
+    values = [  # products of W16A16 have more than 64 bits
+        ((total + bias) * factor + (1 << shift >> 1)) >> shift
+        for total, bias, factor, shift in zip(*columns, strict=True)
+    ]
+    limit = 1 << (POST_BITS + 1)
+    y = saturate(np.array([max(-limit, min(limit, value)) for value in values]), POST_BITS)
+    update = round_shift(y * inputs["weight"], SCORE_BITS + GUARD_BITS * inputs["guarded"])
+    return {
+        "activation": saturate(y, NUMBERS.activation_bits),
+        "score": saturate(y, NUMBERS.score_bits),
+        "head": saturate(y, OUTPUT_BITS),
+        "gelu_out": gelu_requantise(saturate(y, NUMBERS.gelu_bits), *grid, NUMBERS),
+        "residual_out": saturate(inputs["residual"] + update, RESIDUAL_BITS),
+    }
+
+
+@cocotb.test()
+@cocotb.parametrize(grid=GRIDS)
+@checked
+async def epilogues(dut: Dut, check: Checker, rng: np.random.Generator, grid: tuple[int, int, int]) -> None:
+    """A sum a cycle; after the last one inputs are noise."""
+    await reset(dut)
+    inputs = draw(rng)
+    dut.gelu_multiplier.value, dut.gelu_shift.value = grid[0], grid[1]
+    dut.gelu_zero.value = grid[2]
+    columns = {name: inputs[name].tolist() for name in INPUTS}
+    found: dict[str, list[int]] = {name: [] for name in OUTPUTS}
+    signals = {name: getattr(dut, name) for name in (*INPUTS, *OUTPUTS)}
+    for cycle in range(COUNT + 22):
+        await drive(dut)
+        for name, due in INPUTS.items():
+            signal, index = signals[name], cycle - due
+            inside = 0 <= index < COUNT
+            signal.value = columns[name][index] % (1 << len(signal)) if inside else noise(rng, len(signal))
+        await ReadOnly()
+        for name, (due, bits) in OUTPUTS.items():
+            if 0 <= cycle - due < COUNT:
+                found[name].append(signed(int(signals[name].value), bits))
+    for name, expected in golden(inputs, grid).items():
+        check.equal(found[name], expected, f"{name} with GELU's grid {grid}")
+        assert name == "gelu_out" or len(np.unique(expected)) > 20, f"{name} has hardly any values"

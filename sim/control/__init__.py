@@ -1,0 +1,1 @@
+"""Benches of the control units: registers, run control, instructions and their rules."""

@@ -1,0 +1,1 @@
+"""Benches of the memory side: readers, writers, weight stream, scratchpads."""

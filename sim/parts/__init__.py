@@ -1,0 +1,1 @@
+"""Benches of the small parts: arithmetic leaves and queues."""

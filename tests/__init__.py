@@ -1,0 +1,1 @@
+"""Tests: what must hold of every engine, operation, reader and page."""

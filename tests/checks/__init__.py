@@ -1,0 +1,1 @@
+"""Checks of sources that `make lint` runs."""

@@ -1,0 +1,1 @@
+"""Small programs, hardware and results that tests and benches share."""
