@@ -26,11 +26,11 @@ from edgemoe.spec.calibration import (
     load_calibration,
 )
 from edgemoe.spec.checkpoint import CALIBRATION_FILE
+from edgemoe.spec.files import write_text
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.precision import W8A8, precision_named
 from edgemoe.spec.strict import to_dict
 from edgemoe_golden.calibration_report import WORST_SHOWN, Loss, losses, table, weight_losses, write_report
-from edgemoe_golden.files import write_text
 from edgemoe_golden.model import M3ViT, Recorder, load_checkpoint_model
 from edgemoe_golden.model.recorder import calibrated_name
 from edgemoe_golden.ranges import RULES, Histogram, widened_limits, widened_range

@@ -19,9 +19,9 @@ from edgemoe.spec.checkpoint import (
     check_tensors,
     load_checkpoint,
 )
+from edgemoe.spec.files import write_bytes, write_text
 from edgemoe.spec.model import ModelConfig, load_model_config
 from edgemoe.spec.strict import to_dict
-from edgemoe_golden.files import write_bytes, write_text
 from edgemoe_golden.model.m3vit import M3ViT
 from edgemoe_golden.model.variant import Variant, gate_bias_shapes, load_variant
 

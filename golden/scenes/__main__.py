@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from edgemoe_golden.files import write_atomically
+from edgemoe.spec.files import write_atomically
 from edgemoe_golden.scenes.scene import draw_scene
 
 
