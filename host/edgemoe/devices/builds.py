@@ -20,7 +20,10 @@ def build_name(hardware: HardwareConfig, digest: str) -> str:
 def is_built(engine: str, library: Path) -> bool:
     """Whether a library is there; raises DeviceError when another user keeps it closed."""
     try:
-        return library.is_file() and library.open("rb").close() is None
+        if not library.is_file():
+            return False
+        with library.open("rb"):
+            return True
     except PermissionError as error:
         raise DeviceError(
             f"engine '{engine}' was built by another user in {library.parent} and is closed to you; let its owner "

@@ -53,6 +53,8 @@ class TaskConfig:
 
     def __post_init__(self) -> None:
         check_name(self.name, "task name")
+        if "." in self.name:
+            raise ConfigError(f"task name '{self.name}' must have no '.', which separates the parts of tensor names")
         check_text(self.unit, f"task '{self.name}': unit")
         for label in self.labels:
             check_text(label, f"task '{self.name}': a label")

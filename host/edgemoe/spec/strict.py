@@ -51,7 +51,7 @@ def _parsed(content: bytes) -> Any:
         raise ConfigError(f"larger than {MAX_CONFIG_BYTES} bytes, so this is not a configuration")
     return json.loads(
         content.decode(),
-        object_pairs_hook=_distinct,
+        object_pairs_hook=distinct,
         parse_int=_integer,
         parse_float=_finite,
         parse_constant=_finite,
@@ -61,7 +61,8 @@ def _parsed(content: bytes) -> Any:
 _TOO_DEEP = f"lists and objects are nested more than {MAX_DEPTH} deep, so this is not a configuration"
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, for `object_pairs_hook`; raises ConfigError for a key that stands twice."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
