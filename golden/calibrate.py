@@ -28,6 +28,7 @@ from edgemoe.spec.calibration import (
 from edgemoe.spec.checkpoint import CALIBRATION_FILE
 from edgemoe.spec.files import write_text
 from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.pictures import model_pixels
 from edgemoe.spec.precision import W8A8, precision_named
 from edgemoe.spec.strict import to_dict
 from edgemoe_golden.calibration_report import WORST_SHOWN, Loss, losses, table, weight_losses, write_report
@@ -113,7 +114,7 @@ def observe(model: M3ViT, frames: Iterator[NDArray[np.uint8]], count: int) -> Hi
     for frame in tqdm(frames, desc="calibrating", unit="picture", total=count):
         with torch.inference_mode():
             for task in model.config.tasks:
-                model(torch.from_numpy(frame.copy())[None], task.name, recorder)
+                model(torch.from_numpy(model_pixels(frame, model.config).copy())[None], task.name, recorder)
     return recorder.histograms
 
 

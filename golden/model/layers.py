@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -45,17 +47,31 @@ class Attention(nn.Module):
         return output
 
 
-class Mlp(nn.Module):
-    """Dense MLP: Linear, GELU (erf), Linear."""
+def quick_gelu(values: Tensor) -> Tensor:
+    """x·sigmoid(1.702·x)."""
+    return values * torch.sigmoid(1.702 * values)
 
-    def __init__(self, width: int, hidden: int) -> None:
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": functional.gelu,
+    "gelu_tanh": partial(functional.gelu, approximate="tanh"),
+    "quick_gelu": quick_gelu,
+    "relu": functional.relu,
+}
+
+
+class Mlp(nn.Module):
+    """Dense MLP: Linear, activation function, Linear."""
+
+    def __init__(self, width: int, hidden: int, activation: str = "gelu") -> None:
         super().__init__()
+        self.activation = ACTIVATIONS[activation]
         self.fc1 = nn.Linear(width, hidden)
         self.fc2 = nn.Linear(hidden, width)
 
     def forward(self, tokens: Tensor, task: int, recorder: Recorder, name: str, before: Tensor | None = None) -> Tensor:
         """Map [B, N, D] to [B, N, D]; `task` and `before` make no difference."""
-        hidden = functional.gelu(self.fc1(tokens))
+        hidden = self.activation(self.fc1(tokens))
         recorder.record(f"{name}.hidden", hidden.flatten(0, 1))
         output: Tensor = self.fc2(hidden)
         return output

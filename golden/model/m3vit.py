@@ -1,4 +1,4 @@
-"""M³ViT: pre-norm blocks, some with a mixture of experts and one gate per task; LayerNorm + Linear heads.
+"""The float model: pre-norm blocks, some with a mixture of experts and one gate per task; LayerNorm + Linear heads.
 
 The state dict has exactly the names and shapes of `edgemoe.spec.checkpoint.tensor_shapes`, and of
 `edgemoe_golden.model.variant.gate_bias_shapes` in a variant with biased gates.
@@ -24,11 +24,11 @@ INITIAL_DEVIATION = 0.02
 
 
 class PatchEmbed(nn.Module):
-    """Convolution of kernel and stride `patch`: [B, 3, H, W] to [B, patches, D], patches row by row."""
+    """Convolution with a kernel of one patch: [B, C, H, W] to [B, patches, D], patches row by row."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.proj = nn.Conv2d(3, config.width, config.patch, config.patch)
+        self.proj = nn.Conv2d(config.picture_channels, config.width, config.patch, config.patch_stride or config.patch)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Embed normalised pixels."""
@@ -46,7 +46,9 @@ class Block(nn.Module):
         self.attn = Attention(config.width, config.heads)
         self.norm2 = nn.LayerNorm(config.width, config.layernorm_epsilon)
         sparse = index in config.moe_blocks
-        self.mlp = MixtureOfExperts(config, variant) if sparse else Mlp(config.width, config.mlp_hidden)
+        self.mlp = (
+            MixtureOfExperts(config, variant) if sparse else Mlp(config.width, config.mlp_hidden, config.activation)
+        )
 
     def forward(self, tokens: Tensor, task: int, recorder: Recorder) -> Tensor:
         """Map the residual stream [B, N, D] to [B, N, D]."""
@@ -62,35 +64,43 @@ class Block(nn.Module):
 
 
 class Backbone(nn.Module):
-    """Patch embedding, class token, position embedding, blocks; no final norm."""
+    """Patch embedding, prefix tokens, position embedding, blocks; no final norm."""
 
     def __init__(self, config: ModelConfig, variant: Variant) -> None:
         super().__init__()
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width))
+        if config.prefix_tokens:
+            self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width))
+        if config.prefix_tokens > 1:
+            self.register_tokens = nn.Parameter(torch.zeros(1, config.prefix_tokens - 1, config.width))
+        self.prefix_tokens = config.prefix_tokens
         self.pos_embed = nn.Parameter(torch.zeros(1, config.tokens, config.width))
         self.patch_embed = PatchEmbed(config)
         self.blocks = nn.ModuleList(Block(config, variant, index) for index in range(config.depth))
 
     def embed(self, pixels: Tensor, recorder: Recorder) -> Tensor:
-        """Residual stream [B, N, D] before the first block; row 0 is the class token."""
+        """Residual stream [B, N, D] before the first block: prefix tokens, the class token first, then patches."""
         patches = self.patch_embed(pixels)
-        tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], 1) + self.pos_embed
+        parts = [self.cls_token] if self.prefix_tokens else []
+        parts += [self.register_tokens] if self.prefix_tokens > 1 else []
+        prefix = [part.expand(len(patches), -1, -1) for part in parts]
+        tokens = torch.cat([*prefix, patches], 1) + self.pos_embed
         recorder.record("embed.residual", tokens)
         return tokens
 
 
 class Head(nn.Module):
-    """LayerNorm and Linear(D → C·s²) of one task, on the patches only."""
+    """LayerNorm and Linear of one task, on the tokens that its kind reads (`ModelConfig.head_rows`)."""
 
     def __init__(self, config: ModelConfig, task: str) -> None:
         super().__init__()
         self.name = f"heads.{task}"
+        self.first, self.rows = config.head_rows(task)
         self.norm = nn.LayerNorm(config.width, config.layernorm_epsilon)
         self.linear = nn.Linear(config.width, config.head_outputs(task))
 
     def forward(self, tokens: Tensor, recorder: Recorder) -> Tensor:
-        """Map the residual stream [B, N, D] to [B, N - 1, C·s²]."""
-        normed = self.norm(tokens[:, 1:])
+        """Map the residual stream [B, N, D] to [B, rows, outputs]."""
+        normed = self.norm(tokens[:, self.first : self.first + self.rows])
         recorder.record(f"{self.name}.norm", normed)
         output: Tensor = self.linear(normed)
         recorder.record(f"{self.name}.output", output)
@@ -114,13 +124,13 @@ class M3ViT(nn.Module):
         self.config = config
         self.backbone = Backbone(config, variant)
         self.heads = nn.ModuleDict({task.name: Head(config, task.name) for task in config.tasks})
-        self.register_buffer("pixel_mean", torch.tensor(config.pixel_mean).view(3, 1, 1), persistent=False)
-        self.register_buffer("pixel_std", torch.tensor(config.pixel_std).view(3, 1, 1), persistent=False)
+        self.register_buffer("pixel_mean", torch.tensor(config.pixel_mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer("pixel_std", torch.tensor(config.pixel_std).view(-1, 1, 1), persistent=False)
         for name, parameter in self.named_parameters():
             _initialise(name, parameter)
 
     def forward(self, images: Tensor, task: str, recorder: Recorder = SILENT) -> Tensor:
-        """Head output [B, patches, C·s²] of one task for uint8 RGB frames [B, H, W, 3].
+        """Head output [B, rows, outputs] of one task for uint8 frames [B, H, W, channels], RGB or grey.
 
         Raises ValueError for frames of another type or size, ConfigError for an unknown task.
         """
@@ -146,10 +156,10 @@ class M3ViT(nn.Module):
         return output
 
     def _normalise(self, images: Tensor) -> Tensor:
-        expected = (self.config.image_height, self.config.image_width, 3)
+        expected = (self.config.image_height, self.config.image_width, self.config.picture_channels)
         if images.dtype != torch.uint8 or images.ndim != 4 or tuple(images.shape[1:]) != expected:
             found = f"{images.dtype} {tuple(images.shape)}"
-            wanted = f"uint8 frames [B, {expected[0]}, {expected[1]}, 3]"
+            wanted = f"uint8 frames [B, {', '.join(map(str, expected))}]"
             raise ValueError(f"model '{self.config.name}' takes {wanted}, found {found}; resize first")
         pixels = images.permute(0, 3, 1, 2).float() / 255
         return (pixels - self.pixel_mean) / self.pixel_std

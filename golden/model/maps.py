@@ -1,4 +1,4 @@
-"""From head outputs to maps."""
+"""From head outputs to what a task says: maps, class logits, features."""
 
 from __future__ import annotations
 
@@ -16,3 +16,17 @@ def head_maps(output: Tensor, config: ModelConfig) -> Tensor:
     batch = output.shape[0]
     grid = output.view(batch, rows, columns, -1, cells, cells)
     return grid.permute(0, 3, 1, 4, 2, 5).reshape(batch, -1, rows * cells, columns * cells)
+
+
+def task_output(output: Tensor, config: ModelConfig, task: str) -> Tensor:
+    """Head output [B, rows, outputs] as the host sees it: [B, *config.output_shape(task)]."""
+    found = config.tasks[config.task_index(task)]
+    if found.is_map:
+        return head_maps(output, config)
+    if found.kind == "features":
+        return output
+    if found.pool == "distilled":
+        return (output[:, 0, : found.channels] + output[:, 1, found.channels :]) / 2
+    if found.pool == "class-mean":
+        return output[:, 0, : found.channels] + output[:, config.prefix_tokens :, found.channels :].mean(1)
+    return output.mean(1)

@@ -13,8 +13,8 @@ Names for block i; B pictures, N tokens, width D, h heads of width d, hidden wid
     blocks.i.gate.logits            [B·N, E]
     blocks.i.gate.experts, .scores  [B·N, k]      best first; scores are softmax values over all E
     blocks.i.mlp.residual           [B, N, D]     after the second addition
-    heads.t.norm                    [B, N - 1, D]
-    heads.t.output                  [B, N - 1, C·s²]
+    heads.t.norm                    [B, rows, D]  rows: those that the head reads
+    heads.t.output                  [B, rows, outputs]
 """
 
 from __future__ import annotations

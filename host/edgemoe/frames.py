@@ -11,6 +11,8 @@ from edgemoe.compiler.program import Manifest, OutputRecord, RoutingRecord
 from edgemoe.media.results import Routing
 from edgemoe.spec.memory import row_pitch
 from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.pictures import model_pixels
+from edgemoe.spec.precision import PIXEL_OFFSET
 
 Bytes = NDArray[np.uint8]
 
@@ -20,6 +22,7 @@ _SCORE_ONE = float(1 << 16)  # expert scores are Q.16
 def input_image(frame: NDArray[np.uint8], model: ModelConfig) -> Bytes:
     """The input region of one frame: uint8 H×W×3 RGB → patches in row-major order at their pitch.
 
+    Rows of mid-grey for the prefix tokens after the first come before them. A model of one channel takes the luma.
     Raises ValueError unless the frame has the model's size and type.
     """
     expected = (model.image_height, model.image_width, 3)
@@ -28,10 +31,12 @@ def input_image(frame: NDArray[np.uint8], model: ModelConfig) -> Bytes:
             f"frame is {frame.dtype.name} {frame.shape}; model '{model.name}' takes uint8 {expected}, RGB "
             f"(edgemoe.media.resize brings any picture to that size)"
         )
-    side, pitch = model.patch, row_pitch(model.patch_features, 1)
-    grid = frame.reshape(model.grid_height, side, model.grid_width, side, 3).swapaxes(1, 2)
-    image = np.zeros((model.patches, pitch), dtype=np.uint8)
-    image[:, : model.patch_features] = grid.reshape(model.patches, -1)
+    pixels = model_pixels(frame, model)
+    side, step, pitch = model.patch, model.patch_stride or model.patch, row_pitch(model.embedded_features, 1)
+    windows = np.lib.stride_tricks.sliding_window_view(pixels, (side, side), axis=(0, 1))
+    grid = windows[::step, ::step].transpose(0, 1, 3, 4, 2)  # patch row, patch column, row, column, channel
+    image = np.full((model.input_rows, pitch), PIXEL_OFFSET, dtype=np.uint8)
+    image[model.grey_rows :, : model.patch_features] = grid.reshape(model.patches, -1)
     return image.reshape(-1)
 
 
@@ -43,9 +48,19 @@ def read_rows(region: Bytes, address: int, rows: int, features: int, dtype: str)
     return stored[:, :features]
 
 
-def head_map(region: Bytes, record: OutputRecord, model: ModelConfig) -> NDArray[np.float32]:
-    """Real values of one head on the cell grid: float32 C×(Hp·s)×(Wp·s)."""
+def head_output(region: Bytes, record: OutputRecord, model: ModelConfig) -> NDArray[np.float32]:
+    """Real values of one head, float32: maps C×(Hp·s)×(Wp·s), classification C logits, features tokens×D."""
     integers = read_rows(region, record.address, record.rows, record.features, "<i2")
+    task = model.tasks[model.task_index(record.task)]
+    if task.pool == "class-mean":
+        parts = integers.reshape(len(integers), 2, -1).astype(np.float64) * record.scale
+        return (parts[0, 0] + parts[model.prefix_tokens :, 1].mean(axis=0)).astype(np.float32)
+    if task.pool == "distilled":
+        halves = integers[:2].reshape(2, 2, -1)  # token, head: each head is read on its own token
+        return ((halves[0, 0] + halves[1, 1].astype(np.float64)) * (record.scale / 2)).astype(np.float32)
+    if not task.is_map:
+        rows = integers.astype(np.float64) * record.scale
+        return (rows if task.kind == "features" else rows.mean(axis=0)).astype(np.float32)
     cells = model.head_cells
     grid = integers.reshape(model.grid_height, model.grid_width, -1, cells, cells)
     placed = grid.transpose(2, 0, 3, 1, 4).reshape(grid.shape[2], model.grid_height * cells, model.grid_width * cells)
@@ -58,9 +73,9 @@ def routing_of(region: Bytes, record: RoutingRecord) -> Routing:
     return (pairs & 0xFFFF).astype(np.uint16), ((pairs >> 16) / _SCORE_ONE).astype(np.float32)
 
 
-def head_maps(region: Bytes, manifest: Manifest) -> dict[str, NDArray[np.float32]]:
+def head_outputs(region: Bytes, manifest: Manifest) -> dict[str, NDArray[np.float32]]:
     """Head outputs by task."""
-    return {record.task: head_map(region, record, manifest.model) for record in manifest.outputs}
+    return {record.task: head_output(region, record, manifest.model) for record in manifest.outputs}
 
 
 def routings(region: Bytes, manifest: Manifest) -> dict[str, dict[int, Routing]]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edgemoe.compiler.program import Program, ProgramError
 from edgemoe.control import Control
 from edgemoe.devices.base import Bytes, Device
-from edgemoe.frames import head_maps, input_image, routings
+from edgemoe.frames import head_outputs, input_image, routings
 from edgemoe.media.results import FrameResult
 from edgemoe.spec.isa import Opcode, raw_fields
 from edgemoe.spec.memory import stripe
@@ -184,7 +184,7 @@ class Session:
 
     def _result(self, run: _Run, region: Bytes) -> FrameResult:
         manifest = self.program.manifest
-        outputs, routing = head_maps(region, manifest), routings(region, manifest)
+        outputs, routing = head_outputs(region, manifest), routings(region, manifest)
         run.clock.lap("decode")
         return FrameResult(
             frame=run.frame,

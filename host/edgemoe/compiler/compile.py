@@ -149,7 +149,7 @@ def _place(step: Step, model: QuantisedModel, placement: _Placement, trace: bool
 def _program(model: QuantisedModel, tasks: tuple[str, ...], placement: _Placement) -> Program:
     hardware, config = placement.hardware, model.config
     words = np.stack([encode(instruction) for instruction in placement.instructions])
-    input_bytes = config.patches * row_pitch(config.patch_features, 1)
+    input_bytes = config.input_rows * row_pitch(config.embedded_features, 1)
     for index, row in enumerate(words):
         fault = static_fault(row, hardware, input_bytes, placement.output_bytes)
         if fault != Fault.NONE:

@@ -34,20 +34,21 @@ def limits(
 ) -> Iterator[tuple[str, int, int, str]]:
     """(what, needed, available, unit) of every limit."""
     groups = len(tasks) if config.moe_blocks else 1
-    rows = groups * config.tokens
+    rows = config.first_row + groups * config.tokens
+    pictures = hardware.room(config.input_rows, config.embedded_features)
     yield "rows of any buffer (tasks × tokens)", rows, hardware.max_rows, "rows"
     yield "keys of attention", config.tokens, hardware.max_tokens, "tokens"
     yield "LayerNorm width", config.width, hardware.max_width, "features"
     row_buffers = "each of RESIDUAL, NORM, GATE_INPUT, QUERY, KEY, VALUE (rows in whole tiles × width)"
     yield row_buffers, hardware.room(rows, config.width), hardware.row_elements, "elements"
     hidden = hardware.hidden_elements
-    yield "HIDDEN (patches × patch features)", hardware.room(config.patches, config.patch_features), hidden, "elements"
+    yield "HIDDEN (patches × patch features)", pictures, hidden, "elements"
     yield "HIDDEN (one tile of rows of a dense block)", hardware.room(1, config.mlp_hidden), hidden, "elements"
     if config.moe_blocks:
         worst = hardware.room(rows, config.expert_hidden)
         yield "HIDDEN (all tokens at one expert × expert hidden width)", worst, hidden, "elements"
         yield "experts", config.experts, hardware.max_experts, "experts"
         yield "experts per token", config.top_k, hardware.max_top_k, "experts"
-    widest = max(config.patch_features, config.mlp_hidden, config.width, config.expert_hidden)
+    widest = max(config.embedded_features, config.mlp_hidden, config.width, config.expert_hidden)
     tile = linear_bytes(hardware.out_par, widest, hardware)
     yield "weight prefetch (one output tile of the widest layer)", tile, hardware.prefetch_bytes, "bytes"

@@ -35,7 +35,7 @@ def check_manifest(manifest: Manifest) -> None:
         raise ConfigError("tasks must be named once each and at least one")
     for task in manifest.tasks:
         model.task_index(task)
-    expected = model.patches * row_pitch(model.patch_features, 1)
+    expected = model.input_rows * row_pitch(model.embedded_features, 1)
     if manifest.input_bytes != expected:
         raise ConfigError(f"input_bytes must be the {expected:,} of a frame, found {manifest.input_bytes:,}")
     if not 1 <= manifest.output_bytes <= MAX_REGION_BYTES:
@@ -77,7 +77,7 @@ def _check_outputs(manifest: Manifest) -> None:
     if sorted(record.task for record in manifest.outputs) != sorted(manifest.tasks):
         raise ConfigError("outputs must name each of the tasks once")
     for record in manifest.outputs:
-        shape = (manifest.model.patches, manifest.model.head_outputs(record.task))
+        shape = (manifest.model.head_rows(record.task)[1], manifest.model.head_outputs(record.task))
         if (record.rows, record.features) != shape:
             raise ConfigError(f"output of '{record.task}' is {record.rows} × {record.features}, the model's is {shape}")
         if not (math.isfinite(record.scale) and record.scale > 0):

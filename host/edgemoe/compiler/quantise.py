@@ -37,6 +37,10 @@ Layer = tuple[FloatArray, FloatArray]
 IntArray = NDArray[np.int64]
 
 
+ON_ACCELERATOR = ("gelu", "gelu_tanh")
+"""Activation functions that the table of δ serves; the two forms of GELU differ by less than 0.0005."""
+
+
 @dataclass(frozen=True)
 class QuantisedNorm:
     """LayerNorm: affine integers, the shifts of its two outputs, ε in the units of the sums, the outputs' scales."""
@@ -132,6 +136,11 @@ class QuantisedModel:
 def quantise(config: ModelConfig, tensors: Tensors, calibration: Calibration, precision: Precision) -> QuantisedModel:
     """Quantise a checkpoint; raises CheckpointError, ConfigError or QuantiseError, each naming the tensor."""
     check_tensors(config, tensors)
+    if config.activation not in ON_ACCELERATOR:
+        raise QuantiseError(
+            f"model '{config.name}' has activation function '{config.activation}'; on the accelerator run "
+            f"{' and '.join(ON_ACCELERATOR)}"
+        )
     return _Quantiser(config, tensors, calibration, precision).model()
 
 
@@ -190,10 +199,24 @@ class _Quantiser:
     def _patch_embed(self) -> tuple[LinearWeights, IntArray]:
         config, name = self.config, "backbone.patch_embed.proj"
         linear = self._linear(name, *folded_patch_embed(config, *self._layer(name)), 1.0, self.residual_scale)
-        position = folded_position(self._float("backbone.pos_embed"), self._float("backbone.cls_token"))
+        position = folded_position(self._float("backbone.pos_embed"), self._prefix())
         limit = 2 ** (self.precision.residual_bits - 1)
-        table = np.rint(position / self.residual_scale)
-        return linear, np.clip(table, -limit, limit - 1).astype(np.int64)
+        table = np.clip(np.rint(position / self.residual_scale), -limit, limit - 1).astype(np.int64)
+        grey = (linear.bias * linear.multiplier + (1 << linear.shift >> 1)) >> linear.shift  # round_shift
+        table[1 : config.prefix_tokens] -= grey
+        if config.first_row:
+            table = np.concatenate([np.zeros((1, config.width), dtype=np.int64), table])
+        if (table[: config.prefix_tokens] < -limit).any() or (table[: config.prefix_tokens] >= limit).any():
+            raise QuantiseError(
+                "a prefix token less the patch embedding's bias leaves the range of the residual stream"
+            )
+        return linear, table
+
+    def _prefix(self) -> FloatArray:
+        """Prefix tokens [prefix_tokens, D]."""
+        names = ("backbone.cls_token", "backbone.register_tokens")
+        parts = [self._float(name)[0] for name in names if name in self.tensors]
+        return np.concatenate([np.zeros((0, self.config.width)), *parts])
 
     def _norm(self, name: str, tensor: str) -> QuantisedNorm:
         scale = self._scale(tensor)

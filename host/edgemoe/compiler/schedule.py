@@ -1,6 +1,6 @@
 """Schedule: the instructions of a frame, in order, each with the weight segments that it consumes.
 
-Rows of every buffer are task·tokens + token. What comes before the first MoE block's experts does not depend on the
+Rows of every buffer are task·tokens + token, in RESIDUAL from `first_row` on. What comes before the first MoE block's experts does not depend on the
 task and runs once on the rows of task 0; then the residual stream is copied once per further task. From there on an
 instruction covers the rows of all tasks, so that one pass over the weights, experts included, serves them all.
 """
@@ -95,26 +95,27 @@ class _Scheduler:
         config = self.config
         instruction = Instruction(
             Opcode.PATCH_EMBED,
-            rows=config.patches,
-            in_features=config.patch_features,
+            rows=config.input_rows,
+            in_features=config.embedded_features,
             out_features=config.width,
             segments=2,
         )
         position = (SegmentKind.POSITION, lambda: pack_position(self.model.position, self.hardware))
         payloads = (position, self._linear_payload(self.model.patch_embed))
         writes = (
-            Written(Buffer.HIDDEN, 0, config.patches, config.patch_features),
-            Written(Buffer.RESIDUAL, 0, config.tokens, config.width),
+            Written(Buffer.HIDDEN, 0, instruction.rows, config.embedded_features),
+            Written(Buffer.RESIDUAL, 0, instruction.rows + 1, config.width),
         )
         return Step("patch embed", instruction, payloads, writes)
 
-    def _layernorm(self, label: str, norm: QuantisedNorm, source_row: int, rows: int, gate_copy: bool = False) -> Step:
+    def _layernorm(self, label: str, norm: QuantisedNorm, first: int, rows: int, gate_copy: bool = False) -> Step:
+        """Rows from token `first` on, to NORM from row 0 on."""
         instruction = Instruction(
             Opcode.LAYERNORM,
             gate_copy=int(gate_copy),
             rows=rows,
             in_features=self.config.width,
-            source_row=source_row,
+            source_row=self.config.first_row + first,
             shift=norm.shift,
             output_shift=norm.gate_shift if gate_copy else 0,
             epsilon=norm.epsilon,
@@ -179,8 +180,9 @@ class _Scheduler:
             written = Written(Buffer.NORM, instruction.source_row, instruction.rows, instruction.in_features)
             yield Step(f"{name} attention{suffix}", instruction, (), (written,))
         residual = (Buffer.RESIDUAL,)
+        first = self.config.first_row
         yield self._linear(
-            f"{name} projection", attention.projection, Epilogue.RESIDUAL, Buffer.NORM, residual, 0, 0, rows
+            f"{name} projection", attention.projection, Epilogue.RESIDUAL, Buffer.NORM, residual, 0, first, rows
         )
 
     def _mlp_half(self, index: int, block: QuantisedBlock) -> Iterator[Step]:
@@ -204,8 +206,9 @@ class _Scheduler:
             yield self._linear(
                 f"{name} mlp up{suffix}", mlp.up, Epilogue.GELU, Buffer.NORM, hidden_buffer, start, 0, rows, grid
             )
+            first = self.config.first_row + start
             yield self._linear(
-                f"{name} mlp down{suffix}", mlp.down, Epilogue.RESIDUAL, Buffer.HIDDEN, residual, 0, start, rows
+                f"{name} mlp down{suffix}", mlp.down, Epilogue.RESIDUAL, Buffer.HIDDEN, residual, 0, first, rows
             )
 
     def _moe(self, index: int, moe: QuantisedMoe, grid: tuple[int, int, int]) -> Iterator[Step]:
@@ -257,11 +260,11 @@ class _Scheduler:
 
     def _head(self, group: int, task: str) -> Iterator[Step]:
         config, head = self.config, self.model.heads[task]
-        first_patch = group * config.tokens + 1
-        yield self._layernorm(f"head {task} norm", head.norm, first_patch, config.patches)
+        first, rows = config.head_rows(task)
+        yield self._layernorm(f"head {task} norm", head.norm, group * config.tokens + first, rows)
         instruction = Instruction(
             Opcode.HEAD,
-            rows=config.patches,
+            rows=rows,
             in_features=config.width,
             out_features=config.head_outputs(task),
             segments=1,

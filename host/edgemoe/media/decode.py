@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.media.classes import probabilities
 from edgemoe.media.interpolate import upsample
 from edgemoe.spec.model import TaskConfig
 
@@ -23,10 +24,15 @@ def class_map(logits: NDArray[np.float32], height: int, width: int) -> NDArray[n
 
 
 def decode(task: TaskConfig, output: NDArray[np.float32], height: int, width: int) -> NDArray[np.generic]:
-    """Map of one task: uint16 classes height×width for segmentation, float32 (C×)height×width for regression.
+    """What one task says of a picture, in the form that people use.
 
-    Regression values stay in the task's unit; the channel axis is dropped when there is one channel.
+    Segmentation: uint16 classes height×width. Regression: float32 (C×)height×width in the task's unit; the channel
+    axis is dropped when there is one channel. Classification: float32 C probabilities. Features: tokens×D as they are.
     """
+    if task.kind == "features":
+        return output
+    if task.kind == "classification":
+        return probabilities(output).astype(np.float32)
     if task.kind == "segmentation":
         return class_map(output, height, width)
     values = upsample(output, height, width)

@@ -48,12 +48,30 @@ def regression_picture(values: NDArray[np.float32], span: tuple[float, float], h
     return apply_depth_colours(shown, *span)
 
 
+def features_picture(features: NDArray[np.float32], grid: tuple[int, int], height: int, width: int) -> RGBPicture:
+    """The three strongest directions of the patches' features as red, green and blue: like patches, like colours.
+
+    features: patches×D. grid: (rows, columns). Directions are principal components, each signed so that its largest
+    weight is positive, and each colour runs over the middle 98 % of its values.
+    """
+    centred = features.astype(np.float64) - features.mean(axis=0)
+    _, directions = np.linalg.eigh(centred.T @ centred)
+    axes = directions[:, ::-1][:, :3]
+    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+    values = centred @ axes
+    low, high = np.quantile(values, (0.01, 0.99), axis=0)
+    shares = np.clip((values - low) / np.maximum(high - low, 1e-9), 0, 1)
+    planes = shares.T.reshape(-1, *grid).astype(np.float32)
+    planes = np.concatenate([planes, np.zeros((3 - len(planes), *grid), dtype=np.float32)])
+    return _to_bytes(upsample(planes, height, width).transpose(1, 2, 0) * 255)
+
+
 def expert_picture(
     frame: RGBPicture, experts: NDArray[np.uint16], table: ColourTable, grid: tuple[int, int], cell: int
 ) -> RGBPicture:
     """The expert of every patch: a tile in the colour of the first choice, its number, a corner for the second.
 
-    experts: patches×k, without the class token, first choice first. grid: (rows, columns). cell: pixels per patch.
+    experts: patches×k, without prefix tokens, first choice first. grid: (rows, columns). cell: pixels per patch.
     """
     rows, columns = grid
     height, width = rows * cell, columns * cell

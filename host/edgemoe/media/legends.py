@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.media.canvas import Canvas, fit, text_width
+from edgemoe.media.classes import ClassScore
 from edgemoe.media.colours import ColourTable, depth_colours
 
 TEXT = 16
@@ -103,6 +104,21 @@ def load_bars(
             colour = canvas.theme.muted if count else canvas.theme.faint
             canvas.text(middle, base - tall - 5, str(int(count)), SMALL, colour, "ms")
             canvas.text(middle, base + 17, str(expert), SMALL, canvas.theme.ink if count else colour, "ms")
+
+
+def class_bars(canvas: Canvas, x: int, y: int, width: int, height: int, classes: Sequence[ClassScore]) -> None:
+    """The most likely classes, best first: name, probability, and a bar whose full width is certainty."""
+    pitch = height // max(len(classes), 1)
+    red, green, blue = (int(value) for value in depth_colours()[170])
+    for index, each in enumerate(classes):
+        base = y + index * pitch + pitch // 2
+        ink = canvas.theme.ink if index == 0 else canvas.theme.muted
+        percent = f"{100 * each.probability:.1f} %"
+        canvas.text(x, base, fit(each.label, TEXT, width - text_width("100.0 %", TEXT) - 16), TEXT, ink)
+        canvas.text(x + width, base, percent, TEXT, ink, "rs")
+        canvas.box(x, base + 8, width, 8, canvas.theme.line, 4)
+        if (filled := round(each.probability * width)) >= 2:
+            canvas.box(x, base + 8, filled, 8, (red, green, blue), 4)
 
 
 def fact_list(canvas: Canvas, x: int, y: int, width: int, facts: Sequence[tuple[str, str]], pitch: int) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgemoe.media import figures, legends
 from edgemoe.media.canvas import DARK, Canvas, RGBPicture, Theme, fit, text_width
+from edgemoe.media.classes import top_classes
 from edgemoe.media.colours import class_colours, expert_colours
 from edgemoe.media.decode import class_map, class_shares
 from edgemoe.media.layout import CAPTION, LEGEND, MARGIN, Layout
@@ -81,6 +82,10 @@ def draw_panel(
     for index, task in enumerate(tasks, start=1):
         if task.kind == "segmentation":
             _segmentation(canvas, layout, index, task, result)
+        elif task.kind == "classification":
+            _classification(canvas, layout, index, task, result)
+        elif task.kind == "features":
+            _features(canvas, layout, index, task, result, model)
         else:
             _regression(canvas, layout, index, task, result, look)
         if result.routing.get(task.name):
@@ -146,7 +151,7 @@ def _input(
 def _facts(result: FrameResult, model: ModelConfig) -> list[tuple[str, str]]:
     facts = [
         ("Model", f"{result.model}, {model.depth} blocks of width {model.width}, {model.heads} heads"),
-        ("Tokens", f"{model.tokens} = {model.grid_width} x {model.grid_height} patches + class token"),
+        ("Tokens", f"{model.tokens} = {model.grid_width} x {model.grid_height} patches{_prefix(model)}"),
         ("Experts", f"{model.top_k} of {model.experts} per token, in blocks {', '.join(map(str, model.moe_blocks))}"),
         ("Engine", result.engine),
         ("Hardware", result.hardware),
@@ -155,6 +160,12 @@ def _facts(result: FrameResult, model: ModelConfig) -> list[tuple[str, str]]:
     facts += [(f"Time, {key}", f"{value:,.1f} ms") for key, value in timings.items()]
     facts += [(key.replace("_", " ").capitalize(), f"{value:,}") for key, value in result.counters.items()]
     return facts[:10]
+
+
+def _prefix(model: ModelConfig) -> str:
+    if model.prefix_tokens == 1:
+        return " + class token"
+    return f" + {model.prefix_tokens} prefix tokens" if model.prefix_tokens else ""
 
 
 def _title(task: TaskConfig) -> str:
@@ -170,6 +181,25 @@ def _segmentation(canvas: Canvas, layout: Layout, index: int, task: TaskConfig, 
     labels = task.labels or tuple(f"class {number}" for number in range(task.channels))
     shares = class_shares(class_map(logits, *result.frame.shape[:2]), task.channels)
     legends.class_legend(canvas, x, y, layout.column, labels, shares, table)
+
+
+def _classification(canvas: Canvas, layout: Layout, index: int, task: TaskConfig, result: FrameResult) -> None:
+    """Bars in place of a picture."""
+    classes = top_classes(task, result.outputs[task.name])
+    page = np.full((layout.height, layout.width, 3), canvas.theme.raised, dtype=np.uint8)
+    _tile(canvas, layout, index, 0, _title(task), f"{task.channels} classes", page)
+    x, y = layout.corner(index, 0)
+    canvas.box(x, y + CAPTION, layout.column, layout.height, canvas.theme.raised, _RADIUS)
+    legends.class_bars(canvas, x + 24, y + CAPTION + 12, layout.column - 48, layout.height - 24, classes)
+
+
+def _features(
+    canvas: Canvas, layout: Layout, index: int, task: TaskConfig, result: FrameResult, model: ModelConfig
+) -> None:
+    patches = result.outputs[task.name][model.prefix_tokens :]
+    grid = (model.grid_height, model.grid_width)
+    picture = figures.features_picture(patches, grid, layout.height, layout.width)
+    _tile(canvas, layout, index, 0, _title(task), f"{model.width} per token, three strongest directions", picture)
 
 
 def _regression(
@@ -211,7 +241,7 @@ def _experts(
     experts = blocks[block][0]
     table = expert_colours(model.experts)
     grid = (model.grid_height, model.grid_width)
-    picture = figures.expert_picture(result.frame, experts[1:], table, grid, layout.cell)
+    picture = figures.expert_picture(result.frame, experts[model.prefix_tokens :], table, grid, layout.cell)
     detail = f"block {block}, first choice" + (" (corner: second)" if model.top_k > 1 and layout.cell >= 16 else "")
     x, y = _tile(canvas, layout, index, 1, f"Experts for {_title(task).lower()}", detail, picture)
     counts = np.bincount(experts.ravel(), minlength=model.experts)

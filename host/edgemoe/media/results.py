@@ -17,9 +17,10 @@ class FrameResult:
     """One frame through one engine.
 
     frame: uint8 H×W×3 RGB, the model's input size.
-    outputs: task → float32 C×(Hp·s)×(Wp·s), real values on the cell grid (logits or the task's unit).
+    outputs: task → float32 C×(Hp·s)×(Wp·s), real values on the cell grid (logits or the task's unit); of a
+        classification C logits; of features tokens×D.
     routing: task → MoE block → (experts uint16 tokens×k, scores float32 tokens×k), both in order of choice;
-        row 0 is the class token, the others are the patches row by row. Empty for a model without experts.
+        prefix tokens first, then the patches row by row. Empty for a model without experts.
     timings_ms: name → milliseconds on this host; `total` is the whole frame and is what panels show.
     counters: name → count of the engine; `cycles` is shown on panels when present.
     engine, model, hardware: names for titles and reports, e.g. `golden`, `tiny`, `zcu102`.
@@ -39,11 +40,8 @@ class FrameResult:
         _expect("frame", self.frame, (model.image_height, model.image_width, 3), np.uint8)
         if not self.outputs:
             raise ValueError("a frame result needs the output of at least one task")
-        cells = model.head_cells
         for task, output in self.outputs.items():
-            channels = model.tasks[model.task_index(task)].channels
-            shape = (channels, model.grid_height * cells, model.grid_width * cells)
-            _expect(f"outputs['{task}']", output, shape, np.float32)
+            _expect(f"outputs['{task}']", output, model.output_shape(task), np.float32)
         for task, blocks in self.routing.items():
             model.task_index(task)
             for block, (experts, scores) in blocks.items():

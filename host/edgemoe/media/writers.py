@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import platform
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgemoe.media.canvas import RGBPicture
+from edgemoe.media.classes import top_classes
 from edgemoe.media.decode import decode
 from edgemoe.media.errors import MediaError
 from edgemoe.media.files import Names, write_whole
@@ -78,7 +79,8 @@ class RunWriter:
             contents[f"{stem}.npz"] = npz_bytes(frame_arrays(result, self._model))
         paths = write_whole(self._folder, contents) if contents else []
         self._run = {"engine": result.engine, "model": result.model, "hardware": result.hardware}
-        self._frames.append(_frame_report(name, list(contents), result, resized))
+        report = _frame_report(name, list(contents), result, resized)
+        self._frames.append(report | _classes(result, self._model))
         if self._video is not None and panel is not None:
             self._video.write(panel)
         return paths
@@ -116,7 +118,7 @@ class RunWriter:
     def _style(self, result: FrameResult) -> PanelStyle:
         """The style with spans that follow the frames slowly, so that the colours of a video do not flicker."""
         for task in self._model.tasks:
-            if task.kind == "segmentation" or task.name not in result.outputs:
+            if task.kind != "regression" or task.name not in result.outputs:
                 continue
             span = default_span(task, result.outputs[task.name])
             before = self._spans.get(task.name, span)
@@ -158,7 +160,7 @@ def frame_arrays(result: FrameResult, model: ModelConfig) -> dict[str, NDArray[n
     """The arrays of one `.npz`, by name.
 
     `frame` uint8 H×W×3; per task `output.<task>` float32 C×cells, `map.<task>` at the model's size (uint16 classes or
-    float32 values); per MoE block `experts.<task>.<block>` uint16 and `scores.<task>.<block>` float32, tokens×k.
+    float32 values; class probabilities; features); per MoE block `experts.<task>.<block>` uint16 and `scores.<task>.<block>` float32, tokens×k.
     """
     arrays: dict[str, NDArray[np.generic]] = {"frame": result.frame}
     for task in model.tasks:
@@ -195,6 +197,16 @@ def versions() -> dict[str, str]:
         own = "unknown"
     numpy, pillow = np.__version__, PIL.__version__
     return {"edgemoe": own, "python": platform.python_version(), "numpy": numpy, "pillow": pillow}
+
+
+def _classes(result: FrameResult, model: ModelConfig) -> dict[str, Any]:
+    """The most likely classes of every classification, for the report; empty without one."""
+    found = {
+        task.name: [asdict(each) for each in top_classes(task, result.outputs[task.name])]
+        for task in model.tasks
+        if task.kind == "classification" and task.name in result.outputs
+    }
+    return {"classes": found} if found else {}
 
 
 def _frame_report(name: str, files: list[str], result: FrameResult, resized: Resized | None) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 A checkpoint folder holds `config.json` (ModelConfig), `weights.safetensors` (float16) and `calibration.json`.
 Tensor names are those of M³ViT's own state dict, so that the float model loads either. `forward` of a linear layer is
-`x @ weight.T + bias`; gate weights stand the other way round, `x @ w_gate`.
+`x @ weight.T + bias`; gate weights stand the other way round, `x @ w_gate`. `register_tokens` are the prefix tokens
+after the first; position embeddings have a row for every token (zeros for registers, which have no place).
 """
 
 from __future__ import annotations
@@ -40,10 +41,14 @@ class CheckpointError(ValueError):
 def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor of a model, in the order of the network."""
     width, experts = config.width, config.experts
-    shapes: dict[str, tuple[int, ...]] = {
-        "backbone.cls_token": (1, 1, width),
+    shapes: dict[str, tuple[int, ...]] = {}
+    if config.prefix_tokens:
+        shapes["backbone.cls_token"] = (1, 1, width)
+    if config.prefix_tokens > 1:
+        shapes["backbone.register_tokens"] = (1, config.prefix_tokens - 1, width)
+    shapes |= {
         "backbone.pos_embed": (1, config.tokens, width),
-        "backbone.patch_embed.proj.weight": (width, 3, config.patch, config.patch),
+        "backbone.patch_embed.proj.weight": (width, config.picture_channels, config.patch, config.patch),
         "backbone.patch_embed.proj.bias": (width,),
     }
 

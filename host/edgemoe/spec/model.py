@@ -1,7 +1,8 @@
-"""Model configurations: the shape of one M³ViT-family network, read strictly from JSON.
+"""Model configurations: the shape of one vision transformer, dense or with experts, read strictly from JSON.
 
 Semantics: 12 (or any number of) pre-norm blocks, each attention then MLP or mixture of experts, no final norm in the
-backbone, one head (LayerNorm + Linear) per task. Source: M³ViT, `models/vision_transformer_moe.py`.
+backbone, one head (LayerNorm + Linear) per task. Sources: M³ViT, `models/vision_transformer_moe.py`; for the dense
+networks ViT (2010.11929), DeiT (2012.12877), DINOv2 with registers (2309.16588), SigLIP (2303.15343).
 """
 
 from __future__ import annotations
@@ -11,12 +12,18 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgemoe.spec.hardware import VECTOR
+from edgemoe.spec.names import shown
 from edgemoe.spec.precision import MAX_FEATURES
 from edgemoe.spec.strict import ConfigError, check_name, check_range, check_text, from_dict, read_json, to_dict
 
 CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "configs" / "models"
 
-TASK_KINDS = ("segmentation", "regression")
+TASK_KINDS = ("segmentation", "regression", "classification", "features")
+MAP_KINDS = ("segmentation", "regression")
+POOLS = ("class", "mean", "distilled", "class-mean")
+ACTIVATIONS = ("gelu", "gelu_tanh", "quick_gelu", "relu")
+MAX_PREFIX_TOKENS = 8
 MAX_TASKS = 64
 
 # Far beyond any network of this family, so that a file's numbers cannot ask for more memory than there is.
@@ -42,7 +49,11 @@ _PIXEL_RANGE = 1e-3, 1e3
 class TaskConfig:
     """One task: its name, how its output is read, and its number of output channels C.
 
-    `segmentation`: channels are class logits, `labels` their names. `regression`: channels are values in `unit`.
+    `segmentation`: channels are class logits per cell, `labels` their names. `regression`: values per cell in `unit`.
+    `classification`: channels are class logits of the picture, `labels` their names; `pool` says of which tokens:
+    `class` the class token, `mean` the mean over all patches, `distilled` the mean of two heads, one on the class
+    token and one on the distillation token (DeiT), `class-mean` the sum of two, on the class token and on the mean.
+    `features`: C = D normalised features of every token, for heads of the user's own.
     """
 
     name: str
@@ -50,6 +61,7 @@ class TaskConfig:
     channels: int
     labels: tuple[str, ...] = ()
     unit: str = ""
+    pool: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name, "task name")
@@ -66,6 +78,14 @@ class TaskConfig:
             )
         if self.labels and len(self.labels) != self.channels:
             raise ConfigError(f"task '{self.name}': {len(self.labels)} labels for {self.channels} channels")
+        if (self.kind == "classification") != (self.pool in POOLS):
+            wanted = f"one of {', '.join(POOLS)}" if self.kind == "classification" else "none"
+            raise ConfigError(f"task '{self.name}' of kind '{self.kind}': pool '{self.pool}'; expected {wanted}")
+
+    @property
+    def is_map(self) -> bool:
+        """Whether the output is a map over the picture's cells."""
+        return self.kind in MAP_KINDS
 
 
 @dataclass(frozen=True)
@@ -82,9 +102,13 @@ class ModelConfig:
     moe_blocks: indices of the blocks whose MLP is a mixture of experts.
     experts, top_k, expert_ratio: E experts of hidden width expert_ratio·D, k of them used per token.
     tasks: in task-id order; each has its own gate in every MoE block and its own head.
-    head_cells: s, output cells per patch side; a head gives C·s² values per patch.
+    head_cells: s, output cells per patch side; a head of maps gives C·s² values per patch.
     pixel_mean, pixel_std: per channel, for pixels scaled to [0, 1]; (0, 1) means no normalisation.
     layernorm_epsilon: added to the variance.
+    prefix_tokens: tokens before the patches, 0 … 8: the class token, a distillation token, registers.
+    picture_channels: 3 for RGB, 1 for grey pictures and spectrograms.
+    patch_stride: pixels from patch to patch where patches overlap (spectrograms); 0: they stand side by side.
+    activation: of the MLP: `gelu` (erf), `gelu_tanh`, `quick_gelu`, `relu`.
     """
 
     name: str
@@ -104,15 +128,27 @@ class ModelConfig:
     pixel_mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     pixel_std: tuple[float, ...] = (1.0, 1.0, 1.0)
     layernorm_epsilon: float = 1e-6
+    prefix_tokens: int = 1
+    picture_channels: int = 3
+    patch_stride: int = 0
+    activation: str = "gelu"
 
     def __post_init__(self) -> None:
         check_name(self.name, "name")
         check_range(self, _LIMITS)
+        if not 0 <= self.patch_stride < self.patch:
+            raise ConfigError(f"patch_stride must lie in 0 … {self.patch - 1}, found {self.patch_stride}")
+        if self.activation not in ACTIVATIONS:
+            raise ConfigError(f"activation {shown(self.activation)} is unknown; there are {', '.join(ACTIVATIONS)}")
+        if not 0 <= self.prefix_tokens <= MAX_PREFIX_TOKENS:
+            raise ConfigError(f"prefix_tokens must lie in 0 … {MAX_PREFIX_TOKENS}, found {self.prefix_tokens}")
         for name in ("image_height", "image_width"):
-            if getattr(self, name) % self.patch:
+            if getattr(self, name) < self.patch:
+                raise ConfigError(f"{name} {getattr(self, name)} is less than the patch side {self.patch}")
+            if not self.patch_stride and getattr(self, name) % self.patch:
                 raise ConfigError(f"{name} {getattr(self, name)} is not a multiple of the patch side {self.patch}")
         if self.tokens > _MAX_TOKENS:
-            raise ConfigError(f"{self.patches:,} patches and the class token are more than {_MAX_TOKENS} tokens")
+            raise ConfigError(f"{self.patches:,} patches and {self.prefix_tokens} prefix tokens are more than {_MAX_TOKENS} tokens")
         if self.width % self.heads:
             raise ConfigError(f"width {self.width} is not a multiple of heads {self.heads}")
         if any(block not in range(self.depth) for block in self.moe_blocks):
@@ -126,25 +162,48 @@ class ModelConfig:
         if not 1 <= len(self.tasks) <= MAX_TASKS or len({task.name for task in self.tasks}) != len(self.tasks):
             raise ConfigError(f"tasks must be named, distinct, at least one and at most {MAX_TASKS}")
         self._check_pixels()
+        self._check_dense()
 
     def _check_pixels(self) -> None:
         least, most = _PIXEL_RANGE
-        if len(self.pixel_mean) != 3 or len(self.pixel_std) != 3 or min(self.pixel_std) <= 0:
-            raise ConfigError("pixel_mean and pixel_std need three values each, deviations above 0")
+        channels = self.picture_channels
+        if channels not in (1, 3):
+            raise ConfigError(f"picture_channels must be 1 (grey) or 3 (RGB), found {channels}")
+        if len(self.pixel_mean) != channels or len(self.pixel_std) != channels or min(self.pixel_std) <= 0:
+            many = "three values" if channels == 3 else "one value"
+            raise ConfigError(f"pixel_mean and pixel_std need {many} each, deviations above 0")
         if not all(-most <= mean <= most for mean in self.pixel_mean):
             raise ConfigError(f"pixel_mean must lie in {-most:g} … {most:g}, found {list(self.pixel_mean)}")
         if not all(least <= deviation <= most for deviation in self.pixel_std):
             raise ConfigError(f"pixel_std must lie in {least:g} … {most:g}, found {list(self.pixel_std)}")
 
+    def _check_dense(self) -> None:
+        """Tokens before the patches, overlapping patches, and the tasks that need them."""
+        if self.moe_blocks and not self.prefix_tokens:
+            raise ConfigError("a model with experts needs at least one prefix token")
+        if self.patch_stride and any(task.is_map for task in self.tasks):
+            raise ConfigError("a model whose patches overlap has no maps; its tasks are classification and features")
+        needed = {"class": 1, "distilled": 2, "class-mean": 1}
+        for task in self.tasks:
+            if self.prefix_tokens < needed.get(task.pool, 0):
+                raise ConfigError(
+                    f"task '{task.name}': pool '{task.pool}' needs {needed[task.pool]} prefix token(s), "
+                    f"the model has {self.prefix_tokens}"
+                )
+            if task.kind == "features" and task.channels != self.width:
+                raise ConfigError(
+                    f"task '{task.name}': features have {self.width} channels, the model's width; found {task.channels}"
+                )
+
     @property
     def grid_height(self) -> int:
         """Patches per column."""
-        return self.image_height // self.patch
+        return (self.image_height - self.patch) // (self.patch_stride or self.patch) + 1
 
     @property
     def grid_width(self) -> int:
         """Patches per row."""
-        return self.image_width // self.patch
+        return (self.image_width - self.patch) // (self.patch_stride or self.patch) + 1
 
     @property
     def patches(self) -> int:
@@ -153,13 +212,36 @@ class ModelConfig:
 
     @property
     def tokens(self) -> int:
-        """Patches + the class token, which is row 0."""
-        return self.patches + 1
+        """Prefix tokens, then patches row by row."""
+        return self.patches + self.prefix_tokens
 
     @property
     def patch_features(self) -> int:
-        """Values per patch: 3·patch²."""
-        return 3 * self.patch**2
+        """Values per patch: channels·patch²."""
+        return self.picture_channels * self.patch**2
+
+    @property
+    def embedded_features(self) -> int:
+        """Values per patch as the array takes them: whole vectors, the rest with zero weights (588 → 592)."""
+        return -(-self.patch_features // VECTOR) * VECTOR
+
+    @property
+    def first_row(self) -> int:
+        """Row of the first token in RESIDUAL: 1 in a model without prefix tokens, where row 0 stays unused.
+
+        PATCH_EMBED writes a row without a patch before all others (docs/isa.md).
+        """
+        return 0 if self.prefix_tokens else 1
+
+    @property
+    def grey_rows(self) -> int:
+        """Rows of PATCH_EMBED's picture that are mid-grey: one for each prefix token after the first."""
+        return max(self.prefix_tokens - 1, 0)
+
+    @property
+    def input_rows(self) -> int:
+        """Rows of PATCH_EMBED's picture: those of mid-grey, then the patches."""
+        return self.grey_rows + self.patches
 
     @property
     def head_width(self) -> int:
@@ -177,8 +259,30 @@ class ModelConfig:
         return self.expert_ratio * self.width
 
     def head_outputs(self, task: str) -> int:
-        """Outputs of a head per patch, C·s², in order [channel][cell row][cell column]."""
-        return self.tasks[self.task_index(task)].channels * self.head_cells**2
+        """Outputs of a head per row: C·s² of a map, in order [channel][cell row][cell column]; C, or 2·C of two heads.
+
+        The two heads of pools `distilled` and `class-mean` lie side by side: that of the class token, then the other.
+        """
+        found = self.tasks[self.task_index(task)]
+        if found.is_map:
+            return found.channels * self.head_cells**2
+        return 2 * found.channels if found.pool in ("distilled", "class-mean") else found.channels
+
+    def output_shape(self, task: str) -> tuple[int, ...]:
+        """Shape of a task's output as the host sees it: maps C×(Hp·s)×(Wp·s), classification C, features tokens×D."""
+        found = self.tasks[self.task_index(task)]
+        if found.is_map:
+            return found.channels, self.grid_height * self.head_cells, self.grid_width * self.head_cells
+        return (self.tokens, self.width) if found.kind == "features" else (found.channels,)
+
+    def head_rows(self, task: str) -> tuple[int, int]:
+        """(first, count) of the tokens that a head reads."""
+        found = self.tasks[self.task_index(task)]
+        if found.kind == "features" or found.pool == "class-mean":
+            return 0, self.tokens
+        if found.pool in ("class", "distilled"):
+            return 0, 2 if found.pool == "distilled" else 1
+        return self.prefix_tokens, self.patches
 
     def task_index(self, name: str) -> int:
         """Position of a task in task-id order; raises ConfigError for an unknown name."""
@@ -190,8 +294,18 @@ class ModelConfig:
 
     def hash(self) -> int:
         """32-bit identity of this shape, carried by programs and calibration files."""
-        text = json.dumps(to_dict(self), sort_keys=True)
+        shape = to_dict(self)
+        for name, usual in _USUAL.items():  # left out, as models were identified before they had a choice
+            if shape[name] == usual:
+                del shape[name]
+        for task in shape["tasks"]:
+            if not task["pool"]:
+                del task["pool"]
+        text = json.dumps(shape, sort_keys=True)
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+
+
+_USUAL = {"prefix_tokens": 1, "picture_channels": 3, "patch_stride": 0, "activation": "gelu"}
 
 
 def load_model_config(name_or_path: str | Path) -> ModelConfig:

@@ -1,0 +1,91 @@
+"""Tensor names of dense vision transformers: those of Hugging Face transformers become timm's.
+
+Both libraries compute the same network under other names. Two generations of transformers' names are known: those in
+the files of its hub (`encoder.layer.0.attention.attention.query`) and those of its release 5 (`layers.0.attention.
+q_proj`). Sources: timm `vision_transformer.py`, transformers `modeling_{vit,deit,dinov2,siglip,
+audio_spectrogram_transformer}.py`.
+"""
+
+from __future__ import annotations
+
+import re
+
+import torch
+
+from edgemoe_golden.importing.states import State
+
+_PREFIX = re.compile(
+    r"^(module|model|vit|deit|dinov2|dinov2_with_registers|vision_model|siglip|audio_spectrogram_transformer)\."
+)
+_LAYER = r"^(?:encoder\.)?layers?\.(\d+)\."
+_RENAMES = [
+    (re.compile(pattern), name)
+    for pattern, name in (
+        (r"^embeddings\.cls_token$", "cls_token"),
+        (r"^embeddings\.distillation_token$", "dist_token"),
+        (r"^embeddings\.register_tokens$", "reg_token"),
+        (r"^embeddings\.position_embeddings$", "pos_embed"),
+        (r"^embeddings\.position_embedding\.weight$", "pos_embed"),
+        (r"^embeddings\.patch_embeddings\.projection\.(weight|bias)$", r"patch_embed.proj.\1"),
+        (r"^embeddings\.patch_embedding\.(weight|bias)$", r"patch_embed.proj.\1"),
+        (_LAYER + r"(?:layernorm_before|layer_norm1|norm1)\.(\w+)$", r"blocks.\1.norm1.\2"),
+        (_LAYER + r"(?:layernorm_after|layer_norm2|norm2)\.(\w+)$", r"blocks.\1.norm2.\2"),
+        (_LAYER + r"attention\.attention\.(query|key|value)\.(\w+)$", r"blocks.\1.attn.\2.\3"),
+        (_LAYER + r"(?:attention|self_attn)\.q_proj\.(\w+)$", r"blocks.\1.attn.query.\2"),
+        (_LAYER + r"(?:attention|self_attn)\.k_proj\.(\w+)$", r"blocks.\1.attn.key.\2"),
+        (_LAYER + r"(?:attention|self_attn)\.v_proj\.(\w+)$", r"blocks.\1.attn.value.\2"),
+        (_LAYER + r"attention\.output\.dense\.(\w+)$", r"blocks.\1.attn.proj.\2"),
+        (_LAYER + r"(?:attention\.o_proj|self_attn\.out_proj)\.(\w+)$", r"blocks.\1.attn.proj.\2"),
+        (_LAYER + r"layer_scale([12])\.lambda1$", r"blocks.\1.ls\2.gamma"),
+        (_LAYER + r"(?:intermediate\.dense|mlp\.fc1)\.(\w+)$", r"blocks.\1.mlp.fc1.\2"),
+        (_LAYER + r"(?:output\.dense|mlp\.fc2)\.(\w+)$", r"blocks.\1.mlp.fc2.\2"),
+        (_LAYER + r"mlp\.(weights_in|weights_out)\.(\w+)$", r"blocks.\1.mlp.\2.\3"),
+        (r"^(?:layernorm|post_layernorm)\.(\w+)$", r"norm.\1"),
+        (r"^(?:classifier|cls_classifier)\.(weight|bias)$", r"head.\1"),
+        (r"^distillation_classifier\.(weight|bias)$", r"head_dist.\1"),
+    )
+]
+_THIRDS = ("query", "key", "value")
+
+
+def is_transformers(state: State) -> bool:
+    """Whether the names are those of Hugging Face transformers."""
+    return any("embeddings.patch_embedding" in name for name in state)
+
+
+def canonical_names(state: State) -> State:
+    """The same tensors under timm's names; query, key and value become one qkv, a missing bias zeros.
+
+    Names that no rule knows stay as they are, without their model's prefix.
+    """
+    if not is_transformers(state):
+        return _with_bias(dict(state))
+    renamed = {_renamed(name): value for name, value in state.items()}
+    if "pos_embed" in renamed and renamed["pos_embed"].ndim == 2:  # SigLIP keeps it as an embedding table
+        renamed["pos_embed"] = renamed["pos_embed"][None]
+    for block in {match[1] for name in renamed if (match := re.match(r"blocks\.(\d+)\.attn\.query\.", name))}:
+        for part in ("weight", "bias"):
+            names = [f"blocks.{block}.attn.{third}.{part}" for third in _THIRDS]
+            thirds = [renamed.pop(name) for name in names if name in renamed]
+            if len(thirds) == len(_THIRDS):
+                renamed[f"blocks.{block}.attn.qkv.{part}"] = torch.cat(thirds)
+    return _with_bias(renamed)
+
+
+def _renamed(name: str) -> str:
+    while _PREFIX.match(name):
+        name = _PREFIX.sub("", name, count=1)
+    for pattern, new in _RENAMES:
+        if pattern.match(name):
+            return pattern.sub(new, name)
+    return name
+
+
+def _with_bias(state: State) -> State:
+    """Layers without a bias (`qkv_bias=False`, `proj_bias=False`) get one of zeros."""
+    for name in list(state):
+        if re.search(r"(attn\.(qkv|proj)|mlp\.fc[12]|patch_embed\.proj|norm[12]?|head)\.weight$", name):
+            bias = name.removesuffix("weight") + "bias"
+            if bias not in state:
+                state[bias] = torch.zeros(state[name].shape[0])
+    return state
