@@ -54,13 +54,14 @@ def head_output(region: Bytes, record: OutputRecord, model: ModelConfig) -> NDAr
     task = model.tasks[model.task_index(record.task)]
     if task.pool == "class-mean":
         parts = integers.reshape(len(integers), 2, -1).astype(np.float64) * record.scale
-        return (parts[0, 0] + parts[model.prefix_tokens :, 1].mean(axis=0)).astype(np.float32)
+        return np.asarray(parts[0, 0] + parts[model.prefix_tokens :, 1].mean(axis=0), dtype=np.float32)
     if task.pool == "distilled":
         halves = integers[:2].reshape(2, 2, -1)  # token, head: each head is read on its own token
-        return ((halves[0, 0] + halves[1, 1].astype(np.float64)) * (record.scale / 2)).astype(np.float32)
+        mean = (halves[0, 0] + halves[1, 1].astype(np.float64)) * (record.scale / 2)
+        return np.asarray(mean, dtype=np.float32)
     if not task.is_map:
         rows = integers.astype(np.float64) * record.scale
-        return (rows if task.kind == "features" else rows.mean(axis=0)).astype(np.float32)
+        return np.asarray(rows if task.kind == "features" else rows.mean(axis=0), dtype=np.float32)
     cells = model.head_cells
     grid = integers.reshape(model.grid_height, model.grid_width, -1, cells, cells)
     placed = grid.transpose(2, 0, 3, 1, 4).reshape(grid.shape[2], model.grid_height * cells, model.grid_width * cells)

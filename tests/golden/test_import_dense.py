@@ -14,7 +14,8 @@ from library_models import load_timm, load_transformers, normalised, pictures, r
 from safetensors.torch import load_file
 
 from edgemoe.spec.checkpoint import CheckpointError
-from edgemoe_golden.importing.dense import DenseOptions, from_dense, is_dense
+from edgemoe_golden.importing.dense import from_dense, is_dense
+from edgemoe_golden.importing.dense_config import DenseOptions
 from edgemoe_golden.importing.source_config import SourceConfig, read_source_config
 from edgemoe_golden.importing.states import State
 from edgemoe_golden.importing.upstream import Imported
@@ -191,7 +192,7 @@ REFUSED: dict[str, tuple[State, dict[str, Any], str]] = {
     "a stem": (small_state(**{"patch_embed.proj.0.weight": torch.ones(4)}), {}, "a convolution stem"),
     "a CNN": ({"conv1.weight": torch.ones(8, 3, 7, 7), "layer1.0.conv1.weight": torch.ones(4)}, {}, "a CNN"),
     "fc_norm": (small_state(**{"fc_norm.weight": torch.ones(32)}), HEADS, "normalises pooled tokens"),
-    "a tensor too many": (small_state(**{"blocks.0.extra": torch.ones(3)}), HEADS, "'blocks.0.extra' of shape (3,) has no"),
+    "a tensor too many": (small_state(**{"blocks.0.extra": torch.ones(3)}), HEADS, "shape (3,) has no place"),
     "a missing tensor": (small_state(**{"blocks.0.norm2.bias": None, "blocks.0.norm2.weight": None}), HEADS,
                          "tensor 'blocks.0.norm2.weight' is missing"),
     "NaN": (small_state(**{"norm.bias": torch.full((32,), float("nan"))}), HEADS, "'norm.bias' holds NaN"),

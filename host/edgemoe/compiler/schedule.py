@@ -1,8 +1,9 @@
 """Schedule: the instructions of a frame, in order, each with the weight segments that it consumes.
 
-Rows of every buffer are task·tokens + token, in RESIDUAL from `first_row` on. What comes before the first MoE block's experts does not depend on the
-task and runs once on the rows of task 0; then the residual stream is copied once per further task. From there on an
-instruction covers the rows of all tasks, so that one pass over the weights, experts included, serves them all.
+Rows of every buffer are task·tokens + token, in RESIDUAL from `first_row` on. What comes before the first MoE block's
+experts does not depend on the task and runs once on the rows of task 0; then the residual stream is copied once per
+further task. From there on an instruction covers the rows of all tasks, so that one pass over the weights, experts
+included, serves them all.
 """
 
 from __future__ import annotations

@@ -160,7 +160,8 @@ def frame_arrays(result: FrameResult, model: ModelConfig) -> dict[str, NDArray[n
     """The arrays of one `.npz`, by name.
 
     `frame` uint8 H×W×3; per task `output.<task>` float32 C×cells, `map.<task>` at the model's size (uint16 classes or
-    float32 values; class probabilities; features); per MoE block `experts.<task>.<block>` uint16 and `scores.<task>.<block>` float32, tokens×k.
+    float32 values; class probabilities; features); per MoE block `experts.<task>.<block>` uint16 and
+    `scores.<task>.<block>` float32, tokens×k.
     """
     arrays: dict[str, NDArray[np.generic]] = {"frame": result.frame}
     for task in model.tasks:
