@@ -34,7 +34,8 @@ from edgemoe.compiler.quantise import (
 from edgemoe.spec.hardware import VECTOR, HardwareConfig, load_hardware_config
 from edgemoe.spec.isa import Instruction, Opcode
 from edgemoe.spec.memory import LayerNormWeights, LinearWeights, round_up
-from edgemoe.spec.model import ModelConfig, TaskConfig, load_model_config
+from edgemoe.spec.model import ModelConfig, load_model_config
+from edgemoe.spec.task import TaskConfig
 
 # Tokens → picture (height, width); 197 is ImageNet's, 1201 NYUD's.
 PICTURES = {

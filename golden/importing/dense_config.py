@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from edgemoe.spec.checkpoint import CheckpointError
-from edgemoe.spec.model import MAX_PREFIX_TOKENS, ModelConfig, TaskConfig
+from edgemoe.spec.model import MAX_PREFIX_TOKENS, ModelConfig
+from edgemoe.spec.task import TaskConfig
 from edgemoe_golden.importing.positions import Grid, square_grid
 from edgemoe_golden.importing.source_config import SourceConfig
 from edgemoe_golden.importing.states import State

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from edgemoe.spec.checkpoint import CheckpointError, tensor_shapes
-from edgemoe.spec.model import ModelConfig, TaskConfig
+from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.task import TaskConfig
 from edgemoe_golden.importing.dense_config import FEATURES, DenseShape
 from edgemoe_golden.importing.gates import require
 from edgemoe_golden.importing.positions import Grid, resampled

@@ -28,6 +28,7 @@ class ImportReport:
     """What was found: the layout, number of tensors, the resulting model, and the error against a reference frame.
 
     reference_mse, reference_mae: of the tokens after the last block, where the source brings a reference frame.
+    notes: sentences on what was recognised, chosen and left out.
     """
 
     layout: str
@@ -36,6 +37,7 @@ class ImportReport:
     variant: Variant
     reference_mse: float | None = None
     reference_mae: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 def import_checkpoint(
@@ -56,7 +58,7 @@ def import_checkpoint(
     except CheckpointError as error:
         raise CheckpointError(f"{source}: {error}") from error
     errors = (None, None) if reference is None else _compare(imported, reference)
-    _write(imported, out_folder)
+    write_imported(imported, out_folder)
     return ImportReport(layout, len(tensors) + len(imported.decoders), imported.config, imported.variant, *errors)
 
 
@@ -90,7 +92,7 @@ def _compare(imported: Imported, reference: Reference) -> tuple[float, float]:
     return float((difference**2).mean()), float(difference.abs().mean())
 
 
-def _write(imported: Imported, folder: Path) -> None:
+def write_imported(imported: Imported, folder: Path) -> None:
     """The folder appears complete or not at all."""
     with whole_folder(folder) as draft:
         weights = FLOAT_WEIGHTS_FILE if imported.variant.float_only else WEIGHTS_FILE

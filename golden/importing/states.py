@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgemoe.spec.checkpoint import CheckpointError
+from edgemoe.spec.checkpoint import CheckpointError, read_tensors
 from edgemoe.spec.names import shown
 
 State = dict[str, Tensor]
@@ -33,6 +33,9 @@ _RESULT_TYPES: list[Any] = [
 ]
 """What the best result of a training run may be stored as, besides tensors and plain numbers; none can run code."""
 
+MAX_VALUES = 1 << 29
+"""Values of a safetensors file at most: 500 million parameters, more than any network that fits a board's rows."""
+
 _READ_ERRORS = (
     *(RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError),
     *(AssertionError, ArithmeticError, MemoryError),
@@ -50,7 +53,7 @@ def read_state(source: Path) -> State:
 
     Raises CheckpointError naming the file, and the tensor where one is at fault.
     """
-    state = _join_ranks(source) if source.is_dir() else _read_file(source)
+    state = _join_ranks(source) if source.is_dir() else read_file(source)
     if "cls_token" in state and not any(name.startswith(_BACKBONE) for name in state):
         return {_BACKBONE + name: value for name, value in state.items() if not _CLASSIFIER.match(name)}
     return state
@@ -61,7 +64,7 @@ def _join_ranks(folder: Path) -> State:
     for expected, rank in enumerate(ranks):
         if rank != expected:
             raise CheckpointError(f"{folder / f'{expected}.pth'}: no such file; ranks 0 … {ranks[-1]} are needed")
-    states = [_read_file(folder / f"{rank}.pth") for rank in ranks]
+    states = [read_file(folder / f"{rank}.pth") for rank in ranks]
     joined = states[0]
     experts = [name for name in joined if _EXPERT_KEY.search(name)]
     for rank, state in enumerate(states[1:], start=1):
@@ -75,9 +78,13 @@ def _join_ranks(folder: Path) -> State:
     return joined | {name: torch.cat([state[name] for state in states]) for name in experts}
 
 
-def _read_file(path: Path) -> State:
+def read_file(path: Path) -> State:
+    """The state dict of a torch or safetensors file, wrappers' prefixes taken off; raises CheckpointError."""
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file")
+    if path.suffix == ".safetensors":
+        stored = read_tensors(path, "not named by a configuration", ((MAX_VALUES,),))
+        return {_stripped(name): torch.from_numpy(value) for name, value in stored.items()}
     try:
         with torch.serialization.safe_globals(_RESULT_TYPES):
             content = torch.load(path, map_location="cpu", weights_only=True)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from edgemoe.spec.checkpoint import CheckpointError, tensor_shapes
-from edgemoe.spec.model import ModelConfig, TaskConfig
+from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.names import NAME_LENGTH
+from edgemoe.spec.task import TaskConfig
 from edgemoe_golden.importing.gates import GateOptions, require, rewritten_gates
 from edgemoe_golden.importing.states import State
 from edgemoe_golden.model.decoder import decoder_shapes

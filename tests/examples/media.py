@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from edgemoe.media.results import FrameResult
-from edgemoe.spec.model import ModelConfig, TaskConfig
+from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.task import TaskConfig
 
 STREET = ("road", "vehicle", "person", "vegetation", "building", "sky", "sign")
 

@@ -7,7 +7,7 @@ import pytest
 
 from edgemoe.media.decode import class_map, class_shares, decode
 from edgemoe.media.interpolate import upsample
-from edgemoe.spec.model import TaskConfig
+from edgemoe.spec.task import TaskConfig
 
 
 def test_upsampling_by_two_weighs_quarters() -> None:

@@ -13,7 +13,8 @@ from edgemoe.media.canvas import LIGHT, Canvas, fit, font, printable, text_width
 from edgemoe.media.colours import class_colours, expert_colours
 from edgemoe.media.layout import CAPTION, Layout
 from edgemoe.media.panel import PanelStyle, default_span, draw_panel
-from edgemoe.spec.model import ModelConfig, TaskConfig
+from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.task import TaskConfig
 from tests.examples.media import model, result
 
 SEGMENTATION = TaskConfig("semseg", "segmentation", 40)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgemoe.spec.model import TaskConfig
+from edgemoe.spec.task import TaskConfig
 
 SHOWN = 5
 

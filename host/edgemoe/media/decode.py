@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edgemoe.media.classes import probabilities
 from edgemoe.media.interpolate import upsample
-from edgemoe.spec.model import TaskConfig
+from edgemoe.spec.task import TaskConfig
 
 
 def class_map(logits: NDArray[np.float32], height: int, width: int) -> NDArray[np.uint16]:

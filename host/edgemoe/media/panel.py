@@ -15,7 +15,8 @@ from edgemoe.media.colours import class_colours, expert_colours
 from edgemoe.media.decode import class_map, class_shares
 from edgemoe.media.layout import CAPTION, LEGEND, MARGIN, Layout
 from edgemoe.media.results import FrameResult
-from edgemoe.spec.model import ModelConfig, TaskConfig
+from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.task import TaskConfig
 
 Span = tuple[float, float]
 
