@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgemoe.spec.hardware import VECTOR, HardwareConfig
+from edgemoe.spec.hardware import VECTOR, HardwareConfig, hardware_names, load_hardware_config
 from edgemoe.spec.memory import linear_bytes
 from edgemoe.spec.model import ModelConfig
 
@@ -15,6 +15,14 @@ class DoesNotFitError(ValueError):
 
 def require_fit(config: ModelConfig, tasks: tuple[str, ...], hardware: HardwareConfig) -> None:
     """Raise DoesNotFitError unless every buffer holds what `tasks` together need in the worst case of routing."""
+    problems = _problems(config, tasks, hardware)
+    if problems:
+        together = f" for tasks {', '.join(tasks)} together" if len(tasks) > 1 else ""
+        lines = "\n  ".join([*problems, _remedy(config, tasks, hardware)])
+        raise DoesNotFitError(f"model '{config.name}' does not fit hardware '{hardware.name}'{together}:\n  {lines}")
+
+
+def _problems(config: ModelConfig, tasks: tuple[str, ...], hardware: HardwareConfig) -> list[str]:
     problems = [
         f"{what}: needs {needed:,} {unit}, there are {available:,}"
         for what, needed, available, unit in limits(config, tasks, hardware)
@@ -23,10 +31,17 @@ def require_fit(config: ModelConfig, tasks: tuple[str, ...], hardware: HardwareC
     for what, size in (("width", config.width), ("head width", config.head_width)):
         if size % VECTOR:
             problems.append(f"{what} {size}: must be a multiple of {VECTOR}")
-    if problems:
-        together = f" for tasks {', '.join(tasks)} together" if len(tasks) > 1 else ""
-        lines = "\n  ".join(problems)
-        raise DoesNotFitError(f"model '{config.name}' does not fit hardware '{hardware.name}'{together}:\n  {lines}")
+    return problems
+
+
+def _remedy(config: ModelConfig, tasks: tuple[str, ...], hardware: HardwareConfig) -> str:
+    """Which shipped shapes of the same precision hold the model."""
+    shapes = [load_hardware_config(name) for name in hardware_names()]
+    fitting = [
+        shape.name for shape in shapes
+        if shape.precision == hardware.precision and not _problems(config, tasks, shape)
+    ]  # fmt: skip
+    return f"it fits {', '.join(fitting)}" if fitting else f"no shipped shape in {hardware.precision} holds it"
 
 
 def limits(
