@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgemoe.spec.names import shown
 from edgemoe.spec.precision import MAX_FEATURES
 from edgemoe.spec.strict import ConfigError, check_name, check_range, check_text, from_dict, read_json, to_dict
 
@@ -59,7 +60,9 @@ class TaskConfig:
         for label in self.labels:
             check_text(label, f"task '{self.name}': a label")
         if self.kind not in TASK_KINDS:
-            raise ConfigError(f"task '{self.name}': kind '{self.kind}' is unknown; kinds are {', '.join(TASK_KINDS)}")
+            raise ConfigError(
+                f"task '{self.name}': kind {shown(self.kind)} is unknown; kinds are {', '.join(TASK_KINDS)}"
+            )
         if not 1 <= self.channels <= MAX_FEATURES:
             raise ConfigError(
                 f"task '{self.name}': channels must be at least 1 and at most {MAX_FEATURES}, found {self.channels}"

@@ -87,10 +87,10 @@ def _finite(text: str) -> float:
 
 def _too_deep(data: Any) -> bool:
     level = [data]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         objects = [each.values() for each in level if isinstance(each, dict)]
         level = [item for each in (*objects, *(each for each in level if isinstance(each, list))) for item in each]
-    return bool(level)
+    return any(isinstance(each, dict | list) for each in level)
 
 
 def check_name(text: str, what: str) -> None:
