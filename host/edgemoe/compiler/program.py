@@ -172,10 +172,10 @@ def load_program(folder: Path) -> Program:
     except ValueError as error:
         raise ProgramError(f"{folder}: {PROGRAM_FILE}: {error}; compile the model again") from error
     program = Program(manifest, words[1:].astype(np.uint32), stream)
-    if not np.array_equal(program.image, image):
-        raise ProgramError(f"{folder}: header, manifest and file sizes disagree; compile the model again")
     try:
         check_manifest(manifest)
+        if not np.array_equal(program.image, image):
+            raise ProgramError(f"{folder}: header, manifest and file sizes disagree; compile the model again")
         check_instructions(manifest, program.words)
     except ConfigError as error:
         raise ProgramError(f"{folder}: {error}; compile the model again") from error
