@@ -21,7 +21,7 @@ SOURCES = {
     "bench-csim": "make bench-csim",
     "golden_speed": "make bench",
 }
-NO_PART = "simulation only"  # what such shapes of host/edgemoe/configs/hardware name as their part
+NO_PART = "simulation-only"  # what such shapes of host/edgemoe/configs/hardware name as their part
 
 
 class ReportError(RuntimeError):

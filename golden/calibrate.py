@@ -26,11 +26,12 @@ from edgemoe.spec.calibration import (
     load_calibration,
 )
 from edgemoe.spec.checkpoint import CALIBRATION_FILE
+from edgemoe.spec.files import write_text
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.precision import W8A8, precision_named
 from edgemoe.spec.strict import to_dict
+from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.calibration_report import WORST_SHOWN, Loss, losses, table, weight_losses, write_report
-from edgemoe_golden.files import write_text
 from edgemoe_golden.model import M3ViT, Recorder, load_checkpoint_model
 from edgemoe_golden.model.recorder import calibrated_name
 from edgemoe_golden.ranges import RULES, Histogram, widened_limits, widened_range
@@ -164,6 +165,7 @@ def gate_comparison(config: ModelConfig, found: Sequence[Loss]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write `calibration.json` into a checkpoint folder, and the report."""
+    accept_all_text()
     parser = argparse.ArgumentParser(prog="python -m edgemoe_golden.calibrate", description=__doc__)
     parser.add_argument("checkpoint", type=Path, help="folder with config.json and weights.safetensors")
     source = parser.add_mutually_exclusive_group()

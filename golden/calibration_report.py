@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from edgemoe.spec.calibration import Calibration, Range
 from edgemoe.spec.checkpoint import Tensors
+from edgemoe.spec.files import write_atomically, write_text
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.precision import GATE_OPERAND_LIMIT, OUTPUT_BITS, Precision, precision_named
 from edgemoe_golden.calibration_picture import draw_distribution
-from edgemoe_golden.files import write_atomically, write_text
 from edgemoe_golden.ranges import Histogram
 
 WORST_SHOWN = 12

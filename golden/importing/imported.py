@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from edgemoe.spec.checkpoint import CheckpointError
+from edgemoe.spec.checkpoint import CheckpointError, read_tensors
 from edgemoe_golden.importing.gates import require
 from edgemoe_golden.model import M3ViT, head_maps, load_checkpoint_model
 from edgemoe_golden.model.decoder import ConvolutionalHead, decoder_shapes
@@ -40,15 +38,20 @@ def load_imported_model(folder: Path) -> ImportedModel:
     decoders = nn.ModuleDict()
     path = folder / DECODERS_FILE
     if variant.decoders:
+        width = model.config.width
+        for task in variant.decoders:
+            model.config.task_index(task)
+        shapes_of = {task: decoder_shapes(width, channels) for task, channels in variant.decoders.items()}
+        every = (shape for shapes in shapes_of.values() for shape in shapes.values())
+        stored = read_tensors(path, model.config.name, every)
+        state = {name: torch.from_numpy(value) for name, value in stored.items()}
         try:
-            state = load_file(path)
-            for task, channels in variant.decoders.items():
-                decoder = ConvolutionalHead(model.config.width, channels)
-                shapes = decoder_shapes(model.config.width, channels)
+            for task, shapes in shapes_of.items():
+                decoder = ConvolutionalHead(width, variant.decoders[task])
                 part = {name: require(state, f"decoders.{task}.{name}", shape) for name, shape in shapes.items()}
                 decoder.load_state_dict(part, strict=False)
                 decoders[task] = decoder
-        except (SafetensorError, OSError, CheckpointError) as error:
+        except CheckpointError as error:
             raise CheckpointError(f"{path}: {error}") from error
     with torch.no_grad():
         return ImportedModel(model, decoders).eval()

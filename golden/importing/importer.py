@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +10,9 @@ import torch
 from safetensors.torch import save_file
 
 from edgemoe.spec.checkpoint import CONFIG_FILE, FLOAT_WEIGHTS_FILE, WEIGHTS_FILE, CheckpointError
+from edgemoe.spec.files import whole_folder
 from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.names import one_line
 from edgemoe.spec.strict import to_dict
 from edgemoe_golden.importing.edge_moe import Reference, from_edge_moe, is_raw_folder, read_reference
 from edgemoe_golden.importing.gates import GateOptions
@@ -48,7 +49,7 @@ def import_checkpoint(
     if out_folder.exists():
         raise CheckpointError(f"{out_folder}: exists already; choose a new folder")
     layout, imported, reference = _read(source, config, options or GateOptions())
-    imported = replace(imported, variant=replace(imported.variant, source=source.name, format=layout))
+    imported = replace(imported, variant=replace(imported.variant, source=one_line(source.name), format=layout))
     try:
         tensors = {name: value.numpy() for name, value in imported.tensors.items()}
         check_variant_tensors(imported.config, imported.variant, tensors)
@@ -90,11 +91,8 @@ def _compare(imported: Imported, reference: Reference) -> tuple[float, float]:
 
 
 def _write(imported: Imported, folder: Path) -> None:
-    """Write beside the target, then rename: the folder appears complete or not at all."""
-    draft = folder.with_name(f".{folder.name}.importing")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    try:
+    """The folder appears complete or not at all."""
+    with whole_folder(folder) as draft:
         weights = FLOAT_WEIGHTS_FILE if imported.variant.float_only else WEIGHTS_FILE
         save_file({name: value.contiguous() for name, value in imported.tensors.items()}, draft / weights)
         if imported.decoders:
@@ -102,6 +100,3 @@ def _write(imported: Imported, folder: Path) -> None:
         for name, content in ((CONFIG_FILE, imported.config), (VARIANT_FILE, imported.variant)):
             text = json.dumps(to_dict(content), indent=2, ensure_ascii=False)
             (draft / name).write_text(text + "\n", encoding="utf-8")
-        draft.rename(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)

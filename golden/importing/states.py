@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from edgemoe.spec.checkpoint import CheckpointError
+from edgemoe.spec.names import shown
 
 State = dict[str, Tensor]
 
@@ -31,6 +32,12 @@ _RESULT_TYPES: list[Any] = [
     *(type(np.dtype(kind)) for kind in (np.float32, np.float64, np.int64)),
 ]
 """What the best result of a training run may be stored as, besides tensors and plain numbers; none can run code."""
+
+_READ_ERRORS = (
+    *(RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError),
+    *(AssertionError, ArithmeticError, MemoryError),
+)
+"""What torch raises for files that are no torch files, or altered ones."""
 
 
 def is_rank_folder(source: Path) -> bool:
@@ -79,8 +86,9 @@ def _read_file(path: Path) -> State:
             f"{path}: not read, because it is no torch file or holds objects other than tensors and numbers, "
             "and loading those could run foreign code"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path}: not a readable torch file ({str(error).splitlines()[0]})") from error
+    except _READ_ERRORS as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise CheckpointError(f"{path}: not a readable torch file ({reason})") from error
     return {_stripped(name): value for name, value in _tensors(path, content).items()}
 
 
@@ -97,8 +105,22 @@ def _tensors(path: Path, content: Any) -> Mapping[str, Tensor]:
         if not isinstance(name, str):
             raise CheckpointError(f"{path}: has a tensor under the key {name!r}; expected names")
         if not isinstance(value, Tensor):
-            raise CheckpointError(f"{path}: '{name}' is a {type(value).__name__}; expected tensors by name")
+            raise CheckpointError(f"{path}: {shown(name)} is a {type(value).__name__}; expected tensors by name")
+        _require_plain(f"{path}: tensor {shown(name)}", value)
     return content
+
+
+def _require_plain(where: str, tensor: Tensor) -> None:
+    """Raise CheckpointError unless every element has a value of its own in the file, in a type that can be computed."""
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_nested:
+        kind = "quantised" if tensor.is_quantized else "nested" if tensor.is_nested else "sparse"
+        raise CheckpointError(f"{where} is {kind}; expected plain tensors: save it dequantised and dense")
+    if tensor.is_meta:
+        raise CheckpointError(f"{where} is on the meta device, so its values are not in the file; save it from a CPU")
+    if tensor.is_floating_point() and tensor.element_size() == 1:
+        raise CheckpointError(f"{where} holds {tensor.dtype}; accepted are float64, float32, float16 and bfloat16")
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        raise CheckpointError(f"{where} has shape {tuple(tensor.shape)}, but fewer stored values; save it contiguous")
 
 
 def _stripped(name: str) -> str:

@@ -13,6 +13,7 @@ import torch
 
 from edgemoe.spec.checkpoint import CheckpointError, tensor_shapes
 from edgemoe.spec.model import ModelConfig, TaskConfig
+from edgemoe.spec.names import NAME_LENGTH
 from edgemoe_golden.importing.gates import GateOptions, require, rewritten_gates
 from edgemoe_golden.importing.states import State
 from edgemoe_golden.model.decoder import decoder_shapes
@@ -25,6 +26,7 @@ _UNUSED = re.compile(
     r"|^backbone\.dist_token$|\.num_batches_tracked$"
 )
 
+_FEATURES = "_features"  # appended to the name of a model whose heads are on the host
 _BLOCK = re.compile(r"^backbone\.blocks\.(\d+)\.")
 
 
@@ -41,7 +43,7 @@ class Imported:
 def feature_config(config: ModelConfig) -> ModelConfig:
     """The same backbone with heads that give the D normalised features of every patch."""
     tasks = tuple(TaskConfig(task.name, "regression", config.width, unit="normalised feature") for task in config.tasks)
-    return replace(config, name=f"{config.name}_features", tasks=tasks, head_cells=1)
+    return replace(config, name=f"{config.name[: NAME_LENGTH - len(_FEATURES)]}{_FEATURES}", tasks=tasks, head_cells=1)
 
 
 def from_upstream(state: State, config: ModelConfig, options: GateOptions) -> Imported:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import save
 
 from edgemoe.spec.checkpoint import (
     CONFIG_FILE,
@@ -18,10 +17,12 @@ from edgemoe.spec.checkpoint import (
     Tensors,
     check_tensors,
     load_checkpoint,
+    read_tensors,
+    tensor_shapes,
 )
+from edgemoe.spec.files import write_bytes, write_text
 from edgemoe.spec.model import ModelConfig, load_model_config
 from edgemoe.spec.strict import to_dict
-from edgemoe_golden.files import write_bytes, write_text
 from edgemoe_golden.model.m3vit import M3ViT
 from edgemoe_golden.model.variant import Variant, gate_bias_shapes, load_variant
 
@@ -42,10 +43,10 @@ def load_float_only(folder: Path, variant: Variant) -> tuple[ModelConfig, Tensor
     """Read a checkpoint whose gates only the float model can compute; raises CheckpointError or ConfigError."""
     config = load_model_config(folder / CONFIG_FILE)
     path = folder / FLOAT_WEIGHTS_FILE
+    tensors = read_tensors(path, config.name, (*tensor_shapes(config).values(), *gate_bias_shapes(config).values()))
     try:
-        tensors = {name: value.astype(np.float32) for name, value in load_file(path).items()}
         check_variant_tensors(config, variant, tensors)
-    except (SafetensorError, OSError, ValueError) as error:
+    except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
     return config, tensors
 

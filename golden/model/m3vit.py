@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.strict import ConfigError
 from edgemoe_golden.model.layers import Attention, MixtureOfExperts, Mlp
 from edgemoe_golden.model.recorder import Recorder
 from edgemoe_golden.model.variant import Variant
@@ -97,13 +98,19 @@ class Head(nn.Module):
 
 
 class M3ViT(nn.Module):
-    """The float model of one `ModelConfig`, randomly initialised; imported checkpoints may ask for a variant."""
+    """The float model of one `ModelConfig`, randomly initialised; imported checkpoints may ask for a variant.
+
+    Raises ConfigError for a task whose name torch does not take.
+    """
 
     pixel_mean: Tensor
     pixel_std: Tensor
 
     def __init__(self, config: ModelConfig, variant: Variant = PLAIN) -> None:
         super().__init__()
+        for task in config.tasks:
+            if hasattr(nn.ModuleDict(), task.name):
+                raise ConfigError(f"task '{task.name}' has a name that torch keeps for itself; choose another")
         self.config = config
         self.backbone = Backbone(config, variant)
         self.heads = nn.ModuleDict({task.name: Head(config, task.name) for task in config.tasks})

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgemoe.spec.model import ModelConfig
-from edgemoe.spec.strict import ConfigError, from_dict, read_json
+from edgemoe.spec.precision import MAX_FEATURES
+from edgemoe.spec.strict import ConfigError, check_name, from_dict, read_json
 
 VARIANT_FILE = "variant.json"
 DECODERS_FILE = "decoders.safetensors"
@@ -45,6 +46,10 @@ class Variant:
     def __post_init__(self) -> None:
         if self.version != VARIANT_VERSION:
             raise ConfigError(f"version {self.version}, this package reads {VARIANT_VERSION}")
+        for task, channels in self.decoders.items():
+            check_name(task, "decoders: a task")
+            if not 1 <= channels <= MAX_FEATURES:
+                raise ConfigError(f"decoders: '{task}' must have 1 … {MAX_FEATURES} channels, found {channels}")
 
     @property
     def float_only(self) -> bool:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from edgemoe_golden.files import write_atomically
+from edgemoe.spec.files import write_atomically
+from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.scenes.scene import draw_scene
 
 
 def main() -> int:
     """Write the picture of a seed as PNG."""
+    accept_all_text()
     parser = argparse.ArgumentParser(prog="python -m edgemoe_golden.scenes", description=__doc__)
     parser.add_argument("--seed", type=int, default=7, help="which scene (default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="PNG file to write")

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from edgemoe.spec.files import write_atomically
 from edgemoe.spec.model import ModelConfig
-from edgemoe_golden.files import write_atomically
 from edgemoe_golden.scenes import DRAWING_VERSION, LABELS, TRAINING_SEEDS, Scene, draw_scene
 
 CHUNK = 250

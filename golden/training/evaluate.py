@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
+from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.model import M3ViT, head_maps, load_checkpoint_model
 from edgemoe_golden.scenes import LABELS, VALIDATION_SEEDS, draw_scene
 from edgemoe_golden.training.data import SceneStore
@@ -78,6 +79,7 @@ def evaluate(model: M3ViT, mean_map: NDArray[np.float32], scenes: int = 200) -> 
 
 def main() -> None:
     """Print the quality of a checkpoint."""
+    accept_all_text()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--scenes", type=int, default=200, help="held-out scenes to look at (default: %(default)s)")

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from edgemoe.spec.files import write_atomically
 from edgemoe.spec.model import ModelConfig
-from edgemoe_golden.files import write_atomically
 from edgemoe_golden.model import M3ViT, head_maps
 from edgemoe_golden.training.data import Batch, SceneStore, training_batch
 from edgemoe_golden.training.losses import BALANCE_WEIGHT, BalanceRecorder, depth_loss, segmentation_loss

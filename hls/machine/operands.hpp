@@ -92,7 +92,7 @@ VALUES:
     for (int n = 0; n < per_line; ++n) {  // trip STREAM_LINE_BYTES / bytes
 #pragma HLS unroll
         const int at = part * per_line + n;
-        tile.value[at / IN_PAR][at % IN_PAR] = (weight_t)line_value(data, n * bytes, bytes);
+        tile.value[at / IN_PAR][at % IN_PAR] = (weight_t)line_value(data, n * bytes, 8 * bytes);
     }
 }
 
@@ -165,9 +165,9 @@ LINES:
 #pragma HLS unroll
             Channel &channel = channels[line * per_line + n];
             const int at = n * CHANNEL_BYTES;
-            channel.bias = line_value(data, at, bias_bytes);
-            channel.multiplier = (uint16_t)line_value(data, at + bias_bytes, 2);
-            channel.shift = (uint8_t)line_value(data, at + bias_bytes + 2, 1);
+            channel.bias = line_value(data, at, BIAS_BITS + 1);
+            channel.multiplier = (uint16_t)line_value(data, at + bias_bytes, MULTIPLIER_BITS);
+            channel.shift = (uint8_t)line_value(data, at + bias_bytes + 2, 8);
         }
     }
 }

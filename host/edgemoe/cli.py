@@ -13,6 +13,7 @@ from edgemoe.compiler.fits import DoesNotFitError
 from edgemoe.devices.base import DeviceError
 from edgemoe.media.errors import MediaError, reason
 from edgemoe.session import SessionError
+from edgemoe.spec.terminal import accept_all_text
 
 COMMANDS: dict[str, tuple[ModuleType, str]] = {
     "run": (run, "run pictures, a video or a camera through an engine"),
@@ -30,6 +31,7 @@ _USER_ERRORS = (ValueError, DoesNotFitError, DeviceError, MediaError, SessionErr
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse and run; returns the exit status: 0 well, 1 error or difference, 2 usage, 130 interrupted."""
+    accept_all_text()
     parser = argparse.ArgumentParser(prog="edgemoe", description="Multi-task mixture-of-experts vision accelerator.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, text) in COMMANDS.items():

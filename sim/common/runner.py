@@ -33,6 +33,7 @@ from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
 from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, RUNTIME, keep_runtime, modules, sources_of, verilator
+from edgemoe.spec.files import write_text
 from edgemoe.spec.generate.headers import verilog_header
 from edgemoe.spec.hardware import load_hardware_config
 
@@ -71,10 +72,7 @@ def constants_of(hardware: str) -> Path:
     if hardware.endswith(".json"):
         text = verilog_header(load_hardware_config(hardware))
         folder = CACHE / f"constants-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-        folder.mkdir(parents=True, exist_ok=True)
-        fresh = CACHE / f"{folder.name}.{os.getpid()}"
-        fresh.write_text(text, encoding="utf-8")
-        fresh.rename(folder / "edgemoe_spec.vh")  # whole, whoever else is at it
+        write_text(folder / "edgemoe_spec.vh", text)  # whole, whoever else is at it
     if not folder.is_dir():
         raise FileNotFoundError(f"no hardware configuration {hardware} in rtl/generated; run `make generate`")
     return folder

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
 
 from edgemoe.compiler.compile import compile_model
-from edgemoe.compiler.program import Program
+from edgemoe.compiler.program import MANIFEST_FILE, PROGRAM_FILE, Program
 from edgemoe.compiler.quantise import quantise
 from edgemoe.spec.calibration import CALIBRATION_VERSION, Calibration, Range, calibrated_tensors
 from edgemoe.spec.checkpoint import CALIBRATION_FILE, CONFIG_FILE, WEIGHTS_FILE, Tensors, tensor_shapes
@@ -35,11 +38,27 @@ def plain_calibration(config: ModelConfig, magnitude: float = 6.0) -> Calibratio
     return Calibration(CALIBRATION_VERSION, config.hash(), "for tests", {"w8a8": ranges, "w16a16": ranges})
 
 
-def small_program(tasks: tuple[str, ...] = ("semseg", "depth"), hardware_name: str = "micro") -> Program:
+def small_program(
+    tasks: tuple[str, ...] = ("semseg", "depth"), hardware_name: str = "micro", trace: bool = False
+) -> Program:
     """The micro model."""
     config, hardware = load_model_config("micro"), load_hardware_config(hardware_name)
     model = quantise(config, random_tensors(config), plain_calibration(config), hardware.numbers)
-    return compile_model(model, tasks, hardware)
+    return compile_model(model, tasks, hardware, trace)
+
+
+def forge_program(folder: Path, change: Callable[[dict[str, Any]], object], image: bytes | None = None) -> None:
+    """Alter a saved program as a stranger would, with every hash made anew. image: program.bin, None: as it was."""
+    manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+    change(manifest)
+    text = json.dumps(manifest["hardware"], sort_keys=True)
+    identity = hashlib.sha256(text.encode()).digest()[:4]
+    manifest["config_hash"] = int.from_bytes(identity, "little")
+    words = bytearray(image or (folder / PROGRAM_FILE).read_bytes())
+    words[8:12] = identity
+    (folder / PROGRAM_FILE).write_bytes(words)
+    manifest["sha256"][PROGRAM_FILE] = hashlib.sha256(words).hexdigest()
+    (folder / MANIFEST_FILE).write_text(json.dumps(manifest), encoding="utf-8")
 
 
 def write_checkpoint(folder: Path, config: ModelConfig | None = None, **changes: object) -> Path:

@@ -231,7 +231,7 @@ constexpr int MAX_TOP_K = 4;
 constexpr int ROW_ELEMENTS = 49920;
 constexpr int HIDDEN_ELEMENTS = 199680;
 constexpr int ULTRA_RAM = 0;
-constexpr int CONFIG_HASH = 1767242588;
+constexpr unsigned CONFIG_HASH = 3793441583u;
 
 // bits that may be set, entry 16·opcode + word; 32 bits
 constexpr int INSTRUCTION_MASK_SIZE = 160;

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.compiler.program_check import check_instructions, check_manifest
+from edgemoe.spec.files import restore, whole_folder
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import (
     INSTRUCTION_BYTES,
@@ -124,22 +123,18 @@ class Program:
         return np.concatenate([header, self.words.reshape(-1)]).astype("<u4").view(np.uint8)
 
     def save(self, folder: Path) -> None:
-        """Write the three files; the folder appears whole or, on failure, not at all."""
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        try:
-            (temporary / PROGRAM_FILE).write_bytes(self.image.tobytes())
-            (temporary / WEIGHTS_FILE).write_bytes(self.stream.tobytes())
+        """Write the three files; the folder appears whole, or an older program stays, whenever this is stopped.
+
+        Raises ProgramError for a folder that is there and holds something else.
+        """
+        restore(folder)
+        if folder.exists():
+            _require_program_folder(folder)
+        with whole_folder(folder, "replace") as fresh:
+            (fresh / PROGRAM_FILE).write_bytes(self.image.tobytes())
+            (fresh / WEIGHTS_FILE).write_bytes(self.stream.tobytes())
             text = json.dumps(to_dict(self.manifest), indent=1)
-            (temporary / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
-            temporary.chmod(0o755)
-            if folder.exists():
-                _require_program_folder(folder)
-                shutil.rmtree(folder)
-            os.replace(temporary, folder)  # noqa: PTH105
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+            (fresh / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
 
 
 def digests(image: NDArray[np.uint8], stream: NDArray[np.uint8]) -> dict[str, str]:
@@ -151,7 +146,11 @@ def digests(image: NDArray[np.uint8], stream: NDArray[np.uint8]) -> dict[str, st
 
 
 def load_program(folder: Path) -> Program:
-    """Read and check a program folder; raises ProgramError when it is missing, altered or of another version."""
+    """Read and check a program folder, as one that anybody may have made.
+
+    Raises ProgramError when it is missing, altered, of another version, or when a record in it cannot be true.
+    """
+    restore(folder)
     _require_program_folder(folder)
     try:
         manifest = from_dict(Manifest, read_json(folder / MANIFEST_FILE), MANIFEST_FILE)
@@ -164,15 +163,23 @@ def load_program(folder: Path) -> Program:
         )
     if manifest.config_hash != manifest.hardware.hash():
         raise ProgramError(f"{folder}: config hash and hardware configuration disagree; compile the model again")
+    if set(manifest.sha256) != {PROGRAM_FILE, WEIGHTS_FILE}:
+        raise ProgramError(f"{folder}: sha256 must name {PROGRAM_FILE} and {WEIGHTS_FILE}; compile the model again")
     image, stream = (_read_binary(folder, name, manifest) for name in (PROGRAM_FILE, WEIGHTS_FILE))
     words = image.view("<u4").reshape(-1, INSTRUCTION_WORDS)
     try:
-        header = decode_header(words[0], IDENTITY)
+        decode_header(words[0], IDENTITY)
     except ValueError as error:
         raise ProgramError(f"{folder}: {PROGRAM_FILE}: {error}; compile the model again") from error
-    if header.instructions != len(words) - 1 or header.stream_lines * STREAM_LINE != stream.size:
-        raise ProgramError(f"{folder}: header and file sizes disagree; compile the model again")
-    return Program(manifest, words[1:].astype(np.uint32), stream)
+    program = Program(manifest, words[1:].astype(np.uint32), stream)
+    try:
+        check_manifest(manifest)
+        if not np.array_equal(program.image, image):
+            raise ProgramError(f"{folder}: header, manifest and file sizes disagree; compile the model again")
+        check_instructions(manifest, program.words)
+    except ConfigError as error:
+        raise ProgramError(f"{folder}: {error}; compile the model again") from error
+    return program
 
 
 def _require_program_folder(folder: Path) -> None:

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from edgemoe.media.errors import MediaError, reason
+from edgemoe.spec.files import draft_folder
 
 _MAX_NAME = 100
 
 
 def write_whole(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
-    """Write files into `folder` together: each to a temporary name first, renamed once all are on the disk.
+    """Write files into `folder` together: each into a draft first, moved once all are on the disk.
 
     On failure none of them appears, and a folder that was made here is removed.
     Raises MediaError (no space, no permission, …).
     """
     made = _make(folder)
-    temporaries = {name: folder / f".{name}.{os.getpid()}.tmp" for name in contents}
-    renamed: list[Path] = []
+    moved: list[Path] = []
     try:
-        for name, content in contents.items():
-            temporaries[name].write_bytes(content)
-        for name, temporary in temporaries.items():
-            temporary.replace(folder / name)
-            renamed.append(folder / name)
+        with draft_folder(folder) as draft:
+            for name, content in contents.items():
+                (draft / name).write_bytes(content)
+            for name in contents:
+                (draft / name).replace(folder / name)
+                moved.append(folder / name)
     except BaseException as error:
         with contextlib.suppress(OSError):
-            for path in (*temporaries.values(), *renamed):
+            for path in moved:
                 path.unlink(missing_ok=True)
             for path in made:
                 path.rmdir()
@@ -41,7 +41,7 @@ def write_whole(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
                 f"'{folder}': {reason(error)}; {names} ({size:.1f} MB) not written, choose another folder"
             ) from error
         raise
-    return renamed
+    return moved
 
 
 def _make(folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgemoe.media.errors import MediaError, reason
 from edgemoe.media.pictures import check_pixels
+from edgemoe.spec.files import draft_folder
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")
 
@@ -108,7 +110,8 @@ class VideoWriter:
     def __init__(self, path: Path, frames_per_second: float, codecs: Sequence[str] = CODECS) -> None:
         self._cv2 = load_opencv("writing a video")
         self._path = path
-        self._temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+        self._drafts = contextlib.ExitStack()  # holds the folder that the file grows in
+        self._temporary = path
         self._rate = frames_per_second
         self._codecs = codecs
         self._writer: Any = None
@@ -130,30 +133,30 @@ class VideoWriter:
             return
         self._writer.release()
         self._writer = None
-        if self._readable_frames() != self._count:
-            self._temporary.unlink(missing_ok=True)
-            raise MediaError(f"'{self._path}' could not be written completely; check the space on its disk")
-        try:
-            self._temporary.replace(self._path)
-        except OSError as error:
-            self._temporary.unlink(missing_ok=True)
-            raise MediaError(f"'{self._path}' cannot be written: {reason(error)}") from error
+        with self._drafts:
+            if self._readable_frames() != self._count:
+                raise MediaError(f"'{self._path}' could not be written completely; check the space on its disk")
+            try:
+                self._temporary.replace(self._path)
+            except OSError as error:
+                raise MediaError(f"'{self._path}' cannot be written: {reason(error)}") from error
 
     def discard(self) -> None:
         """Drop everything written so far."""
         if self._writer is not None:
             self._writer.release()
             self._writer = None
-        self._temporary.unlink(missing_ok=True)
+        self._drafts.close()
 
     def _open(self, shape: tuple[int, ...]) -> None:
         height, width = shape[:2]
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            if height % 2 or width % 2:
+                raise MediaError(f"'{self._path.name}': video frames need even sides, found {width}×{height}")
+            self._temporary = self._drafts.enter_context(draft_folder(self._path.parent)) / self._path.name
         except OSError as error:
             raise MediaError(f"'{self._path.parent}' cannot be made: {reason(error)}") from error
-        if height % 2 or width % 2:
-            raise MediaError(f"'{self._path.name}': video frames need even sides, found {width}×{height}")
         for codec in self._codecs:
             fourcc = self._cv2.VideoWriter_fourcc(*codec)
             writer = self._cv2.VideoWriter(str(self._temporary), fourcc, self._rate, (width, height))
@@ -161,7 +164,7 @@ class VideoWriter:
                 self._writer, self._shape = writer, shape
                 return
             writer.release()
-            self._temporary.unlink(missing_ok=True)
+        self._drafts.close()
         raise MediaError(f"'{self._path}' cannot be written with any of the codecs {', '.join(self._codecs)}")
 
     def _readable_frames(self) -> int:

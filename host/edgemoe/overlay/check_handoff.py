@@ -14,6 +14,7 @@ from edgemoe.overlay.hardware_handoff import Handoff, HandoffError, handoff_text
 from edgemoe.spec.board import Board, board_names, load_board
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.strict import ConfigError
+from edgemoe.spec.terminal import accept_all_text
 
 _CLOCK_TOLERANCE = 1e-3
 
@@ -68,6 +69,7 @@ def _memory(found: Handoff, expected: Handoff) -> Iterator[str]:
 
 def main(words: list[str] | None = None) -> int:
     """Run the command; 1 when something differs, 2 when there is nothing to compare."""
+    accept_all_text()
     parser = argparse.ArgumentParser(prog="python -m edgemoe.overlay.check_handoff", description=__doc__)
     parser.add_argument("file", type=Path, help="the .hwh that Vivado wrote")
     parser.add_argument("--board", required=True, help=", ".join(board_names()))

@@ -8,13 +8,18 @@ from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 from edgemoe.spec.board import Board, board_names, load_board
+from edgemoe.spec.files import read_limited, write_text
 from edgemoe.spec.generate.handoff import hardware_handoff
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.interface import CLOCK_PIN, INTERRUPT_PIN, IP_NAME
+from edgemoe.spec.names import is_text, shown
 
 MAX_BYTES = 64 << 20
 _DEFAULT_BOARD = "zcu102"
 _NAMED = 8  # blocks that a message lists
+_LONGEST_NAME = 200
+_DIGITS = 80  # of a number, in whatever base
+_ENCODING = re.compile(r"""\s*<\?xml[^>]*?\bencoding\s*=\s*["']([^"']*)["']""")
 
 
 class HandoffError(ValueError):
@@ -56,7 +61,7 @@ def handoff_text(hardware: HardwareConfig, board: Board | None = None) -> str:
 
 def write_handoff(path: Path, hardware: HardwareConfig, board: Board | None = None) -> None:
     """Write the .hwh beside a bitstream; both files need the same name but for the suffix."""
-    path.write_text(handoff_text(hardware, board), encoding="utf-8")
+    write_text(path, handoff_text(hardware, board))
 
 
 def read_handoff(path: Path) -> Handoff:
@@ -65,7 +70,7 @@ def read_handoff(path: Path) -> Handoff:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise HandoffError(f"{path}: {size:,} bytes, a hardware handoff file has at most {MAX_BYTES:,}")
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_limited(path, MAX_BYTES).decode("utf-8-sig")
     except OSError as error:
         raise HandoffError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -75,6 +80,9 @@ def read_handoff(path: Path) -> Handoff:
 
 def parse_handoff(text: str, where: str) -> Handoff:
     """Read XML text; raises HandoffError beginning with `where`."""
+    encoding = _ENCODING.match(text)
+    if encoding and encoding[1].lower() != "utf-8":  # another reader could find something else in the same bytes
+        raise HandoffError(f"{where}: is in {shown(encoding[1])}, Vivado writes UTF-8; take the file that Vivado wrote")
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise HandoffError(f"{where}: declares entities, which Vivado never does; take the file that Vivado wrote")
     try:
@@ -83,7 +91,7 @@ def parse_handoff(text: str, where: str) -> Handoff:
         raise HandoffError(f"{where}: not XML ({error}); take the .hwh that Vivado wrote") from error
     try:
         return _accelerator(root, where)
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, OverflowError) as error:
         if isinstance(error, HandoffError):
             raise
         raise HandoffError(f"{where}: an attribute is missing or no number ({error})") from error
@@ -93,8 +101,10 @@ def _accelerator(root: Xml.Element, where: str) -> Handoff:
     modules = {module.attrib["INSTANCE"]: module for module in root.iter("MODULE")}
     found = [module for module in modules.values() if f":{IP_NAME}:" in module.attrib.get("VLNV", "")]
     if len(found) != 1:
-        names = sorted({module.attrib.get("VLNV", "?:?").split(":")[-2] for module in modules.values()})
-        there = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "") or "none"
+        names = sorted({module.attrib.get("VLNV", "?").split(":")[-2:][0] for module in modules.values()})
+        there = (
+            ", ".join(shown(name)[1:-1] for name in names[:_NAMED]) + (", …" if len(names) > _NAMED else "") or "none"
+        )
         raise HandoffError(f"{where}: expected one block named '{IP_NAME}', found {len(found)}; the blocks are {there}")
     module, (name,) = found[0], [name for name, each in modules.items() if each is found[0]]
     windows = [
@@ -105,7 +115,7 @@ def _accelerator(root: Xml.Element, where: str) -> Handoff:
     ]
     if not windows:
         raise HandoffError(f"{where}: no master reaches the registers of '{name}'; assign its address in the design")
-    return Handoff(
+    handoff = Handoff(
         instance=name,
         vlnv=module.attrib["VLNV"],
         base=windows[0][0],
@@ -115,11 +125,26 @@ def _accelerator(root: Xml.Element, where: str) -> Handoff:
         clock_mhz=_clock(module),
         interrupt=any(pin.find(".//CONNECTION") is not None for pin in _pins(module, INTERRUPT_PIN)),
     )
+    named = [handoff.instance, handoff.vlnv, *handoff.registers.values()]
+    for text in (*named, *(each for area in handoff.memory for each in area[:2])):
+        if not is_text(text) or len(text) > _LONGEST_NAME:
+            raise HandoffError(f"{where}: {shown(text)} is no name; take the .hwh that Vivado wrote")
+    return handoff
 
 
 def _bounds(area: Xml.Element) -> tuple[int, int]:
-    base = int(area.attrib["BASEVALUE"], 16)
-    return base, int(area.attrib["HIGHVALUE"], 16) - base + 1
+    base, high = _number(area.attrib["BASEVALUE"], 16), _number(area.attrib["HIGHVALUE"], 16)
+    if high < base:
+        raise ValueError(f"a range ends at 0x{high:X}, before its beginning 0x{base:X}")
+    return base, high - base + 1
+
+
+def _number(text: str, base: int) -> int:
+    """An attribute; raises ValueError unless it is a number of 64 bits."""
+    value = int(text, base) if len(text) <= _DIGITS else -1
+    if not 0 <= value < 1 << 64:
+        raise ValueError(f"{shown(text)} does not fit 64 bits")
+    return value
 
 
 def _registers(module: Xml.Element) -> list[tuple[int, str]]:
@@ -127,7 +152,7 @@ def _registers(module: Xml.Element) -> list[tuple[int, str]]:
     for register in module.iter("REGISTER"):
         for each in register.findall("PROPERTY"):
             if each.get("NAME") == "ADDRESS_OFFSET":
-                found.append((int(each.attrib["VALUE"], 0), plain_name(register.attrib["NAME"])))
+                found.append((_number(each.attrib["VALUE"], 0), plain_name(register.attrib["NAME"])))
     return found
 
 
@@ -150,4 +175,4 @@ def _pins(module: Xml.Element, name: str) -> list[Xml.Element]:
 
 def _clock(module: Xml.Element) -> float | None:
     values = [pin.get("CLKFREQUENCY") for pin in _pins(module, CLOCK_PIN)]
-    return int(values[0]) / 1e6 if values and values[0] else None
+    return _number(values[0], 10) / 1e6 if values and values[0] else None

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgemoe.spec.files import write_text
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import ISA_VERSION
-from edgemoe.spec.strict import ConfigError, from_dict, read_json, to_dict
+from edgemoe.spec.names import shown
+from edgemoe.spec.strict import ConfigError, check_name, check_range, from_dict, read_json, to_dict
 
 MANIFEST_VERSION = 1
 MANIFEST_FILE, BIT_FILE, HWH_FILE = "manifest.json", "edgemoe.bit", "edgemoe.hwh"
 BUILD_ENGINES = ("rtl", "hls", "simulated")
+_SHA256 = re.compile("[0-9a-f]{64}")
+_MOST_CELLS = 100_000_000
 RESOURCES = ("lut", "ff", "dsp", "bram36", "uram")
 
 
@@ -32,6 +37,9 @@ class Timing:
     met: bool
     clock_mhz: float
     worst_slack_ns: float
+
+    def __post_init__(self) -> None:
+        check_range(self, {"clock_mhz": (0.001, 10_000), "worst_slack_ns": (-1e6, 1e6)})
 
 
 @dataclass(frozen=True)
@@ -59,10 +67,11 @@ class BitstreamManifest:
     utilisation: dict[str, int] | None = None
 
     def __post_init__(self) -> None:
+        check_name(self.board, "board")
         if self.manifest_version != MANIFEST_VERSION:
             raise ConfigError(f"manifest_version {self.manifest_version}, this package reads {MANIFEST_VERSION}")
         if self.engine not in BUILD_ENGINES:
-            raise ConfigError(f"engine must be one of {', '.join(BUILD_ENGINES)}, found '{self.engine}'")
+            raise ConfigError(f"engine must be one of {', '.join(BUILD_ENGINES)}, found {shown(self.engine)}")
         if set(self.sha256) != {BIT_FILE, HWH_FILE}:
             found = ", ".join(sorted(self.sha256)) or "nothing"
             raise ConfigError(f"sha256 must name {BIT_FILE} and {HWH_FILE}, found {found}")
@@ -73,9 +82,14 @@ class BitstreamManifest:
             )
         if self.engine != "simulated" and (self.timing is None or self.utilisation is None):
             raise ConfigError("timing and utilisation must be there for a bitstream that was built")
+        for name, digest in self.sha256.items():
+            if _SHA256.fullmatch(digest) is None:
+                raise ConfigError(f"sha256 of {name} must be 64 hexadecimal digits, found {shown(digest)}")
+        if any(not 0 <= count <= _MOST_CELLS for count in (self.utilisation or {}).values()):
+            raise ConfigError(f"utilisation: counts must lie in 0 … {_MOST_CELLS:,}")
         unknown = sorted(set(self.utilisation or ()) - set(RESOURCES))
         if unknown:
-            raise ConfigError(f"utilisation: unknown resource '{unknown[0]}'; known are {', '.join(RESOURCES)}")
+            raise ConfigError(f"utilisation: unknown resource {shown(unknown[0])}; known are {', '.join(RESOURCES)}")
 
 
 @dataclass(frozen=True)
@@ -107,7 +121,7 @@ def file_digest(path: Path) -> str:
 
 def write_manifest(folder: Path, manifest: BitstreamManifest) -> None:
     """Write `manifest.json` beside the files that it describes."""
-    (folder / MANIFEST_FILE).write_text(json.dumps(to_dict(manifest), indent=1) + "\n", encoding="utf-8")
+    write_text(folder / MANIFEST_FILE, json.dumps(to_dict(manifest), indent=1) + "\n")
 
 
 def load_overlay(folder: Path) -> OverlayFiles:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.interface import master_ports
-from edgemoe.spec.strict import ConfigError, from_dict, read_json
+from edgemoe.spec.names import is_name, shown
+from edgemoe.spec.strict import ConfigError, check_name, check_range, check_text, from_dict, read_json
 
 BOARD_FOLDER = Path(__file__).resolve().parent.parent / "configs" / "boards"
 
@@ -26,6 +27,11 @@ HIGH_MEMORY_BASE = 0x8_0000_0000
 _MEBIBYTE = 1 << 20
 _REFERENCE_MHZ = 100 / 3  # PS_REF_CLK of every board here
 _IOPLL_FACTOR = 45
+_LIMITS: dict[str, tuple[float, float]] = {
+    "clock_divisor": (1, 63),
+    "low_memory_mib": (1, 2048),
+    "high_memory_mib": (0, 1 << 20),
+}
 
 
 @dataclass(frozen=True)
@@ -61,14 +67,22 @@ class Board:
     weight_ports: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        for what, text in (("name", self.name), ("part", self.part)):
+            check_name(text, what)
+        if not all(is_name(piece) for piece in self.board_part.split(":")):
+            raise ConfigError(f"board_part must be names joined by ':', found {shown(self.board_part)}")
+        check_text(self.title, "title")
+        if len(self.part.split("-")) < 3:
+            raise ConfigError(f"part must be device-package-grade, found '{self.part}'")
+        for hardware in self.hardware:
+            check_name(hardware, "hardware")
+        check_range(self, _LIMITS)
         ports = (self.data_port, *self.weight_ports)
         for port in ports:
             if port not in _MEMORY_PORTS:
                 raise ConfigError(f"no memory port '{port}'; there are {', '.join(_MEMORY_PORTS)}")
         if len(set(ports)) != len(ports):
             raise ConfigError("every master needs a memory port of its own, one is named twice")
-        if not 1 <= self.clock_divisor <= 63:
-            raise ConfigError(f"clock_divisor must lie in 1 … 63, found {self.clock_divisor}")
         if not self.hardware:
             raise ConfigError("hardware must name at least one configuration")
 
@@ -107,7 +121,7 @@ def port_parameter(port: str) -> str:
 def load_board(name: str) -> Board:
     """A board by name; raises ConfigError."""
     path = BOARD_FOLDER / f"{name}.json"
-    if not path.is_file():
+    if name not in board_names():
         raise ConfigError(f"no board '{name}'; there are {', '.join(board_names())}")
     board = from_dict(Board, read_json(path), path.name)
     for hardware in board.hardware:

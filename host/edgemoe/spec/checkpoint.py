@@ -7,13 +7,18 @@ Tensor names are those of M³ViT's own state dict, so that the float model loads
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.spec.files import read_limited
 from edgemoe.spec.model import ModelConfig, load_model_config
+from edgemoe.spec.names import shown
+from edgemoe.spec.strict import distinct
 
 WEIGHTS_FILE = "weights.safetensors"
 CONFIG_FILE = "config.json"
@@ -22,6 +27,8 @@ FLOAT_WEIGHTS_FILE = "float_weights.safetensors"
 """Takes the place of weights.safetensors where only the float model can compute the gates."""
 
 _HEADER_BYTES = 1 << 20
+_LARGEST_BYTES = 8  # of one element
+_FLOATS = {"BF16": "<u2", "F16": "<f2", "F32": "<f4", "F64": "<f8"}
 
 Tensors = dict[str, NDArray[np.float32]]
 
@@ -84,15 +91,41 @@ def check_tensors(config: ModelConfig, tensors: Tensors) -> None:
             raise CheckpointError(f"tensor '{name}' holds NaN or infinite values")
     unknown = sorted(set(tensors) - set(expected))
     if unknown:
-        raise CheckpointError(f"tensor '{unknown[0]}' does not belong to model '{config.name}'")
+        raise CheckpointError(f"tensor {shown(unknown[0])} does not belong to model '{config.name}'")
 
 
-def _check_size(path: Path, config: ModelConfig) -> None:
-    """Refuse a file that is larger than the model's tensors in 8 bytes each, before reading it."""
-    limit = 8 * sum(math.prod(shape) for shape in tensor_shapes(config).values()) + _HEADER_BYTES
-    size = path.stat().st_size
-    if size > limit:
-        raise CheckpointError(f"{path}: {size:,} bytes, model '{config.name}' has at most {limit:,}")
+def read_tensors(path: Path, model: str, shapes: Iterable[tuple[int, ...]]) -> Tensors:
+    """All tensors of a safetensors file as float32; bfloat16, float16, float32 and float64 are read.
+
+    shapes: of the tensors that `model` has, because a file that is larger is not read. Raises CheckpointError naming
+    the file, and a tensor of another type: integers and 8-bit floats need scales, and no file says where they are.
+    """
+    from safetensors import SafetensorError, deserialize
+
+    limit = _LARGEST_BYTES * sum(math.prod(shape) for shape in shapes) + _HEADER_BYTES
+    if path.is_file() and path.stat().st_size > limit:
+        size = path.stat().st_size
+        raise CheckpointError(f"{path}: {size:,} bytes, model '{model}' has at most {limit:,}")
+    try:
+        content = read_limited(path, limit)
+        stored = deserialize(content)  # type: ignore[no-untyped-call]
+        header = int.from_bytes(content[:8], "little")
+        json.loads(content[8 : 8 + header], object_pairs_hook=distinct)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from error
+    del content
+    return {name: _widened(f"{path}: tensor {shown(name)}", **facts) for name, facts in stored}
+
+
+def _widened(where: str, dtype: str, shape: list[int], data: bytearray) -> NDArray[np.float32]:
+    if dtype not in _FLOATS:
+        accepted = ", ".join(_FLOATS)
+        raise CheckpointError(f"{where} holds {dtype}; accepted are {accepted}: convert it, with its scale applied")
+    values = np.frombuffer(data, dtype=_FLOATS[dtype])
+    if dtype == "BF16":  # the upper half of a float32
+        values = (values.astype(np.uint32) << 16).view(np.float32)
+    with np.errstate(over="ignore"):  # found as infinite by check_tensors
+        return values.astype(np.float32).reshape(shape)
 
 
 def load_checkpoint(folder: Path) -> tuple[ModelConfig, Tensors]:
@@ -100,9 +133,6 @@ def load_checkpoint(folder: Path) -> tuple[ModelConfig, Tensors]:
 
     Raises CheckpointError for a missing or unreadable file, ConfigError for a bad configuration.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     config = load_model_config(folder / CONFIG_FILE)
     path = folder / WEIGHTS_FILE
     if not path.is_file() and (folder / FLOAT_WEIGHTS_FILE).is_file():
@@ -111,11 +141,7 @@ def load_checkpoint(folder: Path) -> tuple[ModelConfig, Tensors]:
         )
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; a checkpoint folder needs {WEIGHTS_FILE}")
-    _check_size(path, config)
-    try:
-        tensors = {name: value.astype(np.float32) for name, value in load_file(path).items()}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from error
+    tensors = read_tensors(path, config.name, tensor_shapes(config).values())
     try:
         check_tensors(config, tensors)
     except CheckpointError as error:

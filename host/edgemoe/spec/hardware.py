@@ -13,11 +13,25 @@ from pathlib import Path
 from edgemoe.spec.isa import STREAM_LINE, Buffer
 from edgemoe.spec.precision import MAX_TOKENS, MAX_WIDTH, Precision, precision_named
 from edgemoe.spec.registers import WEIGHT_PORTS
-from edgemoe.spec.strict import ConfigError, from_dict, read_json, to_dict
+from edgemoe.spec.strict import ConfigError, check_name, check_range, from_dict, read_json, to_dict
 
 CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "configs" / "hardware"
 
 VECTOR = 16  # buffer features come in vectors of 16 elements; widths are multiples of it
+_MAX_PARALLEL = 1024
+_MAX_ELEMENTS = 1 << 26  # more than any device holds on chip
+_LIMITS: dict[str, tuple[float, float]] = {
+    "clock_mhz": (1, 10_000),
+    "bytes_per_cycle": (0.01, 1 << 16),
+    "first_beat_cycles": (0, 1 << 16),
+    "max_tokens": (1, MAX_TOKENS),
+    "max_width": (1, MAX_WIDTH),
+    "max_experts": (1, 255),
+    "max_top_k": (1, 16),
+    "max_rows": (1, 65535),
+    **dict.fromkeys(("token_par", "in_par", "out_par", "post_lanes", "layernorm_lanes"), (1, _MAX_PARALLEL)),
+    **dict.fromkeys(("row_elements", "hidden_elements", "prefetch_bytes"), (1, _MAX_ELEMENTS)),
+}
 
 
 @dataclass(frozen=True)
@@ -62,10 +76,13 @@ class HardwareConfig:
     ultra_ram: bool
 
     def __post_init__(self) -> None:
+        check_name(self.name, "name")
+        check_name(self.part, "part")
         precision_named(self.precision)
+        check_range(self, _LIMITS)
         for name in ("token_par", "in_par", "out_par", "post_lanes", "layernorm_lanes"):
             value = getattr(self, name)
-            if value < 1 or value & (value - 1):
+            if value & (value - 1):
                 raise ConfigError(f"{name} must be a power of two, found {value}")
         if self.ports not in (1, 2, WEIGHT_PORTS):
             raise ConfigError(f"ports must be 1, 2 or {WEIGHT_PORTS}, a line is whole beats; found {self.ports}")
@@ -75,10 +92,6 @@ class HardwareConfig:
                 f"a weight tile ({tile} bytes) and the channel records of an output tile "
                 f"({self.out_par * self.numbers.channel_bytes} bytes) must be whole lines of {STREAM_LINE} bytes"
             )
-        limits = (("max_tokens", MAX_TOKENS), ("max_width", MAX_WIDTH), ("max_experts", 255), ("max_top_k", 16))
-        for name, limit in (*limits, ("max_rows", 65535)):
-            if not 1 <= getattr(self, name) <= limit:
-                raise ConfigError(f"{name} must lie in 1 … {limit}, found {getattr(self, name)}")
         if self.layernorm_lanes % VECTOR or self.post_lanes % self.out_par:
             raise ConfigError(
                 f"layernorm_lanes ({self.layernorm_lanes}) must be whole vectors of {VECTOR} features, "
@@ -123,7 +136,7 @@ def load_hardware_config(name_or_path: str | Path) -> HardwareConfig:
     path = Path(name_or_path)
     if path.suffix != ".json":
         path = CONFIG_FOLDER / f"{name_or_path}.json"
-        if not path.is_file():
+        if str(name_or_path) not in hardware_names():
             raise ConfigError(f"no hardware configuration '{name_or_path}'; there are {', '.join(hardware_names())}")
     return from_dict(HardwareConfig, read_json(path), path.name)
 

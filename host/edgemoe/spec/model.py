@@ -11,11 +11,32 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgemoe.spec.strict import ConfigError, from_dict, read_json, to_dict
+from edgemoe.spec.names import shown
+from edgemoe.spec.precision import MAX_FEATURES
+from edgemoe.spec.strict import ConfigError, check_name, check_range, check_text, from_dict, read_json, to_dict
 
 CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "configs" / "models"
 
 TASK_KINDS = ("segmentation", "regression")
+MAX_TASKS = 64
+
+# Far beyond any network of this family, so that a file's numbers cannot ask for more memory than there is.
+_LIMITS: dict[str, tuple[float, float]] = {
+    "image_height": (1, 1 << 16),
+    "image_width": (1, 1 << 16),
+    "patch": (1, 64),
+    "width": (1, MAX_FEATURES),
+    "depth": (1, 1024),
+    "heads": (1, 255),
+    "mlp_ratio": (1, 64),
+    "experts": (0, 1024),
+    "top_k": (0, 1024),
+    "expert_ratio": (0, 64),
+    "head_cells": (1, 64),
+    "layernorm_epsilon": (1e-12, 1.0),
+}
+_MAX_TOKENS = 65535  # an instruction counts rows with 16 bits
+_PIXEL_RANGE = 1e-3, 1e3
 
 
 @dataclass(frozen=True)
@@ -32,10 +53,20 @@ class TaskConfig:
     unit: str = ""
 
     def __post_init__(self) -> None:
+        check_name(self.name, "task name")
+        if "." in self.name:
+            raise ConfigError(f"task name '{self.name}' must have no '.', which separates the parts of tensor names")
+        check_text(self.unit, f"task '{self.name}': unit")
+        for label in self.labels:
+            check_text(label, f"task '{self.name}': a label")
         if self.kind not in TASK_KINDS:
-            raise ConfigError(f"task '{self.name}': kind '{self.kind}' is unknown; kinds are {', '.join(TASK_KINDS)}")
-        if self.channels < 1:
-            raise ConfigError(f"task '{self.name}': channels must be at least 1, found {self.channels}")
+            raise ConfigError(
+                f"task '{self.name}': kind {shown(self.kind)} is unknown; kinds are {', '.join(TASK_KINDS)}"
+            )
+        if not 1 <= self.channels <= MAX_FEATURES:
+            raise ConfigError(
+                f"task '{self.name}': channels must be at least 1 and at most {MAX_FEATURES}, found {self.channels}"
+            )
         if self.labels and len(self.labels) != self.channels:
             raise ConfigError(f"task '{self.name}': {len(self.labels)} labels for {self.channels} channels")
 
@@ -78,13 +109,13 @@ class ModelConfig:
     layernorm_epsilon: float = 1e-6
 
     def __post_init__(self) -> None:
-        sizes = ("image_height", "image_width", "patch", "width", "depth", "heads", "mlp_ratio", "head_cells")
-        for name in sizes:
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, found {getattr(self, name)}")
+        check_name(self.name, "name")
+        check_range(self, _LIMITS)
         for name in ("image_height", "image_width"):
             if getattr(self, name) % self.patch:
                 raise ConfigError(f"{name} {getattr(self, name)} is not a multiple of the patch side {self.patch}")
+        if self.tokens > _MAX_TOKENS:
+            raise ConfigError(f"{self.patches:,} patches and the class token are more than {_MAX_TOKENS} tokens")
         if self.width % self.heads:
             raise ConfigError(f"width {self.width} is not a multiple of heads {self.heads}")
         if any(block not in range(self.depth) for block in self.moe_blocks):
@@ -95,10 +126,18 @@ class ModelConfig:
             raise ConfigError(f"top_k must lie in 1 … experts ({self.experts}), found {self.top_k}")
         if self.moe_blocks and self.expert_ratio < 1:
             raise ConfigError(f"expert_ratio must be at least 1, found {self.expert_ratio}")
-        if not self.tasks or len({task.name for task in self.tasks}) != len(self.tasks):
-            raise ConfigError("tasks must be named, distinct and at least one")
+        if not 1 <= len(self.tasks) <= MAX_TASKS or len({task.name for task in self.tasks}) != len(self.tasks):
+            raise ConfigError(f"tasks must be named, distinct, at least one and at most {MAX_TASKS}")
+        self._check_pixels()
+
+    def _check_pixels(self) -> None:
+        least, most = _PIXEL_RANGE
         if len(self.pixel_mean) != 3 or len(self.pixel_std) != 3 or min(self.pixel_std) <= 0:
             raise ConfigError("pixel_mean and pixel_std need three values each, deviations above 0")
+        if not all(-most <= mean <= most for mean in self.pixel_mean):
+            raise ConfigError(f"pixel_mean must lie in {-most:g} … {most:g}, found {list(self.pixel_mean)}")
+        if not all(least <= deviation <= most for deviation in self.pixel_std):
+            raise ConfigError(f"pixel_std must lie in {least:g} … {most:g}, found {list(self.pixel_std)}")
 
     @property
     def grid_height(self) -> int:
@@ -163,7 +202,7 @@ def load_model_config(name_or_path: str | Path) -> ModelConfig:
     path = Path(name_or_path)
     if path.suffix != ".json":
         path = CONFIG_FOLDER / f"{name_or_path}.json"
-        if not path.is_file():
+        if str(name_or_path) not in model_names():
             raise ConfigError(f"no model configuration '{name_or_path}'; there are {', '.join(model_names())}")
     return from_dict(ModelConfig, read_json(path), str(path.name))
 

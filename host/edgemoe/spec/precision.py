@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgemoe.spec.names import shown
 from edgemoe.spec.strict import ConfigError
 
 # The same in both precisions.
@@ -141,5 +142,5 @@ MAX_TOKENS = 2048  # keys of one softmax: Σe·v < 2^10·2^7·2^11, < 2^16·2^15
 def precision_named(name: str) -> Precision:
     """The precision of that name; raises ConfigError."""
     if name not in PRECISIONS:
-        raise ConfigError(f"precision '{name}' is unknown; there are {', '.join(PRECISIONS)}")
+        raise ConfigError(f"precision {shown(name)} is unknown; there are {', '.join(PRECISIONS)}")
     return PRECISIONS[name]

@@ -227,7 +227,7 @@ localparam MAX_TOP_K = 4;
 localparam ROW_ELEMENTS = 49920;
 localparam HIDDEN_ELEMENTS = 199680;
 localparam ULTRA_RAM = 0;
-localparam CONFIG_HASH = 32'hA4F45675;
+localparam CONFIG_HASH = 32'hCB9D7F96;
 
 // bits that may be set, entry 16·opcode + word
 localparam INSTRUCTION_MASK_SIZE = 160;

@@ -8,11 +8,11 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from edgemoe.devices.base import DeviceError
+from edgemoe.devices.builds import build_name, fresh_build, is_built
 from edgemoe.spec.generate.headers import hls_header
 from edgemoe.spec.hardware import HardwareConfig
 
@@ -71,31 +71,22 @@ def library_path(hardware: HardwareConfig, flags: tuple[str, ...] | None = None)
         if "generated" not in path.parts:
             digest.update(path.read_bytes())
     digest.update(" ".join((compiler(), *flags, *WARNINGS)).encode())
-    folder = BUILD_FOLDER / f"{hardware.name}-{digest.hexdigest()[:16]}"
+    folder = BUILD_FOLDER / build_name(hardware, digest.hexdigest())
     library = folder / "edgemoe.so"
-    if not library.is_file():
+    if not is_built("csim", library):
         _build(header, flags, folder)
     return library
 
 
 def _build(header: str, flags: tuple[str, ...], folder: Path) -> None:
-    """Compile in a folder of its own and rename it, so that several processes may build the same at once."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
-    try:
-        (temporary / "edgemoe_spec.hpp").write_text(header, encoding="utf-8")
-        command = compile_command(temporary, flags, temporary / "edgemoe.so")
+    """Compile; several processes may build the same at once."""
+    with fresh_build("csim", folder) as fresh:
+        (fresh / "edgemoe_spec.hpp").write_text(header, encoding="utf-8")
+        command = compile_command(fresh, flags, fresh / "edgemoe.so")
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             complaint = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip())
             raise DeviceError(f"engine 'csim' does not compile: {complaint}")
-        if not folder.exists():
-            temporary.rename(folder)
-    except OSError as error:
-        if not folder.exists():
-            raise DeviceError(f"engine 'csim' cannot be built in {folder.parent}: {error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def load_library(hardware: HardwareConfig, flags: tuple[str, ...] | None = None) -> ctypes.CDLL:

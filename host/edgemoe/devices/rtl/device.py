@@ -20,6 +20,7 @@ from edgemoe.devices.base import DeviceError
 from edgemoe.devices.host_memory import HostMemoryDevice
 from edgemoe.devices.rtl.build import BUILD_FOLDER, DEVICE, Harness, load_library
 from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.names import path_part
 from edgemoe.spec.registers import CONTROL, REGISTER_SPACE
 
 POLL_CYCLES = 100_000
@@ -214,4 +215,4 @@ def _waves_file(hardware: HardwareConfig) -> Path | None:
         return None
     folder = BUILD_FOLDER.parent / "waves"
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{hardware.name}-{os.getpid()}.vcd"
+    return folder / f"{path_part(hardware.name)}-{os.getpid()}.vcd"

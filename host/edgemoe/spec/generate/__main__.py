@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from edgemoe.spec.files import write_text
 from edgemoe.spec.generate.files import generated_files, stale_files
 
 
@@ -24,9 +25,7 @@ def main() -> int:
         return 1 if stale else 0
     texts = generated_files()
     for name in stale:
-        path = arguments.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(texts[name], encoding="utf-8")
+        write_text(arguments.root / name, texts[name])
         print(f"wrote {name}")
     print(f"{len(texts)} generated files, {len(stale)} were stale")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.interface import IP_NAME, LIBRARY, VENDOR, VERSION
+from edgemoe.spec.names import one_line, tcl_word
 
 TOP = "edgemoe_top"
 SOURCES = ("edgemoe.cpp",)
@@ -16,10 +17,10 @@ def vitis_tcl(hardware: HardwareConfig) -> str:
     """Variables of hls/tcl/synthesise.tcl; paths from the folder hls."""
     return f"""# {_NOTICE}
 set top {TOP}
-set sources {{{" ".join(SOURCES)}}}
-set part {{{hardware.part}}}
+set sources {tcl_word(" ".join(SOURCES))}
+set part {tcl_word(hardware.part)}
 set period {1000 / hardware.clock_mhz:.3f}
-set flags {{{LANGUAGE}}}
+set flags {tcl_word(LANGUAGE)}
 """
 
 
@@ -27,7 +28,7 @@ def vitis_cfg(hardware: HardwareConfig) -> str:
     """For `v++ -c --mode hls` and `vitis-run --mode hls`; paths from this file's folder."""
     files = "\n".join(f"syn.file=../../{source}" for source in SOURCES)
     return f"""# {_NOTICE}
-part={hardware.part}
+part={one_line(hardware.part)}
 
 [hls]
 flow_target=vivado
