@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tabulate import tabulate
 from tqdm import tqdm
 
 from edgemoe.compiler.compile import compile_checkpoint
@@ -178,12 +179,11 @@ def _compare(tally: Tally, result: FrameResult, chosen: dict[tuple[str, int], ND
 def table(figures: Sequence[Figure]) -> str:
     """One line per metric, one column per precision."""
     names = list(dict.fromkeys(figure.precision for figure in figures))
-    lines = [f"{'task':8}{'metric':28}" + "".join(f"{name:>10}" for name in names)]
+    rows = []
     for task, metric in dict.fromkeys((figure.task, figure.metric) for figure in figures):
         values = {f.precision: f.value for f in figures if (f.task, f.metric) == (task, metric)}
-        cells = [f"{values[name]:10.4f}" if name in values else " " * 10 for name in names]
-        lines.append(f"{task:8}{metric:28}" + "".join(cells))
-    return "\n".join(lines)
+        rows.append((task, metric, *(values.get(name) for name in names)))
+    return tabulate(rows, ("task", "metric", *names), floatfmt=".4f")
 
 
 def losses(figures: Sequence[Figure]) -> str:

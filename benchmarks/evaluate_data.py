@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from benchmarks.evaluate import HARDWARE, Figure, shape_for
+from benchmarks.evaluate import HARDWARE, Figure, shape_for, table
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
@@ -131,8 +131,7 @@ def main() -> None:
         )
     except ValueError as error:
         parser.exit(1, f"{error}\n")
-    for figure in figures:
-        print(f"{figure.precision:8}{figure.task:14}{figure.metric:14}{figure.value:10.4f}   {figure.scenes} pictures")
+    print(f"{options.data}, {figures[0].scenes} pictures\n\n{table(figures)}")
     path = Path("build/reports/eval_data.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([asdict(figure) for figure in figures], indent=1) + "\n", encoding="utf-8")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from tabulate import tabulate
 
 from edgemoe.compiler.compile import compile_model
 from edgemoe.compiler.cycles import predicted_cycles
@@ -214,15 +215,11 @@ def sweeps(config: ModelConfig, hardware: HardwareConfig) -> Iterator[Callable[[
 
 def show(points: Sequence[Point]) -> None:
     """Print the table."""
-    titles = ("sweep", "series", "value", "cycles", "MAC floor", "memory floor", "waits", "MB moved", "fits zcu102")
-    print("{:11}{:11}{:>7}{:>11}{:>11}{:>14}{:>10}{:>10}  {}".format(*titles))
-    for p in points:
-        moved = (p.bytes_read + p.bytes_written) / 1e6
-        fits = "yes" if not p.too_small else f"no: {p.too_small[0]}"
-        print(
-            f"{p.sweep:11}{p.series:11}{p.value:7g}{p.cycles:11,}{p.mac_floor:11,.0f}{p.memory_floor:14,.0f}"
-            f"{p.wait_cycles:10,}{moved:10.1f}  {fits}"
-        )
+    heads = ("sweep", "series", "value", "cycles", "MAC floor", "memory floor", "waits", "MB moved", "fits the build")
+    rows = [(p.sweep, p.series, p.value, p.cycles, p.mac_floor, p.memory_floor, p.wait_cycles,
+             (p.bytes_read + p.bytes_written) / 1e6, f"no: {p.too_small[0]}" if p.too_small else "yes")
+            for p in points]  # fmt: skip
+    print(tabulate(rows, heads, intfmt=",", floatfmt=("", "", "g", "", ",.0f", ",.0f", "", ".1f", "")))
     print("\nAll cycles are predicted, none counted; tokens are taken as spread evenly over the experts.")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tabulate import tabulate
 
 from benchmarks.agreement import Subject, subject
 from edgemoe.compiler.quantise import QuantisedAttention, activation_scale
@@ -116,15 +117,16 @@ def main() -> None:
     options = parser.parse_args()
     widths = measure(options.model, options.scenes)
     print(f"{options.model}, {options.scenes} held-out scenes; SQNR in dB before and after the int8 output\n")
-    print("layer   " + "".join(f"{f'{bits} bits':>16}" for bits in WIDTHS))
-    layers = sorted({width.layer for width in widths})
-    for layer in layers:
-        cells = [width for width in widths if width.layer == layer]
-        print(f"{layer:5}   " + "".join(f"{f'{w.before:.1f} / {w.after:.1f}':>16}" for w in cells))
+    lines: list[tuple[object, ...]] = []
+    for layer in sorted({width.layer for width in widths}):
+        lines.append((layer, *(f"{w.before:.1f} / {w.after:.1f}" for w in widths if w.layer == layer)))
     for name, pick in (("mean", _mean), ("least", min)):
-        cells = [[w for w in widths if w.bits == bits] for bits in WIDTHS]
-        text = [f"{pick([w.before for w in c]):.1f} / {pick([w.after for w in c]):.1f}" for c in cells]
-        print(f"{name:5}   " + "".join(f"{cell:>16}" for cell in text))
+        columns = [[w for w in widths if w.bits == bits] for bits in WIDTHS]
+        lines.append(
+            (name, *(f"{pick([w.before for w in c]):.1f} / {pick([w.after for w in c]):.1f}" for c in columns))
+        )
+    heads = ("layer", *(f"{bits} bits" for bits in WIDTHS))
+    print(tabulate(lines, heads, colalign=["right"] * len(heads)))
     path = Path("build/reports/softmax_width.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [{"model": options.model.name, "scenes": options.scenes, **asdict(width)} for width in widths]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from tabulate import tabulate
 
 from edgemoe.spec.calibration import Calibration, Range
 from edgemoe.spec.checkpoint import Tensors
@@ -139,18 +140,15 @@ def worst_first(found: Sequence[Loss]) -> list[Loss]:
 
 def table(found: Sequence[Loss], rows: int | None = WORST_SHOWN) -> str:
     """The worst `rows` tensors of every precision, all with None."""
-    lines = []
+    tables = []
     for precision in dict.fromkeys(loss.precision for loss in found):
         own = [loss for loss in found if loss.precision == precision]
         shown = own[:rows]
         title = f"{precision}, {'all' if len(shown) == len(own) else f'worst {len(shown)} of'} {len(own)}"
-        lines.append(f"{title:48}{'bits':>4}{'SQNR dB':>9}{'clipped %':>11}   range")
-        lines += [
-            f"  {loss.tensor:46}{loss.bits:4}{loss.sqnr_db:9.1f}{100 * loss.clipped:11.4f}"
-            f"   {loss.low:.4g} … {loss.high:.4g}"
-            for loss in shown
-        ]
-    return "\n".join(lines)
+        lines = [(f.tensor, f.bits, f.sqnr_db, 100 * f.clipped, f"{f.low:.4g} … {f.high:.4g}") for f in shown]
+        heads = (title, "bits", "SQNR dB", "clipped %", "range")
+        tables.append(tabulate(lines, heads, "plain", floatfmt=("", "", ".1f", ".4f", "")))
+    return "\n".join(tables)
 
 
 def write_report(folder: Path, model: str, found: Sequence[Loss], histograms: Mapping[str, Histogram]) -> Path:
