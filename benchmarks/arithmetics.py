@@ -74,7 +74,7 @@ def float_values(model: M3ViT, task: str, frame: NDArray[np.uint8]) -> Floats:
         model(torch.from_numpy(frame)[None], task, recorder)
     values = {name: _rows(value.double().numpy()) for name, value in recorder.values.items()}
     for index, block in enumerate(model.backbone.blocks):
-        bias = block.attn.qkv.bias.detach().double().numpy()  # type: ignore[union-attr]
+        bias = block.attn.qkv.bias.detach().double().numpy()  # type: ignore[union-attr, operator]
         values[f"blocks.{index}.key"] = values[f"blocks.{index}.key"] + np.split(bias, 3)[1]
     return values
 

@@ -105,12 +105,13 @@ def measure(program: Program) -> Frame:
     image = draw_scene(VALIDATION_SEEDS[0], model.image_height, model.image_width).image
     with open_device("golden", hardware) as device, Session(program, device) as session:
         expected = session.run_raw(image)
-    with RtlDevice(hardware) as device, Session(program, device) as session:
+    rtl = RtlDevice(hardware)
+    with rtl, Session(program, rtl) as session:
         start = time.perf_counter()
         region = session.run_raw(image)
         seconds = time.perf_counter() - start
         counters = session.counters()
-        names, marks = device.take_marks()
+        names, marks = rtl.take_marks()
     loads = expert_loads(routings(expected, program.manifest), model) if program.manifest.routing else None
     counted = _instructions(program, names, marks.astype(np.int64), counters, loads)
     return Frame(program, counted, counters, bool(np.array_equal(region, expected)), seconds)

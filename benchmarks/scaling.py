@@ -12,6 +12,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -196,21 +197,21 @@ def sweeps(config: ModelConfig, hardware: HardwareConfig) -> Iterator[Callable[[
     for tasks, series in ((1, "one task"), (2, "two tasks")):
         for tokens, (height, width) in PICTURES.items():
             picture = replace(config, image_height=height, image_width=width)
-            yield lambda s=series, n=tokens, c=picture, t=tasks: point("tokens", s, n, c, t, hardware)
+            yield partial(point, "tokens", series, tokens, picture, tasks, hardware)
         for experts in EXPERTS:
             model = replace(config, experts=experts)
-            yield lambda s=series, n=experts, c=model, t=tasks: point("experts", s, n, c, t, hardware)
+            yield partial(point, "experts", series, experts, model, tasks, hardware)
         for top_k in TOP_K:
             model = replace(config, top_k=top_k)
-            yield lambda s=series, n=top_k, c=model, t=tasks: point("top-k", s, n, c, t, hardware)
+            yield partial(point, "top-k", series, top_k, model, tasks, hardware)
         for rate in BANDWIDTHS:
             slower = replace(hardware, bytes_per_cycle=rate)
-            yield lambda s=series, n=rate, h=slower, t=tasks: point("bandwidth", s, n, config, t, h)
+            yield partial(point, "bandwidth", series, rate, config, tasks, slower)
         for macs, (token_par, in_par, out_par) in MACS.items():
             array = replace(hardware, token_par=token_par, in_par=in_par, out_par=out_par)
-            yield lambda s=series, n=macs, h=array, t=tasks: point("MACs", s, n, config, t, h)
+            yield partial(point, "MACs", series, macs, config, tasks, array)
     for tasks in range(1, len(TASKS) + 1):
-        yield lambda t=tasks: point("tasks", "together", t, config, t, hardware)
+        yield partial(point, "tasks", "together", tasks, config, tasks, hardware)
 
 
 def show(points: Sequence[Point]) -> None:

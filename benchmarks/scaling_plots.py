@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 
@@ -29,7 +29,7 @@ PANELS = {
 BYTE_PANELS = ("tokens", "experts", "tasks")  # the others leave the bytes as they are
 ONE, TWO, TOGETHER, ROOF = "#1f5fa8", "#c2571a", "#3a7d44", "#333333"
 COLOURS = {"one task": ONE, "two tasks": TWO, "together": TOGETHER}
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -38,7 +38,7 @@ STYLE = {
     "axes.axisbelow": True,
     "legend.frameon": False,
 }
-FLOORS = {"MAC": "--", "memory": ":"}
+FLOORS: dict[str, Literal["--", ":"]] = {"MAC": "--", "memory": ":"}
 NEAR = 1.2  # tick labels closer than this ratio would touch
 
 

@@ -11,6 +11,7 @@ import argparse
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -31,6 +32,7 @@ WIDTHS = (8, 10, 12, 16)
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -75,15 +77,14 @@ def _instruction(of: QuantisedAttention, query: IntArray, key: IntArray, value: 
     return attention(_rows(query), _rows(key), _rows(value), len(query), *scales, precision).astype(np.float64)
 
 
-def _rows(heads: NDArray[np.generic]) -> NDArray[np.generic]:
+def _rows(heads: NDArray[Scalar]) -> NDArray[Scalar]:
     """[heads, tokens, features] → [tokens, heads·features]."""
     return heads.swapaxes(0, 1).reshape(heads.shape[1], -1)
 
 
-def sqnr(reference: NDArray[np.generic], value: NDArray[np.generic]) -> float:
+def sqnr(reference: FloatArray, value: FloatArray) -> float:
     """10·log10(signal / error) in dB."""
-    error = np.asarray(value, dtype=np.float64) - reference
-    return float(10 * np.log10((np.asarray(reference, dtype=np.float64) ** 2).sum() / (error**2).sum()))
+    return float(10 * np.log10((reference**2).sum() / ((value - reference) ** 2).sum()))
 
 
 def measure(folder: Path, scenes: int) -> list[Width]:

@@ -203,14 +203,12 @@ def _calibrate_folder(options: argparse.Namespace) -> str:
     rows = None if options.all else WORST_SHOWN
     print(f"activations\n{table(activations, rows)}\n\nweights\n{table(weights, rows)}\n")
     print(f"{gate_comparison(config, activations)}\n\n{rule_comparison(config, histograms)}\n")
-    picture = write_report(options.report, folder.name, activations + weights, histograms)
+    shown = write_report(options.report, folder.name, activations + weights, histograms)
     count = len(calibration.ranges["w8a8"])
     if kept:
-        return f"{path}: {count} ranges, kept as they are; losses in {picture.with_suffix('.json')}, worst in {picture}"
+        return f"{path}: {count} ranges, kept as they are; {shown}"
     write_text(path, json.dumps(to_dict(calibration), indent=1) + "\n")
-    return (
-        f"{path}: {count} ranges by rule '{options.rule}'; losses in {picture.with_suffix('.json')}, worst in {picture}"
-    )
+    return f"{path}: {count} ranges by rule '{options.rule}'; {shown}"
 
 
 if __name__ == "__main__":

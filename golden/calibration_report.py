@@ -16,7 +16,7 @@ from edgemoe.spec.calibration import Calibration, Range
 from edgemoe.spec.checkpoint import Tensors
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.precision import GATE_OPERAND_LIMIT, OUTPUT_BITS, Precision, precision_named
-from edgemoe_golden.calibration_picture import draw_distribution
+from edgemoe_golden.calibration_picture import DrawingError, draw_distribution
 from edgemoe_golden.files import write_atomically, write_text
 from edgemoe_golden.ranges import Histogram
 
@@ -151,17 +151,24 @@ def table(found: Sequence[Loss], rows: int | None = WORST_SHOWN) -> str:
     return "\n".join(tables)
 
 
-def write_report(folder: Path, model: str, found: Sequence[Loss], histograms: Mapping[str, Histogram]) -> Path:
-    """`calibration_<model>.json` with all losses, and `calibration_<model>.png` of the worst activation; its path."""
-    write_text(folder / f"calibration_{model}.json", json.dumps([asdict(loss) for loss in found], indent=1) + "\n")
+def write_report(folder: Path, model: str, found: Sequence[Loss], histograms: Mapping[str, Histogram]) -> str:
+    """`calibration_<model>.json` with all losses, and `calibration_<model>.png` of the worst activation.
+
+    Returns what is to be found where; without matplotlib there is no drawing, and the text says so.
+    """
+    path = folder / f"calibration_{model}.json"
+    write_text(path, json.dumps([asdict(loss) for loss in found], indent=1) + "\n")
     worst = next(loss for loss in found if loss.kind == "activation")
-    picture = draw_distribution(
-        histograms[worst.tensor],
-        worst.low,
-        worst.high,
-        f"{worst.tensor}: the tensor of '{model}' that loses most in {worst.precision.upper()}",
-        f"SQNR {worst.sqnr_db:.1f} dB on {worst.bits} bits, {100 * worst.clipped:.4f} % of values clipped",
-    )
-    path = folder / f"calibration_{model}.png"
-    write_atomically(path, lambda temporary: picture.save(temporary, format="PNG"))
-    return path
+    try:
+        picture = draw_distribution(
+            histograms[worst.tensor],
+            worst.low,
+            worst.high,
+            f"{worst.tensor}: the tensor of '{model}' that loses most in {worst.precision.upper()}",
+            f"SQNR {worst.sqnr_db:.1f} dB on {worst.bits} bits, {100 * worst.clipped:.4f} % of values clipped",
+        )
+    except DrawingError as error:
+        return f"losses in {path}, none drawn ({error})"
+    drawn = path.with_suffix(".png")
+    write_atomically(drawn, lambda temporary: picture.save(temporary, format="PNG"))
+    return f"losses in {path}, worst in {drawn}"
