@@ -226,11 +226,8 @@ def show(points: Sequence[Point]) -> None:
 
 def main() -> None:
     """Predict, print, write build/reports/scaling.json and the pictures."""
-    from benchmarks.scaling_plots import (
-        draw_bytes,
-        draw_cycles,
-        draw_roofline,
-    )  # needs the `plots` extra, the predictions do not
+    # needs the `plots` extra, the predictions do not
+    from benchmarks.scaling_plots import draw_bytes, draw_cycles, draw_roofline
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", default="tiny", help="configuration that is varied (default: %(default)s)")
@@ -250,9 +247,8 @@ def main() -> None:
         "points": [asdict(p) for p in points],
     }
     (options.out / "scaling.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    draw_cycles(report, options.out / "scaling_cycles.png")
-    draw_bytes(report, options.out / "scaling_bytes.png")
-    draw_roofline(report, options.out / "roofline.png")
+    for name, draw in (("scaling_cycles", draw_cycles), ("scaling_bytes", draw_bytes), ("roofline", draw_roofline)):
+        draw(report).savefig(options.out / f"{name}.png", dpi=110)
 
 
 if __name__ == "__main__":
