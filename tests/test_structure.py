@@ -15,6 +15,7 @@ from edgemoe.spec.generate.files import generated_files
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = {"edgemoe": ROOT / "host" / "edgemoe", "edgemoe_golden": ROOT / "golden"}
 HEAVY = ("torch", "pynq", "cv2")
+HELPS = ("description", "help", "epilog")  # what argparse shows
 
 # Who may import whom, by the first matching prefix; a module may always import its own entry.
 ALLOWED: dict[str, tuple[str, ...]] = {
@@ -79,6 +80,17 @@ def test_the_rules_name_modules_that_exist(name: str) -> None:
 def test_modules_stay_small(module: str) -> None:
     lines = len(MODULES[module].read_text(encoding="utf-8").splitlines())
     assert lines <= 300, f"{MODULES[module]}: {lines} lines; split it by purpose"
+
+
+def test_docstrings_are_data_for_nobody_but_help_texts() -> None:
+    """`python -OO` drops them: only the description of a command may be one."""
+    for folder in ("host", "golden", "benchmarks", "sim"):
+        for path in (ROOT / folder).rglob("*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            helps = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg in HELPS}
+            for node in ast.walk(tree):
+                if "__doc__" in (getattr(node, "id", None), getattr(node, "attr", None)):
+                    assert id(node) in helps, f"{path.relative_to(ROOT)}:{node.lineno}: a docstring used as data"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from edgemoe.spec.model import ModelConfig
 from edgemoe_golden.edge_moe.attention import attention
 from edgemoe_golden.edge_moe.elementary import UndefinedError
 from edgemoe_golden.edge_moe.experts import FullQueue, TopK, feed_forward, mixture, route
-from edgemoe_golden.edge_moe.fixed import FloatArray, IntArray, to_real, wrap
+from edgemoe_golden.edge_moe.fixed import IntArray, wrap
 from edgemoe_golden.edge_moe.layernorm import layernorm
 from edgemoe_golden.edge_moe.linear import linear, patch_embed
 from edgemoe_golden.edge_moe.weights import Block, Weights, load_raw_weights, load_weights
@@ -54,11 +54,6 @@ class Frame:
     embedded: IntArray
     tokens: IntArray
     layers: list[Trace] = field(default_factory=list)
-
-    @property
-    def real_tokens(self) -> FloatArray:
-        """Tokens as real numbers."""
-        return to_real(self.tokens)
 
 
 class EdgeMoe:

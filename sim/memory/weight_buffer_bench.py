@@ -101,7 +101,6 @@ class Reader:
         self.head = self.total = 0
         self.available = 0
         self.left = 0  # what the buffer says is left: lines of two cycles ago
-        self.blind = 0  # cycles in which available may be 0 after a skip
         self._due: deque[tuple[int, int]] = deque([(0, 0)] * TAKE_LATENCY, TAKE_LATENCY)  # first line, lines
         self.got: list[int] = []
         self.expected: list[int] = []

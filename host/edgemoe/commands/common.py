@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from tabulate import tabulate
 from tqdm import tqdm
 
 from edgemoe.compiler.compile import compile_checkpoint
@@ -91,21 +92,6 @@ def _loaded(folder: Path, tasks: tuple[str, ...] | None, hardware: str | None, t
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Columns of text; numbers to the right, with thousands separated."""
-    cells = [[_cell(value) for value in row] for row in rows]
-    right = [all(isinstance(row[column], int | float) for row in rows) for column in range(len(header))]
-    widths = [max(len(line[column]) for line in (list(header), *cells)) for column in range(len(header))]
-    lines = []
-    for line in (list(header), ["─" * width for width in widths], *cells):
-        padded = [
-            text.rjust(width) if numeric else text.ljust(width)
-            for text, width, numeric in zip(line, widths, right, strict=True)
-        ]
-        lines.append("  ".join(padded).rstrip())
-    return "\n".join(lines)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+    """Columns of text; numbers to the right, with thousands separated, floats with two digits."""
+    names = [column for column in range(len(header)) if any(isinstance(row[column], str) for row in rows)]
+    return tabulate(rows, header, intfmt=",", floatfmt=",.2f", disable_numparse=names)

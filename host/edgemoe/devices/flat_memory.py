@@ -19,7 +19,6 @@ class FlatMemory:
         self._regions: dict[int, NDArray[np.uint8]] = {}
         self._next = _BASE
         self._limit = limit
-        self.generation = 0
 
     @property
     def allocated(self) -> int:
@@ -56,4 +55,3 @@ class FlatMemory:
     def write(self, address: int, data: Bytes) -> None:
         """Copy in."""
         self.view(address, data.size)[:] = data
-        self.generation += 1

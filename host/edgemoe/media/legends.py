@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.media.canvas import Canvas, fit, text_width
-from edgemoe.media.colours import ColourTable, depth_colours
+from edgemoe.media.palette import DEPTH, ColourTable
 
 TEXT = 16
 SMALL = 13
@@ -51,7 +51,7 @@ def class_legend(
 
 def colour_bar(canvas: Canvas, x: int, y: int, width: int, span: tuple[float, float], unit: str) -> None:
     """The depth colours over `span` with ticks: in metres when the unit is 1/m, else in the unit itself."""
-    bar = np.repeat(depth_colours()[np.linspace(0, 255, width).astype(np.intp)][None], 14, axis=0)
+    bar = np.repeat(DEPTH[np.linspace(0, 255, width).astype(np.intp)][None], 14, axis=0)
     canvas.picture(x, y, bar, 4)
     taken: list[tuple[float, float]] = []
     ticks = metre_ticks(span) if unit == "1/m" else value_ticks(span, unit)
