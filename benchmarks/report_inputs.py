@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgemoe.errors import EdgeMoeError
+
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
 
@@ -24,7 +26,7 @@ SOURCES = {
 NO_PART = "simulation only"  # what such shapes of host/edgemoe/configs/hardware name as their part
 
 
-class ReportError(RuntimeError):
+class ReportError(EdgeMoeError, RuntimeError):
     """A figure that no bench has written; the message says which command writes it."""
 
 

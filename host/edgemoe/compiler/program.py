@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import (
     INSTRUCTION_BYTES,
@@ -38,7 +39,7 @@ MANIFEST_FILE, PROGRAM_FILE, WEIGHTS_FILE = "manifest.json", "program.bin", "wei
 MAX_FILE_BYTES = 1 << 31
 
 
-class ProgramError(ValueError):
+class ProgramError(EdgeMoeError, ValueError):
     """A program that cannot be used; the message says what is wrong with it and what to do."""
 
 

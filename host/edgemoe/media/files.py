@@ -44,6 +44,18 @@ def write_whole(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
     return renamed
 
 
+def require_writable(folder: Path) -> None:
+    """Raises MediaError where `folder` cannot be made or written into, so that a long run need not find out late."""
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        why = "is a file" if nearest == folder else f"cannot be made: '{nearest}' is a file"
+    elif not os.access(nearest, os.W_OK | os.X_OK):
+        why = "cannot be written to" if nearest == folder else f"cannot be made: '{nearest}' cannot be written to"
+    else:
+        return
+    raise MediaError(f"'{folder}' {why}; choose another folder")
+
+
 def _make(folder: Path) -> list[Path]:
     """Create `folder` and its missing parents; returns what was made, innermost first."""
     missing: list[Path] = []

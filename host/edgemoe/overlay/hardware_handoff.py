@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
+from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.board import Board, board_names, load_board
 from edgemoe.spec.generate.handoff import hardware_handoff
 from edgemoe.spec.hardware import HardwareConfig
@@ -17,7 +18,7 @@ _DEFAULT_BOARD = "zcu102"
 _NAMED = 8  # blocks that a message lists
 
 
-class HandoffError(ValueError):
+class HandoffError(EdgeMoeError, ValueError):
     """A .hwh that cannot be read, or that holds no accelerator; the message says what was found."""
 
 

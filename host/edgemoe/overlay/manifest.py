@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import ISA_VERSION
 from edgemoe.spec.strict import ConfigError, from_dict, read_json, to_dict
@@ -21,7 +22,7 @@ BUILD_ENGINES = ("rtl", "hls", "simulated")
 RESOURCES = ("lut", "ff", "dsp", "bram36", "uram")
 
 
-class OverlayError(ValueError):
+class OverlayError(EdgeMoeError, ValueError):
     """An overlay that cannot be used; the message says what differs and which side to build again."""
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.model import ModelConfig, load_model_config
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -26,7 +27,7 @@ _HEADER_BYTES = 1 << 20
 Tensors = dict[str, NDArray[np.float32]]
 
 
-class CheckpointError(ValueError):
+class CheckpointError(EdgeMoeError, ValueError):
     """A checkpoint that cannot be used; the message names the tensor, what was found and what was expected."""
 
 

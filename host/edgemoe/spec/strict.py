@@ -9,12 +9,14 @@ import typing
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edgemoe.errors import EdgeMoeError
+
 T = TypeVar("T")
 
 MAX_CONFIG_BYTES = 1 << 20
 
 
-class ConfigError(ValueError):
+class ConfigError(EdgeMoeError, ValueError):
     """A configuration that cannot be used; the message names the key, what was found and what was expected."""
 
 
