@@ -1,4 +1,4 @@
-"""Operations as single instructions on a machine whose scratchpads are put in place: what HLS and RTL share.
+"""Operations as single instructions on a machine whose scratchpads are filled beforehand: what HLS and RTL share.
 
 Widths that the instruction set does not have are padded with zeros, which change no sum, and cut off again.
 """
