@@ -296,7 +296,7 @@ class Gate(Operation):
 
 @dataclass(frozen=True, eq=False)
 class Experts(Operation):
-    """One queue per expert, one pair of layers each. Golden must not ask for the weights of an expert without tokens."""
+    """One queue per expert, one pair of layers each. The weights of an expert without tokens must not be asked for."""
 
     name = "experts"
     normalised: IntArray
