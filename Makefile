@@ -29,7 +29,7 @@ help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 $(VENV)/base.stamp: constraints.txt pyproject.toml
-	@echo "== setting up $(VENV): NumPy, Pillow, safetensors, tabulate, tqdm and this project"
+	@echo "== setting up $(VENV): NumPy, Pillow, safetensors, tabulate, threadpoolctl, tqdm and this project"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python 3.11 or newer is needed here, this is {sys.version.split()[0]}; call: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) setuptools

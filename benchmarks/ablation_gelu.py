@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.devices.rtl.build import RTL_FOLDER, sources_of
+from edgemoe.errors import ArgumentError
 from edgemoe.spec.generate.headers import verilog_header
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.precision import Precision
@@ -131,10 +132,10 @@ def _entry_bits(table: IntArray) -> int:
 
 
 def measure_units(hardware: HardwareConfig) -> list[GeluUnit]:
-    """All three in this precision; raises ValueError for W16A16, whose δ is interpolated."""
+    """All three in this precision; raises ArgumentError for W16A16, whose δ is interpolated."""
     precision = hardware.numbers
     if precision.fine:
-        raise ValueError(f"the comparison of GELU units is for w8a8, found {precision.name}")
+        raise ArgumentError(f"the comparison of GELU units is for w8a8, found {precision.name}")
     delta, step_bits = gelu_delta_table(precision), step_bits_of_equal_error(precision)
     wide, values = wide_table(step_bits, precision), all_inputs(precision)
     units = {

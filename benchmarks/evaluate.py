@@ -22,7 +22,8 @@ from tqdm import tqdm
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.fits import DoesNotFitError, require_fit
 from edgemoe.devices.registry import open_device
-from edgemoe.media.results import FrameResult
+from edgemoe.errors import ArgumentError, EdgeMoeError
+from edgemoe.results import FrameResult
 from edgemoe.session import Session
 from edgemoe.spec.checkpoint import load_checkpoint
 from edgemoe.spec.files import write_text
@@ -117,10 +118,10 @@ def evaluate(
 ) -> list[Figure]:
     """Float, and each precision on `engine`, on the same scenes; mean_map: of training scenes, on the cell grid.
 
-    Raises CheckpointError, ConfigError or DoesNotFitError, and ValueError for a number of scenes that there is not.
+    Raises CheckpointError, ConfigError or DoesNotFitError, and ArgumentError for a number of scenes that there is not.
     """
     if not 1 <= scenes <= len(VALIDATION_SEEDS):
-        raise ValueError(f"--scenes {scenes}: there are 1 … {len(VALIDATION_SEEDS)} held-out scenes")
+        raise ArgumentError(f"--scenes {scenes}: there are 1 … {len(VALIDATION_SEEDS)} held-out scenes")
     model = load_checkpoint_model(folder)
     config = model.config
     require_scenes_model(config)
@@ -210,7 +211,7 @@ def main() -> None:
         require_scenes_model(config)
         mean_map = SceneStore(options.data, config, TRAINING_SCENES, 2).mean_inverse_depth()
         figures = evaluate(options.model, options.scenes, mean_map, options.precisions, options.engine)
-    except ValueError as error:
+    except EdgeMoeError as error:
         parser.exit(1, f"{error}\n")
     first, last = VALIDATION_SEEDS[0], VALIDATION_SEEDS[options.scenes - 1]
     print(f"{options.model}, {options.scenes} held-out scenes (seeds {first} … {last})\n")

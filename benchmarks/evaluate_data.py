@@ -25,6 +25,7 @@ from tqdm import tqdm
 from benchmarks.evaluate import HARDWARE, Figure, shape_for, table
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.registry import open_device
+from edgemoe.errors import EdgeMoeError
 from edgemoe.session import Session
 from edgemoe_golden.data import DataError, metric_of, open_data
 from edgemoe_golden.importing import ImportedModel, load_imported_model
@@ -133,7 +134,7 @@ def main() -> None:
         figures = evaluate_data(
             options.model, options.data, options.split, options.precisions, options.pictures, options.engine
         )
-    except ValueError as error:
+    except EdgeMoeError as error:
         parser.exit(1, f"{error}\n")
     print(f"{options.data}, {figures[0].scenes} pictures\n\n{table(figures)}")
     path = Path("build/reports/eval_data.json")

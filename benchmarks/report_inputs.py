@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgemoe.errors import EdgeMoeError
+
 PRECISIONS = ("w8a8", "w16a16")
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
@@ -31,7 +33,7 @@ def milliseconds(cycles: float, mhz: float) -> float:
     return cycles / mhz / 1000
 
 
-class ReportError(RuntimeError):
+class ReportError(EdgeMoeError, RuntimeError):
     """A figure that no bench has written; the message says which command writes it."""
 
 

@@ -111,20 +111,20 @@ def measure(program: Program) -> Frame:
         region = session.run_raw(image)
         seconds = time.perf_counter() - start
         counters = session.counters()
-        names, marks = rtl.take_marks()
+        names, trace = rtl.take_trace()
     loads = expert_loads(routings(expected, program.manifest), model) if program.manifest.routing else None
-    counted = _instructions(program, names, marks.astype(np.int64), counters, loads)
+    counted = _instructions(program, names, trace.astype(np.int64), counters, loads)
     return Frame(program, counted, counters, bool(np.array_equal(region, expected)), seconds)
 
 
 def _instructions(
-    program: Program, names: Sequence[str], marks: np.ndarray, counters: dict[str, int], loads: list[list[int]] | None
+    program: Program, names: Sequence[str], trace: np.ndarray, counters: dict[str, int], loads: list[list[int]] | None
 ) -> list[Cycles]:
     """Differences of the counters between the instructions' beginnings; the last one lasts to the end of the run."""
-    columns = {name: marks[:, index] for index, name in enumerate(names)}
+    columns = {name: trace[:, index] for index, name in enumerate(names)}
     indices = columns["trace_index"].tolist()
     count = len(program.instructions)
-    assert indices == list(range(count)), f"{count} instructions, but marks of {indices}"
+    assert indices == list(range(count)), f"{count} instructions, but a trace of {indices}"
     registers = {"cycles": "cycles", "beats_read": "bytes_read"} | {name: f"{name}_cycles" for name in SPLIT}
     lasts = {
         name: counters.get(register, 0) // (16 if name == "beats_read" else 1) for name, register in registers.items()

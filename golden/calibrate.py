@@ -19,6 +19,7 @@ from tabulate import tabulate
 from torch import Tensor
 from tqdm import tqdm
 
+from edgemoe.errors import ArgumentError, EdgeMoeError
 from edgemoe.spec.calibration import (
     CALIBRATION_VERSION,
     Calibration,
@@ -84,33 +85,33 @@ def fine_range(name: str, histogram: Histogram) -> Range:
 
 
 def drawn_frames(config: ModelConfig, scenes: int) -> Iterator[NDArray[np.uint8]]:
-    """The first `scenes` calibration scenes; raises ValueError when there are not so many."""
+    """The first `scenes` calibration scenes; raises ArgumentError when there are not so many."""
     if not 1 <= scenes <= len(CALIBRATION_SEEDS):
-        raise ValueError(f"--scenes {scenes}: calibration needs 1 … {len(CALIBRATION_SEEDS)} scenes")
+        raise ArgumentError(f"--scenes {scenes}: calibration needs 1 … {len(CALIBRATION_SEEDS)} scenes")
     return (draw_scene(seed, config.image_height, config.image_width).image for seed in CALIBRATION_SEEDS[:scenes])
 
 
 def picture_paths(folder: Path) -> list[Path]:
-    """All pictures of a folder; raises ValueError when there are none."""
+    """All pictures of a folder; raises ArgumentError when there are none."""
     paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
     if not paths:
-        raise ValueError(f"{folder}: no pictures; expected files ending in {', '.join(PICTURE_SUFFIXES)}")
+        raise ArgumentError(f"{folder}: no pictures; expected files ending in {', '.join(PICTURE_SUFFIXES)}")
     return paths
 
 
 def picture_frames(config: ModelConfig, paths: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
-    """The pictures at the model's size; raises ValueError for one that cannot be read."""
+    """The pictures at the model's size; raises ArgumentError for one that cannot be read."""
     for path in paths:
         try:
             picture = Image.open(path).convert("RGB")
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-            raise ValueError(f"{path}: not a readable picture") from error
+            raise ArgumentError(f"{path}: not a readable picture") from error
         size = config.image_width, config.image_height
         yield np.asarray(picture.resize(size, Image.Resampling.BICUBIC))
 
 
 def observe(model: M3ViT, frames: Iterator[NDArray[np.uint8]], count: int) -> Histograms:
-    """Distribution of every calibrated tensor over all tasks; raises ValueError when an activation is not finite."""
+    """Distribution of every calibrated tensor over all tasks; raises ArgumentError when an activation is not finite."""
     recorder = RangeRecorder()
     for frame in tqdm(frames, desc="calibrating", unit="picture", total=count):
         with torch.inference_mode():
@@ -136,7 +137,7 @@ def scenes_provenance(scenes: int) -> str:
 def calibrate(model: M3ViT, scenes: int) -> Calibration:
     """Calibration on drawn scenes by the default rule.
 
-    Raises ValueError when no scene is asked for or an activation is not finite.
+    Raises ArgumentError when no scene is asked for or an activation is not finite.
     """
     histograms = observe(model, drawn_frames(model.config, scenes), scenes)
     return calibration_of(model.config, histograms, scenes_provenance(scenes), DEFAULT_RULE)
@@ -180,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     try:
         print(_calibrate_folder(options))
-    except (ValueError, OSError) as error:
+    except (EdgeMoeError, OSError) as error:
         parser.exit(1, f"{error}\n")
 
 

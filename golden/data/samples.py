@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from edgemoe.errors import EdgeMoeError
+
 IGNORE = 255
 """Class of a pixel that no metric looks at."""
 
 Targets = dict[str, NDArray[Any]]
 
 
-class DataError(ValueError):
+class DataError(EdgeMoeError, ValueError):
     """A data set that cannot be read; the message names the file and what was expected."""
 
 

@@ -12,6 +12,7 @@ from functools import cache
 
 import numpy as np
 
+from edgemoe.errors import EdgeMoeError
 from edgemoe_golden.edge_moe.fixed import FEATURE, ONE, IntArray, wrap
 
 _FRACTION = FEATURE.fraction
@@ -22,7 +23,7 @@ GELU_STEP_BITS = 5  # entries stand 1/32 apart
 GELU_ENTRIES = 177  # 0 … 5.5
 
 
-class UndefinedError(ArithmeticError):
+class UndefinedError(EdgeMoeError, ArithmeticError):
     """A case in which Edge-MoE's own arithmetic has no defined result: a root of a negative number, division by 0."""
 
 

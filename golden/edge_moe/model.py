@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.errors import ArgumentError
 from edgemoe.spec.model import ModelConfig
 from edgemoe_golden.edge_moe.attention import attention
 from edgemoe_golden.edge_moe.elementary import UndefinedError
@@ -81,13 +82,13 @@ class EdgeMoe:
     def run(self, frame: NDArray[np.uint8], task: str, trace: bool = False) -> Frame:
         """One uint8 RGB frame [H, W, 3] with the gates of `task`.
 
-        Raises ValueError for a frame of another type or size, ConfigError for an unknown task, UndefinedError naming
+        Raises ArgumentError for a frame of another type or size, ConfigError for an unknown task, UndefinedError naming
         the block where Edge-MoE's arithmetic has no defined result.
         """
         config = self.config
         expected = (config.image_height, config.image_width, 3)
         if frame.dtype != np.uint8 or frame.shape != expected:
-            raise ValueError(
+            raise ArgumentError(
                 f"model '{config.name}' takes a uint8 frame {expected}, found {frame.dtype.name} {frame.shape}; resize"
             )
         index = config.task_index(task)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.files import write_atomically
 from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.scenes.scene import draw_scene
@@ -25,7 +26,7 @@ def main() -> int:
     try:
         picture = Image.fromarray(draw_scene(options.seed, options.height, options.width).image)
         write_atomically(options.out, lambda path: picture.save(path, format="PNG"))
-    except (OSError, ValueError) as error:
+    except (EdgeMoeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"{options.out}: scene {options.seed}, {options.height} × {options.width}")

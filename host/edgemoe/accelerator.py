@@ -18,7 +18,7 @@ from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.base import Device
 from edgemoe.devices.registry import open_device
 from edgemoe.media.resize import resize
-from edgemoe.media.results import FrameResult
+from edgemoe.results import FrameResult
 from edgemoe.session import Session, SessionError
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 
@@ -59,8 +59,9 @@ class Accelerator:
     def __call__(self, frame: NDArray[np.uint8], tasks: Sequence[str] | None = None) -> FrameResult:
         """One picture, uint8 height×width×3 RGB of any size (the centre is cropped to the model's aspect).
 
-        tasks: None means all of the model's. Raises SessionError before `load` and for faults of the device;
-        CheckpointError, ConfigError, ProgramError, DoesNotFitError for a model that cannot be used.
+        tasks: None means all of the model's, a string one of them. Raises ArgumentError for a frame that is no such
+        array, SessionError before `load` and for faults of the device; CheckpointError, ConfigError, ProgramError,
+        DoesNotFitError for a model that cannot be used.
         """
         session = self._session(tasks)
         return session.run(_fitted(frame, session))
@@ -86,7 +87,7 @@ class Accelerator:
         self.close()
 
     def _session(self, names: Sequence[str] | None) -> Session:
-        tasks = None if names is None else tuple(names)
+        tasks = (names,) if isinstance(names, str) else None if names is None else tuple(names)
         device = self.device
         if self._folder is None:
             raise SessionError("no model is loaded; call load('models/mini') or another checkpoint folder first")

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from edgemoe.compiler.program import Program, ProgramError
 from edgemoe.control import Control
 from edgemoe.devices.base import Bytes, Device
+from edgemoe.errors import EdgeMoeError
 from edgemoe.frames import head_maps, input_image, routings
-from edgemoe.media.results import FrameResult
+from edgemoe.results import FrameResult
 from edgemoe.spec.isa import Opcode, raw_fields
 from edgemoe.spec.memory import stripe
 from edgemoe.spec.registers import IDENTITY
@@ -26,7 +27,7 @@ from edgemoe.spec.registers import IDENTITY
 _SLOTS_IN_FLIGHT = 2
 
 
-class SessionError(RuntimeError):
+class SessionError(EdgeMoeError, RuntimeError):
     """A run that did not end well; the message names the instruction and says what to do."""
 
 
@@ -61,7 +62,7 @@ class Session:
     def run(self, frame: NDArray[np.uint8]) -> FrameResult:
         """One frame, uint8 H×W×3 RGB of the model's size → outputs, routing, timings and counters.
 
-        Raises ValueError for a frame of another shape, SessionError for a fault or a device that does not finish.
+        Raises ArgumentError for a frame of another shape, SessionError for a fault or a device that does not finish.
         """
         return self._result(*self._execute(frame))
 

@@ -28,7 +28,7 @@ from edgemoe.media.video import read_camera
 from edgemoe.pynq.device import PynqDevice
 from edgemoe.pynq.lock import ProcessLock
 from edgemoe.pynq.simulated.board import SimulatedBoard
-from edgemoe.pynq.simulated.install import put_in_place, write_simulated_overlay
+from edgemoe.pynq.simulated.install import install, write_simulated_overlay
 from edgemoe.session import Session, SessionError
 from edgemoe.spec.hardware import load_hardware_config
 
@@ -118,7 +118,7 @@ def test_a_device_that_was_forgotten_gives_everything_back(make_board: Callable[
     folder = tmp_path / "forgotten"
     folder.mkdir()
     under = SimulatedBoard(GoldenDevice(MICRO))
-    device: PynqDevice | None = put_in_place(under, write_simulated_overlay(folder, BOARD, MICRO))
+    device: PynqDevice | None = install(under, write_simulated_overlay(folder, BOARD, MICRO))
     assert device is not None
     device.allocate(100)
     assert under.buffers == 1

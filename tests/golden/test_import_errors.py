@@ -214,21 +214,38 @@ def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.parametrize("interruption", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize(
+    ("interruption", "raised", "message"),
+    [
+        (
+            OSError(28, "No space left on device"),
+            CheckpointError,
+            "cannot be written: no space left on device; choose",
+        ),
+        (KeyboardInterrupt(), KeyboardInterrupt, None),
+    ],
+    ids=["a full disk", "Ctrl-C"],
+)
 def test_an_import_cut_off_while_writing_leaves_nothing(
-    interruption: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    interruption: BaseException,
+    raised: type[BaseException],
+    message: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The second file of two fails."""
     path, calls = save_file(random_state(MICRO), tmp_path / "c.pth"), []
 
-    def failing(tensors: State, target: Path) -> None:
+    def failing(target: Path, content: bytes) -> int:
         calls.append(target)
-        target.write_bytes(b"half")
+        with target.open("wb") as file:
+            file.write(content[:4])
         if len(calls) == 2:
             raise interruption
+        return len(content)
 
-    monkeypatch.setattr("edgemoe_golden.importing.importer.save_file", failing)
-    with pytest.raises(type(interruption)):
+    monkeypatch.setattr(Path, "write_bytes", failing)
+    with pytest.raises(raised, match=message):
         import_checkpoint(path, MICRO, tmp_path / "out")
     assert len(calls) == 2
     assert [entry.name for entry in tmp_path.iterdir()] == ["c.pth"]

@@ -9,8 +9,9 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
-from engines import EngineNotBuiltError, IntArray, Limits
+from engines import EngineNotBuiltError, Limits
 from machine_engine import UNIT, MachineEngine
+from operations import Experts, IntArray, LinearWeighted
 from rtl_machine import RtlMachine
 
 from edgemoe.devices.base import DeviceError
@@ -71,21 +72,15 @@ class RtlEngine(MachineEngine):
             self._units[precision.name] = ctypes.CDLL(str(library_path(hardware, top=LEAVES, harness=HARNESS)))
         return self._units[precision.name]
 
-    def linear_weighted(
-        self,
-        values: IntArray,
-        weights: LinearWeights,
-        score: IntArray,
-        residual: IntArray,
-        precision: Precision,
-    ) -> IntArray:
+    def linear_weighted(self, op: LinearWeighted) -> list[IntArray]:
         """The second layer of an expert, whose first one is made to give x as ⌊(x + 1)/2⌋ + ⌊(x + 2)/2⌋ − 1.
 
         32·(x + 2^A + j) is beyond GELU's table, so it stays as it is; scaled by 2^−6 it is ⌊(x + 2^A + j + 1)/2⌋, and
         the grid's zero takes 2^(A−1) off. Two hidden features, j = 0 and 1, with the same weight, and the sum of the
         weights off the bias, give the same sums as x.
         """
-        width, outputs, bits = values.shape[1], len(weights.bias), precision.activation_bits
+        weights, bits = op.weights, op.precision.activation_bits
+        width, outputs = op.values.shape[1], len(weights.bias)
         wide = max(width, outputs) + -max(width, outputs) % UNIT
         ones = np.ones(2 * width, dtype=np.int64)
         unit = np.tile(np.eye(width, wide, dtype=np.int64), (2, 1))
@@ -97,8 +92,9 @@ class RtlEngine(MachineEngine):
             np.pad(weights.multiplier, missing),
             np.pad(weights.shift, missing),
         )
-        rows = np.arange(len(values))
-        normalised = np.pad(values, ((0, 0), (0, wide - width)))
-        onto = np.pad(residual, ((0, 0), missing))
-        queue, grid = QueueEntries(rows, rows, score), (1, 6, -(1 << (bits - 1)))
-        return self.experts(normalised, onto, [queue], [(up, down)], grid, precision)[:, :outputs]
+        rows = np.arange(len(op.values))
+        normalised = np.pad(op.values, ((0, 0), (0, wide - width)))
+        onto = np.pad(op.residual, ((0, 0), missing))
+        queue, grid = QueueEntries(rows, rows, op.score), (1, 6, -(1 << (bits - 1)))
+        (result,) = self.experts(Experts(normalised, onto, [queue], [(up, down)], grid, op.precision))
+        return [result[:, :outputs]]

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from engines import IntArray
 from machine_engine import Machine, widened
+from operations import IntArray
 
 from edgemoe.control import Control
 from edgemoe.devices.rtl.build import DEVICE, HARNESS_FOLDER, Harness

@@ -23,7 +23,9 @@ DEFAULT_HARDWARE = "zcu102"
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """--model, --hardware, --task."""
     parser.add_argument(
-        "--model", type=Path, help="checkpoint folder, or program folder made by `edgemoe compile` (default: shipped)"
+        "--model",
+        type=Path,
+        help="checkpoint folder, program folder made by `edgemoe compile`, or a shipped model's name, such as mini",
     )
     names = ", ".join(hardware_names())
     parser.add_argument("--hardware", help=f"configuration to compile for: {names}, or a JSON file")
@@ -36,15 +38,19 @@ def task_names(text: str | None) -> tuple[str, ...] | None:
 
 
 def model_folder(given: Path | None) -> Path:
-    """The folder to use; raises CheckpointError when there is none."""
+    """The folder to use, or that of the shipped model of this name; raises CheckpointError when there is none."""
     if given is None:
         for name in _PREFERRED:
             if (_MODELS / name / CONFIG_FILE).is_file():
                 return _MODELS / name
         raise CheckpointError("no model is installed beside the package; name one with --model FOLDER")
-    if not given.is_dir():
-        raise CheckpointError(f"'{given}' is not a folder; --model takes a checkpoint folder or a program folder")
-    return given
+    if given.is_dir():
+        return given
+    shipped = {path.parent.name: path.parent for path in sorted(_MODELS.glob(f"*/{CONFIG_FILE}"))}
+    if str(given) in shipped:
+        return shipped[str(given)]
+    names = f", or one of {', '.join(shipped)}" if shipped else ""
+    raise CheckpointError(f"'{given}' is not a folder; --model takes a checkpoint folder or a program folder{names}")
 
 
 def is_program(folder: Path) -> bool:

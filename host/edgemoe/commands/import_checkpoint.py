@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgemoe.errors import ArgumentError
+from edgemoe.media.files import require_writable
 from edgemoe.spec.model import load_model_config, model_names
 
 if TYPE_CHECKING:
@@ -33,7 +35,8 @@ def main(options: argparse.Namespace) -> int:
     try:
         from edgemoe_golden.importing import GateOptions, import_checkpoint
     except ModuleNotFoundError as error:
-        raise ValueError(f"importing needs {error.name}; install the 'train' extra of this package") from error
+        raise ArgumentError(f"importing needs {error.name}; install the 'train' extra of this package") from error
+    require_writable(options.out.parent)
     gates = GateOptions(options.gate_order, options.experts_per_task, options.gate_input_ahead)
     report = import_checkpoint(options.source, load_model_config(options.config), options.out, gates)
     print(_summary(options.out, report))

@@ -10,6 +10,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.hardware import HardwareConfig
 
 Bytes = NDArray[np.uint8]
@@ -17,7 +18,7 @@ Bytes = NDArray[np.uint8]
 POLL_SECONDS = 2e-4
 
 
-class DeviceError(RuntimeError):
+class DeviceError(EdgeMoeError, RuntimeError):
     """A device that cannot do what was asked; the message says what happened and what to do."""
 
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from edgemoe.errors import EdgeMoeError
 from edgemoe.overlay.check_handoff import differences
-from edgemoe.overlay.hardware_handoff import HandoffError, read_handoff
+from edgemoe.overlay.hardware_handoff import read_handoff
 from edgemoe.overlay.manifest import (
     BIT_FILE,
     HWH_FILE,
@@ -171,7 +172,7 @@ def main(words: list[str] | None = None) -> int:
             print("\n".join(f"  - {each}" for each in absent), file=sys.stderr)
             return 1
         manifest = run(build)
-    except (ConfigError, HandoffError, OverlayError) as error:
+    except EdgeMoeError as error:
         print(error, file=sys.stderr)
         return 1
     return _verdict(build, manifest)

@@ -74,6 +74,11 @@ def calibrated_tensors(config: ModelConfig) -> list[str]:
 
 def load_calibration(path: Path, config: ModelConfig) -> Calibration:
     """Read a calibration and check that it belongs to `config` and is complete; raises ConfigError."""
+    if not path.exists():
+        raise ConfigError(
+            f"{path}: no such file, the model has not been calibrated; call `python -m edgemoe_golden.calibrate "
+            f"{path.parent} --pictures FOLDER` with pictures of the kind that it will see"
+        )
     calibration = from_dict(Calibration, read_json(path), path.name)
     if calibration.version != CALIBRATION_VERSION:
         raise ConfigError(f"{path.name}: version {calibration.version}, this package reads {CALIBRATION_VERSION}")

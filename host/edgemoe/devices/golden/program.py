@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.devices.flat_memory import FlatMemory
+from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import INSTRUCTION_BYTES, INSTRUCTION_WORDS, STREAM_LINE, ProgramHeader, decode_header
@@ -33,7 +34,7 @@ from edgemoe_golden.ops.linear import PreparedLinear, prepare_linear
 _NO_HEADER = ProgramHeader(0, 0, 0, 0, 0)
 
 
-class MachineFaultError(Exception):
+class MachineFaultError(EdgeMoeError):
     """A fault while a program runs; carries the code for the register."""
 
     def __init__(self, fault: Fault) -> None:

@@ -216,7 +216,7 @@ def load_library(
         "outside": (long, (handle,)),
         "complaint": (text, (handle,)),
         "trace_name": (text, (handle, word)),
-        "marks": (long, (handle, pointer)),
+        "trace": (long, (handle, pointer)),
         "variable": (pointer, (handle, text, text, ctypes.POINTER(long))),
     }
     for name, (result, arguments) in types.items():

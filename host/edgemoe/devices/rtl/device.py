@@ -167,15 +167,17 @@ class RtlDevice(HostMemoryDevice):
         """Accesses beside all allocated memory; they are answered with DECERR."""
         return int(self._library.edgemoe_outside(self._open()))
 
-    def take_marks(self) -> tuple[tuple[str, ...], NDArray[np.uint64]]:
-        """Names and values [marks, names] of what the core showed each time another instruction began, since the last
-        call: `cycle` of the device, then the signals of sim/device/trace.vlt; empty when the core has no trace_index.
+    def take_trace(self) -> tuple[tuple[str, ...], NDArray[np.uint64]]:
+        """Names and values [instructions, names] of what the core showed each time another instruction began.
+
+        Since the last call. `cycle` of the device, then the signals of sim/device/trace.vlt; empty when the core has
+        no trace_index.
         """
         handle, names = self._open(), ["cycle"]
         while (name := self._library.edgemoe_trace_name(handle, len(names) - 1)) is not None:
             names.append(name.decode())
-        values = np.zeros(int(self._library.edgemoe_marks(handle, None)), dtype=np.uint64)
-        self._library.edgemoe_marks(handle, values.ctypes.data)
+        values = np.zeros(int(self._library.edgemoe_trace(handle, None)), dtype=np.uint64)
+        self._library.edgemoe_trace(handle, values.ctypes.data)
         return tuple(names), values.reshape(-1, len(names))
 
     def variable(self, scope: str, name: str) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ import threading
 from abc import ABC, abstractmethod
 
 from edgemoe.devices.base import Device, DeviceError
+from edgemoe.errors import EdgeMoeError
 from edgemoe.pynq.simulated.parts import InterruptController
 from edgemoe.spec.registers import (
     AP_START,
@@ -21,7 +22,7 @@ POINTERS = {register.name: register.offset for register in REGISTERS if register
 SETTINGS = (GLOBAL_INTERRUPT, INTERRUPT_ENABLE, INTERRUPT_STATUS)
 
 
-class MisuseError(RuntimeError):
+class MisuseError(EdgeMoeError, RuntimeError):
     """What would go wrong silently on a board."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.errors import ArgumentError
 from edgemoe.spec.model import ModelConfig
 
 Routing = tuple[NDArray[np.uint16], NDArray[np.float32]]
@@ -35,10 +36,10 @@ class FrameResult:
     counters: dict[str, int] = field(default_factory=dict)
 
     def check(self, model: ModelConfig) -> None:
-        """Compare every shape and type with `model`; raises ValueError naming the first that differs."""
+        """Compare every shape and type with `model`; raises ArgumentError naming the first that differs."""
         _expect("frame", self.frame, (model.image_height, model.image_width, 3), np.uint8)
         if not self.outputs:
-            raise ValueError("a frame result needs the output of at least one task")
+            raise ArgumentError("a frame result needs the output of at least one task")
         cells = model.head_cells
         for task, output in self.outputs.items():
             channels = model.tasks[model.task_index(task)].channels
@@ -51,10 +52,10 @@ class FrameResult:
                 _expect(f"{where} experts", experts, (model.tokens, model.top_k), np.uint16)
                 _expect(f"{where} scores", scores, (model.tokens, model.top_k), np.float32)
                 if int(experts.max()) >= model.experts:
-                    raise ValueError(f"{where}: expert {int(experts.max())} of a model with {model.experts}")
+                    raise ArgumentError(f"{where}: expert {int(experts.max())} of a model with {model.experts}")
 
 
 def _expect(name: str, array: NDArray[np.generic], shape: tuple[int, ...], dtype: type[np.generic]) -> None:
     if array.shape != shape or array.dtype != dtype:
         expected = f"{np.dtype(dtype).name} {shape}"
-        raise ValueError(f"{name}: expected {expected}, found {array.dtype.name} {array.shape}")
+        raise ArgumentError(f"{name}: expected {expected}, found {array.dtype.name} {array.shape}")
