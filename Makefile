@@ -140,7 +140,7 @@ test-vitis-rtl: $(VENV)/test.stamp ## check Verilog that Vitis generated against
 generate: $(VENV)/base.stamp ## write the generated headers and pages from the specification
 	$(PY) -m edgemoe.spec.generate
 
-hierarchy: $(VENV)/test.stamp ## draw docs/rtl_hierarchy.md from the RTL
+hierarchy: $(VENV)/test.stamp ## draw docs/hardware/rtl_hierarchy.md from the RTL
 	$(PY) -m tests.checks.rtl_top --write
 
 area: $(VENV)/test.stamp ## synthesise the RTL with Yosys: LUT, FF, DSP, block RAM, logic levels
