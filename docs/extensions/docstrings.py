@@ -36,7 +36,7 @@ def restructured(lines: list[str]) -> list[str]:
     """The lines as reStructuredText: what is indented is shown as it stands, the rest is text."""
     result: list[str] = []
     for block in _blocks(lines):
-        if block[0].startswith("    "):
+        if _is_code(block):
             result += ["::", "", *(f"    {line}".rstrip() for line in block), ""]
         elif any(line.startswith("    ") for line in block):  # `name: meaning`, continued further in
             result += [f"  {_text(line.strip())}" if line.startswith(" ") else f"- {_text(line)}" for line in block]
@@ -44,6 +44,11 @@ def restructured(lines: list[str]) -> list[str]:
         else:
             result += [*(_text(line) for line in block), ""]
     return result
+
+
+def _is_code(block: list[str]) -> bool:
+    """Whether a block is indented, or begins as a statement that holds others."""
+    return block[0].startswith("    ") or (block[0].endswith(":") and block[1:2] != [] and block[1].startswith("    "))
 
 
 def _blocks(lines: list[str]) -> Iterator[list[str]]:

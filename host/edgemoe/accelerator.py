@@ -1,8 +1,8 @@
 """Accelerator: a model on an engine in three lines, the same on a PC and on a board.
 
-    with Accelerator("csim") as accelerator:
-        accelerator.load("models/mini")
-        result = accelerator(frame, tasks=("semseg", "depth"))
+with Accelerator("csim") as accelerator:
+    accelerator.load("models/mini")
+    result = accelerator(frame, tasks=("semseg", "depth"))
 """
 
 from __future__ import annotations

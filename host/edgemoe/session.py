@@ -1,7 +1,7 @@
 """Session: one program on one device. Places it in memory, runs frames through the registers, reads results back.
 
-    with open_device("golden", program.manifest.hardware) as device, Session(program, device) as session:
-        result = session.run(frame)
+with open_device("golden", program.manifest.hardware) as device, Session(program, device) as session:
+    result = session.run(frame)
 """
 
 from __future__ import annotations
