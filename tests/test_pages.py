@@ -1,5 +1,5 @@
-"""What a reader of the pages clicks and types exists: links, files, make targets, commands, modules, tests; and every page
-is found by clicking from the README.
+"""What a reader of the pages clicks and types exists: links, files, make targets, commands, modules, tests; and
+every page is found by clicking from the README.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class CommandDirective(SphinxDirective):
         module, text = COMMANDS[name]
         parser = argparse.ArgumentParser(prog=f"edgemoe {name}", add_help=False)
         module.add_arguments(parser)
-        usage = parser.format_usage().removeprefix("usage: ")
+        usage = "\n".join(line[len("usage: ") :] for line in parser.format_usage().splitlines())
         rows = [(_names(action), _meaning(action)) for action in parser._actions]
         return [
             nodes.paragraph("", f"{text[0].upper()}{text[1:]}."),
@@ -73,7 +73,10 @@ def _meaning(action: argparse.Action) -> str:
 def _definitions(rows: list[tuple[str, str]]) -> nodes.Node:
     items = []
     for name, text in rows:
-        meaning = nodes.definition("", nodes.paragraph(text, text))
+        words = [
+            nodes.literal(part, part) if index % 2 else nodes.Text(part) for index, part in enumerate(text.split("`"))
+        ]
+        meaning = nodes.definition("", nodes.paragraph(text, "", *words))
         items.append(nodes.definition_list_item("", nodes.term("", "", nodes.literal(name, name)), meaning))
     return nodes.definition_list("", *items)
 

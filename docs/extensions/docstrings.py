@@ -1,12 +1,15 @@
-"""Docstrings as this project writes them, for autodoc: plain sentences, `code` in backticks, equations indented.
+"""Docstrings as this project writes them, for autodoc: plain sentences, `code` in backticks, equations indented, and
+`name: meaning` for parameters and fields.
 
 A public module, class, function or property without a docstring is a warning, and so ends the build.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -16,7 +19,8 @@ _LOG = logging.getLogger(__name__)
 _NEEDS_ONE = ("module", "class", "exception", "function", "method", "property")
 _SPAN = re.compile(r"`+([^`]+)`+")
 _SPECIAL = re.compile(r"([*|\\_])")
-_OURS = ("edgemoe", "edgemoe_golden")
+_NAMED = re.compile(r"([a-z_]\w*(?:, [a-z_]\w*)*): ")
+_ITEM = re.compile(r"(?<=[.;]) (?=[a-z_]\w*(?:, [a-z_]\w*)*: )")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -26,24 +30,50 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 
 def _process(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
-    ours = str(getattr(thing, "__module__", name)).split(".")[0] in _OURS
+    ours = str(getattr(thing, "__module__", name)).startswith("edgemoe")
     if ours and what in _NEEDS_ONE and not any(line.strip() for line in lines):
         _LOG.warning("%s %s has no docstring; say what it is for", what, name)
-    lines[:] = restructured(lines)
+    lines[:] = restructured(lines, _names(thing))
 
 
-def restructured(lines: list[str]) -> list[str]:
-    """The lines as reStructuredText: what is indented is shown as it stands, the rest is text."""
+def restructured(lines: list[str], names: Collection[str] = ()) -> list[str]:
+    """The lines as reStructuredText: what is indented is shown as it stands, `names: …` as a list, the rest is text."""
     result: list[str] = []
     for block in _blocks(lines):
         if _is_code(block):
             result += ["::", "", *(f"    {line}".rstrip() for line in block), ""]
-        elif any(line.startswith("    ") for line in block):  # `name: meaning`, continued further in
-            result += [f"  {_text(line.strip())}" if line.startswith(" ") else f"- {_text(line)}" for line in block]
-            result.append("")
         else:
-            result += [*(_text(line) for line in block), ""]
+            result += [*_prose(block, names), ""]
     return result
+
+
+def _names(thing: object) -> set[str]:
+    """Parameters and annotated fields."""
+    names = set(getattr(thing, "__annotations__", {}))
+    with suppress(TypeError, ValueError):  # what has no signature has no parameters
+        names |= set(inspect.signature(thing).parameters)  # type: ignore[arg-type]
+    return names
+
+
+def _prose(block: list[str], names: Collection[str]) -> Iterator[str]:
+    """Lines of text. `name: meaning` begins an item, at a line's start or after a sentence; what is no item, after a
+    line that ends with a full stop, is text again.
+    """
+    within = False
+    last = ""
+    for line in block:
+        for part in _ITEM.split(line.strip()):
+            named = _NAMED.match(part)
+            if named and set(named[1].split(", ")) <= set(names):
+                yield from () if within else ("",)
+                within = True
+                yield f"- **{_text(named[1])}**: {_text(part[named.end() :])}"
+                continue
+            if within and last.endswith(".") and part == line.strip():
+                within = False
+                yield ""
+            yield f"  {_text(part)}" if within else _text(part)
+        last = line
 
 
 def _is_code(block: list[str]) -> bool:
