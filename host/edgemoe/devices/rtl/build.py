@@ -93,7 +93,7 @@ def sources_of(top: Path, folder: Path = RTL_FOLDER) -> list[Path]:
 
 
 def check_shape(hardware: HardwareConfig) -> None:
-    """Raises DeviceError when the Verilog does not work in this shape (docs/rtl.md, Limits); golden and csim may."""
+    """Raises DeviceError for a shape that golden may take and the Verilog does not (docs/hardware/rtl.md, Limits)."""
     tokens, inputs, outputs = hardware.token_par, hardware.in_par, hardware.out_par
     most = MAX_TILES * tokens
     rules = (
