@@ -25,6 +25,9 @@ class Part:
     wings: tuple[Wing, ...]
 
 
+COMMON = ("edgemoe/errors",)
+"""What every module may import: the root of all errors that speak to users."""
+
 SPEC, DEVICES, SESSION, OPS = "edgemoe/spec", "edgemoe/devices", "edgemoe", "golden/ops"
 
 PLAN: tuple[Part, ...] = (
