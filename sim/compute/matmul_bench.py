@@ -15,6 +15,7 @@ import numpy as np
 from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.hardware import VECTOR
+from edgemoe.spec.machine import TILE_QUEUE, Left, PassKind
 from edgemoe.spec.precision import GATE_OPERAND_LIMIT, MULTIPLIER_BITS
 from edgemoe_golden.ops.requantise import round_shift
 from edgemoe_golden.ops.softmax import exponential, reciprocal
@@ -31,11 +32,8 @@ from sim.common.machine import (
     PASS,
     POST_ROWS,
     SLOTS,
-    TILE_QUEUE,
     TOKEN_PAR,
     IntArray,
-    Kind,
-    Left,
     Pass,
     split_digits,
 )
@@ -99,7 +97,7 @@ class Bench:
 
     def make_tiles(self, number: int, work: Pass) -> None:
         """Right operands of a pass, and its tiles in their order."""
-        gate = work.kind == Kind.LOGITS
+        gate = work.kind == PassKind.LOGITS
         two = gate and not NUMBERS.fine
         self.right[number] = []
         for group in work.groups:
@@ -146,7 +144,7 @@ class Bench:
     def sums(self, work: Pass, right: IntArray) -> IntArray:
         """Sums [rows, members, OUT_PAR] of one group; right: [output tiles, OUT_PAR, inputs]."""
         left = self.left(work)
-        if work.kind != Kind.LOGITS or LOGIT_ROWS == 1:
+        if work.kind != PassKind.LOGITS or LOGIT_ROWS == 1:
             every: IntArray = np.einsum("ri,moi->rmo", left, right)
             return every
         (high, low), (right_high, right_low) = split_digits(left), split_digits(right[0].T)
@@ -182,7 +180,7 @@ class Bench:
             job = self.jobs[0]
             await self.drain_job(number, work, job)
             self.drained += 1
-            if work.kind == Kind.GELU:
+            if work.kind == PassKind.GELU:
                 self.write_hidden(work, job["output_tile"], self.passes[number + 1].left_vectors)
             number += job["last"]
             self.jobs.popleft()
@@ -207,7 +205,7 @@ class Bench:
         wanted = [work.word, tiles, self.slot, members, int(group == len(work.groups) - 1)]
         names = ("pass", "tiles", "slot", "members", "last")
         self.check.equal([job[name] for name in names], wanted, f"job of {what}")
-        if work.kind == Kind.CONTEXT and group == 0:
+        if work.kind == PassKind.CONTEXT and group == 0:
             await self.scales(work, what)
         found = np.zeros_like(expected)
         for tile in range(tiles):
@@ -219,7 +217,7 @@ class Bench:
                 for lane, row in work.lanes_of(tile):
                     found[row, member] = unpack(sums >> lane * OUT_PAR * ACC_BITS, OUT_PAR, ACC_BITS)
         self.check.equal(found, expected, f"sums of {what}")
-        if work.kind == Kind.SCORES:
+        if work.kind == PassKind.SCORES:
             await self.write_scores(work, group)
         await self.cycle()
         dut.freed_valid.value, dut.freed_slots.value = 1, tiles * work.sums
@@ -231,8 +229,8 @@ class Bench:
         """Counts scores and contexts that are done, as late as linear does."""
         for _ in range(SCORES_SETTLE):
             await drive(self.dut)
-        self.scores_done += work.kind == Kind.SCORES
-        self.contexts_done += work.kind == Kind.CONTEXT
+        self.scores_done += work.kind == PassKind.SCORES
+        self.contexts_done += work.kind == PassKind.CONTEXT
         self.dut.scores_done.value = self.scores_done % 256
         self.dut.contexts_done.value = self.contexts_done % 256
 
@@ -308,7 +306,7 @@ async def passes(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str
                 await ReadOnly()
             await drive(dut)
             dut.pass_valid.value = 0
-            digits = 4 if work.kind == Kind.LOGITS and not NUMBERS.fine else 1
+            digits = 4 if work.kind == PassKind.LOGITS and not NUMBERS.fine else 1
             steps += work.input_tiles * work.output_tiles * work.token_tiles * digits
         while int(dut.busy.value) or bench.jobs or bench.issued < len(bench.passes):
             await drive(dut)

@@ -16,7 +16,7 @@ from pyslang import DiagnosticEngine, TextDiagnosticClient
 from pyslang.driver import Driver
 
 from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, TOP, sources_of, verilator
-from edgemoe.spec.generate.headers import verilog_header
+from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import HardwareConfig, hardware_names, load_hardware_config
 
 STANDARD = ("--std", "1364-2005")
@@ -27,7 +27,8 @@ def complaints(hardware: HardwareConfig, top: Path = RTL_FOLDER / f"{TOP}.v") ->
     """What either tool says about `top` and the modules inside it; empty when it is clean."""
     sources = [str(path) for path in sources_of(top)]
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "edgemoe_spec.vh").write_text(verilog_header(hardware), encoding="utf-8")
+        for name, text in verilog_headers(hardware).items():
+            (Path(folder) / name).write_text(text, encoding="utf-8")
         include = ["-I" + folder, "-I" + str(INCLUDE_FOLDER)]
         return [*_verilator(sources, include), *_slang(sources, include)]
 
