@@ -22,6 +22,7 @@ from edgemoe.spec.files import whole_folder
 from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.machine import OUT_PAR_CHOICES, ROW_TILES_LIMIT, TOP_K_LIMIT
+from edgemoe.spec.registers import AP_DONE, AP_IDLE, AP_START
 
 ROOT = Path(__file__).resolve().parents[4]
 RTL_FOLDER = ROOT / "rtl"
@@ -39,6 +40,10 @@ COMPILE = "-std=c++17 -fPIC -fvisibility=hidden"
 MAKE = ("CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_COROUTINES=-fcoroutines", "-j", "2")
 RUNTIME = "verilated*.[od]"  # Verilator's own part, the same for every build with these flags: compiled once
 INSTANCE = re.compile(r"^\s*(\w+)\s+(?:#\s*\(|\w+\s*\()", re.MULTILINE)
+BUILD_HEADER = f"""#pragma once
+#define EDGEMOE_PORTS {{}}
+enum : unsigned {{{{ AP_START = {AP_START}, AP_DONE = {AP_DONE}, AP_IDLE = {AP_IDLE} }}}};  // of register CONTROL
+"""
 PROGRAMS = {"g++": "the C++ compiler", "make": "GNU make", "perl": "Perl"}
 
 
@@ -123,7 +128,7 @@ def library_path(
     binary, sources = verilator(), sources_of(top or RTL_FOLDER / f"{TOP}.v")
     generated = {
         **verilog_headers(hardware),
-        "edgemoe_build.hpp": f"#pragma once\n#define EDGEMOE_PORTS {hardware.ports}\n",
+        "edgemoe_build.hpp": BUILD_HEADER.format(hardware.ports),
     }
     traced = ("--trace",) if waves else ()
     flags = (*VERILATE, *QUIET, *OUTPUT, *traced, "-CFLAGS", f"{COMPILE} -I{HARNESS_FOLDER}")
