@@ -16,7 +16,7 @@ NUMBERS = CONFIG.numbers
 SIZES = Sizes(CONFIG)
 TOKEN_PAR, IN_PAR, OUT_PAR = CONFIG.token_par, CONFIG.in_par, CONFIG.out_par
 POST_ROWS, OUT_PARTS = SIZES.post_rows, SIZES.out_parts
-LOGIT_BITS, LOGIT_ROWS = SIZES.logit_bits, SIZES.logit_rows
+LOGIT_BITS, LOGIT_ROWS, FACTOR_BITS = SIZES.logit_bits, SIZES.logit_rows, SIZES.factor_bits
 KEY_WORD_BITS, SLOTS = SIZES.key_word_bits, SIZES.slots
 IntArray = NDArray[np.int64]
 
@@ -95,6 +95,11 @@ class Pass:
         """(lane, row relative to the pass) of a token tile."""
         first = (self.first_row // TOKEN_PAR + token_tile) * TOKEN_PAR - self.first_row
         return [(lane, first + lane) for lane in range(TOKEN_PAR) if 0 <= first + lane < self.rows]
+
+
+def score_row(block: int, tile: int) -> int:
+    """Row of scores of one lane: which of two blocks, tile of queries in it."""
+    return block << SIZES.query_bits - 1 | tile
 
 
 def split_digits(values: IntArray) -> tuple[IntArray, IntArray]:

@@ -8,12 +8,11 @@ import cocotb
 import numpy as np
 from cocotb.triggers import ReadOnly
 
-from edgemoe.spec.machine import Left, PassKind
+from edgemoe.spec.machine import JOB_QUEUE, QUERY_TILES, Left, PassKind
 from sim.common.array_passes import GROUPS, SECOND, attention
 from sim.common.bench import STALLS, Checker, Dut, checked, drive, idle_rate, pressure_rate, reset
 from sim.common.machine import DRAIN, JOB, LOGIT_ROWS, OUT_PARTS, POST_ROWS, SLOTS, TOKEN_PAR, Pass
 
-JOBS_AT_ONCE = 32
 LATE = 2.4  # times the rate of idling: sums and scales are later than what is done with them
 PASSES = [
     *(
@@ -77,7 +76,7 @@ def steps_of(work: Pass, job: dict[str, int]) -> list[dict[str, int]]:
                     "third": third,
                     "expert": work.expert,
                     "tile": tile,
-                    "query": work.block << 3 | token_tile % 8,
+                    "query": score_row(work.block, token_tile % QUERY_TILES),
                     "job_ends": int(start == starts[-1] and member == job["members"] - 1),
                     "pass_ends": int(start == starts[-1] and member == job["members"] - 1 and job["last"]),
                     "first": int(member == 0),
@@ -138,7 +137,7 @@ async def jobs(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) 
         dut.head_full.value = held
         await ReadOnly()
         room = bool(int(dut.job_room.value))
-        assert room or undone >= JOBS_AT_ONCE - 4, f"no room with {undone} jobs"
+        assert room or undone >= JOB_QUEUE - 4, f"no room with {undone} jobs"
         if int(dut.step_valid.value):
             step = DRAIN.unpack(int(dut.step.value))
             assert ready, f"a step before the sums are ready: {step}"

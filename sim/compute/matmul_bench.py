@@ -16,13 +16,14 @@ from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.hardware import VECTOR
 from edgemoe.spec.machine import TILE_QUEUE, Left, PassKind
-from edgemoe.spec.precision import GATE_OPERAND_LIMIT, MULTIPLIER_BITS
-from edgemoe_golden.ops.requantise import round_shift
-from edgemoe_golden.ops.softmax import exponential, reciprocal
+from edgemoe.spec.precision import GATE_OPERAND_LIMIT
+from edgemoe_golden.ops.attention import row_scale
+from edgemoe_golden.ops.softmax import exponential
 from sim.common.array_passes import GROUPS, Group
 from sim.common.bench import Checker, Dut, checked, drive, extremes, idle_rate, pack, pressure_rate, reset, unpack
 from sim.common.machine import (
     CONFIG,
+    FACTOR_BITS,
     IN_PAR,
     JOB,
     KEY_WORD_BITS,
@@ -35,13 +36,13 @@ from sim.common.machine import (
     TOKEN_PAR,
     IntArray,
     Pass,
+    score_row,
     split_digits,
 )
 from sim.common.pipeline import noise
 from sim.common.rows import Banks, each_cycle
 
 BITS, SCORE_BITS, ACC_BITS = NUMBERS.activation_bits, NUMBERS.score_bits, NUMBERS.accumulator_bits
-FACTOR_BITS = max(NUMBERS.reciprocal_bits, MULTIPLIER_BITS)
 DEPTH = 2 * (CONFIG.max_rows // TOKEN_PAR + 1)
 BUFFERS = {"norm": Left.NORM, "hidden": Left.HIDDEN, "gate_input": Left.GATE_INPUT, "query": Left.QUERY,
            "gathered": Left.GATHERED}  # fmt: skip
@@ -248,7 +249,7 @@ class Bench:
                 scores = self.scores[work.block][row, np.clip(keys, 0, group.keys - 1)]
                 values = np.where(inside, scores, extremes(self.rng, SCORE_BITS, OUT_PAR))
                 dut.score_write.value, dut.score_first.value = 1 << lane, int(word == 0)
-                dut.score_address.value = (work.block << 3 | tile) << KEY_WORD_BITS | word
+                dut.score_address.value = score_row(work.block, tile) << KEY_WORD_BITS | word
                 shift = lane % POST_ROWS * OUT_PAR * SCORE_BITS
                 dut.scores.value = pack(values.tolist(), SCORE_BITS) << shift
                 dut.score_mask.value = pack(inside.astype(int).tolist(), 1)
@@ -259,13 +260,12 @@ class Bench:
         while 0 < (self.scaled - int(self.dut.scaled_rows.value)) % 256 < 128:
             await self.cycle()
         multiplier, shift = int(self.dut.output_multiplier.value), int(self.dut.output_shift.value)
-        inverse, length = reciprocal(exponential(self.scores[work.block], NUMBERS).sum(axis=1), NUMBERS)
-        factors = round_shift(inverse * multiplier, MULTIPLIER_BITS)
-        shifts = shift + length + NUMBERS.reciprocal_bits - 1 - MULTIPLIER_BITS
+        totals = exponential(self.scores[work.block], NUMBERS).sum(axis=1)
+        factors, shifts = row_scale(totals, multiplier, shift, NUMBERS)
         found = np.zeros((work.rows, 2), dtype=np.int64)
         for tile in range(work.token_tiles):
             await self.cycle()
-            self.dut.scale_query.value = work.block << 3 | tile
+            self.dut.scale_query.value = score_row(work.block, tile)
             await ReadOnly()
             for lane, row in work.lanes_of(tile):
                 factor = int(self.dut.scale_factors.value) >> lane * FACTOR_BITS

@@ -29,6 +29,7 @@ SWEEP_LATENCY = 7
 DRAIN_STAGES = 24
 TILE_QUEUE = 16
 CHANNEL_QUEUE = 16
+JOB_QUEUE = 32
 QUERY_TILES = 8
 CONTEXT_MEMBERS = 8
 
@@ -103,6 +104,7 @@ class Sizes:
     gate_cycles = Size(lambda s: 4 if s.hardware.max_top_k <= 4 else 8, "from one row's logits to the next one's")
     tile_queue = Size(TILE_QUEUE, "right tiles that wait for the array")
     channel_queue = Size(CHANNEL_QUEUE, "output tiles whose channel records wait for their sums")
+    job_queue = Size(JOB_QUEUE, "drain jobs that wait")
     job_delay = Size(lambda s: _DRAIN_DELAY + s.hardware.token_par,
                      "cycles from a group's last step until its sums may be drained")
     read_cycles = Size(lambda s: _READ_DELAY + s.hardware.token_par,
