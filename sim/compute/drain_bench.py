@@ -11,7 +11,7 @@ from cocotb.triggers import ReadOnly
 from edgemoe.spec.machine import JOB_QUEUE, QUERY_TILES, Left, PassKind
 from sim.common.array_passes import GROUPS, SECOND, attention
 from sim.common.bench import STALLS, Checker, Dut, checked, drive, idle_rate, pressure_rate, reset
-from sim.common.machine import DRAIN, JOB, LOGIT_ROWS, OUT_PARTS, POST_ROWS, SLOTS, TOKEN_PAR, Pass
+from sim.common.machine import DRAIN, JOB, LOGIT_ROWS, OUT_PARTS, POST_ROWS, SLOTS, TOKEN_PAR, Pass, score_row
 
 LATE = 2.4  # times the rate of idling: sums and scales are later than what is done with them
 PASSES = [
