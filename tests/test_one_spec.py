@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edgemoe.spec import interface, machine
-from edgemoe.spec.generate.constants import groups, hls_schedule, precision_constants
+from edgemoe.spec.generate.constants import groups, hardware_constants, hls_schedule, precision_constants
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.isa import FIELDS, Buffer, Epilogue, Opcode
 from edgemoe.spec.machine import Sizes, sizes
@@ -52,7 +52,8 @@ def assigned(tree: ast.AST) -> Iterator[tuple[ast.Name, ast.expr]]:
 def constants() -> set[str]:
     """Names of what the specification fixes: its own constants in Python, and those of the generated headers."""
     names = {constant.name for group in (*groups(), hls_schedule()) for constant in group.constants}
-    names |= {constant.name for constant in precision_constants(W8A8)} | {size.name.upper() for size in sizes()}
+    build = (*precision_constants(W8A8), *hardware_constants(MICRO.hardware))
+    names |= {constant.name for constant in build} | {size.name.upper() for size in sizes()}
     for path in SPEC.glob("[a-z]*.py"):
         values = vars(import_module(f"edgemoe.spec.{path.stem}"))
         names |= {name for name, value in values.items() if name.isupper() and type(value) is int}
