@@ -26,7 +26,7 @@ from benchmarks.ablation_variants import Rung, Runs, Variant, checks, ladder, va
 from benchmarks.random_checkpoint import checkpoint_or_random
 from benchmarks.rtl_frames import Frame, measure
 from edgemoe.compiler.compile import compile_checkpoint
-from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
+from edgemoe.spec.hardware import DEFAULT_HARDWARE, HardwareConfig, load_hardware_config
 
 REPORT = Path("build/reports/ablation.json")
 
@@ -104,7 +104,7 @@ def main() -> None:
     """Run, print, write build/reports/ablation.json."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", type=Path, default=Path("models/tiny"), help="folder; random weights if missing")
-    parser.add_argument("--hardware", default="zcu102")
+    parser.add_argument("--hardware", default=DEFAULT_HARDWARE)
     parser.add_argument("--tokens", type=int, default=32, help="tokens that go one by one (default: %(default)s)")
     options = parser.parse_args()
     hardware = load_hardware_config(options.hardware)

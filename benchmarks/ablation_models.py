@@ -9,10 +9,10 @@ from fractions import Fraction
 
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import STREAM_LINE
+from edgemoe.spec.machine import QUERY_TILES
 from edgemoe.spec.memory import linear_bytes, round_up
 from edgemoe.spec.model import ModelConfig
 
-QUERY_TILES = 8  # rtl/include/edgemoe_machine.vh: tiles of queries that one sweep over the keys serves
 THREE_PASS_SWEEPS = 3  # maximum; exponentials and their sum; division
 SEPARATE_UNITS = 4  # patch embedding and heads; attention's linear layers; its two products; feed-forward layers
 

@@ -33,7 +33,7 @@ from edgemoe.compiler.quantise import (
     QuantisedMoe,
     QuantisedNorm,
 )
-from edgemoe.spec.hardware import VECTOR, HardwareConfig, load_hardware_config
+from edgemoe.spec.hardware import DEFAULT_HARDWARE, VECTOR, HardwareConfig, load_hardware_config
 from edgemoe.spec.isa import Instruction, Opcode
 from edgemoe.spec.memory import LayerNormWeights, LinearWeights, round_up
 from edgemoe.spec.model import ModelConfig, TaskConfig, load_model_config
@@ -231,7 +231,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", default="tiny", help="configuration that is varied (default: %(default)s)")
-    parser.add_argument("--hardware", default="zcu102", help="build that is varied (default: %(default)s)")
+    parser.add_argument("--hardware", default=DEFAULT_HARDWARE, help="build that is varied (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("build/reports"))
     options = parser.parse_args()
     hardware = load_hardware_config(options.hardware)

@@ -43,7 +43,7 @@ PLAN: tuple[Part, ...] = (
             Wing("devices/golden", "golden integers as a device", (SPEC, DEVICES, OPS)),
             Wing("devices/csim", "the HLS engine, compiled by g++", (SPEC, DEVICES)),
             Wing("devices/rtl", "the Verilog, Verilated", (SPEC, DEVICES)),
-            Wing("media", "pictures and video in, panels out", (SPEC,)),
+            Wing("media", "pictures and video in, panels out", (SPEC, "edgemoe/results", "edgemoe/version")),
             Wing("overlay", "bitstreams and their manifests", (SPEC,)),
             Wing(".", "Accelerator, session, command", ("edgemoe",)),
             Wing("commands", "one file per command", ("edgemoe", "golden/importing")),
@@ -61,8 +61,8 @@ PLAN: tuple[Part, ...] = (
         "the package edgemoe_golden",
         (
             Wing("ops", "the arithmetic, one file per operation", (SPEC,)),
-            Wing("model", "float M³ViT in torch", (SPEC, "golden")),
-            Wing("scenes", "drawn streets with labels and depth", ("golden",)),
+            Wing("model", "float M³ViT in torch", (SPEC,)),
+            Wing("scenes", "drawn streets with labels and depth", (SPEC,)),
             Wing("data", "readers of real data sets, metrics"),
             Wing("training", "training and evaluation", (SPEC, "golden")),
             Wing("importing", "other people's checkpoints", (SPEC, "golden")),
@@ -76,6 +76,7 @@ PLAN: tuple[Part, ...] = (
         (
             Wing("kernels", "one header per operation"),
             Wing("machine", "what executes programs with them"),
+            Wing("include", "decoding and enumerations, from spec"),
             Wing("simulation", "what g++ needs instead of Vitis"),
             Wing("tcl", "synthesis with Vitis"),
             Wing("generated", "headers per hardware shape, from spec"),

@@ -13,11 +13,11 @@ constexpr int KEY_ROOM = round_up(MAX_TOKENS, VECTOR);
 // Scores of the queries in work, their maxima in octaves, Σe, the exponentials of the keys at hand, and in the end the
 // scale of each row.
 struct AttentionRows {
-    score_t score[TOKEN_PAR][QUERY_TILES][KEY_ROOM];
-    int64_t maximum[TOKEN_PAR][QUERY_TILES];
-    int64_t total[TOKEN_PAR][QUERY_TILES];
-    Left exponentials[TOKEN_PAR][QUERY_TILES];
-    RowScale scale[TOKEN_PAR][QUERY_TILES];
+    score_t score[TOKEN_PAR][HLS_QUERY_TILES][KEY_ROOM];
+    int64_t maximum[TOKEN_PAR][HLS_QUERY_TILES];
+    int64_t total[TOKEN_PAR][HLS_QUERY_TILES];
+    Left exponentials[TOKEN_PAR][HLS_QUERY_TILES];
+    RowScale scale[TOKEN_PAR][HLS_QUERY_TILES];
 };
 
 // e of IN_PAR keys of one query, and Σe: the only time that its scores are read.

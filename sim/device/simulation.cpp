@@ -11,7 +11,6 @@ namespace {
 constexpr unsigned RESET_CYCLES = 16;     // as Vivado's reset block holds it
 constexpr unsigned REGISTER_CYCLES = 200;  // longest AXI4-Lite access that passes as an answer
 constexpr unsigned POLL_CYCLES = 64;
-constexpr uint32_t AP_START = 1, AP_DONE = 2, AP_IDLE = 4;
 
 }  // namespace
 

@@ -15,12 +15,12 @@ from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import STREAM_LINE
+from edgemoe.spec.machine import TAKE_LATENCY
 from sim.common.axi_memory import MAX_BEATS, WORD_BYTES, content
 from sim.common.bench import Checker, Dut, checked, cycles, drive, hardware, pack, reset
 
 INDEX_BITS = 40
 WORDS = STREAM_LINE // WORD_BYTES  # of a line
-TAKE_LATENCY = 3
 SETTLING = 4  # cycles without available lines after a skip
 MOST_AVAILABLE = 8
 IN_FLIGHT = 256  # words that a port has in flight at most, and a burst

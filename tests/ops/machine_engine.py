@@ -27,7 +27,7 @@ from operations import (
     PatchEmbed,
 )
 
-from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import Buffer, Epilogue, Instruction, Opcode
 from edgemoe.spec.memory import (
     Bytes,
@@ -39,9 +39,7 @@ from edgemoe.spec.memory import (
     pack_position,
     row_pitch,
 )
-from edgemoe.spec.precision import Precision
-
-UNIT = 16  # features of a vector
+from edgemoe.spec.precision import PIXEL_OFFSET, Precision
 
 
 class Machine(ABC):
@@ -129,11 +127,11 @@ class MachineEngine(KernelEngine):
 
         def padded(tokens: IntArray) -> IntArray:
             split = tokens.reshape(rows, op.heads, width)
-            return np.pad(split, ((0, 0), (0, 0), (0, -width % UNIT))).reshape(rows, -1)
+            return np.pad(split, ((0, 0), (0, 0), (0, -width % VECTOR))).reshape(rows, -1)
 
         for buffer, tokens in ((Buffer.QUERY, op.query), (Buffer.KEY, op.key), (Buffer.VALUE, op.value)):
             machine.poke(buffer, padded(tokens))
-        features = op.heads * (width + -width % UNIT)
+        features = op.heads * (width + -width % VECTOR)
         multiplier, shift, output_multiplier, output_shift = op.scales
         instruction = Instruction(
             Opcode.ATTENTION,
@@ -154,27 +152,27 @@ class MachineEngine(KernelEngine):
             nothing = np.zeros((len(op.values), len(op.weights.bias)), dtype=np.int64)
             return self.linear_residual(LinearResidual(op.values, op.weights, nothing, op.precision))
         assert op.bits == op.precision.activation_bits, "no instruction saturates to so many bits"
-        machine, whole = self._machine(op.precision), padded(op.weights, UNIT)
+        machine, whole = self._machine(op.precision), padded(op.weights, VECTOR)
         thirds = padded(whole, 3 * len(whole.bias))  # the first third of QKV; the others give 0
         _linear(machine, op.values, thirds, epilogue=Epilogue.QKV, destination=Buffer.QUERY)
         return [_outputs(machine, Buffer.QUERY, op)]
 
     def linear_gelu(self, op: LinearGelu) -> list[IntArray]:
-        machine, whole = self._machine(op.precision), padded(op.weights, UNIT)
+        machine, whole = self._machine(op.precision), padded(op.weights, VECTOR)
         fields = dict(zip(("output_multiplier", "output_shift", "output_zero"), op.grid, strict=True))
         _linear(machine, op.values, whole, epilogue=Epilogue.GELU, destination=Buffer.HIDDEN, **fields)
         return [_outputs(machine, Buffer.HIDDEN, op)]
 
     def linear_residual(self, op: LinearResidual) -> list[IntArray]:
-        machine, whole = self._machine(op.precision), padded(op.weights, UNIT)
+        machine, whole = self._machine(op.precision), padded(op.weights, VECTOR)
         machine.poke(Buffer.RESIDUAL, widened(op.residual))
         _linear(machine, op.values, whole, epilogue=Epilogue.RESIDUAL, destination=Buffer.RESIDUAL)
         return [_outputs(machine, Buffer.RESIDUAL, op)]
 
     def patch_embed(self, op: PatchEmbed) -> list[IntArray]:
         machine, (rows, features), outputs = self._machine(op.precision), op.patches.shape, len(op.weights.bias)
-        whole = padded(op.weights, UNIT)
-        pixels = np.full((rows, features + -features % UNIT), 128, dtype=np.uint8)
+        whole = padded(op.weights, VECTOR)
+        pixels = np.full((rows, features + -features % VECTOR), PIXEL_OFFSET, dtype=np.uint8)
         pixels[:, :features] = op.patches
         instruction = Instruction(
             Opcode.PATCH_EMBED, rows=rows, in_features=pixels.shape[1], out_features=len(whole.bias), segments=2
@@ -210,7 +208,7 @@ class MachineEngine(KernelEngine):
         for expert, queue in enumerate(op.queues):
             for entry in zip(queue.source_rows, queue.destination_rows, queue.scores, strict=True):
                 machine.enqueue(expert, *(int(value) for value in entry))
-        pairs = [(padded(up, UNIT), padded(down, UNIT)) for up, down in op.layers]
+        pairs = [(padded(up, VECTOR), padded(down, VECTOR)) for up, down in op.layers]
         multiplier, shift, zero = op.grid
         instruction = Instruction(
             Opcode.EXPERTS,
@@ -241,7 +239,7 @@ class MachineEngine(KernelEngine):
 def _outputs(machine: Machine, buffer: Buffer, op: Linear | LinearGelu | LinearResidual) -> IntArray:
     """What a layer wrote, without the channels that were padded."""
     outputs = len(op.weights.bias)
-    return machine.peek(buffer, len(op.values), outputs + -outputs % UNIT)[:, :outputs]
+    return machine.peek(buffer, len(op.values), outputs + -outputs % VECTOR)[:, :outputs]
 
 
 def _linear(machine: Machine, values: IntArray, weights: LinearWeights, **fields: Any) -> None:
@@ -260,7 +258,7 @@ def _linear(machine: Machine, values: IntArray, weights: LinearWeights, **fields
     machine.execute(instruction, [machine.packed(weights)])
 
 
-def widened(values: IntArray, unit: int = UNIT) -> IntArray:
+def widened(values: IntArray, unit: int = VECTOR) -> IntArray:
     """Columns of zeros up to a multiple of `unit`."""
     return np.pad(values, ((0, 0), (0, -values.shape[1] % unit)))
 

@@ -10,13 +10,14 @@ from functools import cache
 
 import numpy as np
 from engines import EngineNotBuiltError, Limits
-from machine_engine import UNIT, MachineEngine
+from machine_engine import MachineEngine
 from operations import Experts, IntArray, LinearWeighted
 from rtl_machine import RtlMachine
 
 from edgemoe.devices.base import DeviceError
-from edgemoe.devices.rtl.build import HARNESS_FOLDER, MAX_TILES, MAX_TOP_K, Harness, library_path, verilator
-from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
+from edgemoe.devices.rtl.build import HARNESS_FOLDER, Harness, library_path, verilator
+from edgemoe.spec.hardware import VECTOR, HardwareConfig, load_hardware_config
+from edgemoe.spec.machine import ROW_TILES_LIMIT, TOP_K_LIMIT
 from edgemoe.spec.memory import LinearWeights
 from edgemoe.spec.precision import MAX_FEATURES, MAX_TOKENS, MAX_WIDTH, Precision
 from edgemoe_golden.ops.experts import QueueEntries
@@ -29,14 +30,14 @@ HARNESS = Harness((LEAVES.with_suffix(".cpp"),), LEAVES.with_suffix(".vlt"), opt
 def wide_hardware(precision: str) -> HardwareConfig:
     """The small array with as many rows as the Verilog takes, and the widest rows of the tests."""
     base = load_hardware_config("micro" if precision == "w8a8" else "micro_w16a16")
-    rows, elements = MAX_TILES * base.token_par, 2 * base.token_par * MAX_FEATURES
+    rows, elements = ROW_TILES_LIMIT * base.token_par, 2 * base.token_par * MAX_FEATURES
     return replace(
         base,
         name=f"operations_{precision}",
         max_rows=rows,
         max_tokens=rows,
         max_width=MAX_WIDTH,
-        max_top_k=MAX_TOP_K,
+        max_top_k=TOP_K_LIMIT,
         row_elements=elements,
         hidden_elements=elements,
     )
@@ -51,7 +52,7 @@ class RtlEngine(MachineEngine):
     """
 
     name = "rtl"
-    limits = Limits(tokens=wide_hardware("w8a8").max_tokens, top_k=MAX_TOP_K, gate_features=MAX_WIDTH, repeats=False)
+    limits = Limits(tokens=wide_hardware("w8a8").max_tokens, top_k=TOP_K_LIMIT, gate_features=MAX_WIDTH, repeats=False)
 
     def __init__(self) -> None:
         self._machines: dict[str, RtlMachine] = {}
@@ -81,7 +82,7 @@ class RtlEngine(MachineEngine):
         """
         weights, bits = op.weights, op.precision.activation_bits
         width, outputs = op.values.shape[1], len(weights.bias)
-        wide = max(width, outputs) + -max(width, outputs) % UNIT
+        wide = max(width, outputs) + -max(width, outputs) % VECTOR
         ones = np.ones(2 * width, dtype=np.int64)
         unit = np.tile(np.eye(width, wide, dtype=np.int64), (2, 1))
         up = LinearWeights(32 * unit, 32 * ((1 << bits) + np.repeat([0, 1], width)), ones, 0 * ones)

@@ -13,11 +13,10 @@ from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.program import MANIFEST_FILE, Program, ProgramError, load_program
 from edgemoe.spec.board import board_names, load_board
 from edgemoe.spec.checkpoint import CONFIG_FILE, CheckpointError
-from edgemoe.spec.hardware import hardware_names, load_hardware_config
+from edgemoe.spec.hardware import DEFAULT_HARDWARE, hardware_names, load_hardware_config
 
 _MODELS = Path(__file__).resolve().parents[3] / "models"
 _PREFERRED = ("tiny", "mini")
-DEFAULT_HARDWARE = "zcu102"
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

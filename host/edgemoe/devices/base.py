@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.registers import REGISTER_SPACE
 
 Bytes = NDArray[np.uint8]
 
@@ -20,6 +21,13 @@ POLL_SECONDS = 2e-4
 
 class DeviceError(EdgeMoeError, RuntimeError):
     """A device that cannot do what was asked; the message says what happened and what to do."""
+
+
+def require_register(offset: int) -> int:
+    """The offset; raises DeviceError where no 32-bit register can be."""
+    if not 0 <= offset < REGISTER_SPACE or offset % 4:
+        raise DeviceError(f"register offset {offset:#x} lies outside the register map")
+    return offset
 
 
 class Device(ABC):

@@ -6,9 +6,7 @@ import importlib
 from dataclasses import dataclass
 
 from edgemoe.devices.base import Device, DeviceError
-from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
-
-_DEFAULT_HARDWARE = "zcu102"
+from edgemoe.spec.hardware import DEFAULT_HARDWARE, HardwareConfig, load_hardware_config
 
 
 @dataclass(frozen=True)
@@ -59,5 +57,5 @@ def open_device(name: str, hardware: HardwareConfig | None = None) -> Device:
     require_engine(name)
     engine = ENGINES[name]
     make = getattr(importlib.import_module(engine.module), engine.device)
-    made: Device = make(name, hardware) if engine.board else make(hardware or load_hardware_config(_DEFAULT_HARDWARE))
+    made: Device = make(name, hardware) if engine.board else make(hardware or load_hardware_config(DEFAULT_HARDWARE))
     return made

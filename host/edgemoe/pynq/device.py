@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pynq
 
-from edgemoe.devices.base import Bytes, Device, DeviceError
+from edgemoe.devices.base import Bytes, Device, DeviceError, require_register
 from edgemoe.overlay.manifest import BitstreamManifest, OverlayFiles
 from edgemoe.pynq.buffers import Buffers
 from edgemoe.pynq.connection import BoardGoneError
@@ -21,7 +21,7 @@ from edgemoe.pynq.lock import ProcessLock
 from edgemoe.pynq.power import power_rails
 from edgemoe.spec.interface import VLNV
 from edgemoe.spec.isa import INSTRUCTION_BYTES
-from edgemoe.spec.registers import IDENTITY, REGISTER_SPACE, WEIGHT_PORTS
+from edgemoe.spec.registers import IDENTITY, WEIGHT_PORTS
 
 _REST_SECONDS = 1.0  # what a run that was given up may still take before the bitstream is loaded again
 _PROBE_SECONDS = 5.0
@@ -88,8 +88,7 @@ class PynqDevice(Device):
 
     def write_register(self, offset: int, value: int) -> None:
         """See Device."""
-        if not 0 <= offset < REGISTER_SPACE or offset % 4:
-            raise DeviceError(f"register offset {offset:#x} lies outside the register map")
+        require_register(offset)
         self.ip.write_register(offset, value)
 
     def read_register(self, offset: int) -> int:

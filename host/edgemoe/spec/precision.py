@@ -13,7 +13,7 @@ from edgemoe.spec.strict import ConfigError
 
 # The same in both precisions.
 MULTIPLIER_BITS = 16  # requantise multipliers M: unsigned, normalised to [2^15, 2^16)
-MAX_SHIFT = 60  # requantise shifts S: 0 … 60
+MAX_SHIFT = 60  # requantise shifts S: 0 … MAX_SHIFT
 SCORE_BITS = 16  # expert scores: unsigned Q.16
 GUARD_BITS = 4  # extra fraction bits of an expert output before it is weighted by its score
 PIXEL_OFFSET = 128  # subtracted from uint8 pixels: the array sees −128 … 127
@@ -76,6 +76,11 @@ class Precision:
     def residual_bytes(self) -> int:
         """Bytes of a residual value in memory: the next power of two."""
         return 2 if self.residual_bits <= 16 else 4
+
+    @property
+    def gate_digits(self) -> int:
+        """Signed digits, as wide as an activation, of one of the gate's 16-bit operands."""
+        return 16 // self.activation_bits
 
     @property
     def fine(self) -> bool:
