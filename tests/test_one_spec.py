@@ -190,7 +190,7 @@ def test_pages_have_the_values_of_the_table() -> None:
     """Where a page says `READ_LATENCY = 2` or `JOB_DELAY = 14 + TOKEN_PAR`, the table does."""
     fixed = {size.name.upper(): getattr(MICRO, size.name) for size in sizes()}
     found = []
-    for path in sorted((ROOT / "docs").glob("*.md")):
+    for path in sorted((ROOT / "docs").rglob("*.md")):
         pattern = r"\b([A-Z][A-Z0-9_]+) = (\d+)\b( \+ TOKEN_PAR)?"
         for name, value, lanes in re.findall(pattern, path.read_text(encoding="utf-8")):
             if name in fixed:
