@@ -24,10 +24,10 @@ from edgemoe.devices.registry import open_device
 from edgemoe.media.results import FrameResult
 from edgemoe.session import Session
 from edgemoe.spec.checkpoint import load_checkpoint
+from edgemoe.spec.files import write_text
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.strict import ConfigError
-from edgemoe.spec.files import write_text
 from edgemoe_golden.model import M3ViT, head_maps, load_checkpoint_model
 from edgemoe_golden.model.recorder import TensorRecorder
 from edgemoe_golden.scenes import LABELS, VALIDATION_SEEDS, Scene, draw_scene
