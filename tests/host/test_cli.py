@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +56,17 @@ def test_run_writes_a_panel_arrays_and_a_report(
         assert arrays["output.semseg"].shape == (7, 4, 6)
         assert arrays["experts.depth.1"].shape == (7, 2)
     assert "1 frame (60×90 → crop 60×40 → 48×32) on 'golden' for semseg and depth" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_lacks_a_character_ends_no_run(picture: Path, base: list[str], encoding: str) -> None:
+    command = [sys.executable, "-m", "edgemoe.cli", "run", str(picture), *base]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode(encoding)
+    times = "x" if encoding == "ascii" else "×"
+    resized = f"60{times}90 -> crop 60{times}40 -> 48{times}32"
+    assert f"1 frame ({resized}) on 'golden'" in done.stdout.decode(encoding)
 
 
 def test_a_folder_runs_whole_or_up_to_a_number_of_frames(base: list[str], tmp_path: Path) -> None:
