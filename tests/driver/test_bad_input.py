@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import fcntl
 import os
 import signal
 import subprocess
@@ -163,6 +164,18 @@ def test_a_lock_file_that_was_left_behind_does_not_matter(tmp_path: Path, monkey
     other = ProcessLock("x")
     assert left.stat().st_mode & 0o777 == 0o666, "for every user"
     other.release()
+    lock.release()
+    flock = fcntl.flock
+
+    def late(*arguments: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        left.unlink()  # as its holder does, between the opening and the locking
+        flock(*arguments)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    lock = ProcessLock("x")
+    with pytest.raises(DeviceError, match="this process already uses"):
+        ProcessLock("x")
     lock.release()
     left.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(DeviceError, match=r"cannot lock the accelerator: .*x\.lock: Too many levels of symbolic links"):

@@ -112,10 +112,15 @@ def test_an_accelerator_that_cannot_be_stopped_is_said_and_keeps_its_memory(
     session = Session(program, stuck, timeout=0.05)
     buffers = under.buffers
 
-    def broken() -> None:
-        raise RuntimeError("no firmware")
+    def asked() -> bool:
+        raise AssertionError("a half-loaded accelerator was asked for its registers")
 
     with monkeypatch.context() as patched:
+
+        def broken() -> None:
+            patched.setattr(stuck.ip.control, "idle", asked)
+            raise RuntimeError("no firmware")
+
         patched.setattr(stuck.overlay, "download", broken)
         message = (
             r"could not be loaded again \(RuntimeError: no firmware\); its memory stays reserved: call close\(\) again"
