@@ -29,6 +29,7 @@ class HostMemoryDevice(Device):
     """Memory of an engine that runs on this host; subclasses have the registers."""
 
     def __init__(self, hardware: HardwareConfig) -> None:
+        super().__init__()
         self.hardware = hardware
         self._memory = FlatMemory()
 

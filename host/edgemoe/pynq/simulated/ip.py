@@ -72,7 +72,7 @@ class SimulatedIp(ABC):
 
     def user_of(self, address: int) -> str | None:
         """The pointer by which a run uses the buffer at `address`; None when nothing does."""
-        if self._busy:
+        if self._uses_memory():
             for name in POINTERS:
                 if self.pointer(name) == address:
                     return name
@@ -98,6 +98,10 @@ class SimulatedIp(ABC):
         """End the engine."""
         self._rest()
         self._engine.close()
+
+    def _uses_memory(self) -> bool:
+        """Whether the accelerator may still touch the buffers of its pointers."""
+        return self._busy
 
     @abstractmethod
     def _read(self, offset: int) -> int:
