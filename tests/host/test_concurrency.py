@@ -23,7 +23,7 @@ from edgemoe.compiler.program import Program
 from edgemoe.devices.base import Device, DeviceError
 from edgemoe.devices.golden.device import GoldenDevice
 from edgemoe.devices.registry import open_device
-from edgemoe.media.results import FrameResult
+from edgemoe.results import FrameResult
 from edgemoe.session import Session, SessionError
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.registers import AP_START, CONTROL
