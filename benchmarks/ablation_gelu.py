@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.devices.rtl.build import RTL_FOLDER, sources_of
-from edgemoe.spec.generate.headers import verilog_header
+from edgemoe.errors import ArgumentError
+from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.precision import Precision
 from edgemoe.spec.tables import gelu_delta_table
@@ -107,7 +108,7 @@ def step_bits_of_equal_error(precision: Precision) -> int:
 
 
 def headers_of(hardware: HardwareConfig) -> dict[str, dict[str, str]]:
-    """Module → Verilog headers with the constants that it includes, besides edgemoe_spec.vh."""
+    """Module → Verilog headers with the constants that it includes, besides those of the build."""
     precision = hardware.numbers
     step_bits = step_bits_of_equal_error(precision)
     wide, bits = wide_table(step_bits, precision), _entry_bits(wide_table(step_bits, precision))
@@ -131,10 +132,10 @@ def _entry_bits(table: IntArray) -> int:
 
 
 def measure_units(hardware: HardwareConfig) -> list[GeluUnit]:
-    """All three in this precision; raises ValueError for W16A16, whose δ is interpolated."""
+    """All three in this precision; raises ArgumentError for W16A16, whose δ is interpolated."""
     precision = hardware.numbers
     if precision.fine:
-        raise ValueError(f"the comparison of GELU units is for w8a8, found {precision.name}")
+        raise ArgumentError(f"the comparison of GELU units is for w8a8, found {precision.name}")
     delta, step_bits = gelu_delta_table(precision), step_bits_of_equal_error(precision)
     wide, values = wide_table(step_bits, precision), all_inputs(precision)
     units = {
@@ -145,7 +146,7 @@ def measure_units(hardware: HardwareConfig) -> list[GeluUnit]:
     truth, headers, found = exact(values, precision), headers_of(hardware), []
     for top, (name, table, results) in units.items():
         error = float(np.abs(results - truth).max()) / 2**precision.gelu_fraction
-        cells = _cells(top, headers[top] | {"edgemoe_spec.vh": verilog_header(hardware)})
+        cells = _cells(top, headers[top] | verilog_headers(hardware))
         found.append(GeluUnit(name, len(table), _entry_bits(table) if len(table) else 0, error, *_totals(cells)))
     return found
 

@@ -14,8 +14,8 @@ from cocotb_tools.runner import get_runner
 
 from benchmarks.ablation_gelu import HERE, by_polynomial, by_wide_table, headers_of, step_bits_of_equal_error
 from edgemoe.devices.rtl.build import INCLUDE_FOLDER, sources_of, verilator
-from edgemoe.spec.generate.headers import verilog_header
-from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.generate.machine import verilog_headers
+from edgemoe.spec.hardware import DEFAULT_HARDWARE, load_hardware_config
 from edgemoe.spec.precision import W8A8
 from edgemoe_golden.ops.requantise import round_shift, saturate
 from sim.common.bench import Checker, Dut, checked, extremes, reset
@@ -46,11 +46,11 @@ async def values(dut: Dut, check: Checker, rng: np.random.Generator) -> None:
 
 def check_unit(top: str) -> None:
     """Build one unit with Verilator and run its values; raises AssertionError with what failed."""
-    hardware = load_hardware_config("zcu102")
+    hardware = load_hardware_config(DEFAULT_HARDWARE)
     tools = {"PATH": f"{verilator().parent}{os.pathsep}{os.environ['PATH']}", "MAKEFLAGS": MAKE_FLAGS}
     with tempfile.TemporaryDirectory() as temporary, patch.dict(os.environ, tools):
         folder = Path(temporary)
-        for name, text in (headers_of(hardware)[top] | {"edgemoe_spec.vh": verilog_header(hardware)}).items():
+        for name, text in (headers_of(hardware)[top] | verilog_headers(hardware)).items():
             (folder / name).write_text(text, encoding="utf-8")
         runner = get_runner("verilator")
         runner.build(

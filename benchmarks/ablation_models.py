@@ -1,5 +1,5 @@
 """Stated models of what the RTL engine cannot be switched to: extra sweeps of softmax, lanes that do not hand keys on,
-one token's experts after another. A function's docstring is its formula; it stands beside its figure in ablation.json.
+one token's experts after another. The formulas in words stand beside their figures in ablation.json.
 """
 
 from __future__ import annotations
@@ -9,12 +9,19 @@ from fractions import Fraction
 
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import STREAM_LINE
+from edgemoe.spec.machine import QUERY_TILES
 from edgemoe.spec.memory import linear_bytes, round_up
 from edgemoe.spec.model import ModelConfig
 
-QUERY_TILES = 8  # rtl/include/edgemoe_machine.vh: tiles of queries that one sweep over the keys serves
 THREE_PASS_SWEEPS = 3  # maximum; exponentials and their sum; division
 SEPARATE_UNITS = 4  # patch embedding and heads; attention's linear layers; its two products; feed-forward layers
+
+CYCLES_FORMULA = "layers · heads · tiles · Σ over blocks of max(query tiles of the block, fold · out_par / token_par)"
+PLAIN_EXTRA_FORMULA = "cycles(fold = token_par) − cycles(fold = 1): each lane reads every tile for itself"
+SWEEP_FORMULA = "layers · heads · query tiles · words: one sweep, a word per lane and cycle, nothing of it hidden"
+TOKEN_BY_TOKEN_FORMULA = (
+    "MoE blocks · tokens · top-k · bytes of an expert / bytes per cycle: memory never rests, nothing is in vain"
+)
 
 
 @dataclass(frozen=True)
@@ -43,31 +50,31 @@ class Attention:
         return cls(model.depth, model.heads, tuple(blocks), keys + values, words, *shape)
 
     def steps(self) -> int:
-        """layers · heads · tiles · query tiles: steps of the array"""
+        """Steps of the array: layers · heads · tiles · query tiles."""
         return self.layers * self.heads * self.tiles * sum(self.blocks)
 
     def cycles(self, fold: int = 1) -> int:
-        """layers · heads · tiles · Σ over blocks of max(query tiles of the block, fold · out_par / token_par)
+        """CYCLES_FORMULA; fold: how often a tile is read.
 
-        fold: how often a tile is read; a tile of keys is out_par rows in token_par banks of one read port each.
+        A tile of keys is out_par rows in token_par banks of one read port each.
         """
         supply = fold * self.out_par // self.token_par
         return self.layers * self.heads * self.tiles * sum(max(tiles, supply) for tiles in self.blocks)
 
     def plain_extra(self) -> int:
-        """cycles(fold = token_par) − cycles(fold = 1): each lane reads every tile for itself"""
+        """PLAIN_EXTRA_FORMULA."""
         return self.cycles(self.token_par) - self.cycles()
 
     def score_reads(self) -> int:
-        """layers · heads · query tiles · token_par · words: each word of out_par scores is read once per query"""
+        """Words of out_par scores, each read once per query: layers · heads · query tiles · token_par · words."""
         return self.layers * self.heads * sum(self.blocks) * self.token_par * self.words
 
     def exponentials(self) -> int:
-        """score_reads · out_par: one for each score, those that fill up a word included"""
+        """One for each score, those that fill up a word included: score_reads · out_par."""
         return self.score_reads() * self.out_par
 
     def sweep_cycles(self) -> int:
-        """layers · heads · query tiles · words: one sweep, a word per lane and cycle, nothing of it hidden"""
+        """SWEEP_FORMULA."""
         return self.layers * self.heads * sum(self.blocks) * self.words
 
 
@@ -78,10 +85,10 @@ def expert_bytes(model: ModelConfig, hardware: HardwareConfig) -> int:
 
 
 def token_by_token_bytes(model: ModelConfig, hardware: HardwareConfig) -> int:
-    """MoE blocks · tokens · top-k · bytes of an expert"""
+    """MoE blocks · tokens · top-k · bytes of an expert."""
     return len(model.moe_blocks) * model.tokens * model.top_k * expert_bytes(model, hardware)
 
 
 def token_by_token_cycles(model: ModelConfig, hardware: HardwareConfig) -> int:
-    """MoE blocks · tokens · top-k · bytes of an expert / bytes per cycle: memory never rests, nothing is in vain"""
+    """TOKEN_BY_TOKEN_FORMULA."""
     return int(token_by_token_bytes(model, hardware) / Fraction(hardware.bytes_per_cycle))

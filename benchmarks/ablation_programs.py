@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.compiler.program import Program, digests
+from edgemoe.errors import ArgumentError
 from edgemoe.spec.isa import STREAM_LINE, Buffer, Instruction, Opcode, encode
 from edgemoe.spec.legality import element_bytes
 from edgemoe.spec.memory import Bytes, SegmentKind, round_up, row_pitch, segment
@@ -42,16 +43,16 @@ def first_moe_block(program: Program, tokens_alone: int = 0) -> Program:
 
     tokens_alone: so many tokens, the first ones, go through GATE and EXPERTS one by one, the others together after
     them: a token's experts are read from memory for it alone, as a machine without patch reordering does. The values
-    stay the same. Raises ValueError when the program has no EXPERTS, covers several tasks, or has fewer tokens.
+    stay the same. Raises ArgumentError when the program has no EXPERTS, covers several tasks, or has fewer tokens.
     """
     labelled = list(zip(program.manifest.labels, program.instructions, strict=True))
     opcodes = [instruction.opcode for _, instruction in labelled]
     if len(program.manifest.tasks) != 1 or Opcode.EXPERTS not in opcodes:
-        raise ValueError("the ablation of experts needs a program of one task and a model with experts")
+        raise ArgumentError("the ablation of experts needs a program of one task and a model with experts")
     gate, experts = opcodes.index(Opcode.GATE), opcodes.index(Opcode.EXPERTS)
     tokens, width = labelled[gate][1].rows, labelled[gate][1].in_features
     if not 0 <= tokens_alone <= tokens:
-        raise ValueError(f"{tokens_alone} tokens cannot go alone, the model has {tokens}")
+        raise ArgumentError(f"{tokens_alone} tokens cannot go alone, the model has {tokens}")
     body = labelled[:gate]
     for first, rows in [*((token, 1) for token in range(tokens_alone)), (tokens_alone, tokens - tokens_alone)]:
         if rows:

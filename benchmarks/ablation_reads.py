@@ -20,15 +20,15 @@ from pathlib import Path
 import cocotb
 from cocotb.clock import Clock
 
-from benchmarks.ablation_models import QUERY_TILES, Attention
+from benchmarks.ablation_models import Attention
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
+from edgemoe.spec.machine import CONTEXT_MEMBERS, QUERY_TILES
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.strict import to_dict
 from sim.common.bench import CLOCK_NS, Dut, cycles, drive, hardware, reset, settle
 from sim.common.runner import simulate
 
 QUERIES = (2, 4, 8, 16)
-CONTEXT_MEMBERS = 8  # rtl/include/edgemoe_machine.vh
 TASK = "EDGEMOE_READS"  # environment: what is to be counted, and where the counts go
 PATIENCE = 100_000
 

@@ -12,8 +12,12 @@ from dataclasses import dataclass, field
 from benchmarks.ablation_area import ARRAY_MODULES, Area
 from benchmarks.ablation_gelu import GeluUnit
 from benchmarks.ablation_models import (
+    CYCLES_FORMULA,
+    PLAIN_EXTRA_FORMULA,
     SEPARATE_UNITS,
+    SWEEP_FORMULA,
     THREE_PASS_SWEEPS,
+    TOKEN_BY_TOKEN_FORMULA,
     Attention,
     token_by_token_bytes,
     token_by_token_cycles,
@@ -117,11 +121,11 @@ def variants(runs: Runs, units: Sequence[GeluUnit], reads: Sequence[Reads], area
         Variant(
             TECHNIQUES[0], "token by token, prefetch that knows the experts",
             base.cycles - experts_cycles + floor, MODELLED, read - experts_bytes + floor_bytes,
-            str(token_by_token_cycles.__doc__),
+            TOKEN_BY_TOKEN_FORMULA,
         ),
         Variant(
             TECHNIQUES[1], "three passes: maximum, exponentials, division", base.cycles + three_pass, MODELLED, read,
-            f"{THREE_PASS_SWEEPS} · ({Attention.sweep_cycles.__doc__}); an upper bound, much of it can hide",
+            f"{THREE_PASS_SWEEPS} · ({SWEEP_FORMULA}); an upper bound, much of it can hide",
             also={"score words read": (1 + THREE_PASS_SWEEPS) * attention.score_reads(),
                   "score words read, single pass": attention.score_reads()},
         ),
@@ -157,7 +161,7 @@ def variants(runs: Runs, units: Sequence[GeluUnit], reads: Sequence[Reads], area
         ),
         Variant(
             TECHNIQUES[4], "lanes do not hand keys on, same buffers", base.cycles + attention.plain_extra(), MODELLED,
-            read, str(Attention.plain_extra.__doc__) + "; " + str(Attention.cycles.__doc__).split("\n")[0],
+            read, f"{PLAIN_EXTRA_FORMULA}; {CYCLES_FORMULA}",
             also={"vectors read per step": here.plain_per_step, "vectors read per step, reordered": here.per_step},
         ),
         Variant(

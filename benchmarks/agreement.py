@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tabulate import tabulate
 
 from edgemoe.compiler.compile import compile_model
 from edgemoe.compiler.program import Program, TraceRecord
@@ -178,14 +179,18 @@ def main() -> None:
                 for seed in VALIDATION_SEEDS[: options.scenes]
             ]
             print(f"\n{config.name}, {of.hardware.precision}, {task.name}, {options.scenes} scenes")
+            rows: list[tuple[object, ...]] = []
             for records in zip(*runs, strict=True):
                 first = records[0]
                 if first.sqnr_db is None:
-                    print(f"{first.label:32} {first.tensor:28} same set {np.mean([r.same for r in records]):7.2%}")
+                    same = 100 * float(np.mean([r.same for r in records]))
+                    rows.append((first.label, first.tensor, None, None, same))
                 else:
                     decibels = [r.sqnr_db for r in records if r.sqnr_db is not None]
-                    print(f"{first.label:32} {first.tensor:28} {np.mean(decibels):6.1f} dB, least {min(decibels):6.1f}")
+                    rows.append((first.label, first.tensor, float(np.mean(decibels)), min(decibels), None))
                 report += [{"hardware": name, "task": task.name, **asdict(record)} for record in records]
+            heads = ("instruction", "tensor", "SQNR dB", "least", "same experts %")
+            print(tabulate(rows, heads, floatfmt=("", "", ".1f", ".1f", ".2f")))
     path = Path("build/reports/agreement.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

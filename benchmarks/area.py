@@ -14,6 +14,7 @@ import sys
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 
+from tabulate import tabulate
 from tqdm import tqdm
 
 from benchmarks.area_levels import Timing, analyse
@@ -101,30 +102,31 @@ def part_of(hardware: HardwareConfig) -> Resources | None:
     return next((total for prefix, total in PARTS.items() if hardware.part.startswith(prefix)), None)
 
 
-def table(shape: Shape) -> list[str]:
-    """Lines to print."""
+def table(shape: Shape) -> str:
+    """What is printed: a row per module, then all of them against the part and the project's own limit."""
     hardware = shape.hardware
-    head = "".join(f"{column:>9}" for column in COLUMNS)
-    lines = [f"{hardware.name}: {hardware.macs_per_cycle} MAC/cycle, {hardware.precision}, "
-             f"{hardware.prefetch_bytes // 1024} KiB prefetch, {hardware.part}",
-             f"{'module':24}{'count':>6}{head}{'levels':>8}"]  # fmt: skip
-    for row in sorted(shape.rows, key=lambda row: (-row.used.lut, row.module)):
-        mark = " *" if row.levels > LEVEL_CEILING else ""
-        lines.append(f"{row.module:24}{row.instances:6}{_cells(row.used)}{row.levels:8.1f}{mark}")
+    title = (f"{hardware.name}: {hardware.macs_per_cycle} MAC/cycle, {hardware.precision}, "
+             f"{hardware.prefetch_bytes // 1024} KiB prefetch, {hardware.part}")  # fmt: skip
+    rows = [
+        [row.module, str(row.instances), *_cells(row.used), f"{row.levels:.1f}{' *' * (row.levels > LEVEL_CEILING)}"]
+        for row in sorted(shape.rows, key=lambda row: (-row.used.lut, row.module))
+    ]
     total, used = part_of(hardware), shape.used
-    lines.append(f"{'all':24}{'':6}{_cells(used)}{shape.levels:8.1f}")
+    rows.append(["all", "", *_cells(used), f"{shape.levels:.1f}"])
     if total is not None:
-        lines.append(f"{'part':24}{'':6}{_cells(total)}{LEVEL_CEILING:8.1f}")
+        rows.append(["part", "", *_cells(total), f"{LEVEL_CEILING:.1f}"])
         pairs = zip(used.values(), total.values(), strict=True)
-        lines.append(f"{'share':30}" + "".join(f"{100 * a / b:8.1f}%" if b else f"{'':9}" for a, b in pairs))
+        rows.append(["share", "", *(f"{100 * a / b:.1f}%" if b else "" for a, b in pairs)])
     if hardware.name in LIMITS:
-        lines.append(f"{'limit of the project':24}{'':6}{_cells(LIMITS[hardware.name])}")
-    return lines
+        rows.append(["limit of the project", "", *_cells(LIMITS[hardware.name])])
+    heads = ("module", "count", *COLUMNS, "levels")
+    sides = ("left", *["right"] * (len(COLUMNS) + 1), "left")
+    return f"{title}\n{tabulate(rows, heads, disable_numparse=True, colalign=sides)}"
 
 
-def _cells(used: Resources) -> str:
-    return "".join(f"{value:9,.1f}" if column == "BRAM36" else f"{value:9,.0f}"
-                   for column, value in zip(COLUMNS, used.values(), strict=True))  # fmt: skip
+def _cells(used: Resources) -> list[str]:
+    return [f"{value:,.1f}" if column == "BRAM36" else f"{value:,.0f}"
+            for column, value in zip(COLUMNS, used.values(), strict=True)]  # fmt: skip
 
 
 def report(shape: Shape) -> dict[str, object]:
@@ -163,7 +165,7 @@ def main() -> int:
         except (RuntimeError, DeviceError) as error:
             print(f"{name}: {error}", file=sys.stderr)
             return 1
-        print("\n".join(table(shape)))
+        print(table(shape))
         for row in shape.rows if options.paths else ():
             if row.levels > LEVEL_CEILING:
                 print(f"{row.module}: {' → '.join(row.path)}")

@@ -69,7 +69,9 @@ def analyse(module: Mapping[str, Any], inside: Mapping[str, Timing]) -> Timing:
     for port, level in starts.items():
         if level > worst:
             worst, where = level, max((bit for bit in outputs[port] if bit in clocked), key=lambda bit: clocked[bit])
-    path, ends, through = _path(where, trail, names), {}, {}
+    path = _path(where, trail, names)
+    ends: dict[str, float] = {}
+    through: dict[tuple[str, str], float] = {}
     for port, bits in inputs.items():
         reached, steps = _arrivals(order, dict.fromkeys(bits, 0.0), clocks=False)
         last = [(reached[bit] + more, bit) for bit, more, _ in final if bit in reached]

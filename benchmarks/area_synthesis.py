@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, modules, sources_of
-from edgemoe.spec.generate.headers import verilog_header
+from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import HardwareConfig
 
 ROOT = RTL_FOLDER.parent
@@ -81,8 +81,8 @@ def elaborate(hardware: HardwareConfig, top: str) -> dict[str, str]:
     Raises RuntimeError with Yosys' error.
     """
     sources = sources_of(modules()[top])
-    header = verilog_header(hardware)
-    digest = hashlib.sha256(repr((header, top, _version())).encode())
+    headers = verilog_headers(hardware)
+    digest = hashlib.sha256(repr((headers, top, _version())).encode())
     for path in (*sources, *sorted(INCLUDE_FOLDER.glob("*.vh"))):
         digest.update(path.name.encode() + path.read_bytes())
     kept = CACHE / f"elaborated-{hardware.name}-{top}-{digest.hexdigest()[:16]}.json.gz"
@@ -90,7 +90,7 @@ def elaborate(hardware: HardwareConfig, top: str) -> dict[str, str]:
         files = {path.name: path.read_text(encoding="utf-8") for path in (*sources, *INCLUDE_FOLDER.glob("*.vh"))}
         script = "read_verilog -DSYNTHESIS -I. " + " ".join(path.name for path in sources)
         script += f"\nhierarchy -check -top {top}\nwrite_rtlil whole.il\nblackbox *\nwrite_rtlil stubs.il\n"
-        found = _yosys(script, files | {"edgemoe_spec.vh": header}, ("whole.il", "stubs.il"))
+        found = _yosys(script, files | headers, ("whole.il", "stubs.il"))
         whole, stubs = (_split(found[name]) for name in ("whole.il", "stubs.il"))
         parts = {name: _with_stubs(name, whole, stubs) for name in _children_first(whole, f"\\{top}")}
         kept.parent.mkdir(parents=True, exist_ok=True)

@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tabulate import tabulate
 from tqdm import tqdm
 
 from benchmarks.agreement import agreement, subject
-from benchmarks.evaluate import HARDWARE, TRAINING_SCENES, Figure, Tally, evaluate
+from benchmarks.evaluate import HARDWARE, TRAINING_SCENES, Figure, Tally, evaluate, table
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe_golden.edge_moe import EdgeMoe, Frame, to_real
 from edgemoe_golden.model import M3ViT, head_maps, load_checkpoint_model
@@ -73,7 +74,7 @@ def float_values(model: M3ViT, task: str, frame: NDArray[np.uint8]) -> Floats:
         model(torch.from_numpy(frame)[None], task, recorder)
     values = {name: _rows(value.double().numpy()) for name, value in recorder.values.items()}
     for index, block in enumerate(model.backbone.blocks):
-        bias = block.attn.qkv.bias.detach().double().numpy()  # type: ignore[union-attr]
+        bias = block.attn.qkv.bias.detach().double().numpy()  # type: ignore[union-attr, operator]
         values[f"blocks.{index}.key"] = values[f"blocks.{index}.key"] + np.split(bias, 3)[1]
     return values
 
@@ -162,20 +163,14 @@ def show(report: Report) -> None:
     """Print the tables."""
     print(f"\n{report.model}: residual stream, signal over error against float in dB, mean (least) of")
     print(f"{report.layer_scenes} scenes; the other tensors are in the report\n")
-    print(f"{'task':8}{'tensor':32}" + "".join(f"{name:>18}" for name in ARITHMETICS))
     by_key = {(layer.arithmetic, layer.task, layer.tensor): layer for layer in report.layers}
+    rows = []
     for task, tensor in dict.fromkeys((layer.task, layer.tensor) for layer in report.layers):
-        if not tensor.endswith("residual"):
-            continue
-        cells = [by_key[name, task, tensor] for name in ARITHMETICS]
-        print(f"{task:8}{tensor:32}" + "".join(f"{f'{c.sqnr_db:.1f} ({c.least_db:.1f})':>18}" for c in cells))
-    names = ("float", *ARITHMETICS)
-    print(f"\n{report.scenes} held-out scenes (seeds {VALIDATION_SEEDS[0]} …)\n")
-    print(f"{'task':8}{'metric':28}" + "".join(f"{name:>10}" for name in names))
-    for task, metric in dict.fromkeys((figure.task, figure.metric) for figure in report.metrics):
-        values = {f.precision: f.value for f in report.metrics if (f.task, f.metric) == (task, metric)}
-        cells = [f"{values[name]:10.4f}" if name in values else " " * 10 for name in names]
-        print(f"{task:8}{metric:28}" + "".join(cells))
+        if tensor.endswith("residual"):
+            cells = [by_key[name, task, tensor] for name in ARITHMETICS]
+            rows.append((task, tensor, *(f"{cell.sqnr_db:.1f} ({cell.least_db:.1f})" for cell in cells)))
+    print(tabulate(rows, ("task", "tensor", *ARITHMETICS), colalign=("left", "left", *["right"] * len(ARITHMETICS))))
+    print(f"\n{report.scenes} held-out scenes (seeds {VALIDATION_SEEDS[0]} …)\n\n{table(report.metrics)}")
     lost = beaten(report.layers)
     margin = min(by_key["w16a16", t.task, t.tensor].sqnr_db - t.sqnr_db for t in report.layers if is_theirs(t))
     where = f"every one of {len(by_key) // len(ARITHMETICS)} tensors" if not lost else f"all but {len(lost)} tensors"

@@ -9,8 +9,10 @@ import platform
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from tabulate import tabulate
 from tqdm import tqdm
 
 from benchmarks.random_checkpoint import checkpoint_or_random
@@ -24,10 +26,10 @@ LIMIT_SECONDS = 3.0
 UPSTREAM_SECONDS = 12.0  # Edge-MoE's own C simulation of the same frame on the same kind of core
 
 
-def measure(folder: Path, hardware_name: str, rounds: int) -> list[dict[str, object]]:
+def measure(folder: Path, hardware_name: str, rounds: int) -> list[dict[str, Any]]:
     """One row per choice of tasks; results are compared with the golden engine's."""
     hardware = load_hardware_config(hardware_name)
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     program = compile_checkpoint(folder, None, hardware)
     names = program.manifest.tasks
     model = program.manifest.model
@@ -64,15 +66,13 @@ def main() -> None:
     parser.add_argument("--hardware", nargs="+", default=["zcu102", "zcu102_w16a16", "kv260", "micro"])
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = checkpoint_or_random(options.model, Path(temporary))
         for name in options.hardware:
             rows += measure(folder, name, options.rounds)
-    print(f"{'model':8}{'hardware':16}{'tasks':16}{'seconds':>9}   equal to golden")
-    for row in rows:
-        tasks = ",".join(row["tasks"])  # type: ignore[arg-type]
-        print(f"{row['model']:8}{row['hardware']:16}{tasks:16}{row['seconds']:9.2f}   {row['bit_exact']}")
+    lines = [(r["model"], r["hardware"], ",".join(r["tasks"]), r["seconds"], r["bit_exact"]) for r in rows]
+    print(tabulate(lines, ("model", "hardware", "tasks", "seconds", "equal to golden"), floatfmt=".2f"))
     print(f"bar: {LIMIT_SECONDS:g} s for one task; Edge-MoE's own C simulation: {UPSTREAM_SECONDS:g} s")
     path = Path("build/reports/bench-csim.json")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,18 +16,21 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tabulate import tabulate
 from tqdm import tqdm
 
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.fits import DoesNotFitError, require_fit
 from edgemoe.devices.registry import open_device
-from edgemoe.media.results import FrameResult
+from edgemoe.errors import ArgumentError, EdgeMoeError
+from edgemoe.results import FrameResult
 from edgemoe.session import Session
 from edgemoe.spec.checkpoint import load_checkpoint
+from edgemoe.spec.files import write_text
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.strict import ConfigError
-from edgemoe.spec.files import write_text
+from edgemoe_golden.data.metrics import ClassMetric
 from edgemoe_golden.model import M3ViT, head_maps, load_checkpoint_model
 from edgemoe_golden.model.recorder import TensorRecorder
 from edgemoe_golden.scenes import LABELS, VALIDATION_SEEDS, Scene, draw_scene
@@ -60,25 +63,21 @@ class Figure:
 class Tally:
     """What one way of computing gathers over scenes; same: tokens with the same experts as in float, by task, block."""
 
-    confusion: NDArray[np.int64] = field(default_factory=lambda: np.zeros((len(LABELS), len(LABELS)), dtype=np.int64))
+    classes: ClassMetric = field(default_factory=lambda: ClassMetric(len(LABELS)))
     squared: float = 0.0
     same: dict[tuple[str, int], list[float]] = field(default_factory=dict)
 
     def add(self, scene: Scene, semseg: torch.Tensor, depth: torch.Tensor) -> None:
         """Head maps on the cell grid, [1, C, R, S]."""
         size = scene.label.shape
-        classes = full_size(semseg, *size)[0].argmax(0).numpy().ravel()
-        pairs = scene.label.ravel().astype(np.int64) * len(LABELS) + classes
-        self.confusion += np.bincount(pairs, minlength=self.confusion.size).reshape(self.confusion.shape)
+        self.classes.add(full_size(semseg, *size)[0].argmax(0).numpy(), scene.label)
         error = full_size(depth, *size)[0, 0] - torch.from_numpy(scene.inverse_depth)
         self.squared += float((error**2).mean())
 
     def figures(self, scenes: int, baseline: float) -> Iterator[tuple[str, str, float]]:
         """(task, metric, value)."""
-        hits = np.diag(self.confusion)
-        iou = hits / np.maximum(self.confusion.sum(0) + self.confusion.sum(1) - hits, 1)
-        yield "semseg", "mIoU", float(iou.mean())
-        for label, value in zip(LABELS, iou.tolist(), strict=True):
+        yield "semseg", "mIoU", self.classes.values()["mIoU"]
+        for label, value in zip(LABELS, self.classes.by_class().tolist(), strict=True):
             yield "semseg", f"IoU {label}", value
         rmse = float(np.sqrt(self.squared / scenes))
         yield "depth", "RMSE", rmse
@@ -86,8 +85,8 @@ class Tally:
         for (task, block), shares in sorted(self.same.items()):
             yield task, f"same experts, block {block}", float(np.mean(shares))
         for block in sorted({block for _, block in self.same}):
-            shares = [np.mean(self.same[task, block]) for task in TASKS]
-            yield "all", f"same experts, block {block}", float(np.mean(shares))
+            means = [np.mean(self.same[task, block]) for task in TASKS]
+            yield "all", f"same experts, block {block}", float(np.mean(means))
         if self.same:
             yield "all", "same experts", float(np.mean([np.mean(shares) for shares in self.same.values()]))
 
@@ -119,10 +118,10 @@ def evaluate(
 ) -> list[Figure]:
     """Float, and each precision on `engine`, on the same scenes; mean_map: of training scenes, on the cell grid.
 
-    Raises CheckpointError, ConfigError or DoesNotFitError, and ValueError for a number of scenes that there is not.
+    Raises CheckpointError, ConfigError or DoesNotFitError, and ArgumentError for a number of scenes that there is not.
     """
     if not 1 <= scenes <= len(VALIDATION_SEEDS):
-        raise ValueError(f"--scenes {scenes}: there are 1 … {len(VALIDATION_SEEDS)} held-out scenes")
+        raise ArgumentError(f"--scenes {scenes}: there are 1 … {len(VALIDATION_SEEDS)} held-out scenes")
     model = load_checkpoint_model(folder)
     config = model.config
     require_scenes_model(config)
@@ -178,12 +177,11 @@ def _compare(tally: Tally, result: FrameResult, chosen: dict[tuple[str, int], ND
 def table(figures: Sequence[Figure]) -> str:
     """One line per metric, one column per precision."""
     names = list(dict.fromkeys(figure.precision for figure in figures))
-    lines = [f"{'task':8}{'metric':28}" + "".join(f"{name:>10}" for name in names)]
+    rows = []
     for task, metric in dict.fromkeys((figure.task, figure.metric) for figure in figures):
         values = {f.precision: f.value for f in figures if (f.task, f.metric) == (task, metric)}
-        cells = [f"{values[name]:10.4f}" if name in values else " " * 10 for name in names]
-        lines.append(f"{task:8}{metric:28}" + "".join(cells))
-    return "\n".join(lines)
+        rows.append((task, metric, *(values.get(name) for name in names)))
+    return tabulate(rows, ("task", "metric", *names), floatfmt=".4f")
 
 
 def losses(figures: Sequence[Figure]) -> str:
@@ -213,7 +211,7 @@ def main() -> None:
         require_scenes_model(config)
         mean_map = SceneStore(options.data, config, TRAINING_SCENES, 2).mean_inverse_depth()
         figures = evaluate(options.model, options.scenes, mean_map, options.precisions, options.engine)
-    except ValueError as error:
+    except EdgeMoeError as error:
         parser.exit(1, f"{error}\n")
     first, last = VALIDATION_SEEDS[0], VALIDATION_SEEDS[options.scenes - 1]
     print(f"{options.model}, {options.scenes} held-out scenes (seeds {first} … {last})\n")

@@ -19,11 +19,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import nn
 from tqdm import tqdm
 
-from benchmarks.evaluate import HARDWARE, Figure, shape_for
+from benchmarks.evaluate import HARDWARE, Figure, shape_for, table
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.registry import open_device
+from edgemoe.errors import EdgeMoeError
 from edgemoe.session import Session
 from edgemoe_golden.data import DataError, metric_of, open_data
 from edgemoe_golden.importing import ImportedModel, load_imported_model
@@ -67,7 +69,8 @@ def evaluate_data(
         predictors: dict[str, Predictor] = {"float": _float(model, shared)}
         for precision in precisions:
             predictors[precision] = _on_engine(model, folder, shared, precision, engine, stack)
-        metrics = {name: {task: metric_of(task, channels[task]) for task in shared} for name in predictors}
+        metrics = {name: {task: metric for task in shared if (metric := metric_of(task, channels[task]))}
+                   for name in predictors}  # fmt: skip
         for sample in tqdm(islice(samples, count), total=count, desc=f"evaluating {config.name}", unit="picture"):
             frame = fitted(sample.image, config.image_height, config.image_width)
             for name, predict in predictors.items():
@@ -88,7 +91,9 @@ def evaluate_data(
 def _channels(model: ImportedModel, task: str) -> int:
     config = model.model.config
     if task in model.decoders:
-        return int(model.decoders[task].get_submodule("conv_4").out_channels)
+        last = model.decoders[task].get_submodule("conv_4")
+        assert isinstance(last, nn.Conv2d)
+        return last.out_channels
     return config.tasks[config.task_index(task)].channels
 
 
@@ -129,10 +134,9 @@ def main() -> None:
         figures = evaluate_data(
             options.model, options.data, options.split, options.precisions, options.pictures, options.engine
         )
-    except ValueError as error:
+    except EdgeMoeError as error:
         parser.exit(1, f"{error}\n")
-    for figure in figures:
-        print(f"{figure.precision:8}{figure.task:14}{figure.metric:14}{figure.value:10.4f}   {figure.scenes} pictures")
+    print(f"{options.data}, {figures[0].scenes} pictures\n\n{table(figures)}")
     path = Path("build/reports/eval_data.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([asdict(figure) for figure in figures], indent=1) + "\n", encoding="utf-8")

@@ -13,11 +13,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from tabulate import tabulate
 from tqdm import tqdm
 
+from benchmarks.golden_busy import busy_row, line
 from benchmarks.random_checkpoint import random_checkpoint
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.registry import open_device
@@ -30,7 +33,7 @@ from edgemoe_golden.scenes import VALIDATION_SEEDS, draw_scene
 LIMIT = 5.0  # times torch's time
 
 
-def measure(folder: Path, hardware_name: str, rounds: int) -> list[dict[str, object]]:
+def measure(folder: Path, hardware_name: str, rounds: int) -> list[dict[str, Any]]:
     """One row per choice of tasks."""
     hardware = load_hardware_config(hardware_name)
     model = load_checkpoint_model(folder)
@@ -38,7 +41,7 @@ def measure(folder: Path, hardware_name: str, rounds: int) -> list[dict[str, obj
     frame = draw_scene(VALIDATION_SEEDS[0], config.image_height, config.image_width).image
     image = torch.from_numpy(frame)[None]
     names = [task.name for task in config.tasks]
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for tasks in ([names[0]], names):
         program = compile_checkpoint(folder, tasks, hardware)
         with open_device("golden", hardware) as device, Session(program, device) as session, torch.inference_mode():
@@ -76,7 +79,7 @@ def _turns(first: Callable[[], object], second: Callable[[], object], rounds: in
 
 
 def main() -> None:
-    """Print the table; write build/reports/golden_speed.json."""
+    """Print the table and how a busy computer slows it down; write golden_speed.json and golden_busy.json."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", default="tiny", help="configuration, run with seeded random weights")
     parser.add_argument("--hardware", nargs="+", default=["zcu102", "zcu102_w16a16"])
@@ -87,16 +90,16 @@ def main() -> None:
         checkpoint = random_checkpoint(load_model_config(options.model), Path(folder) / options.model)
         for hardware in options.hardware:
             rows += measure(checkpoint, hardware, options.rounds)
-    print(f"{'model':8}{'precision':10}{'tasks':16}{'golden ms':>10}{'torch ms':>10}{'ratio':>8}   limit {LIMIT:g}")
-    for row in rows:
-        tasks = ",".join(row["tasks"])  # type: ignore[arg-type]
-        print(
-            f"{row['model']:8}{row['precision']:10}{tasks:16}{row['golden_ms']:10.1f}{row['torch_ms']:10.1f}"
-            f"{row['ratio']:8.2f}"
-        )
+    lines = [(r["model"], r["precision"], ",".join(r["tasks"]), r["golden_ms"], r["torch_ms"], r["ratio"])
+             for r in rows]  # fmt: skip
+    heads = ("model", "precision", "tasks", "golden ms", "torch ms", f"ratio (limit {LIMIT:g})")
+    print(tabulate(lines, heads, floatfmt=("", "", "", ".1f", ".1f", ".2f")))
     path = Path("build/reports/golden_speed.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    busy = busy_row(options.rounds)
+    path.with_name("golden_busy.json").write_text(json.dumps(busy, indent=1) + "\n", encoding="utf-8")
+    print(line(busy))
 
 
 if __name__ == "__main__":

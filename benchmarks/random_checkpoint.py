@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 
 from edgemoe.spec.checkpoint import CALIBRATION_FILE, WEIGHTS_FILE
+from edgemoe.spec.files import write_text
 from edgemoe.spec.model import ModelConfig, load_model_config
 from edgemoe.spec.strict import to_dict
 from edgemoe_golden.calibrate import calibrate
-from edgemoe.spec.files import write_text
 from edgemoe_golden.model import M3ViT, save_checkpoint
 
 _DEVIATION = 0.1  # large enough that experts, gates and biases all matter

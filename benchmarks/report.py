@@ -1,61 +1,65 @@
 """The evidence on one page: `make report`, or `python -m benchmarks.report`.
 
 Takes every figure from build/reports, where the benches wrote them, and what others have published from
-docs/published.json; stops with a sentence when one is missing. Writes docs/report.html, pictures in docs/images, and
-the tables of figures in README.md.
+docs/published.json; stops with a sentence when one is missing. Writes docs/report.html, its charts as
+docs/images/report_*.svg beside it, and the tables of figures in README.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from string import Template
+from typing import TYPE_CHECKING
 
-from benchmarks.report_inputs import Inputs, ReportError, load_inputs
-from benchmarks.report_readme import PICTURES, update_readme
+from benchmarks import report_ablation as ablation
+from benchmarks import report_tables as tables
+from benchmarks.report_figures import figures
+from benchmarks.report_inputs import SOURCES, Inputs, ReportError, load_inputs
+from benchmarks.report_readme import update_readme
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ROOT = Path(__file__).resolve().parents[1]
+PIXELS_PER_INCH = 96  # of CSS
+TABLES = (
+    tables.same_precision, tables.clocks, tables.comparison, tables.intervals, tables.dense, tables.area,
+    tables.modules, tables.accuracy, tables.evaluation, ablation.techniques, ablation.ladder, ablation.checks,
+    ablation.gelu,
+)  # fmt: skip
 
 
-def page(inputs: Inputs, root: Path, drawings: Path) -> str:
-    """The page; drawings: folder that SVG and PNG files of all charts go to. Raises ReportError."""
-    from benchmarks import report_ablation as ablation  # what draws needs the `plots` extra, the checks do not
-    from benchmarks import report_charts as charts
-    from benchmarks import report_tables as tables
-    from benchmarks.report_figures import figures
-    from benchmarks.report_html import image, svg
+def charts(inputs: Inputs) -> dict[str, Figure]:
+    """All charts by the names that the template calls them."""
+    from benchmarks import report_charts as drawn
+    from benchmarks import scaling_plots as scaling
     from benchmarks.report_timeline import draw_timeline
-    from benchmarks.scaling_plots import draw_bytes, draw_cycles, draw_roofline
 
-    drawn = {
-        "comparison": (charts.draw_comparison, "Time of one frame; grey: published, on a board; blue: ours, counted."),
-        "timeline": (draw_timeline, "One frame with one task on the RTL engine; at the end of a row, thousand cycles."),
-        "split": (charts.draw_split, "Where the cycles of each kind of instruction go."),
-        "ladder": (charts.draw_ladder, "The five techniques added one by one: theirs, and ours."),
-        "reads": (charts.draw_reads, "Reads of the key and value scratchpads per step of the array."),
-        "layers": (charts.draw_layers, "Signal over error of the residual stream along the network."),
+    return {
+        "comparison": drawn.draw_comparison(inputs),
+        "timeline": draw_timeline(inputs),
+        "split": drawn.draw_split(inputs),
+        "ladder": drawn.draw_ladder(inputs),
+        "reads": drawn.draw_reads(inputs),
+        "layers": drawn.draw_layers(inputs),
+        "scaling_cycles": scaling.draw_cycles(inputs.scaling),
+        "scaling_bytes": scaling.draw_bytes(inputs.scaling),
+        "scaling_roofline": scaling.draw_roofline(inputs.scaling),
     }
-    places: dict[str, str] = {}
-    for name, (draw, caption) in drawn.items():
-        draw(inputs, drawings / name)
-        places[f"{name}_chart"] = svg(drawings / f"{name}.svg", caption)
-    grown = {"cycles": (draw_cycles, "Cycles"), "bytes": (draw_bytes, "Bytes"), "roofline": (draw_roofline, "Roofline")}
-    scaling = []
-    for name, (draw_scaling, caption) in grown.items():
-        draw_scaling(inputs.scaling, drawings / f"scaling_{name}.svg")
-        scaling.append(svg(drawings / f"scaling_{name}.svg", f"{caption}, predicted."))
-    places |= figures(inputs)
-    for module, names in (
-        (tables, ("comparison", "intervals", "dense", "area", "modules", "accuracy", "evaluation")),
-        (ablation, ("techniques", "ladder", "checks", "gelu")),
-    ):
-        places |= {name: getattr(module, name)(inputs) for name in names}
-    places["scaling_charts"] = "\n".join(scaling)
-    places["panel"] = image(root / "docs/images/panel.jpg", "A drawn street: input, segmentation, depth, experts")
-    template = Template((root / "docs/report_template.html").read_text(encoding="utf-8"))
-    return template.substitute(places)
+
+
+def page(inputs: Inputs, template: Path, drawn: Mapping[str, Figure]) -> str:
+    """The page, which shows the drawn charts as files beside it."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(template.parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    widths = {name: round(PIXELS_PER_INCH * figure.get_figwidth()) for name, figure in drawn.items()}
+    shown = {make.__name__: make(inputs) for make in TABLES}
+    return environment.get_template(template.name).render(figures(inputs), tables=shown, charts=widths, sources=SOURCES)
 
 
 def main() -> int:
@@ -67,19 +71,22 @@ def main() -> int:
     root: Path = options.root
     try:
         inputs = load_inputs(options.reports, root / "docs/published.json")
-        with tempfile.TemporaryDirectory() as temporary:
-            drawings = Path(temporary)
-            text = page(inputs, root, drawings)
-            readme = update_readme((root / "README.md").read_text(encoding="utf-8"), inputs)
-            pictures = {name: (drawings / f"{name}.png").read_bytes() for name in PICTURES}
+        readme = update_readme((root / "README.md").read_text(encoding="utf-8"), inputs)
+        drawn = charts(inputs)
+        text = page(inputs, root / "docs/report_template.html", drawn)
     except ReportError as error:
         print(f"no report: {error}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:
+        print(f"no report: it needs {error.name}; install this project with its extra 'plots'", file=sys.stderr)
+        return 1
+    from benchmarks.report_style import save
+
+    for name, figure in drawn.items():
+        save(figure, root / f"docs/images/report_{name}.svg")
     (root / "docs/report.html").write_text(text, encoding="utf-8")
-    for name, data in pictures.items():
-        (root / f"docs/images/report_{name}.png").write_bytes(data)
     (root / "README.md").write_text(readme, encoding="utf-8")
-    print(f"docs/report.html: {len(text) / 1e6:.1f} MB, one file; README.md and docs/images brought up to date")
+    print(f"docs/report.html with {len(drawn)} charts in docs/images; README.md brought up to date")
     return 0
 
 

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from benchmarks.report_html import DASH, Markup, kind, megabytes, number, table, text
+from benchmarks.report_format import DASH, Cell, Table, megabytes, number, table
 from benchmarks.report_inputs import Inputs
 
 
-def techniques(inputs: Inputs) -> str:
+def techniques(inputs: Inputs) -> Table:
     """Each technique alone switched off."""
     found = inputs.ablation
     heads = ("switched off", "instead", "cycles", "", "× all five", "MB read", "area, reads", "what was run, or the "
              "formula")  # fmt: skip
-    rows = [["nothing: all five", DASH, number(found["cycles"]), kind("counted"), "1.00 ×",
+    rows: list[list[object]] = [["nothing: all five", DASH, number(found["cycles"]), Cell(kind="counted"), "1.00 ×",
              megabytes(found["bytes_read"]), DASH, "one frame on the RTL engine, equal to golden"]]  # fmt: skip
     for row in found["techniques"]:
         also = [f"{name} {number(value, 0 if value >= 100 else 1)}" for name, value in row["also"].items()]
         added = [f"{number(value, sign=True)} {name}" for name, value in (row["area"] or {}).items() if value]
         how = row["how"] + (f". Area: {row['area_how']}" if row["area"] else "")
         area = "; ".join(added + also) or DASH
-        rows.append([row["technique"], row["instead"], number(row["cycles"]), kind(row["cycles_kind"]),
+        rows.append([row["technique"], row["instead"], number(row["cycles"]), Cell(kind=row["cycles_kind"]),
                      f"{row['cycles'] / found['cycles']:.2f} ×", megabytes(row["bytes_read"]), area,
-                     Markup(f"<small>{text(how)}</small>")])  # fmt: skip
+                     Cell(note=how)])  # fmt: skip
     return table(heads, rows, ours=[0])
 
 
-def ladder(inputs: Inputs) -> str:
+def ladder(inputs: Inputs) -> Table:
     """Cumulative, beside the paper's."""
     rungs = inputs.ablation["ladder"]
     clock = inputs.ablation["clock_mhz"] * 1000
@@ -38,7 +38,7 @@ def ladder(inputs: Inputs) -> str:
     return table(heads, rows)
 
 
-def checks(inputs: Inputs) -> str:
+def checks(inputs: Inputs) -> Table:
     """What the models say of the machine as it is."""
     rows = [[row["what"], number(row["modelled"]), number(row["counted"]),
              f"{100 * (row['modelled'] / row['counted'] - 1):+.1f} %".replace("-", "−")]
@@ -46,7 +46,7 @@ def checks(inputs: Inputs) -> str:
     return table(("cycles of", "modelled", "counted", "off"), rows)
 
 
-def gelu(inputs: Inputs) -> str:
+def gelu(inputs: Inputs) -> Table:
     """Three units, one lane each."""
     rows = [
         [row["name"], number(row["entries"]) if row["entries"] else DASH,

@@ -1,9 +1,11 @@
-"""The figures in the report's sentences: what docs/report_template.html calls $name, from the benches' files only."""
+"""The figures in the report's sentences: what docs/report_template.html calls {{ name }}."""
 
 from __future__ import annotations
 
-from benchmarks.report_html import number, text
-from benchmarks.report_inputs import SOURCES, Inputs
+from collections.abc import Iterable
+
+from benchmarks.report_format import number
+from benchmarks.report_inputs import CLOCKS, Inputs, milliseconds
 from benchmarks.report_tables import BACKBONE_TOKENS, IMAGENET_TOKENS, giga_operations, least, metric_spread
 
 
@@ -14,18 +16,24 @@ def figures(inputs: Inputs) -> dict[str, str]:
 
 def _frames(inputs: Inputs) -> dict[str, str]:
     one, two = (inputs.frame(inputs.hardware, tasks) for tasks in (1, 2))
+    _, fine = inputs.precisions()
     used, memory = inputs.shape(inputs.hardware)["used"], inputs.bench["memory"][inputs.hardware]
     predicted = inputs.point("tokens", BACKBONE_TOKENS)["cycles"]
     first = inputs.published["moe"][0]
     return {
-        "hardware": text(inputs.hardware),
+        "hardware": str(inputs.hardware),
         "clock": number(inputs.ablation["clock_mhz"]),
         "one_cycles": number(one["cycles"]),
-        "one_ms": number(one["ms"], 2),
+        "one_times": _times(one["cycles"]),
+        "fine_cycles": number(fine["cycles"]),
+        "fine_times": _times(fine["cycles"]),
+        "clocks": _list(CLOCKS),
         "two_cycles": number(two["cycles"]),
-        "two_ms": number(two["ms"], 2),
-        "first_name": text(first["name"]),
+        "two_times": _times(two["cycles"]),
+        "first_name": str(first["name"]),
+        "first_precision": str(first["precision"]),
         "first_gain": number(first["ms"] / one["ms"], 1),
+        "first_gain_fine": number(first["ms"] / fine["ms"], 1),
         "utilisation": number(100 * one["utilisation"]),
         "megabytes_read": number(one["bytes_read"] / 1e6, 2),
         "memory_floor": number(one["memory_floor_cycles"]),
@@ -40,6 +48,16 @@ def _frames(inputs: Inputs) -> dict[str, str]:
         "predicted_cycles": number(predicted),
         "predicted_off": number(100 * (predicted / one["cycles"] - 1), 1, sign=True),
     }
+
+
+def _times(cycles: float) -> str:
+    return f"{_list(number(milliseconds(cycles, clock), 2) for clock in CLOCKS)} ms"
+
+
+def _list(values: Iterable[object]) -> str:
+    """`200, 250 and 300`."""
+    *most, last = map(str, values)
+    return f"{', '.join(most)} and {last}"
 
 
 def _operations(inputs: Inputs) -> dict[str, str]:
@@ -68,17 +86,15 @@ def _ablation(inputs: Inputs) -> dict[str, str]:
 
 def _rest(inputs: Inputs) -> dict[str, str]:
     accuracy = inputs.arithmetics
-    sources = [f"<code>build/reports/{name}.json</code> ({command})" for name, command in SOURCES.items()]
     return {
-        "scaling_model": text(inputs.scaling["model"]),
-        "scaling_hardware": text(inputs.scaling["hardware"]),
-        "accuracy_model": text(accuracy["model"]),
+        "scaling_model": str(inputs.scaling["model"]),
+        "scaling_hardware": str(inputs.scaling["hardware"]),
+        "accuracy_model": str(accuracy["model"]),
         "accuracy_scenes": number(accuracy["scenes"]),
         "miou_spread": number(metric_spread(inputs, "mIoU"), 5),
         "depth_spread": number(metric_spread(inputs, "ratio"), 5),
         "w16_least": least(inputs, "w16a16"),
         "w8_least": least(inputs, "w8a8"),
         "edge_least": least(inputs, "edge_moe"),
-        "weights": text(inputs.ablation["weights"]),
-        "sources": ", ".join(sources),
+        "weights": str(inputs.ablation["weights"]),
     }

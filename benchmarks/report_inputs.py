@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgemoe.errors import EdgeMoeError
+
+PRECISIONS = ("w8a8", "w16a16")
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
 
@@ -21,10 +24,16 @@ SOURCES = {
     "bench-csim": "make bench-csim",
     "golden_speed": "make bench",
 }
+CLOCKS = (200, 250, 300)  # MHz that counted cycles are turned into time at; no board has shown any of them
 NO_PART = "simulation-only"  # what such shapes of host/edgemoe/configs/hardware name as their part
 
 
-class ReportError(RuntimeError):
+def milliseconds(cycles: float, mhz: float) -> float:
+    """So many cycles at a clock."""
+    return cycles / mhz / 1000
+
+
+class ReportError(EdgeMoeError, RuntimeError):
     """A figure that no bench has written; the message says which command writes it."""
 
 
@@ -64,6 +73,29 @@ class Inputs:
             f"build/reports/bench.json has no frame of '{self.model}' with {tasks} task(s) on '{hardware}'; "
             f"`{SOURCES['bench']}` counts it"
         )
+
+    def precisions(self) -> Rows:
+        """The frame with one task in W8A8 and in W16A16, both on the part that the report is about."""
+        part = self.frame(self.hardware, 1)["part"]
+        found = {
+            frame["precision"]: frame for frame in self.frames() if (frame["part"], len(frame["tasks"])) == (part, 1)
+        }
+        for precision in PRECISIONS:
+            if precision not in found:
+                raise ReportError(
+                    f"build/reports/bench.json has no frame of '{self.model}' with 1 task in {precision.upper()} on "
+                    f"{part}; `{SOURCES['bench']}` counts it"
+                )
+        return [found[precision] for precision in PRECISIONS]
+
+    def beside(self, design: Row) -> Rows:
+        """Our frames that a published design is compared with: the one in its own precision first, then W8A8."""
+        eight, sixteen = self.precisions()
+        return [eight] if design["precision"].startswith("W8") else [sixteen, eight]
+
+    def published_on(self, board: str) -> Rows:
+        """Published accelerators of mixtures of experts on a board."""
+        return [design for design in self.published["moe"] if design["board"] == board]
 
     def frames(self) -> Rows:
         """All counted frames of the model."""

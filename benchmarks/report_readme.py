@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchmarks.report_html import number
-from benchmarks.report_inputs import SOURCES, Inputs, ReportError, Row
+from benchmarks.report_format import number
+from benchmarks.report_inputs import CLOCKS, SOURCES, Inputs, ReportError, Row, milliseconds
 
 PICTURES = {
-    "comparison": "One frame: published milliseconds on a ZCU102, and ours, counted",
+    "comparison": "One frame: published milliseconds on a ZCU102, and ours, counted, each with its precision",
     "ladder": "The five techniques added one by one, in the paper's machine and in this one",
 }
 NOT_RUN = "not yet run on a board"
@@ -28,13 +28,15 @@ def update_readme(readme: str, inputs: Inputs) -> str:
 def figures(inputs: Inputs) -> Iterator[str]:
     """Headline numbers, each with its command."""
     yield from ("| measured | figure | command |", "| --- | --- | --- |")
-    clock = inputs.ablation["clock_mhz"]
-    for tasks in (1, 2):
-        frame = inputs.frame(inputs.hardware, tasks)
+    eight, sixteen = inputs.precisions()
+    for frame in (eight, inputs.frame(inputs.hardware, 2), sixteen):
+        tasks = len(frame["tasks"])
         what = f"`{frame['model']}`, {_tasks(tasks)}, `{frame['hardware']}`, {frame['precision'].upper()}: RTL, counted"
-        figure = f"**{number(frame['cycles'])} cycles** ({frame['ms']:.2f} ms at {clock} MHz)"
+        times = " / ".join(f"{milliseconds(frame['cycles'], clock):.2f}" for clock in CLOCKS)
+        figure = f"**{number(frame['cycles'])} cycles** ({times} ms at {' / '.join(map(str, CLOCKS))} MHz)"
         figure += f", array busy {100 * frame['utilisation']:.0f} %, weights {inputs.ablation['weights']}"
         yield _row(what, figure, "make bench")
+    yield from _beside(inputs)
     for shape in inputs.area:
         used, total = shape["used"], shape["total"]
         share = f" ({100 * used['lut'] / total['lut']:.0f} % of {shape['part'].split('-')[0]})" if total else ""
@@ -54,7 +56,19 @@ def figures(inputs: Inputs) -> Iterator[str]:
             yield _row(what, f"{row['seconds']:.2f} s", "make bench-csim")
     yield from _host(inputs)
     for name, what in PICTURES.items():
-        yield from ("", f"![{what}](docs/images/report_{name}.png)")
+        yield from ("", f"![{what}](docs/images/report_{name}.svg)")
+
+
+def _beside(inputs: Inputs) -> Iterator[str]:
+    for design in inputs.published_on("ZCU102"):
+        rates = (
+            f"{frame['precision'].upper()} {design['ms'] / milliseconds(frame['cycles'], max(CLOCKS)):.1f} ×"
+            f" ({design['ms'] / milliseconds(frame['cycles'], min(CLOCKS)):.1f} ×)"
+            for frame in inputs.beside(design)
+        )
+        what = f"rate against {design['name']}, {design['precision']}, {design['ms']:.2f} ms at {design['mhz']} MHz"
+        figure = f"{', '.join(rates)}, if our clock is {max(CLOCKS)} MHz ({min(CLOCKS)})"
+        yield _row(what, figure, SOURCES["bench"])
 
 
 def _host(inputs: Inputs) -> Iterator[str]:

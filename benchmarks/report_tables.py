@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks.report_html import DASH, NOT_MEASURED, Markup, kind, number, table, text
-from benchmarks.report_inputs import Inputs, Row
+from benchmarks.report_format import DASH, NOT_MEASURED, Cell, Table, number, table
+from benchmarks.report_inputs import CLOCKS, Inputs, Row, milliseconds
 
 BACKBONE_TOKENS, IMAGENET_TOKENS = 129, 197  # of the released models' frames, and of ImageNet's 224 × 224
+BOARD = "ZCU102"
 MODULES_SHOWN = 14
 METRICS = {
     "mIoU": ("segmentation mIoU", 4),
@@ -28,7 +29,7 @@ def giga_operations(inputs: Inputs, tokens: int, tasks: int = 1) -> float:
     return float(2 * inputs.point("tokens", tokens, tasks)["macs"] / 1e9)
 
 
-def comparison(inputs: Inputs) -> str:
+def comparison(inputs: Inputs) -> Table:
     """Published MoE accelerators and ours."""
     heads = ("design", "board, clock", "precision", "tokens", "ms per frame", "frames/s", "GOPS printed",
              f"GOPS, {BACKBONE_TOKENS} tokens", f"GOPS, {IMAGENET_TOKENS} tokens", "DSP", "BRAM36", "kLUT",
@@ -48,8 +49,8 @@ def comparison(inputs: Inputs) -> str:
     return table(heads, rows, ours=range(published, len(rows)))
 
 
-def _named(design: Row) -> Markup:
-    return Markup(f"{text(design['name'])}<br><small>{text(design['where'])}</small>")
+def _named(design: Row) -> Cell:
+    return Cell(design["name"], note=design["where"])
 
 
 def _ours(inputs: Inputs) -> Iterator[list[object]]:
@@ -58,22 +59,52 @@ def _ours(inputs: Inputs) -> Iterator[list[object]]:
         tasks, used = len(frame["tasks"]), inputs.shape(frame["hardware"])["used"]
         rate = number(giga_operations(inputs, BACKBONE_TOKENS, tasks) / frame["ms"] * 1000)
         yield [
-            Markup(f"this design, {tasks} task{'s' * (tasks > 1)}<br>{kind('counted')}"),
-            f"shape {frame['hardware']}, simulated for {clock} MHz", frame["precision"].upper(), BACKBONE_TOKENS,
+            Cell(f"this design, {tasks} task{'s' * (tasks > 1)}", kind="counted"),
+            f"shape {frame['hardware']}, taken at {clock} MHz", frame["precision"].upper(), BACKBONE_TOKENS,
             number(frame["ms"], 2), number(1000 / frame["ms"], 1), DASH, rate, DASH, number(used["dsp"]),
             number(used["bram36"], 1), number(used["lut"] / 1000, 1), NOT_MEASURED,
         ]  # fmt: skip
     point = inputs.point("tokens", IMAGENET_TOKENS)
-    ms = point["cycles"] / clock / 1000
+    ms = milliseconds(point["cycles"], clock)
     shape = f"shape {inputs.scaling['hardware']}" + (", larger buffers" if point["too_small"] else "")
     yield [
-        Markup(f"this design, 1 task<br>{kind('predicted')}"), shape, inputs.scaling["precision"].upper(),
+        Cell("this design, 1 task", kind="predicted"), shape, inputs.scaling["precision"].upper(),
         IMAGENET_TOKENS, number(ms, 2), number(1000 / ms, 1), DASH, DASH,
         number(giga_operations(inputs, IMAGENET_TOKENS) / ms * 1000), DASH, DASH, DASH, NOT_MEASURED,
     ]  # fmt: skip
 
 
-def intervals(inputs: Inputs) -> str:
+def same_precision(inputs: Inputs) -> Table:
+    """Each published design on the ZCU102 beside ours: in its own precision first, and in W8A8, at each of CLOCKS."""
+    rows: list[list[object]] = []
+    own = []
+    for design in inputs.published_on(BOARD):
+        own.append(len(rows))
+        for frame in inputs.beside(design):
+            times = [milliseconds(frame["cycles"], clock) for clock in CLOCKS]
+            rows.append([
+                _named(design), design["precision"], number(design["ms"], 2), frame["precision"].upper(),
+                *(number(ms, 2) for ms in times), *(f"{number(design['ms'] / ms, 1)} ×" for ms in times),
+            ])  # fmt: skip
+    heads = ("design", "its precision", "its ms", "ours in", *(f"ms at {clock} MHz" for clock in CLOCKS),
+             *(f"rate at {clock} MHz" for clock in CLOCKS))  # fmt: skip
+    return table(heads, rows, ours=own)
+
+
+def clocks(inputs: Inputs) -> Table:
+    """Every counted frame on a shape that is meant for a part, as time at each of CLOCKS."""
+    rows = [
+        [frame["hardware"], frame["precision"].upper(), len(frame["tasks"]), number(frame["cycles"]),
+         *(number(milliseconds(frame["cycles"], clock), 2) for clock in CLOCKS),
+         *(number(1000 / milliseconds(frame["cycles"], clock)) for clock in CLOCKS)]
+        for frame in inputs.frames_for_parts()
+    ]  # fmt: skip
+    heads = ("shape", "precision", "tasks", "cycles, counted", *(f"ms at {clock} MHz" for clock in CLOCKS),
+             *(f"frames/s at {clock} MHz" for clock in CLOCKS))  # fmt: skip
+    return table(heads, rows)
+
+
+def intervals(inputs: Inputs) -> Table:
     """What is inside each measured time, and what of the design is public."""
     rows: list[list[object]] = [[_named(d), d["board"], d["interval"], d["hardware"]] for d in inputs.published["moe"]]
     ours = "frame in memory to results of all heads in memory: patch embedding, blocks, one head per task"
@@ -81,7 +112,7 @@ def intervals(inputs: Inputs) -> str:
     return table(("design", "board", "the time contains", "hardware"), rows, ours=[len(rows) - 1])
 
 
-def dense(inputs: Inputs) -> str:
+def dense(inputs: Inputs) -> Table:
     """Leaders among accelerators of dense vision transformers."""
     heads = ("design", "board, clock", "precision", "model", "ms", "ms is", "GOPS printed", "GOPS/DSP", "DSP", "W")
     rows = [
@@ -93,17 +124,19 @@ def dense(inputs: Inputs) -> str:
         ]
         for d in inputs.published["dense"]
     ]  # fmt: skip
-    frame, used = inputs.frame(inputs.hardware, 1), inputs.shape(inputs.hardware)["used"]
-    rate = giga_operations(inputs, BACKBONE_TOKENS) / frame["ms"] * 1000
-    rows.append([
-        Markup(f"this design, 1 task<br>{kind('counted')}"), frame["hardware"], frame["precision"].upper(),
-        f"M³ViT, {frame['model']}", number(frame["ms"], 3), "per frame, one at a time", number(rate, 0),
-        number(rate / used["dsp"], 2), number(used["dsp"]), NOT_MEASURED,
-    ])  # fmt: skip
-    return table(heads, rows, ours=[len(rows) - 1])
+    published = len(rows)
+    for frame in inputs.precisions():
+        used = inputs.shape(frame["hardware"])["used"]
+        rate = giga_operations(inputs, BACKBONE_TOKENS) / frame["ms"] * 1000
+        rows.append([
+            Cell("this design, 1 task", kind="counted"), frame["hardware"], frame["precision"].upper(),
+            f"M³ViT, {frame['model']}", number(frame["ms"], 3), "per frame, one at a time", number(rate, 0),
+            number(rate / used["dsp"], 2), number(used["dsp"]), NOT_MEASURED,
+        ])  # fmt: skip
+    return table(heads, rows, ours=range(published, len(rows)))
 
 
-def area(inputs: Inputs) -> str:
+def area(inputs: Inputs) -> Table:
     """Every synthesised shape against its part."""
     names = {"LUT": "lut", "FF": "ff", "DSP": "dsp", "BRAM36": "bram36", "URAM": "uram"}
     rows: list[list[object]] = []
@@ -111,19 +144,20 @@ def area(inputs: Inputs) -> str:
         cells = [_share(shape["used"][key], (shape["total"] or {}).get(key)) for key in names.values()]
         fits = "yes" if shape["fits"] else "no"
         levels = f"{shape['levels']:.1f} (ceiling {shape['level_ceiling']:g})"
-        rows.append([Markup(f"{text(shape['hardware'])}<br><small>{text(shape['part'])}</small>"),
+        rows.append([Cell(shape["hardware"], note=shape["part"]),
                      shape["precision"].upper(), number(shape["macs_per_cycle"]),
                      f"{shape['prefetch_bytes'] // 1024} KiB", *cells, levels, fits])  # fmt: skip
     heads = ("shape", "precision", "MAC per cycle", "prefetch", *names, "logic levels", "within its limits")
     return table(heads, rows)
 
 
-def _share(used: float, total: float | None) -> Markup:
-    shown = number(used, 1 if used % 1 else 0)
-    return Markup(f"{shown}<br><small>{100 * used / total:.0f} % of {number(total)}</small>" if total else shown)
+def _share(used: float, total: float | None) -> Cell:
+    return Cell(
+        number(used, 1 if used % 1 else 0), note=f"{100 * used / total:.0f} % of {number(total)}" if total else ""
+    )
 
 
-def modules(inputs: Inputs) -> str:
+def modules(inputs: Inputs) -> Table:
     """The largest modules of the shape that the page is about."""
     shape = inputs.shape(inputs.hardware)
     rows = sorted(shape["modules"], key=lambda row: -row["used"]["lut"])[:MODULES_SHOWN]
@@ -132,7 +166,7 @@ def modules(inputs: Inputs) -> str:
     return table(("module", "instances", "LUT", "FF", "DSP", "BRAM36", "logic levels"), cells)
 
 
-def accuracy(inputs: Inputs) -> str:
+def accuracy(inputs: Inputs) -> Table:
     """The same weights and frames in four arithmetics."""
     return table(("", *(name for name, _ in METRICS.values()), "least SQNR of the residual stream, dB"),
                  ([ARITHMETICS[name], *_metrics(inputs.arithmetics["metrics"], name), least(inputs, name)]
@@ -146,7 +180,7 @@ def least(inputs: Inputs, arithmetic: str) -> str:
     return number(min(rows), 1) if rows else DASH
 
 
-def evaluation(inputs: Inputs) -> str:
+def evaluation(inputs: Inputs) -> Table:
     """Held-out scenes: float and integers."""
     models = dict.fromkeys((row["model"], row["precision"]) for row in inputs.evaluation)
     rows = [

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from benchmarks.report_charts import STYLE, kind_of, save
+from benchmarks.report_charts import kind_of
 from benchmarks.report_inputs import Inputs, Row
+from benchmarks.report_style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PAGE,
+    PALE_GREY,
+    PURPLE,
+    RED,
+    STEEL,
+    TEAL,
+    YELLOW,
+    styled,
+    without_left_edge,
+)
 
 COLOURS = {
-    "patch embed": "#6b7785",
-    "norm": "#3a7d44",
-    "qkv": "#1f5fa8",
-    "attention": "#8e5aa8",
-    "projection": "#5b93cf",
-    "mlp": "#e2b04a",
-    "gate": "#b03a48",
-    "experts": "#c2571a",
-    "head": "#2a8c8c",
-    "copy, store": "#aab2bb",
+    "patch embed": GREY,
+    "norm": GREEN,
+    "qkv": BLUE,
+    "attention": PURPLE,
+    "projection": STEEL,
+    "mlp": YELLOW,
+    "gate": RED,
+    "experts": ORANGE,
+    "head": TEAL,
+    "copy, store": PALE_GREY,
 }
 GROUPS = {"norm1": "norm", "norm2": "norm", "head norm": "norm", "mlp up": "mlp", "mlp down": "mlp"}
-WAIT = "#ffffff"
+WAIT = PAGE
 
 
 def group_of(label: str) -> str:
@@ -47,29 +60,29 @@ def rows_of(frame: Row) -> dict[str, list[Row]]:
     return rows
 
 
-def draw_timeline(inputs: Inputs, path: Path) -> None:
+@styled
+def draw_timeline(inputs: Inputs) -> Figure:
     """Length: cycles of an instruction; white stripe: its waits for weights."""
     frame = inputs.frame(inputs.hardware, 1)
     rows = rows_of(frame)
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(11, 0.34 * len(rows) + 1.5), layout="constrained")
-        for place, (_, instructions) in zip(range(len(rows))[::-1], rows.items(), strict=True):
-            start = 0.0
-            for instruction in instructions:
-                length = instruction["cycles"] / 1e3
-                wait = instruction["split"]["weight_wait"] / 1e3
-                axes.barh(place, length, left=start, color=COLOURS[group_of(instruction["label"])], height=0.74,
-                          edgecolor="white", linewidth=0.4)  # fmt: skip
-                if wait:
-                    axes.barh(place - 0.24, wait, left=start + length - wait, color=WAIT, height=0.16)
-                start += length
-            axes.annotate(f"{start:,.1f}", (start, place), xytext=(4, 0), textcoords="offset points", va="center",
-                          fontsize=8.5)  # fmt: skip
-        axes.set_yticks(range(len(rows))[::-1], list(rows))
-        axes.spines["left"].set_visible(False)
-        axes.tick_params(axis="y", length=0)
-        axes.set_xlabel("thousand cycles since the row began")
-        handles = [Patch(color=colour, label=name) for name, colour in COLOURS.items()]
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8, columnspacing=1.0,
-                      handlelength=1.2)  # fmt: skip
-        save(figure, path)
+    figure = Figure(figsize=(11, 0.34 * len(rows) + 1.5), layout="constrained")
+    axes = figure.subplots()
+    for place, (_, instructions) in zip(range(len(rows))[::-1], rows.items(), strict=True):
+        start = 0.0
+        for instruction in instructions:
+            length = instruction["cycles"] / 1e3
+            wait = instruction["split"]["weight_wait"] / 1e3
+            axes.barh(place, length, left=start, color=COLOURS[group_of(instruction["label"])], height=0.74,
+                      edgecolor=PAGE, linewidth=0.4)  # fmt: skip
+            if wait:
+                axes.barh(place - 0.24, wait, left=start + length - wait, color=WAIT, height=0.16)
+            start += length
+        axes.annotate(f"{start:,.1f}", (start, place), xytext=(4, 0), textcoords="offset points", va="center",
+                      fontsize=8.5)  # fmt: skip
+    axes.set_yticks(range(len(rows))[::-1], list(rows))
+    without_left_edge(axes)
+    axes.set_xlabel("thousand cycles since the row began")
+    handles = [Patch(color=colour, label=name) for name, colour in COLOURS.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8, columnspacing=1.0,
+                  handlelength=1.2)  # fmt: skip
+    return figure

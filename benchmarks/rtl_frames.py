@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from tabulate import tabulate
 
 from benchmarks.random_checkpoint import checkpoint_or_random
 from edgemoe.compiler.compile import compile_checkpoint
@@ -104,25 +105,26 @@ def measure(program: Program) -> Frame:
     image = draw_scene(VALIDATION_SEEDS[0], model.image_height, model.image_width).image
     with open_device("golden", hardware) as device, Session(program, device) as session:
         expected = session.run_raw(image)
-    with RtlDevice(hardware) as device, Session(program, device) as session:
+    rtl = RtlDevice(hardware)
+    with rtl, Session(program, rtl) as session:
         start = time.perf_counter()
         region = session.run_raw(image)
         seconds = time.perf_counter() - start
         counters = session.counters()
-        names, marks = device.take_marks()
+        names, trace = rtl.take_trace()
     loads = expert_loads(routings(expected, program.manifest), model) if program.manifest.routing else None
-    counted = _instructions(program, names, marks.astype(np.int64), counters, loads)
+    counted = _instructions(program, names, trace.astype(np.int64), counters, loads)
     return Frame(program, counted, counters, bool(np.array_equal(region, expected)), seconds)
 
 
 def _instructions(
-    program: Program, names: Sequence[str], marks: np.ndarray, counters: dict[str, int], loads: list[list[int]] | None
+    program: Program, names: Sequence[str], trace: np.ndarray, counters: dict[str, int], loads: list[list[int]] | None
 ) -> list[Cycles]:
     """Differences of the counters between the instructions' beginnings; the last one lasts to the end of the run."""
-    columns = {name: marks[:, index] for index, name in enumerate(names)}
+    columns = {name: trace[:, index] for index, name in enumerate(names)}
     indices = columns["trace_index"].tolist()
     count = len(program.instructions)
-    assert indices == list(range(count)), f"{count} instructions, but marks of {indices}"
+    assert indices == list(range(count)), f"{count} instructions, but a trace of {indices}"
     registers = {"cycles": "cycles", "beats_read": "bytes_read"} | {name: f"{name}_cycles" for name in SPLIT}
     lasts = {
         name: counters.get(register, 0) // (16 if name == "beats_read" else 1) for name, register in registers.items()
@@ -153,24 +155,21 @@ def print_frame(frame: Frame, every: bool) -> None:
             kind += f" {instruction.epilogue.name.lower()}"
         kinds[kind] = kinds[kind] + counted if kind in kinds else replace(counted, label=kind)
         times[kind] += 1
-    head = "".join(f"{text:>9}" for text in (*SPLIT.values(), "other", "kB read"))
-    print(f"{'instruction':26}{'times':>6}{'cycles':>10}{'predicted':>10}{'off':>7}{head}")
-    lines = sorted(kinds.values(), key=lambda counted: -counted.cycles)
-    for counted in frame.instructions if every else ():
-        print(_line(counted, ""))
-    for counted in lines:
-        print(_line(counted, str(times[counted.label])))
+    rows = [_row(counted) for counted in frame.instructions] if every else []
+    rows += [_row(each, times[each.label]) for each in sorted(kinds.values(), key=lambda counted: -counted.cycles)]
     total = sum(frame.instructions[1:], frame.instructions[0])
-    print(_line(replace(total, label="frame"), str(len(frame.instructions))))
+    rows.append(_row(replace(total, label="frame"), len(frame.instructions)))
+    heads = ("instruction", "times", "cycles", "predicted", "off, %", *SPLIT.values(), "other", "kB read")
+    digits = ("", "", "", "", ".1f", *[""] * (len(SPLIT) + 1), ",.0f")
+    print(tabulate(rows, heads, intfmt=",", floatfmt=digits))
     slowest = max(frame.instructions, key=lambda counted: counted.cycles)
     print(f"slowest instruction: {slowest.label}, {slowest.cycles:,} cycles")
 
 
-def _line(counted: Cycles, times: str) -> str:
+def _row(counted: Cycles, times: int | None = None) -> tuple[object, ...]:
     off = 100 * (counted.predicted / counted.cycles - 1) if counted.cycles else 0.0
-    values = "".join(f"{value:9,}" for value in (*counted.split.values(), counted.other))
-    return (f"{counted.label[:26]:26}{times:>6}{counted.cycles:10,}{counted.predicted:10,}{off:6.1f}%{values}"
-            f"{counted.bytes_read / 1000:9,.0f}")  # fmt: skip
+    split = (*counted.split.values(), counted.other)
+    return (counted.label, times, counted.cycles, counted.predicted, off, *split, counted.bytes_read / 1000)
 
 
 def report(frame: Frame) -> dict[str, object]:
@@ -201,23 +200,21 @@ def report(frame: Frame) -> dict[str, object]:
 
 def print_summary(frames: list[Frame]) -> None:
     """All frames beside the bars, the floors and the published designs."""
-    columns = {"prefetch": 10, "cycles": 11, "ms": 7, "bar": 11, "aim": 10, "MAC use": 9, "MB read": 9, "B/cycle": 9}
-    columns |= {"memory floor": 14, "MAC floor": 11, "equal": 7, "s": 7}
-    head = "".join(f"{name:>{width}}" for name, width in columns.items())
-    print(f"\n{'model':7}{'hardware':15}{'tasks':14}{head}")
+    rows: list[tuple[object, ...]] = []
     for frame in frames:
         manifest, counters = frame.program.manifest, frame.counters
         hardware, cycles, read = manifest.hardware, frame.cycles, frame.counters["bytes_read"]
         rated = manifest.model.name == "tiny" and hardware.name == "zcu102"
-        bar, aim = (f"{limits[len(manifest.tasks)]:,}" if rated else "" for limits in (BARS, AIMS))
-        values = [f"{hardware.prefetch_bytes // 1024} KiB", f"{cycles:,}", f"{milliseconds(frame):.2f}", bar, aim]
-        values += [f"{100 * counters['mac_busy_cycles'] / cycles:.1f}%", f"{read / 1e6:.2f}", f"{read / cycles:.1f}"]
-        values += [f"{read / hardware.bytes_per_cycle:,.0f}", f"{counters['mac_busy_cycles']:,}"]
-        values += [str(frame.bit_exact), f"{frame.seconds:.1f}"]
-        cells = "".join(f"{value:>{width}}" for value, width in zip(values, columns.values(), strict=True))
-        print(f"{manifest.model.name:7}{hardware.name:15}{'+'.join(manifest.tasks):14}{cells}")
-    for design in published_designs():
-        print(f"{design.name:46}{design.cycles:11,}{design.ms:7.2f}   published")
+        bar, aim = (limits[len(manifest.tasks)] if rated else None for limits in (BARS, AIMS))
+        busy = counters["mac_busy_cycles"]
+        rows.append((manifest.model.name, hardware.name, "+".join(manifest.tasks), hardware.prefetch_bytes // 1024,
+                     cycles, milliseconds(frame), bar, aim, 100 * busy / cycles, read / 1e6, read / cycles,
+                     read / hardware.bytes_per_cycle, busy, frame.bit_exact, frame.seconds))  # fmt: skip
+    rows += [(design.name, "published", "", None, design.cycles, design.ms) for design in published_designs()]
+    heads = ("model", "hardware", "tasks", "prefetch KiB", "cycles", "ms", "bar", "aim", "MAC use, %", "MB read",
+             "B/cycle", "memory floor", "MAC floor", "equal", "s")  # fmt: skip
+    digits = ("", "", "", "", "", ".2f", "", "", ".1f", ".2f", ".1f", ",.0f", "", "", ".1f")
+    print(f"\n{tabulate(rows, heads, intfmt=',', floatfmt=digits)}")
 
 
 def milliseconds(frame: Frame) -> float:

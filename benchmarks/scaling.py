@@ -12,10 +12,12 @@ import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from tabulate import tabulate
 
 from edgemoe.compiler.compile import compile_model
 from edgemoe.compiler.cycles import predicted_cycles
@@ -31,7 +33,7 @@ from edgemoe.compiler.quantise import (
     QuantisedMoe,
     QuantisedNorm,
 )
-from edgemoe.spec.hardware import VECTOR, HardwareConfig, load_hardware_config
+from edgemoe.spec.hardware import DEFAULT_HARDWARE, VECTOR, HardwareConfig, load_hardware_config
 from edgemoe.spec.isa import Instruction, Opcode
 from edgemoe.spec.memory import LayerNormWeights, LinearWeights, round_up
 from edgemoe.spec.model import ModelConfig, load_model_config
@@ -196,48 +198,41 @@ def sweeps(config: ModelConfig, hardware: HardwareConfig) -> Iterator[Callable[[
     for tasks, series in ((1, "one task"), (2, "two tasks")):
         for tokens, (height, width) in PICTURES.items():
             picture = replace(config, image_height=height, image_width=width)
-            yield lambda s=series, n=tokens, c=picture, t=tasks: point("tokens", s, n, c, t, hardware)
+            yield partial(point, "tokens", series, tokens, picture, tasks, hardware)
         for experts in EXPERTS:
             model = replace(config, experts=experts)
-            yield lambda s=series, n=experts, c=model, t=tasks: point("experts", s, n, c, t, hardware)
+            yield partial(point, "experts", series, experts, model, tasks, hardware)
         for top_k in TOP_K:
             model = replace(config, top_k=top_k)
-            yield lambda s=series, n=top_k, c=model, t=tasks: point("top-k", s, n, c, t, hardware)
+            yield partial(point, "top-k", series, top_k, model, tasks, hardware)
         for rate in BANDWIDTHS:
             slower = replace(hardware, bytes_per_cycle=rate)
-            yield lambda s=series, n=rate, h=slower, t=tasks: point("bandwidth", s, n, config, t, h)
+            yield partial(point, "bandwidth", series, rate, config, tasks, slower)
         for macs, (token_par, in_par, out_par) in MACS.items():
             array = replace(hardware, token_par=token_par, in_par=in_par, out_par=out_par)
-            yield lambda s=series, n=macs, h=array, t=tasks: point("MACs", s, n, config, t, h)
+            yield partial(point, "MACs", series, macs, config, tasks, array)
     for tasks in range(1, len(TASKS) + 1):
-        yield lambda t=tasks: point("tasks", "together", t, config, t, hardware)
+        yield partial(point, "tasks", "together", tasks, config, tasks, hardware)
 
 
 def show(points: Sequence[Point]) -> None:
     """Print the table."""
-    titles = ("sweep", "series", "value", "cycles", "MAC floor", "memory floor", "waits", "MB moved", "fits zcu102")
-    print("{:11}{:11}{:>7}{:>11}{:>11}{:>14}{:>10}{:>10}  {}".format(*titles))
-    for p in points:
-        moved = (p.bytes_read + p.bytes_written) / 1e6
-        fits = "yes" if not p.too_small else f"no: {p.too_small[0]}"
-        print(
-            f"{p.sweep:11}{p.series:11}{p.value:7g}{p.cycles:11,}{p.mac_floor:11,.0f}{p.memory_floor:14,.0f}"
-            f"{p.wait_cycles:10,}{moved:10.1f}  {fits}"
-        )
+    heads = ("sweep", "series", "value", "cycles", "MAC floor", "memory floor", "waits", "MB moved", "fits the build")
+    rows = [(p.sweep, p.series, p.value, p.cycles, p.mac_floor, p.memory_floor, p.wait_cycles,
+             (p.bytes_read + p.bytes_written) / 1e6, f"no: {p.too_small[0]}" if p.too_small else "yes")
+            for p in points]  # fmt: skip
+    print(tabulate(rows, heads, intfmt=",", floatfmt=("", "", "g", "", ",.0f", ",.0f", "", ".1f", "")))
     print("\nAll cycles are predicted, none counted; tokens are taken as spread evenly over the experts.")
 
 
 def main() -> None:
     """Predict, print, write build/reports/scaling.json and the pictures."""
-    from benchmarks.scaling_plots import (
-        draw_bytes,
-        draw_cycles,
-        draw_roofline,
-    )  # needs the `plots` extra, the predictions do not
+    # needs the `plots` extra, the predictions do not
+    from benchmarks.scaling_plots import draw_bytes, draw_cycles, draw_roofline
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", default="tiny", help="configuration that is varied (default: %(default)s)")
-    parser.add_argument("--hardware", default="zcu102", help="build that is varied (default: %(default)s)")
+    parser.add_argument("--hardware", default=DEFAULT_HARDWARE, help="build that is varied (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("build/reports"))
     options = parser.parse_args()
     hardware = load_hardware_config(options.hardware)
@@ -253,9 +248,8 @@ def main() -> None:
         "points": [asdict(p) for p in points],
     }
     (options.out / "scaling.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    draw_cycles(report, options.out / "scaling_cycles.png")
-    draw_bytes(report, options.out / "scaling_bytes.png")
-    draw_roofline(report, options.out / "roofline.png")
+    for name, draw in (("scaling_cycles", draw_cycles), ("scaling_bytes", draw_bytes), ("roofline", draw_roofline)):
+        draw(report).savefig(options.out / f"{name}.png", dpi=110)
 
 
 if __name__ == "__main__":

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from benchmarks.report_style import BLUE, GREEN, INK, ORANGE, PAGE, styled
 
 Report = Mapping[str, Any]
 Points = Sequence[Mapping[str, Any]]
@@ -27,73 +24,68 @@ PANELS = {
     "bandwidth": "memory, bytes per cycle",
 }
 BYTE_PANELS = ("tokens", "experts", "tasks")  # the others leave the bytes as they are
-ONE, TWO, TOGETHER, ROOF = "#1f5fa8", "#c2571a", "#3a7d44", "#333333"
+ONE, TWO, TOGETHER, ROOF = BLUE, ORANGE, GREEN, INK
 COLOURS = {"one task": ONE, "two tasks": TWO, "together": TOGETHER}
-STYLE = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e4e4e4",
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-}
-FLOORS = {"MAC": "--", "memory": ":"}
+FLOORS: dict[str, Literal["--", ":"]] = {"MAC": "--", "memory": ":"}
 NEAR = 1.2  # tick labels closer than this ratio would touch
 
 
-def draw_cycles(report: Report, path: Path) -> None:
+@styled
+def draw_cycles(report: Report) -> Figure:
     """Predicted cycles and both floors, one panel per size that varies."""
-    with plt.rc_context(STYLE):
-        figure, grid = plt.subplots(2, 3, figsize=(12, 7.4), layout="constrained")
-        for axes, (sweep, label) in zip(grid.flat, PANELS.items(), strict=True):
-            for colour, line in _lines(report, sweep):
-                _marked(axes, line, [point["cycles"] / 1e3 for point in line], colour)
-                for name, style in FLOORS.items():
-                    floor = [point[f"{name.lower()}_floor"] / 1e3 for point in line]
-                    axes.plot([point["value"] for point in line], floor, style, color=colour, linewidth=1.3)
-            _scales(axes, report, sweep, logarithmic=sweep in ("tokens", "MACs", "bandwidth"))
-            axes.set_xlabel(label)
-        for axes in grid[:, 0]:
-            axes.set_ylabel("thousand cycles")
-        _finish(figure, report, "Predicted cycles of one frame", path, floors=True)
+    figure = Figure(figsize=(12, 7.4), layout="constrained")
+    grid = figure.subplots(2, 3)
+    for axes, (sweep, label) in zip(grid.flat, PANELS.items(), strict=True):
+        for colour, line in _lines(report, sweep):
+            _marked(axes, line, [point["cycles"] / 1e3 for point in line], colour)
+            for name, style in FLOORS.items():
+                floor = [point[f"{name.lower()}_floor"] / 1e3 for point in line]
+                axes.plot([point["value"] for point in line], floor, style, color=colour, linewidth=1.3)
+        _scales(axes, report, sweep, logarithmic=sweep in ("tokens", "MACs", "bandwidth"))
+        axes.set_xlabel(label)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("thousand cycles")
+    _finish(figure, report, "Predicted cycles of one frame", floors=True)
+    return figure
 
 
-def draw_bytes(report: Report, path: Path) -> None:
+@styled
+def draw_bytes(report: Report) -> Figure:
     """Bytes moved, for the sizes that change them."""
-    with plt.rc_context(STYLE):
-        figure, grid = plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained")
-        for axes, sweep in zip(grid, BYTE_PANELS, strict=True):
-            for colour, line in _lines(report, sweep):
-                _marked(axes, line, [_moved(point) / 1e6 for point in line], colour)
-            _scales(axes, report, sweep, logarithmic=False)
-            axes.set_xlabel(PANELS[sweep])
-        grid[0].set_ylabel("million bytes moved")
-        _finish(figure, report, "Bytes moved by one frame; the other sizes leave them as they are", path)
+    figure = Figure(figsize=(12, 4.2), layout="constrained")
+    grid = figure.subplots(1, 3)
+    for axes, sweep in zip(grid, BYTE_PANELS, strict=True):
+        for colour, line in _lines(report, sweep):
+            _marked(axes, line, [_moved(point) / 1e6 for point in line], colour)
+        _scales(axes, report, sweep, logarithmic=False)
+        axes.set_xlabel(PANELS[sweep])
+    grid[0].set_ylabel("million bytes moved")
+    _finish(figure, report, "Bytes moved by one frame; the other sizes leave them as they are")
+    return figure
 
 
-def draw_roofline(report: Report, path: Path) -> None:
+@styled
+def draw_roofline(report: Report) -> Figure:
     """Multiply-accumulates per cycle against those per byte of the weight stream, under the roof of the base build."""
     base = next(point for point in report["points"] if point["sweep"] == "tasks")
     peak, rate = base["macs_per_cycle"], base["bytes_per_cycle"]
-    with plt.rc_context(STYLE):
-        figure, grid = plt.subplots(1, 3, figsize=(12, 4.6), layout="constrained", sharey=True)
-        for axes, sweep in zip(grid, BYTE_PANELS, strict=True):
-            axes.plot([5, peak / rate, 2000], [5 * rate, peak, peak], color=ROOF, linewidth=2)
-            for colour, line in _lines(report, sweep):
-                if colour != TWO:  # the tasks have a panel of their own
-                    _roofline_points(axes, line, colour)
-            axes.set(
-                xscale="log", yscale="log", xlim=(8, 1500), ylim=(300, 3000), xlabel="operations per byte of weights"
-            )
-            for axis in (axes.xaxis, axes.yaxis):
-                axis.set_minor_formatter(NullFormatter())
-            axes.set_yticks([500, 1000, 2000], ["500", "1,000", "2,000"])
-            axes.set_xticks([10, 100, 1000], ["10", "100", "1,000"])
-            axes.set_title(f"varied: {PANELS[sweep]}", fontsize=9)
-        grid[0].set_ylabel("operations (multiply-accumulates) per cycle")
-        roof = f"Roofline ({peak:,} operations and {rate:g} bytes per cycle), predicted"
-        _finish(figure, report, roof, path, two_tasks=False)
+    figure = Figure(figsize=(12, 4.6), layout="constrained")
+    grid = figure.subplots(1, 3, sharey=True)
+    for axes, sweep in zip(grid, BYTE_PANELS, strict=True):
+        axes.plot([5, peak / rate, 2000], [5 * rate, peak, peak], color=ROOF, linewidth=2)
+        for colour, line in _lines(report, sweep):
+            if colour != TWO:  # the tasks have a panel of their own
+                _roofline_points(axes, line, colour)
+        axes.set(xscale="log", yscale="log", xlim=(8, 1500), ylim=(300, 3000), xlabel="operations per byte of weights")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_minor_formatter(NullFormatter())
+        axes.set_yticks([500, 1000, 2000], ["500", "1,000", "2,000"])
+        axes.set_xticks([10, 100, 1000], ["10", "100", "1,000"])
+        axes.set_title(f"varied: {PANELS[sweep]}", fontsize=9)
+    grid[0].set_ylabel("operations (multiply-accumulates) per cycle")
+    roof = f"Roofline ({peak:,} operations and {rate:g} bytes per cycle), predicted"
+    _finish(figure, report, roof, two_tasks=False)
+    return figure
 
 
 def _moved(point: Mapping[str, Any]) -> float:
@@ -115,7 +107,7 @@ def _marked(axes: Axes, line: Points, heights: Sequence[float], colour: str) -> 
 
 
 def _face(point: Mapping[str, Any], colour: str) -> str:
-    return "white" if point["too_small"] else colour
+    return PAGE if point["too_small"] else colour
 
 
 def _roofline_points(axes: Axes, line: Points, colour: str) -> None:
@@ -148,20 +140,15 @@ def _scales(axes: Axes, report: Report, sweep: str, logarithmic: bool) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _finish(
-    figure: Figure, report: Report, title: str, path: Path, floors: bool = False, two_tasks: bool = True
-) -> None:
-    """Title, one legend for all panels, and the file."""
+def _finish(figure: Figure, report: Report, title: str, floors: bool = False, two_tasks: bool = True) -> None:
+    """Title, and one legend for all panels."""
+    for axes in figure.axes:
+        axes.grid(visible=True)
     names = {"one task": ONE} | ({"two tasks": TWO} if two_tasks else {}) | {"tasks of a frame together": TOGETHER}
     keys = [Line2D([], [], color=colour, marker="o", label=name) for name, colour in names.items()]
     if floors:
         keys += [Line2D([], [], color=ROOF, linestyle=style, label=f"{name} floor") for name, style in FLOORS.items()]
-    keys.append(
-        Line2D(
-            [], [], color=ROOF, marker="o", markerfacecolor="white", linestyle="", label="beyond the build's buffers"
-        )
-    )
+    beyond = "beyond the build's buffers"
+    keys.append(Line2D([], [], color=ROOF, marker="o", markerfacecolor=PAGE, linestyle="", label=beyond))
     figure.legend(handles=keys, loc="outside lower center", ncols=len(keys))
     figure.suptitle(f"{title}: '{report['model']}' on '{report['hardware']}', {report['precision']}")
-    figure.savefig(path, dpi=110)
-    plt.close(figure)

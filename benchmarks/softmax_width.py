@@ -11,10 +11,12 @@ import argparse
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tabulate import tabulate
 
 from benchmarks.agreement import Subject, subject
 from edgemoe.compiler.quantise import QuantisedAttention, activation_scale
@@ -30,6 +32,7 @@ WIDTHS = (8, 10, 12, 16)
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -74,15 +77,14 @@ def _instruction(of: QuantisedAttention, query: IntArray, key: IntArray, value: 
     return attention(_rows(query), _rows(key), _rows(value), len(query), *scales, precision).astype(np.float64)
 
 
-def _rows(heads: NDArray[np.generic]) -> NDArray[np.generic]:
+def _rows(heads: NDArray[Scalar]) -> NDArray[Scalar]:
     """[heads, tokens, features] → [tokens, heads·features]."""
     return heads.swapaxes(0, 1).reshape(heads.shape[1], -1)
 
 
-def sqnr(reference: NDArray[np.generic], value: NDArray[np.generic]) -> float:
+def sqnr(reference: FloatArray, value: FloatArray) -> float:
     """10·log10(signal / error) in dB."""
-    error = np.asarray(value, dtype=np.float64) - reference
-    return float(10 * np.log10((np.asarray(reference, dtype=np.float64) ** 2).sum() / (error**2).sum()))
+    return float(10 * np.log10((reference**2).sum() / ((value - reference) ** 2).sum()))
 
 
 def measure(folder: Path, scenes: int) -> list[Width]:
@@ -116,15 +118,16 @@ def main() -> None:
     options = parser.parse_args()
     widths = measure(options.model, options.scenes)
     print(f"{options.model}, {options.scenes} held-out scenes; SQNR in dB before and after the int8 output\n")
-    print("layer   " + "".join(f"{f'{bits} bits':>16}" for bits in WIDTHS))
-    layers = sorted({width.layer for width in widths})
-    for layer in layers:
-        cells = [width for width in widths if width.layer == layer]
-        print(f"{layer:5}   " + "".join(f"{f'{w.before:.1f} / {w.after:.1f}':>16}" for w in cells))
+    lines: list[tuple[object, ...]] = []
+    for layer in sorted({width.layer for width in widths}):
+        lines.append((layer, *(f"{w.before:.1f} / {w.after:.1f}" for w in widths if w.layer == layer)))
     for name, pick in (("mean", _mean), ("least", min)):
-        cells = [[w for w in widths if w.bits == bits] for bits in WIDTHS]
-        text = [f"{pick([w.before for w in c]):.1f} / {pick([w.after for w in c]):.1f}" for c in cells]
-        print(f"{name:5}   " + "".join(f"{cell:>16}" for cell in text))
+        columns = [[w for w in widths if w.bits == bits] for bits in WIDTHS]
+        lines.append(
+            (name, *(f"{pick([w.before for w in c]):.1f} / {pick([w.after for w in c]):.1f}" for c in columns))
+        )
+    heads = ("layer", *(f"{bits} bits" for bits in WIDTHS))
+    print(tabulate(lines, heads, colalign=["right"] * len(heads)))
     path = Path("build/reports/softmax_width.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [{"model": options.model.name, "scenes": options.scenes, **asdict(width)} for width in widths]

@@ -1,7 +1,7 @@
 """Measure the value ranges of all activations: `python -m edgemoe_golden.calibrate models/mini --scenes 64`.
 
 Runs the float model on pictures, every task, writes `calibration.json` beside the weights, and says which tensors lose
-how much: a table, a JSON report, and a drawing of the worst tensor. See docs/calibration.md.
+how much: a table, a JSON report, and a drawing of the worst tensor. See docs/evidence/calibration.md.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from tabulate import tabulate
 from torch import Tensor
 from tqdm import tqdm
 
+from edgemoe.errors import ArgumentError, EdgeMoeError
 from edgemoe.spec.calibration import (
     CALIBRATION_VERSION,
     Calibration,
@@ -28,9 +30,10 @@ from edgemoe.spec.calibration import (
 from edgemoe.spec.checkpoint import CALIBRATION_FILE
 from edgemoe.spec.files import write_text
 from edgemoe.spec.model import ModelConfig
-from edgemoe.spec.pictures import model_pixels
+from edgemoe.spec.picture import model_pixels
 from edgemoe.spec.precision import W8A8, precision_named
 from edgemoe.spec.strict import to_dict
+from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.calibration_report import WORST_SHOWN, Loss, losses, table, weight_losses, write_report
 from edgemoe_golden.model import M3ViT, Recorder, load_checkpoint_model
 from edgemoe_golden.model.recorder import calibrated_name
@@ -83,33 +86,33 @@ def fine_range(name: str, histogram: Histogram) -> Range:
 
 
 def drawn_frames(config: ModelConfig, scenes: int) -> Iterator[NDArray[np.uint8]]:
-    """The first `scenes` calibration scenes; raises ValueError when there are not so many."""
+    """The first `scenes` calibration scenes; raises ArgumentError when there are not so many."""
     if not 1 <= scenes <= len(CALIBRATION_SEEDS):
-        raise ValueError(f"--scenes {scenes}: calibration needs 1 … {len(CALIBRATION_SEEDS)} scenes")
+        raise ArgumentError(f"--scenes {scenes}: calibration needs 1 … {len(CALIBRATION_SEEDS)} scenes")
     return (draw_scene(seed, config.image_height, config.image_width).image for seed in CALIBRATION_SEEDS[:scenes])
 
 
 def picture_paths(folder: Path) -> list[Path]:
-    """All pictures of a folder; raises ValueError when there are none."""
+    """All pictures of a folder; raises ArgumentError when there are none."""
     paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
     if not paths:
-        raise ValueError(f"{folder}: no pictures; expected files ending in {', '.join(PICTURE_SUFFIXES)}")
+        raise ArgumentError(f"{folder}: no pictures; expected files ending in {', '.join(PICTURE_SUFFIXES)}")
     return paths
 
 
 def picture_frames(config: ModelConfig, paths: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
-    """The pictures at the model's size; raises ValueError for one that cannot be read."""
+    """The pictures at the model's size; raises ArgumentError for one that cannot be read."""
     for path in paths:
         try:
             picture = Image.open(path).convert("RGB")
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-            raise ValueError(f"{path}: not a readable picture") from error
+            raise ArgumentError(f"{path}: not a readable picture") from error
         size = config.image_width, config.image_height
         yield np.asarray(picture.resize(size, Image.Resampling.BICUBIC))
 
 
 def observe(model: M3ViT, frames: Iterator[NDArray[np.uint8]], count: int) -> Histograms:
-    """Distribution of every calibrated tensor over all tasks; raises ValueError when an activation is not finite."""
+    """Distribution of every calibrated tensor over all tasks; raises ArgumentError when an activation is not finite."""
     recorder = RangeRecorder()
     for frame in tqdm(frames, desc="calibrating", unit="picture", total=count):
         with torch.inference_mode():
@@ -135,7 +138,7 @@ def scenes_provenance(scenes: int) -> str:
 def calibrate(model: M3ViT, scenes: int) -> Calibration:
     """Calibration on drawn scenes by the default rule.
 
-    Raises ValueError when no scene is asked for or an activation is not finite.
+    Raises ArgumentError when no scene is asked for or an activation is not finite.
     """
     histograms = observe(model, drawn_frames(model.config, scenes), scenes)
     return calibration_of(model.config, histograms, scenes_provenance(scenes), DEFAULT_RULE)
@@ -143,28 +146,28 @@ def calibrate(model: M3ViT, scenes: int) -> Calibration:
 
 def rule_comparison(config: ModelConfig, histograms: Histograms) -> str:
     """Least and mean SQNR of the 8-bit activations by every rule."""
-    lines = [f"{'rule, w8a8 on 8 bits':24}{'least dB':>10}{'mean dB':>10}{'clipped %':>11}"]
+    rows = []
     for rule in RULES:
         calibration = calibration_of(config, histograms, "", rule)
         coarse = [loss for loss in losses(config, calibration, histograms) if loss.precision == "w8a8"]
         own = [loss for loss in coarse if loss.bits == W8A8.activation_bits]
         sqnr, clipped = [loss.sqnr_db for loss in own], [loss.clipped for loss in own]
-        lines.append(f"  {rule:22}{min(sqnr):10.1f}{np.mean(sqnr):10.1f}{100 * float(np.mean(clipped)):11.4f}")
-    return "\n".join(lines)
+        rows.append((rule, min(sqnr), float(np.mean(sqnr)), 100 * float(np.mean(clipped))))
+    heads = ("rule, w8a8 on 8 bits", "least dB", "mean dB", "clipped %")
+    return tabulate(rows, heads, "plain", floatfmt=("", ".1f", ".1f", ".4f"))
 
 
 def gate_comparison(config: ModelConfig, found: Sequence[Loss]) -> str:
     """What the gates' own 16-bit input saves over the experts' 8 bits of the same tensor."""
     sqnr = {loss.tensor: loss.sqnr_db for loss in found if loss.precision == "w8a8"}
-    lines = [f"{'gate, w8a8':24}{'16 bits':>10}{'on 8 dB':>10}"]
-    for block in config.moe_blocks:
-        gate, experts = sqnr[f"blocks.{block}.gate.input"], sqnr[f"blocks.{block}.norm2"]
-        lines.append(f"  {f'blocks.{block}.gate.input':22}{gate:10.1f}{experts:10.1f}")
-    return "\n".join(lines)
+    names = [(f"blocks.{block}.gate.input", f"blocks.{block}.norm2") for block in config.moe_blocks]
+    rows = [(gate, sqnr[gate], sqnr[experts]) for gate, experts in names]
+    return tabulate(rows, ("gate, w8a8", "on 16 bits, dB", "on 8, dB"), "plain", floatfmt=".1f")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write `calibration.json` into a checkpoint folder, and the report."""
+    accept_all_text()
     parser = argparse.ArgumentParser(prog="python -m edgemoe_golden.calibrate", description=__doc__)
     parser.add_argument("checkpoint", type=Path, help="folder with config.json and weights.safetensors")
     source = parser.add_mutually_exclusive_group()
@@ -179,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     try:
         print(_calibrate_folder(options))
-    except (ValueError, OSError) as error:
+    except (EdgeMoeError, OSError) as error:
         parser.exit(1, f"{error}\n")
 
 
@@ -204,14 +207,12 @@ def _calibrate_folder(options: argparse.Namespace) -> str:
     rows = None if options.all else WORST_SHOWN
     print(f"activations\n{table(activations, rows)}\n\nweights\n{table(weights, rows)}\n")
     print(f"{gate_comparison(config, activations)}\n\n{rule_comparison(config, histograms)}\n")
-    picture = write_report(options.report, folder.name, activations + weights, histograms)
+    shown = write_report(options.report, folder.name, activations + weights, histograms)
     count = len(calibration.ranges["w8a8"])
     if kept:
-        return f"{path}: {count} ranges, kept as they are; losses in {picture.with_suffix('.json')}, worst in {picture}"
+        return f"{path}: {count} ranges, kept as they are; {shown}"
     write_text(path, json.dumps(to_dict(calibration), indent=1) + "\n")
-    return (
-        f"{path}: {count} ranges by rule '{options.rule}'; losses in {picture.with_suffix('.json')}, worst in {picture}"
-    )
+    return f"{path}: {count} ranges by rule '{options.rule}'; {shown}"
 
 
 if __name__ == "__main__":

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from tabulate import tabulate
 
 from edgemoe.spec.calibration import Calibration, Range
 from edgemoe.spec.checkpoint import Tensors
 from edgemoe.spec.files import write_atomically, write_text
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.precision import GATE_OPERAND_LIMIT, OUTPUT_BITS, Precision, precision_named
-from edgemoe_golden.calibration_picture import draw_distribution
+from edgemoe_golden.calibration_picture import DrawingError, draw_distribution
 from edgemoe_golden.ranges import Histogram
 
 WORST_SHOWN = 12
@@ -139,31 +140,35 @@ def worst_first(found: Sequence[Loss]) -> list[Loss]:
 
 def table(found: Sequence[Loss], rows: int | None = WORST_SHOWN) -> str:
     """The worst `rows` tensors of every precision, all with None."""
-    lines = []
+    tables = []
     for precision in dict.fromkeys(loss.precision for loss in found):
         own = [loss for loss in found if loss.precision == precision]
         shown = own[:rows]
         title = f"{precision}, {'all' if len(shown) == len(own) else f'worst {len(shown)} of'} {len(own)}"
-        lines.append(f"{title:48}{'bits':>4}{'SQNR dB':>9}{'clipped %':>11}   range")
-        lines += [
-            f"  {loss.tensor:46}{loss.bits:4}{loss.sqnr_db:9.1f}{100 * loss.clipped:11.4f}"
-            f"   {loss.low:.4g} … {loss.high:.4g}"
-            for loss in shown
-        ]
-    return "\n".join(lines)
+        lines = [(f.tensor, f.bits, f.sqnr_db, 100 * f.clipped, f"{f.low:.4g} … {f.high:.4g}") for f in shown]
+        heads = (title, "bits", "SQNR dB", "clipped %", "range")
+        tables.append(tabulate(lines, heads, "plain", floatfmt=("", "", ".1f", ".4f", "")))
+    return "\n".join(tables)
 
 
-def write_report(folder: Path, model: str, found: Sequence[Loss], histograms: Mapping[str, Histogram]) -> Path:
-    """`calibration_<model>.json` with all losses, and `calibration_<model>.png` of the worst activation; its path."""
-    write_text(folder / f"calibration_{model}.json", json.dumps([asdict(loss) for loss in found], indent=1) + "\n")
+def write_report(folder: Path, model: str, found: Sequence[Loss], histograms: Mapping[str, Histogram]) -> str:
+    """`calibration_<model>.json` with all losses, and `calibration_<model>.png` of the worst activation.
+
+    Returns what is to be found where; without matplotlib there is no drawing, and the text says so.
+    """
+    path = folder / f"calibration_{model}.json"
+    write_text(path, json.dumps([asdict(loss) for loss in found], indent=1) + "\n")
     worst = next(loss for loss in found if loss.kind == "activation")
-    picture = draw_distribution(
-        histograms[worst.tensor],
-        worst.low,
-        worst.high,
-        f"{worst.tensor}: the tensor of '{model}' that loses most in {worst.precision.upper()}",
-        f"SQNR {worst.sqnr_db:.1f} dB on {worst.bits} bits, {100 * worst.clipped:.4f} % of values clipped",
-    )
-    path = folder / f"calibration_{model}.png"
-    write_atomically(path, lambda temporary: picture.save(temporary, format="PNG"))
-    return path
+    try:
+        picture = draw_distribution(
+            histograms[worst.tensor],
+            worst.low,
+            worst.high,
+            f"{worst.tensor}: the tensor of '{model}' that loses most in {worst.precision.upper()}",
+            f"SQNR {worst.sqnr_db:.1f} dB on {worst.bits} bits, {100 * worst.clipped:.4f} % of values clipped",
+        )
+    except DrawingError as error:
+        return f"losses in {path}, none drawn ({error})"
+    drawn = path.with_suffix(".png")
+    write_atomically(drawn, lambda temporary: picture.save(temporary, format="PNG"))
+    return f"losses in {path}, worst in {drawn}"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.errors import ArgumentError
 from edgemoe.spec.calibration import Range
 
 BINS = 4096
@@ -33,10 +34,10 @@ class Histogram:
         self._counts = np.zeros(BINS, dtype=np.int64)
 
     def add(self, values: NDArray[np.float32]) -> None:
-        """Count finite values; raises ValueError when one is not."""
+        """Count finite values; raises ArgumentError when one is not."""
         low, high = float(values.min()), float(values.max())
         if not np.isfinite([low, high]).all():
-            raise ValueError("an activation is NaN or infinite")
+            raise ArgumentError("an activation is NaN or infinite")
         self.low, self.high = min(self.low, low), max(self.high, high)
         self.power += float(np.square(values, dtype=np.float64).sum())
         self.count += values.size

@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from edgemoe.errors import EdgeMoeError
+
 IGNORE = 255
 """Class of a pixel that no metric looks at."""
 
 Targets = dict[str, NDArray[Any]]
 
 
-class DataError(ValueError):
+class DataError(EdgeMoeError, ValueError):
     """A data set that cannot be read; the message names the file and what was expected."""
 
 
@@ -64,11 +66,14 @@ def read_classes(path: Path) -> NDArray[np.uint8]:
 def read_array(path: Path, dimensions: tuple[int, ...]) -> NDArray[Any]:
     """NumPy array with one of the given numbers of dimensions, finite; raises DataError."""
     try:
-        values: NDArray[Any] = np.load(path, allow_pickle=False)
+        stored = np.load(path, mmap_mode="r", allow_pickle=False)  # mapped: a header alone allocates nothing
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, OverflowError) as error:
         raise DataError(f"{path}: not a readable NumPy array ({error})") from error
+    if not isinstance(stored, np.ndarray) or stored.dtype.kind not in "biuf":
+        raise DataError(f"{path}: not a readable NumPy array (expected one array of numbers)")
+    values: NDArray[Any] = np.array(stored)
     if values.ndim not in dimensions:
         expected = " or ".join(str(number) for number in dimensions)
         raise DataError(f"{path}: shape {values.shape}; expected {expected} dimensions")

@@ -4,7 +4,8 @@
     frame = machine.run(picture, "semseg", trace=True)
     to_real(frame.layers[3]["norm1"])
 
-Written from notes on what the released sources compute (docs/arithmetic_comparison.md lists every rule), not from them.
+Written from notes on what the released sources compute, not from them; docs/evidence/arithmetic_comparison.md has every
+rule.
 """
 
 from edgemoe_golden.edge_moe.elementary import UndefinedError

@@ -12,17 +12,18 @@ from functools import cache
 
 import numpy as np
 
+from edgemoe.errors import EdgeMoeError
 from edgemoe_golden.edge_moe.fixed import FEATURE, ONE, IntArray, wrap
 
 _FRACTION = FEATURE.fraction
 _DOUBT = 2.0**-20  # float64's exp is off by at most 2^-28 at this scale
 _DIGITS = 300  # e^512 has 223 digits before the point, Q10.22 needs 7 behind it
 
-GELU_STEP_BITS = 5  # entries stand 1/32 apart
-GELU_ENTRIES = 177  # 0 … 5.5
+DELTA_STEP_BITS = 5  # entries stand 1/32 apart
+DELTA_ENTRIES = 177  # 0 … 5.5
 
 
-class UndefinedError(ArithmeticError):
+class UndefinedError(EdgeMoeError, ArithmeticError):
     """A case in which Edge-MoE's own arithmetic has no defined result: a root of a negative number, division by 0."""
 
 
@@ -73,16 +74,16 @@ def _gelu_table() -> IntArray:
 
 def gelu_delta_table() -> IntArray:
     """δ(a) = a − GELU(a) = a·erfc(a/√2)/2 at a = i/32, i = 0 … 176, to the nearest 2^-22 (B6, "GELU")."""
-    points = (i / 2.0**GELU_STEP_BITS for i in range(GELU_ENTRIES))
+    points = (i / 2.0**DELTA_STEP_BITS for i in range(DELTA_ENTRIES))
     return np.array([round(ONE * a * math.erfc(a / math.sqrt(2)) / 2) for a in points], dtype=np.int64)
 
 
 def gelu(values: IntArray) -> IntArray:
     """ReLU(x) − δ(|x|), δ interpolated with a single cut: ⌊a + t·(b − a)⌋; ReLU alone from |x| = 5.5 on (B6)."""
-    table, bits = _gelu_table(), _FRACTION - GELU_STEP_BITS
+    table, bits = _gelu_table(), _FRACTION - DELTA_STEP_BITS
     magnitude = np.abs(values)
-    index = np.minimum(magnitude >> bits, GELU_ENTRIES - 2)
+    index = np.minimum(magnitude >> bits, DELTA_ENTRIES - 2)
     slope = table[index + 1] - table[index]
     delta = table[index] + ((slope * (magnitude & ((1 << bits) - 1))) >> bits)
-    beyond = magnitude >= (GELU_ENTRIES - 1) << bits
+    beyond = magnitude >= (DELTA_ENTRIES - 1) << bits
     return np.maximum(values, 0) - np.where(beyond, 0, delta)

@@ -1,7 +1,7 @@
 """Fixed point as Edge-MoE declares it: every value is an integer, its format says how many fraction bits it has.
 
 All conversions cut towards minus infinity (AP_TRN) and wrap around on overflow (AP_WRAP); nothing saturates, nothing is
-rounded to nearest. Section B6, opening and "Formats", of the notes that docs/arithmetic_comparison.md describes.
+rounded to nearest. Section B6, opening and "Formats", of the notes in docs/evidence/arithmetic_comparison.md.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgemoe.errors import ArgumentError
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -48,10 +50,10 @@ def wrap(values: IntArray, bits: int = FEATURE.bits) -> IntArray:
 
 
 def to_fixed(values: NDArray[np.floating], form: Format) -> IntArray:
-    """Real values cut down to a format and wrapped; raises ValueError for values that are not finite or beyond 2^30."""
+    """Real values cut down to a format and wrapped; raises ArgumentError unless they are finite and within ±2^30."""
     real = np.asarray(values, dtype=np.float64)
     if not np.isfinite(real).all() or (np.abs(real) >= 2.0**30).any():
-        raise ValueError("fixed point needs finite values within ±2^30")
+        raise ArgumentError("fixed point needs finite values within ±2^30")
     return wrap(np.floor(real * 2.0**form.fraction).astype(np.int64), form.bits)
 
 
@@ -76,12 +78,12 @@ def sum_of_products(values: IntArray, weight: NDArray[np.int16], shift: int) -> 
 
     values [N, K] within 32 bits; weight [O, K]; shift 1 … 14. Split values = h·2^shift + l with 0 ≤ l < 2^shift: then
     ⌊v·w / 2^shift⌋ = h·w + ⌊l·w / 2^shift⌋. Σ h·w is a float64 matrix product of integers that stays below 2^53, so
-    it is exact in any order; l·w < 2^29 and sums of ⌊l·w / 2^shift⌋ < 2^15 fit int32. Raises ValueError beyond that.
+    it is exact in any order; l·w < 2^29 and sums of ⌊l·w / 2^shift⌋ < 2^15 fit int32. Raises ArgumentError beyond that.
     """
     rows, inputs = values.shape
     high, low = values >> shift, (values & ((1 << shift) - 1)).astype(np.int32)
     if not 1 <= shift <= 14 or inputs >= 1 << 16 or (int(np.abs(high).max(initial=0)) * inputs) << 15 > _EXACT:
-        raise ValueError(f"{inputs} products cut by {shift} bits cannot be summed exactly")
+        raise ArgumentError(f"{inputs} products cut by {shift} bits cannot be summed exactly")
     coarse = (high.astype(np.float64) @ weight.T.astype(np.float64)).astype(np.int64)
     wide = weight.astype(np.int32)
     products = np.empty_like(wide)

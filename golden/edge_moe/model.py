@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.errors import ArgumentError
 from edgemoe.spec.model import ModelConfig
 from edgemoe_golden.edge_moe.attention import attention
 from edgemoe_golden.edge_moe.elementary import UndefinedError
 from edgemoe_golden.edge_moe.experts import FullQueue, TopK, feed_forward, mixture, route
-from edgemoe_golden.edge_moe.fixed import FloatArray, IntArray, to_real, wrap
+from edgemoe_golden.edge_moe.fixed import IntArray, wrap
 from edgemoe_golden.edge_moe.layernorm import layernorm
 from edgemoe_golden.edge_moe.linear import linear, patch_embed
 from edgemoe_golden.edge_moe.weights import Block, Weights, load_raw_weights, load_weights
@@ -55,11 +56,6 @@ class Frame:
     tokens: IntArray
     layers: list[Trace] = field(default_factory=list)
 
-    @property
-    def real_tokens(self) -> FloatArray:
-        """Tokens as real numbers."""
-        return to_real(self.tokens)
-
 
 class EdgeMoe:
     """A network in Edge-MoE's formats, ready for frames."""
@@ -86,13 +82,13 @@ class EdgeMoe:
     def run(self, frame: NDArray[np.uint8], task: str, trace: bool = False) -> Frame:
         """One uint8 RGB frame [H, W, 3] with the gates of `task`.
 
-        Raises ValueError for a frame of another type or size, ConfigError for an unknown task, UndefinedError naming
+        Raises ArgumentError for a frame of another type or size, ConfigError for an unknown task, UndefinedError naming
         the block where Edge-MoE's arithmetic has no defined result.
         """
         config = self.config
         expected = (config.image_height, config.image_width, 3)
         if frame.dtype != np.uint8 or frame.shape != expected:
-            raise ValueError(
+            raise ArgumentError(
                 f"model '{config.name}' takes a uint8 frame {expected}, found {frame.dtype.name} {frame.shape}; resize"
             )
         index = config.task_index(task)

@@ -77,7 +77,7 @@ def load_raw_weights(folder: Path, config: ModelConfig) -> Weights:
 
 
 def fixed_weights(config: ModelConfig, tensors: Tensors, variant: Variant | None = None) -> Weights:
-    """Convert checked tensors; raises ValueError for values that are not finite."""
+    """Convert checked tensors; raises ArgumentError for values that are not finite."""
     return _Converter(config, tensors, variant or Variant()).weights()
 
 

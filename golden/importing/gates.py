@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edgemoe.errors import ArgumentError
 from edgemoe.spec.checkpoint import CheckpointError
 from edgemoe.spec.model import ModelConfig
 from edgemoe_golden.importing.states import State
@@ -33,7 +34,7 @@ class GateOptions:
 
     def __post_init__(self) -> None:
         if self.order not in ORDERS:
-            raise ValueError(f"unknown gate order '{self.order}'; there are {', '.join(ORDERS)}")
+            raise ArgumentError(f"unknown gate order '{self.order}'; there are {', '.join(ORDERS)}")
 
     def renormalised(self, state: State) -> bool:
         """Whether the scores of the chosen experts sum to 1."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from edgemoe.spec.checkpoint import CONFIG_FILE, FLOAT_WEIGHTS_FILE, WEIGHTS_FILE, CheckpointError
 from edgemoe.spec.files import whole_folder
@@ -93,12 +93,20 @@ def _compare(imported: Imported, reference: Reference) -> tuple[float, float]:
 
 
 def write_imported(imported: Imported, folder: Path) -> None:
-    """The folder appears complete or not at all."""
+    """The folder appears complete or not at all; raises CheckpointError where it cannot be written."""
+    try:
+        _fill(imported, folder)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise CheckpointError(f"'{folder}' cannot be written: {why}; choose another folder") from error
+
+
+def _fill(imported: Imported, folder: Path) -> None:
     with whole_folder(folder) as draft:
         weights = FLOAT_WEIGHTS_FILE if imported.variant.float_only else WEIGHTS_FILE
-        save_file({name: value.contiguous() for name, value in imported.tensors.items()}, draft / weights)
-        if imported.decoders:
-            save_file({name: value.contiguous() for name, value in imported.decoders.items()}, draft / DECODERS_FILE)
+        for file, tensors in ((weights, imported.tensors), (DECODERS_FILE, imported.decoders)):
+            if tensors:
+                (draft / file).write_bytes(save({name: value.contiguous() for name, value in tensors.items()}))
         for name, content in ((CONFIG_FILE, imported.config), (VARIANT_FILE, imported.variant)):
             text = json.dumps(to_dict(content), indent=2, ensure_ascii=False)
             (draft / name).write_text(text + "\n", encoding="utf-8")

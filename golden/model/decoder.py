@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edgemoe.errors import ArgumentError
+
 HIDDEN = 256
 _STAGES = 4
 
@@ -78,9 +80,9 @@ def answers(task: str, maps: Tensor) -> NDArray[np.uint8] | NDArray[np.float32]:
     """What M³ViT saves for a task, from maps [B, C, H, W].
 
     semseg, human_parts: class of every pixel. sal, edge: 255 · sigmoid, cut to whole numbers. normals: unit vectors
-    as (n + 1) · 255 / 2, [B, H, W, 3]. depth: the values. Raises ValueError for any other task.
+    as (n + 1) · 255 / 2, [B, H, W, 3]. depth: the values. Raises ArgumentError for any other task.
     """
     if task not in _ANSWERS:
-        raise ValueError(f"no post-processing for task '{task}'; M³ViT's tasks are {', '.join(_ANSWERS)}")
+        raise ArgumentError(f"no post-processing for task '{task}'; M³ViT's tasks are {', '.join(_ANSWERS)}")
     result: NDArray[np.uint8] | NDArray[np.float32] = _ANSWERS[task](maps.detach().float()).numpy()
     return result

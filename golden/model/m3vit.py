@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from edgemoe.errors import ArgumentError
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.strict import ConfigError
 from edgemoe_golden.model.layers import Attention, MixtureOfExperts, Mlp
@@ -132,7 +133,7 @@ class M3ViT(nn.Module):
     def forward(self, images: Tensor, task: str, recorder: Recorder = SILENT) -> Tensor:
         """Head output [B, rows, outputs] of one task for uint8 frames [B, H, W, channels], RGB or grey.
 
-        Raises ValueError for frames of another type or size, ConfigError for an unknown task.
+        Raises ArgumentError for frames of another type or size, ConfigError for an unknown task.
         """
         tokens = self.backbone.embed(self._normalise(images), recorder)
         return self._finish(tokens, 0, task, recorder)
@@ -160,7 +161,7 @@ class M3ViT(nn.Module):
         if images.dtype != torch.uint8 or images.ndim != 4 or tuple(images.shape[1:]) != expected:
             found = f"{images.dtype} {tuple(images.shape)}"
             wanted = f"uint8 frames [B, {', '.join(map(str, expected))}]"
-            raise ValueError(f"model '{self.config.name}' takes {wanted}, found {found}; resize first")
+            raise ArgumentError(f"model '{self.config.name}' takes {wanted}, found {found}; resize first")
         pixels = images.permute(0, 3, 1, 2).float() / 255
         return (pixels - self.pixel_mean) / self.pixel_std
 

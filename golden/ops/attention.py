@@ -44,11 +44,18 @@ def attention(
     weights = exponential(scores, precision)
     top = (1 << precision.exponential_bits) - 1
     gathered = exact_matmul(weights, _heads(value, heads), top, 1 << (precision.activation_bits - 1))
-    inverse, length = reciprocal(weights.sum(axis=-1, keepdims=True), precision)
-    row_multiplier = round_shift(inverse * output_multiplier, MULTIPLIER_BITS)
-    row_shift = length + (output_shift + precision.reciprocal_bits - 1 - MULTIPLIER_BITS)
-    output = requantise(gathered, row_multiplier, row_shift, precision.activation_bits)
+    scales = row_scale(weights.sum(axis=-1, keepdims=True), output_multiplier, output_shift, precision)
+    output = requantise(gathered, *scales, precision.activation_bits)
     return output.swapaxes(0, 1).reshape(query.shape)
+
+
+def row_scale(
+    totals: IntArray, output_multiplier: int, output_shift: int, precision: Precision
+) -> tuple[IntArray, IntArray]:
+    """(R', S''): multiplier and shift that take a row's Σe·v to its output; totals: Σe, at least 1."""
+    inverse, length = reciprocal(totals, precision)
+    multipliers = round_shift(inverse * output_multiplier, MULTIPLIER_BITS)
+    return multipliers, length + (output_shift + precision.reciprocal_bits - 1 - MULTIPLIER_BITS)
 
 
 def _heads(tokens: IntArray, heads: int) -> IntArray:

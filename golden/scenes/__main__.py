@@ -8,12 +8,15 @@ from pathlib import Path
 
 from PIL import Image
 
+from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.files import write_atomically
+from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.scenes.scene import draw_scene
 
 
 def main() -> int:
     """Write the picture of a seed as PNG."""
+    accept_all_text()
     parser = argparse.ArgumentParser(prog="python -m edgemoe_golden.scenes", description=__doc__)
     parser.add_argument("--seed", type=int, default=7, help="which scene (default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="PNG file to write")
@@ -23,7 +26,7 @@ def main() -> int:
     try:
         picture = Image.fromarray(draw_scene(options.seed, options.height, options.width).image)
         write_atomically(options.out, lambda path: picture.save(path, format="PNG"))
-    except (OSError, ValueError) as error:
+    except (EdgeMoeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"{options.out}: scene {options.seed}, {options.height} × {options.width}")

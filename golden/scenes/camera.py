@@ -59,8 +59,3 @@ class Camera:
     def rows(self) -> Floats:
         """y/z of every sample row."""
         return ((np.arange(self.height, dtype=np.float32) + 0.5) - self.height / 2) / np.float32(self.focal)
-
-    def project(self, points: Floats) -> Floats:
-        """Camera points [n, 3] in front of the camera to sample coordinates [n, 2] (column, row)."""
-        scaled = points[:, :2] / points[:, 2:] * self.focal
-        return np.asarray(scaled + np.array([self.width / 2, self.height / 2], dtype=np.float32))

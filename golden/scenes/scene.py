@@ -8,6 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from edgemoe.errors import ArgumentError
 from edgemoe_golden.scenes.buildings import draw_block, draw_house
 from edgemoe_golden.scenes.camera import Camera, Floats
 from edgemoe_golden.scenes.canvas import Canvas
@@ -51,12 +52,12 @@ class Scene:
 def draw_scene(seed: int, height: int = 128, width: int = 256) -> Scene:
     """Draw the scene of `seed`; the same seed and size give the same scene.
 
-    Raises ValueError for a negative seed and for pictures smaller than 16 pixels or larger than 4096.
+    Raises ArgumentError for a negative seed and for pictures smaller than 16 pixels or larger than 4096.
     """
     if seed < 0:
-        raise ValueError(f"scene {seed} does not exist; seeds are whole numbers from 0")
+        raise ArgumentError(f"scene {seed} does not exist; seeds are whole numbers from 0")
     if not (16 <= height <= 4096 and 16 <= width <= 4096):
-        raise ValueError(f"a scene of {height} × {width} pixels cannot be drawn; sides must be 16 … 4096")
+        raise ArgumentError(f"a scene of {height} × {width} pixels cannot be drawn; sides must be 16 … 4096")
     rng = np.random.default_rng([seed, 0x5CE7E])
     camera = Camera(
         height=height * SAMPLES,

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from edgemoe.spec.model import load_model_config
+from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.model import save_checkpoint
 from edgemoe_golden.training.data import SceneStore
 from edgemoe_golden.training.evaluate import evaluate
@@ -22,6 +23,7 @@ from edgemoe_golden.training.processes import Processes, joined
 
 def main() -> None:
     """Draw scenes, train, evaluate, save."""
+    accept_all_text()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="mini", help="named configuration or JSON file (default: %(default)s)")
     budget = parser.add_mutually_exclusive_group(required=True)

@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
+from edgemoe.spec.terminal import accept_all_text
+from edgemoe_golden.data.metrics import ClassMetric
 from edgemoe_golden.model import M3ViT, head_maps, load_checkpoint_model
 from edgemoe_golden.scenes import LABELS, VALIDATION_SEEDS, draw_scene
 from edgemoe_golden.training.data import SceneStore
@@ -20,20 +22,16 @@ from edgemoe_golden.training.data import SceneStore
 
 @dataclass(frozen=True)
 class Quality:
-    """iou: intersection over union per class, over all pixels of all scenes. depth_rmse: of inverse depth, 1/m.
+    """iou, miou: intersection over union per class and its mean, see `ClassMetric`. depth_rmse: of inverse depth, 1/m.
 
     depth_baseline: the same error of the mean training map. scenes: how many were looked at.
     """
 
     iou: dict[str, float]
+    miou: float
     depth_rmse: float
     depth_baseline: float
     scenes: int
-
-    @property
-    def miou(self) -> float:
-        """Mean over classes."""
-        return float(np.mean(list(self.iou.values())))
 
     @property
     def depth_ratio(self) -> float:
@@ -59,25 +57,24 @@ def evaluate(model: M3ViT, mean_map: NDArray[np.float32], scenes: int = 200) -> 
     config = model.config
     size = config.image_height, config.image_width
     baseline = full_size(torch.from_numpy(mean_map)[None, None], *size)[0, 0]
-    confusion = np.zeros((len(LABELS), len(LABELS)), dtype=np.int64)
+    classes = ClassMetric(len(LABELS))
     errors = np.zeros(2)
     for seed in tqdm(VALIDATION_SEEDS[:scenes], desc="evaluating", unit="scene"):
         scene = draw_scene(seed, *size)
         with torch.inference_mode():
             outputs = model.forward_tasks(torch.from_numpy(scene.image)[None], ["semseg", "depth"])
         maps = {name: full_size(head_maps(output, config), *size)[0] for name, output in outputs.items()}
-        pairs = scene.label.ravel().astype(np.int64) * len(LABELS) + maps["semseg"].argmax(0).ravel().numpy()
-        confusion += np.bincount(pairs, minlength=confusion.size).reshape(confusion.shape)
+        classes.add(maps["semseg"].argmax(0).numpy(), scene.label)
         truth = torch.from_numpy(scene.inverse_depth)
         errors += [float(((maps["depth"][0] - truth) ** 2).mean()), float(((baseline - truth) ** 2).mean())]
-    hits = np.diag(confusion)
-    iou = hits / np.maximum(confusion.sum(0) + confusion.sum(1) - hits, 1)
     rmse, reference = np.sqrt(errors / scenes)
-    return Quality(dict(zip(LABELS, iou.tolist(), strict=True)), float(rmse), float(reference), scenes)
+    iou = dict(zip(LABELS, classes.by_class().tolist(), strict=True))
+    return Quality(iou, classes.values()["mIoU"], float(rmse), float(reference), scenes)
 
 
 def main() -> None:
     """Print the quality of a checkpoint."""
+    accept_all_text()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--scenes", type=int, default=200, help="held-out scenes to look at (default: %(default)s)")

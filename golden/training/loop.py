@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from edgemoe.errors import ArgumentError
 from edgemoe.spec.files import write_atomically
 from edgemoe.spec.model import ModelConfig
 from edgemoe_golden.model import M3ViT, head_maps
@@ -99,7 +100,7 @@ def train(plan: Plan, store: SceneStore, folder: Path, processes: Processes | No
     """Train until the budget is used up, continuing the state in `folder` if there is one of the same plan.
 
     processes: those that share the work; each ends with the same weights, and the first one writes the state.
-    Raises ValueError when the state belongs to another plan.
+    Raises ArgumentError when the state belongs to another plan.
     """
     processes = processes or Processes(device=plan.device)
     torch.manual_seed(plan.seed)
@@ -168,7 +169,7 @@ def _save(path: Path, plan: Plan, model: M3ViT, optimizer: torch.optim.AdamW, pr
 def _restore(path: Path, plan: Plan, model: M3ViT, optimizer: torch.optim.AdamW, progress: Progress) -> None:
     state = torch.load(path, weights_only=True, map_location=plan.device)
     if state["identity"] != plan.identity():
-        raise ValueError(
+        raise ArgumentError(
             f"{path} is the state of another training ({state['identity']}; this one is {plan.identity()}): "
             "continue with the same options, or pass --restart to begin anew"
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
+from edgemoe.errors import ArgumentError
 from edgemoe_golden.training.data import Batch
 
 
@@ -27,11 +28,11 @@ class Processes:
         return self.rank == 0
 
     def part(self, batch: Batch) -> Batch:
-        """Every count-th scene of a batch. Raises ValueError when that leaves parts of unequal size."""
+        """Every count-th scene of a batch. Raises ArgumentError when that leaves parts of unequal size."""
         if self.count == 1:
             return batch
         if len(batch.images) % self.count:
-            raise ValueError(
+            raise ArgumentError(
                 f"{self.count} processes cannot share {len(batch.images)} scenes a step evenly: choose another --batch"
             )
         chosen = slice(self.rank, None, self.count)

@@ -5,8 +5,7 @@
 
 namespace edgemoe {
 
-// Products of 8-bit digits per weight: high·high, high·low with low·high, low·low; 16-bit operands need no digits.
-constexpr int GATE_DIGITS = IS_FINE ? 1 : 2;
+// Products of 8-bit digits per weight: high·high, high·low with low·high, low·low; W16A16 needs no digits.
 constexpr int GATE_SUMS = 2 * GATE_DIGITS - 1;
 
 // A 16-bit value as two signed digits, value = 256·high + low.

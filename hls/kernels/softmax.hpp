@@ -1,4 +1,4 @@
-// Single-pass softmax, free of order: golden/ops/softmax.py and docs/softmax.md.
+// Single-pass softmax, free of order: golden/ops/softmax.py and docs/concepts/softmax.md.
 #pragma once
 
 #include "requantise.hpp"

@@ -37,7 +37,7 @@ static_assert(VECTOR % IN_PAR == 0, "a vector of a scratchpad holds whole input 
 static_assert(VECTOR % OUT_PAR == 0, "an output tile lies inside one vector, and so inside one third of QKV");
 static_assert(OUT_PAR * CHANNEL_BYTES % STREAM_LINE_BYTES == 0, "channel records of an output tile are whole lines");
 static_assert(OUT_PAR * IN_PAR * (int)sizeof(weight_t) % STREAM_LINE_BYTES == 0, "a weight tile is whole lines");
-static_assert(MAX_TOKENS <= 2048 && MAX_WIDTH <= 1024, "the accumulators' bounds hold up to these sizes");
+static_assert(MAX_TOKENS <= LARGEST_TOKENS && MAX_WIDTH <= LARGEST_WIDTH, "the accumulators' bounds hold up to these sizes");
 
 // What a channel of a linear layer does with its accumulator.
 struct Channel {

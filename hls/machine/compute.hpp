@@ -12,10 +12,8 @@
 
 namespace edgemoe {
 
-// The same sums come round again no sooner than this many cycles later: the latency of their read, add and write.
-constexpr int ACCUMULATE_DISTANCE = 4;
-
-static_assert(ACCUMULATE_DISTANCE >= QUERY_TILES, "a block of queries fills the accumulators' latency");
+// The same sums come round again after ACCUMULATE_DISTANCE cycles or later: the latency of their read, add and write.
+static_assert(ACCUMULATE_DISTANCE >= HLS_QUERY_TILES, "a block of queries fills the accumulators' latency");
 static_assert(LOAD_PARTS <= ACCUMULATE_DISTANCE, "a tile is loaded while the one before is worked on");
 
 // Sizes of one group of a pass.
@@ -130,7 +128,7 @@ STEPS:
 inline void scale_rows(const Pass &pass, Workspace &work, const Group &group) {
 TOKENS:
     for (int token_tile = 0; token_tile < group.token_tiles; ++token_tile) {
-#pragma HLS loop_tripcount min=1 max=QUERY_TILES
+#pragma HLS loop_tripcount min=1 max=HLS_QUERY_TILES
     LANES:
         for (int lane = 0; lane < TOKEN_PAR; ++lane) {  // trip TOKEN_PAR, II 1
 #pragma HLS pipeline II=1
@@ -194,7 +192,7 @@ DRAIN:
 inline void compute(const Pass &pass, Scratchpads &pads, Workspace &work, hls::stream<Line> &lines,
                     WeightReader &reader, Word *output) {
     const int output_tiles = tiles(pass.outputs, OUT_PAR);
-    const int whole = output_tiles < CONTEXT_MEMBERS ? output_tiles : CONTEXT_MEMBERS;
+    const int whole = output_tiles < HLS_CONTEXT_MEMBERS ? output_tiles : HLS_CONTEXT_MEMBERS;
     const int members = pass.epilogue == PASS_CONTEXT ? whole : 1;
     const bool has_channels = pass.right == RIGHT_STREAM && pass.epilogue != PASS_LOGITS;
 GROUPS:

@@ -13,11 +13,11 @@ constexpr int KEY_ROOM = round_up(MAX_TOKENS, VECTOR);
 // Scores of the queries in work, their maxima in octaves, Σe, the exponentials of the keys at hand, and in the end the
 // scale of each row.
 struct AttentionRows {
-    score_t score[TOKEN_PAR][QUERY_TILES][KEY_ROOM];
-    int64_t maximum[TOKEN_PAR][QUERY_TILES];
-    int64_t total[TOKEN_PAR][QUERY_TILES];
-    Left exponentials[TOKEN_PAR][QUERY_TILES];
-    RowScale scale[TOKEN_PAR][QUERY_TILES];
+    score_t score[TOKEN_PAR][HLS_QUERY_TILES][KEY_ROOM];
+    int64_t maximum[TOKEN_PAR][HLS_QUERY_TILES];
+    int64_t total[TOKEN_PAR][HLS_QUERY_TILES];
+    Left exponentials[TOKEN_PAR][HLS_QUERY_TILES];
+    RowScale scale[TOKEN_PAR][HLS_QUERY_TILES];
 };
 
 // e of IN_PAR keys of one query, and Σe: the only time that its scores are read.
@@ -92,7 +92,7 @@ VALUES:
     for (int n = 0; n < per_line; ++n) {  // trip STREAM_LINE_BYTES / bytes
 #pragma HLS unroll
         const int at = part * per_line + n;
-        tile.value[at / IN_PAR][at % IN_PAR] = (weight_t)line_value(data, n * bytes, bytes);
+        tile.value[at / IN_PAR][at % IN_PAR] = (weight_t)line_value(data, n * bytes, 8 * bytes);
     }
 }
 
@@ -165,9 +165,9 @@ LINES:
 #pragma HLS unroll
             Channel &channel = channels[line * per_line + n];
             const int at = n * CHANNEL_BYTES;
-            channel.bias = line_value(data, at, bias_bytes);
-            channel.multiplier = (uint16_t)line_value(data, at + bias_bytes, 2);
-            channel.shift = (uint8_t)line_value(data, at + bias_bytes + 2, 1);
+            channel.bias = line_value(data, at, BIAS_BITS + 1);
+            channel.multiplier = (uint16_t)line_value(data, at + bias_bytes, MULTIPLIER_BITS);
+            channel.shift = (uint8_t)line_value(data, at + bias_bytes + 2, 8);
         }
     }
 }

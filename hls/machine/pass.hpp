@@ -1,22 +1,12 @@
 // A pass: one product of two operands on the array with one epilogue. Every matrix instruction is one pass or several.
 #pragma once
 
+#include "../include/pass_kinds.hpp"
 #include "scratchpads.hpp"
 
 namespace edgemoe {
 
-enum LeftOperand { LEFT_NORM, LEFT_HIDDEN, LEFT_GATE_INPUT, LEFT_QUERY, LEFT_EXPONENTIALS, LEFT_GATHERED };
 enum RightOperand { RIGHT_STREAM, RIGHT_KEYS, RIGHT_VALUES };
-enum PassEpilogue {
-    PASS_QKV,
-    PASS_GELU,
-    PASS_RESIDUAL,
-    PASS_WEIGHTED,
-    PASS_HEAD,
-    PASS_LOGITS,
-    PASS_SCORES,
-    PASS_CONTEXT
-};
 
 struct Pass {
     LeftOperand left;
@@ -34,14 +24,11 @@ struct Pass {
     int expert;                    // whose queue gives destinations and scores
 };
 
-constexpr int QUERY_TILES = 4;      // tiles of queries whose scores are kept at a time
-constexpr int CONTEXT_MEMBERS = 8;  // output tiles of P·V for which one sweep over the scores suffices
-
 constexpr int larger(int one, int other) { return one > other ? one : other; }
 
 // Rows of the accumulators: token tiles (one more when rows begin inside a tile) times the gate's sums, or P·V's tiles.
 constexpr int ACCUMULATOR_SLOTS =
-    larger((round_up(MAX_ROWS, TOKEN_PAR) / TOKEN_PAR + 1) * GATE_SUMS, QUERY_TILES * CONTEXT_MEMBERS);
+    larger((round_up(MAX_ROWS, TOKEN_PAR) / TOKEN_PAR + 1) * GATE_SUMS, HLS_QUERY_TILES * HLS_CONTEXT_MEMBERS);
 
 inline int tiles(int size, int tile) { return (size + tile - 1) / tile; }
 
@@ -94,19 +81,19 @@ inline Pass gate_pass(const Instruction &i) {
     return pass;
 }
 
-// Blocks of QUERY_TILES aligned tiles that an attention's rows touch.
+// Blocks of HLS_QUERY_TILES aligned tiles that an attention's rows touch.
 inline int attention_blocks(const Instruction &i) {
     const int first = i.source_row / TOKEN_PAR;
-    return tiles((i.source_row + i.rows - 1) / TOKEN_PAR - first + 1, QUERY_TILES);
+    return tiles((i.source_row + i.rows - 1) / TOKEN_PAR - first + 1, HLS_QUERY_TILES);
 }
 
 // Passes of ATTENTION: per head and block of queries, scores and then values.
 inline Pass attention_pass(const Instruction &i, int head, int block, bool values) {
     Pass pass = base_pass(i);
     const int width = i.in_features / i.heads;
-    const int aligned = (i.source_row / TOKEN_PAR + block * QUERY_TILES) * TOKEN_PAR;
+    const int aligned = (i.source_row / TOKEN_PAR + block * HLS_QUERY_TILES) * TOKEN_PAR;
     const int end = i.source_row + i.rows;
-    const int block_end = aligned + QUERY_TILES * TOKEN_PAR;
+    const int block_end = aligned + HLS_QUERY_TILES * TOKEN_PAR;
     pass.first_row = aligned > i.source_row ? aligned : i.source_row;
     pass.rows = (block_end < end ? block_end : end) - pass.first_row;
     pass.destination_row = pass.first_row;

@@ -35,8 +35,8 @@ LINES:
     RECORDS:
         for (int n = 0; n < per_line; ++n) {  // trip STREAM_LINE_BYTES / CHANNEL_BYTES
 #pragma HLS unroll
-            affine.offset[first + n] = line_value(data, n * CHANNEL_BYTES, half);
-            affine.gain[first + n] = line_value(data, n * CHANNEL_BYTES + half, half / 2);
+            affine.offset[first + n] = line_value(data, n * CHANNEL_BYTES, OFFSET_BITS);
+            affine.gain[first + n] = line_value(data, n * CHANNEL_BYTES + half, GAIN_BITS);
         }
     }
 }
@@ -196,7 +196,7 @@ VECTORS:
         for (int e = 0; e < VECTOR; ++e) {  // trip VECTOR
 #pragma HLS unroll
             pads.residual[at.bank][at.depth][e] =
-                (residual_t)line_value(data, (part * VECTOR + e) * RESIDUAL_BYTES, RESIDUAL_BYTES);
+                (residual_t)line_value(data, (part * VECTOR + e) * RESIDUAL_BYTES, RESIDUAL_BITS);
         }
         part = part + 1 == per_line ? 0 : part + 1;
         next_vector(index, i.out_features);

@@ -84,10 +84,11 @@ inline uint64_t gate_lines(int experts, int inputs) {
     return tiles * (2 * OUT_PAR * IN_PAR / STREAM_LINE_BYTES);
 }
 
-// `bytes` little-endian bytes at byte `at` of a line, sign-extended.
-inline int64_t line_value(const Line &line, int at, int bytes) {
+// The little-endian number at byte `at` of a line, sign-extended from `bits`: whatever stands above them in the stream,
+// values keep to the ranges that the arithmetic's bounds are made of.
+inline int64_t line_value(const Line &line, int at, int bits) {
     const uint64_t part = line.part[at / 8] >> (8 * (at % 8));
-    const int unused = 64 - 8 * bytes;
+    const int unused = 64 - bits;
     return (int64_t)(part << unused) >> unused;
 }
 

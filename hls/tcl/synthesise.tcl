@@ -14,5 +14,5 @@ set_part $part
 create_clock -period $period -name default
 config_interface -m_axi_addr64
 csynth_design
-export_design -format ip_catalog -ipname edgemoe -vendor edgemoe.org -library kernel -version 1.0
+export_design -format ip_catalog -ipname $ip_name -vendor $ip_vendor -library $ip_library -version $ip_version
 exit

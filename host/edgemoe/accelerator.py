@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.base import Device
+from edgemoe.devices.exclusive import ExclusiveUse, Use
 from edgemoe.devices.registry import open_device
 from edgemoe.media.resize import resize
-from edgemoe.media.results import FrameResult
+from edgemoe.results import FrameResult
 from edgemoe.session import Session, SessionError
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 
@@ -30,6 +31,9 @@ class Accelerator:
     hardware: the configuration that programs are compiled for; None means what the board's bitstream was built for,
     and `zcu102` for an engine. timeout: seconds that one frame may take.
     Programs are compiled on first use of a choice of tasks and stay on the device until another model is loaded.
+    It does one thing at a time: a call, a load or a second stream during a call or a stream, also from another thread
+    or a signal handler, and anything in a forked child, is refused with SessionError before anything is written.
+    Threads that share one take turns by a lock of their own. `close` alone may come during a stream; it ends it.
     Raises DeviceError for an unknown engine, one that cannot be built here or a board that cannot be used,
     OverlayError for a bitstream that cannot be used, ConfigError for unknown hardware.
     """
@@ -43,6 +47,7 @@ class Accelerator:
         self._timeout = timeout
         self._folder: Path | None = None
         self._sessions: dict[tuple[str, ...] | None, Session] = {}
+        self._use = ExclusiveUse(f"the accelerator on '{self._device.name}'")
 
     @property
     def device(self) -> Device:
@@ -52,30 +57,59 @@ class Accelerator:
         return self._device
 
     def load(self, folder: str | Path) -> None:
-        """Use the checkpoint in `folder` from now on; checked when the first frame needs it."""
-        self._drop_sessions()
-        self._folder = Path(folder)
+        """Use the checkpoint in `folder` from now on; checked when the first frame needs it.
+
+        Raises SessionError during a call or a stream.
+        """
+        use = Use("the loading of a model")
+        try:
+            self._take(use)
+            self._drop_sessions()
+            self._folder = Path(folder)
+        finally:
+            self._use.uses.pop(use, None)
 
     def __call__(self, frame: NDArray[np.uint8], tasks: Sequence[str] | None = None) -> FrameResult:
         """One picture, uint8 height×width×3 RGB of any size (the centre is cropped to the model's aspect).
 
-        tasks: None means all of the model's. Raises SessionError before `load` and for faults of the device;
-        CheckpointError, ConfigError, ProgramError, DoesNotFitError for a model that cannot be used.
+        tasks: None means all of the model's, a string one of them. Raises ArgumentError for a frame that is no such
+        array, SessionError before `load`, for faults of the device and while it is in use; CheckpointError,
+        ConfigError, ProgramError, DoesNotFitError for a model that cannot be used.
         """
-        session = self._session(tasks)
-        return session.run(_fitted(frame, session))
+        use = Use("a frame")
+        try:
+            self._take(use)
+            session = self._session(tasks)
+            return session.run(_fitted(frame, session))
+        finally:
+            self._use.uses.pop(use, None)
 
     def stream(self, frames: Iterable[NDArray[np.uint8]], tasks: Sequence[str] | None = None) -> Iterator[FrameResult]:
         """Pictures of any size → results in order, two frames in flight; see Session.stream. Raises as a call does."""
-        session = self._session(tasks)
+        use = Use("the beginning of a stream")
+        try:
+            self._take(use)
+            session = self._session(tasks)
+        finally:
+            self._use.uses.pop(use, None)
         return session.stream(_fitted(frame, session) for frame in frames)
 
     def close(self) -> None:
-        """Give back memory and device; harmless to repeat."""
-        self._drop_sessions()
-        if self._device is not None:
-            self._device.close()
-            self._device = None
+        """Give back memory and device; ends a stream, harmless to repeat.
+
+        Raises SessionError, and gives nothing back, during a call or stream of another thread.
+        """
+        use = Use("the closing of the accelerator")
+        try:
+            refusal = self._use.take_to_close(use)
+            if refusal is not None:
+                raise SessionError(refusal)
+            self._drop_sessions()
+            if self._device is not None:
+                self._device.close()
+                self._device = None
+        finally:
+            self._use.uses.pop(use, None)
 
     def __enter__(self) -> Accelerator:
         return self
@@ -85,8 +119,14 @@ class Accelerator:
     ) -> None:
         self.close()
 
+    def _take(self, use: Use) -> None:
+        """Begin to use this; SessionError while it, or a stream on its device, is in use."""
+        refusal = self._use.take(use) or self.device.use.refusal()
+        if refusal is not None:
+            raise SessionError(refusal)
+
     def _session(self, names: Sequence[str] | None) -> Session:
-        tasks = None if names is None else tuple(names)
+        tasks = (names,) if isinstance(names, str) else None if names is None else tuple(names)
         device = self.device
         if self._folder is None:
             raise SessionError("no model is loaded; call load('models/mini') or another checkpoint folder first")
@@ -96,8 +136,9 @@ class Accelerator:
         return self._sessions[tasks]
 
     def _drop_sessions(self) -> None:
-        while self._sessions:
-            self._sessions.popitem()[1].close()
+        for tasks in list(self._sessions):
+            self._sessions[tasks].close()
+            del self._sessions[tasks]
 
 
 def _fitted(frame: NDArray[np.uint8], session: Session) -> NDArray[np.uint8]:

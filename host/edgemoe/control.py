@@ -55,6 +55,14 @@ class Control:
         values = {name: cycles if name == "cycles" else read(name) for name in COUNTERS}
         return {name: value for name, value in values.items() if value or name in _ALWAYS_KNOWN}
 
+    def quiet(self) -> bool:
+        """Whether memory owes the accelerator nothing after the last run.
+
+        The watchdog ends a run with accesses in flight, also one that was already ending with another fault. A program
+        whose header was refused has asked for nothing that could be written.
+        """
+        return self.low("error_code") in (Fault.NONE, Fault.BAD_PROGRAM_HEADER, Fault.CONFIG_MISMATCH)
+
     def fault(self) -> str | None:
         """Why the last run ended early, e.g. `ILLEGAL_FIELD: …`; None when it ended well."""
         code = self.low("error_code")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgemoe.compiler.program import Manifest, Program
+from edgemoe.compiler.program import Manifest, Program, ProgramError
 from edgemoe.devices.base import Bytes
 from edgemoe.devices.registry import open_device
 from edgemoe.frames import read_rows
@@ -74,10 +74,10 @@ class _Record:
 def compare_engines(program: Program, frame: NDArray[np.uint8], engines: tuple[str, str]) -> Comparison:
     """Run one frame of a traced program on both engines and compare record by record, in program order.
 
-    Raises DeviceError, SessionError; ValueError for a program without trace.
+    Raises DeviceError, SessionError; ProgramError for a program without trace.
     """
     if not program.manifest.trace:
-        raise ValueError("this program stores no traces; compile it with trace=True")
+        raise ProgramError("this program stores no traces; compile it with trace=True")
     regions = []
     for name in engines:
         with open_device(name, program.manifest.hardware) as device, Session(program, device) as session:

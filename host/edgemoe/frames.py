@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.compiler.program import Manifest, OutputRecord, RoutingRecord
-from edgemoe.media.results import Routing
+from edgemoe.errors import ArgumentError
+from edgemoe.results import Routing
 from edgemoe.spec.memory import row_pitch
 from edgemoe.spec.model import ModelConfig
-from edgemoe.spec.pictures import model_pixels
+from edgemoe.spec.picture import model_pixels, require_array
 from edgemoe.spec.precision import PIXEL_OFFSET
 
 Bytes = NDArray[np.uint8]
@@ -23,11 +24,12 @@ def input_image(frame: NDArray[np.uint8], model: ModelConfig) -> Bytes:
     """The input region of one frame: uint8 H×W×3 RGB → patches in row-major order at their pitch.
 
     Rows of mid-grey for the prefix tokens after the first come before them. A model of one channel takes the luma.
-    Raises ValueError unless the frame has the model's size and type.
+    Raises ArgumentError unless the frame has the model's size and type.
     """
+    require_array(frame)
     expected = (model.image_height, model.image_width, 3)
     if frame.shape != expected or frame.dtype != np.uint8:
-        raise ValueError(
+        raise ArgumentError(
             f"frame is {frame.dtype.name} {frame.shape}; model '{model.name}' takes uint8 {expected}, RGB "
             f"(edgemoe.media.resize brings any picture to that size)"
         )

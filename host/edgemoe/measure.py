@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgemoe.media.results import FrameResult
+from edgemoe.results import FrameResult
 from edgemoe.session import Session
 
 _SAMPLE_SECONDS = 0.05

@@ -16,8 +16,7 @@ module dot_product #(
     clk, activations, packed_weights, sum_0, sum_1
 );
 `include "edgemoe_spec.vh"
-    localparam OPERAND_BITS = EXPONENTIAL_BITS + 1;
-    localparam PACKED_BITS = FINE != 0 ? 2 * WEIGHT_BITS : WEIGHT_BITS + 19;
+`include "edgemoe_machine.vh"
     localparam PRODUCT_BITS = OPERAND_BITS + WEIGHT_BITS;
     localparam SUM_BITS = PRODUCT_BITS + $clog2(LANES);
     localparam GROUPS = LANES / 4;

@@ -14,7 +14,6 @@ module drain (
 `include "edgemoe_machine.vh"
 `include "pass.vh"
 `include "drain.vh"
-    localparam JOB_QUEUE = 32;
     localparam ROW_SHIFT = POST_ROWS > 1 ? $clog2(POST_ROWS) : 0;
 
     input                       clk;

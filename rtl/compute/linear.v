@@ -79,7 +79,7 @@ module linear (
     output                                        empty;
 
     // The step on its way: whole until cycle 11, then what writing still needs.
-    localparam STAGES = 24;
+    localparam STAGES = DRAIN_STAGES;
     localparam REST_BITS = POST_ROWS + 3 + 1;  // rows, kind, part
     reg [STAGES:1] valid;
     reg [11*DRAIN_BITS-1:0] steps;            // cycles 1 … 11, the youngest in the low bits

@@ -20,7 +20,6 @@ module matmul_steps (
     localparam READ_PARTS = OUT_PAR / IN_PAR;
     localparam IN_SHIFT = $clog2(IN_PAR);
     localparam READ_SHIFT = $clog2(READ_PARTS);  // input tiles per output tile, log2
-    localparam JOB_DELAY = 14 + TOKEN_PAR;
 
     input                      clk;
     input                      rst_n;

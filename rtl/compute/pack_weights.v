@@ -10,7 +10,7 @@ module pack_weights #(
     clk, weights_0, weights_1, packed_weights
 );
 `include "edgemoe_spec.vh"
-    localparam PACKED_BITS = FINE != 0 ? 2 * WEIGHT_BITS : WEIGHT_BITS + 19;
+`include "edgemoe_machine.vh"
     input                              clk;
     input      [LANES*WEIGHT_BITS-1:0] weights_0;
     input      [LANES*WEIGHT_BITS-1:0] weights_1;

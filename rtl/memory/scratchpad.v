@@ -1,6 +1,6 @@
 // One scratchpad: TOKEN_PAR banks of vectors, each bank with one write and one read port.
 //
-// Row r lies in bank r mod TOKEN_PAR, its vector v at depth ⌊r / TOKEN_PAR⌋·V + v (docs/rtl.md).
+// Row r lies in bank r mod TOKEN_PAR, its vector v at depth ⌊r / TOKEN_PAR⌋·V + v (docs/hardware/rtl.md).
 // write_parts: which parts of a vector are written, PARTS = output tiles of the array per vector.
 // ULTRA: the banks lie in UltraRAM, which the part must have, else in block RAM.
 // Precondition: depths below DEPTH; a read beyond it, or of what is written in the same cycle, gives something, which

@@ -15,7 +15,6 @@ module experts_sequence (
 `include "edgemoe_machine.vh"
 `include "pass.vh"
 `include "fetch.vh"
-    localparam READ_CYCLES = 16 + TOKEN_PAR;  // from the last step of a pass until its left operands have been read
 
     input                           clk;
     input                           rst_n;

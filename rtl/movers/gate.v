@@ -19,7 +19,7 @@ module gate (
 `include "edgemoe_machine.vh"
     localparam TILES = (MAX_EXPERTS + OUT_PAR - 1) / OUT_PAR;
     localparam TOTAL = TILES * OUT_PAR;
-    localparam CYCLES = MAX_TOP_K > 4 ? 8 : 4;
+    localparam CYCLES = GATE_CYCLES;
     localparam LANES = TOTAL / CYCLES;
     localparam INDEX_BITS = $clog2(TOTAL);
     localparam BEAT_BITS = $clog2(CYCLES);

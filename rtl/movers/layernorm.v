@@ -28,7 +28,7 @@ module layernorm (
     localparam SUM_BITS = RESIDUAL_BITS + 10;
     localparam ROOT_BITS = RSQRT_FRACTION + 2;
     localparam PART_BITS = 8;
-    localparam DEPTH_BITS = 8;  // vectors that may be on their way, more than the latency and a row of 64
+    localparam WAITING_BITS = 8;  // vectors that may be on their way, more than the latency and a row of 64
     localparam GROUPS_BITS = 6;  // groups that may be on their way, more than the latency
 
     input                                            clk;
@@ -76,11 +76,11 @@ module layernorm (
     reg [6:0] position, last_of_group;
     reg [15:0] groups_left, tile_base;
     reg [SLOT_BITS-1:0] slot;
-    reg [DEPTH_BITS:0] vectors_out;
+    reg [WAITING_BITS:0] vectors_out;
     reg [GROUPS_BITS:0] groups_out;
     wire taken, group_taken;
     reg taken_1, group_taken_1;  // room is given back a cycle later, which shortens the path
-    wire issue = reading & ~vectors_out[DEPTH_BITS] & ~groups_out[GROUPS_BITS];
+    wire issue = reading & ~vectors_out[WAITING_BITS] & ~groups_out[GROUPS_BITS];
     wire read = issue & position < vectors;
     wire last_position = position == last_of_group;
     wire next_group = issue & last_position;
@@ -89,12 +89,12 @@ module layernorm (
     always @(posedge clk) begin
         if (!rst_n) begin
             reading <= 1'b0;
-            vectors_out <= {(DEPTH_BITS+1){1'b0}};
+            vectors_out <= {(WAITING_BITS+1){1'b0}};
             groups_out <= {(GROUPS_BITS+1){1'b0}};
         end else begin
             if (setup[3]) reading <= 1'b1;
             else if (next_group && groups_left == 1) reading <= 1'b0;
-            vectors_out <= vectors_out + {{DEPTH_BITS{1'b0}}, read} - {{DEPTH_BITS{1'b0}}, taken_1};
+            vectors_out <= vectors_out + {{WAITING_BITS{1'b0}}, read} - {{WAITING_BITS{1'b0}}, taken_1};
             groups_out <= groups_out + {{GROUPS_BITS{1'b0}}, next_group} - {{GROUPS_BITS{1'b0}}, group_taken_1};
         end
         last_of_group <= (vectors < SHORTEST ? SHORTEST : vectors) - 1'b1;
@@ -117,8 +117,8 @@ module layernorm (
     reg [3:1] valid, first, last;
     reg [SLOT_BITS-1:0] slot_1, slot_2;
     reg [GROUP*ROW_BITS-1:0] values_3;
-    reg [GROUP*ROW_BITS-1:0] held [0:(1<<DEPTH_BITS)-1];
-    reg [DEPTH_BITS-1:0] write_pointer, read_pointer;
+    reg [GROUP*ROW_BITS-1:0] held [0:(1<<WAITING_BITS)-1];
+    reg [WAITING_BITS-1:0] write_pointer, read_pointer;
     always @(posedge clk) begin
         valid <= rst_n ? {valid[2:1], read} : 3'd0;
         first <= {first[2:1], position == 0};
@@ -127,8 +127,8 @@ module layernorm (
         slot_2 <= slot_1;
         values_3 <= residual_values[slot_2*GROUP*ROW_BITS +: GROUP*ROW_BITS];
         if (valid[3]) held[write_pointer] <= values_3;
-        write_pointer <= rst_n ? write_pointer + {{(DEPTH_BITS-1){1'b0}}, valid[3]} : {DEPTH_BITS{1'b0}};
-        read_pointer <= rst_n ? read_pointer + {{(DEPTH_BITS-1){1'b0}}, taken} : {DEPTH_BITS{1'b0}};
+        write_pointer <= rst_n ? write_pointer + {{(WAITING_BITS-1){1'b0}}, valid[3]} : {WAITING_BITS{1'b0}};
+        read_pointer <= rst_n ? read_pointer + {{(WAITING_BITS-1){1'b0}}, taken} : {WAITING_BITS{1'b0}};
     end
 
     wire group_ready, affine_ready;

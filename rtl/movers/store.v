@@ -15,7 +15,6 @@ module store (
 );
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
-    localparam VALUES_LATENCY = 4;
     localparam FIFO_DEPTH = 16;
     localparam ROUTING_WORDS = (MAX_TOP_K + 3) / 4;
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from edgemoe.spec.hardware import VECTOR
-from sim.common.machine import CONFIG, IN_PAR, OUT_PAR, QUERY_TILES, SLOTS, TOKEN_PAR, Kind, Left, Pass
+from edgemoe.spec.machine import QUERY_TILES, Left, PassKind
+from sim.common.machine import CONFIG, IN_PAR, OUT_PAR, SLOTS, TOKEN_PAR, Pass
 
 SECOND = CONFIG.max_rows // 2  # where a second task's rows begin
 
@@ -25,10 +26,10 @@ def attention(first: int, rows: int, vectors: int, heads: int) -> Group:
     width = vectors // heads
     last = first + rows - 1
     words, parts_of_keys = last // OUT_PAR - first // OUT_PAR + 1, last // IN_PAR - first // IN_PAR + 1
-    scores = Pass(Kind.SCORES, Left.QUERY, first, rows, vectors, width * VECTOR // IN_PAR, words)
+    scores = Pass(PassKind.SCORES, Left.QUERY, first, rows, vectors, width * VECTOR // IN_PAR, words)
     tiles = width * VECTOR // OUT_PAR
     members = min(tiles, QUERY_TILES)
-    context = Pass(Kind.CONTEXT, Left.EXPONENTIALS, first, rows, 0, parts_of_keys, tiles, members=members)
+    context = Pass(PassKind.CONTEXT, Left.EXPONENTIALS, first, rows, 0, parts_of_keys, tiles, members=members)
     size = QUERY_TILES * TOKEN_PAR
     blocks = range(first // TOKEN_PAR * TOKEN_PAR, first + rows, size)
     parts = [(max(start, first), min(start + size, first + rows), head) for head in range(heads) for start in blocks]
@@ -44,25 +45,25 @@ def attention(first: int, rows: int, vectors: int, heads: int) -> Group:
     return Group([*passes, contexts[-1]], first, rows)
 
 
-LONG = Pass(Kind.HEAD, Left.NORM, SECOND, CONFIG.max_rows - SECOND, 1, 1, 2)
+LONG = Pass(PassKind.HEAD, Left.NORM, SECOND, CONFIG.max_rows - SECOND, 1, 1, 2)
 GROUPS = [
-    Group([Pass(Kind.QKV, Left.NORM, 0, 1, 1, VECTOR // IN_PAR, 1)]),
-    Group([Pass(Kind.RESIDUAL, Left.HIDDEN, SECOND, CONFIG.max_rows - SECOND, 2, 2 * VECTOR // IN_PAR, 3)]),
-    Group([Pass(Kind.LOGITS, Left.GATE_INPUT, 5, 13, 2, 2 * VECTOR // IN_PAR, 2)]),
+    Group([Pass(PassKind.QKV, Left.NORM, 0, 1, 1, VECTOR // IN_PAR, 1)]),
+    Group([Pass(PassKind.RESIDUAL, Left.HIDDEN, SECOND, CONFIG.max_rows - SECOND, 2, 2 * VECTOR // IN_PAR, 3)]),
+    Group([Pass(PassKind.LOGITS, Left.GATE_INPUT, 5, 13, 2, 2 * VECTOR // IN_PAR, 2)]),
     Group([
-        Pass(Kind.GELU, Left.GATHERED, 0, TOKEN_PAR + 1, 2, 2 * VECTOR // IN_PAR, 2 * VECTOR // OUT_PAR, expert=3),
-        Pass(Kind.WEIGHTED, Left.HIDDEN, 0, TOKEN_PAR + 1, 2, 2 * VECTOR // IN_PAR, 2, after_drain=1, expert=3),
-        Pass(Kind.GELU, Left.GATHERED, 0, 1, 1, VECTOR // IN_PAR, VECTOR // OUT_PAR, expert=200),
-        Pass(Kind.WEIGHTED, Left.HIDDEN, 0, 1, 1, VECTOR // IN_PAR, 1, after_drain=1, expert=200),
+        Pass(PassKind.GELU, Left.GATHERED, 0, TOKEN_PAR + 1, 2, 2 * VECTOR // IN_PAR, 2 * VECTOR // OUT_PAR, expert=3),
+        Pass(PassKind.WEIGHTED, Left.HIDDEN, 0, TOKEN_PAR + 1, 2, 2 * VECTOR // IN_PAR, 2, after_drain=1, expert=3),
+        Pass(PassKind.GELU, Left.GATHERED, 0, 1, 1, VECTOR // IN_PAR, VECTOR // OUT_PAR, expert=200),
+        Pass(PassKind.WEIGHTED, Left.HIDDEN, 0, 1, 1, VECTOR // IN_PAR, 1, after_drain=1, expert=200),
     ]),
     attention(SECOND, CONFIG.max_rows - SECOND, 2, 2),
-    Group([Pass(Kind.HEAD, Left.NORM, 3, TOKEN_PAR - 1, 2, VECTOR // IN_PAR, 5, left_base=1)]),
+    Group([Pass(PassKind.HEAD, Left.NORM, 3, TOKEN_PAR - 1, 2, VECTOR // IN_PAR, 5, left_base=1)]),
     # One step a row of sums, more rows than the ring has: a slow drain holds the array back.
     Group([replace(LONG, output_tiles=24)], fills=True),
     # The ring all but full, then a pass of one row, for which there is room, and one of many, for which there is not.
     Group([replace(LONG, output_tiles=SLOTS // LONG.token_tiles), replace(LONG, rows=1, output_tiles=1), LONG],
           fills=True),
     attention(IN_PAR + 3, 1, 2, 1),
-    Group([Pass(Kind.LOGITS, Left.GATE_INPUT, SECOND, 1, 1, 1, 1)]),
+    Group([Pass(PassKind.LOGITS, Left.GATE_INPUT, SECOND, 1, 1, 1, 1)]),
     attention(OUT_PAR - 1, OUT_PAR + 1, 1, 1),
 ]  # fmt: skip

@@ -10,15 +10,15 @@ from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.hardware import VECTOR
 from edgemoe.spec.isa import STREAM_LINE, Buffer
+from edgemoe.spec.machine import LOOKUP_LATENCY, READ_LATENCY, TAKE_LATENCY
 from edgemoe.spec.memory import Bytes, LinearWeights
 from edgemoe.spec.precision import GATE_OPERAND_LIMIT
 from sim.common.bench import Checker, Dut, drive, extremes, idle_rate, pressure_rate, unpack
-from sim.common.machine import CONFIG, LOGIT_BITS, NUMBERS, OUT_PAR, OUT_PARTS, POST_ROWS, TOKEN_PAR, IntArray
+from sim.common.machine import LOGIT_BITS, NUMBERS, OUT_PAR, OUT_PARTS, POST_ROWS, SIZES, TOKEN_PAR, IntArray
 from sim.common.pipeline import noise
 from sim.common.rows import Banks, each_cycle
 
-ROW_DEPTH = CONFIG.row_elements // (VECTOR * TOKEN_PAR)
-TAKE_LATENCY, LOOKUP_LATENCY, READ_LATENCY = 3, 2, 2
+ROW_DEPTH = SIZES.row_depth
 MOST_AVAILABLE = 8
 BITS = {Buffer.RESIDUAL: NUMBERS.residual_bits, Buffer.GATE_INPUT: 16}
 ARRAY = {"norm": Buffer.NORM, "hidden": Buffer.HIDDEN, "gate_input": Buffer.GATE_INPUT, "query": Buffer.QUERY}

@@ -34,7 +34,7 @@ from cocotb_tools.runner import get_runner
 
 from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, RUNTIME, keep_runtime, modules, sources_of, verilator
 from edgemoe.spec.files import write_text
-from edgemoe.spec.generate.headers import verilog_header
+from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import load_hardware_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,9 +70,10 @@ def constants_of(hardware: str) -> Path:
     """The folder of the Verilog constants of a named configuration, or of one of tests' own, a JSON file."""
     folder = RTL / "generated" / hardware
     if hardware.endswith(".json"):
-        text = verilog_header(load_hardware_config(hardware))
-        folder = CACHE / f"constants-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-        write_text(folder / "edgemoe_spec.vh", text)  # whole, whoever else is at it
+        texts = verilog_headers(load_hardware_config(hardware))
+        folder = CACHE / f"constants-{hashlib.sha256(repr(texts).encode()).hexdigest()[:12]}"
+        for name, text in texts.items():
+            write_text(folder / name, text)  # whole, whoever else is at it
     if not folder.is_dir():
         raise FileNotFoundError(f"no hardware configuration {hardware} in rtl/generated; run `make generate`")
     return folder

@@ -9,13 +9,13 @@ import numpy as np
 from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.hardware import VECTOR
+from edgemoe.spec.machine import CONTEXT_MEMBERS, READ_LATENCY
 from sim.common.array_passes import SECOND
 from sim.common.bench import Checker, Dut, checked, drive, pack, pressure_rate, reset, unpack
-from sim.common.machine import CONFIG, CONTEXT_MEMBERS, IN_PAR, NUMBERS, OUT_PAR, TOKEN_PAR, IntArray
+from sim.common.machine import CONFIG, IN_PAR, NUMBERS, OUT_PAR, TOKEN_PAR, IntArray
 from sim.common.rows import Banks, each_cycle
 
 BITS = NUMBERS.activation_bits
-READ_LATENCY = 2
 DEPTH = 12 * (CONFIG.max_rows // TOKEN_PAR + 1)
 
 

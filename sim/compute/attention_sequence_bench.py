@@ -7,9 +7,10 @@ import numpy as np
 from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.hardware import VECTOR
+from edgemoe.spec.machine import CONTEXT_MEMBERS, QUERY_TILES, Fetch, PassKind
 from sim.common.array_passes import SECOND, attention
 from sim.common.bench import Checker, Dut, checked, drive, pressure_rate, reset
-from sim.common.machine import CONFIG, CONTEXT_MEMBERS, FETCH, OUT_PAR, PASS, QUERY_TILES, TOKEN_PAR, Fetch, Kind, Pass
+from sim.common.machine import CONFIG, FETCH, OUT_PAR, PASS, TOKEN_PAR, Pass
 
 BLOCK = QUERY_TILES * TOKEN_PAR
 CASES = [  # first row, rows, vectors, heads
@@ -24,7 +25,7 @@ CASES = [  # first row, rows, vectors, heads
 
 def fetch_of(work: Pass, vectors: int, heads: int) -> int:
     """The command to stream_reader that goes with a pass."""
-    context = work.kind == Kind.CONTEXT
+    context = work.kind == PassKind.CONTEXT
     return FETCH.pack(
         kind=Fetch.VALUES if context else Fetch.KEYS,
         output_tiles=work.output_tiles,
@@ -37,7 +38,7 @@ def fetch_of(work: Pass, vectors: int, heads: int) -> int:
 def meaning(word: int) -> list[int]:
     """Fields of a pass; scores go to no scratchpad, so that their destination has no meaning."""
     fields = PASS.unpack(word)
-    if fields["kind"] == Kind.SCORES:
+    if fields["kind"] == PassKind.SCORES:
         fields |= {name: 0 for name in fields if name.startswith("destination")}
     return list(fields.values())
 

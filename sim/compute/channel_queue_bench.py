@@ -8,10 +8,11 @@ import cocotb
 import numpy as np
 from cocotb.triggers import ReadOnly
 
+from edgemoe.spec.machine import CHANNEL_QUEUE
 from edgemoe.spec.memory import channel_dtype
 from edgemoe.spec.precision import MAX_SHIFT, MULTIPLIER_BITS
 from sim.common.bench import Checker, Dut, checked, drive, extremes, reset, unpack
-from sim.common.machine import CHANNEL_QUEUE, NUMBERS, OUT_PAR, IntArray
+from sim.common.machine import NUMBERS, OUT_PAR, IntArray
 from sim.common.pipeline import noise
 
 SHIFT_BITS = 6

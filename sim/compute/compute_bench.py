@@ -16,6 +16,7 @@ from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.hardware import VECTOR
 from edgemoe.spec.isa import Buffer
+from edgemoe.spec.machine import Fetch, Left, PassKind
 from edgemoe.spec.memory import SegmentKind, pack_gate, pack_linear, round_up, row_pitch, segment
 from edgemoe.spec.precision import GATE_OPERAND_LIMIT, GUARD_BITS, OUTPUT_BITS
 from edgemoe_golden.ops import linear as golden_linear
@@ -25,7 +26,7 @@ from edgemoe_golden.ops.head import head
 from sim.common.array_passes import SECOND, attention
 from sim.common.bench import Checker, Dut, checked, cycles, drive, extremes, pack, reset
 from sim.common.compute_model import GATHERED, Surroundings
-from sim.common.machine import CONFIG, FETCH, IN_PAR, NUMBERS, OUT_PAR, TOKEN_PAR, Fetch, IntArray, Kind, Left, Pass
+from sim.common.machine import CONFIG, FETCH, IN_PAR, NUMBERS, OUT_PAR, TOKEN_PAR, IntArray, Pass
 
 SETTLE = 4  # cycles until what was started says that it is busy
 LEFTS = {
@@ -35,11 +36,11 @@ LEFTS = {
     GATHERED: Left.GATHERED,
 }
 WANTED = {  # bits of typical results of a kind, so that most are inside its bounds and some are not
-    Kind.QKV: NUMBERS.activation_bits - 1,
-    Kind.GELU: NUMBERS.gelu_fraction + 2,
-    Kind.RESIDUAL: NUMBERS.residual_bits - 2,
-    Kind.WEIGHTED: NUMBERS.residual_bits + GUARD_BITS - 2,
-    Kind.HEAD: OUTPUT_BITS - 1,
+    PassKind.QKV: NUMBERS.activation_bits - 1,
+    PassKind.GELU: NUMBERS.gelu_fraction + 2,
+    PassKind.RESIDUAL: NUMBERS.residual_bits - 2,
+    PassKind.WEIGHTED: NUMBERS.residual_bits + GUARD_BITS - 2,
+    PassKind.HEAD: OUTPUT_BITS - 1,
 }
 BASE = 0x1_2345_6000
 
@@ -48,7 +49,7 @@ BASE = 0x1_2345_6000
 class Work:
     """One linear layer: rows of `source`, features in whole vectors."""
 
-    kind: Kind
+    kind: PassKind
     source: Buffer
     rows: int
     inputs: int
@@ -58,16 +59,16 @@ class Work:
 
 
 LAYERS = [
-    Work(Kind.QKV, Buffer.NORM, 129, 32, 96, SECOND, 3),
-    Work(Kind.QKV, Buffer.NORM, 1, 16, 144, 5, 6),
-    Work(Kind.GELU, Buffer.NORM, TOKEN_PAR + 1, 32, 64, 2, SECOND),
-    Work(Kind.RESIDUAL, Buffer.HIDDEN, 13, 48, 32, 7, 130),
-    Work(Kind.RESIDUAL, Buffer.NORM, TOKEN_PAR - 1, 16, 16, TOKEN_PAR, 1),
-    Work(Kind.LOGITS, Buffer.GATE_INPUT, 31, 32, 13, SECOND),
-    Work(Kind.LOGITS, Buffer.GATE_INPUT, 1, 16, 1, 2),
-    Work(Kind.HEAD, Buffer.NORM, 129, 16, 3, SECOND),
-    Work(Kind.HEAD, Buffer.NORM, 7, 32, 49, 2),
-    Work(Kind.HEAD, Buffer.NORM, 2, 16, OUT_PAR, TOKEN_PAR - 1),
+    Work(PassKind.QKV, Buffer.NORM, 129, 32, 96, SECOND, 3),
+    Work(PassKind.QKV, Buffer.NORM, 1, 16, 144, 5, 6),
+    Work(PassKind.GELU, Buffer.NORM, TOKEN_PAR + 1, 32, 64, 2, SECOND),
+    Work(PassKind.RESIDUAL, Buffer.HIDDEN, 13, 48, 32, 7, 130),
+    Work(PassKind.RESIDUAL, Buffer.NORM, TOKEN_PAR - 1, 16, 16, TOKEN_PAR, 1),
+    Work(PassKind.LOGITS, Buffer.GATE_INPUT, 31, 32, 13, SECOND),
+    Work(PassKind.LOGITS, Buffer.GATE_INPUT, 1, 16, 1, 2),
+    Work(PassKind.HEAD, Buffer.NORM, 129, 16, 3, SECOND),
+    Work(PassKind.HEAD, Buffer.NORM, 7, 32, 49, 2),
+    Work(PassKind.HEAD, Buffer.NORM, 2, 16, OUT_PAR, TOKEN_PAR - 1),
 ]
 
 
@@ -101,7 +102,7 @@ class Bench(Surroundings):
         assert int(self.dut.header_fault.value) == 0, f"fault {int(self.dut.header_fault.value)} of a good header"
         await drive(self.dut)
         self.number += 1
-        tiles = work.input_tiles * (2 if work.kind == Kind.LOGITS and not NUMBERS.fine else 1)
+        tiles = work.input_tiles * (2 if work.kind == PassKind.LOGITS and not NUMBERS.fine else 1)
         command = {"output_tiles": work.output_tiles, "input_tiles": tiles, "channels": int(channels), "members": 1}
         await self.push("fetch_room", "fetch", FETCH.pack(kind=Fetch.WEIGHTS, **command))
         await self.push("pass_room", "pass", work.word)
@@ -122,11 +123,11 @@ class Bench(Surroundings):
         grid = self.gelu_grid()
         values = self.pads[work.source].rows(work.source_row, work.rows, work.inputs // VECTOR)
         third = work.outputs // 3
-        vectors = (third if work.kind == Kind.QKV else work.outputs) // VECTOR
+        vectors = (third if work.kind == PassKind.QKV else work.outputs) // VECTOR
         sent = Pass(work.kind, LEFTS[work.source], work.source_row, work.rows, work.inputs // VECTOR,
                     work.inputs // IN_PAR, -(-work.outputs // OUT_PAR), destination_row=work.destination_row,
                     destination_vectors=vectors)  # fmt: skip
-        if work.kind == Kind.LOGITS:
+        if work.kind == PassKind.LOGITS:
             limit = GATE_OPERAND_LIMIT
             weight = self.rng.integers(-limit, limit, (work.outputs, work.inputs), endpoint=True)
             await self.linear(sent, pack_gate(weight, CONFIG), channels=False)
@@ -137,18 +138,18 @@ class Bench(Surroundings):
         await self.quiet()
         expected: dict[Buffer | str, IntArray] = {}
         row = work.destination_row
-        if work.kind == Kind.QKV:
+        if work.kind == PassKind.QKV:
             results = golden_linear.linear(values, prepared, NUMBERS.activation_bits, NUMBERS)
             for number, buffer in enumerate((Buffer.QUERY, Buffer.KEY, Buffer.VALUE)):
                 expected[buffer] = self.placed(buffer, row, results[:, number * third : (number + 1) * third])
-        elif work.kind == Kind.GELU:
+        elif work.kind == PassKind.GELU:
             results = golden_linear.linear_gelu(values, prepared, *grid, NUMBERS)
             expected[Buffer.HIDDEN] = self.placed(Buffer.HIDDEN, row, results)
-        elif work.kind == Kind.RESIDUAL:
+        elif work.kind == PassKind.RESIDUAL:
             residual = self.residual_before(row, work.rows, vectors)
             results = golden_linear.linear_residual(values, prepared, residual, NUMBERS)
             expected[Buffer.RESIDUAL] = self.placed(Buffer.RESIDUAL, row, results)
-        elif work.kind == Kind.HEAD:
+        elif work.kind == PassKind.HEAD:
             self.compare_words(head(values, prepared, NUMBERS), str(work))
         else:
             self.compare_logits(gate_logits(values, weight), str(work))
@@ -186,7 +187,7 @@ class Bench(Surroundings):
         buffers = (Buffer.QUERY, Buffer.KEY, Buffer.VALUE)
         query, key, value = (self.pads[name].rows(first, rows, vectors) for name in buffers)
         for work in attention(first, rows, vectors, heads).passes:
-            of_values = work.kind == Kind.CONTEXT
+            of_values = work.kind == PassKind.CONTEXT
             base = work.destination_base if of_values else work.left_base
             command = {"output_tiles": work.output_tiles, "input_tiles": work.input_tiles, "members": work.members}
             kind = Fetch.VALUES if of_values else Fetch.KEYS
@@ -205,11 +206,11 @@ class Bench(Surroundings):
         scores = extremes(self.rng, 17, rows) & 0xFFFF
         self.queue = np.stack([destinations, scores], axis=1)
         values = self.pads[GATHERED].rows(0, rows, width // VECTOR)
-        up = self.random_weights(hidden, width, WANTED[Kind.GELU])
-        down = self.random_weights(width, hidden, WANTED[Kind.WEIGHTED])
-        first = Pass(Kind.GELU, Left.GATHERED, 0, rows, width // VECTOR, width // IN_PAR, hidden // OUT_PAR,
+        up = self.random_weights(hidden, width, WANTED[PassKind.GELU])
+        down = self.random_weights(width, hidden, WANTED[PassKind.WEIGHTED])
+        first = Pass(PassKind.GELU, Left.GATHERED, 0, rows, width // VECTOR, width // IN_PAR, hidden // OUT_PAR,
                      destination_vectors=hidden // VECTOR, expert=self.expert)  # fmt: skip
-        second = Pass(Kind.WEIGHTED, Left.HIDDEN, 0, rows, hidden // VECTOR, hidden // IN_PAR, width // OUT_PAR,
+        second = Pass(PassKind.WEIGHTED, Left.HIDDEN, 0, rows, hidden // VECTOR, hidden // IN_PAR, width // OUT_PAR,
                       destination_vectors=width // VECTOR, expert=self.expert, after_drain=1)  # fmt: skip
         await self.linear(first, pack_linear(up, CONFIG))
         await self.linear(second, pack_linear(down, CONFIG))

@@ -8,29 +8,23 @@ import cocotb
 import numpy as np
 from cocotb.triggers import ReadOnly
 
+from edgemoe.spec.machine import JOB_QUEUE, QUERY_TILES, Left, PassKind
 from sim.common.array_passes import GROUPS, SECOND, attention
 from sim.common.bench import STALLS, Checker, Dut, checked, drive, idle_rate, pressure_rate, reset
-from sim.common.machine import (
-    DRAIN,
-    JOB,
-    LOGIT_ROWS,
-    OUT_PARTS,
-    POST_ROWS,
-    SLOTS,
-    TOKEN_PAR,
-    Kind,
-    Left,
-    Pass,
-)
+from sim.common.machine import DRAIN, JOB, LOGIT_ROWS, OUT_PARTS, POST_ROWS, SLOTS, TOKEN_PAR, Pass, score_row
 
-JOBS_AT_ONCE = 32
 LATE = 2.4  # times the rate of idling: sums and scales are later than what is done with them
 PASSES = [
-    *(work for group in GROUPS for work in group.passes if work.kind not in (Kind.QKV, Kind.SCORES, Kind.CONTEXT)),
-    Pass(Kind.QKV, Left.NORM, SECOND, 31, 2, 1, 6 * OUT_PARTS, destination_row=2, destination_vectors=2),
-    Pass(Kind.QKV, Left.NORM, 1, 1, 1, 1, 9 * OUT_PARTS, destination_row=7, destination_vectors=3),
-    Pass(Kind.GELU, Left.NORM, 3, 2, 1, 1, 2 * OUT_PARTS, destination_row=SECOND, destination_vectors=2),
-    Pass(Kind.HEAD, Left.NORM, SECOND, 67, 1, 1, 3),
+    *(
+        work
+        for group in GROUPS
+        for work in group.passes
+        if work.kind not in (PassKind.QKV, PassKind.SCORES, PassKind.CONTEXT)
+    ),
+    Pass(PassKind.QKV, Left.NORM, SECOND, 31, 2, 1, 6 * OUT_PARTS, destination_row=2, destination_vectors=2),
+    Pass(PassKind.QKV, Left.NORM, 1, 1, 1, 1, 9 * OUT_PARTS, destination_row=7, destination_vectors=3),
+    Pass(PassKind.GELU, Left.NORM, 3, 2, 1, 1, 2 * OUT_PARTS, destination_row=SECOND, destination_vectors=2),
+    Pass(PassKind.HEAD, Left.NORM, SECOND, 67, 1, 1, 3),
     *attention(SECOND, 29, 12, 1).passes,
     *attention(SECOND, TOKEN_PAR * 8 + 3, 2, 2).passes,
 ]
@@ -50,12 +44,12 @@ def jobs_of(passes: list[Pass]) -> list[tuple[Pass, dict[str, int]]]:
 
 def sums_of(work: Pass, group: range) -> int:
     """Members of a job: output tiles, or the sums of the gate's one."""
-    return LOGIT_ROWS if work.kind == Kind.LOGITS else len(group)
+    return LOGIT_ROWS if work.kind == PassKind.LOGITS else len(group)
 
 
 def steps_of(work: Pass, job: dict[str, int]) -> list[dict[str, int]]:
     """Rows by POST_ROWS, aligned unless rows go to scattered places; members of the group in each."""
-    scattered = work.kind == Kind.WEIGHTED
+    scattered = work.kind == PassKind.WEIGHTED
     stride = 1 if scattered else POST_ROWS
     group = next(group for group in work.groups if group.start == job["output_tile"])
     first = work.first_row // stride * stride
@@ -65,9 +59,9 @@ def steps_of(work: Pass, job: dict[str, int]) -> list[dict[str, int]]:
         rows = [0 <= start + row - work.first_row < work.rows for row in range(stride)]
         token_tile = start // TOKEN_PAR - work.first_row // TOKEN_PAR
         for member in range(job["members"]):
-            tile = group.start + (0 if work.kind == Kind.LOGITS else member)
+            tile = group.start + (0 if work.kind == PassKind.LOGITS else member)
             vector, part = divmod(group.start + member, OUT_PARTS)  # a logit's sums go nowhere
-            third, vector = divmod(vector, work.destination_vectors) if work.kind == Kind.QKV else (0, vector)
+            third, vector = divmod(vector, work.destination_vectors) if work.kind == PassKind.QKV else (0, vector)
             steps.append(
                 {
                     "rows": sum(valid << row for row, valid in enumerate(rows)),
@@ -82,7 +76,7 @@ def steps_of(work: Pass, job: dict[str, int]) -> list[dict[str, int]]:
                     "third": third,
                     "expert": work.expert,
                     "tile": tile,
-                    "query": work.block << 3 | token_tile % 8,
+                    "query": score_row(work.block, token_tile % QUERY_TILES),
                     "job_ends": int(start == starts[-1] and member == job["members"] - 1),
                     "pass_ends": int(start == starts[-1] and member == job["members"] - 1 and job["last"]),
                     "first": int(member == 0),
@@ -120,7 +114,7 @@ async def jobs(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) 
             dut.job.value = work.word | JOB.pack(**job)
             sent.append((work, job))
             undone += 1
-            if work.kind == Kind.CONTEXT and job["output_tile"] == 0:
+            if work.kind == PassKind.CONTEXT and job["output_tile"] == 0:
                 scale_jobs.append(work.token_tiles)
         holds_back = holds_back and room and bool(waiting)
         finish = len(sent) > int(give) and not holds_back and rng.random() >= LATE * idle
@@ -131,7 +125,7 @@ async def jobs(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) 
             ready.extend(of_job)
             freed.append(job["tiles"] * work.sums)
             ready_jobs += 1
-        wanted = not pressure or bool(ready and ready[0]["kind"] == Kind.CONTEXT)
+        wanted = not pressure or bool(ready and ready[0]["kind"] == PassKind.CONTEXT)
         if scale_jobs and wanted and rng.random() >= LATE * pressure:
             scales += 1
             scale_jobs[0] -= 1
@@ -143,14 +137,14 @@ async def jobs(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) 
         dut.head_full.value = held
         await ReadOnly()
         room = bool(int(dut.job_room.value))
-        assert room or undone >= JOBS_AT_ONCE - 4, f"no room with {undone} jobs"
+        assert room or undone >= JOB_QUEUE - 4, f"no room with {undone} jobs"
         if int(dut.step_valid.value):
             step = DRAIN.unpack(int(dut.step.value))
             assert ready, f"a step before the sums are ready: {step}"
             want = ready.popleft()
-            if want["kind"] == Kind.HEAD:
+            if want["kind"] == PassKind.HEAD:
                 assert not full_before, "a step of HEAD while the head is full"
-            if want["kind"] == Kind.CONTEXT:
+            if want["kind"] == PassKind.CONTEXT:
                 tile = want["query"] % 8
                 assert tile < scales - used_scales, f"P·V of token tile {tile} before its scale"
                 used_scales += (tile + 1) if want["pass_ends"] else 0

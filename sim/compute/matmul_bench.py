@@ -15,13 +15,15 @@ import numpy as np
 from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.hardware import VECTOR
-from edgemoe.spec.precision import GATE_OPERAND_LIMIT, MULTIPLIER_BITS
-from edgemoe_golden.ops.requantise import round_shift
-from edgemoe_golden.ops.softmax import exponential, reciprocal
+from edgemoe.spec.machine import TILE_QUEUE, Left, PassKind
+from edgemoe.spec.precision import GATE_OPERAND_LIMIT
+from edgemoe_golden.ops.attention import row_scale
+from edgemoe_golden.ops.softmax import exponential
 from sim.common.array_passes import GROUPS, Group
 from sim.common.bench import Checker, Dut, checked, drive, extremes, idle_rate, pack, pressure_rate, reset, unpack
 from sim.common.machine import (
     CONFIG,
+    FACTOR_BITS,
     IN_PAR,
     JOB,
     KEY_WORD_BITS,
@@ -31,19 +33,16 @@ from sim.common.machine import (
     PASS,
     POST_ROWS,
     SLOTS,
-    TILE_QUEUE,
     TOKEN_PAR,
     IntArray,
-    Kind,
-    Left,
     Pass,
+    score_row,
     split_digits,
 )
 from sim.common.pipeline import noise
 from sim.common.rows import Banks, each_cycle
 
 BITS, SCORE_BITS, ACC_BITS = NUMBERS.activation_bits, NUMBERS.score_bits, NUMBERS.accumulator_bits
-FACTOR_BITS = max(NUMBERS.reciprocal_bits, MULTIPLIER_BITS)
 DEPTH = 2 * (CONFIG.max_rows // TOKEN_PAR + 1)
 BUFFERS = {"norm": Left.NORM, "hidden": Left.HIDDEN, "gate_input": Left.GATE_INPUT, "query": Left.QUERY,
            "gathered": Left.GATHERED}  # fmt: skip
@@ -99,7 +98,7 @@ class Bench:
 
     def make_tiles(self, number: int, work: Pass) -> None:
         """Right operands of a pass, and its tiles in their order."""
-        gate = work.kind == Kind.LOGITS
+        gate = work.kind == PassKind.LOGITS
         two = gate and not NUMBERS.fine
         self.right[number] = []
         for group in work.groups:
@@ -146,7 +145,7 @@ class Bench:
     def sums(self, work: Pass, right: IntArray) -> IntArray:
         """Sums [rows, members, OUT_PAR] of one group; right: [output tiles, OUT_PAR, inputs]."""
         left = self.left(work)
-        if work.kind != Kind.LOGITS or LOGIT_ROWS == 1:
+        if work.kind != PassKind.LOGITS or LOGIT_ROWS == 1:
             every: IntArray = np.einsum("ri,moi->rmo", left, right)
             return every
         (high, low), (right_high, right_low) = split_digits(left), split_digits(right[0].T)
@@ -182,7 +181,7 @@ class Bench:
             job = self.jobs[0]
             await self.drain_job(number, work, job)
             self.drained += 1
-            if work.kind == Kind.GELU:
+            if work.kind == PassKind.GELU:
                 self.write_hidden(work, job["output_tile"], self.passes[number + 1].left_vectors)
             number += job["last"]
             self.jobs.popleft()
@@ -207,7 +206,7 @@ class Bench:
         wanted = [work.word, tiles, self.slot, members, int(group == len(work.groups) - 1)]
         names = ("pass", "tiles", "slot", "members", "last")
         self.check.equal([job[name] for name in names], wanted, f"job of {what}")
-        if work.kind == Kind.CONTEXT and group == 0:
+        if work.kind == PassKind.CONTEXT and group == 0:
             await self.scales(work, what)
         found = np.zeros_like(expected)
         for tile in range(tiles):
@@ -219,7 +218,7 @@ class Bench:
                 for lane, row in work.lanes_of(tile):
                     found[row, member] = unpack(sums >> lane * OUT_PAR * ACC_BITS, OUT_PAR, ACC_BITS)
         self.check.equal(found, expected, f"sums of {what}")
-        if work.kind == Kind.SCORES:
+        if work.kind == PassKind.SCORES:
             await self.write_scores(work, group)
         await self.cycle()
         dut.freed_valid.value, dut.freed_slots.value = 1, tiles * work.sums
@@ -231,8 +230,8 @@ class Bench:
         """Counts scores and contexts that are done, as late as linear does."""
         for _ in range(SCORES_SETTLE):
             await drive(self.dut)
-        self.scores_done += work.kind == Kind.SCORES
-        self.contexts_done += work.kind == Kind.CONTEXT
+        self.scores_done += work.kind == PassKind.SCORES
+        self.contexts_done += work.kind == PassKind.CONTEXT
         self.dut.scores_done.value = self.scores_done % 256
         self.dut.contexts_done.value = self.contexts_done % 256
 
@@ -250,7 +249,7 @@ class Bench:
                 scores = self.scores[work.block][row, np.clip(keys, 0, group.keys - 1)]
                 values = np.where(inside, scores, extremes(self.rng, SCORE_BITS, OUT_PAR))
                 dut.score_write.value, dut.score_first.value = 1 << lane, int(word == 0)
-                dut.score_address.value = (work.block << 3 | tile) << KEY_WORD_BITS | word
+                dut.score_address.value = score_row(work.block, tile) << KEY_WORD_BITS | word
                 shift = lane % POST_ROWS * OUT_PAR * SCORE_BITS
                 dut.scores.value = pack(values.tolist(), SCORE_BITS) << shift
                 dut.score_mask.value = pack(inside.astype(int).tolist(), 1)
@@ -261,13 +260,12 @@ class Bench:
         while 0 < (self.scaled - int(self.dut.scaled_rows.value)) % 256 < 128:
             await self.cycle()
         multiplier, shift = int(self.dut.output_multiplier.value), int(self.dut.output_shift.value)
-        inverse, length = reciprocal(exponential(self.scores[work.block], NUMBERS).sum(axis=1), NUMBERS)
-        factors = round_shift(inverse * multiplier, MULTIPLIER_BITS)
-        shifts = shift + length + NUMBERS.reciprocal_bits - 1 - MULTIPLIER_BITS
+        totals = exponential(self.scores[work.block], NUMBERS).sum(axis=1)
+        factors, shifts = row_scale(totals, multiplier, shift, NUMBERS)
         found = np.zeros((work.rows, 2), dtype=np.int64)
         for tile in range(work.token_tiles):
             await self.cycle()
-            self.dut.scale_query.value = work.block << 3 | tile
+            self.dut.scale_query.value = score_row(work.block, tile)
             await ReadOnly()
             for lane, row in work.lanes_of(tile):
                 factor = int(self.dut.scale_factors.value) >> lane * FACTOR_BITS
@@ -308,7 +306,7 @@ async def passes(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str
                 await ReadOnly()
             await drive(dut)
             dut.pass_valid.value = 0
-            digits = 4 if work.kind == Kind.LOGITS and not NUMBERS.fine else 1
+            digits = 4 if work.kind == PassKind.LOGITS and not NUMBERS.fine else 1
             steps += work.input_tiles * work.output_tiles * work.token_tiles * digits
         while int(dut.busy.value) or bench.jobs or bench.issued < len(bench.passes):
             await drive(dut)

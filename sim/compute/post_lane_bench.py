@@ -10,7 +10,8 @@ import numpy as np
 from cocotb.triggers import ReadOnly
 from numpy.typing import NDArray
 
-from edgemoe.spec.precision import GUARD_BITS, MAX_SHIFT, MULTIPLIER_BITS, OUTPUT_BITS, SCORE_BITS
+from edgemoe.spec.machine import Sizes
+from edgemoe.spec.precision import GUARD_BITS, MAX_SHIFT, OUTPUT_BITS, SCORE_BITS
 from edgemoe_golden.ops.gelu import gelu_requantise
 from edgemoe_golden.ops.requantise import round_shift, saturate
 from sim.common.bench import Checker, Dut, checked, drive, extremes, hardware, reset, signed
@@ -18,8 +19,7 @@ from sim.common.pipeline import noise
 
 NUMBERS = hardware().numbers
 ACC_BITS, RESIDUAL_BITS = NUMBERS.accumulator_bits, NUMBERS.residual_bits
-POST_BITS = RESIDUAL_BITS + GUARD_BITS
-FACTOR_BITS = max(NUMBERS.reciprocal_bits, MULTIPLIER_BITS)
+POST_BITS, FACTOR_BITS = Sizes(hardware()).post_bits, Sizes(hardware()).factor_bits
 RESIDUAL_FACTOR = 1 << SCORE_BITS  # weight of the residual epilogue
 COUNT = 1200
 INPUTS = {"sum": 0, "bias": 0, "factor": 1, "shift": 1, "weight": 8, "guarded": 8, "residual": 16}  # name: cycle

@@ -15,8 +15,9 @@ import numpy as np
 from cocotb.triggers import ReadOnly
 from numpy.typing import NDArray
 
-from edgemoe_golden.ops.requantise import round_shift
-from edgemoe_golden.ops.softmax import exponential, reciprocal
+from edgemoe.spec.machine import QUERY_TILES, SWEEP_LATENCY
+from edgemoe_golden.ops.attention import row_scale
+from edgemoe_golden.ops.softmax import exponential
 from sim.common.bench import (
     STALLS,
     Checker,
@@ -24,22 +25,15 @@ from sim.common.bench import (
     checked,
     drive,
     extremes,
-    hardware,
     idle_rate,
     pack,
     pressure_rate,
     reset,
 )
+from sim.common.machine import CONFIG, IN_PAR, KEY_WORD_BITS, NUMBERS, OUT_PAR, score_row
 from sim.common.pipeline import noise
 
-CONFIG = hardware()
-NUMBERS = CONFIG.numbers
-IN_PAR, OUT_PAR = CONFIG.in_par, CONFIG.out_par
 SCORE_BITS, E_BITS = NUMBERS.score_bits, NUMBERS.exponential_bits
-KEY_WORD_BITS = (CONFIG.max_tokens // OUT_PAR + 1).bit_length()  # $clog2(max_tokens / OUT_PAR + 2)
-QUERY_TILES = 8
-SWEEP_LATENCY = 7
-MULTIPLIER_BITS = 16
 TURN = NUMBERS.reciprocal_bits + 8  # cycles from one scale to the next, at most
 INT64 = np.int64
 
@@ -96,7 +90,7 @@ def writes(rng: np.random.Generator, block: Block, half: int, scores: NDArray[IN
             values = np.where(inside, scores[row, np.clip(keys, 0, block.keys - 1)], extremes(rng, SCORE_BITS, OUT_PAR))
             yield {
                 "write_first": int(word == 0),
-                "write_address": (half << 3 | row) << KEY_WORD_BITS | word,
+                "write_address": score_row(half, row) << KEY_WORD_BITS | word,
                 "write_scores": pack(values.tolist(), SCORE_BITS),
                 "write_mask": pack(inside.astype(int).tolist(), 1),
             }
@@ -112,7 +106,7 @@ def steps(block: Block, half: int, exponentials: NDArray[INT64]) -> Iterator[tup
             inside = (keys >= 0) & (keys < block.keys)
             for member in range(block.members):
                 for row in range(block.rows):
-                    query = half << 3 | row
+                    query = score_row(half, row)
                     word = tile * IN_PAR // OUT_PAR - first_word
                     read = {
                         "read_address": query << KEY_WORD_BITS | word,
@@ -184,13 +178,11 @@ async def scales(
         await drive(dut)
     check.equal(int(dut.scaled_rows.value), (before + block.rows) % 256, f"rows of {block} that have their scale")
     multiplier, shift = int(dut.output_multiplier.value), int(dut.output_shift.value)
-    inverse, length = reciprocal(weights.sum(axis=1), NUMBERS)
-    factors = round_shift(inverse * multiplier, MULTIPLIER_BITS)
-    shifts = shift + length + NUMBERS.reciprocal_bits - 1 - MULTIPLIER_BITS
+    factors, shifts = row_scale(weights.sum(axis=1), multiplier, shift, NUMBERS)
     found = []
     for row in rng.permutation(block.rows).tolist():
         await drive(dut)
-        dut.scale_query.value = half << 3 | row
+        dut.scale_query.value = score_row(half, row)
         await ReadOnly()
         found.append([row, int(dut.scale_factor.value), int(dut.scale_shift.value)])
     expected = np.stack([np.arange(block.rows), factors, shifts], axis=1)

@@ -67,18 +67,18 @@ EDGEMOE_CALL uint64_t edgemoe_outside(Simulation *simulation) { return simulatio
 // The first breach of the AXI protocol in words, or "".
 EDGEMOE_CALL const char *edgemoe_complaint(Simulation *simulation) { return simulation->shared().complaint.c_str(); }
 
-// Names of the traces, in the order of their values; nullptr beyond the last.
+// Names of the traced signals, in the order of their values; nullptr beyond the last.
 EDGEMOE_CALL const char *edgemoe_trace_name(Simulation *simulation, uint32_t number) {
-    return number < simulation->traces().size() ? simulation->traces()[number].name.c_str() : nullptr;
+    return number < simulation->signals().size() ? simulation->signals()[number].name.c_str() : nullptr;
 }
 
-// How many values have been marked since the last call that took them; takes them where `values` is given.
-EDGEMOE_CALL uint64_t edgemoe_marks(Simulation *simulation, uint64_t *values) {
-    const std::vector<uint64_t> &marks = simulation->marks();
-    const uint64_t count = marks.size();
+// How many values the trace has gathered since the last call that took them; takes them where `values` is given.
+EDGEMOE_CALL uint64_t edgemoe_trace(Simulation *simulation, uint64_t *values) {
+    const std::vector<uint64_t> &trace = simulation->trace();
+    const uint64_t count = trace.size();
     if (values != nullptr) {
-        std::copy(marks.begin(), marks.end(), values);
-        simulation->forget_marks();
+        std::copy(trace.begin(), trace.end(), values);
+        simulation->clear_trace();
     }
     return count;
 }

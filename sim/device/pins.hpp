@@ -1,4 +1,5 @@
-// Pins of the Verilated top, by port name. EDGEMOE_PORTS, the weight ports of this build, comes with the build.
+// Pins of the Verilated top, by port name. EDGEMOE_PORTS, the weight ports of this build, comes with the build,
+// as do the bits of the control register.
 #pragma once
 
 #include <vector>

@@ -11,7 +11,6 @@ namespace {
 constexpr unsigned RESET_CYCLES = 16;     // as Vivado's reset block holds it
 constexpr unsigned REGISTER_CYCLES = 200;  // longest AXI4-Lite access that passes as an answer
 constexpr unsigned POLL_CYCLES = 64;
-constexpr uint32_t AP_START = 1, AP_DONE = 2, AP_IDLE = 4;
 
 }  // namespace
 
@@ -38,7 +37,7 @@ Simulation::Simulation(const Settings &settings, const std::string &waves)
     top_->ap_rst_n = 0;
     top_->ap_clk = 0;
     top_->eval();
-    find_traces();
+    find_signals();
     reset();
 }
 
@@ -51,17 +50,17 @@ Simulation::~Simulation() {
     top_.reset();
 }
 
-void Simulation::find_traces() {
+void Simulation::find_signals() {
     for (const auto &scope : *context_->scopeNameMap()) {
         if (scope.second->varsp() == nullptr) continue;
         for (const auto &entry : *scope.second->varsp()) {
             if (entry.second.totalSize() > sizeof(uint64_t)) continue;
-            traces_.push_back({entry.first, static_cast<const uint8_t *>(entry.second.datap()),
+            signals_.push_back({entry.first, static_cast<const uint8_t *>(entry.second.datap()),
                                static_cast<unsigned>(entry.second.entSize())});
         }
     }
-    for (const Trace &trace : traces_) {
-        if (trace.name == "trace_index") index_ = &trace;
+    for (const TracedSignal &signal : signals_) {
+        if (signal.name == "trace_index") index_ = &signal;
     }
 }
 
@@ -109,7 +108,7 @@ void Simulation::sample() {
     data_write_.sample();
     const char *writing = writing_weight_port(*top_);
     if (writing != nullptr) shared_.complain(writing, "a weight port wants to write");
-    if (index_ != nullptr) mark();
+    if (index_ != nullptr) record();
 }
 
 void Simulation::drive() {
@@ -122,16 +121,16 @@ void Simulation::drive() {
     }
 }
 
-void Simulation::mark() {
+void Simulation::record() {
     const uint64_t instruction = index_->value();
     if (instruction == instruction_) return;
     instruction_ = instruction;
-    marks_.push_back(shared_.cycle);
-    for (const Trace &trace : traces_) marks_.push_back(trace.value());
+    trace_.push_back(shared_.cycle);
+    for (const TracedSignal &signal : signals_) trace_.push_back(signal.value());
 }
 
-void Simulation::forget_marks() {
-    marks_.clear();
+void Simulation::clear_trace() {
+    trace_.clear();
     instruction_ = UINT64_MAX;
 }
 

@@ -16,7 +16,7 @@
 namespace device {
 
 // A signal inside the top that trace.vlt shows.
-struct Trace {
+struct TracedSignal {
     std::string name;
     const uint8_t *at;
     unsigned bytes;
@@ -50,19 +50,19 @@ class Simulation {
     bool quiet() const;  // nothing in flight
     uint64_t bytes_read() const;
     uint64_t bytes_written() const { return data_write_.bytes(); }
-    const std::vector<Trace> &traces() const { return traces_; }
+    const std::vector<TracedSignal> &signals() const { return signals_; }
     // Where a variable that Verilator was told to show stands, and its size; nullptr: there is none.
     void *variable(const char *scope, const char *name, uint64_t &bytes) const;
-    // Per instruction: the cycle in which `trace_index` took its number, then all traces in that cycle.
-    const std::vector<uint64_t> &marks() const { return marks_; }
-    void forget_marks();
+    // Per instruction: the cycle in which `trace_index` took its number, then all traced signals in that cycle.
+    const std::vector<uint64_t> &trace() const { return trace_; }
+    void clear_trace();
 
   private:
     void tick();
     void sample();
     void drive();
-    void find_traces();
-    void mark();
+    void find_signals();
+    void record();
 
     std::unique_ptr<VerilatedContext> context_;
     std::unique_ptr<Vtop> top_;
@@ -70,10 +70,10 @@ class Simulation {
     std::vector<ReadPort> reads_;  // the data port first
     size_t first_ = 0;             // port whose turn it is; the last one is data_write_
     WritePort data_write_;
-    std::vector<Trace> traces_;
-    const Trace *index_ = nullptr;  // trace_index, where the top has it
+    std::vector<TracedSignal> signals_;
+    const TracedSignal *index_ = nullptr;  // trace_index, where the top has it
     uint64_t instruction_ = UINT64_MAX;
-    std::vector<uint64_t> marks_;
+    std::vector<uint64_t> trace_;
 #if VM_TRACE
     std::unique_ptr<VerilatedVcdC> waves_;
 #endif

@@ -8,12 +8,12 @@ import cocotb
 import numpy as np
 from cocotb.triggers import ReadOnly
 
+from edgemoe.spec.machine import READ_LATENCY
 from sim.common.bench import Checker, Dut, checked, drive, pack, parameter
 from sim.common.pipeline import noise
 
 BANKS, BITS, PARTS, DEPTH = (parameter(name) for name in ("BANKS", "BITS", "PARTS", "DEPTH"))
 PART_BITS = BITS // PARTS
-READ_LATENCY = 2
 CYCLES = 1500
 
 

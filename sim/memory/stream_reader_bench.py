@@ -13,10 +13,11 @@ from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.isa import STREAM_LINE
+from edgemoe.spec.machine import CHANNEL_QUEUE, TILE_QUEUE, Fetch
 from edgemoe.spec.memory import SegmentKind, segment_header
 from sim.common.bench import Checker, Dut, checked, drive, idle_rate, pressure_rate, reset
 from sim.common.compute_model import Stream
-from sim.common.machine import CHANNEL_QUEUE, FETCH, IN_PAR, NUMBERS, OUT_PAR, TILE_QUEUE, Fetch
+from sim.common.machine import FETCH, IN_PAR, NUMBERS, OUT_PAR
 from sim.common.pipeline import noise
 
 LINE_BITS = 8 * STREAM_LINE

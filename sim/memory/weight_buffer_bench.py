@@ -15,12 +15,12 @@ from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import STREAM_LINE
+from edgemoe.spec.machine import TAKE_LATENCY
 from sim.common.axi_memory import MAX_BEATS, WORD_BYTES, content
 from sim.common.bench import Checker, Dut, checked, cycles, drive, hardware, pack, reset
 
 INDEX_BITS = 40
 WORDS = STREAM_LINE // WORD_BYTES  # of a line
-TAKE_LATENCY = 3
 SETTLING = 4  # cycles without available lines after a skip
 MOST_AVAILABLE = 8
 IN_FLIGHT = 256  # words that a port has in flight at most, and a burst
@@ -101,7 +101,6 @@ class Reader:
         self.head = self.total = 0
         self.available = 0
         self.left = 0  # what the buffer says is left: lines of two cycles ago
-        self.blind = 0  # cycles in which available may be 0 after a skip
         self._due: deque[tuple[int, int]] = deque([(0, 0)] * TAKE_LATENCY, TAKE_LATENCY)  # first line, lines
         self.got: list[int] = []
         self.expected: list[int] = []

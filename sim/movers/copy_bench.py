@@ -5,10 +5,10 @@ from __future__ import annotations
 import cocotb
 import numpy as np
 
+from edgemoe.spec.machine import READ_LATENCY
 from sim.common.bench import Checker, Dut, checked, drive, hardware, reset
 from sim.common.rows import SHAPES, Banks, each_cycle, until_idle
 
-READ_LATENCY = 2
 OVERHEAD = 8
 
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 import cocotb
 import numpy as np
 
+from edgemoe.spec.machine import GATHER_LATENCY, LOOKUP_LATENCY
 from edgemoe_golden.ops.experts import QueueEntries, expert_queue
 from sim.common.bench import Checker, Dut, checked, cycles, drive, hardware, pack, reset, settle, unpack
 from sim.common.rows import Banks, each_cycle, until_idle
 
-READ_LATENCY = 3
-LOOKUP_LATENCY = 2
 OVERHEAD = 14
 ROUNDS = 3
 GATES = ((5, 0, 0), (1, 3, 9), (12, 5, 14))  # rows, source row, destination row
@@ -106,7 +105,7 @@ async def gates_lookups_and_gathering(dut: Dut, check: Checker, rng: np.random.G
     def answer(place: tuple[int, int]) -> None:
         dut.norm_vector.value = pack(norm.values[place], norm.bits) if place[1] < 64 else 0
 
-    cocotb.start_soon(each_cycle(dut, READ_LATENCY, sample, answer))
+    cocotb.start_soon(each_cycle(dut, GATHER_LATENCY, sample, answer))
     for number in range(ROUNDS):
         queues = Queues([[] for _ in range(sizes.max_experts)])
         await check_summary(dut, check, queues)

@@ -14,8 +14,9 @@ from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import VECTOR
+from edgemoe.spec.machine import Fetch, Left, PassKind
 from sim.common.bench import Checker, Dut, checked, drive, idle_rate, pack, pressure_rate, reset
-from sim.common.machine import CONFIG, FETCH, IN_PAR, OUT_PAR, PASS, TOKEN_PAR, Fetch, Kind, Left, Pass
+from sim.common.machine import CONFIG, FETCH, IN_PAR, OUT_PAR, PASS, TOKEN_PAR, Pass
 
 # A pass's last operands are read so many cycles after its last step was issued: 1 to leave, 5 to the read in lane 0,
 # TOKEN_PAR − 1 to the last lane; what is written later is not read any more.
@@ -71,13 +72,13 @@ def expected(case: Case, segment: int, lines: int) -> Seen:
         seen.ran += 1
         seen.gathered.append(expert)
         for inputs, outputs, kind, left in (
-            (outer, inner, Kind.GELU, Left.GATHERED),
-            (inner, outer, Kind.WEIGHTED, Left.HIDDEN),
+            (outer, inner, PassKind.GELU, Left.GATHERED),
+            (inner, outer, PassKind.WEIGHTED, Left.HIDDEN),
         ):
             tiles = {"output_tiles": outputs // OUT_PAR, "input_tiles": inputs // IN_PAR, "members": 1}
             seen.fetches.append(FETCH.pack(kind=Fetch.WEIGHTS, channels=1, **tiles))
             work = Pass(kind, left, 0, length, inputs // VECTOR, destination_vectors=outputs // VECTOR,
-                        after_drain=int(kind == Kind.WEIGHTED), expert=expert, **tiles)  # fmt: skip
+                        after_drain=int(kind == PassKind.WEIGHTED), expert=expert, **tiles)  # fmt: skip
             seen.passes.append(work.word)
     return seen
 

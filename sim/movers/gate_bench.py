@@ -11,6 +11,7 @@ import numpy as np
 from cocotb.triggers import ReadOnly
 from numpy.typing import NDArray
 
+from edgemoe.spec.machine import Sizes
 from edgemoe.spec.precision import GATE_LOGIT_BITS, SCORE_BITS
 from edgemoe_golden.ops.gate import top_k_experts
 from edgemoe_golden.ops.requantise import requantise
@@ -18,10 +19,9 @@ from edgemoe_golden.ops.softmax import fine_exponential
 from sim.common.bench import Checker, Dut, checked, drive, extremes, hardware, idle_rate, pack, reset, unpack
 
 CONFIG = hardware()
-OUT_PAR, POST_ROWS = CONFIG.out_par, CONFIG.post_lanes // CONFIG.out_par
-LOGIT_BITS = 48 if CONFIG.numbers.fine else 42
+SIZES = Sizes(CONFIG)
+OUT_PAR, POST_ROWS, LOGIT_BITS = CONFIG.out_par, SIZES.post_rows, SIZES.logit_bits
 LATENCY_LIMIT = 60  # cycles from the last logits to not busy, where rows come slower than they are worked on
-CYCLES_PER_ROW = 4
 INT64 = np.int64
 
 
@@ -129,7 +129,7 @@ async def run(dut: Dut, check: Checker, rng: np.random.Generator, case: Case, id
     assert sending.done(), f"{case}: not busy before the last logits"
     if not idle:
         tiles = -(-case.experts // OUT_PAR)
-        limit = tiles * -(-(offset + case.rows) // POST_ROWS) + CYCLES_PER_ROW * case.rows + LATENCY_LIMIT
+        limit = tiles * -(-(offset + case.rows) // POST_ROWS) + SIZES.gate_cycles * case.rows + LATENCY_LIMIT
         assert busy_cycles <= limit, f"{case}: {busy_cycles} cycles, more than {limit}"
     golden = golden_gate(logits, case, multiplier, shift)
     rows = np.arange(case.rows)[:, None].repeat(case.top_k, axis=1)

@@ -10,10 +10,10 @@ import numpy as np
 from cocotb.triggers import ReadOnly
 from numpy.typing import NDArray
 
+from edgemoe.spec.hardware import VECTOR
 from edgemoe_golden.ops.layernorm import layernorm
 from sim.common.bench import Checker, Dut, checked, drive, extremes, hardware, idle_rate, pack, reset, unpack
 
-VECTOR = 16
 LATENCY_LIMIT = 100  # cycles beyond one vector of a group per cycle
 TILE = hardware().token_par
 GROUP = hardware().layernorm_lanes // VECTOR

@@ -11,11 +11,11 @@ from edgemoe.devices.golden.program import DecodedProgram
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.isa import Buffer, ProgramHeader
 from edgemoe.spec.legality import element_bytes
+from edgemoe.spec.machine import VALUES_LATENCY
 from edgemoe.spec.memory import Bytes, row_pitch
 from sim.common.bench import STALLS, Checker, Dut, checked, drive, extremes, hardware, pack, pressure_rate, reset
 from sim.common.rows import SHAPES, Banks, IntArray, collect_words, each_cycle, until_idle
 
-READ_LATENCY = 4
 WORD = 16
 BASE = 0xFFFF_FFC0  # the address carries into its upper half
 BITS = {1: 8, 2: 16, 4: 32}
@@ -64,7 +64,7 @@ async def every_buffer(dut: Dut, check: Checker, rng: np.random.Generator, stall
     pads = Scratchpads(dut)
     words: dict[int, int] = {}
     await reset(dut, start=0, word_ready=0)
-    cocotb.start_soon(each_cycle(dut, READ_LATENCY, pads.sample, pads.answer))
+    cocotb.start_soon(each_cycle(dut, VALUES_LATENCY, pads.sample, pads.answer))
     cocotb.start_soon(collect_words(dut, rng, pressure_rate(stalls), words))
     for count, vectors, first in SHAPES:
         for buffer in (Buffer.RESIDUAL, Buffer.NORM, Buffer.GATE_INPUT, Buffer.VALUE, Buffer.HIDDEN, Buffer.ROUTING):

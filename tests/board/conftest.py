@@ -46,7 +46,7 @@ def accelerator(model_folder: Path) -> Iterator[Any]:
     name = board_name()
     if name is None:
         boards = ", ".join(each for each, engine in ENGINES.items() if engine.board)
-        pytest.skip(f"no board: set {BOARD_VARIABLE} to {boards} on one (docs/driver.md)")
+        pytest.skip(f"no board: set {BOARD_VARIABLE} to {boards} on one (docs/hardware/driver.md)")
     with Accelerator(name, "micro" if SMALL else None, timeout=60.0) as opened:
         opened.load(model_folder)
         yield opened

@@ -1,4 +1,4 @@
-"""Reads the RTL with pyverilog, checks its top against the specification, and draws docs/rtl_hierarchy.md.
+"""Reads the RTL with pyverilog, checks its top against the specification, and draws docs/hardware/rtl_hierarchy.md.
 
     python -m tests.checks.rtl_top            complaints, 1 when there are any
     python -m tests.checks.rtl_top --write    also writes the page
@@ -28,7 +28,7 @@ from edgemoe.spec.hardware import hardware_names, load_hardware_config
 from edgemoe.spec.registers import OFFSETS, REGISTERS
 from tests.checks.vitis_rtl import expected_ports
 
-PAGE = RTL_FOLDER.parent / "docs" / "rtl_hierarchy.md"
+PAGE = RTL_FOLDER.parent / "docs" / "hardware" / "rtl_hierarchy.md"
 SLAVE = "control_registers"
 WIDTHS = {"ADDR": 64, "LEN": 8, "SIZE": 3, "BURST": 2, "LOCK": 1, "CACHE": 4, "PROT": 3, "QOS": 4, "DATA": 128}
 WIDTHS |= {"STRB": 16, "RESP": 2, "LAST": 1, "ID": 1, "VALID": 1, "READY": 1}
@@ -207,7 +207,7 @@ def _expression(node: ast.Node) -> str:
 
 
 def page() -> str:
-    """docs/rtl_hierarchy.md: the tree below the top, then each module's first sentence."""
+    """docs/hardware/rtl_hierarchy.md: the tree below the top, then each module's first sentence."""
     modules = {path.stem: path for path in sources_of(RTL_FOLDER / f"{TOP}.v")}
     tree: list[str] = []
 

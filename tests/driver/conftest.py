@@ -51,7 +51,7 @@ def expected(program: Program, frames: Any) -> list[Bytes]:
 def make_board(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """make_board(engine, hardware, **options of SimulatedBoard) → PynqDevice; closed at the end of the test."""
     from edgemoe.pynq.simulated.board import SimulatedBoard
-    from edgemoe.pynq.simulated.install import put_in_place, write_simulated_overlay
+    from edgemoe.pynq.simulated.install import install, write_simulated_overlay
 
     made: list[Any] = []
 
@@ -62,7 +62,7 @@ def make_board(tmp_path: Path) -> Iterator[Callable[..., Any]]:
         except DeviceError as error:
             pytest.skip(str(error))
         folder = Path(tempfile.mkdtemp(prefix="overlay", dir=tmp_path))
-        made.append(put_in_place(board, write_simulated_overlay(folder, BOARD, hardware)))
+        made.append(install(board, write_simulated_overlay(folder, BOARD, hardware)))
         return made[-1]
 
     yield make

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import _thread
+import fcntl
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -28,7 +30,7 @@ from edgemoe.media.video import read_camera
 from edgemoe.pynq.device import PynqDevice
 from edgemoe.pynq.lock import ProcessLock
 from edgemoe.pynq.simulated.board import SimulatedBoard
-from edgemoe.pynq.simulated.install import put_in_place, write_simulated_overlay
+from edgemoe.pynq.simulated.install import install, write_simulated_overlay
 from edgemoe.session import Session, SessionError
 from edgemoe.spec.hardware import load_hardware_config
 
@@ -82,15 +84,16 @@ def test_too_little_contiguous_memory(
 
 
 def test_a_second_process(make_board: Callable[..., Any], tmp_path: Path) -> None:
-    """A lock that another process holds is refused with its number, and free when that process has ended."""
+    """A lock that another process holds, with whatever temporary folder, is refused with its number; it is free when
+    that process was killed."""
     tag = f"test_{os.getpid()}"
     code = (
         "import sys; from edgemoe.pynq.lock import ProcessLock\n"
         f"lock = ProcessLock('{tag}-here'); print('held', flush=True); sys.stdin.read()"
     )
-    with subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as other:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         with pytest.raises(DeviceError, match=rf"process {other.pid} uses the accelerator .* end it, or wait"):
@@ -108,8 +111,74 @@ def test_a_second_accelerator_in_this_process(make_board: Callable[..., Any]) ->
 
 
 def test_a_lock_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "nowhere"))
-    with pytest.raises(DeviceError, match=r"cannot lock the accelerator: .*edgemoe-x.lock: No such file"):
+    monkeypatch.setattr("edgemoe.pynq.lock._FOLDERS", (tmp_path / "file" / "nowhere",))
+    (tmp_path / "file").touch()
+    message = (
+        r"cannot lock the accelerator: .*edgemoe-x.lock: Not a directory; make .*nowhere writable .*, or run as root"
+    )
+    with pytest.raises(DeviceError, match=message):
+        ProcessLock("x")
+
+
+def test_a_forked_child_does_not_hold_the_lock_of_a_parent_that_was_killed(tmp_path: Path) -> None:
+    name = f"test_{os.getpid()}"
+    code = (
+        "import os, signal, time; from edgemoe.pynq.lock import ProcessLock\n"
+        f"lock = ProcessLock('{name}')\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    lock.release()\n"
+        "    time.sleep(60)\n"
+        "print(child, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        try:
+            with pytest.raises(DeviceError, match=rf"process {parent.pid} uses the accelerator"):
+                ProcessLock(name)
+            parent.kill()
+            parent.wait()
+            os.kill(child, 0)
+            lock = ProcessLock(name)
+        finally:
+            os.kill(child, signal.SIGKILL)
+    with pytest.raises(DeviceError, match="this process already uses"):
+        ProcessLock(name)
+    lock.release()
+    lock.release()
+    assert not lock.path.exists()
+
+
+def test_a_lock_file_that_was_left_behind_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does one that vanishes, or a folder that only root may write to, where users would look elsewhere."""
+    tmp_path.chmod(0o777)
+    monkeypatch.setattr("edgemoe.pynq.lock._FOLDERS", (Path("/"), tmp_path))
+    left = tmp_path / "edgemoe-x.lock"
+    left.write_text("1", encoding="ascii")
+    lock = ProcessLock("x")
+    assert lock.path == left
+    assert left.read_text(encoding="ascii") == str(os.getpid())
+    assert left.stat().st_mode & 0o777 == 0o644, "as it was found"
+    left.unlink()
+    other = ProcessLock("x")
+    assert left.stat().st_mode & 0o777 == 0o666, "for every user"
+    other.release()
+    lock.release()
+    flock = fcntl.flock
+
+    def late(*arguments: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        left.unlink()  # as its holder does, between the opening and the locking
+        flock(*arguments)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    lock = ProcessLock("x")
+    with pytest.raises(DeviceError, match="this process already uses"):
+        ProcessLock("x")
+    lock.release()
+    left.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DeviceError, match=r"cannot lock the accelerator: .*x\.lock: Too many levels of symbolic links"):
         ProcessLock("x")
 
 
@@ -118,7 +187,7 @@ def test_a_device_that_was_forgotten_gives_everything_back(make_board: Callable[
     folder = tmp_path / "forgotten"
     folder.mkdir()
     under = SimulatedBoard(GoldenDevice(MICRO))
-    device: PynqDevice | None = put_in_place(under, write_simulated_overlay(folder, BOARD, MICRO))
+    device: PynqDevice | None = install(under, write_simulated_overlay(folder, BOARD, MICRO))
     assert device is not None
     device.allocate(100)
     assert under.buffers == 1
@@ -129,7 +198,7 @@ def test_a_device_that_was_forgotten_gives_everything_back(make_board: Callable[
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgemoe.pynq.device._REST_SECONDS", 0.05)
+    monkeypatch.setattr("edgemoe.pynq.resources._REST_SECONDS", 0.05)
 
 
 @pytest.mark.parametrize("board", HANDSHAKES, indirect=True)
@@ -162,7 +231,7 @@ def test_ctrl_c_in_mid_frame(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A frame that ends soon is waited for; one that does not is ended by loading the bitstream again."""
-    monkeypatch.setattr("edgemoe.pynq.device._REST_SECONDS", 0.05 if stuck else 60.0)
+    monkeypatch.setattr("edgemoe.pynq.resources._REST_SECONDS", 0.05 if stuck else 60.0)
     under = simulated(board)
     under.accelerator.stuck = stuck
     start = under.accelerator._start

@@ -128,7 +128,7 @@ def test_a_bitstream_that_is_not_what_its_manifest_says(
 
 def test_a_bitstream_that_does_not_answer(overlay: Path, active: SimulatedBoard, monkeypatch: Any) -> None:
     monkeypatch.setattr("edgemoe.pynq.device._PROBE_SECONDS", 0.05)
-    monkeypatch.setattr("edgemoe.pynq.device._REST_SECONDS", 0.05)
+    monkeypatch.setattr("edgemoe.pynq.resources._REST_SECONDS", 0.05)
     active.accelerator.stuck = True
     with pytest.raises(DeviceError, match="does not end an empty program; the bitstream is not what its manifest"):
         Accelerator(BOARD)

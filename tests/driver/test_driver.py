@@ -21,6 +21,7 @@ from edgemoe.devices.base import Bytes, DeviceError
 from edgemoe.devices.registry import open_device
 from edgemoe.frames import input_image
 from edgemoe.pynq.driver import INTERRUPT_SECONDS, EdgeMoeIp
+from edgemoe.pynq.simulated.board import MisuseError
 from edgemoe.session import Session, SessionError
 from edgemoe.spec.memory import stripe
 from edgemoe.spec.registers import COUNTERS, IDENTITY
@@ -77,21 +78,32 @@ def test_the_verilog_s_own_counters_come_through(make_board: Callable[..., Any],
     assert (found["bytes_read"], found["bytes_written"]) == tuple(np.subtract(engine.bytes_moved, moved))
 
 
-def test_the_verilog_s_own_watchdog_ends_a_run_that_gets_no_data(
-    make_board: Callable[..., Any], program: Program, frames: Any, expected: list[Bytes]
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_run_that_the_watchdog_ended_is_loaded_afresh_before_its_memory_is_used_again(
+    make_board: Callable[..., Any], program: Program, frames: Any, expected: list[Bytes], streamed: bool
 ) -> None:
-    """Set through the driver; what memory still owes is forgotten when the bitstream is loaded again."""
+    """It says that it is done with accesses in flight: whatever was given back then could still be written."""
     board = make_board("rtl")
     under = simulated(board)
     board.ip.configure(watchdog_cycles=2_000)
-    with Session(program, board, timeout=60) as session:
-        under.accelerator.stuck = True
-        with pytest.raises(SessionError, match="with WATCHDOG"):
-            session.run(frames[0])
-        assert not under.accelerator.running
-        under.accelerator.stuck = False
-        board.overlay.download()
-        assert np.array_equal(session.run_raw(frames[0]), expected[0])
+    session = Session(program, board, timeout=60)
+    under.accelerator.stuck = True
+    stop = board.stop
+
+    def checked_stop() -> None:
+        assert (under.accelerator.running, under.engine.quiet, under.downloads) == (False, False, 1)
+        with pytest.raises(MisuseError, match="release of the program buffer while the accelerator uses it"):
+            under.return_pointer(session._addresses["program"])
+        stop()
+
+    board.stop = checked_stop
+    with pytest.raises(SessionError, match="with WATCHDOG"):
+        list(session.stream(iter(frames))) if streamed else session.run(frames[0])
+    assert (under.engine.quiet, under.downloads) == (True, 2)
+    under.accelerator.stuck = False
+    assert np.array_equal(session.run_raw(frames[0]), expected[0])
+    session.close()
+    assert under.buffers == 0
 
 
 @pytest.mark.parametrize("board", HANDSHAKES, indirect=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgemoe.media.results import FrameResult
+from edgemoe.results import FrameResult
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.task import TaskConfig
 

@@ -38,11 +38,13 @@ def plain_calibration(config: ModelConfig, magnitude: float = 6.0) -> Calibratio
     return Calibration(CALIBRATION_VERSION, config.hash(), "for tests", {"w8a8": ranges, "w16a16": ranges})
 
 
-def small_program(tasks: tuple[str, ...] = ("semseg", "depth"), hardware_name: str = "micro") -> Program:
+def small_program(
+    tasks: tuple[str, ...] = ("semseg", "depth"), hardware_name: str = "micro", trace: bool = False
+) -> Program:
     """The micro model."""
     config, hardware = load_model_config("micro"), load_hardware_config(hardware_name)
     model = quantise(config, random_tensors(config), plain_calibration(config), hardware.numbers)
-    return compile_model(model, tasks, hardware)
+    return compile_model(model, tasks, hardware, trace)
 
 
 def forge_program(folder: Path, change: Callable[[dict[str, Any]], object], image: bytes | None = None) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageColor
 
 from edgemoe.compiler.quantise import QuantisedMoe, quantise
 from edgemoe.spec.calibration import Range, calibrated_tensors, load_calibration
@@ -190,12 +191,26 @@ def test_ranges_that_are_there_can_be_judged_and_kept(
     assert "kept as they are" in capsys.readouterr().out
 
 
+def test_without_matplotlib_ranges_are_still_written_and_the_drawing_is_missed_in_words(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    main([str(checkpoint), "--scenes", "1", "--report", str(tmp_path / "report")])
+    assert (
+        "none drawn (a drawing needs matplotlib; install this project with its extra 'plots')"
+        in capsys.readouterr().out
+    )
+    assert (checkpoint / "calibration.json").is_file()
+    assert [path.name for path in (tmp_path / "report").iterdir()] == ["calibration_random.json"]
+
+
 def test_the_picture_shows_both_limits_of_the_grid() -> None:
     histogram = Histogram()
     histogram.add(np.linspace(-3, 2, 10_001, dtype=np.float32))
-    picture = np.asarray(draw_distribution(histogram, -1.5, 1.5, "tensor", "remark"))
-    lines = np.flatnonzero((picture == LIMIT).all(-1).sum(axis=0) > 200)
-    clipped = np.flatnonzero((picture == OUTSIDE).all(-1).any(axis=0))
+    picture = np.asarray(draw_distribution(histogram, -1.5, 1.5, "tensor", "remark").convert("RGB"))
+    limit, outside = ImageColor.getrgb(LIMIT), ImageColor.getrgb(OUTSIDE)
+    lines = np.flatnonzero((picture == limit).all(-1).sum(axis=0) > 200)
+    clipped = np.flatnonzero((picture == outside).all(-1).sum(axis=0) > 100)
     assert len(lines) == 2 * 2, "two lines of two pixels"
     assert clipped.min() < lines.min() < lines.max() < clipped.max()
     shown = clipped.max() - clipped.min()

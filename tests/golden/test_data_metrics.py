@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edgemoe_golden.data import metric_of
+from edgemoe_golden.data.metrics import ClassMetric
 
 
 def test_miou_counts_over_the_whole_data_set_and_ignores_255() -> None:
@@ -16,6 +17,13 @@ def test_miou_counts_over_the_whole_data_set_and_ignores_255() -> None:
     metric.add(np.uint8([[2, 2, 0, 0]]), np.uint8([[2, 0, 0, 0]]))
     # class 0: hits 3, predicted 4, true 4; class 1: 1, 1, 2; class 2: 1, 2, 1
     assert metric.values() == {"mIoU": pytest.approx((3 / 5 + 1 / 2 + 1 / 2) / 3)}
+
+
+def test_a_class_that_never_occurs_stays_in_the_mean_as_0() -> None:
+    metric = ClassMetric(4)
+    metric.add(np.uint8([[0, 0, 2]]), np.uint8([[0, 0, 0]]))
+    assert metric.by_class().tolist() == [2 / 3, 0, 0, 0]
+    assert metric.values() == {"mIoU": (2 / 3) / 4}
 
 
 def test_depth_rmse_is_over_known_pixels_of_all_pictures() -> None:

@@ -12,7 +12,7 @@ import pytest
 from edgemoe_golden.edge_moe import elementary
 from edgemoe_golden.edge_moe.attention import attention, attention_scores, key_order, score_scale
 from edgemoe_golden.edge_moe.elementary import (
-    GELU_ENTRIES,
+    DELTA_ENTRIES,
     UndefinedError,
     exact_exponential,
     exponential,
@@ -146,7 +146,7 @@ def test_square_root() -> None:
 def test_gelu_table_is_the_rounded_difference_to_relu() -> None:
     """The table ends where the rounded difference reaches 0."""
     table = real(gelu_delta_table())
-    assert table == [exact.gelu_delta(i) for i in range(GELU_ENTRIES)]
+    assert table == [exact.gelu_delta(i) for i in range(DELTA_ENTRIES)]
     assert table[-1] == 0 != table[-2]
 
 

@@ -16,7 +16,9 @@ from upstream_reference import State, random_state
 from edgemoe.cli import main as edgemoe
 from edgemoe.spec.checkpoint import CheckpointError
 from edgemoe.spec.model import load_model_config
+from edgemoe.spec.strict import ConfigError
 from edgemoe_golden.importing import GateOptions, import_checkpoint
+from edgemoe_golden.model import M3ViT
 
 MICRO = load_model_config("micro")
 
@@ -214,21 +216,75 @@ def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.parametrize("interruption", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize(
+    ("interruption", "raised", "message"),
+    [
+        (
+            OSError(28, "No space left on device"),
+            CheckpointError,
+            "cannot be written: no space left on device; choose",
+        ),
+        (KeyboardInterrupt(), KeyboardInterrupt, None),
+    ],
+    ids=["a full disk", "Ctrl-C"],
+)
 def test_an_import_cut_off_while_writing_leaves_nothing(
-    interruption: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    interruption: BaseException,
+    raised: type[BaseException],
+    message: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The second file of two fails."""
     path, calls = save_file(random_state(MICRO), tmp_path / "c.pth"), []
 
-    def failing(tensors: State, target: Path) -> None:
+    def failing(target: Path, content: bytes) -> int:
         calls.append(target)
-        target.write_bytes(b"half")
+        with target.open("wb") as file:
+            file.write(content[:4])
         if len(calls) == 2:
             raise interruption
+        return len(content)
 
-    monkeypatch.setattr("edgemoe_golden.importing.importer.save_file", failing)
-    with pytest.raises(type(interruption)):
+    monkeypatch.setattr(Path, "write_bytes", failing)
+    with pytest.raises(raised, match=message):
         import_checkpoint(path, MICRO, tmp_path / "out")
     assert len(calls) == 2
     assert [entry.name for entry in tmp_path.iterdir()] == ["c.pth"]
+
+
+def other_tensors() -> dict[str, tuple[Tensor, str]]:
+    """Tensors that torch stores and reads back, but that have no plain values in the file."""
+    plain = torch.ones(96, 32)
+    float8 = "holds torch.float8_e4m3fn; accepted are float64, float32, float16 and bfloat16"
+    return {
+        "coordinates": (plain.to_sparse(), "is sparse; expected plain tensors"),
+        "compressed rows": (plain.to_sparse_csr(), "is sparse; expected plain tensors"),
+        "float8": (plain.to(torch.float8_e4m3fn), float8),
+        "meta": (torch.empty(96, 32, device="meta"), "is on the meta device, so its values are not in the file"),
+        "expanded": (torch.ones(1, 32).expand(96, 32), r"has shape \(96, 32\), but fewer stored values"),
+        "a thousand million rows": (torch.ones(1).expand(10**9, 32), r"has shape \(1000000000, 32\), but fewer stored"),
+    }
+
+
+@pytest.mark.filterwarnings("ignore:Sparse")
+@pytest.mark.parametrize(
+    "case", ["coordinates", "compressed rows", "float8", "meta", "expanded", "a thousand million rows"]
+)
+@pytest.mark.parametrize("name", [QKV, "backbone.blocks.1.mlp.experts.htoh4.weight", "tam_model.unused"])
+def test_tensors_without_plain_values_are_refused_in_one_sentence(
+    case: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    value, message = other_tensors()[case]
+    path = save_file(broken(random_state(MICRO), name, value), tmp_path / "x.pth")
+    assert edgemoe(["import", str(path), "--config", "micro", "--out", str(tmp_path / "out")]) == 1
+    printed = capsys.readouterr().err
+    assert re.fullmatch(rf"edgemoe: {path}: tensor '{re.escape(name)}' {message}[^\n]*\n", printed), printed
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["keys", "training", "forward"])
+def test_a_task_that_torch_has_another_use_for_is_refused(name: str) -> None:
+    config = replace(MICRO, tasks=(replace(MICRO.tasks[0], name=name),))
+    with pytest.raises(ConfigError, match=f"task '{name}' has a name that torch keeps for itself"):
+        M3ViT(config)

@@ -13,6 +13,7 @@ import pytest
 from edgemoe.devices.csim.build import HLS_FOLDER
 from edgemoe.spec.generate.vitis import VITIS_VERSION
 from edgemoe.spec.hardware import hardware_names, load_hardware_config
+from edgemoe.spec.interface import IP_NAME, LIBRARY, VENDOR, VERSION
 
 ROOT = HLS_FOLDER.parent
 COMMANDS = (
@@ -51,6 +52,8 @@ def test_the_tcl_names_files_top_part_and_clock_of_the_configuration(board: str,
     assert words["set_top"] == ["edgemoe_top"]
     assert words["set_part"] == [hardware.part]
     assert words["create_clock"][:2] == ["-period", f"{1000 / hardware.clock_mhz:.3f}"]
+    named = ["-ipname", IP_NAME, "-vendor", VENDOR, "-library", LIBRARY, "-version", VERSION]
+    assert words["export_design"] == ["-format", "ip_catalog", *named]
     source, _, flags = words["add_files"]
     assert Path(source).is_file()
     include = next(flag[2:] for flag in flags.split() if flag.startswith("-I"))

@@ -12,6 +12,7 @@ import pytest
 from edgemoe import Accelerator
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.flat_memory import FlatMemory
+from edgemoe.errors import EdgeMoeError
 from edgemoe.session import SessionError
 from edgemoe.spec.checkpoint import CheckpointError
 from edgemoe.spec.strict import ConfigError
@@ -101,4 +102,14 @@ def test_errors_are_sentences_and_the_next_call_works(checkpoint: Path, tmp_path
             accelerator(FRAME, tasks=("normals",))
         with pytest.raises(ValueError, match="expected uint8"):
             accelerator(FRAME.astype(float))  # type: ignore[arg-type]
+        with pytest.raises(EdgeMoeError, match="a frame is a NumPy array"):
+            accelerator("street.png")  # type: ignore[arg-type]
         assert set(accelerator(FRAME).outputs) == {"semseg", "depth"}
+
+
+def test_one_task_may_be_named_by_itself(checkpoint: Path) -> None:
+    """A string is a sequence of letters, too, and `no task 'd'` helps nobody."""
+    with Accelerator("golden", "micro") as accelerator:
+        accelerator.load(checkpoint)
+        assert set(accelerator(FRAME, tasks="depth").outputs) == {"depth"}
+        assert [set(result.outputs) for result in accelerator.stream([FRAME], tasks="semseg")] == [{"semseg"}]

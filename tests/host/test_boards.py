@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from edgemoe import Accelerator
-from edgemoe.commands.common import DEFAULT_HARDWARE, _usual_hardware
+from edgemoe.commands.common import _usual_hardware
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.registry import ENGINES
 from edgemoe.overlay.manifest import MANIFEST_FILE, OverlayError
 from edgemoe.pynq import board
 from edgemoe.spec.board import board_names, load_board
+from edgemoe.spec.hardware import DEFAULT_HARDWARE
 
 
 def test_every_board_is_an_engine() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import edgemoe
 from edgemoe.cli import COMMANDS, main
+from edgemoe.commands.common import model_folder
 from edgemoe.compiler.program import load_program
 from tests.examples.program import write_checkpoint
 
@@ -52,6 +56,17 @@ def test_run_writes_a_panel_arrays_and_a_report(
         assert arrays["output.semseg"].shape == (7, 4, 6)
         assert arrays["experts.depth.1"].shape == (7, 2)
     assert "1 frame (60×90 → crop 60×40 → 48×32) on 'golden' for semseg and depth" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_lacks_a_character_ends_no_run(picture: Path, base: list[str], encoding: str) -> None:
+    command = [sys.executable, "-m", "edgemoe.cli", "run", str(picture), *base]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode(encoding)
+    times = "x" if encoding == "ascii" else "×"
+    resized = f"60{times}90 -> crop 60{times}40 -> 48{times}32"
+    assert f"1 frame ({resized}) on 'golden'" in done.stdout.decode(encoding)
 
 
 def test_a_folder_runs_whole_or_up_to_a_number_of_frames(base: list[str], tmp_path: Path) -> None:
@@ -204,7 +219,7 @@ BAD: dict[str, tuple[Setup, str]] = {
     "a camera that is not there": (_made(lambda tmp: "camera:77"), "camera"),
     "NaN weights": (_nan, "tensor 'backbone.cls_token' holds NaN"),
     "no weights": (_without("weights.safetensors"), "no such file"),
-    "no calibration": (_without("calibration.json"), "calibration.json"),
+    "no calibration": (_without("calibration.json"), "edgemoe_golden.calibrate"),
     "an unknown key in a config": (_edited("config.json", '"depth"', '"deepness"'), "unknown key 'deepness'"),
     "a config that is not JSON": (_edited("config.json", "{", "{,"), "not valid JSON"),
     "weights that are not safetensors": (
@@ -216,6 +231,7 @@ BAD: dict[str, tuple[Setup, str]] = {
         ],
         "not a readable safetensors file",
     ),
+    "a model of no such name": (_arguments("--model", "micra"), "or one of mini, tiny"),
     "an unknown task": (_arguments("--hardware", "micro", "--task", "semseg,normals"), "has no task 'normals'"),
     "an unknown device": (_arguments("--hardware", "micro", "--device", "board9"), "unknown device 'board9'"),
     "an unknown hardware": (_arguments("--hardware", "zcu999"), "no hardware configuration 'zcu999'"),
@@ -269,6 +285,55 @@ def test_an_output_folder_that_cannot_be_made_gives_one_sentence(
     assert main(["run", str(picture), *base]) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("edgemoe: ")
     assert [path.name for path in tmp_path.iterdir()] == ["street.png"]
+
+
+def test_what_cannot_work_is_said_before_anything_is_compiled(
+    picture: Path, base: list[str], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name of no engine, an output that is a file or stands below one."""
+
+    def compiled(*arguments: object) -> None:
+        raise AssertionError("compiled first")
+
+    monkeypatch.setattr("edgemoe.commands.common.compile_checkpoint", compiled)
+    model, below = base[:4], str(picture / "below")
+    hopeless = {
+        "unknown device 'rtk'": [["run", str(picture), *base, "--device", "rtk"], ["bench", *model, "--device", "rtk"],
+                                 ["diff", *model, "--engines", "golden,rtk"]],
+        "is a file; choose another": [["run", str(picture), *model, "--out", str(picture)],
+                                      ["run", str(picture), *model, "--out", below],
+                                      ["compile", *model, "--out", below],
+                                      ["bench", *model, "--out", f"{below}/report.json"]],
+        "is no program folder": [["compile", *model, "--out", str(picture)]],
+    }  # fmt: skip
+    for message, calls in hopeless.items():
+        for call in calls:
+            assert main(call) == 1
+            assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["street.png"]
+
+
+def test_shipped_models_go_by_their_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Unless a folder of that name is there."""
+    monkeypatch.chdir(tmp_path)
+    assert model_folder(Path("mini")).name == "mini"
+    assert (model_folder(Path("mini")) / "config.json").is_file()
+    (tmp_path / "mini").mkdir()
+    assert model_folder(Path("mini")) == Path("mini")
+
+
+def test_the_version_is_told(capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"edgemoe {edgemoe.__version__}\n"
+
+
+def test_the_bare_command_shows_its_help(capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        main([])
+    shown = capsys.readouterr().err
+    assert all(text in shown for _, text in COMMANDS.values())
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"], ["run"], ["compile"], ["diff"]])

@@ -53,6 +53,19 @@ def test_a_segment_that_claims_4_gi_lines_halts(bench: Bench, good: Outcome) -> 
     halts(bench, good, outcome, Fault.STREAM_END, examples.QKV)
 
 
+@pytest.mark.parametrize("fill", [0x7F, 0x80, 0xFF, None], ids=["largest", "least", "-1", "random"])
+def test_records_outside_their_ranges_stay_inside_their_buffers(bench: Bench, good: Outcome, fill: int | None) -> None:
+    """Biases, offsets, shifts and weights of any value: the integers are then unspecified, and the machine goes on."""
+    pieces = examples.segments(bench.hardware)
+    rng = np.random.default_rng(13)
+    for piece in pieces:
+        size = piece.size - STREAM_LINE
+        piece[STREAM_LINE:] = rng.integers(0, 256, size) if fill is None else fill
+    outcome = bench.run(encoded(program()), np.concatenate(pieces))
+    assert (outcome.fault, outcome.program_counter) == (Fault.NONE, examples.HALT)
+    assert np.array_equal(bench.run(encoded(program())).output, good.output), "a stream left something behind"
+
+
 def gates(count: int, rows: int) -> list[Instruction]:
     """The program up to its gate, which is asked `count` times over `rows` rows, then the experts."""
     instructions = program()

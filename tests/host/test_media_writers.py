@@ -16,9 +16,9 @@ from edgemoe.media.files import Names, write_whole
 from edgemoe.media.interpolate import upsample
 from edgemoe.media.panel import draw_panel
 from edgemoe.media.resize import resize
-from edgemoe.media.results import FrameResult
 from edgemoe.media.sources import open_source
 from edgemoe.media.writers import RunOptions, RunWriter
+from edgemoe.results import FrameResult
 from tests.examples.media import model, result
 
 CONFIG = model()

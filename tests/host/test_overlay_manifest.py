@@ -26,6 +26,7 @@ from edgemoe.spec.generate.vitis import vitis_cfg
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.interface import VLNV
 from edgemoe.spec.isa import ISA_VERSION
+from edgemoe.spec.strict import to_dict
 
 HARDWARE = load_hardware_config("zcu102")
 
@@ -88,6 +89,13 @@ def test_a_file_of_another_build_is_refused(tmp_path: Path, name: str) -> None:
         ({"engine": "vhdl"}, "engine must be one of rtl, hls, simulated, found 'vhdl'"),
         ({"sha256": {BIT_FILE: "0"}}, f"sha256 must name {BIT_FILE} and {HWH_FILE}"),
         ({"config_hash": 7}, "config_hash 0x00000007 is not that of the hardware beside it"),
+        ({"board": "../zcu102"}, "board must be 1 to 64 letters, .*, found '../zcu102'"),
+        ({"sha256": {BIT_FILE: "0", HWH_FILE: "0"}}, "sha256 of edgemoe.* must be 64 hexadecimal digits, found '0'"),
+        ({"tools": {"vivado\n": "2025"}}, "tools: a key must be free of control characters"),
+        ({"revision": "\x1b[31m"}, "revision must be free of control characters"),
+        ({"hardware": {**to_dict(HARDWARE), "name": "a b"}}, "hardware: name must be 1 to 64 letters"),
+        ({"timing": {"met": True, "clock_mhz": 0, "worst_slack_ns": 0}}, "timing: clock_mhz must lie in"),
+        ({"utilisation": {"lut": -1}}, "utilisation: counts must lie in 0"),
         ({"timing": None}, "timing and utilisation must be there"),
         ({"utilisation": {"laser": 1}}, "unknown resource 'laser'"),
         ({"timing": {"met": "yes", "clock_mhz": 300, "worst_slack_ns": 0}}, "timing: met: expected bool, found 'yes'"),

@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,6 +86,110 @@ def test_a_manifest_that_is_not_as_written_is_refused(folder: Path, case: str) -
     (folder / MANIFEST_FILE).write_text(json.dumps(manifest), encoding="utf-8")
     with pytest.raises(ProgramError, match=rf"{message}.*compile the model again"):
         load_program(folder)
+
+
+def first(record: str, **changes: object) -> Callable[[dict[str, Any]], object]:
+    """Change fields of the first record of a kind."""
+    return lambda manifest: manifest[record][0].update(changes)
+
+
+# What a stranger may write, with hashes that fit: each record is held against the model and the instructions.
+FORGERIES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "no tasks": (lambda m: m.update(tasks=[]), "tasks must be named once each and at least one"),
+    "a task twice": (lambda m: m.update(tasks=["semseg", "semseg"]), "tasks must be named once each"),
+    "an unknown task": (lambda m: m.update(tasks=["semseg", "x"]), "has no task 'x'"),
+    "a task without output": (lambda m: m["outputs"].pop(), "outputs must name each of the tasks once"),
+    "an output twice": (lambda m: m["outputs"].append(m["outputs"][0]), "outputs must name each of the tasks once"),
+    "a misaligned output": (first("outputs", address=7), "address 7 is not a multiple of 16"),
+    "a negative address": (first("outputs", address=-16), "address -16 is not a multiple of 16"),
+    "an output outside": (first("outputs", address=1 << 62), "are not inside the .* bytes of the output region"),
+    "an output elsewhere": (
+        lambda m: m["outputs"][0].update(address=m["output_bytes"] - 1024),
+        "no instruction writes|overlaps|not inside",
+    ),
+    "overlapping outputs": (lambda m: m["outputs"][1].update(address=m["outputs"][0]["address"]), "overlaps"),
+    "other rows": (first("outputs", rows=5), "is 5 × 28, the model's is 6 × 28"),
+    "other features": (first("outputs", features=1), "is 6 × 1, the model's is 6 × 28"),
+    "scale 0": (first("outputs", scale=0.0), "scale must be finite and above 0"),
+    "a negative scale": (first("outputs", scale=-1.0), "scale must be finite and above 0"),
+    "a block without experts": (first("routing", block=0), r"routing must name each task in each of the blocks \[1"),
+    "a block that does not exist": (first("routing", block=99), "routing must name each task in each of the blocks"),
+    "routing of another task": (first("routing", task="x"), "routing must name each task in each of the blocks"),
+    "routing that is missing": (lambda m: m["routing"].pop(), "routing must name each task in each of the blocks"),
+    "another top k": (first("routing", top_k=3), "is 7 × 3, the model's is 7 × 2"),
+    "misaligned routing": (lambda m: m["routing"][0].update(address=m["routing"][0]["address"] + 4), "multiple of 16"),
+    "a buffer that does not exist": (first("trace", buffer="HEAP"), r"trace\[0\]: no buffer 'HEAP'"),
+    "no buffer": (first("trace", buffer="NONE"), r"trace\[0\]: no buffer 'NONE'"),
+    "an instruction that does not exist": (first("trace", instruction=10**6), "no instruction 1000000, there are"),
+    "a trace of no rows": (first("trace", rows=0), "0 rows of .* are not inside"),
+    "a trace of features": (first("trace", features=1), "no instruction writes"),
+    "a trace of 2^62 rows": (first("trace", rows=1 << 62), "are not inside"),
+    "no labels": (lambda m: m.update(labels=[], trace=[]), "0 labels for .* instructions"),
+    "a label too many": (lambda m: m["labels"].append("x"), "labels for .* instructions"),
+    "a label that moves the cursor": (lambda m: m["labels"].insert(0, "\x1b[2J"), "must be free of control characters"),
+    "a hash too many": (lambda m: m["sha256"].update(other="0"), "sha256 must name program.bin and weights.bin"),
+    "a slow clock": (lambda m: m["hardware"].update(clock_mhz=0), "clock_mhz must lie in 1"),
+    "no memory": (lambda m: m["hardware"].update(bytes_per_cycle=0), "bytes_per_cycle must lie in"),
+    "a deep model": (lambda m: m["model"].update(depth=10**9), "depth must lie in 1"),
+}
+REGIONS = [-1, 0, 1 << 31, (1 << 32) - 64, (1 << 63) - 1, 1 << 70]
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("traced") / "program"
+    examples.small_program(trace=True).save(folder)
+    load_program(folder)
+    return folder
+
+
+@pytest.fixture
+def forged(traced: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(traced, tmp_path / "forged"))
+
+
+@pytest.mark.parametrize("case", FORGERIES)
+def test_a_record_that_cannot_be_true_is_refused(forged: Path, case: str) -> None:
+    change, message = FORGERIES[case]
+    examples.forge_program(forged, change)
+    with pytest.raises(ProgramError, match=rf"^{forged}: .*({message}).*; compile the model again$"):
+        load_program(forged)
+
+
+@pytest.mark.parametrize("name", ["input_bytes", "output_bytes"])
+@pytest.mark.parametrize("size", REGIONS)
+def test_a_region_has_the_size_that_the_program_needs(forged: Path, name: str, size: int) -> None:
+    """The header of program.bin says the same as the manifest."""
+    image = bytearray((forged / PROGRAM_FILE).read_bytes())
+    at = {"input_bytes": 24, "output_bytes": 32}[name]
+    image[at : at + 8] = (size & (1 << 64) - 1).to_bytes(8, "little")
+    examples.forge_program(forged, lambda manifest: manifest.update({name: size}), image)
+    message = f"{name} must|output_bytes is .*, the instructions write up to|does not fit 64 bits|is not legal"
+    with pytest.raises(ProgramError, match=rf"({message}).*; compile the model again$"):
+        load_program(forged)
+
+
+@pytest.mark.parametrize("change", ["none", "illegal", "unknown"])
+def test_instructions_are_legal_and_there(forged: Path, change: str) -> None:
+    words = np.frombuffer((forged / PROGRAM_FILE).read_bytes(), dtype="<u4").reshape(-1, 16).copy()
+    if change == "none":
+        words = words[:1]
+        words[0, 3] = 0
+    else:
+        words[1, 0 if change == "unknown" else 1] = 0xFF
+    examples.forge_program(forged, lambda _: None, words.tobytes())
+    message = {"none": "there are no instructions", "illegal": "is not legal", "unknown": "the opcode is unknown"}
+    with pytest.raises(ProgramError, match=rf"{message[change]}.*; compile the model again$"):
+        load_program(forged)
+
+
+@pytest.mark.parametrize("text", ['"scale": NaN', '"scale": Infinity', '"scale": 1, "scale": 1'])
+def test_numbers_and_keys_of_a_manifest_are_plain(forged: Path, text: str) -> None:
+    path = forged / MANIFEST_FILE
+    plain = path.read_text(encoding="utf-8")
+    path.write_text(re.sub(r'"scale": [0-9.e-]+', text, plain, count=1), encoding="utf-8")
+    with pytest.raises(ProgramError, match=r"(is not finite|stands twice).*; compile the model again$"):
+        load_program(forged)
 
 
 def test_a_program_replaces_an_older_program_only(program: Program, folder: Path, tmp_path: Path) -> None:

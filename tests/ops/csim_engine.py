@@ -8,9 +8,10 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
-from engines import MOST, EngineNotBuiltError, IntArray
+from engines import MOST, EngineNotBuiltError
 from kernels import pointer
-from machine_engine import Machine, MachineEngine, padded, widened
+from machine_engine import UNIT, Machine, MachineEngine, padded, widened
+from operations import IntArray, LinearWeighted
 
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.csim.build import compiler, header_folder, load_library
@@ -60,28 +61,17 @@ class CsimEngine(MachineEngine):
     def _kernels(self, precision: Precision) -> ctypes.CDLL:
         return self._machine(precision).library
 
-    def linear_weighted(
-        self,
-        values: IntArray,
-        weights: LinearWeights,
-        score: IntArray,
-        residual: IntArray,
-        precision: Precision,
-    ) -> IntArray:
-        machine, outputs, whole, inputs = (
-            self._machine(precision),
-            len(weights.bias),
-            padded(weights, 16),
-            widened(values),
-        )
+    def linear_weighted(self, op: LinearWeighted) -> list[IntArray]:
+        machine, inputs = self._machine(op.precision), widened(op.values)
+        whole, outputs = padded(op.weights, UNIT), len(op.weights.bias)
         machine.poke(Buffer.HIDDEN, inputs)
-        machine.poke(Buffer.RESIDUAL, widened(residual))
-        for row, weight in enumerate(score.tolist()):
+        machine.poke(Buffer.RESIDUAL, widened(op.residual))
+        for row, weight in enumerate(op.score.tolist()):
             machine.enqueue(0, row, row, weight)
         machine.weighted(
             Instruction(Opcode.EXPERTS, in_features=len(whole.bias), hidden_features=inputs.shape[1], experts=1), whole
         )
-        return machine.peek(Buffer.RESIDUAL, len(values), len(whole.bias))[:, :outputs]
+        return [machine.peek(Buffer.RESIDUAL, len(op.values), len(whole.bias))[:, :outputs]]
 
 
 class CsimMachine(Machine):

@@ -6,8 +6,8 @@ import ctypes
 from abc import ABC, abstractmethod
 
 import numpy as np
-from engines import Grid, IntArray
 from numpy.typing import NDArray
+from operations import Exponential, GeluRequantise, IntArray, Operation, Reciprocal, Requantise
 
 from edgemoe.spec.precision import W8A8, Precision
 
@@ -15,27 +15,30 @@ UNTOUCHED = np.iinfo(np.int64).min  # no operation's result
 
 
 class KernelEngine(ABC):
-    """The operations that are parts of instructions."""
+    """One method per operation, of its name; here those that are parts of instructions."""
+
+    def run(self, op: Operation) -> list[IntArray]:
+        results: list[IntArray] = getattr(self, op.name)(op)
+        return results
 
     @abstractmethod
     def _kernels(self, precision: Precision) -> ctypes.CDLL:
         """The library with edgemoe_requantise, _gelu, _exponential and _reciprocal (hls/simulation/bridge.cpp)."""
 
-    def requantise(self, values: IntArray, multiplier: IntArray | int, shift: IntArray | int, bits: int) -> IntArray:
-        operands = np.broadcast_arrays(values, np.asarray(multiplier), np.asarray(shift))
-        return self._map(W8A8, "edgemoe_requantise", operands, (bits,))[0]  # the same in either precision
+    def requantise(self, op: Requantise) -> list[IntArray]:
+        operands = np.broadcast_arrays(op.values, np.asarray(op.multiplier), np.asarray(op.shift))
+        return self._map(W8A8, "edgemoe_requantise", operands, (op.bits,))  # the same in either precision
 
-    def gelu_requantise(self, values: IntArray, grid: Grid, precision: Precision) -> IntArray:
-        return self._map(precision, "edgemoe_gelu", [values], grid)[0]
+    def gelu_requantise(self, op: GeluRequantise) -> list[IntArray]:
+        return self._map(op.precision, "edgemoe_gelu", [op.values], op.grid)
 
-    def exponential(self, scores: IntArray, precision: Precision) -> IntArray:
-        rows = scores.reshape(-1, scores.shape[-1])
-        parts = [self._map(precision, "edgemoe_exponential", [row])[0] for row in rows]
-        return np.stack(parts).reshape(scores.shape)
+    def exponential(self, op: Exponential) -> list[IntArray]:
+        rows = op.scores.reshape(-1, op.scores.shape[-1])
+        parts = [self._map(op.precision, "edgemoe_exponential", [row])[0] for row in rows]
+        return [np.stack(parts).reshape(op.scores.shape)]
 
-    def reciprocal(self, total: IntArray, precision: Precision) -> tuple[IntArray, IntArray]:
-        inverse, length = self._map(precision, "edgemoe_reciprocal", [total], results=2)
-        return inverse, length
+    def reciprocal(self, op: Reciprocal) -> list[IntArray]:
+        return self._map(op.precision, "edgemoe_reciprocal", [op.total], results=2)
 
     def _map(
         self,

@@ -1,4 +1,4 @@
-"""Operations as single instructions on a machine whose scratchpads are put in place: what HLS and RTL share.
+"""Operations as single instructions on a machine whose scratchpads are filled beforehand: what HLS and RTL share.
 
 Widths that the instruction set does not have are padded with zeros, which change no sum, and cut off again.
 """
@@ -11,11 +11,23 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from engines import Grid, IntArray
 from kernels import KernelEngine
-from numpy.typing import NDArray
+from operations import (
+    Attention,
+    Experts,
+    Gate,
+    Head,
+    IntArray,
+    LayerNorm,
+    Linear,
+    LinearGelu,
+    LinearResidual,
+    LinearWeighted,
+    Matmul,
+    PatchEmbed,
+)
 
-from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import Buffer, Epilogue, Instruction, Opcode
 from edgemoe.spec.memory import (
     Bytes,
@@ -27,10 +39,7 @@ from edgemoe.spec.memory import (
     pack_position,
     row_pitch,
 )
-from edgemoe.spec.precision import Precision
-from edgemoe_golden.ops.experts import QueueEntries
-
-UNIT = 16  # features of a vector
+from edgemoe.spec.precision import PIXEL_OFFSET, Precision
 
 
 class Machine(ABC):
@@ -82,124 +91,98 @@ class MachineEngine(KernelEngine):
     @abstractmethod
     def _machine(self, precision: Precision) -> Machine: ...
 
-    def matmul(self, left: IntArray, right: IntArray, limit: int, precision: Precision) -> IntArray:
-        if left.ndim > 2 or right.ndim > 2:
-            shape = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
-            lefts = np.broadcast_to(left, (*shape, *left.shape[-2:])).reshape(-1, *left.shape[-2:])
-            rights = np.broadcast_to(right, (*shape, *right.shape[-2:])).reshape(-1, *right.shape[-2:])
-            parts = [self.matmul(a, b, limit, precision) for a, b in zip(lefts, rights, strict=True)]
-            return np.stack(parts).reshape(*shape, *parts[0].shape)
-        return self._machine(precision).products(left, right)
+    @abstractmethod
+    def linear_weighted(self, op: LinearWeighted) -> list[IntArray]: ...
 
-    def layernorm(
-        self,
-        residual: IntArray,
-        gain: IntArray,
-        offset: IntArray,
-        epsilon: int,
-        shift: int,
-        gate_shift: int | None,
-        precision: Precision,
-    ) -> tuple[IntArray, IntArray | None]:
-        machine, (rows, width) = self._machine(precision), residual.shape
-        machine.poke(Buffer.RESIDUAL, residual)
+    def matmul(self, op: Matmul) -> list[IntArray]:
+        machine = self._machine(op.precision)
+        if op.left.ndim == op.right.ndim == 2:
+            return [machine.products(op.left, op.right)]
+        shape = np.broadcast_shapes(op.left.shape[:-2], op.right.shape[:-2])
+        lefts = np.broadcast_to(op.left, (*shape, *op.left.shape[-2:])).reshape(-1, *op.left.shape[-2:])
+        rights = np.broadcast_to(op.right, (*shape, *op.right.shape[-2:])).reshape(-1, *op.right.shape[-2:])
+        parts = [machine.products(left, right) for left, right in zip(lefts, rights, strict=True)]
+        return [np.stack(parts).reshape(*shape, *parts[0].shape)]
+
+    def layernorm(self, op: LayerNorm) -> list[IntArray]:
+        machine, (rows, width) = self._machine(op.precision), op.residual.shape
+        machine.poke(Buffer.RESIDUAL, op.residual)
         instruction = Instruction(
             Opcode.LAYERNORM,
             rows=rows,
             in_features=width,
-            gate_copy=int(gate_shift is not None),
-            shift=shift,
-            output_shift=gate_shift or 0,
-            epsilon=epsilon,
+            gate_copy=int(op.gate_shift is not None),
+            shift=op.shift,
+            output_shift=op.gate_shift or 0,
+            epsilon=op.epsilon,
             segments=1,
         )
-        machine.execute(instruction, [pack_layernorm(LayerNormWeights(gain, offset), machine.hardware)])
-        copy = None if gate_shift is None else machine.peek(Buffer.GATE_INPUT, rows, width)
-        return machine.peek(Buffer.NORM, rows, width), copy
+        machine.execute(instruction, [pack_layernorm(LayerNormWeights(op.gain, op.offset), machine.hardware)])
+        written = [Buffer.NORM] if op.gate_shift is None else [Buffer.NORM, Buffer.GATE_INPUT]
+        return [machine.peek(buffer, rows, width) for buffer in written]
 
-    def attention(
-        self,
-        query: IntArray,
-        key: IntArray,
-        value: IntArray,
-        heads: int,
-        scales: tuple[int, int, int, int],
-        precision: Precision,
-    ) -> IntArray:
-        machine, rows = self._machine(precision), len(query)
-        width = query.shape[1] // heads
+    def attention(self, op: Attention) -> list[IntArray]:
+        machine, rows = self._machine(op.precision), len(op.query)
+        width = op.query.shape[1] // op.heads
 
         def padded(tokens: IntArray) -> IntArray:
-            split = tokens.reshape(rows, heads, width)
-            return np.pad(split, ((0, 0), (0, 0), (0, -width % UNIT))).reshape(rows, -1)
+            split = tokens.reshape(rows, op.heads, width)
+            return np.pad(split, ((0, 0), (0, 0), (0, -width % VECTOR))).reshape(rows, -1)
 
-        for buffer, tokens in ((Buffer.QUERY, query), (Buffer.KEY, key), (Buffer.VALUE, value)):
+        for buffer, tokens in ((Buffer.QUERY, op.query), (Buffer.KEY, op.key), (Buffer.VALUE, op.value)):
             machine.poke(buffer, padded(tokens))
-        features = heads * (width + -width % UNIT)
-        multiplier, shift, output_multiplier, output_shift = scales
+        features = op.heads * (width + -width % VECTOR)
+        multiplier, shift, output_multiplier, output_shift = op.scales
         instruction = Instruction(
             Opcode.ATTENTION,
             rows=rows,
             in_features=features,
-            heads=heads,
+            heads=op.heads,
             multiplier=multiplier,
             shift=shift,
             output_multiplier=output_multiplier,
             output_shift=output_shift,
         )
         machine.execute(instruction)
-        result = machine.peek(Buffer.NORM, rows, features).reshape(rows, heads, -1)
-        return result[:, :, :width].reshape(query.shape)
+        result = machine.peek(Buffer.NORM, rows, features).reshape(rows, op.heads, -1)
+        return [result[:, :, :width].reshape(op.query.shape)]
 
-    def linear(self, values: IntArray, weights: LinearWeights, bits: int, precision: Precision) -> IntArray:
-        if bits == precision.residual_bits:
-            nothing = np.zeros((len(values), len(weights.bias)), dtype=np.int64)
-            return self.linear_residual(values, weights, nothing, precision)
-        assert bits == precision.activation_bits, "no instruction saturates to so many bits"
-        machine, outputs = self._machine(precision), len(weights.bias)
-        whole = padded(weights, UNIT)
+    def linear(self, op: Linear) -> list[IntArray]:
+        if op.bits == op.precision.residual_bits:
+            nothing = np.zeros((len(op.values), len(op.weights.bias)), dtype=np.int64)
+            return self.linear_residual(LinearResidual(op.values, op.weights, nothing, op.precision))
+        assert op.bits == op.precision.activation_bits, "no instruction saturates to so many bits"
+        machine, whole = self._machine(op.precision), padded(op.weights, VECTOR)
         thirds = padded(whole, 3 * len(whole.bias))  # the first third of QKV; the others give 0
-        _linear(machine, values, thirds, epilogue=Epilogue.QKV, destination=Buffer.QUERY)
-        return machine.peek(Buffer.QUERY, len(values), len(whole.bias))[:, :outputs]
+        _linear(machine, op.values, thirds, epilogue=Epilogue.QKV, destination=Buffer.QUERY)
+        return [_outputs(machine, Buffer.QUERY, op)]
 
-    def linear_gelu(self, values: IntArray, weights: LinearWeights, grid: Grid, precision: Precision) -> IntArray:
-        machine, outputs, whole = self._machine(precision), len(weights.bias), padded(weights, UNIT)
-        fields = dict(zip(("output_multiplier", "output_shift", "output_zero"), grid, strict=True))
-        _linear(machine, values, whole, epilogue=Epilogue.GELU, destination=Buffer.HIDDEN, **fields)
-        return machine.peek(Buffer.HIDDEN, len(values), len(whole.bias))[:, :outputs]
+    def linear_gelu(self, op: LinearGelu) -> list[IntArray]:
+        machine, whole = self._machine(op.precision), padded(op.weights, VECTOR)
+        fields = dict(zip(("output_multiplier", "output_shift", "output_zero"), op.grid, strict=True))
+        _linear(machine, op.values, whole, epilogue=Epilogue.GELU, destination=Buffer.HIDDEN, **fields)
+        return [_outputs(machine, Buffer.HIDDEN, op)]
 
-    def linear_residual(
-        self, values: IntArray, weights: LinearWeights, residual: IntArray, precision: Precision
-    ) -> IntArray:
-        machine, outputs, whole = self._machine(precision), len(weights.bias), padded(weights, UNIT)
-        machine.poke(Buffer.RESIDUAL, widened(residual))
-        _linear(machine, values, whole, epilogue=Epilogue.RESIDUAL, destination=Buffer.RESIDUAL)
-        return machine.peek(Buffer.RESIDUAL, len(values), len(whole.bias))[:, :outputs]
+    def linear_residual(self, op: LinearResidual) -> list[IntArray]:
+        machine, whole = self._machine(op.precision), padded(op.weights, VECTOR)
+        machine.poke(Buffer.RESIDUAL, widened(op.residual))
+        _linear(machine, op.values, whole, epilogue=Epilogue.RESIDUAL, destination=Buffer.RESIDUAL)
+        return [_outputs(machine, Buffer.RESIDUAL, op)]
 
-    def patch_embed(
-        self, patches: NDArray[np.uint8], weights: LinearWeights, position: IntArray, precision: Precision
-    ) -> IntArray:
-        machine, (rows, features), outputs = self._machine(precision), patches.shape, len(weights.bias)
-        whole = padded(weights, UNIT)
-        pixels = np.full((rows, features + -features % UNIT), 128, dtype=np.uint8)
-        pixels[:, :features] = patches
+    def patch_embed(self, op: PatchEmbed) -> list[IntArray]:
+        machine, (rows, features), outputs = self._machine(op.precision), op.patches.shape, len(op.weights.bias)
+        whole = padded(op.weights, VECTOR)
+        pixels = np.full((rows, features + -features % VECTOR), PIXEL_OFFSET, dtype=np.uint8)
+        pixels[:, :features] = op.patches
         instruction = Instruction(
             Opcode.PATCH_EMBED, rows=rows, in_features=pixels.shape[1], out_features=len(whole.bias), segments=2
         )
-        payloads = [pack_position(widened(position), machine.hardware), machine.packed(whole)]
+        payloads = [pack_position(widened(op.position), machine.hardware), machine.packed(whole)]
         machine.execute(instruction, payloads, frame=pixels.reshape(-1))
-        return machine.peek(Buffer.RESIDUAL, rows + 1, len(whole.bias))[:, :outputs]
+        return [machine.peek(Buffer.RESIDUAL, rows + 1, len(whole.bias))[:, :outputs]]
 
-    def gate(
-        self,
-        values: IntArray,
-        weight: IntArray,
-        top_k: int,
-        multiplier: int,
-        shift: int,
-        precision: Precision,
-    ) -> tuple[IntArray, IntArray]:
-        machine, rows, inputs = self._machine(precision), len(values), widened(values)
+    def gate(self, op: Gate) -> list[IntArray]:
+        machine, rows, inputs = self._machine(op.precision), len(op.values), widened(op.values)
         machine.poke(Buffer.GATE_INPUT, inputs)
         machine.poke(Buffer.NORM, np.zeros_like(inputs))
         machine.poke(Buffer.RESIDUAL, np.zeros_like(inputs))
@@ -207,58 +190,56 @@ class MachineEngine(KernelEngine):
             Opcode.GATE,
             rows=rows,
             in_features=inputs.shape[1],
-            experts=len(weight),
-            top_k=top_k,
-            multiplier=multiplier,
-            shift=shift,
+            experts=len(op.weight),
+            top_k=op.top_k,
+            multiplier=op.multiplier,
+            shift=op.shift,
             segments=1,
         )
-        machine.execute(instruction, [pack_gate(widened(weight), machine.hardware)])
-        routing = machine.peek(Buffer.ROUTING, rows, top_k)
+        machine.execute(instruction, [pack_gate(widened(op.weight), machine.hardware)])
+        routing = machine.peek(Buffer.ROUTING, rows, op.top_k)
         machine.empty_queues()
-        return routing & 0xFFFF, routing >> 16
+        return [routing & 0xFFFF, routing >> 16]
 
-    def experts(
-        self,
-        normalised: IntArray,
-        residual: IntArray,
-        queues: list[QueueEntries],
-        layers: Sequence[tuple[LinearWeights, LinearWeights]],
-        grid: Grid,
-        precision: Precision,
-    ) -> IntArray:
-        machine = self._machine(precision)
-        machine.poke(Buffer.NORM, widened(normalised))
-        machine.poke(Buffer.RESIDUAL, widened(residual))
-        for expert, queue in enumerate(queues):
+    def experts(self, op: Experts) -> list[IntArray]:
+        machine, residual = self._machine(op.precision), widened(op.residual)
+        machine.poke(Buffer.NORM, widened(op.normalised))
+        machine.poke(Buffer.RESIDUAL, residual)
+        for expert, queue in enumerate(op.queues):
             for entry in zip(queue.source_rows, queue.destination_rows, queue.scores, strict=True):
                 machine.enqueue(expert, *(int(value) for value in entry))
-        pairs = [(padded(up, UNIT), padded(down, UNIT)) for up, down in layers]
-        multiplier, shift, zero = grid
+        pairs = [(padded(up, VECTOR), padded(down, VECTOR)) for up, down in op.layers]
+        multiplier, shift, zero = op.grid
         instruction = Instruction(
             Opcode.EXPERTS,
-            in_features=widened(residual).shape[1],
+            in_features=residual.shape[1],
             hidden_features=len(pairs[0][0].bias),
-            experts=len(queues),
+            experts=len(op.queues),
             output_multiplier=multiplier,
             output_shift=shift,
             output_zero=zero,
-            segments=len(queues),
+            segments=len(op.queues),
         )
         machine.execute(instruction, [np.concatenate([machine.packed(layer) for layer in pair]) for pair in pairs])
-        return machine.peek(Buffer.RESIDUAL, *widened(residual).shape)[:, : residual.shape[1]]
+        return [machine.peek(Buffer.RESIDUAL, *residual.shape)[:, : op.residual.shape[1]]]
 
-    def head(self, values: IntArray, weights: LinearWeights, precision: Precision) -> IntArray:
-        machine, inputs, outputs = self._machine(precision), widened(values), len(weights.bias)
+    def head(self, op: Head) -> list[IntArray]:
+        machine, inputs, outputs = self._machine(op.precision), widened(op.values), len(op.weights.bias)
         machine.poke(Buffer.NORM, inputs)
-        memory = np.full(len(values) * row_pitch(outputs, 2), 0x5C, dtype=np.uint8)
+        memory = np.full(len(op.values) * row_pitch(outputs, 2), 0x5C, dtype=np.uint8)
         instruction = Instruction(
-            Opcode.HEAD, rows=len(values), in_features=inputs.shape[1], out_features=outputs, segments=1
+            Opcode.HEAD, rows=len(op.values), in_features=inputs.shape[1], out_features=outputs, segments=1
         )
-        machine.execute(instruction, [machine.packed(weights)], output=memory)
-        rows = memory.view("<i2").reshape(len(values), -1)
+        machine.execute(instruction, [machine.packed(op.weights)], output=memory)
+        rows = memory.view("<i2").reshape(len(op.values), -1)
         assert not rows[:, outputs:].any(), "the bytes between rows are not zero"
-        return rows[:, :outputs].astype(np.int64)
+        return [rows[:, :outputs].astype(np.int64)]
+
+
+def _outputs(machine: Machine, buffer: Buffer, op: Linear | LinearGelu | LinearResidual) -> IntArray:
+    """What a layer wrote, without the channels that were padded."""
+    outputs = len(op.weights.bias)
+    return machine.peek(buffer, len(op.values), outputs + -outputs % VECTOR)[:, :outputs]
 
 
 def _linear(machine: Machine, values: IntArray, weights: LinearWeights, **fields: Any) -> None:
@@ -277,7 +258,7 @@ def _linear(machine: Machine, values: IntArray, weights: LinearWeights, **fields
     machine.execute(instruction, [machine.packed(weights)])
 
 
-def widened(values: IntArray, unit: int = UNIT) -> IntArray:
+def widened(values: IntArray, unit: int = VECTOR) -> IntArray:
     """Columns of zeros up to a multiple of `unit`."""
     return np.pad(values, ((0, 0), (0, -values.shape[1] % unit)))
 

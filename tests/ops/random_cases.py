@@ -5,59 +5,76 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import op_cases as cases
-from engines import IntArray
-from op_cases import Case, gate_operands, gelu_grid, integers, layer
+from op_cases import gate_operands, gelu_grid, integers, layer
+from operations import (
+    Attention,
+    Experts,
+    Exponential,
+    Gate,
+    GeluRequantise,
+    Head,
+    IntArray,
+    LayerNorm,
+    Linear,
+    LinearGelu,
+    LinearResidual,
+    LinearWeighted,
+    Matmul,
+    Operation,
+    PatchEmbed,
+    Requantise,
+)
 
+from edgemoe.spec.memory import LinearWeights
 from edgemoe.spec.precision import GATE_FRACTION, Precision
 from edgemoe_golden.ops.experts import QueueEntries
 
-Maker = Callable[[np.random.Generator, Precision], Case]
+Maker = Callable[[np.random.Generator, Precision], Operation]
 
 
-def requantise(rng: np.random.Generator, precision: Precision) -> Case:
+def requantise(rng: np.random.Generator, precision: Precision) -> Operation:
     values = integers(rng, precision.accumulator_bits - 1, 40, 3)
-    return cases.requantise_case(values, rng.integers(0, 1 << 16, 3), rng.integers(0, 61, 3), precision.residual_bits)
+    return Requantise(values, rng.integers(0, 1 << 16, 3), rng.integers(0, 61, 3), precision.residual_bits)
 
 
-def matmul(rng: np.random.Generator, precision: Precision) -> Case:
+def matmul(rng: np.random.Generator, precision: Precision) -> Operation:
     bits = precision.activation_bits
-    return cases.matmul_case(integers(rng, bits, 5, 70), integers(rng, bits, 70, 6), 1 << (bits - 1), precision)
+    return Matmul(integers(rng, bits, 5, 70), integers(rng, bits, 70, 6), 1 << (bits - 1), precision)
 
 
-def linear(rng: np.random.Generator, precision: Precision) -> Case:
+def linear(rng: np.random.Generator, precision: Precision) -> Operation:
     bits = precision.activation_bits
-    return cases.linear_case(integers(rng, bits, 5, 48), layer(rng, 7, 48, bits, precision), bits, precision)
+    return Linear(integers(rng, bits, 5, 48), layer(rng, 7, 48, bits, precision), bits, precision)
 
 
-def linear_gelu(rng: np.random.Generator, precision: Precision) -> Case:
+def linear_gelu(rng: np.random.Generator, precision: Precision) -> Operation:
     weights = layer(rng, 7, 48, precision.gelu_bits - 3, precision)
     values = integers(rng, precision.activation_bits, 5, 48)
-    return cases.linear_gelu_case(values, weights, gelu_grid(precision), precision)
+    return LinearGelu(values, weights, gelu_grid(precision), precision)
 
 
-def linear_residual(rng: np.random.Generator, precision: Precision) -> Case:
+def linear_residual(rng: np.random.Generator, precision: Precision) -> Operation:
     bits = precision.residual_bits
     values = integers(rng, precision.activation_bits, 5, 48)
-    return cases.linear_residual_case(values, layer(rng, 7, 48, bits, precision), integers(rng, bits, 5, 7), precision)
+    return LinearResidual(values, layer(rng, 7, 48, bits, precision), integers(rng, bits, 5, 7), precision)
 
 
-def linear_weighted(rng: np.random.Generator, precision: Precision) -> Case:
+def linear_weighted(rng: np.random.Generator, precision: Precision) -> Operation:
     bits = precision.residual_bits
     values, score = integers(rng, precision.activation_bits, 5, 48), rng.integers(0, 1 << 16, 5)
     weights = layer(rng, 7, 48, bits + 4, precision)
-    return cases.linear_weighted_case(values, weights, score, integers(rng, bits, 5, 7), precision)
+    return LinearWeighted(values, weights, score, integers(rng, bits, 5, 7), precision)
 
 
-def patch_embed(rng: np.random.Generator, precision: Precision) -> Case:
+def patch_embed(rng: np.random.Generator, precision: Precision) -> Operation:
     bits = precision.residual_bits
     patches = integers(rng, 8, 5, 48) + 128
-    return cases.patch_embed_case(patches, layer(rng, 16, 48, bits, precision), integers(rng, bits, 6, 16), precision)
+    return PatchEmbed(patches, layer(rng, 16, 48, bits, precision), integers(rng, bits, 6, 16), precision)
 
 
-def head(rng: np.random.Generator, precision: Precision) -> Case:
+def head(rng: np.random.Generator, precision: Precision) -> Operation:
     values = integers(rng, precision.activation_bits, 5, 48)
-    return cases.head_case(values, layer(rng, 7, 48, 16, precision), precision)
+    return Head(values, layer(rng, 7, 48, 16, precision), precision)
 
 
 def affine(rng: np.random.Generator, width: int, precision: Precision) -> tuple[IntArray, IntArray, int]:
@@ -68,10 +85,10 @@ def affine(rng: np.random.Generator, width: int, precision: Precision) -> tuple[
     return gain, rng.integers(-(1 << limit), 1 << limit, width), shift
 
 
-def layernorm(rng: np.random.Generator, precision: Precision) -> Case:
+def layernorm(rng: np.random.Generator, precision: Precision) -> Operation:
     residual = integers(rng, precision.residual_bits, 6, 48) >> rng.integers(0, precision.residual_bits, (6, 1))
     gain, offset, shift = affine(rng, 48, precision)
-    return cases.layernorm_case(
+    return LayerNorm(
         residual,
         gain,
         offset,
@@ -82,9 +99,9 @@ def layernorm(rng: np.random.Generator, precision: Precision) -> Case:
     )
 
 
-def softmax(rng: np.random.Generator, precision: Precision) -> Case:
+def softmax(rng: np.random.Generator, precision: Precision) -> Operation:
     scores = integers(rng, precision.score_bits, 6, 40) >> rng.integers(0, 12, (6, 1))
-    return cases.exponential_case(scores, precision)
+    return Exponential(scores, precision)
 
 
 def score_scales(width: int, precision: Precision) -> tuple[int, int, int, int]:
@@ -93,26 +110,26 @@ def score_scales(width: int, precision: Precision) -> tuple[int, int, int, int]:
     return 45000, shift, 40000, 14
 
 
-def attention(rng: np.random.Generator, precision: Precision) -> Case:
+def attention(rng: np.random.Generator, precision: Precision) -> Operation:
     query, key, value = (integers(rng, precision.activation_bits, 9, 64) for _ in range(3))
-    return cases.attention_case(query, key, value, 2, score_scales(32, precision), precision)
+    return Attention(query, key, value, 2, score_scales(32, precision), precision)
 
 
-def gelu(rng: np.random.Generator, precision: Precision) -> Case:
+def gelu(rng: np.random.Generator, precision: Precision) -> Operation:
     values = integers(rng, precision.gelu_bits, 400) >> rng.integers(0, precision.gelu_bits, 400)
-    return cases.gelu_case(values, gelu_grid(precision), precision)
+    return GeluRequantise(values, gelu_grid(precision), precision)
 
 
 GATE_SCALE = 40000, 15 + 30 + 3 - GATE_FRACTION  # logits of 48 random products spread over some octaves
 
 
-def gate(rng: np.random.Generator, precision: Precision) -> Case:
-    return cases.gate_case(gate_operands(rng, 9, 48), gate_operands(rng, 16, 48), 2, *GATE_SCALE, precision)
+def gate(rng: np.random.Generator, precision: Precision) -> Operation:
+    return Gate(gate_operands(rng, 9, 48), gate_operands(rng, 16, 48), 2, *GATE_SCALE, precision)
 
 
 def expert_layers(
     rng: np.random.Generator, count: int, width: int, hidden: int, precision: Precision
-) -> list[tuple[cases.LinearWeights, cases.LinearWeights]]:
+) -> list[tuple[LinearWeights, LinearWeights]]:
     """Layers of `count` experts."""
     inner, outer = precision.gelu_bits - 3, precision.residual_bits + 4
     return [
@@ -130,11 +147,11 @@ def random_queues(rng: np.random.Generator, count: int, rows: int) -> list[Queue
     return queues
 
 
-def experts(rng: np.random.Generator, precision: Precision) -> Case:
+def experts(rng: np.random.Generator, precision: Precision) -> Operation:
     normalised = integers(rng, precision.activation_bits, 8, 32)
     residual = integers(rng, precision.residual_bits, 8, 32)
     layers = expert_layers(rng, 4, 32, 16, precision)
-    return cases.experts_case(normalised, residual, random_queues(rng, 4, 8), layers, gelu_grid(precision), precision)
+    return Experts(normalised, residual, random_queues(rng, 4, 8), layers, gelu_grid(precision), precision)
 
 
 RANDOM_CASES: dict[str, Maker] = {

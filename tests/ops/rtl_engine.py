@@ -9,13 +9,15 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
-from engines import EngineNotBuiltError, IntArray, Limits
-from machine_engine import UNIT, MachineEngine
+from engines import EngineNotBuiltError, Limits
+from machine_engine import MachineEngine
+from operations import Experts, IntArray, LinearWeighted
 from rtl_machine import RtlMachine
 
 from edgemoe.devices.base import DeviceError
-from edgemoe.devices.rtl.build import HARNESS_FOLDER, MAX_TILES, MAX_TOP_K, Harness, library_path, verilator
-from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
+from edgemoe.devices.rtl.build import HARNESS_FOLDER, Harness, library_path, verilator
+from edgemoe.spec.hardware import VECTOR, HardwareConfig, load_hardware_config
+from edgemoe.spec.machine import ROW_TILES_LIMIT, TOP_K_LIMIT
 from edgemoe.spec.memory import LinearWeights
 from edgemoe.spec.precision import MAX_FEATURES, MAX_TOKENS, MAX_WIDTH, Precision
 from edgemoe_golden.ops.experts import QueueEntries
@@ -28,14 +30,14 @@ HARNESS = Harness((LEAVES.with_suffix(".cpp"),), LEAVES.with_suffix(".vlt"), opt
 def wide_hardware(precision: str) -> HardwareConfig:
     """The small array with as many rows as the Verilog takes, and the widest rows of the tests."""
     base = load_hardware_config("micro" if precision == "w8a8" else "micro_w16a16")
-    rows, elements = MAX_TILES * base.token_par, 2 * base.token_par * MAX_FEATURES
+    rows, elements = ROW_TILES_LIMIT * base.token_par, 2 * base.token_par * MAX_FEATURES
     return replace(
         base,
         name=f"operations_{precision}",
         max_rows=rows,
         max_tokens=rows,
         max_width=MAX_WIDTH,
-        max_top_k=MAX_TOP_K,
+        max_top_k=TOP_K_LIMIT,
         row_elements=elements,
         hidden_elements=elements,
     )
@@ -44,13 +46,13 @@ def wide_hardware(precision: str) -> HardwareConfig:
 class RtlEngine(MachineEngine):
     """One machine and one library of units per precision, built on first use.
 
-    limits: tokens, top_k: docs/rtl.md, Limits. gate_features: LAYERNORM makes what GATE reads, no wider than MAX_WIDTH,
-    and 42 bits hold the sums of 8-bit digits up to there. repeats: GATE's destinations ascend (rule 8), so no program
-    makes such a queue, and an update does not wait for the one just before it.
+    limits: tokens, top_k: docs/hardware/rtl.md, Limits. gate_features: LAYERNORM makes what GATE reads, no wider than
+    MAX_WIDTH, and 42 bits hold the sums of 8-bit digits up to there. repeats: GATE's destinations ascend (rule 8), so
+    no program makes such a queue, and an update does not wait for the one just before it.
     """
 
     name = "rtl"
-    limits = Limits(tokens=wide_hardware("w8a8").max_tokens, top_k=MAX_TOP_K, gate_features=MAX_WIDTH, repeats=False)
+    limits = Limits(tokens=wide_hardware("w8a8").max_tokens, top_k=TOP_K_LIMIT, gate_features=MAX_WIDTH, repeats=False)
 
     def __init__(self) -> None:
         self._machines: dict[str, RtlMachine] = {}
@@ -71,22 +73,16 @@ class RtlEngine(MachineEngine):
             self._units[precision.name] = ctypes.CDLL(str(library_path(hardware, top=LEAVES, harness=HARNESS)))
         return self._units[precision.name]
 
-    def linear_weighted(
-        self,
-        values: IntArray,
-        weights: LinearWeights,
-        score: IntArray,
-        residual: IntArray,
-        precision: Precision,
-    ) -> IntArray:
+    def linear_weighted(self, op: LinearWeighted) -> list[IntArray]:
         """The second layer of an expert, whose first one is made to give x as ⌊(x + 1)/2⌋ + ⌊(x + 2)/2⌋ − 1.
 
         32·(x + 2^A + j) is beyond GELU's table, so it stays as it is; scaled by 2^−6 it is ⌊(x + 2^A + j + 1)/2⌋, and
         the grid's zero takes 2^(A−1) off. Two hidden features, j = 0 and 1, with the same weight, and the sum of the
         weights off the bias, give the same sums as x.
         """
-        width, outputs, bits = values.shape[1], len(weights.bias), precision.activation_bits
-        wide = max(width, outputs) + -max(width, outputs) % UNIT
+        weights, bits = op.weights, op.precision.activation_bits
+        width, outputs = op.values.shape[1], len(weights.bias)
+        wide = max(width, outputs) + -max(width, outputs) % VECTOR
         ones = np.ones(2 * width, dtype=np.int64)
         unit = np.tile(np.eye(width, wide, dtype=np.int64), (2, 1))
         up = LinearWeights(32 * unit, 32 * ((1 << bits) + np.repeat([0, 1], width)), ones, 0 * ones)
@@ -97,8 +93,9 @@ class RtlEngine(MachineEngine):
             np.pad(weights.multiplier, missing),
             np.pad(weights.shift, missing),
         )
-        rows = np.arange(len(values))
-        normalised = np.pad(values, ((0, 0), (0, wide - width)))
-        onto = np.pad(residual, ((0, 0), missing))
-        queue, grid = QueueEntries(rows, rows, score), (1, 6, -(1 << (bits - 1)))
-        return self.experts(normalised, onto, [queue], [(up, down)], grid, precision)[:, :outputs]
+        rows = np.arange(len(op.values))
+        normalised = np.pad(op.values, ((0, 0), (0, wide - width)))
+        onto = np.pad(op.residual, ((0, 0), missing))
+        queue, grid = QueueEntries(rows, rows, op.score), (1, 6, -(1 << (bits - 1)))
+        (result,) = self.experts(Experts(normalised, onto, [queue], [(up, down)], grid, op.precision))
+        return [result[:, :outputs]]

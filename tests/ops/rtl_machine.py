@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from engines import IntArray
 from machine_engine import Machine, widened
+from operations import IntArray
 
 from edgemoe.control import Control
 from edgemoe.devices.rtl.build import DEVICE, HARNESS_FOLDER, Harness
 from edgemoe.devices.rtl.device import MemoryModel, RtlDevice
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import STREAM_LINE, Buffer, Instruction, Opcode, ProgramHeader, encode, encode_header
+from edgemoe.spec.machine import Sizes
 from edgemoe.spec.memory import Bytes, SegmentKind, pack_gate, segment, stripe
 from edgemoe.spec.registers import IDENTITY
 
@@ -87,8 +88,7 @@ class RtlMachine(Machine):
     def products(self, left: IntArray, right: IntArray) -> IntArray:
         """See Machine; the logits are read where the gate keeps them."""
         hardware, inputs, tile = self.hardware, widened(left), self.hardware.out_par
-        bits = 48 if hardware.numbers.fine else 42  # LOGIT_BITS of rtl/include/edgemoe_machine.vh
-        parts = []
+        bits, parts = Sizes(hardware).logit_bits, []
         for first in range(0, right.shape[1], hardware.max_experts):
             weight = widened(right.T[first : first + hardware.max_experts])
             for buffer in (Buffer.GATE_INPUT, Buffer.NORM, Buffer.RESIDUAL):

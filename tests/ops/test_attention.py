@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engines import IntArray, OpEngine
+from engines import OpEngine
 from hypothesis import given
 from hypothesis import strategies as st
-from op_cases import attention_case, check, integers, same
+from op_cases import check, integers, same
+from operations import Attention, IntArray
 from random_cases import score_scales
 
 from edgemoe.spec.precision import Precision
@@ -59,7 +60,7 @@ def test_outputs_are_within_the_derived_bound_of_float64(
     scale = output_multiplier / 2.0**output_shift
     bound = scale * spread / (weight.sum(-1) - drift.sum(-1))[..., None]
     bound += scale * np.abs(mean) * 2.0 ** (2 - precision.reciprocal_bits) + 0.5 + 1e-6
-    result = split(engine.attention(query, key, value, heads, scales, precision), heads)
+    result = split(engine.run(Attention(query, key, value, heads, scales, precision))[0], heads)
     top = top_of(precision)
     assert (np.abs(result - np.clip(scale * mean, -top - 1, top)) <= bound).all()
 
@@ -70,9 +71,9 @@ def test_one_key_returns_its_value_within_one_lsb(engine: OpEngine, precision: P
     value = np.array([[-top - 1, top, 0, 1, -1, top // 3, -top // 3, 100] * 2])
     for q, k in ((-top - 1, -top - 1), (-top - 1, top), (0, top)):
         arguments = (np.full((1, 16), q), np.full((1, 16), k), value)
-        case = attention_case(*arguments, 1, (65535, 0, 32768, 15), precision)
+        case = Attention(*arguments, 1, (65535, 0, 32768, 15), precision)
         assert check(case, engine) == 16
-        (result,) = case.run(engine)
+        (result,) = engine.run(case)
         assert np.abs(result - value).max() <= (0 if not precision.fine else 1)
 
 
@@ -81,7 +82,7 @@ def test_equal_scores_give_the_mean_of_the_values(engine: OpEngine, precision: P
     zeros = np.zeros((129, 16), dtype=np.int64)
     ramp = np.repeat(np.arange(-64, 65)[:, None], 16, axis=1)
     for offset in (-3, 0, 1, 40):
-        result = engine.attention(zeros, zeros, ramp + offset, 1, FLAT, precision)
+        result = engine.run(Attention(zeros, zeros, ramp + offset, 1, FLAT, precision))[0]
         assert (result == offset).all()
 
 
@@ -94,7 +95,7 @@ def test_scores_at_the_limits_select_one_key(engine: OpEngine, precision: Precis
     scores = attention_scores(query, key, 1, *scales[:2], precision)
     assert scores.min() == -(1 << (precision.score_bits - 1))
     assert scores.max() == (1 << (precision.score_bits - 1)) - 1
-    assert (engine.attention(query, key, value, 1, scales, precision) == 77).all()
+    assert (engine.run(Attention(query, key, value, 1, scales, precision))[0] == 77).all()
 
 
 def test_a_maximum_that_rises_at_every_key_equals_the_reference_in_either_direction(
@@ -105,19 +106,19 @@ def test_a_maximum_that_rises_at_every_key_equals_the_reference_in_either_direct
     query[:, 0], key[:, 0] = 1, np.arange(12)
     value = np.arange(12 * 16).reshape(12, 16) % 251 - 125
     scales = (1 << precision.score_fraction, 0, 32768, 15)
-    case = attention_case(query, key, value, 1, scales, precision)
+    case = Attention(query, key, value, 1, scales, precision)
     assert check(case, engine) == 12 * 16
-    falling = engine.attention(query, key[::-1].copy(), value[::-1].copy(), 1, scales, precision)
-    assert same(case.run(engine), [falling]) == 12 * 16
+    falling = engine.run(Attention(query, key[::-1].copy(), value[::-1].copy(), 1, scales, precision))[0]
+    assert same(engine.run(case), [falling]) == 12 * 16
 
 
 def test_the_most_keys_of_extreme_values_do_not_overflow(engine: OpEngine, precision: Precision) -> None:
     """Σe·v at its bound; the mean of equal values is the value, and the output saturates at scale 2."""
     shape, low = (engine.limits.tokens, 16), -top_of(precision) - 1
     zeros, value = np.zeros(shape, dtype=np.int64), np.full(shape, low)
-    rows = engine.attention(zeros, zeros, value, 1, FLAT, precision)
+    rows = engine.run(Attention(zeros, zeros, value, 1, FLAT, precision))[0]
     assert np.abs(rows - low).max() <= (0 if not precision.fine else 1)
-    doubled = engine.attention(zeros, zeros, -value - 1, 1, (0, 0, 65535, 15), precision)
+    doubled = engine.run(Attention(zeros, zeros, -value - 1, 1, (0, 0, 65535, 15), precision))[0]
     assert (doubled == top_of(precision)).all()
 
 
@@ -127,17 +128,17 @@ def test_the_longest_head_of_extremes_is_exact(engine: OpEngine, precision: Prec
     query, key = np.full((2, 1536), low), np.full((2, 1536), low)
     key[1, 7] = -low - 1
     shift = 2 * precision.activation_bits + 9 + 15 - precision.score_bits
-    case = attention_case(query, key, np.full((2, 1536), 3), 1, (65535, shift, 32768, 15), precision)
+    case = Attention(query, key, np.full((2, 1536), 3), 1, (65535, shift, 32768, 15), precision)
     assert check(case, engine) == 2 * 1536
 
 
 def test_heads_are_independent_of_each_other(engine: OpEngine, precision: Precision, rng: np.random.Generator) -> None:
     query, key, value = operands(rng, precision, 20, 64)
     scales = score_scales(16, precision)
-    whole = engine.attention(query, key, value, 4, scales, precision)
+    whole = engine.run(Attention(query, key, value, 4, scales, precision))[0]
     for head in range(4):
         part = slice(16 * head, 16 * head + 16)
-        alone = engine.attention(query[:, part], key[:, part], value[:, part], 1, scales, precision)
+        alone = engine.run(Attention(query[:, part], key[:, part], value[:, part], 1, scales, precision))[0]
         assert same([whole[:, part]], [alone]) == 20 * 16
 
 
@@ -154,11 +155,11 @@ def test_keys_in_any_order_give_the_same_output(
         int(rng.integers(0, 1 << 16)),
         int(rng.integers(0, 31)),
     )
-    case = attention_case(query, key, value, heads, scales, precision)
+    case = Attention(query, key, value, heads, scales, precision)
     assert check(case, engine) == tokens * width
     order = rng.permutation(tokens)
-    shuffled = engine.attention(query, key[order], value[order], heads, scales, precision)
-    assert same(case.run(engine), [shuffled]) == tokens * width
+    shuffled = engine.run(Attention(query, key[order], value[order], heads, scales, precision))[0]
+    assert same(engine.run(case), [shuffled]) == tokens * width
 
 
 @given(st.integers(0, 1 << 32))
@@ -168,6 +169,6 @@ def test_outputs_lie_between_the_smallest_and_the_largest_value(
     """A weighted mean; the reciprocal is never too large, so towards 0 only it may be short by one LSB."""
     rng = np.random.default_rng(seed)
     query, key, value = operands(rng, precision, 9, 16)
-    result = engine.attention(query, key, value, 1, (*score_scales(16, precision)[:2], 32768, 15), precision)
+    result = engine.run(Attention(query, key, value, 1, (*score_scales(16, precision)[:2], 32768, 15), precision))[0]
     assert (result <= np.maximum(value.max(axis=0), 0)).all()
     assert (result >= np.minimum(value.min(axis=0), 0)).all()

@@ -7,7 +7,8 @@ import pytest
 from engines import GOLDEN, OpEngine
 from hypothesis import given
 from hypothesis import strategies as st
-from op_cases import check, experts_case, gelu_grid, integers, layer, same
+from op_cases import check, gelu_grid, integers, layer, same
+from operations import Experts, Linear
 from random_cases import expert_layers, random_queues
 
 from edgemoe.spec.memory import LinearWeights
@@ -42,8 +43,10 @@ def test_outputs_are_within_the_derived_bound_of_float64(
     down = layer(rng, width, hidden, bits, precision)
     score = rng.integers(0, 1 << 16, 20)
     grid, rows = gelu_grid(precision), np.arange(20)
-    result = engine.experts(normalised, residual, [QueueEntries(rows, rows, score)], [(up, down)], grid, precision)
-    inner = GOLDEN.linear(normalised, up, precision.gelu_bits, precision)
+    result = engine.run(
+        Experts(normalised, residual, [QueueEntries(rows, rows, score)], [(up, down)], grid, precision)
+    )[0]
+    inner = GOLDEN.run(Linear(normalised, up, precision.gelu_bits, precision))[0]
     codes = gelu_requantise(inner, *grid, precision)
     output = (codes @ down.weight.T + down.bias) * (down.multiplier / 2.0**down.shift)
     expected = residual + output * score[:, None] / 2.0**20
@@ -56,9 +59,7 @@ def test_one_expert_takes_all_129_tokens(engine: OpEngine, precision: Precision,
     rows = np.arange(129)
     queues = [EMPTY, EMPTY, QueueEntries(rows, rows, rng.integers(0, 1 << 16, 129)), EMPTY]
     layers = expert_layers(rng, 4, 16, 16, precision)
-    assert (
-        check(experts_case(normalised, residual, queues, layers, gelu_grid(precision), precision), engine) == 129 * 16
-    )
+    assert check(Experts(normalised, residual, queues, layers, gelu_grid(precision), precision), engine) == 129 * 16
 
 
 def test_experts_without_tokens_change_nothing_and_their_weights_are_not_asked_for(
@@ -68,7 +69,7 @@ def test_experts_without_tokens_change_nothing_and_their_weights_are_not_asked_f
     residual = integers(rng, precision.residual_bits, 5, 16)
     normalised = integers(rng, precision.activation_bits, 5, 16)
     layers = expert_layers(rng, 3, 16, 16, precision)
-    result = engine.experts(normalised, residual, [EMPTY] * 3, layers, gelu_grid(precision), precision)
+    result = engine.run(Experts(normalised, residual, [EMPTY] * 3, layers, gelu_grid(precision), precision))[0]
     assert same([result], [residual]) == 80
 
 
@@ -77,14 +78,16 @@ def test_a_token_in_two_queues_takes_both_updates_and_others_none(engine: OpEngi
     queues = [queue_of([0, 2], [0, 2], [65535, 32768]), EMPTY, queue_of([2], [2], [65535])]
     layers = [constant_expert(32), constant_expert(10**6), constant_expert(160)]
     residual = np.zeros((4, 16), dtype=np.int64)
-    result = engine.experts(residual, residual, queues, layers, gelu_grid(precision), precision)
+    result = engine.run(Experts(residual, residual, queues, layers, gelu_grid(precision), precision))[0]
     assert result.tolist() == [[2] * 16, [0] * 16, [1 + 10] * 16, [0] * 16]
 
 
 def test_score_zero_adds_nothing(engine: OpEngine, precision: Precision) -> None:
     residual = np.arange(16).reshape(1, 16)
     layers = [constant_expert((1 << (precision.residual_bits + 3)) - 1)]
-    result = engine.experts(residual, residual, [queue_of([0], [0], [0])], layers, gelu_grid(precision), precision)
+    result = engine.run(
+        Experts(residual, residual, [queue_of([0], [0], [0])], layers, gelu_grid(precision), precision)
+    )[0]
     assert result.tolist() == residual.tolist()
 
 
@@ -99,8 +102,8 @@ def test_experts_ascend_which_shows_where_the_residual_saturates(engine: OpEngin
         [constant_expert(-1600), constant_expert(1600)],
     )
     grid = gelu_grid(precision)
-    assert (engine.experts(*arguments, up_first, grid, precision) == top - 100).all()
-    assert (engine.experts(*arguments, down_first, grid, precision) == top).all()
+    assert (engine.run(Experts(*arguments, up_first, grid, precision))[0] == top - 100).all()
+    assert (engine.run(Experts(*arguments, down_first, grid, precision))[0] == top).all()
 
 
 def test_source_and_destination_rows_differ_for_the_second_task(engine: OpEngine, precision: Precision) -> None:
@@ -108,7 +111,7 @@ def test_source_and_destination_rows_differ_for_the_second_task(engine: OpEngine
     residual = np.zeros((4, 16), dtype=np.int64)
     layers = [constant_expert(16)]
     queue = queue_of([0, 1], [3, 2], [65535, 65535])
-    result = engine.experts(residual, residual, [queue], layers, gelu_grid(precision), precision)
+    result = engine.run(Experts(residual, residual, [queue], layers, gelu_grid(precision), precision))[0]
     assert result[:, 0].tolist() == [0, 0, 1, 1]
 
 
@@ -124,9 +127,9 @@ def test_a_row_queued_twice_is_updated_twice_in_order_of_the_queue(
     queue = queue_of([0, 0, 1], [0, 0, 1], [65535, 32768, 65535])
     queue = QueueEntries(queue.source_rows[order], queue.destination_rows[order], queue.scores[order])
     residual = np.zeros((2, 16), dtype=np.int64)
-    case = experts_case(residual, residual, [queue], [constant_expert(32)], gelu_grid(precision), precision)
+    case = Experts(residual, residual, [queue], [constant_expert(32)], gelu_grid(precision), precision)
     assert check(case, engine) == 32
-    assert case.run(engine)[0][:, 0].tolist() == [3, 2]
+    assert engine.run(case)[0][:, 0].tolist() == [3, 2]
 
 
 def test_a_gate_appends_its_rows_ascending_with_the_score_of_the_slot() -> None:
@@ -143,14 +146,14 @@ def test_queue_entries_in_any_order_give_the_same_residual(engine: OpEngine, pre
     normalised = integers(rng, precision.activation_bits, 6, 16)
     residual = integers(rng, precision.residual_bits, 6, 16)
     layers, queues = expert_layers(rng, 4, 16, 16, precision), random_queues(rng, 4, 6)
-    case = experts_case(normalised, residual, queues, layers, gelu_grid(precision), precision)
+    case = Experts(normalised, residual, queues, layers, gelu_grid(precision), precision)
     assert check(case, engine) == 96
     shuffled = []
     for queue in queues:
         order = rng.permutation(len(queue.scores))
         shuffled.append(QueueEntries(queue.source_rows[order], queue.destination_rows[order], queue.scores[order]))
-    result = engine.experts(normalised, residual, shuffled, layers, gelu_grid(precision), precision)
-    assert same(case.run(engine), [result]) == 96
+    result = engine.run(Experts(normalised, residual, shuffled, layers, gelu_grid(precision), precision))[0]
+    assert same(engine.run(case), [result]) == 96
 
 
 @given(st.integers(0, 1 << 32))
@@ -172,7 +175,7 @@ def test_merged_queues_of_two_tasks_equal_one_task_after_the_other(
         for a, b in zip(first, second, strict=True)
     ]
     grid = gelu_grid(precision)
-    together = engine.experts(normalised, residual, merged, layers, grid, precision)
-    alone = engine.experts(normalised, residual, first, layers, grid, precision)
-    alone = engine.experts(normalised, alone, second, layers, grid, precision)
+    together = engine.run(Experts(normalised, residual, merged, layers, grid, precision))[0]
+    alone = engine.run(Experts(normalised, residual, first, layers, grid, precision))[0]
+    alone = engine.run(Experts(normalised, alone, second, layers, grid, precision))[0]
     assert same([together], [alone]) == 128

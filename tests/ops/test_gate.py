@@ -7,7 +7,8 @@ import pytest
 from engines import OpEngine
 from hypothesis import given
 from hypothesis import strategies as st
-from op_cases import check, gate_case, gate_operands, same
+from op_cases import check, gate_operands, same
+from operations import Gate
 from random_cases import GATE_SCALE
 
 from edgemoe.spec.precision import (
@@ -30,7 +31,7 @@ def routed(
     """Route one token whose logits are given: feature 0 is 1, so that weights are logits."""
     weight = np.zeros((len(logits), 16), dtype=np.int64)
     weight[:, 0] = logits
-    chosen, scores = engine.gate(np.array([[1] + [0] * 15]), weight, top_k, *scale, precision)
+    chosen, scores = engine.run(Gate(np.array([[1] + [0] * 15]), weight, top_k, *scale, precision))
     return chosen[0].tolist(), scores[0].tolist()
 
 
@@ -42,7 +43,7 @@ def test_scores_are_within_the_derived_bound_of_float64(
     """
     values, weight = gate_operands(rng, 129, 192), gate_operands(rng, 16, 192)
     multiplier, shift = GATE_SCALE[0], GATE_SCALE[1] + 1
-    chosen, scores = engine.gate(values, weight, 2, multiplier, shift, precision)
+    chosen, scores = engine.run(Gate(values, weight, 2, multiplier, shift, precision))
     t = (values @ weight.T) * (multiplier / 2.0 ** (shift + GATE_FRACTION))
     w = 2.0 ** (t - np.ceil(t.max(axis=1, keepdims=True)))
     total = w.sum(axis=1, keepdims=True)
@@ -121,7 +122,7 @@ def test_logits_of_the_longest_chains_of_extremes_are_exact(
     assert logits.tolist() == [[exact[0], exact[1], -exact[0]], [-exact[0], -exact[1], exact[0]]]
     assert np.abs(logits).max() < 1 << 44
     for scale in ((65535, 0), (65535, 60), (40000, 40)):
-        assert check(gate_case(values, weight, 2, *scale, precision), engine) == 8
+        assert check(Gate(values, weight, 2, *scale, precision), engine) == 8
 
 
 def test_products_of_two_signed_digits_give_the_16_bit_product(rng: np.random.Generator) -> None:
@@ -153,11 +154,11 @@ def test_features_in_any_order_route_alike_and_scores_fall_with_rank(
     rng = np.random.default_rng(seed)
     top_k = data.draw(st.integers(1, min(experts, engine.limits.top_k)), label="k")
     values, weight = gate_operands(rng, 3, 32), gate_operands(rng, experts, 32)
-    case = gate_case(values, weight, top_k, *GATE_SCALE, precision)
+    case = Gate(values, weight, top_k, *GATE_SCALE, precision)
     assert check(case, engine) == 6 * top_k
     order = rng.permutation(32)
-    permuted = engine.gate(values[:, order], weight[:, order], top_k, *GATE_SCALE, precision)
-    assert same(permuted, case.run(engine)) == 6 * top_k
+    permuted = engine.run(Gate(values[:, order], weight[:, order], top_k, *GATE_SCALE, precision))
+    assert same(permuted, engine.run(case)) == 6 * top_k
     scores = permuted[1]
     assert (np.diff(scores, axis=1) <= 0).all()
     assert scores.min() >= 0
@@ -167,5 +168,5 @@ def test_features_in_any_order_route_alike_and_scores_fall_with_rank(
 
 def test_scores_do_not_depend_on_the_precision_of_the_array(rng: np.random.Generator, engine: OpEngine) -> None:
     values, weight = gate_operands(rng, 20, 48), gate_operands(rng, 16, 48)
-    both = [engine.gate(values, weight, 2, *GATE_SCALE, numbers) for numbers in (W8A8, W16A16)]
+    both = [engine.run(Gate(values, weight, 2, *GATE_SCALE, numbers)) for numbers in (W8A8, W16A16)]
     assert same(both[0], both[1]) == 80

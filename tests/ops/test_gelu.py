@@ -9,7 +9,8 @@ import pytest
 from engines import OpEngine
 from hypothesis import given
 from hypothesis import strategies as st
-from op_cases import check, gelu_case, gelu_grid, integers
+from op_cases import check, gelu_grid, integers
+from operations import GeluRequantise
 
 from edgemoe.spec.precision import W8A8, W16A16, Precision
 from edgemoe_golden.ops.gelu import gelu, gelu_delta
@@ -42,7 +43,7 @@ def test_the_hidden_grid_is_within_its_bound_of_float64(
     values = rng.integers(-9 * one, 9 * one, 5000)
     scale = one * multiplier / 2.0**shift  # output codes per unit of GELU
     real = np.clip(exact_gelu(values / one) * scale + zero, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-    error = np.abs(engine.gelu_requantise(values, (multiplier, shift, zero), precision) - real)
+    error = np.abs(engine.run(GeluRequantise(values, (multiplier, shift, zero), precision))[0] - real)
     assert error.max() <= 0.5 + GELU_ERROR[precision.name] * scale + 1e-6
 
 
@@ -52,14 +53,14 @@ def test_the_hidden_grid_is_within_its_bound_of_float64(
 )
 def test_hand_computed_values_of_w8a8(engine: OpEngine, value: int, expected: int) -> None:
     """Entries 1/64 = 16 LSB apart, the nearest taken, ties up: 8 uses δ[1] = 8; δ(1) = 0.1587·1024 = 162."""
-    assert engine.gelu_requantise(np.array([value]), (1, 0, 0), W8A8).tolist() == [max(-128, min(127, expected))]
+    assert engine.run(GeluRequantise(np.array([value]), (1, 0, 0), W8A8))[0].tolist() == [max(-128, min(127, expected))]
     assert gelu(np.array([value]), W8A8).tolist() == [expected]
 
 
 def test_tiny_arguments_of_w16a16_are_interpolated_from_zero(engine: OpEngine) -> None:
     """δ[1] = round(2^16·(1 − Φ(1/64))/64) = 506 over 1024 steps: δ(1) = round(0.494) = 0, δ(2) = round(0.99) = 1."""
     values = np.array([-3, -2, -1, 0, 1, 2, 3])
-    assert engine.gelu_requantise(values, (1, 0, 0), W16A16).tolist() == [-1, -1, 0, 0, 1, 1, 2]
+    assert engine.run(GeluRequantise(values, (1, 0, 0), W16A16))[0].tolist() == [-1, -1, 0, 0, 1, 1, 2]
 
 
 def test_the_table_ends_where_delta_has_vanished(engine: OpEngine, precision: Precision) -> None:
@@ -68,7 +69,7 @@ def test_the_table_ends_where_delta_has_vanished(engine: OpEngine, precision: Pr
     limit = 1 << (precision.gelu_bits - 1)
     values = np.array([end - 1, end, end + 1, limit - 1, -end + 1, -end, -end - 1, -limit + 1, -limit])
     assert gelu(values, precision).tolist() == np.maximum(values, 0).tolist()
-    assert check(gelu_case(values, (1 << 15, 20, -3), precision), engine) == len(values)
+    assert check(GeluRequantise(values, (1 << 15, 20, -3), precision), engine) == len(values)
     assert int(gelu_delta(np.array([limit]), precision)[0]) == 0
 
 
@@ -85,8 +86,9 @@ def test_the_zero_is_added_after_rounding_and_before_saturation(
     """x = −16, 0, 16 steps of 1/64, GELU's W8A8 codes −8, 0, 8, shifted right by 3."""
     low, high = -(1 << (precision.activation_bits - 1)), (1 << (precision.activation_bits - 1)) - 1
     step = 1 << (precision.gelu_fraction - 6)
-    plain = engine.gelu_requantise(np.array([-step, 0, step]), (1, precision.gelu_fraction - 7, 0), precision)
-    shifted = engine.gelu_requantise(np.array([-step, 0, step]), (1, precision.gelu_fraction - 7, zero), precision)
+    values, shift = np.array([-step, 0, step]), precision.gelu_fraction - 7
+    (plain,) = engine.run(GeluRequantise(values, (1, shift, 0), precision))
+    (shifted,) = engine.run(GeluRequantise(values, (1, shift, zero), precision))
     assert shifted.tolist() == np.clip(plain + zero, low, high).tolist()
     assert expected is None or plain.tolist() == expected
 
@@ -95,7 +97,7 @@ def test_the_largest_multiplier_and_the_extreme_shifts(engine: OpEngine, precisi
     limit = 1 << (precision.gelu_bits - 1)
     values = np.array([-limit, -limit // 2, -1, 0, 1, limit // 2, limit - 1])
     for shift in (0, 1, 30, 59, 60):
-        assert check(gelu_case(values, (65535, shift, 0), precision), engine) == len(values)
+        assert check(GeluRequantise(values, (65535, shift, 0), precision), engine) == len(values)
 
 
 @given(st.integers(0, 1 << 32))
@@ -103,7 +105,7 @@ def test_any_arguments_and_grids_equal_the_reference(engine: OpEngine, precision
     rng = np.random.default_rng(seed)
     values = integers(rng, precision.gelu_bits, 50) >> rng.integers(0, precision.gelu_bits, 50)
     grid = (int(rng.integers(0, 1 << 16)), int(rng.integers(0, 61)), int(rng.integers(-(1 << 15), 1 << 15)))
-    assert check(gelu_case(values, grid, precision), engine) == 50
+    assert check(GeluRequantise(values, grid, precision), engine) == 50
 
 
 @given(st.integers(1, (1 << 17) - 1))

@@ -9,7 +9,8 @@ import pytest
 from engines import OpEngine
 from hypothesis import given
 from hypothesis import strategies as st
-from op_cases import check, integers, layernorm_case, same
+from op_cases import check, integers, same
+from operations import LayerNorm
 from random_cases import affine
 
 from edgemoe.spec.precision import GATE_OPERAND_LIMIT, MAX_WIDTH, W8A8, Precision
@@ -35,12 +36,11 @@ def test_outputs_are_within_the_derived_bound_of_float64(
     residual = integers(rng, bits, 20, width) >> rng.integers(0, bits - 5, (20, 1))
     gain, offset, shift = affine(rng, width, precision)
     gate_shift, epsilon = shift - 16 + precision.activation_bits, width * width
-    output, copy = engine.layernorm(residual, gain, offset, epsilon, shift, gate_shift, precision)
+    output, copy = engine.run(LayerNorm(residual, gain, offset, epsilon, shift, gate_shift, precision))
     centred = residual - residual.mean(axis=1, keepdims=True)
     normal = centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + epsilon / width**2)
     real = normal * 2.0**fraction * gain + offset
     drift = np.abs(gain) * (0.5 + np.abs(normal) * 2.0**fraction * ROOT_ERROR[precision.name])
-    assert copy is not None
     limit = 2 ** (precision.activation_bits - 1)
     error = np.abs(output - np.clip(real / 2.0**shift, -limit, limit - 1))
     copy_error = np.abs(copy - np.clip(real / 2.0**gate_shift, -GATE_OPERAND_LIMIT, GATE_OPERAND_LIMIT))
@@ -75,8 +75,7 @@ def test_constant_rows_have_zero_variance_and_give_the_offset(
     residual = np.repeat([[low], [-1], [0], [1], [high]], width, axis=1)
     gain, _, shift = unit_affine(width, precision)
     offset = (np.arange(width) % 15 - 7) << shift
-    output, copy = engine.layernorm(residual, gain, offset, epsilon, shift, shift, precision)
-    assert copy is not None
+    output, copy = engine.run(LayerNorm(residual, gain, offset, epsilon, shift, shift, precision))
     expected = np.tile(np.arange(width) % 15 - 7, (5, 1))
     assert same([output, copy], [expected, expected]) == 10 * width
     assert set(variance(residual, epsilon)) == {epsilon}
@@ -88,10 +87,10 @@ def test_the_largest_variance_is_half_low_and_half_high(engine: OpEngine, precis
     high = (1 << (precision.residual_bits - 1)) - 1
     residual = np.array([[high, -high - 1] * (width // 2)])
     gain, offset, shift = unit_affine(width, precision)
-    case = layernorm_case(residual, gain, offset, (1 << 64) - 1, shift, 1, precision)
+    case = LayerNorm(residual, gain, offset, (1 << 64) - 1, shift, 1, precision)
     assert check(case, engine) == 2 * width
-    assert check(layernorm_case(residual, gain, offset, 1, shift, None, precision), engine) == width
-    output, _ = engine.layernorm(residual, gain, offset, 1, shift, None, precision)
+    assert check(LayerNorm(residual, gain, offset, 1, shift, None, precision), engine) == width
+    (output,) = engine.run(LayerNorm(residual, gain, offset, 1, shift, None, precision))
     assert output.tolist() == [[16, -16] * (width // 2)]
     assert variance(residual, 0).tolist() == [(width // 2) ** 2 * (2 * high + 1) ** 2]
 
@@ -111,14 +110,14 @@ def test_an_epsilon_far_above_the_variance_leaves_the_offset(engine: OpEngine, p
     gain, _, shift = unit_affine(16, precision)
     offset = np.full(16, 3 << shift)
     residual = np.array([[1, -1] * 8])
-    output, _ = engine.layernorm(residual, gain, offset, (1 << 64) - 1, shift, None, precision)
+    (output,) = engine.run(LayerNorm(residual, gain, offset, (1 << 64) - 1, shift, None, precision))
     assert output.tolist() == [[3] * 16]
 
 
 def test_the_smallest_variance_is_normalised_like_any_other(engine: OpEngine, precision: Precision) -> None:
     """x = (1, 0, 0 …) with ε = 1: v = D − 1 + 1 = 16, so n = 15/4 for the first and −1/4 for the others."""
     gain, offset, shift = unit_affine(16, precision)
-    output, _ = engine.layernorm(np.array([[1] + [0] * 15]), gain, offset, 1, shift, None, precision)
+    (output,) = engine.run(LayerNorm(np.array([[1] + [0] * 15]), gain, offset, 1, shift, None, precision))
     assert output.tolist() == [[60] + [-4] * 15]
 
 
@@ -126,16 +125,15 @@ def test_outputs_saturate_and_the_gate_copy_stops_at_its_digit_limit(engine: OpE
     limit = 1 << (precision.offset_bits - 1)
     offset = np.array([limit - 1, -limit] * 8)
     gain, residual = np.zeros(16, dtype=np.int64), np.arange(16).reshape(1, -1)
-    output, copy = engine.layernorm(residual, gain, offset, 1, 1, 1, precision)
+    output, copy = engine.run(LayerNorm(residual, gain, offset, 1, 1, 1, precision))
     top = (1 << (precision.activation_bits - 1)) - 1
-    assert copy is not None
     assert output.tolist() == [[top, -top - 1] * 8]
     assert copy.tolist() == [[GATE_OPERAND_LIMIT, -GATE_OPERAND_LIMIT] * 8]
 
 
 def test_the_affine_rounding_takes_ties_upwards(engine: OpEngine, precision: Precision) -> None:
     gain, residual = np.zeros(16, dtype=np.int64), np.zeros((1, 16), dtype=np.int64)
-    output, _ = engine.layernorm(residual, gain, np.array([-6, -5, -3, -2, 2, 3, 5, 6] * 2), 1, 2, None, precision)
+    (output,) = engine.run(LayerNorm(residual, gain, np.array([-6, -5, -3, -2, 2, 3, 5, 6] * 2), 1, 2, None, precision))
     assert output.tolist() == [[-1, -1, -1, 0, 1, 1, 1, 2] * 2]
 
 
@@ -147,11 +145,11 @@ def test_any_operands_give_the_reference_in_any_order_of_features(
     residual = integers(rng, precision.residual_bits, 2, width) >> int(rng.integers(0, precision.residual_bits))
     gain, offset, shift = affine(rng, width, precision)
     rest = (1 << epsilon_bits, shift, max(1, shift - 8), precision)
-    case = layernorm_case(residual, gain, offset, *rest)
+    case = LayerNorm(residual, gain, offset, *rest)
     assert check(case, engine) == 4 * width
     order = rng.permutation(width)
-    permuted = engine.layernorm(residual[:, order], gain[order], offset[order], *rest)
-    assert same(permuted, [part[:, order] for part in case.run(engine)]) == 4 * width
+    permuted = engine.run(LayerNorm(residual[:, order], gain[order], offset[order], *rest))
+    assert same(permuted, [part[:, order] for part in engine.run(case)]) == 4 * width
 
 
 @given(st.integers(0, 1 << 32), st.sampled_from([16, 64]))
@@ -161,7 +159,7 @@ def test_a_larger_feature_gives_a_larger_output_under_positive_gain(
     rng = np.random.default_rng(seed)
     residual = np.sort(integers(rng, precision.residual_bits, 3, width), axis=1)
     gain, offset, shift = unit_affine(width, precision)
-    output, _ = engine.layernorm(residual, gain, offset, 1, shift, None, precision)
+    (output,) = engine.run(LayerNorm(residual, gain, offset, 1, shift, None, precision))
     assert (np.diff(output, axis=1) >= 0).all()
 
 

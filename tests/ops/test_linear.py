@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import op_cases as cases
 import pytest
 from engines import OpEngine
 from hypothesis import given
 from hypothesis import strategies as st
 from op_cases import check, gelu_grid, integers, layer, same
+from operations import Linear, LinearGelu, LinearResidual, LinearWeighted
 
 from edgemoe.spec.memory import LinearWeights
 from edgemoe.spec.precision import MAX_FEATURES, Precision
@@ -36,7 +36,7 @@ def test_the_activation_epilogue_is_within_half_an_lsb_of_float64(
     """One rounding: ½ LSB; clipping both sides never widens it. 1e-6 is for float64's own rounding of 2^16."""
     bits = precision.activation_bits
     values, weights = integers(rng, bits, 30, 192), layer(rng, 40, 192, bits, precision)
-    error = np.abs(engine.linear(values, weights, bits, precision) - clipped(real(values, weights), bits))
+    error = np.abs(engine.run(Linear(values, weights, bits, precision))[0] - clipped(real(values, weights), bits))
     assert error.max() <= 0.5 + 1e-6
 
 
@@ -48,7 +48,7 @@ def test_the_residual_epilogue_is_within_half_an_lsb_of_float64(
     values, weights = integers(rng, precision.activation_bits, 30, 192), layer(rng, 40, 192, bits, precision)
     residual = integers(rng, bits, 30, 40)
     expected = clipped(real(values, weights) + residual, bits)
-    error = np.abs(engine.linear_residual(values, weights, residual, precision) - expected)
+    error = np.abs(engine.run(LinearResidual(values, weights, residual, precision))[0] - expected)
     assert error.max() <= 0.5 + 1e-6
 
 
@@ -61,7 +61,7 @@ def test_the_weighted_epilogue_is_within_0_54_lsb_of_float64(
     residual, score = integers(rng, bits, 30, 40), rng.integers(0, 1 << 16, 30)
     output = clipped(real(values, weights), bits + 4)
     expected = clipped(residual + output * score[:, None] / 2.0**20, bits)
-    error = np.abs(engine.linear_weighted(values, weights, score, residual, precision) - expected)
+    error = np.abs(engine.run(LinearWeighted(values, weights, score, residual, precision))[0] - expected)
     assert error.max() <= 0.5 + 0.5 / 16 + 1e-6
 
 
@@ -80,7 +80,7 @@ def test_the_longest_chain_of_extremes_with_the_largest_bias(
     for sign in (1, -1):
         weights = one_output([low] * inputs, sign * bias, 65535, 60)
         for bits in (precision.activation_bits, precision.residual_bits):
-            assert check(cases.linear_case(values, weights, bits, precision), engine) == 2
+            assert check(Linear(values, weights, bits, precision), engine) == 2
 
 
 def test_the_residual_saturates_on_either_side_and_not_one_early(engine: OpEngine, precision: Precision) -> None:
@@ -89,7 +89,7 @@ def test_the_residual_saturates_on_either_side_and_not_one_early(engine: OpEngin
     values = np.zeros((6, 16), dtype=np.int64)
     values[:, 0] = [1, 2, 3, -1, -2, -3]
     residual = np.array([[top - 2]] * 3 + [[-top + 1]] * 3)
-    result = engine.linear_residual(values, weights, residual, precision)
+    result = engine.run(LinearResidual(values, weights, residual, precision))[0]
     assert result.reshape(-1).tolist() == [top - 1, top, top, -top, -top - 1, -top - 1]
 
 
@@ -103,7 +103,7 @@ def test_scores_of_zero_a_half_and_nearly_one(
     """16 guarded units are one LSB of the residual; ½ rounds up, −½ rounds up to 0."""
     weights = one_output([0] * 16, output, 1, 0)
     values, residual = np.ones((1, 16), dtype=np.int64), np.array([[100]])
-    result = engine.linear_weighted(values, weights, np.array([score]), residual, precision)
+    result = engine.run(LinearWeighted(values, weights, np.array([score]), residual, precision))[0]
     assert result.tolist() == [[100 + update]]
 
 
@@ -113,7 +113,7 @@ def test_the_weighted_output_saturates_with_its_guard_bits_before_it_is_weighted
     """2^(residual + 3) − 1 guarded units at score ½ are half the residual's range, however large the accumulator."""
     weights = one_output([0] * 16, (1 << precision.bias_bits) - 1, 65535, 0)
     values, residual = np.zeros((1, 16), dtype=np.int64), np.zeros((1, 1), dtype=np.int64)
-    result = engine.linear_weighted(values, weights, np.array([32768]), residual, precision)
+    result = engine.run(LinearWeighted(values, weights, np.array([32768]), residual, precision))[0]
     assert result.tolist() == [[1 << (precision.residual_bits - 2)]]
 
 
@@ -123,11 +123,11 @@ def test_features_in_any_order_give_the_same_outputs(engine: OpEngine, precision
     inputs, outputs = 16 * int(rng.integers(1, 5)), int(rng.integers(1, 9))
     values = integers(rng, precision.activation_bits, 3, inputs)
     weights, order = layer(rng, outputs, inputs, precision.gelu_bits - 3, precision), rng.permutation(inputs)
-    case = cases.linear_gelu_case(values, weights, gelu_grid(precision), precision)
+    case = LinearGelu(values, weights, gelu_grid(precision), precision)
     assert check(case, engine) == 3 * outputs
     permuted = LinearWeights(weights.weight[:, order], weights.bias, weights.multiplier, weights.shift)
-    result = engine.linear_gelu(values[:, order], permuted, gelu_grid(precision), precision)
-    assert same([result], case.run(engine)) == 3 * outputs
+    result = engine.run(LinearGelu(values[:, order], permuted, gelu_grid(precision), precision))[0]
+    assert same([result], engine.run(case)) == 3 * outputs
 
 
 @given(st.integers(0, 1 << 32))
@@ -137,7 +137,7 @@ def test_rows_are_independent_of_each_other(engine: OpEngine, precision: Precisi
     bits = precision.residual_bits
     values, residual = integers(rng, precision.activation_bits, 5, 32), integers(rng, bits, 5, 4)
     weights = layer(rng, 4, 32, bits, precision)
-    together = engine.linear_residual(values, weights, residual, precision)
+    together = engine.run(LinearResidual(values, weights, residual, precision))[0]
     for row in range(5):
         part = slice(row, row + 1)
-        assert same([engine.linear_residual(values[part], weights, residual[part], precision)], [together[part]]) == 4
+        assert same(engine.run(LinearResidual(values[part], weights, residual[part], precision)), [together[part]]) == 4

@@ -7,7 +7,8 @@ import pytest
 from engines import OpEngine
 from hypothesis import given
 from hypothesis import strategies as st
-from op_cases import check, integers, matmul_case, same
+from op_cases import check, integers, same
+from operations import Matmul
 
 from edgemoe.spec.precision import MAX_FEATURES, MAX_TOKENS, Precision
 from edgemoe_golden.ops.matmul import exact_dtype, exact_matmul
@@ -23,7 +24,7 @@ def test_products_equal_float64_where_float64_is_exact(
     """Error bound 0: 192·2^30 < 2^53."""
     left, right = integers(rng, precision.activation_bits, 20, 192), integers(rng, precision.weight_bits, 192, 30)
     floats = left.astype(np.float64) @ right.astype(np.float64)
-    assert same([engine.matmul(left, right, limit_of(precision), precision)], [floats.astype(np.int64)]) == 600
+    assert same(engine.run(Matmul(left, right, limit_of(precision), precision)), [floats.astype(np.int64)]) == 600
 
 
 @pytest.mark.parametrize("inputs", [16, 768, 1023, 1024, 1025, 1536, MAX_FEATURES])
@@ -36,9 +37,9 @@ def test_the_longest_chains_of_extremes_are_exact(engine: OpEngine, precision: P
         [low] * (inputs - 1) + [high],
         [low, high] * (inputs // 2) + [1] * (inputs % 2),
     ]
-    case = matmul_case(np.array(rows), np.array(rows).T.copy(), -low, precision)
+    case = Matmul(np.array(rows), np.array(rows).T.copy(), -low, precision)
     assert check(case, engine) == 16
-    (product,) = case.run(engine)
+    (product,) = engine.run(case)
     assert int(product[0, 0]) == inputs * low * low
     assert int(product[0, 1]) == inputs * low * high
     assert int(product[0, 2]) == (inputs - 1) * low * low + low * high
@@ -78,11 +79,11 @@ def test_any_operands_give_python_integers_in_any_order_of_features(
         integers(rng, precision.activation_bits, rows, inputs),
         integers(rng, precision.weight_bits, inputs, columns),
     )
-    case = matmul_case(left, right, limit_of(precision), precision)
+    case = Matmul(left, right, limit_of(precision), precision)
     assert check(case, engine) == rows * columns
     order = rng.permutation(inputs)
-    permuted = engine.matmul(left[:, order], right[order], limit_of(precision), precision)
-    assert same([permuted], case.run(engine)) == rows * columns
+    permuted = engine.run(Matmul(left[:, order], right[order], limit_of(precision), precision))[0]
+    assert same([permuted], engine.run(case)) == rows * columns
 
 
 def test_accumulators_with_the_largest_bias_fit_their_stated_bits(precision: Precision) -> None:

@@ -9,7 +9,8 @@ import pytest
 from engines import OpEngine
 from hypothesis import given
 from hypothesis import strategies as st
-from op_cases import check, integers, requantise_case, same
+from op_cases import check, integers, same
+from operations import Requantise
 
 from edgemoe.spec.precision import MAX_SHIFT, PRECISIONS, Precision
 from edgemoe_golden.ops.requantise import requantise, round_shift, saturate
@@ -18,14 +19,14 @@ LARGEST = (1 << 46) - 1  # accumulators stay below 2^46 in either precision
 
 
 def rounded(engine: OpEngine, values: list[int], shift: int, bits: int = 48) -> list[int]:
-    return engine.requantise(np.array(values), 1, shift, bits).tolist()
+    return engine.run(Requantise(np.array(values), 1, shift, bits))[0].tolist()
 
 
 def test_the_error_is_at_most_half_an_lsb_upwards_included(engine: OpEngine, rng: np.random.Generator) -> None:
     """y = ⌊x·M/2^S + ½⌋ ⇒ −½ < y − x·M/2^S ≤ ½, exactly; fractions, because float64 ends at 53 bits."""
     values = integers(rng, 46, 400)
     multiplier, shift = rng.integers(0, 1 << 16, 400), rng.integers(30, MAX_SHIFT + 1, 400)
-    results = engine.requantise(values, multiplier, shift, 60).tolist()
+    results = engine.run(Requantise(values, multiplier, shift, 60))[0].tolist()
     for x, m, s, y in zip(values.tolist(), multiplier.tolist(), shift.tolist(), results, strict=True):
         assert -Fraction(1, 2) < y - Fraction(x * m, 2**s) <= Fraction(1, 2)
 
@@ -40,13 +41,13 @@ def test_the_error_is_at_most_half_an_lsb_upwards_included(engine: OpEngine, rng
 )
 def test_ties_round_up_for_either_sign(engine: OpEngine, shift: int, values: list[int], results: list[int]) -> None:
     assert rounded(engine, values, shift) == results
-    assert engine.requantise(np.array(values), 1, np.full(len(values), shift), 48).tolist() == results
+    assert engine.run(Requantise(np.array(values), 1, np.full(len(values), shift), 48))[0].tolist() == results
 
 
 def test_a_tie_at_the_largest_shift(engine: OpEngine) -> None:
     """2^45·2^14 = ½·2^60."""
     values = np.array([-(1 << 45) - 1, -(1 << 45), (1 << 45) - 1, 1 << 45])
-    assert engine.requantise(values, 1 << 14, 60, 8).tolist() == [-1, 0, 0, 1]
+    assert engine.run(Requantise(values, 1 << 14, 60, 8))[0].tolist() == [-1, 0, 0, 1]
     assert round_shift(np.array([-(1 << 61) - 1, -(1 << 61), (1 << 61) - 1, 1 << 61]), 62).tolist() == [-1, 0, 0, 1]
 
 
@@ -61,15 +62,15 @@ def test_the_largest_products_do_not_overflow(engine: OpEngine) -> None:
     """2^46·2^16 + 2^59 < 2^63, for each shift."""
     values = np.repeat([LARGEST, -LARGEST], MAX_SHIFT + 1)
     shifts = np.tile(np.arange(MAX_SHIFT + 1), 2)
-    assert check(requantise_case(values, 65535, shifts, 63 if engine.name == "golden" else 28), engine) == values.size
+    assert check(Requantise(values, 65535, shifts, 63 if engine.name == "golden" else 28), engine) == values.size
 
 
 @given(st.integers(-LARGEST, LARGEST), st.integers(0, 65535), st.integers(0, MAX_SHIFT), st.sampled_from([8, 16, 28]))
 def test_the_result_lies_in_range_and_equals_the_reference(
     engine: OpEngine, value: int, multiplier: int, shift: int, bits: int
 ) -> None:
-    assert check(requantise_case(np.array([value]), multiplier, shift, bits), engine) == 1
-    (result,) = engine.requantise(np.array([value]), multiplier, shift, bits).tolist()
+    assert check(Requantise(np.array([value]), multiplier, shift, bits), engine) == 1
+    (result,) = engine.run(Requantise(np.array([value]), multiplier, shift, bits))[0].tolist()
     assert -(1 << (bits - 1)) <= result < 1 << (bits - 1)
 
 
@@ -79,7 +80,7 @@ def test_the_result_lies_in_range_and_equals_the_reference(
     st.integers(0, MAX_SHIFT),
 )
 def test_requantise_is_monotonic(engine: OpEngine, values: list[int], multiplier: int, shift: int) -> None:
-    results = engine.requantise(np.array(sorted(values)), multiplier, shift, 16)
+    results = engine.run(Requantise(np.array(sorted(values)), multiplier, shift, 16))[0]
     assert (np.diff(results) >= 0).all()
 
 

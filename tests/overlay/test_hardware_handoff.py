@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
@@ -167,6 +168,13 @@ def test_the_command_prints_differences_and_fails(tmp_path: Path, capsys: pytest
     assert "no board 'zcu1'; there are kv260, pynq_zu, zcu102" in capsys.readouterr().err
 
 
+def design(instance: str = "a", **window: str) -> bytes:
+    """One block with one register window."""
+    bounds = " ".join(f"{key}='{value}'" for key, value in ({"BASEVALUE": "0", "HIGHVALUE": "1"} | window).items())
+    area = f"<MEMRANGE INSTANCE='{instance}' MEMTYPE='REGISTER' {bounds}/>"
+    return f"<EDKSYSTEM><MODULE INSTANCE='{instance}' VLNV='{VLNV}'>{area}</MODULE></EDKSYSTEM>".encode()
+
+
 UNREADABLE = {
     "nothing": (b"", "not XML"),
     "a bitstream": (b"\x00\x09\x0f\xf0\xff", "it is not text"),
@@ -184,6 +192,19 @@ UNREADABLE = {
         f"</MODULE></EDKSYSTEM>".encode(),
         "missing or no number",
     ),
+    "a kind without colons": (
+        b"<EDKSYSTEM><MODULE INSTANCE='a' VLNV='axi'/></EDKSYSTEM>",
+        "found 0; the blocks are axi",
+    ),
+    "a range that ends before it begins": (design(BASEVALUE="0x10", HIGHVALUE="0xF"), "a range ends at 0xF, before"),
+    "a range beyond 64 bits": (design(BASEVALUE="0x0", HIGHVALUE="0x" + "F" * 17), "does not fit 64 bits"),
+    "thousands of digits": (design(BASEVALUE="0x0", HIGHVALUE="0x" + "F" * 9999), "does not fit 64 bits"),
+    "a negative address": (design(BASEVALUE="-0x10", HIGHVALUE="0xF"), "does not fit 64 bits"),
+    "a name that moves the cursor": (design("&#x9B;2J"), "is no name"),
+    "a name of a thousand letters": (design("a" * 1000), "is no name"),
+    "another encoding": (b"<?xml version='1.0' encoding='UTF-7'?><EDKSYSTEM/>", "is in 'UTF-7'"),
+    "200,000 levels": (b"<a>" * 200_000 + b"</a>" * 200_000, "found 0; the blocks are none"),
+    "200,000 levels that stay open": (b"<a>" * 200_000, "not XML"),
 }
 
 
@@ -204,4 +225,8 @@ def test_boards_are_read_strictly() -> None:
         Board("x", "X", "a-b-1-e", "b", ("micro",), 5, 2048, 0, "S_AXI_ACP", ())
     with pytest.raises(ConfigError, match="named twice"):
         Board("x", "X", "a-b-1-e", "b", ("micro",), 5, 2048, 0, "S_AXI_HP0_FPD", ("S_AXI_HP0_FPD",))
+    with pytest.raises(ConfigError, match="part must be device-package-grade, found 'x'"):
+        replace(ZCU102, part="x")
+    with pytest.raises(ConfigError, match="title must be free of control characters"):
+        replace(ZCU102, title="a\nset part {x}")
     assert OFFSETS["control"] == 0

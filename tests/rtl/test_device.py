@@ -198,17 +198,17 @@ def test_registers_and_the_interrupt_pin() -> None:
                 copy.device.read_register(offset)
 
 
-def test_marks_show_the_traces_whenever_the_index_moves_on() -> None:
+def test_the_trace_shows_its_signals_whenever_the_index_moves_on() -> None:
     """The stand-in's index moves on every 64 words."""
     with (copy := Copy(640)).device:
-        copy.device.take_marks()
+        copy.device.take_trace()
         copy.run()
-        names, marks = copy.device.take_marks()
+        names, trace = copy.device.take_trace()
         assert names == ("cycle", "trace_index", "trace_words")
-        assert marks[:11, 1].tolist() == list(range(11))
-        assert marks[:11, 2].tolist() == [64 * index for index in range(11)]
-        assert np.all(np.diff(marks[1:11, 0].astype(np.int64)) >= 64)
-        assert copy.device.take_marks()[1].size == 0
+        assert trace[:11, 1].tolist() == list(range(11))
+        assert trace[:11, 2].tolist() == [64 * index for index in range(11)]
+        assert np.all(np.diff(trace[1:11, 0].astype(np.int64)) >= 64)
+        assert copy.device.take_trace()[1].size == 0
 
 
 def test_two_devices_do_not_touch_each_other() -> None:

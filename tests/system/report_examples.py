@@ -13,14 +13,16 @@ LABELS = ("patch embed", "block 0 norm1", "block 0 attention", "block 0 experts"
 RESOURCES = {"lut": 1111, "lutram": 0, "ff": 2222, "dsp": 333, "bram36": 44.5, "uram": 0}
 
 
-def frame(tasks: int, cycles: int, hardware: str = "zcu102", part: str = "xczu9eg-ffvb1156-2-e") -> dict[str, Any]:
+def frame(
+    tasks: int, cycles: int, hardware: str = "zcu102", part: str = "xczu9eg-ffvb1156-2-e", precision: str = "w8a8"
+) -> dict[str, Any]:
     """A counted frame."""
     instructions = [
         {"label": label, "cycles": 100, "predicted": 100, "split": SPLIT, "other": 5, "bytes_read": 64}
         for label in LABELS
     ]
     return {
-        "model": "tiny", "hardware": hardware, "part": part, "precision": "w8a8",
+        "model": "tiny", "hardware": hardware, "part": part, "precision": precision,
         "tasks": ["semseg", "depth"][:tasks], "cycles": cycles, "ms": cycles / 300_000, "mac_busy_cycles": cycles // 2,
         "bytes_read": 17_654_321, "memory_floor_cycles": cycles // 3, "utilisation": 0.5, "bit_exact": True,
         "instructions": instructions,
@@ -76,10 +78,12 @@ def files() -> dict[str, Any]:
         "bench": {"memory": {"zcu102": {"ports": 4, "port_bytes": 16, "bytes_per_cycle": 45.5,
                                         "first_beat_cycles": 64}},
                   "published": [], "frames": [frame(1, 487_654), frame(2, 812_345),
+                                              frame(1, 1_234_567, "zcu102_w16a16", precision="w16a16"),
                                               frame(1, 3_456_789, "micro", NO_PART)]},
-        "area": [{"hardware": "zcu102", "part": "a part", "precision": "w8a8", "macs_per_cycle": 2048,
+        "area": [{"hardware": hardware, "part": "a part", "precision": "w8a8", "macs_per_cycle": 2048,
                   "prefetch_bytes": 1 << 20, "used": RESOURCES, "total": RESOURCES, "limit": RESOURCES, "fits": True,
-                  "levels": 7.0, "level_ceiling": 8.0, "modules": [module]}],
+                  "levels": 7.0, "level_ceiling": 8.0, "modules": [module]}
+                 for hardware in ("zcu102", "zcu102_w16a16")],
         "ablation": {"model": "tiny", "weights": "seeded random", "tasks": ["semseg"], "hardware": "zcu102",
                      "precision": "w8a8", "clock_mhz": 300, "cycles": 487_654, "bytes_read": 17_654_321,
                      "bit_exact": True, "techniques": [technique("one"), technique("two")], "ladder": rungs,

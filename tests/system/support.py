@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgemoe.compiler.program import Program
 from edgemoe.devices.registry import open_device
-from edgemoe.media.results import FrameResult
+from edgemoe.results import FrameResult
 from edgemoe.session import Session
 from edgemoe_golden.scenes import draw_scene
 

@@ -28,7 +28,7 @@ from edgemoe.spec.calibration import load_calibration
 from edgemoe.spec.checkpoint import CALIBRATION_FILE, load_checkpoint
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.model import ModelConfig
-from edgemoe.spec.pictures import model_pixels
+from edgemoe.spec.picture import model_pixels
 from edgemoe.spec.precision import precision_named
 from edgemoe.spec.task import TaskConfig
 from edgemoe_golden.model import load_checkpoint_model, task_output

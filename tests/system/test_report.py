@@ -6,6 +6,7 @@ Reproduce one: `python -m pytest "tests/system/test_report.py::NAME"`.
 from __future__ import annotations
 
 import copy
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from report_examples import files, write
 from benchmarks.report import main
 from benchmarks.report_inputs import SOURCES, ReportError, load_inputs
 from benchmarks.report_readme import update_readme
+from benchmarks.report_tables import same_precision
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = ROOT / "docs" / "published.json"
@@ -100,23 +102,115 @@ def test_the_readme_takes_its_figures_from_the_files(tmp_path: Path) -> None:
     write(tmp_path, files())
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     updated = update_readme(readme, load_inputs(tmp_path, PUBLISHED))
-    for figure in ("487,654 cycles", "812,345 cycles", "333 DSP", "0.712", "98.76 %", "0.17 s", "71 ms against 61 ms"):
+    for figure in (
+        "487,654 cycles",
+        "812,345 cycles",
+        "1,234,567 cycles",
+        "2.44 / 1.95 / 1.63 ms at 200 / 250 / 300 MHz",
+        "W16A16 8.4 × (5.6 ×), W8A8 21.3 × (14.2 ×)",
+        "333 DSP",
+        "0.712",
+        "98.76 %",
+        "0.17 s",
+        "71 ms against 61 ms",
+    ):
         assert figure in updated, f"{figure} is not in the README"
     assert update_readme(updated, load_inputs(tmp_path, PUBLISHED)) == updated, "a second report changes nothing"
     with pytest.raises(ReportError, match="no place for 'figures'"):
         update_readme("# Nothing", load_inputs(tmp_path, PUBLISHED))
 
 
-def test_the_page_takes_its_figures_from_the_files(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("matplotlib", reason="the report's charts need the extra 'plots': make .venv/plots.stamp")
+@pytest.fixture
+def made(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with a report of the example files."""
+    for library in ("matplotlib", "jinja2"):
+        pytest.importorskip(library, reason="the page needs the extra 'plots'")
     assert report(checkout, files(), monkeypatch) == 0
-    page = (checkout / "docs/report.html").read_text(encoding="utf-8")
+    return checkout
+
+
+def page_of(checkout: Path) -> str:
+    return (checkout / "docs/report.html").read_text(encoding="utf-8")
+
+
+def test_the_page_takes_its_figures_from_the_files(made: Path) -> None:
+    page = page_of(made)
     shown = ("487,654", "812,345", "17.65 MB", "333", "44.5", "654,321", "0.7123", "0.9876", "40.5", "512,345", "34.64")
     missing = [figure for figure in shown if figure not in page]
     assert not missing, f"not on the page: {missing}"
     assert "Task metrics hardly differ" in " ".join(page.split())
-    assert "http" not in page.replace("http://www.w3.org", ""), "the page fetches nothing"
-    assert {path.name for path in (checkout / "docs/images").glob("report_*.png")} == {
-        "report_comparison.png",
-        "report_ladder.png",
-    }
+
+
+def test_the_page_needs_nothing_but_the_files_beside_it(made: Path) -> None:
+    page = page_of(made)
+    assert "http" not in page
+    beside = set(re.findall(r'src="([^"]+)"', page))
+    assert {(made / "docs" / name).is_file() for name in beside} == {True}
+    drawn = {f"images/{path.name}" for path in (made / "docs/images").glob("report_*.svg")}
+    assert beside == drawn | {"images/panel.jpg"}
+    assert set(re.findall(r'href="#([^"]+)"', page)) == set(re.findall(r'id="([^"]+)"', page))
+
+
+def test_a_second_report_is_the_same_to_the_byte(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {path: path.read_bytes() for path in made.rglob("*") if path.is_file()}
+    assert report(made, files(), monkeypatch) == 0
+    assert {path: path.read_bytes() for path in made.rglob("*") if path.is_file()} == before
+
+
+def test_charts_have_a_colour_for_light_and_for_dark_pages(made: Path) -> None:
+    for path in (made / "docs/images").glob("report_*.svg"):
+        style, drawing = path.read_text(encoding="utf-8").split("</style>", 1)
+        assert "prefers-color-scheme:dark" in style
+        fixed = set(re.findall(r"(?:fill|stroke): (?!none|var)([^;\"]+)", drawing))
+        assert not fixed, f"{path.name} draws in {fixed}, which do not change with the page"
+        black = [text for text in re.findall(r"<text [^>]*>", drawing) if "fill: var" not in text]
+        assert not black, f"{path.name}: {black}"
+
+
+def test_what_a_file_says_is_text_on_the_page(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for library in ("matplotlib", "jinja2"):
+        pytest.importorskip(library, reason="the page needs the extra 'plots'")
+    contents = files()
+    contents["ablation"]["techniques"][0] |= {"technique": "<script>", "how": "a < b & c", "cycles_kind": '"x'}
+    assert report(checkout, contents, monkeypatch) == 0
+    page = page_of(checkout)
+    assert "&lt;script&gt;" in page
+    assert "a &lt; b &amp; c" in page
+    assert "<script>" not in page
+
+
+def test_published_designs_meet_our_frames_of_their_own_precision(made: Path) -> None:
+    """16-bit designs meet W16A16 first, then W8A8; 8-bit ones W8A8 alone; each at three clocks, from counted cycles."""
+    inputs = load_inputs(made / "reports", PUBLISHED)
+    shown = same_precision(inputs)
+    rows = [[cell.text for cell in row] for row in shown.rows]
+    cycles = {"W8A8": 487_654, "W16A16": 1_234_567}
+    assert [(row[0], row[3]) for row in rows] == [
+        ("Edge-MoE", "W16A16"), ("Edge-MoE", "W8A8"), ("UbiMoE", "W16A16"), ("UbiMoE", "W8A8"),
+        ("CoQMoE, M³ViT-T", "W8A8"),
+    ]  # fmt: skip
+    assert shown.ours == {0, 2, 4}
+    for row in rows:
+        times = [cycles[row[3]] / clock / 1000 for clock in (200, 250, 300)]
+        assert row[4:7] == [f"{ms:.2f}" for ms in times]
+        assert row[7:] == [f"{float(row[2]) / ms:.1f} ×" for ms in times]
+
+
+def test_figures_without_w16a16_are_refused(tmp_path: Path) -> None:
+    contents = files()
+    contents["bench"]["frames"] = [f for f in contents["bench"]["frames"] if f["precision"] == "w8a8"]
+    write(tmp_path, contents)
+    with pytest.raises(ReportError, match=r"no frame of 'tiny' with 1 task in W16A16 on .*; `make bench`"):
+        load_inputs(tmp_path, PUBLISHED).precisions()
+
+
+def test_without_the_libraries_the_report_says_what_to_install(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    before = (checkout / "README.md").read_bytes()
+    assert report(checkout, files(), monkeypatch) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("no report: it needs ")
+    assert error.endswith("install this project with its extra 'plots'\n")
+    assert (checkout / "README.md").read_bytes() == before

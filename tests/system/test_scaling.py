@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks.scaling import (
@@ -93,12 +95,44 @@ def test_what_does_not_fit_gets_just_enough_buffer() -> None:
     assert roomy(ZCU102, TINY, names) == ZCU102
 
 
-def test_pictures_are_drawn(points: list[Point], tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="needs the 'plots' extra; `make scaling` brings it")
-    from benchmarks.scaling_plots import draw_bytes, draw_cycles, draw_roofline
+@pytest.fixture(scope="module")
+def report(points: list[Point]) -> dict[str, Any]:
+    pytest.importorskip("matplotlib", reason="needs the extra 'plots'")
+    return {"model": SHAPE.name, "hardware": "zcu102", "precision": "w8a8", "points": [asdict(p) for p in points]}
 
-    report = {"model": SHAPE.name, "hardware": "zcu102", "precision": "w8a8", "points": [asdict(p) for p in points]}
-    for draw in (draw_cycles, draw_bytes, draw_roofline):
-        path = tmp_path / f"{draw.__name__}.png"
-        draw(report, path)
-        assert path.stat().st_size > 20_000
+
+def series(axes: Any) -> list[list[tuple[float, float]]]:
+    """The points of every line of a panel; single points are one line each."""
+    return [list(zip(line.get_xdata(), line.get_ydata(), strict=True)) for line in axes.lines]
+
+
+def test_the_picture_of_cycles_shows_every_point_and_its_floors(points: list[Point], report: dict[str, Any]) -> None:
+    from benchmarks.scaling_plots import PANELS, draw_cycles
+
+    figure = draw_cycles(report)
+    for axes, sweep in zip(figure.axes, PANELS, strict=True):
+        shown = series(axes)
+        for name in dict.fromkeys(p.series for p in points if p.sweep == sweep):
+            line = [p for p in points if (p.sweep, p.series) == (sweep, name)]
+            for values in ([p.cycles for p in line], [p.mac_floor for p in line], [p.memory_floor for p in line]):
+                assert [(p.value, value / 1e3) for p, value in zip(line, values, strict=True)] in shown, (sweep, name)
+        low, high = sorted(axes.get_ylim())
+        assert all(low <= y <= high for line in shown for _, y in line), f"{sweep}: outside the panel"
+
+
+def test_the_picture_of_bytes_shows_every_point(points: list[Point], report: dict[str, Any]) -> None:
+    from benchmarks.scaling_plots import BYTE_PANELS, draw_bytes
+
+    for axes, sweep in zip(draw_bytes(report).axes, BYTE_PANELS, strict=True):
+        shown = [point for line in series(axes) for point in line]
+        assert {(p.value, (p.bytes_read + p.bytes_written) / 1e6) for p in points if p.sweep == sweep} == set(shown)
+
+
+def test_no_point_is_drawn_above_the_roof(points: list[Point], report: dict[str, Any]) -> None:
+    from benchmarks.scaling_plots import BYTE_PANELS, draw_roofline
+
+    for axes, sweep in zip(draw_roofline(report).axes, BYTE_PANELS, strict=True):
+        (roof, *shown) = series(axes)
+        assert len(shown) == len([p for p in points if p.sweep == sweep and p.series != "two tasks"])
+        for ((intensity, rate),) in shown:
+            assert rate <= np.interp(intensity, *zip(*roof, strict=True)) * (1 + 1e-9), sweep

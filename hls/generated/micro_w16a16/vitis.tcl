@@ -4,3 +4,7 @@ set sources {edgemoe.cpp}
 set part {simulation-only}
 set period 3.333
 set flags {-std=c++14}
+set ip_name {edgemoe}
+set ip_vendor {edgemoe.org}
+set ip_library {kernel}
+set ip_version {1.0}

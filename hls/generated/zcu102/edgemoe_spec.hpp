@@ -18,6 +18,8 @@ constexpr int MULTIPLIER_BITS = 16;  // requantise multipliers, unsigned
 constexpr int MAX_SHIFT = 60;  // requantise shifts
 constexpr int MAX_ATTENTION_OUTPUT_SHIFT = 30;  // ATTENTION's output_shift
 constexpr int MAX_FEATURES = 16384;  // inputs of one accumulation
+constexpr int LARGEST_TOKENS = 2048;  // keys of one softmax, whatever the build
+constexpr int LARGEST_WIDTH = 1024;  // features under one LayerNorm, whatever the build
 constexpr int SCORE_WEIGHT_BITS = 16;  // expert scores, unsigned Q.16
 constexpr int GUARD_BITS = 4;  // extra fraction bits of expert outputs
 constexpr int PIXEL_OFFSET = 128;  // subtracted from uint8 pixels
@@ -211,6 +213,7 @@ constexpr int GAIN_BITS = 16;
 constexpr int OFFSET_BITS = 32;
 constexpr int CHANNEL_BYTES = 8;
 constexpr int RESIDUAL_BYTES = 2;
+constexpr int GATE_DIGITS = 2;
 constexpr int FINE = 0;
 
 // Hardware configuration zcu102
@@ -232,6 +235,11 @@ constexpr int ROW_ELEMENTS = 50688;
 constexpr int HIDDEN_ELEMENTS = 202752;
 constexpr int ULTRA_RAM = 0;
 constexpr unsigned CONFIG_HASH = 3327540135u;
+
+// Schedule of the HLS engine
+constexpr int HLS_QUERY_TILES = 4;  // tiles of queries whose scores are kept at a time
+constexpr int HLS_CONTEXT_MEMBERS = 8;  // output tiles of P·V made in one sweep over the scores
+constexpr int ACCUMULATE_DISTANCE = 4;  // cycles until the same sums come round again, at least
 
 // bits that may be set, entry 16·opcode + word; 32 bits
 constexpr int INSTRUCTION_MASK_SIZE = 160;

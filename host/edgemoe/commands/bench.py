@@ -18,9 +18,10 @@ from tqdm import tqdm
 
 from edgemoe.commands.common import add_model_arguments, is_program, model_folder, obtain_program, table, task_names
 from edgemoe.compiler.program import Manifest, Program
-from edgemoe.devices.registry import ENGINES, open_device
+from edgemoe.devices.registry import described_engines, open_device, require_engine
+from edgemoe.errors import ArgumentError
 from edgemoe.measure import Measurement, Rails, measure, same_values
-from edgemoe.media.files import write_whole
+from edgemoe.media.files import require_writable, write_whole
 from edgemoe.media.resize import resize
 from edgemoe.media.sources import open_source
 from edgemoe.session import Session
@@ -32,7 +33,7 @@ _SEED = 1
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this command."""
     add_model_arguments(parser)
-    parser.add_argument("--device", default="golden", help=f"engine or board: {', '.join(ENGINES)}")
+    parser.add_argument("--device", default="golden", help=f"{described_engines()} (default: %(default)s)")
     parser.add_argument("--input", help="a picture to run (default: noise from a fixed seed)")
     parser.add_argument("--frames", type=int, default=20, help="single frames for the latency (default: %(default)s)")
     parser.add_argument(
@@ -46,7 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Measure, print, write; 1 when values differ from frame to frame or from golden."""
     if options.frames < 1 or not 0 < options.seconds < 86400:
-        raise ValueError(f"--frames and --seconds must be positive, found {options.frames} and {options.seconds:g}")
+        raise ArgumentError(f"--frames and --seconds must be positive, found {options.frames} and {options.seconds:g}")
+    require_engine(options.device)
+    path = options.out or Path("build/reports") / f"device-{options.device}.json"
+    require_writable(path.parent)
     picture = None if options.input is None else next(iter(open_source(options.input))).picture
     ready = obtain_program(options) if is_program(model_folder(options.model)) else None
     with open_device(options.device, _hardware(options, ready)) as device:
@@ -68,7 +72,6 @@ def main(options: argparse.Namespace) -> int:
             equal = same_values(session.run(frame), result)
     shown = options.input or f"noise, seed {_SEED}"
     report = _report(options.device, program.manifest, found, shown, facts, equal)
-    path = options.out or Path("build/reports") / f"device-{options.device}.json"
     write_whole(path.parent, {path.name: (json.dumps(report, indent=1) + "\n").encode()})
     print(_printed(report, found))
     print(f"written to {path}")
@@ -97,7 +100,7 @@ def _rails(there: Rails, wanted: str | None) -> Rails:
     names = task_names(wanted) or ()
     for name in names:
         if name not in there:
-            raise ValueError(f"no power rail '{name}'; there are {', '.join(there) or 'none'}")
+            raise ArgumentError(f"no power rail '{name}'; there are {', '.join(there) or 'none'}")
     return {name: there[name] for name in names}
 
 

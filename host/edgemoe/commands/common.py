@@ -6,23 +6,25 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from tabulate import tabulate
 from tqdm import tqdm
 
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.program import MANIFEST_FILE, Program, ProgramError, load_program
 from edgemoe.spec.board import board_names, load_board
 from edgemoe.spec.checkpoint import CONFIG_FILE, CheckpointError
-from edgemoe.spec.hardware import hardware_names, load_hardware_config
+from edgemoe.spec.hardware import DEFAULT_HARDWARE, hardware_names, load_hardware_config
 
 _MODELS = Path(__file__).resolve().parents[3] / "models"
 _PREFERRED = ("tiny", "mini")
-DEFAULT_HARDWARE = "zcu102"
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """--model, --hardware, --task."""
     parser.add_argument(
-        "--model", type=Path, help="checkpoint folder, or program folder made by `edgemoe compile` (default: shipped)"
+        "--model",
+        type=Path,
+        help="checkpoint folder, program folder made by `edgemoe compile`, or a shipped model's name, such as mini",
     )
     names = ", ".join(hardware_names())
     parser.add_argument("--hardware", help=f"configuration to compile for: {names}, or a JSON file")
@@ -35,15 +37,19 @@ def task_names(text: str | None) -> tuple[str, ...] | None:
 
 
 def model_folder(given: Path | None) -> Path:
-    """The folder to use; raises CheckpointError when there is none."""
+    """The folder to use, or that of the shipped model of this name; raises CheckpointError when there is none."""
     if given is None:
         for name in _PREFERRED:
             if (_MODELS / name / CONFIG_FILE).is_file():
                 return _MODELS / name
         raise CheckpointError("no model is installed beside the package; name one with --model FOLDER")
-    if not given.is_dir():
-        raise CheckpointError(f"'{given}' is not a folder; --model takes a checkpoint folder or a program folder")
-    return given
+    if given.is_dir():
+        return given
+    shipped = {path.parent.name: path.parent for path in sorted(_MODELS.glob(f"*/{CONFIG_FILE}"))}
+    if str(given) in shipped:
+        return shipped[str(given)]
+    names = f", or one of {', '.join(shipped)}" if shipped else ""
+    raise CheckpointError(f"'{given}' is not a folder; --model takes a checkpoint folder or a program folder{names}")
 
 
 def is_program(folder: Path) -> bool:
@@ -91,21 +97,6 @@ def _loaded(folder: Path, tasks: tuple[str, ...] | None, hardware: str | None, t
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Columns of text; numbers to the right, with thousands separated."""
-    cells = [[_cell(value) for value in row] for row in rows]
-    right = [all(isinstance(row[column], int | float) for row in rows) for column in range(len(header))]
-    widths = [max(len(line[column]) for line in (list(header), *cells)) for column in range(len(header))]
-    lines = []
-    for line in (list(header), ["─" * width for width in widths], *cells):
-        padded = [
-            text.rjust(width) if numeric else text.ljust(width)
-            for text, width, numeric in zip(line, widths, right, strict=True)
-        ]
-        lines.append("  ".join(padded).rstrip())
-    return "\n".join(lines)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+    """Columns of text; numbers to the right, with thousands separated, floats with two digits."""
+    names = [column for column in range(len(header)) if any(isinstance(row[column], str) for row in rows)]
+    return tabulate(rows, header, intfmt=",", floatfmt=",.2f", disable_numparse=names)

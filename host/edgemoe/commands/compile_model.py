@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edgemoe.commands.common import add_model_arguments, obtain_program
+from edgemoe.commands.common import add_model_arguments, is_program, obtain_program
+from edgemoe.compiler.program import ProgramError
+from edgemoe.media.files import require_writable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Compile; returns the exit status."""
+    if options.out.exists() and not is_program(options.out):
+        raise ProgramError(f"'{options.out}' exists and is no program folder, so it is not replaced; choose another")
+    require_writable(options.out.parent)
     program = obtain_program(options, options.trace)
     program.save(options.out)
     manifest = program.manifest

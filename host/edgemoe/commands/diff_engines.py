@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.commands.common import add_model_arguments, obtain_program, task_names
-from edgemoe.devices.registry import ENGINES
+from edgemoe.devices.registry import described_engines, require_engine
 from edgemoe.diff import compare_engines
+from edgemoe.errors import ArgumentError
 from edgemoe.media.resize import resize
 from edgemoe.media.sources import open_source
 from edgemoe.spec.model import ModelConfig
@@ -18,7 +19,7 @@ from edgemoe.spec.model import ModelConfig
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this command."""
     add_model_arguments(parser)
-    parser.add_argument("--engines", required=True, help=f"two of {', '.join(ENGINES)}, separated by a comma")
+    parser.add_argument("--engines", required=True, help=f"two of these, separated by a comma: {described_engines()}")
     parser.add_argument("--input", help="picture to run (default: seeded noise)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the noise (default: %(default)s)")
 
@@ -27,7 +28,9 @@ def main(options: argparse.Namespace) -> int:
     """Compare; returns 0 when the engines agree, 1 when they differ."""
     names = task_names(options.engines) or ()
     if len(names) != 2:
-        raise ValueError(f"--engines takes two names, such as golden,corrupted; found '{options.engines}'")
+        raise ArgumentError(f"--engines takes two names, such as golden,corrupted; found '{options.engines}'")
+    for name in names:
+        require_engine(name)
     program = obtain_program(options, trace=True)
     frame = _frame(options, program.manifest.model)
     found = compare_engines(program, frame, (names[0], names[1]))

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgemoe.commands.common import task_names
+from edgemoe.errors import ArgumentError
+from edgemoe.media.files import require_writable
 from edgemoe.spec.model import load_model_config, model_names
 
 if TYPE_CHECKING:
@@ -58,7 +60,8 @@ def main(options: argparse.Namespace) -> int:
     try:
         from edgemoe_golden.importing import GateOptions, import_checkpoint, import_dense
     except ModuleNotFoundError as error:
-        raise ValueError(f"importing needs {error.name}; install the 'train' extra of this package") from error
+        raise ArgumentError(f"importing needs {error.name}; install the 'train' extra of this package") from error
+    require_writable(options.out.parent)
     if options.config is None:
         _refuse(options, _ONLY_MOE, "belong to M³ViT's checkpoints, whose sizes --config names")
         report = import_dense(options.source, options.out, dense_options(options))
@@ -78,7 +81,7 @@ def dense_options(options: argparse.Namespace) -> DenseOptions:
     labels: tuple[str, ...] = ()
     if options.labels is not None:
         if options.labels.stat().st_size > _MAX_LABEL_BYTES:
-            raise ValueError(f"{options.labels}: more than {_MAX_LABEL_BYTES:,} bytes are no list of labels")
+            raise ArgumentError(f"{options.labels}: more than {_MAX_LABEL_BYTES:,} bytes are no list of labels")
         labels = tuple(line.strip() for line in options.labels.read_text("utf-8").splitlines() if line.strip())
     return DenseOptions(
         tasks=task_names(options.task) or (),
@@ -97,7 +100,7 @@ def _size(text: str | None) -> tuple[int, int] | None:
         return None
     sides = text.lower().replace("×", "x").split("x")
     if len(sides) != 2 or not all(side.isascii() and side.isdigit() and int(side) for side in sides):
-        raise ValueError(f"--size {text}: expected HEIGHTxWIDTH in pixels, as in 224x224")
+        raise ArgumentError(f"--size {text}: expected HEIGHTxWIDTH in pixels, as in 224x224")
     return int(sides[0]), int(sides[1])
 
 
@@ -105,13 +108,13 @@ def _numbers(option: str, text: str | None) -> tuple[float, ...]:
     try:
         return () if text is None else tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise ValueError(f"{option} {text}: expected numbers separated by commas, as in 0.485,0.456,0.406") from None
+        raise ArgumentError(f"{option} {text}: expected numbers separated by commas, as in 0.485,0.456,0.406") from None
 
 
 def _refuse(options: argparse.Namespace, names: tuple[str, ...], why: str) -> None:
     given = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name)]
     if given:
-        raise ValueError(f"{', '.join(given)} {why}")
+        raise ArgumentError(f"{', '.join(given)} {why}")
 
 
 def _summary(folder: Path, report: ImportReport) -> str:

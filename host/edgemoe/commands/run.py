@@ -9,7 +9,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from edgemoe.commands.common import add_model_arguments, obtain_program
-from edgemoe.devices.registry import ENGINES, open_device
+from edgemoe.devices.registry import described_engines, open_device, require_engine
+from edgemoe.errors import ArgumentError
+from edgemoe.media.files import require_writable
 from edgemoe.media.resize import MODES, resize
 from edgemoe.media.sources import FrameSource, open_source
 from edgemoe.media.writers import RunOptions, RunWriter
@@ -22,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this command."""
     parser.add_argument("input", help="a picture, a folder of pictures, a video file, or camera:0")
     add_model_arguments(parser)
-    parser.add_argument("--device", default="golden", help=f"engine: {', '.join(ENGINES)} (default: %(default)s)")
+    parser.add_argument("--device", default="golden", help=f"{described_engines()} (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for results (default: %(default)s)")
     parser.add_argument("--resize", choices=MODES, default="crop", help="fit of pictures (default: %(default)s)")
     parser.add_argument("--frames", type=int, help="stop after so many frames")
@@ -34,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Run; returns the exit status."""
     if options.frames is not None and options.frames < 1:
-        raise ValueError(f"--frames must be at least 1, found {options.frames}")
+        raise ArgumentError(f"--frames must be at least 1, found {options.frames}")
+    require_engine(options.device)
+    require_writable(options.out)
     source = open_source(options.input)
     program = obtain_program(options)
     manifest = program.manifest

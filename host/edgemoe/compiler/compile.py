@@ -141,7 +141,7 @@ def _place(step: Step, model: QuantisedModel, placement: _Placement, trace: bool
     if trace:
         for written in step.writes:
             label = f"trace {step.label} {written.buffer.name}"
-            address = placement.store(label, written.buffer, written.first_row, written.rows, written.features)
+            address = placement.store(label, written.buffer, written.first, written.rows, written.features)
             place = (written.buffer.name, address, written.rows, written.features)
             placement.trace.append(TraceRecord(index, step.label, *place))
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.hardware import VECTOR, HardwareConfig, hardware_names, load_hardware_config
 from edgemoe.spec.memory import linear_bytes
 from edgemoe.spec.model import ModelConfig
 
 
-class DoesNotFitError(ValueError):
+class DoesNotFitError(EdgeMoeError, ValueError):
     """A model that the hardware cannot hold; one line per limit that it breaks."""
 
 

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from edgemoe.compiler.program import Program
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
+from edgemoe.spec.hls_schedule import ACCUMULATE_DISTANCE, HLS_CONTEXT_MEMBERS, HLS_QUERY_TILES
 from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE, Instruction, Opcode
 from edgemoe.spec.legality import element_bytes
 from edgemoe.spec.memory import row_pitch
 
 _LATENCY = 12  # cycles to fill and empty a pipelined loop
 _DIVIDER = 80  # the same with a 64-bit divider in it
-_DISTANCE = 4  # ACCUMULATE_DISTANCE in hls/machine/compute.hpp
-_QUERY_TILES = 4  # QUERY_TILES in hls/machine/pass.hpp
-_MEMBERS = 8  # CONTEXT_MEMBERS there
 
 
 def predicted_hls_cycles(program: Program) -> list[int]:
@@ -47,7 +45,7 @@ def _instruction(i: Instruction, hardware: HardwareConfig, entries: int) -> int:
         case Opcode.ATTENTION:
             return _attention(i, hardware)
         case Opcode.GATE:
-            digits = 1 if hardware.numbers.activation_bytes == 2 else 2
+            digits = hardware.numbers.gate_digits
             routing = i.rows * hardware.max_top_k + _DIVIDER
             return _product(i.rows, i.in_features, i.experts, hardware, digits, records=False) + routing
         case Opcode.EXPERTS:
@@ -81,17 +79,17 @@ def _product(
 
 def _steps(tiles: int, busy: int, hardware: HardwareConfig) -> int:
     """The loop STEPS: one tile's time to load the first, then all of them, then the lanes run empty."""
-    return (1 + tiles) * max(busy, _DISTANCE) + hardware.token_par - 1 + _LATENCY
+    return (1 + tiles) * max(busy, ACCUMULATE_DISTANCE) + hardware.token_par - 1 + _LATENCY
 
 
 def _attention(i: Instruction, hardware: HardwareConfig) -> int:
     width = i.in_features // i.heads
-    blocks = _ceil(_ceil(i.rows, hardware.token_par), _QUERY_TILES)
-    queries = _QUERY_TILES * hardware.token_par
+    blocks = _ceil(_ceil(i.rows, hardware.token_par), HLS_QUERY_TILES)
+    queries = HLS_QUERY_TILES * hardware.token_par
     key_tiles = _ceil(width, hardware.in_par)
-    scores = _ceil(i.rows, hardware.out_par) * (_steps(key_tiles, _QUERY_TILES, hardware) + queries + _LATENCY)
+    scores = _ceil(i.rows, hardware.out_par) * (_steps(key_tiles, HLS_QUERY_TILES, hardware) + queries + _LATENCY)
     output_tiles = _ceil(width, hardware.out_par)
-    members = min(_MEMBERS, output_tiles)
-    steps = _steps(_ceil(i.rows, hardware.in_par) * members, _QUERY_TILES, hardware)
+    members = min(HLS_CONTEXT_MEMBERS, output_tiles)
+    steps = _steps(_ceil(i.rows, hardware.in_par) * members, HLS_QUERY_TILES, hardware)
     values = _ceil(output_tiles, members) * (steps + queries + _DIVIDER + queries * members + _LATENCY)
     return i.heads * blocks * (scores + values)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.memory import LayerNormWeights, LinearWeights
 from edgemoe.spec.precision import MAX_SHIFT, MULTIPLIER_BITS, Precision
 
@@ -15,7 +16,7 @@ FloatArray = NDArray[np.float64]
 _SMALLEST_SCALE = 1e-12  # of a weight channel that is all zero
 
 
-class QuantiseError(ValueError):
+class QuantiseError(EdgeMoeError, ValueError):
     """Values that the integer formats cannot represent; the message names the tensor and the limit."""
 
 

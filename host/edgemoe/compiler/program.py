@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.compiler.program_check import check_instructions, check_manifest
+from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.files import restore, whole_folder
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import (
@@ -37,7 +38,7 @@ MANIFEST_FILE, PROGRAM_FILE, WEIGHTS_FILE = "manifest.json", "program.bin", "wei
 MAX_FILE_BYTES = 1 << 31
 
 
-class ProgramError(ValueError):
+class ProgramError(EdgeMoeError, ValueError):
     """A program that cannot be used; the message says what is wrong with it and what to do."""
 
 
@@ -172,10 +173,10 @@ def load_program(folder: Path) -> Program:
     except ValueError as error:
         raise ProgramError(f"{folder}: {PROGRAM_FILE}: {error}; compile the model again") from error
     program = Program(manifest, words[1:].astype(np.uint32), stream)
-    if not np.array_equal(program.image, image):
-        raise ProgramError(f"{folder}: header, manifest and file sizes disagree; compile the model again")
     try:
         check_manifest(manifest)
+        if not np.array_equal(program.image, image):
+            raise ProgramError(f"{folder}: header, manifest and file sizes disagree; compile the model again")
         check_instructions(manifest, program.words)
     except ConfigError as error:
         raise ProgramError(f"{folder}: {error}; compile the model again") from error

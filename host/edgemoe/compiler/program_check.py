@@ -77,9 +77,10 @@ def _check_outputs(manifest: Manifest) -> None:
     if sorted(record.task for record in manifest.outputs) != sorted(manifest.tasks):
         raise ConfigError("outputs must name each of the tasks once")
     for record in manifest.outputs:
-        shape = (manifest.model.head_rows(record.task)[1], manifest.model.head_outputs(record.task))
-        if (record.rows, record.features) != shape:
-            raise ConfigError(f"output of '{record.task}' is {record.rows} × {record.features}, the model's is {shape}")
+        rows, features = manifest.model.head_rows(record.task)[1], manifest.model.head_outputs(record.task)
+        if (record.rows, record.features) != (rows, features):
+            found = f"{record.rows} × {record.features}"
+            raise ConfigError(f"output of '{record.task}' is {found}, the model's is {rows} × {features}")
         if not (math.isfinite(record.scale) and record.scale > 0):
             raise ConfigError(f"output of '{record.task}': scale must be finite and above 0, found {record.scale}")
 

@@ -22,6 +22,7 @@ from edgemoe.compiler.quantise import (
 )
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import Buffer, Epilogue, Instruction, Opcode
+from edgemoe.spec.legality import Rows, writes
 from edgemoe.spec.memory import (
     Bytes,
     LinearWeights,
@@ -36,29 +37,24 @@ Payload = tuple[SegmentKind, Callable[[], Bytes]]
 
 
 @dataclass(frozen=True)
-class Written:
-    """Rows of a scratchpad that an instruction writes."""
-
-    buffer: Buffer
-    first_row: int
-    rows: int
-    features: int
-
-
-@dataclass(frozen=True)
 class Step:
     """One instruction still without stream and memory positions.
 
-    label: its name. payloads: how to make its segments. writes: which rows it leaves behind. task, block: of gates and
-    heads.
+    label: its name. payloads: how to make its segments. queued: rows that EXPERTS updates, which its queues name and no
+    field of it does. task, block: of gates and heads.
     """
 
     label: str
     instruction: Instruction
     payloads: tuple[Payload, ...] = ()
-    writes: tuple[Written, ...] = ()
+    queued: tuple[Rows, ...] = ()
     task: str = ""
     block: int = -1
+
+    @property
+    def writes(self) -> list[Rows]:
+        """Which rows it leaves behind."""
+        return [*writes(self.instruction), *self.queued]
 
 
 def schedule(model: QuantisedModel, tasks: Sequence[str], hardware: HardwareConfig) -> list[Step]:
@@ -103,11 +99,7 @@ class _Scheduler:
         )
         position = (SegmentKind.POSITION, lambda: pack_position(self.model.position, self.hardware))
         payloads = (position, self._linear_payload(self.model.patch_embed))
-        writes = (
-            Written(Buffer.HIDDEN, 0, instruction.rows, config.embedded_features),
-            Written(Buffer.RESIDUAL, 0, instruction.rows + 1, config.width),
-        )
-        return Step("patch embed", instruction, payloads, writes)
+        return Step("patch embed", instruction, payloads)
 
     def _layernorm(self, label: str, norm: QuantisedNorm, first: int, rows: int, gate_copy: bool = False) -> Step:
         """Rows from token `first` on, to NORM from row 0 on."""
@@ -123,9 +115,7 @@ class _Scheduler:
             segments=1,
         )
         payload = (SegmentKind.LAYERNORM, lambda: pack_layernorm(norm.weights, self.hardware))
-        buffers = (Buffer.NORM, Buffer.GATE_INPUT) if gate_copy else (Buffer.NORM,)
-        writes = tuple(Written(buffer, 0, rows, self.config.width) for buffer in buffers)
-        return Step(label, instruction, (payload,), writes)
+        return Step(label, instruction, (payload,))
 
     def _linear(
         self,
@@ -133,7 +123,7 @@ class _Scheduler:
         weights: LinearWeights,
         epilogue: Epilogue,
         source: Buffer,
-        destinations: tuple[Buffer, ...],
+        destination: Buffer,
         source_row: int,
         destination_row: int,
         rows: int,
@@ -145,7 +135,7 @@ class _Scheduler:
             Opcode.LINEAR,
             epilogue=epilogue,
             source=source,
-            destination=destinations[0],
+            destination=destination,
             rows=rows,
             in_features=inputs,
             out_features=outputs,
@@ -156,15 +146,12 @@ class _Scheduler:
             output_zero=zero,
             segments=1,
         )
-        features = outputs // len(destinations)
-        writes = tuple(Written(buffer, destination_row, rows, features) for buffer in destinations)
-        return Step(label, instruction, (self._linear_payload(weights),), writes)
+        return Step(label, instruction, (self._linear_payload(weights),))
 
     def _attention_half(self, index: int, block: QuantisedBlock) -> Iterator[Step]:
         name, attention, rows = f"block {index}", block.attention, self.rows
         yield self._layernorm(f"{name} norm1", block.norm1, 0, rows)
-        heads = (Buffer.QUERY, Buffer.KEY, Buffer.VALUE)
-        yield self._linear(f"{name} qkv", attention.qkv, Epilogue.QKV, Buffer.NORM, heads, 0, 0, rows)
+        yield self._linear(f"{name} qkv", attention.qkv, Epilogue.QKV, Buffer.NORM, Buffer.QUERY, 0, 0, rows)
         for group in range(self.groups):
             suffix = f" {self.tasks[group]}" if self.groups > 1 else ""
             instruction = Instruction(
@@ -178,12 +165,10 @@ class _Scheduler:
                 output_multiplier=attention.output_multiplier,
                 output_shift=attention.output_shift,
             )
-            written = Written(Buffer.NORM, instruction.source_row, instruction.rows, instruction.in_features)
-            yield Step(f"{name} attention{suffix}", instruction, (), (written,))
-        residual = (Buffer.RESIDUAL,)
+            yield Step(f"{name} attention{suffix}", instruction)
         first = self.config.first_row
         yield self._linear(
-            f"{name} projection", attention.projection, Epilogue.RESIDUAL, Buffer.NORM, residual, 0, first, rows
+            f"{name} projection", attention.projection, Epilogue.RESIDUAL, Buffer.NORM, Buffer.RESIDUAL, 0, first, rows
         )
 
     def _mlp_half(self, index: int, block: QuantisedBlock) -> Iterator[Step]:
@@ -203,13 +188,12 @@ class _Scheduler:
         for start in range(0, self.rows, block_rows):
             rows = min(block_rows, self.rows - start)
             suffix = f" rows {start}…{start + rows - 1}" if self.rows > block_rows else ""
-            hidden_buffer, residual = (Buffer.HIDDEN,), (Buffer.RESIDUAL,)
             yield self._linear(
-                f"{name} mlp up{suffix}", mlp.up, Epilogue.GELU, Buffer.NORM, hidden_buffer, start, 0, rows, grid
+                f"{name} mlp up{suffix}", mlp.up, Epilogue.GELU, Buffer.NORM, Buffer.HIDDEN, start, 0, rows, grid
             )
             first = self.config.first_row + start
             yield self._linear(
-                f"{name} mlp down{suffix}", mlp.down, Epilogue.RESIDUAL, Buffer.HIDDEN, residual, 0, first, rows
+                f"{name} mlp down{suffix}", mlp.down, Epilogue.RESIDUAL, Buffer.HIDDEN, Buffer.RESIDUAL, 0, first, rows
             )
 
     def _moe(self, index: int, moe: QuantisedMoe, grid: tuple[int, int, int]) -> Iterator[Step]:
@@ -218,8 +202,7 @@ class _Scheduler:
         if split:
             for group in range(1, len(self.tasks)):
                 copy = Instruction(Opcode.COPY, rows=tokens, in_features=config.width, destination_row=group * tokens)
-                written = Written(Buffer.RESIDUAL, group * tokens, tokens, config.width)
-                yield Step(f"block {index} copy {self.tasks[group]}", copy, (), (written,))
+                yield Step(f"block {index} copy {self.tasks[group]}", copy)
         for group, task in enumerate(self.tasks):
             yield self._gate(index, moe, task, 0 if split else group * tokens, group * tokens)
         self.groups = len(self.tasks)
@@ -235,8 +218,8 @@ class _Scheduler:
             segments=config.experts,
         )
         payloads = tuple(self._expert_payload(expert) for expert in moe.experts)
-        written = Written(Buffer.RESIDUAL, 0, self.rows, config.width)
-        yield Step(f"block {index} experts", instruction, payloads, (written,))
+        queued = Rows(Buffer.RESIDUAL, 0, self.rows, config.width)
+        yield Step(f"block {index} experts", instruction, payloads, (queued,))
 
     def _gate(self, index: int, moe: QuantisedMoe, task: str, source_row: int, destination_row: int) -> Step:
         gate = moe.gates[self.config.task_index(task)]
@@ -253,8 +236,7 @@ class _Scheduler:
             segments=1,
         )
         payload = (SegmentKind.GATE, lambda: pack_gate(gate.weight, self.hardware))
-        written = Written(Buffer.ROUTING, destination_row, self.config.tokens, self.config.top_k)
-        return Step(f"block {index} gate {task}", instruction, (payload,), (written,), task, index)
+        return Step(f"block {index} gate {task}", instruction, (payload,), task=task, block=index)
 
     def _expert_payload(self, expert: QuantisedFeedForward) -> Payload:
         return SegmentKind.EXPERT, lambda: pack_expert(expert, self.hardware)
@@ -270,7 +252,7 @@ class _Scheduler:
             out_features=config.head_outputs(task),
             segments=1,
         )
-        yield Step(f"head {task}", instruction, (self._linear_payload(head.linear),), (), task)
+        yield Step(f"head {task}", instruction, (self._linear_payload(head.linear),), task=task)
 
 
 def pack_expert(expert: QuantisedFeedForward, hardware: HardwareConfig) -> Bytes:

@@ -1,7 +1,8 @@
-"""Cycles of one instruction of the RTL engine (docs/rtl.md), group of output tiles by group.
+"""Cycles of one instruction of the RTL engine (docs/hardware/rtl.md), group of output tiles by group.
 
 Three clocks run beside each other: `taken`, when the stream reader has taken a group's right tiles; `array`, when the
-array has made its sums; `drained`, when the post lanes have taken them. Constants are latencies of the modules named.
+array has made its sums; `drained`, when the post lanes have taken them. Constants that the Verilog has, too, come from
+`edgemoe.spec.machine`; those here are latencies of the modules named.
 """
 
 from __future__ import annotations
@@ -12,22 +13,18 @@ from edgemoe.compiler.prefetch import Prefetch
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE, Instruction, Opcode
 from edgemoe.spec.legality import element_bytes
+from edgemoe.spec.machine import CONTEXT_MEMBERS, DRAIN_STAGES, QUERY_TILES, TILE_QUEUE, Sizes
 from edgemoe.spec.memory import linear_bytes, row_pitch
 
 _RULES = 16  # sequencer: from an instruction's acceptance to its first command
 _HEADER = 7  # stream_reader: from the command for a header to its answer
 _SUPPLY = 6  # from the take of a tile to its first step
-_SUMS = 15  # matmul: from a group's last step to its drain in lane 0; every further lane is one later
-_WRITTEN = 24  # linear: from a drain step to its last write
 _SETTLE = 4  # sequencer: from the last write to the acceptance of the next instruction
 _LAYERNORM, _LAYERNORM_FINE = 63, 72  # from the command for its lines to its last write, beside the sweep and a group
 _GATE = 46  # gate: from a row's last logits to its entries in the queues
 _DIVIDE = 6  # softmax: per row, beside a cycle per bit of the reciprocal
 _SCORED = 19  # from the last drain step of a block to the P·V that reads its scores
 _GATHER = 12  # experts: beside a vector per cycle
-_TILE_QUEUE = 16  # right tiles that are taken ahead of the array
-_QUERY_TILES = 8  # of a block of attention
-_CONTEXT_MEMBERS = 8  # output tiles of P·V in one sweep over the scores
 _WRITES = 16  # bursts that data_writer sends ahead of their responses
 _QUEUED = 28  # bursts of HEAD that are still on their way when the next instruction begins
 
@@ -50,7 +47,10 @@ class Timeline:
         self.taken = self.array = self.drained = self.begin
         self.waited = 0.0
         self.mac = self.post = 0
-        self.post_rows = hardware.post_lanes // hardware.out_par
+        sizes = Sizes(hardware)
+        self.post_rows = sizes.post_rows
+        self.sums = sizes.job_delay + 1  # from a group's last step to its drain
+        self.routing = sizes.gate_cycles
 
     def end(self, i: Instruction, queues: Sequence[int]) -> float:
         """Cycle at which the machine is ready for the next instruction. queues: rows per expert, for EXPERTS."""
@@ -91,14 +91,14 @@ class Timeline:
         drain: cycles of the post lanes. supply: cycles in which the tiles are taken. size: their bytes of the stream.
         """
         steps = tiles * token_tiles
-        wanted = max(self.taken + supply, self.array + steps - _TILE_QUEUE * token_tiles)
+        wanted = max(self.taken + supply, self.array + steps - TILE_QUEUE * token_tiles)
         self.taken = self.memory.take(size, wanted)
         done = max(self.array + steps, wanted + _SUPPLY + token_tiles)
         self.array = max(done, self.taken + _SUPPLY + token_tiles)
         self.waited += self.array - done
         self.mac += steps
         self.post += round(drain)
-        self.drained = max(self.drained, self.array + _SUMS + self.hardware.token_par) + drain
+        self.drained = max(self.drained, self.array + self.sums) + drain
 
     def _linear(self, rows: int, inputs: int, outputs: int, drain: float) -> None:
         """Weights from the stream, per output tile its channel records and its tiles."""
@@ -112,7 +112,7 @@ class Timeline:
         self._header()
         self.array = max(self.array, self.taken + _SUPPLY)
         self._linear(i.rows, i.in_features, i.out_features, drain)
-        return self.drained + _WRITTEN
+        return self.drained + DRAIN_STAGES
 
     def _rows_drained(self, rows: int) -> int:
         return whole(rows, self.post_rows)
@@ -121,7 +121,7 @@ class Timeline:
         """Outputs leave while they are made: a burst per row and output tile, or long ones where a row is one tile."""
         tiles = whole(i.out_features, self.hardware.out_par)
         done = self._layer(i, self._rows_drained(i.rows))
-        written = self.array + _SUMS + self.hardware.token_par + _WRITTEN  # first outputs of the last tile
+        written = self.array + self.sums + DRAIN_STAGES  # first outputs of the last tile
         if tiles == 1:
             return max(done, written + i.rows * whole(i.out_features * 2, MEMORY_WORD))
         words = self.hardware.out_par * 2 // MEMORY_WORD
@@ -130,16 +130,16 @@ class Timeline:
         return max(done, written + max(0.0, earlier) * (tiles - 1) + (i.rows - _QUEUED) * burst)
 
     def _gate(self, i: Instruction) -> float:
-        """16-bit operands are two digits each in W8A8; the gate takes a row in 4 cycles, or 8, beside the drain."""
+        """16-bit operands are two digits each in W8A8; the gate takes its cycles per row beside the drain."""
         shape = self.hardware
-        digits = 1 if shape.numbers.fine else 2
+        digits = shape.numbers.gate_digits
         tiles, drain = whole(i.in_features, shape.in_par) * digits, self._rows_drained(i.rows)
         size = tiles * shape.in_par * shape.out_par * shape.numbers.activation_bytes
         self._header()
         self.array = self.taken + _SUPPLY
         for _ in range(whole(i.experts, shape.out_par)):
             self._group(tiles, whole(i.rows, shape.token_par) * digits, drain, tiles, size)
-        routed = i.rows * (4 if shape.max_top_k <= 4 else 8)
+        routed = i.rows * self.routing
         self.post += max(0, routed - drain)
         return max(self.drained, self.drained - drain + routed) + _GATE
 
@@ -159,17 +159,17 @@ class Timeline:
             gathered += rows * (i.in_features // VECTOR) + _GATHER
             self.array = max(self.array, gathered)
             self._linear(rows, i.in_features, i.hidden_features, self._rows_drained(rows))
-            gathered = self.array + _SUMS + shape.token_par  # the array has read them
+            gathered = self.array + self.sums  # the array has read them
             # In the second layer's first group, tile n waits until group n of the first has been written.
-            self.array = max(self.array, self.drained + _WRITTEN - (tiles - 1) * token_tiles)
+            self.array = max(self.array, self.drained + DRAIN_STAGES - (tiles - 1) * token_tiles)
             self._linear(rows, i.hidden_features, i.in_features, rows)
-        return max(self.drained + _WRITTEN, self.taken)
+        return max(self.drained + DRAIN_STAGES, self.taken)
 
     def _attention(self, i: Instruction) -> float:
         """Blocks of query tiles, head by head: scores of a block, then P·V of the block before it."""
         shape = self.hardware
         tiles = self._tiles_of(i, shape.token_par)
-        blocks = [tiles[n : n + _QUERY_TILES] for n in range(0, len(tiles), _QUERY_TILES)] * i.heads
+        blocks = [tiles[n : n + QUERY_TILES] for n in range(0, len(tiles), QUERY_TILES)] * i.heads
         keys, values = len(self._tiles_of(i, shape.out_par)), len(self._tiles_of(i, shape.in_par))
         inputs, outputs = (whole(i.in_features // i.heads, unit) for unit in (shape.in_par, shape.out_par))
         scored: list[float] = []
@@ -185,12 +185,12 @@ class Timeline:
                 self.array = max(self.array, scored[n - 1], finished[-2])
                 self._context(i, blocks[n - 1], values, outputs)
                 finished.append(self.drained + _SCORED)
-        return self.drained + _WRITTEN
+        return self.drained + DRAIN_STAGES
 
     def _context(self, i: Instruction, block: range, values: int, outputs: int) -> None:
         """P·V of one block; the rows of a lane are divided one after the other, and their sums wait for that."""
         shape = self.hardware
-        members = min(outputs, _CONTEXT_MEMBERS)
+        members = min(outputs, CONTEXT_MEMBERS)
         drain = self._block_drain(i, block) * members
         parts = shape.in_par // shape.token_par
         for group in range(whole(outputs, members)):
@@ -199,7 +199,7 @@ class Timeline:
                 divided = (
                     self.array - (members - 1) * len(block) + len(block) * (shape.numbers.reciprocal_bits + _DIVIDE)
                 )
-                self.drained = max(self.drained, divided + _SUMS + drain / len(block))
+                self.drained = max(self.drained, divided + self.sums - shape.token_par + drain / len(block))
 
     def _block_drain(self, i: Instruction, block: range) -> int:
         unit = self.hardware.token_par

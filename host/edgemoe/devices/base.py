@@ -10,15 +10,25 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.devices.exclusive import ExclusiveUse
+from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.registers import REGISTER_SPACE
 
 Bytes = NDArray[np.uint8]
 
 POLL_SECONDS = 2e-4
 
 
-class DeviceError(RuntimeError):
+class DeviceError(EdgeMoeError, RuntimeError):
     """A device that cannot do what was asked; the message says what happened and what to do."""
+
+
+def require_register(offset: int) -> int:
+    """The offset; raises DeviceError where no 32-bit register can be."""
+    if not 0 <= offset < REGISTER_SPACE or offset % 4:
+        raise DeviceError(f"register offset {offset:#x} lies outside the register map")
+    return offset
 
 
 class Device(ABC):
@@ -26,10 +36,15 @@ class Device(ABC):
 
     Addresses are physical, as the accelerator's pointer registers take them. Register offsets are those of
     `edgemoe.spec.registers`. Usable as a context manager.
+    use: who uses the device. A Session asks it before it touches anything; the calls here do not, so whoever makes them
+    beside a session sees to it that they do not meet a run.
     """
 
     name: str
     hardware: HardwareConfig
+
+    def __init__(self) -> None:
+        self.use = ExclusiveUse(f"device '{self.name}'")
 
     @abstractmethod
     def allocate(self, size: int) -> int:
@@ -60,8 +75,9 @@ class Device(ABC):
         time.sleep(max(min(seconds, POLL_SECONDS), 0.0))
 
     def stop(self) -> None:
-        """Bring the accelerator to rest after a run that was given up; memory keeps its addresses.
+        """Bring the accelerator to rest after a run that was given up or met a fault; memory keeps its addresses.
 
+        When it returns, the accelerator touches no memory any more; when it raises, it may, and is to be called again.
         Nothing here, for devices whose runs end before `write_register` does.
         """
         return

@@ -19,7 +19,6 @@ class FlatMemory:
         self._regions: dict[int, NDArray[np.uint8]] = {}
         self._next = _BASE
         self._limit = limit
-        self.generation = 0
 
     @property
     def allocated(self) -> int:
@@ -34,8 +33,11 @@ class FlatMemory:
             left = self._limit - self.allocated
             raise DeviceError(f"out of memory: {size:,} bytes wanted, {left:,} of {self._limit:,} left")
         address = self._next
+        try:
+            self._regions[address] = np.full(size, _FILL, dtype=np.uint8)
+        except MemoryError as error:
+            raise DeviceError(f"out of memory: this computer has no {size:,} bytes left") from error
         self._next += round_up(size, REGION_ALIGNMENT) + REGION_ALIGNMENT
-        self._regions[address] = np.full(size, _FILL, dtype=np.uint8)
         return address
 
     def free(self, address: int) -> None:
@@ -53,4 +55,3 @@ class FlatMemory:
     def write(self, address: int, data: Bytes) -> None:
         """Copy in."""
         self.view(address, data.size)[:] = data
-        self.generation += 1

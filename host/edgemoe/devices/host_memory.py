@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from edgemoe.devices.base import Bytes, Device, DeviceError
+from edgemoe.devices.base import Bytes, Device, require_register
 from edgemoe.devices.flat_memory import FlatMemory
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.registers import (
@@ -14,7 +14,6 @@ from edgemoe.spec.registers import (
     CONTROL,
     IDENTITY,
     OFFSETS,
-    REGISTER_SPACE,
     REGISTERS,
 )
 
@@ -30,6 +29,7 @@ class HostMemoryDevice(Device):
     """Memory of an engine that runs on this host; subclasses have the registers."""
 
     def __init__(self, hardware: HardwareConfig) -> None:
+        super().__init__()
         self.hardware = hardware
         self._memory = FlatMemory()
 
@@ -75,8 +75,7 @@ class SimulatedDevice(HostMemoryDevice):
 
     def write_register(self, offset: int, value: int) -> None:
         """See Device; writing AP_START runs the program."""
-        if not 0 <= offset < REGISTER_SPACE or offset % 4:
-            raise DeviceError(f"register offset {offset:#x} lies outside the register map")
+        require_register(offset)
         if offset == CONTROL:
             if value & AP_START:
                 self._run()

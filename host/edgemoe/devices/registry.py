@@ -6,9 +6,7 @@ import importlib
 from dataclasses import dataclass
 
 from edgemoe.devices.base import Device, DeviceError
-from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
-
-_DEFAULT_HARDWARE = "zcu102"
+from edgemoe.spec.hardware import DEFAULT_HARDWARE, HardwareConfig, load_hardware_config
 
 
 @dataclass(frozen=True)
@@ -31,12 +29,23 @@ ENGINES: dict[str, Engine] = {
     "corrupted": Engine(
         "edgemoe.devices.golden.corrupted",
         "CorruptedDevice",
-        "golden with one bit flipped, for tests",
+        "golden with one bit flipped, to see comparisons fail",
     ),
     "zcu102": Engine("edgemoe.pynq.board", "open_board", "a ZCU102 board, through PYNQ", board=True),
     "kv260": Engine("edgemoe.pynq.board", "open_board", "a KV260 board, through PYNQ", board=True),
     "pynq_zu": Engine("edgemoe.pynq.board", "open_board", "a PYNQ-ZU board, through PYNQ", board=True),
 }
+
+
+def require_engine(name: str) -> None:
+    """Raises DeviceError for a name that no engine has."""
+    if name not in ENGINES:
+        raise DeviceError(f"unknown device '{name}'; there are {', '.join(ENGINES)}")
+
+
+def described_engines() -> str:
+    """All names, each with what it is, for the help of a command."""
+    return "; ".join(f"{name}: {engine.text}" for name, engine in ENGINES.items())
 
 
 def open_device(name: str, hardware: HardwareConfig | None = None) -> Device:
@@ -45,9 +54,8 @@ def open_device(name: str, hardware: HardwareConfig | None = None) -> Device:
     hardware: None means what a board's bitstream was built for, and `zcu102` for an engine on this computer.
     Raises DeviceError when there is none, or when it cannot be built or opened here.
     """
-    if name not in ENGINES:
-        raise DeviceError(f"unknown device '{name}'; there are {', '.join(ENGINES)}")
+    require_engine(name)
     engine = ENGINES[name]
     make = getattr(importlib.import_module(engine.module), engine.device)
-    made: Device = make(name, hardware) if engine.board else make(hardware or load_hardware_config(_DEFAULT_HARDWARE))
+    made: Device = make(name, hardware) if engine.board else make(hardware or load_hardware_config(DEFAULT_HARDWARE))
     return made

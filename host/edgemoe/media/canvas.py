@@ -28,7 +28,6 @@ class Theme:
 
 DARK = Theme((15, 17, 22), (27, 30, 38), (240, 242, 246), (160, 167, 180), (112, 119, 134), (50, 55, 66))
 LIGHT = Theme((250, 249, 246), (238, 236, 231), (24, 26, 32), (92, 97, 108), (138, 143, 153), (214, 211, 204))
-THEMES = {"dark": DARK, "light": LIGHT}
 
 # The built-in font holds ASCII, Latin-1 marks and few others; these have a plain spelling.
 _SPELLING = str.maketrans({"×": "x", "→": ">", "–": "-", "—": "-", "−": "-", "³": "3", "²": "2", "≤": "<=", "ß": "ss"})

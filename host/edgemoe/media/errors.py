@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 
+from edgemoe.errors import EdgeMoeError
 
-class MediaError(Exception):
+
+class MediaError(EdgeMoeError):
     """A picture, video, camera or output folder that cannot be used; the message is written for the user."""
 
 

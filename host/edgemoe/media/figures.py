@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from edgemoe.media.canvas import RGBPicture, font
-from edgemoe.media.colours import ColourTable, apply_depth_colours
+from edgemoe.media.colours import apply_depth_colours
 from edgemoe.media.decode import class_map
 from edgemoe.media.interpolate import upsample
+from edgemoe.media.palette import ColourTable
 
 _SUPERSAMPLING = 2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,6 +43,18 @@ def write_whole(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
             ) from error
         raise
     return moved
+
+
+def require_writable(folder: Path) -> None:
+    """Raises MediaError where `folder` cannot be made or written into, so that a long run need not find out late."""
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        why = "is a file" if nearest == folder else f"cannot be made: '{nearest}' is a file"
+    elif not os.access(nearest, os.W_OK | os.X_OK):
+        why = "cannot be written to" if nearest == folder else f"cannot be made: '{nearest}' cannot be written to"
+    else:
+        return
+    raise MediaError(f"'{folder}' {why}; choose another folder")
 
 
 def _make(folder: Path) -> list[Path]:

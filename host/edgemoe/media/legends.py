@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgemoe.media.canvas import Canvas, fit, text_width
 from edgemoe.media.classes import ClassScore
-from edgemoe.media.colours import ColourTable, depth_colours
+from edgemoe.media.palette import DEPTH, ColourTable
 
 TEXT = 16
 SMALL = 13
@@ -52,7 +52,7 @@ def class_legend(
 
 def colour_bar(canvas: Canvas, x: int, y: int, width: int, span: tuple[float, float], unit: str) -> None:
     """The depth colours over `span` with ticks: in metres when the unit is 1/m, else in the unit itself."""
-    bar = np.repeat(depth_colours()[np.linspace(0, 255, width).astype(np.intp)][None], 14, axis=0)
+    bar = np.repeat(DEPTH[np.linspace(0, 255, width).astype(np.intp)][None], 14, axis=0)
     canvas.picture(x, y, bar, 4)
     taken: list[tuple[float, float]] = []
     ticks = metre_ticks(span) if unit == "1/m" else value_ticks(span, unit)
@@ -109,7 +109,7 @@ def load_bars(
 def class_bars(canvas: Canvas, x: int, y: int, width: int, height: int, classes: Sequence[ClassScore]) -> None:
     """The most likely classes, best first: name, probability, and a bar whose full width is certainty."""
     pitch = height // max(len(classes), 1)
-    red, green, blue = (int(value) for value in depth_colours()[170])
+    red, green, blue = (int(value) for value in DEPTH[170])
     for index, each in enumerate(classes):
         base = y + index * pitch + pitch // 2
         ink = canvas.theme.ink if index == 0 else canvas.theme.muted

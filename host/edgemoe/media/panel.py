@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.errors import ArgumentError
 from edgemoe.media import figures, legends
 from edgemoe.media.canvas import DARK, Canvas, RGBPicture, Theme, fit, text_width
 from edgemoe.media.classes import top_classes
 from edgemoe.media.colours import class_colours, expert_colours
 from edgemoe.media.decode import class_map, class_shares
 from edgemoe.media.layout import CAPTION, LEGEND, MARGIN, Layout
-from edgemoe.media.results import FrameResult
+from edgemoe.results import FrameResult
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.task import TaskConfig
 
@@ -69,7 +70,7 @@ def draw_panel(
     """Draw the panel of one frame: uint8 height×width×3, sides even and the same for every frame of a run.
 
     name: title, e.g. the file's. statement: what was done to the picture (`Resized.statement`).
-    Raises ValueError when the result does not fit the model or the block to show was not recorded.
+    Raises ArgumentError when the result does not fit the model or the block to show was not recorded.
     """
     result.check(model)
     look = style or PanelStyle()
@@ -238,7 +239,7 @@ def _experts(
     block = max(blocks) if look.block is None else look.block
     if block not in blocks:
         known = ", ".join(str(number) for number in sorted(blocks))
-        raise ValueError(f"block {block} has no routing to show; blocks with experts are {known}")
+        raise ArgumentError(f"block {block} has no routing to show; blocks with experts are {known}")
     experts = blocks[block][0]
     table = expert_colours(model.experts)
     grid = (model.grid_height, model.grid_width)

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from edgemoe.errors import ArgumentError
 from edgemoe.media.interpolate import bilinear
+from edgemoe.spec.picture import require_picture
 
 MODES = ("crop", "stretch", "pad")
 
@@ -59,12 +61,11 @@ def resize(picture: NDArray[np.uint8], height: int, width: int, mode: str = "cro
 
     `crop` keeps the aspect and the centre (the default), `stretch` keeps everything and changes the aspect, `pad`
     keeps both and adds grey borders. Shrinking is Lanczos with antialiasing, enlarging bicubic.
-    Raises ValueError for an unknown mode or a picture that is not uint8 h×w×3.
+    Raises ArgumentError for an unknown mode or a picture that is not uint8 h×w×3 with a pixel.
     """
     if mode not in MODES:
-        raise ValueError(f"resize mode '{mode}' is unknown; modes are {', '.join(MODES)}")
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-        raise ValueError(f"expected uint8 height×width×3, found {picture.dtype.name} {picture.shape}")
+        raise ArgumentError(f"resize mode '{mode}' is unknown; modes are {', '.join(MODES)}")
+    require_picture(picture)
     source = (picture.shape[0], picture.shape[1])
     box = _centre(*source, height, width) if mode == "crop" else (0, 0, source[1], source[0])
     inner = _centre(height, width, *source) if mode == "pad" else (0, 0, width, height)

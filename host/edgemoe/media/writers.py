@@ -6,7 +6,6 @@ import io
 import json
 import platform
 from dataclasses import asdict, dataclass, field, replace
-from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,9 +22,10 @@ from edgemoe.media.errors import MediaError
 from edgemoe.media.files import Names, write_whole
 from edgemoe.media.panel import PanelStyle, default_span, draw_panel
 from edgemoe.media.resize import Resized
-from edgemoe.media.results import FrameResult
 from edgemoe.media.video import VideoWriter
+from edgemoe.results import FrameResult
 from edgemoe.spec.model import ModelConfig
+from edgemoe.version import version
 
 REPORT = "run.json"
 VIDEO = "panel.mp4"
@@ -65,7 +65,7 @@ class RunWriter:
         self._run: dict[str, Any] = {}
 
     def write(self, name: str, result: FrameResult, resized: Resized | None = None) -> list[Path]:
-        """Write one frame; returns the files. Raises MediaError, or ValueError when result and model differ."""
+        """Write one frame; returns the files. Raises MediaError, or ArgumentError when result and model differ."""
         result.check(self._model)
         stem = self._names.take(name)
         contents: dict[str, bytes] = {}
@@ -192,12 +192,8 @@ def npz_bytes(arrays: dict[str, NDArray[np.generic]]) -> bytes:
 
 def versions() -> dict[str, str]:
     """Versions of what made the outputs."""
-    try:
-        own = metadata.version("edgemoe")
-    except metadata.PackageNotFoundError:
-        own = "unknown"
     numpy, pillow = np.__version__, PIL.__version__
-    return {"edgemoe": own, "python": platform.python_version(), "numpy": numpy, "pillow": pillow}
+    return {"edgemoe": version(), "python": platform.python_version(), "numpy": numpy, "pillow": pillow}
 
 
 def _classes(result: FrameResult, model: ModelConfig) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from edgemoe.errors import EdgeMoeError
 from edgemoe.overlay.check_handoff import differences
-from edgemoe.overlay.hardware_handoff import HandoffError, read_handoff
+from edgemoe.overlay.hardware_handoff import read_handoff
 from edgemoe.overlay.manifest import (
     BIT_FILE,
     HWH_FILE,
@@ -33,7 +34,9 @@ from edgemoe.spec.board import Board, board_names, load_board
 from edgemoe.spec.generate.vitis import TOP, VITIS_VERSION
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.isa import ISA_VERSION
+from edgemoe.spec.names import path_part
 from edgemoe.spec.strict import ConfigError
+from edgemoe.spec.terminal import accept_all_text
 
 ENGINES = ("rtl", "hls")
 ROOT = Path(__file__).resolve().parents[3]
@@ -59,7 +62,8 @@ class Build:
     @property
     def work(self) -> Path:
         """Folder of everything that comes out."""
-        return self.root / "build" / "bitstreams" / f"{self.board.name}-{self.hardware.name}-{self.engine}"
+        parts = (path_part(part) for part in (self.board.name, self.hardware.name, self.engine))
+        return self.root / "build" / "bitstreams" / "-".join(parts)
 
     @property
     def script(self) -> Path:
@@ -151,6 +155,7 @@ def _revision(root: Path) -> str:
 
 def main(words: list[str] | None = None) -> int:
     """Run the command; 1 when something is missing, fails, or does not meet its timing."""
+    accept_all_text()
     parser = argparse.ArgumentParser(prog="python -m edgemoe.overlay.build", description=__doc__)
     parser.add_argument("board", help=", ".join(board_names()))
     parser.add_argument("engine", help=" or ".join(ENGINES))
@@ -167,7 +172,7 @@ def main(words: list[str] | None = None) -> int:
             print("\n".join(f"  - {each}" for each in absent), file=sys.stderr)
             return 1
         manifest = run(build)
-    except (ConfigError, HandoffError, OverlayError) as error:
+    except EdgeMoeError as error:
         print(error, file=sys.stderr)
         return 1
     return _verdict(build, manifest)

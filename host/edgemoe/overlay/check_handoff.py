@@ -10,10 +10,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgemoe.overlay.hardware_handoff import Handoff, HandoffError, handoff_text, parse_handoff, read_handoff
+from edgemoe.errors import EdgeMoeError
+from edgemoe.overlay.hardware_handoff import Handoff, handoff_text, parse_handoff, read_handoff
 from edgemoe.spec.board import Board, board_names, load_board
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
-from edgemoe.spec.strict import ConfigError
+from edgemoe.spec.terminal import accept_all_text
 
 _CLOCK_TOLERANCE = 1e-3
 
@@ -68,6 +69,7 @@ def _memory(found: Handoff, expected: Handoff) -> Iterator[str]:
 
 def main(words: list[str] | None = None) -> int:
     """Run the command; 1 when something differs, 2 when there is nothing to compare."""
+    accept_all_text()
     parser = argparse.ArgumentParser(prog="python -m edgemoe.overlay.check_handoff", description=__doc__)
     parser.add_argument("file", type=Path, help="the .hwh that Vivado wrote")
     parser.add_argument("--board", required=True, help=", ".join(board_names()))
@@ -77,7 +79,7 @@ def main(words: list[str] | None = None) -> int:
         board = load_board(options.board)
         hardware = load_hardware_config(options.hardware or board.hardware[0])
         complaints = differences(read_handoff(options.file), hardware, board)
-    except (HandoffError, ConfigError) as error:
+    except EdgeMoeError as error:
         print(error, file=sys.stderr)
         return 2
     if complaints:

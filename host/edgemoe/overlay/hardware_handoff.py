@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
+from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.board import Board, board_names, load_board
 from edgemoe.spec.files import read_limited, write_text
 from edgemoe.spec.generate.handoff import hardware_handoff
@@ -22,7 +23,7 @@ _DIGITS = 80  # of a number, in whatever base
 _ENCODING = re.compile(r"""\s*<\?xml[^>]*?\bencoding\s*=\s*["']([^"']*)["']""")
 
 
-class HandoffError(ValueError):
+class HandoffError(EdgeMoeError, ValueError):
     """A .hwh that cannot be read, or that holds no accelerator; the message says what was found."""
 
 

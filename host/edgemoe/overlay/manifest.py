@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.files import write_text
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import ISA_VERSION
@@ -26,7 +27,7 @@ _MOST_CELLS = 100_000_000
 RESOURCES = ("lut", "ff", "dsp", "bram36", "uram")
 
 
-class OverlayError(ValueError):
+class OverlayError(EdgeMoeError, ValueError):
     """An overlay that cannot be used; the message says what differs and which side to build again."""
 
 

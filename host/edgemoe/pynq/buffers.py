@@ -19,6 +19,7 @@ from edgemoe.pynq.connection import BoardGoneError, board_answers
 from edgemoe.spec.memory import REGION_ALIGNMENT
 
 _MEMORY_FACTS = Path("/proc/meminfo")
+_PARENTS: list[Any] = []  # kept until this process, a forked child, ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +71,13 @@ class Buffers:
         """Give everything back."""
         for address in list(self._regions):
             self.free(address)
+
+    def leave_to_the_parent(self) -> None:
+        """Forget everything without giving it back, in a forked child, whose copies of PYNQ's objects would free it."""
+        for region in self._regions.values():
+            region.buffer.pointer, region.buffer.freed = 0, True  # what PYNQ's own finalizer asks
+            _PARENTS.append(region.buffer)
+        self._regions.clear()
 
     def write(self, address: int, data: Bytes) -> None:
         """Copy in and flush. The rest of a buffer that is written in part stays as the accelerator left it."""

@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 import pynq
 
-from edgemoe.devices.base import Bytes, Device, DeviceError
+from edgemoe.devices.base import Bytes, Device, DeviceError, require_register
 from edgemoe.overlay.manifest import BitstreamManifest, OverlayFiles
 from edgemoe.pynq.buffers import Buffers
 from edgemoe.pynq.connection import BoardGoneError
 from edgemoe.pynq.driver import EdgeMoeIp
 from edgemoe.pynq.lock import ProcessLock
 from edgemoe.pynq.power import power_rails
+from edgemoe.pynq.resources import Resources
 from edgemoe.spec.interface import VLNV
 from edgemoe.spec.isa import INSTRUCTION_BYTES
-from edgemoe.spec.registers import IDENTITY, REGISTER_SPACE, WEIGHT_PORTS
+from edgemoe.spec.registers import IDENTITY, WEIGHT_PORTS
 
-_REST_SECONDS = 1.0  # what a run that was given up may still take before the bitstream is loaded again
 _PROBE_SECONDS = 5.0
 
 
@@ -37,16 +37,17 @@ class PynqDevice(Device):
 
     def __init__(self, files: OverlayFiles, device: Any = None, on_close: Callable[[], None] | None = None) -> None:
         self.name = files.manifest.board
+        super().__init__()
         self.hardware = files.manifest.hardware
         self._manifest = files.manifest
         if device is None:
             device = _active_device()
-        parts = _Parts(ProcessLock(_lock_name(device)), Buffers(device), on_close)
-        self._parts = parts
-        self._finalizer = weakref.finalize(self, parts.release)
+        resources = Resources(ProcessLock(_lock_name(device)), Buffers(device), on_close)
+        self._resources = resources
+        self._finalizer = weakref.finalize(self, resources.release)
         try:
-            parts.overlay = _load(files, device)
-            parts.ip = _driver(parts.overlay, self.name)
+            resources.overlay = _load(files, device)
+            resources.ip = _driver(resources.overlay, self.name)
             self._configure()
             self._verify()
         except BaseException:
@@ -56,40 +57,40 @@ class PynqDevice(Device):
     @property
     def overlay(self) -> Any:
         """The `pynq.Overlay`, for looking under the hood."""
-        return self._parts.overlay
+        return self._held().overlay
 
     @property
     def ip(self) -> EdgeMoeIp:
-        """The driver; raises DeviceError when the device is closed."""
-        if self._parts.ip is None:
+        """The driver; raises DeviceError when the device is closed, or belongs to the process this was forked from."""
+        ip = self._held().ip
+        if ip is None:
             raise DeviceError(f"device '{self.name}' is closed; open it again")
-        return self._parts.ip
+        return ip
 
     @property
     def buffers(self) -> int:
         """Number of buffers in use."""
-        return len(self._parts.buffers)
+        return len(self._resources.buffers)
 
     def allocate(self, size: int) -> int:
         """See Device."""
-        return self._parts.buffers.allocate(size)
+        return self._held().buffers.allocate(size)
 
     def free(self, address: int) -> None:
         """See Device."""
-        self._parts.buffers.free(address)
+        self._held().buffers.free(address)
 
     def write(self, address: int, data: Bytes) -> None:
         """See Device."""
-        self._parts.buffers.write(address, data)
+        self._held().buffers.write(address, data)
 
     def read(self, address: int, size: int) -> Bytes:
         """See Device."""
-        return self._parts.buffers.read(address, size)
+        return self._held().buffers.read(address, size)
 
     def write_register(self, offset: int, value: int) -> None:
         """See Device."""
-        if not 0 <= offset < REGISTER_SPACE or offset % 4:
-            raise DeviceError(f"register offset {offset:#x} lies outside the register map")
+        require_register(offset)
         self.ip.write_register(offset, value)
 
     def read_register(self, offset: int) -> int:
@@ -101,9 +102,13 @@ class PynqDevice(Device):
         self.ip.pause(seconds)
 
     def stop(self) -> None:
-        """See Device; an accelerator that does not come to rest in a second is loaded afresh."""
-        if self._parts.bring_to_rest():
-            self._configure()
+        """See Device; an accelerator that is busy after a second, or had a fault, is loaded afresh.
+
+        Raises DeviceError when that does not succeed. A board that has gone is taken to be at rest.
+        """
+        with contextlib.suppress(BoardGoneError):
+            self._held().bring_to_rest()
+            self._configure()  # in any case, because an earlier stop may have been interrupted in between
 
     def power_rails(self) -> dict[str, Callable[[], float]]:
         """See Device."""
@@ -131,8 +136,17 @@ class PynqDevice(Device):
         }
 
     def close(self) -> None:
-        """See Device."""
-        self._finalizer()
+        """See Device; in a forked child the board is left to its process.
+
+        Raises DeviceError, and gives nothing back, when the accelerator cannot be stopped; call it again then.
+        """
+        self._resources.release()
+        self._finalizer.detach()
+
+    def _held(self) -> Resources:
+        if self._resources.forked:
+            raise DeviceError(self.use.refusal())
+        return self._resources
 
     def _configure(self) -> None:
         """A watchdog of one second without any progress."""
@@ -143,19 +157,16 @@ class PynqDevice(Device):
 
         The run makes the registers of HLS builds valid, and shows that the accelerator reads memory and ends.
         """
-        address = self.allocate(INSTRUCTION_BYTES)
-        try:
-            self.write(address, np.zeros(INSTRUCTION_BYTES, dtype=np.uint8))
-            names = ["program", "input", "output", *(f"weights_{port}" for port in range(WEIGHT_PORTS))]
-            self.ip.start(dict.fromkeys(names, address))
-            if not self.ip.control.wait(_PROBE_SECONDS, self.pause):
-                self._parts.bring_to_rest()
-                raise DeviceError(
-                    f"the accelerator on '{self.name}' does not end an empty program; the bitstream is not what its "
-                    f"manifest says, or its clock or memory ports do not run: {_rebuild(self._manifest)}"
-                )
-        finally:
-            self.free(address)
+        address = self.allocate(INSTRUCTION_BYTES)  # given back by `close` when the run is not seen to end
+        self.write(address, np.zeros(INSTRUCTION_BYTES, dtype=np.uint8))
+        names = ["program", "input", "output", *(f"weights_{port}" for port in range(WEIGHT_PORTS))]
+        self.ip.start(dict.fromkeys(names, address))
+        if not self.ip.control.wait(_PROBE_SECONDS, self.pause):
+            raise DeviceError(
+                f"the accelerator on '{self.name}' does not end an empty program; the bitstream is not what its "
+                f"manifest says, or its clock or memory ports do not run: {_rebuild(self._manifest)}"
+            )
+        self.free(address)
         found = self.ip.control.value("identity")
         if found != IDENTITY:
             raise DeviceError(
@@ -168,38 +179,6 @@ class PynqDevice(Device):
                 f"the bitstream was built for hardware 0x{found:08X}, its manifest says "
                 f"0x{self._manifest.config_hash:08X} ('{self.hardware.name}'): {_rebuild(self._manifest)}"
             )
-
-
-class _Parts:
-    """What is to be given back, apart from the device so that it can be done when that has gone."""
-
-    def __init__(self, lock: ProcessLock, buffers: Buffers, on_close: Callable[[], None] | None) -> None:
-        self.lock = lock
-        self.buffers = buffers
-        self.on_close = on_close
-        self.overlay: Any = None
-        self.ip: EdgeMoeIp | None = None
-
-    def bring_to_rest(self) -> bool:
-        """Wait for the end of a run, then load the bitstream again; True when that was needed."""
-        if self.ip is None or self.ip.control.idle() or self.ip.control.wait(_REST_SECONDS, self.ip.pause):
-            return False
-        self.overlay.download()
-        return True
-
-    def release(self) -> None:
-        """The accelerator first, so that it writes to no memory that others are given."""
-        try:
-            with contextlib.suppress(BoardGoneError):  # then its memory went with it
-                self.bring_to_rest()
-            self.ip = None
-            self.buffers.free_all()
-            if self.overlay is not None:
-                self.overlay.free()
-        finally:
-            self.lock.release()
-            if self.on_close is not None:
-                self.on_close()
 
 
 def _rebuild(manifest: BitstreamManifest) -> str:

@@ -1,6 +1,6 @@
 """Boards: the processing system around the accelerator, read strictly from JSON.
 
-Nothing here has been measured: which boards a build has run on stands in docs/boards.md.
+Nothing here has been measured: which boards a build has run on stands in docs/hardware/boards.md.
 """
 
 from __future__ import annotations

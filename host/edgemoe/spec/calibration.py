@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.names import shown
+from edgemoe.spec.precision import precision_named
 from edgemoe.spec.strict import ConfigError, from_dict, read_json
 
 CALIBRATION_VERSION = 1
+_LARGEST = 1e30  # so that no product of scales leaves the range of float64
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Range:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
             raise ConfigError(f"range {self.low} … {self.high} is not an interval of finite numbers")
+        if self.magnitude > _LARGEST:
+            raise ConfigError(f"range {self.low} … {self.high} is wider than ±{_LARGEST:g}")
 
     @property
     def magnitude(self) -> float:
@@ -69,13 +74,23 @@ def calibrated_tensors(config: ModelConfig) -> list[str]:
 
 def load_calibration(path: Path, config: ModelConfig) -> Calibration:
     """Read a calibration and check that it belongs to `config` and is complete; raises ConfigError."""
+    if not path.exists():
+        raise ConfigError(
+            f"{path}: no such file, the model has not been calibrated; call `python -m edgemoe_golden.calibrate "
+            f"{path.parent} --pictures FOLDER` with pictures of the kind that it will see"
+        )
     calibration = from_dict(Calibration, read_json(path), path.name)
     if calibration.version != CALIBRATION_VERSION:
         raise ConfigError(f"{path.name}: version {calibration.version}, this package reads {CALIBRATION_VERSION}")
     if calibration.model_hash != config.hash():
         raise ConfigError(f"{path.name}: made for another model than '{config.name}'; calibrate again")
+    tensors = calibrated_tensors(config)
     for precision, ranges in calibration.ranges.items():
-        missing = [name for name in calibrated_tensors(config) if name not in ranges]
+        precision_named(precision)
+        missing = [name for name in tensors if name not in ranges]
         if missing:
             raise ConfigError(f"{path.name}: {precision}: tensor '{missing[0]}' has no range")
+        unknown = sorted(set(ranges) - set(tensors))
+        if unknown:
+            raise ConfigError(f"{path.name}: {precision}: model '{config.name}' has no tensor {shown(unknown[0])}")
     return calibration

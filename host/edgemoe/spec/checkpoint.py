@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.files import read_limited
 from edgemoe.spec.model import ModelConfig, load_model_config
 from edgemoe.spec.names import shown
@@ -34,7 +35,7 @@ _FLOATS = {"BF16": "<u2", "F16": "<f2", "F32": "<f4", "F64": "<f8"}
 Tensors = dict[str, NDArray[np.float32]]
 
 
-class CheckpointError(ValueError):
+class CheckpointError(EdgeMoeError, ValueError):
     """A checkpoint that cannot be used; the message names the tensor, what was found and what was expected."""
 
 

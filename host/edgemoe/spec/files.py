@@ -112,7 +112,7 @@ def _settle(folder: Path, draft: Path) -> None:
     """What stands aside goes back where nothing has taken its place, else into the draft, to be removed with it."""
     aside = _aside(folder)
     if aside.exists():
-        aside.rename(draft / aside.name if folder.exists() else folder)
+        aside.rename(draft / secrets.token_hex(8) if folder.exists() else folder)
 
 
 def _aside(folder: Path) -> Path:

@@ -10,11 +10,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgemoe.spec.isa import STREAM_LINE, Buffer
+from edgemoe.spec.isa import FIELDS, STREAM_LINE, Buffer
 from edgemoe.spec.precision import MAX_TOKENS, MAX_WIDTH, Precision, precision_named
 from edgemoe.spec.registers import WEIGHT_PORTS
 from edgemoe.spec.strict import ConfigError, check_name, check_range, from_dict, read_json, to_dict
 
+DEFAULT_HARDWARE = "zcu102"  # for engines on this computer
 CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "configs" / "hardware"
 
 VECTOR = 16  # buffer features come in vectors of 16 elements; widths are multiples of it
@@ -26,9 +27,9 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "first_beat_cycles": (0, 1 << 16),
     "max_tokens": (1, MAX_TOKENS),
     "max_width": (1, MAX_WIDTH),
-    "max_experts": (1, 255),
+    "max_experts": (1, FIELDS["experts"].range[1]),
     "max_top_k": (1, 16),
-    "max_rows": (1, 65535),
+    "max_rows": (1, FIELDS["rows"].range[1]),
     **dict.fromkeys(("token_par", "in_par", "out_par", "post_lanes", "layernorm_lanes"), (1, _MAX_PARALLEL)),
     **dict.fromkeys(("row_elements", "hidden_elements", "prefetch_bytes"), (1, _MAX_ELEMENTS)),
 }

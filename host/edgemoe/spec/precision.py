@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgemoe.spec.names import shown
 from edgemoe.spec.strict import ConfigError
 
 # The same in both precisions.
 MULTIPLIER_BITS = 16  # requantise multipliers M: unsigned, normalised to [2^15, 2^16)
-MAX_SHIFT = 60  # requantise shifts S: 0 … 60
+MAX_SHIFT = 60  # requantise shifts S: 0 … MAX_SHIFT
 SCORE_BITS = 16  # expert scores: unsigned Q.16
 GUARD_BITS = 4  # extra fraction bits of an expert output before it is weighted by its score
 PIXEL_OFFSET = 128  # subtracted from uint8 pixels: the array sees −128 … 127
@@ -75,6 +76,11 @@ class Precision:
     def residual_bytes(self) -> int:
         """Bytes of a residual value in memory: the next power of two."""
         return 2 if self.residual_bits <= 16 else 4
+
+    @property
+    def gate_digits(self) -> int:
+        """Signed digits, as wide as an activation, of one of the gate's 16-bit operands."""
+        return 16 // self.activation_bits
 
     @property
     def fine(self) -> bool:
@@ -141,5 +147,5 @@ MAX_TOKENS = 2048  # keys of one softmax: Σe·v < 2^10·2^7·2^11, < 2^16·2^15
 def precision_named(name: str) -> Precision:
     """The precision of that name; raises ConfigError."""
     if name not in PRECISIONS:
-        raise ConfigError(f"precision '{name}' is unknown; there are {', '.join(PRECISIONS)}")
+        raise ConfigError(f"precision {shown(name)} is unknown; there are {', '.join(PRECISIONS)}")
     return PRECISIONS[name]

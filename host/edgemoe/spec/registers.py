@@ -45,7 +45,7 @@ def _inputs() -> list[Register]:
 
 def _outputs() -> list[Register]:
     described = [
-        ("identity", "0x454D4F45 (HLS builds: valid after the first run)", "both"),
+        ("identity", f"0x{IDENTITY:08X} (HLS builds: valid after the first run)", "both"),
         ("config_hash", "identity of the hardware configuration (HLS builds: valid after the first run)", "both"),
         ("error_code", "fault code of the last run, 0: none", "both"),
         ("program_counter", "index of the instruction that ran last, or that faulted", "both"),

@@ -10,6 +10,7 @@ import typing
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.files import read_limited
 from edgemoe.spec.names import NAME_RULE, is_name, is_text, shown
 
@@ -21,7 +22,7 @@ MAX_DEPTH = 16  # of lists and objects inside each other
 _INTEGERS = range(-(1 << 63), 1 << 64)
 
 
-class ConfigError(ValueError):
+class ConfigError(EdgeMoeError, ValueError):
     """A configuration that cannot be used; the message names the key, what was found and what was expected."""
 
 
@@ -87,10 +88,10 @@ def _finite(text: str) -> float:
 
 def _too_deep(data: Any) -> bool:
     level = [data]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         objects = [each.values() for each in level if isinstance(each, dict)]
         level = [item for each in (*objects, *(each for each in level if isinstance(each, list))) for item in each]
-    return bool(level)
+    return any(isinstance(each, dict | list) for each in level)
 
 
 def check_name(text: str, what: str) -> None:

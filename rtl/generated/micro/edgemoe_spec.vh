@@ -14,6 +14,8 @@ localparam MULTIPLIER_BITS = 16;  // requantise multipliers, unsigned
 localparam MAX_SHIFT = 60;  // requantise shifts
 localparam MAX_ATTENTION_OUTPUT_SHIFT = 30;  // ATTENTION's output_shift
 localparam MAX_FEATURES = 16384;  // inputs of one accumulation
+localparam LARGEST_TOKENS = 2048;  // keys of one softmax, whatever the build
+localparam LARGEST_WIDTH = 1024;  // features under one LayerNorm, whatever the build
 localparam SCORE_WEIGHT_BITS = 16;  // expert scores, unsigned Q.16
 localparam GUARD_BITS = 4;  // extra fraction bits of expert outputs
 localparam PIXEL_OFFSET = 128;  // subtracted from uint8 pixels
@@ -207,6 +209,7 @@ localparam GAIN_BITS = 16;
 localparam OFFSET_BITS = 32;
 localparam CHANNEL_BYTES = 8;
 localparam RESIDUAL_BYTES = 2;
+localparam GATE_DIGITS = 2;
 localparam FINE = 0;
 
 // Hardware configuration micro

@@ -11,7 +11,7 @@
 namespace {
 
 constexpr int WIDTHS[] = {8, 16, 18, 20, 24, 28, 48, 60};  // of `requantised`
-constexpr int WRITE_CYCLES = 5, SWEEP_CYCLES = 7;          // of softmax
+constexpr int WRITE_CYCLES = 5;                            // of softmax, until a score may be swept
 
 // One bench per process; between calls nothing is on its way.
 class Bench {
@@ -94,7 +94,7 @@ EDGEMOE_CALL void edgemoe_reciprocal(int64_t count, const int64_t *totals, int64
 // One row of scores.
 EDGEMOE_CALL void edgemoe_exponential(int64_t count, const int64_t *scores, int64_t *results) {
     Vtop &top = bench().top;
-    const int64_t written = top.keys_written, read = top.keys_read;
+    const int64_t written = top.keys_written, read = top.keys_read, latency = top.sweep_cycles;
     for (int64_t first = 0; first < count; first += written) {
         top.write_valid = 1;
         top.write_first = first == 0;
@@ -110,8 +110,8 @@ EDGEMOE_CALL void edgemoe_exponential(int64_t count, const int64_t *scores, int6
     top.write_valid = 0;
     for (int cycle = 0; cycle < WRITE_CYCLES; ++cycle) bench().tick();
     const int64_t sweep = (count + read - 1) / read;
-    for (int64_t cycle = 0; cycle < sweep + SWEEP_CYCLES; ++cycle) {
-        const int64_t first = cycle * read, leaving = cycle - SWEEP_CYCLES;
+    for (int64_t cycle = 0; cycle < sweep + latency; ++cycle) {
+        const int64_t first = cycle * read, leaving = cycle - latency;
         top.read_word = first / written;
         top.read_part = first % written / read;
         top.read_mask = 0xFFFF;

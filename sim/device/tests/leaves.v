@@ -31,7 +31,8 @@ module edgemoe_top (
     input  [15:0]        read_mask,
     output [31:0]        exponentials [0:15],
     output [7:0]         keys_read,
-    output [7:0]         keys_written
+    output [7:0]         keys_written,
+    output [7:0]         sweep_cycles
 );
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
@@ -66,6 +67,7 @@ module edgemoe_top (
 
     assign keys_read = IN_PAR;
     assign keys_written = OUT_PAR;
+    assign sweep_cycles = SWEEP_LATENCY;
     wire [OUT_PAR*SCORE_BITS-1:0] word_scores;
     wire [IN_PAR*EXPONENTIAL_BITS-1:0] made;
     generate

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgemoe.devices.base import Bytes
 from edgemoe.devices.golden.machine import GoldenMachine
 from edgemoe.devices.golden.program import DecodedProgram, decode_program
+from edgemoe.devices.golden.threads import one_blas_thread
 from edgemoe.devices.host_memory import SimulatedDevice
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig
@@ -48,7 +49,8 @@ class GoldenDevice(SimulatedDevice):
         fault, counter, counters = program.header_fault, 0, {"experts_run": 0, "segments_dropped": 0}
         if fault == Fault.NONE:
             machine = self._machine(program)
-            fault = machine.run()
+            with one_blas_thread():
+                fault = machine.run()
             counter, counters = machine.program_counter, machine.counters
         self._output("error_code", fault)
         self._output("program_counter", counter)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.devices.flat_memory import FlatMemory
+from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import INSTRUCTION_BYTES, INSTRUCTION_WORDS, STREAM_LINE, ProgramHeader, decode_header
@@ -25,6 +26,7 @@ from edgemoe.spec.memory import (
     unpack_position,
     unstripe,
 )
+from edgemoe.spec.precision import MAX_SHIFT
 from edgemoe.spec.registers import IDENTITY
 from edgemoe_golden.ops.experts import Expert
 from edgemoe_golden.ops.linear import PreparedLinear, prepare_linear
@@ -32,7 +34,7 @@ from edgemoe_golden.ops.linear import PreparedLinear, prepare_linear
 _NO_HEADER = ProgramHeader(0, 0, 0, 0, 0)
 
 
-class MachineFaultError(Exception):
+class MachineFaultError(EdgeMoeError):
     """A fault while a program runs; carries the code for the register."""
 
     def __init__(self, fault: Fault) -> None:
@@ -73,12 +75,13 @@ class DecodedProgram:
     def position(self, number: int, rows: int, features: int) -> NDArray[np.int64]:
         """Position embedding of a POSITION segment."""
         payload = self.segment(number, position_bytes(rows, features, self.hardware))
-        return unpack_position(payload, rows, features, self.hardware)
+        return _low_bits(unpack_position(payload, rows, features, self.hardware), self.hardware.numbers.residual_bits)
 
     def layernorm(self, number: int, features: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(gain, offset) of a LAYERNORM segment."""
         weights = unpack_layernorm(self.segment(number, layernorm_bytes(features, self.hardware)), self.hardware)
-        return weights.gain, weights.offset
+        numbers = self.hardware.numbers
+        return _low_bits(weights.gain, numbers.gain_bits), _low_bits(weights.offset, numbers.offset_bits)
 
     def linear(self, number: int, outputs: int, inputs: int) -> PreparedLinear:
         """A LINEAR segment, prepared once."""
@@ -90,7 +93,9 @@ class DecodedProgram:
         return prepared
 
     def _prepare(self, payload: Bytes, outputs: int, inputs: int) -> PreparedLinear:
-        return prepare_linear(unpack_linear(payload, outputs, inputs, self.hardware), self.hardware.numbers)
+        numbers, weights = self.hardware.numbers, unpack_linear(payload, outputs, inputs, self.hardware)
+        bias, shift = _low_bits(weights.bias, numbers.bias_bits + 1), np.minimum(weights.shift, MAX_SHIFT)
+        return prepare_linear(replace(weights, bias=bias, shift=shift), numbers)
 
     def gate(self, number: int, experts: int, features: int) -> NDArray[np.float64]:
         """A GATE segment as float64 integers [experts, features], ready for an exact product."""
@@ -111,6 +116,11 @@ class DecodedProgram:
             self.prepared[key] = Expert(up, self._prepare(payload[split:], features, hidden))
         prepared: Expert = self.prepared[key]
         return prepared
+
+
+def _low_bits(values: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
+    """Sign-extended from `bits`: what a stream says beyond a field's range would break the bounds of golden.ops."""
+    return values << (64 - bits) >> (64 - bits)
 
 
 def decode_program(memory: FlatMemory, hardware: HardwareConfig, program: int, weights: list[int]) -> DecodedProgram:

@@ -19,8 +19,10 @@ from pathlib import Path
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.builds import build_name, fresh_build, is_built
 from edgemoe.spec.files import whole_folder
-from edgemoe.spec.generate.headers import verilog_header
+from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.machine import OUT_PAR_CHOICES, ROW_TILES_LIMIT, TOP_K_LIMIT
+from edgemoe.spec.registers import AP_DONE, AP_IDLE, AP_START
 
 ROOT = Path(__file__).resolve().parents[4]
 RTL_FOLDER = ROOT / "rtl"
@@ -38,8 +40,10 @@ COMPILE = "-std=c++17 -fPIC -fvisibility=hidden"
 MAKE = ("CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_COROUTINES=-fcoroutines", "-j", "2")
 RUNTIME = "verilated*.[od]"  # Verilator's own part, the same for every build with these flags: compiled once
 INSTANCE = re.compile(r"^\s*(\w+)\s+(?:#\s*\(|\w+\s*\()", re.MULTILINE)
-MAX_TILES = 127  # of token_par rows in a pass: they are counted with 8 bits, see rtl/include/pass.vh
-MAX_TOP_K = 8
+BUILD_HEADER = f"""#pragma once
+#define EDGEMOE_PORTS {{}}
+enum : unsigned {{{{ AP_START = {AP_START}, AP_DONE = {AP_DONE}, AP_IDLE = {AP_IDLE} }}}};  // of register CONTROL
+"""
 PROGRAMS = {"g++": "the C++ compiler", "make": "GNU make", "perl": "Perl"}
 
 
@@ -93,17 +97,17 @@ def sources_of(top: Path, folder: Path = RTL_FOLDER) -> list[Path]:
 
 
 def check_shape(hardware: HardwareConfig) -> None:
-    """Raises DeviceError when the Verilog does not work in this shape (docs/rtl.md, Limits); golden and csim may."""
+    """Raises DeviceError for a shape that golden may take and the Verilog does not (docs/hardware/rtl.md, Limits)."""
     tokens, inputs, outputs = hardware.token_par, hardware.in_par, hardware.out_par
-    most = MAX_TILES * tokens
+    most = ROW_TILES_LIMIT * tokens
     rules = (
         (tokens >= 2, f"token_par must be 2 or more, found {tokens}"),
-        (outputs in (8, 16), f"out_par must be 8 or 16, found {outputs}"),
+        (outputs in OUT_PAR_CHOICES, f"out_par must be {' or '.join(map(str, OUT_PAR_CHOICES))}, found {outputs}"),
         (inputs <= outputs, f"in_par must be at most out_par ({outputs}), found {inputs}"),
         (inputs % tokens == 0, f"in_par ({inputs}) must be a multiple of token_par ({tokens})"),
-        (hardware.max_top_k <= MAX_TOP_K, f"max_top_k must be at most {MAX_TOP_K}, found {hardware.max_top_k}"),
-        (hardware.max_rows <= most, f"max_rows must be at most {most} with token_par {tokens}, {MAX_TILES} tiles of "
-                                    f"rows, found {hardware.max_rows}: lower it or raise token_par"),
+        (hardware.max_top_k <= TOP_K_LIMIT, f"max_top_k must be at most {TOP_K_LIMIT}, found {hardware.max_top_k}"),
+        (hardware.max_rows <= most, f"max_rows must be at most {most} with token_par {tokens}, {ROW_TILES_LIMIT} tiles "
+                                    f"of rows, found {hardware.max_rows}: lower it or raise token_par"),
     )  # fmt: skip
     for kept, rule in rules:
         if not kept:
@@ -123,8 +127,8 @@ def library_path(
     check_shape(hardware)
     binary, sources = verilator(), sources_of(top or RTL_FOLDER / f"{TOP}.v")
     generated = {
-        "edgemoe_spec.vh": verilog_header(hardware),
-        "edgemoe_build.hpp": f"#pragma once\n#define EDGEMOE_PORTS {hardware.ports}\n",
+        **verilog_headers(hardware),
+        "edgemoe_build.hpp": BUILD_HEADER.format(hardware.ports),
     }
     traced = ("--trace",) if waves else ()
     flags = (*VERILATE, *QUIET, *OUTPUT, *traced, "-CFLAGS", f"{COMPILE} -I{HARNESS_FOLDER}")
@@ -216,7 +220,7 @@ def load_library(
         "outside": (long, (handle,)),
         "complaint": (text, (handle,)),
         "trace_name": (text, (handle, word)),
-        "marks": (long, (handle, pointer)),
+        "trace": (long, (handle, pointer)),
         "variable": (pointer, (handle, text, text, ctypes.POINTER(long))),
     }
     for name, (result, arguments) in types.items():

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import DeviceError, require_register
 from edgemoe.devices.host_memory import HostMemoryDevice
 from edgemoe.devices.rtl.build import BUILD_FOLDER, DEVICE, Harness, load_library
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.names import path_part
-from edgemoe.spec.registers import CONTROL, REGISTER_SPACE
+from edgemoe.spec.registers import CONTROL
 
 POLL_CYCLES = 100_000
 WAVES_VARIABLE = "WAVES"  # not empty and not 0: write a VCD file
@@ -102,7 +102,7 @@ class RtlDevice(HostMemoryDevice):
 
     def write_register(self, offset: int, value: int) -> None:
         """See Device."""
-        self._check(self._library.edgemoe_write_register(self._open(), _register(offset), value & 0xFFFFFFFF))
+        self._check(self._library.edgemoe_write_register(self._open(), require_register(offset), value & 0xFFFFFFFF))
 
     def read_register(self, offset: int) -> int:
         """See Device; CONTROL of a running engine: when it has ended, or as it is after POLL_CYCLES."""
@@ -115,7 +115,7 @@ class RtlDevice(HostMemoryDevice):
     def read_at_once(self, offset: int) -> int:
         """As read_register, but CONTROL of a running engine as it is; costs only the cycles of the access."""
         value = ctypes.c_uint32()
-        self._check(self._library.edgemoe_read_register(self._open(), _register(offset), ctypes.byref(value)))
+        self._check(self._library.edgemoe_read_register(self._open(), require_register(offset), ctypes.byref(value)))
         return value.value
 
     def close(self) -> None:
@@ -167,15 +167,17 @@ class RtlDevice(HostMemoryDevice):
         """Accesses beside all allocated memory; they are answered with DECERR."""
         return int(self._library.edgemoe_outside(self._open()))
 
-    def take_marks(self) -> tuple[tuple[str, ...], NDArray[np.uint64]]:
-        """Names and values [marks, names] of what the core showed each time another instruction began, since the last
-        call: `cycle` of the device, then the signals of sim/device/trace.vlt; empty when the core has no trace_index.
+    def take_trace(self) -> tuple[tuple[str, ...], NDArray[np.uint64]]:
+        """Names and values [instructions, names] of what the core showed each time another instruction began.
+
+        Since the last call. `cycle` of the device, then the signals of sim/device/trace.vlt; empty when the core has
+        no trace_index.
         """
         handle, names = self._open(), ["cycle"]
         while (name := self._library.edgemoe_trace_name(handle, len(names) - 1)) is not None:
             names.append(name.decode())
-        values = np.zeros(int(self._library.edgemoe_marks(handle, None)), dtype=np.uint64)
-        self._library.edgemoe_marks(handle, values.ctypes.data)
+        values = np.zeros(int(self._library.edgemoe_trace(handle, None)), dtype=np.uint64)
+        self._library.edgemoe_trace(handle, values.ctypes.data)
         return tuple(names), values.reshape(-1, len(names))
 
     def variable(self, scope: str, name: str) -> NDArray[np.uint8]:
@@ -202,12 +204,6 @@ class RtlDevice(HostMemoryDevice):
             raise DeviceError(f"engine 'rtl' breaks the AXI protocol, please report it: {complaint}")
         if failed:
             raise DeviceError("engine 'rtl' does not answer on its control port, please report it")
-
-
-def _register(offset: int) -> int:
-    if not 0 <= offset < REGISTER_SPACE or offset % 4:
-        raise DeviceError(f"register offset {offset:#x} lies outside the register map")
-    return offset
 
 
 def _waves_file(hardware: HardwareConfig) -> Path | None:

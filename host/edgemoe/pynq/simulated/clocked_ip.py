@@ -41,6 +41,13 @@ class ClockedIp(SimulatedIp):
             self._unanswered = None
         self._interrupts.set_level(self._rtl.interrupt)
 
+    def _uses_memory(self) -> bool:
+        """See SimulatedIp; the watchdog says that a run has ended when memory still owes it answers."""
+        if self._busy:
+            return True
+        with self._engine_lock:
+            return not self._rtl.quiet
+
     def _read(self, offset: int) -> int:
         value = self._access(lambda: self._rtl.read_at_once(offset))
         if offset == CONTROL:

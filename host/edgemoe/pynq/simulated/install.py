@@ -38,10 +38,10 @@ def open_simulated_board(board: str, engine: str, hardware: HardwareConfig | Non
     simulated = SimulatedBoard(open_device(engine, hardware))
     with tempfile.TemporaryDirectory(prefix="edgemoe-overlay-") as folder:
         files = write_simulated_overlay(Path(folder), board, hardware)
-        return put_in_place(simulated, files)
+        return install(simulated, files)
 
 
-def put_in_place(simulated: SimulatedBoard, files: OverlayFiles) -> PynqDevice:
+def install(simulated: SimulatedBoard, files: OverlayFiles) -> PynqDevice:
     """Make a simulated board the one that PYNQ uses, until the device that is returned is closed."""
     before = getattr(pynq.Device, "_active_device", None)
     pynq.Device.active_device = simulated  # PYNQ's interrupts and clocks ask for it in this way only

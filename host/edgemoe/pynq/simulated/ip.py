@@ -6,6 +6,7 @@ import threading
 from abc import ABC, abstractmethod
 
 from edgemoe.devices.base import Device, DeviceError
+from edgemoe.errors import EdgeMoeError
 from edgemoe.pynq.simulated.parts import InterruptController
 from edgemoe.spec.registers import (
     AP_START,
@@ -21,7 +22,7 @@ POINTERS = {register.name: register.offset for register in REGISTERS if register
 SETTINGS = (GLOBAL_INTERRUPT, INTERRUPT_ENABLE, INTERRUPT_STATUS)
 
 
-class MisuseError(RuntimeError):
+class MisuseError(EdgeMoeError, RuntimeError):
     """What would go wrong silently on a board."""
 
 
@@ -71,7 +72,7 @@ class SimulatedIp(ABC):
 
     def user_of(self, address: int) -> str | None:
         """The pointer by which a run uses the buffer at `address`; None when nothing does."""
-        if self._busy:
+        if self._uses_memory():
             for name in POINTERS:
                 if self.pointer(name) == address:
                     return name
@@ -97,6 +98,10 @@ class SimulatedIp(ABC):
         """End the engine."""
         self._rest()
         self._engine.close()
+
+    def _uses_memory(self) -> bool:
+        """Whether the accelerator may still touch the buffers of its pointers."""
+        return self._busy
 
     @abstractmethod
     def _read(self, offset: int) -> int:

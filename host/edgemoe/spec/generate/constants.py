@@ -9,6 +9,7 @@ import numpy as np
 from edgemoe.spec import precision as p
 from edgemoe.spec.faults import FAULT_TEXT, Fault
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
+from edgemoe.spec.hls_schedule import ACCUMULATE_DISTANCE, HLS_CONTEXT_MEMBERS, HLS_QUERY_TILES
 from edgemoe.spec.isa import (
     FIELDS,
     INSTRUCTION_BYTES,
@@ -82,6 +83,8 @@ def groups() -> list[Group]:
         Constant("MAX_SHIFT", p.MAX_SHIFT, "requantise shifts"),
         Constant("MAX_ATTENTION_OUTPUT_SHIFT", MAX_ATTENTION_OUTPUT_SHIFT, "ATTENTION's output_shift"),
         Constant("MAX_FEATURES", p.MAX_FEATURES, "inputs of one accumulation"),
+        Constant("LARGEST_TOKENS", p.MAX_TOKENS, "keys of one softmax, whatever the build"),
+        Constant("LARGEST_WIDTH", p.MAX_WIDTH, "features under one LayerNorm, whatever the build"),
         Constant("SCORE_WEIGHT_BITS", p.SCORE_BITS, "expert scores, unsigned Q.16"),
         Constant("GUARD_BITS", p.GUARD_BITS, "extra fraction bits of expert outputs"),
         Constant("PIXEL_OFFSET", p.PIXEL_OFFSET, "subtracted from uint8 pixels"),
@@ -133,7 +136,7 @@ def instruction_masks() -> Table:
 def precision_constants(precision: p.Precision) -> tuple[Constant, ...]:
     """Widths of one precision, by the names of its fields."""
     values = [(field.name, getattr(precision, field.name)) for field in fields(precision) if field.name != "name"]
-    values += [("residual_bytes", precision.residual_bytes), ("fine", int(precision.fine))]
+    values += [(name, int(getattr(precision, name))) for name in ("residual_bytes", "gate_digits", "fine")]
     return tuple(Constant(name.upper(), value) for name, value in values)
 
 
@@ -156,3 +159,13 @@ def hardware_constants(hardware: HardwareConfig) -> tuple[Constant, ...]:
         if field.name not in ("name", "part", "precision", "bytes_per_cycle")
     ]
     return (*(Constant(name.upper(), value) for name, value in values), Constant("CONFIG_HASH", hardware.hash()))
+
+
+def hls_schedule() -> Group:
+    """What only the HLS engine has."""
+    constants = (
+        Constant("HLS_QUERY_TILES", HLS_QUERY_TILES, "tiles of queries whose scores are kept at a time"),
+        Constant("HLS_CONTEXT_MEMBERS", HLS_CONTEXT_MEMBERS, "output tiles of P·V made in one sweep over the scores"),
+        Constant("ACCUMULATE_DISTANCE", ACCUMULATE_DISTANCE, "cycles until the same sums come round again, at least"),
+    )
+    return Group("Schedule of the HLS engine", constants)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from edgemoe.spec.board import board_names, load_board
 from edgemoe.spec.generate.handoff import hardware_handoff
-from edgemoe.spec.generate.headers import hls_header, verilog_header
+from edgemoe.spec.generate.headers import hls_header
+from edgemoe.spec.generate.machine import common_headers, verilog_headers
 from edgemoe.spec.generate.pages import isa_page, memory_page, numbers_page, registers_page
 from edgemoe.spec.generate.vitis import vitis_cfg, vitis_tcl
 from edgemoe.spec.generate.vivado import vivado_tcl
@@ -20,13 +21,14 @@ def generated_files() -> dict[str, str]:
         "docs/registers.md": registers_page(),
         "docs/numbers.md": numbers_page(),
         "docs/memory.md": memory_page(),
+        **common_headers(),
     }
     for name in hardware_names():
         hardware = load_hardware_config(name)
         files[f"hls/generated/{name}/edgemoe_spec.hpp"] = hls_header(hardware)
         files[f"hls/generated/{name}/vitis.tcl"] = vitis_tcl(hardware)
         files[f"hls/generated/{name}/vitis.cfg"] = vitis_cfg(hardware)
-        files[f"rtl/generated/{name}/edgemoe_spec.vh"] = verilog_header(hardware)
+        files |= {f"rtl/generated/{name}/{header}": text for header, text in verilog_headers(hardware).items()}
     for name in board_names():
         board = load_board(name)
         usual = load_hardware_config(board.hardware[0])

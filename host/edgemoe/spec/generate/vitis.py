@@ -21,6 +21,10 @@ set sources {tcl_word(" ".join(SOURCES))}
 set part {tcl_word(hardware.part)}
 set period {1000 / hardware.clock_mhz:.3f}
 set flags {tcl_word(LANGUAGE)}
+set ip_name {tcl_word(IP_NAME)}
+set ip_vendor {tcl_word(VENDOR)}
+set ip_library {tcl_word(LIBRARY)}
+set ip_version {tcl_word(VERSION)}
 """
 
 
