@@ -37,8 +37,7 @@ Layer = tuple[FloatArray, FloatArray]
 IntArray = NDArray[np.int64]
 
 
-ON_ACCELERATOR = ("gelu", "gelu_tanh")
-"""Activation functions that the table of δ serves; the two forms of GELU differ by less than 0.0005."""
+ON_ACCELERATOR = ("gelu", "gelu_tanh")  # what the table of δ serves; the two differ by less than 0.0005
 
 
 @dataclass(frozen=True)
