@@ -26,9 +26,11 @@ from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
 from edgemoe.spec.model import load_model_config
 from sim.common.axi_memory import WORD_BYTES, ReadMemory, WriteMemory
-from sim.common.bench import Checker, Dut, checked, cycles, drive, hardware, pressure_rate, settle
+from sim.common.bench import Checker, Dut, backpressure_rate, checked, cycles, drive, hardware, settle
+from sim.common.runs import Run
 from sim.control.control_registers_bench import Host
 
+RUNS = [Run("micro", top="edgemoe_top"), Run("micro_w16a16", top="edgemoe_top", slow=True)]
 CONFIG = hardware()
 ALL_PORTS = 4
 POLL_CYCLES = 200
@@ -79,10 +81,10 @@ class TopDevice(HostMemoryDevice):
         self._dut = dut
         logging.getLogger("cocotb.edgemoe_top.s_axi_control").setLevel(logging.WARNING)  # it tells of every access
         self._host = Host(Port(dut, "none"), rng, stalls)
-        pressure, latency = pressure_rate(stalls), LATENCY[stalls]
+        backpressure, latency = backpressure_rate(stalls), LATENCY[stalls]
         names = [*(f"gmem{port}" for port in range(CONFIG.ports)), "gmem_data"]
-        self.reads = [ReadMemory(Port(dut, name), rng, self._word, latency, pressure) for name in names]
-        self.writes = WriteMemory(Port(dut, "gmem_data"), rng, latency, pressure)
+        self.reads = [ReadMemory(Port(dut, name), rng, self._word, latency, backpressure) for name in names]
+        self.writes = WriteMemory(Port(dut, "gmem_data"), rng, latency, backpressure)
         self.writes.words = Words(self)
 
     def _word(self, address: int) -> int:
@@ -160,4 +162,4 @@ async def frames(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str
     check.equal(sum(counters["bytes_read"] for _, counters in results), bytes_read, "bytes_read of both frames")
     written = device.writes.beats * WORD_BYTES
     check.equal(sum(counters["bytes_written"] for _, counters in results), written, "bytes_written of both frames")
-    assert all(memory.unanswered == 0 for memory in (*device.reads, device.writes)), "transactions are left in flight"
+    assert all(memory.outstanding == 0 for memory in (*device.reads, device.writes)), "transactions are left in flight"

@@ -101,7 +101,7 @@ PLAN: tuple[Part, ...] = (
         (
             Wing("common", "bench tools, AXI memory, pipelines", ("edgemoe", "tests")),
             Wing("device", "whole frames: the Verilated engine's C++"),
-            Wing("control", "benches of rtl/control", ("edgemoe", OPS, "sim/common")),
+            Wing("control", "benches of rtl/control", ("edgemoe", OPS, "sim/common", "tests/examples")),
             Wing("memory", "benches of rtl/memory", (SPEC, "sim/common")),
             Wing("compute", "benches of rtl/compute", (SPEC, OPS, "sim/common")),
             Wing("movers", "benches of rtl/movers", ("edgemoe", OPS, "sim/common")),

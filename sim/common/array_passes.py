@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from edgemoe.spec.hardware import VECTOR
-from edgemoe.spec.machine import QUERY_TILES, Left, PassKind
-from sim.common.machine import CONFIG, IN_PAR, OUT_PAR, SLOTS, TOKEN_PAR, Pass
+from edgemoe.spec.machine import CONTEXT_MEMBERS, QUERY_TILES, Fetch, Left, PassKind
+from sim.common.machine import CONFIG, FETCH, IN_PAR, OUT_PAR, SLOTS, TOKEN_PAR, Pass
 
 SECOND = CONFIG.max_rows // 2  # where a second task's rows begin
 
@@ -43,6 +43,18 @@ def attention(first: int, rows: int, vectors: int, heads: int) -> Group:
         placed = replace(context, destination_row=start, destination_vectors=vectors, destination_base=head * width)
         contexts.append(replace(placed, first_row=start, rows=rows_of, block=block))
     return Group([*passes, contexts[-1]], first, rows)
+
+
+def fetch_of(work: Pass, vectors: int, heads: int) -> int:
+    """The command to stream_reader that goes with a pass."""
+    context = work.kind == PassKind.CONTEXT
+    return FETCH.pack(
+        kind=Fetch.VALUES if context else Fetch.KEYS,
+        output_tiles=work.output_tiles,
+        input_tiles=work.input_tiles,
+        members=min(vectors // heads * VECTOR // OUT_PAR, CONTEXT_MEMBERS),
+        head_base=work.destination_base if context else work.left_base,
+    )
 
 
 LONG = Pass(PassKind.HEAD, Left.NORM, SECOND, CONFIG.max_rows - SECOND, 1, 1, 2)

@@ -1,4 +1,4 @@
-"""Memory behind an AXI4 master of 128 bits, for benches: random latency, back-pressure, error responses, silence.
+"""Memory behind an AXI4 master of 128 bits, for benches: random latency, backpressure, error responses, silence.
 
 Channels are cocotbext-axi's; what a burst of this engine may look like is checked here, and that requests stand still
 until they are accepted.
@@ -62,7 +62,7 @@ def _check_burst(what: str, address: int, beats: int, burst: AxiARTransaction | 
         )
 
 
-async def stands_still(dut: Dut, valid: str, ready: str, payload: list[str]) -> None:
+async def stable(dut: Dut, valid: str, ready: str, payload: list[str]) -> None:
     """Fails when a valid beat is withdrawn or changed before it was accepted; to be started in the background."""
     held: list[int] | None = None
     while True:
@@ -76,33 +76,33 @@ class _Memory:
     def __init__(self, dut: Dut, rng: np.random.Generator, latency: int) -> None:
         self.bursts: list[tuple[int, int]] = []  # address, beats; as they were accepted
         self.errors: dict[int, AxiResp] = {}  # response by address of the word
-        self.unanswered = 0
-        self.most_unanswered = 0
+        self.outstanding = 0
+        self.most_outstanding = 0
         self._dut, self._rng, self._latency = dut, rng, latency
-        self._answering = Event()
-        self._answering.set()
+        self._responding = Event()
+        self._responding.set()
 
     def silence(self) -> None:
-        """Accept requests, answer none."""
-        self._answering.clear()
+        """Accept requests, respond to none."""
+        self._responding.clear()
 
-    def answer(self) -> None:
-        """Answer what was requested, late or not."""
-        self._answering.set()
+    def respond(self) -> None:
+        """Respond to what was requested, late or not."""
+        self._responding.set()
 
     def _accepted(self, address: int, beats: int) -> float:
-        """Time in ns when the answer may begin."""
+        """Time in ns when the response may begin."""
         self.bursts.append((address, beats))
-        self.unanswered += 1
-        self.most_unanswered = max(self.most_unanswered, self.unanswered)
+        self.outstanding += 1
+        self.most_outstanding = max(self.most_outstanding, self.outstanding)
         return float(get_sim_time("ns")) + CLOCK_NS * int(self._rng.integers(self._latency, 2 * self._latency + 1))
 
     async def _until(self, due: float) -> None:
-        await self._answering.wait()
+        await self._responding.wait()
         left = due - float(get_sim_time("ns"))
         if left >= 1:
             await Timer(int(left), "ns")
-        await self._answering.wait()
+        await self._responding.wait()
 
 
 class ReadMemory(_Memory):
@@ -114,20 +114,20 @@ class ReadMemory(_Memory):
         rng: np.random.Generator,
         word: Callable[[int], int] = content,
         latency: int = 8,
-        pressure: float = 0.0,
+        backpressure: float = 0.0,
     ) -> None:
         super().__init__(dut, rng, latency)
         self._word = word
         self._requests = AxiARSink(AxiARBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst_n, reset_active_level=False)
         self._data = AxiRSource(AxiRBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst_n, reset_active_level=False)
         self._data.queue_occupancy_limit = 4
-        if pressure:
-            self._requests.set_pause_generator(pauses(rng, pressure))
-            self._data.set_pause_generator(pauses(rng, pressure))
+        if backpressure:
+            self._requests.set_pause_generator(pauses(rng, backpressure))
+            self._data.set_pause_generator(pauses(rng, backpressure))
         self._waiting: Queue[tuple[float, int, int]] = Queue()
         cocotb.start_soon(self._accept())
-        cocotb.start_soon(self._answer())
-        cocotb.start_soon(stands_still(dut, "m_axi_ARVALID", "m_axi_ARREADY", ["m_axi_ARADDR", "m_axi_ARLEN"]))
+        cocotb.start_soon(self._respond())
+        cocotb.start_soon(stable(dut, "m_axi_ARVALID", "m_axi_ARREADY", ["m_axi_ARADDR", "m_axi_ARLEN"]))
 
     async def _accept(self) -> None:
         while True:
@@ -136,7 +136,7 @@ class ReadMemory(_Memory):
             _check_burst("read", address, beats, request, "ar")
             self._waiting.put_nowait((self._accepted(address, beats), address, beats))
 
-    async def _answer(self) -> None:
+    async def _respond(self) -> None:
         while True:
             due, address, beats = await self._waiting.get()
             await self._until(due)
@@ -145,27 +145,27 @@ class ReadMemory(_Memory):
                 response = self.errors.get(at, AxiResp.OKAY)
                 last = beat == beats - 1
                 await self._data.send(AxiRTransaction(rdata=self._word(at), rresp=response, rlast=last, rid=0))
-            self.unanswered -= 1
+            self.outstanding -= 1
 
 
 class WriteMemory(_Memory):
     """Keeps what m_axi_AW and m_axi_W write in `words` (by address); responses come as late as in ReadMemory."""
 
-    def __init__(self, dut: Dut, rng: np.random.Generator, latency: int = 8, pressure: float = 0.0) -> None:
+    def __init__(self, dut: Dut, rng: np.random.Generator, latency: int = 8, backpressure: float = 0.0) -> None:
         super().__init__(dut, rng, latency)
         self.words: dict[int, int] = {}
         self.beats = 0
         self._requests = AxiAWSink(AxiAWBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst_n, reset_active_level=False)
         self._data = AxiWSink(AxiWBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst_n, reset_active_level=False)
         self._responses = AxiBSource(AxiBBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst_n, reset_active_level=False)
-        if pressure:
+        if backpressure:
             for channel in (self._requests, self._data, self._responses):
-                channel.set_pause_generator(pauses(rng, pressure))
+                channel.set_pause_generator(pauses(rng, backpressure))
         self._waiting: Queue[tuple[float, AxiResp]] = Queue()
         cocotb.start_soon(self._accept())
-        cocotb.start_soon(self._answer())
-        cocotb.start_soon(stands_still(dut, "m_axi_AWVALID", "m_axi_AWREADY", ["m_axi_AWADDR", "m_axi_AWLEN"]))
-        cocotb.start_soon(stands_still(dut, "m_axi_WVALID", "m_axi_WREADY", ["m_axi_WDATA", "m_axi_WLAST"]))
+        cocotb.start_soon(self._respond())
+        cocotb.start_soon(stable(dut, "m_axi_AWVALID", "m_axi_AWREADY", ["m_axi_AWADDR", "m_axi_AWLEN"]))
+        cocotb.start_soon(stable(dut, "m_axi_WVALID", "m_axi_WREADY", ["m_axi_WDATA", "m_axi_WLAST"]))
 
     async def _accept(self) -> None:
         while True:
@@ -184,9 +184,9 @@ class WriteMemory(_Memory):
                 response = self.errors.get(at, response)
             self._waiting.put_nowait((due, response))
 
-    async def _answer(self) -> None:
+    async def _respond(self) -> None:
         while True:
             due, response = await self._waiting.get()
             await self._until(due)
-            self.unanswered -= 1
+            self.outstanding -= 1
             await self._responses.send(AxiBTransaction(bresp=response, bid=0))

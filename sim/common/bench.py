@@ -23,19 +23,20 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly, with_timeout
 from numpy.typing import NDArray
 
-from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
-from sim.common.runner import ENVIRONMENT
+from edgemoe.spec.hardware import HardwareConfig
+from sim.common.runner import ENVIRONMENT, FlippedBitSeenError
+from sim.common.shapes import shape
 
 Dut = Any  # cocotb's handle of the unit under test
 CLOCK_NS = 4
 TIMEOUT_CYCLES = 200_000
-STALLS = ["none", "idle", "pressure", "both"]  # what `idle_rate` and `pressure_rate` understand
+STALLS = ["none", "idle", "backpressure", "both"]  # what `idle_rate` and `backpressure_rate` understand
 STALL_RATE = 0.4
 
 
 def hardware() -> HardwareConfig:
     """The hardware configuration that this simulation was built for."""
-    return load_hardware_config(os.environ[ENVIRONMENT + "HARDWARE"])
+    return shape(os.environ[ENVIRONMENT + "HARDWARE"])
 
 
 def parameter(name: str) -> int:
@@ -48,9 +49,9 @@ def idle_rate(stalls: str) -> float:
     return STALL_RATE if stalls in ("idle", "both") else 0.0
 
 
-def pressure_rate(stalls: str) -> float:
+def backpressure_rate(stalls: str) -> float:
     """How often a receiver is not ready."""
-    return STALL_RATE if stalls in ("pressure", "both") else 0.0
+    return STALL_RATE if stalls in ("backpressure", "both") else 0.0
 
 
 class Checker:
@@ -65,14 +66,16 @@ class Checker:
         """Exact equality of integers or of integer arrays (same shape); `what` says where, for the message."""
         got_array, expected_array = np.asarray(got), np.array(expected)
         assert got_array.shape == expected_array.shape, f"{what}: shape {got_array.shape}, not {expected_array.shape}"
-        if self._flip and expected_array.size:
+        flipped = self._flip and expected_array.size > 0
+        if flipped:
             expected_array.flat[0] = int(expected_array.flat[0]) ^ 1
             self._flip = False
         self.count += expected_array.size
         if not np.array_equal(got_array, expected_array):
             where = np.argwhere(got_array != expected_array)
             first = tuple(int(i) for i in where[0])
-            raise AssertionError(
+            failure = FlippedBitSeenError if flipped else AssertionError
+            raise failure(
                 f"{what}: {len(where)} of {expected_array.size} values differ, first at {first}: "
                 f"{got_array[first]}, golden {expected_array[first]}"
             )
@@ -161,7 +164,7 @@ async def receive(
     count: int,
     names: Sequence[str],
     rng: np.random.Generator,
-    pressure: float = 0.0,
+    backpressure: float = 0.0,
     valid: str = "valid_out",
     ready: str | None = None,
 ) -> list[dict[str, int]]:
@@ -169,7 +172,7 @@ async def receive(
     beats: list[dict[str, int]] = []
     while len(beats) < count:
         await drive(dut)
-        accept = ready is None or rng.random() >= pressure
+        accept = ready is None or rng.random() >= backpressure
         if ready is not None:
             getattr(dut, ready).value = int(accept)
         await ReadOnly()

@@ -13,7 +13,7 @@ from edgemoe.spec.isa import STREAM_LINE, Buffer
 from edgemoe.spec.machine import LOOKUP_LATENCY, READ_LATENCY, TAKE_LATENCY
 from edgemoe.spec.memory import Bytes, LinearWeights
 from edgemoe.spec.precision import GATE_OPERAND_LIMIT
-from sim.common.bench import Checker, Dut, drive, extremes, idle_rate, pressure_rate, unpack
+from sim.common.bench import Checker, Dut, backpressure_rate, drive, extremes, idle_rate, unpack
 from sim.common.machine import LOGIT_BITS, NUMBERS, OUT_PAR, OUT_PARTS, POST_ROWS, SIZES, TOKEN_PAR, IntArray
 from sim.common.pipeline import noise
 from sim.common.rows import Banks, each_cycle
@@ -87,12 +87,12 @@ class Stream:
                 self.arrived = max(self.arrived, self.gone)
 
 
-class Surroundings:
+class Environment:
     """All of it; `run` starts what goes on in every cycle."""
 
     def __init__(self, dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
         self.dut, self.check, self.rng = dut, check, rng
-        self.pressure = 2 * pressure_rate(stalls)
+        self.backpressure = 2 * backpressure_rate(stalls)
         self.stream = Stream(dut, rng, idle_rate(stalls))
         buffers = [buffer for buffer in Buffer if buffer not in (Buffer.NONE, Buffer.ROUTING)]
         self.pads: dict[Buffer | str, Scratchpad] = {
@@ -127,14 +127,14 @@ class Surroundings:
         dut, depths = self.dut, getattr(self.dut, signal)
         same = len(depths) == 16
 
-        def answer(word: int) -> None:
+        def respond(word: int) -> None:
             places = [word >> (0 if same else 16 * lane) & 0xFFFF for lane in range(TOKEN_PAR)]
             for name, pad in pads.items():
                 width = VECTOR * pad.bits
                 vectors = (pad.word(lane, depth) << lane * width for lane, depth in enumerate(places))
                 getattr(dut, name).value = sum(vectors)
 
-        await each_cycle(dut, READ_LATENCY, lambda: int(depths.value), answer)
+        await each_cycle(dut, READ_LATENCY, lambda: int(depths.value), respond)
 
     def _lookup(self, asked: tuple[int, int]) -> None:
         expert, index = asked
@@ -147,7 +147,7 @@ class Surroundings:
         dut = self.dut
         while True:
             await drive(dut)
-            dut.word_ready.value = int(self.rng.random() >= self.pressure)
+            dut.word_ready.value = int(self.rng.random() >= self.backpressure)
             await ReadOnly()
             if enabled := int(dut.write_enable.value):
                 pad = self.pads[Buffer(int(dut.write_buffer.value))]

@@ -58,7 +58,7 @@ class Banks:
         self.values[bank, depth] = unpack(word, VECTOR, self.bits)
 
 
-async def each_cycle(dut: Dut, latency: int, sample: Callable[[], Any], answer: Callable[[Any], None]) -> None:
+async def each_cycle(dut: Dut, latency: int, sample: Callable[[], Any], respond: Callable[[Any], None]) -> None:
     """For ever: what is sampled in a cycle is answered, as an input, `latency` cycles later."""
     waiting: deque[Any] = deque([None] * (latency - 1))
     while True:
@@ -66,16 +66,16 @@ async def each_cycle(dut: Dut, latency: int, sample: Callable[[], Any], answer: 
         if len(waiting) == latency:
             late = waiting.popleft()
             if late is not None:
-                answer(late)
+                respond(late)
         await ReadOnly()
         waiting.append(sample())
 
 
-async def collect_words(dut: Dut, rng: np.random.Generator, pressure: float, words: dict[int, int]) -> None:
+async def collect_words(dut: Dut, rng: np.random.Generator, backpressure: float, words: dict[int, int]) -> None:
     """For ever: takes words to be written, by address in the order they come; each address must come once."""
     while True:
         await drive(dut)
-        ready = int(rng.random() >= pressure)
+        ready = int(rng.random() >= backpressure)
         dut.word_ready.value = ready
         await ReadOnly()
         if ready and int(dut.word_valid.value):

@@ -11,10 +11,12 @@ from cocotb.triggers import ReadOnly
 from edgemoe.spec.hardware import VECTOR
 from edgemoe.spec.machine import CONTEXT_MEMBERS, READ_LATENCY
 from sim.common.array_passes import SECOND
-from sim.common.bench import Checker, Dut, checked, drive, pack, pressure_rate, reset, unpack
+from sim.common.bench import Checker, Dut, backpressure_rate, checked, drive, pack, reset, unpack
 from sim.common.machine import CONFIG, IN_PAR, NUMBERS, OUT_PAR, TOKEN_PAR, IntArray
 from sim.common.rows import Banks, each_cycle
+from sim.common.runs import Run
 
+RUNS = [Run("micro"), Run("wide")]
 BITS = NUMBERS.activation_bits
 DEPTH = 12 * (CONFIG.max_rows // TOKEN_PAR + 1)
 
@@ -91,7 +93,7 @@ async def run(dut: Dut, check: Checker, rng: np.random.Generator, case: Case, pa
         reserved = 0
         limit = len(expected) * max(1, size // TOKEN_PAR) + 8
         for _ in range(limit if stalls == "none" else 10 * limit):
-            dut.tile_room.value = int(rng.random() >= pressure_rate(stalls))
+            dut.tile_room.value = int(rng.random() >= backpressure_rate(stalls))
             await ReadOnly()
             if int(dut.tile_reserve.value):
                 assert int(dut.tile_room.value), "a tile is reserved without room"
@@ -111,7 +113,7 @@ async def run(dut: Dut, check: Checker, rng: np.random.Generator, case: Case, pa
 
 
 @cocotb.test()
-@cocotb.parametrize(stalls=["none", "pressure"])
+@cocotb.parametrize(stalls=["none", "backpressure"])
 @checked
 async def heads(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
     """All cases twice, without a reset between them."""
@@ -120,10 +122,10 @@ async def heads(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str)
     for pad in pads:
         pad.fill(rng)
 
-    def answer(depth: int) -> None:
+    def respond(depth: int) -> None:
         for signal, pad in zip((dut.key_values, dut.value_values), pads, strict=True):
             signal.value = pack(pad.values[:, depth].reshape(-1) if depth < DEPTH else [], BITS)
 
-    cocotb.start_soon(each_cycle(dut, READ_LATENCY, lambda: int(dut.read_depth.value), answer))
+    cocotb.start_soon(each_cycle(dut, READ_LATENCY, lambda: int(dut.read_depth.value), respond))
     for case in [*CASES, *CASES[::-1]]:
         await run(dut, check, rng, case, pads, stalls)

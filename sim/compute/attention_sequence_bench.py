@@ -6,12 +6,13 @@ import cocotb
 import numpy as np
 from cocotb.triggers import ReadOnly
 
-from edgemoe.spec.hardware import VECTOR
-from edgemoe.spec.machine import CONTEXT_MEMBERS, QUERY_TILES, Fetch, PassKind
-from sim.common.array_passes import SECOND, attention
-from sim.common.bench import Checker, Dut, checked, drive, pressure_rate, reset
-from sim.common.machine import CONFIG, FETCH, OUT_PAR, PASS, TOKEN_PAR, Pass
+from edgemoe.spec.machine import QUERY_TILES, PassKind
+from sim.common.array_passes import SECOND, attention, fetch_of
+from sim.common.bench import Checker, Dut, backpressure_rate, checked, drive, reset
+from sim.common.machine import CONFIG, PASS, TOKEN_PAR
+from sim.common.runs import Run
 
+RUNS = [Run()]
 BLOCK = QUERY_TILES * TOKEN_PAR
 CASES = [  # first row, rows, vectors, heads
     (0, 1, 1, 1),
@@ -23,18 +24,6 @@ CASES = [  # first row, rows, vectors, heads
 ]
 
 
-def fetch_of(work: Pass, vectors: int, heads: int) -> int:
-    """The command to stream_reader that goes with a pass."""
-    context = work.kind == PassKind.CONTEXT
-    return FETCH.pack(
-        kind=Fetch.VALUES if context else Fetch.KEYS,
-        output_tiles=work.output_tiles,
-        input_tiles=work.input_tiles,
-        members=min(vectors // heads * VECTOR // OUT_PAR, CONTEXT_MEMBERS),
-        head_base=work.destination_base if context else work.left_base,
-    )
-
-
 def meaning(word: int) -> list[int]:
     """Fields of a pass; scores go to no scratchpad, so that their destination has no meaning."""
     fields = PASS.unpack(word)
@@ -44,7 +33,7 @@ def meaning(word: int) -> list[int]:
 
 
 @cocotb.test()
-@cocotb.parametrize(stalls=["none", "pressure"])
+@cocotb.parametrize(stalls=["none", "backpressure"])
 @checked
 async def sequences(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
     """All cases, and drawn ones, without a reset between them; queues have no room at times."""
@@ -64,7 +53,7 @@ async def sequences(dut: Dut, check: Checker, rng: np.random.Generator, stalls: 
         found, fetched = [], []
         limit = 2 * len(expected) + vectors // heads + 5
         for _ in range(limit if stalls == "none" else 10 * limit):
-            dut.queue_room.value = int(rng.random() >= pressure_rate(stalls))
+            dut.queue_room.value = int(rng.random() >= backpressure_rate(stalls))
             await ReadOnly()
             if not int(dut.busy.value):
                 break

@@ -14,7 +14,9 @@ from edgemoe.spec.precision import MAX_SHIFT, MULTIPLIER_BITS
 from sim.common.bench import Checker, Dut, checked, drive, extremes, reset, unpack
 from sim.common.machine import NUMBERS, OUT_PAR, IntArray
 from sim.common.pipeline import noise
+from sim.common.runs import Run
 
+RUNS = [Run("micro"), Run("micro_w16a16")]
 SHIFT_BITS = 6
 CYCLES = 300
 

@@ -25,9 +25,11 @@ from edgemoe_golden.ops.gate import gate_logits
 from edgemoe_golden.ops.head import head
 from sim.common.array_passes import SECOND, attention
 from sim.common.bench import Checker, Dut, checked, cycles, drive, extremes, pack, reset
-from sim.common.compute_model import GATHERED, Surroundings
+from sim.common.compute_model import GATHERED, Environment
 from sim.common.machine import CONFIG, FETCH, IN_PAR, NUMBERS, OUT_PAR, TOKEN_PAR, IntArray, Pass
+from sim.common.runs import Run
 
+RUNS = [Run("micro"), Run("pairs"), Run("wide")]
 SETTLE = 4  # cycles until what was started says that it is busy
 LEFTS = {
     Buffer.NORM: Left.NORM,
@@ -72,7 +74,7 @@ LAYERS = [
 ]
 
 
-class Bench(Surroundings):
+class Bench(Environment):
     """Instructions as the sequencer gives them."""
 
     number = 0

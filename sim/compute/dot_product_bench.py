@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from sim.common.bench import Checker, Dut, checked, extremes, hardware, pack, parameter, signed
 from sim.common.pipeline import through
+from sim.common.runs import Run
 
+RUNS = [Run("micro", {"LANES": 16}, icarus=True), Run("micro_w16a16", {"LANES": 8})]
 LATENCY = 4
 NUMBERS = hardware().numbers
 BITS = NUMBERS.weight_bits

@@ -10,9 +10,11 @@ from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.machine import JOB_QUEUE, QUERY_TILES, Left, PassKind
 from sim.common.array_passes import GROUPS, SECOND, attention
-from sim.common.bench import STALLS, Checker, Dut, checked, drive, idle_rate, pressure_rate, reset
+from sim.common.bench import STALLS, Checker, Dut, backpressure_rate, checked, drive, idle_rate, reset
 from sim.common.machine import DRAIN, JOB, LOGIT_ROWS, OUT_PARTS, POST_ROWS, SLOTS, TOKEN_PAR, Pass, score_row
+from sim.common.runs import Run
 
+RUNS = [Run("micro"), Run("zcu102")]
 LATE = 2.4  # times the rate of idling: sums and scales are later than what is done with them
 PASSES = [
     *(
@@ -92,7 +94,7 @@ def steps_of(work: Pass, job: dict[str, int]) -> list[dict[str, int]]:
 async def jobs(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
     """All passes in any order, their sums ready late, scales late, the head full."""
     await reset(dut, job_valid=0, job_ready=0, head_full=0, scaled_rows=0)
-    idle, pressure = idle_rate(stalls), pressure_rate(stalls)
+    idle, backpressure = idle_rate(stalls), backpressure_rate(stalls)
     waiting = deque(jobs_of([PASSES[index] for index in [*range(len(PASSES)), *rng.permutation(len(PASSES))]]))
     sent: deque[tuple[Pass, dict[str, int]]] = deque()  # whose sums are not ready yet
     ready: deque[dict[str, int]] = deque()  # steps that may come
@@ -104,7 +106,7 @@ async def jobs(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) 
     expected: list[list[int]] = []
     undone = held = 0
     room = False  # as it was when the job's last step was issued
-    holds_back = bool(pressure)  # until the queue is full
+    holds_back = bool(backpressure)  # until the queue is full
     while waiting or sent or ready:
         await drive(dut)
         give = bool(waiting) and room and rng.random() >= idle
@@ -125,15 +127,15 @@ async def jobs(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) 
             ready.extend(of_job)
             freed.append(job["tiles"] * work.sums)
             ready_jobs += 1
-        wanted = not pressure or bool(ready and ready[0]["kind"] == PassKind.CONTEXT)
-        if scale_jobs and wanted and rng.random() >= LATE * pressure:
+        wanted = not backpressure or bool(ready and ready[0]["kind"] == PassKind.CONTEXT)
+        if scale_jobs and wanted and rng.random() >= LATE * backpressure:
             scales += 1
             scale_jobs[0] -= 1
             if not scale_jobs[0]:
                 scale_jobs.popleft()
         dut.scaled_rows.value = scales % 256
         full_before = held
-        held = int(rng.random() < pressure)
+        held = int(rng.random() < backpressure)
         dut.head_full.value = held
         await ReadOnly()
         room = bool(int(dut.job_room.value))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 
 import cocotb
 import numpy as np
@@ -20,7 +21,7 @@ from edgemoe.spec.precision import GATE_OPERAND_LIMIT
 from edgemoe_golden.ops.attention import row_scale
 from edgemoe_golden.ops.softmax import exponential
 from sim.common.array_passes import GROUPS, Group
-from sim.common.bench import Checker, Dut, checked, drive, extremes, idle_rate, pack, pressure_rate, reset, unpack
+from sim.common.bench import Checker, Dut, backpressure_rate, checked, drive, extremes, idle_rate, pack, reset, unpack
 from sim.common.machine import (
     CONFIG,
     FACTOR_BITS,
@@ -41,11 +42,22 @@ from sim.common.machine import (
 )
 from sim.common.pipeline import noise
 from sim.common.rows import Banks, each_cycle
+from sim.common.runs import Run
 
+RUNS = [Run("micro"), Run("wide")]
 BITS, SCORE_BITS, ACC_BITS = NUMBERS.activation_bits, NUMBERS.score_bits, NUMBERS.accumulator_bits
 DEPTH = 2 * (CONFIG.max_rows // TOKEN_PAR + 1)
 BUFFERS = {"norm": Left.NORM, "hidden": Left.HIDDEN, "gate_input": Left.GATE_INPUT, "query": Left.QUERY,
            "gathered": Left.GATHERED}  # fmt: skip
+# Around a full ring of sums: a group that just fits, of this pass and of the next; one of which a row does not.
+EIGHTH = Pass(PassKind.HEAD, Left.NORM, 0, SLOTS // 8 * TOKEN_PAR, 1, 1, 9)
+ONE = Pass(PassKind.HEAD, Left.NORM, 0, 1, 1, 1, 1)
+RING = [
+    Group([EIGHTH], fills=True),
+    Group([replace(EIGHTH, output_tiles=7), replace(EIGHTH, output_tiles=1), ONE], fills=True),
+    Group([ONE, replace(EIGHTH, output_tiles=8)], fills=True),
+    Group([ONE, replace(EIGHTH, output_tiles=7), replace(EIGHTH, output_tiles=1)], fills=True),
+]
 SCORES_SETTLE = 7  # cycles from a score's write to scores_done, as in linear
 
 
@@ -54,7 +66,7 @@ class Bench:
 
     def __init__(self, dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
         self.dut, self.check, self.rng = dut, check, rng
-        self.idle, self.pressure = idle_rate(stalls), pressure_rate(stalls)
+        self.idle, self.backpressure = idle_rate(stalls), backpressure_rate(stalls)
         self.banks = {name: Banks(TOKEN_PAR, DEPTH, 16 if name == "gate_input" else BITS) for name in BUFFERS}
         self.packed: dict[str, list[list[int]]] = {}
         for name in BUFFERS:
@@ -85,7 +97,7 @@ class Bench:
         """Scratchpads of every bank, 2 cycles after the depth."""
         dut = self.dut
 
-        def answer(depths: int) -> None:
+        def respond(depths: int) -> None:
             for name, packed in self.packed.items():
                 width, word = VECTOR * self.banks[name].bits, 0
                 for lane in range(TOKEN_PAR):
@@ -94,7 +106,7 @@ class Bench:
                         word |= packed[lane][depth] << lane * width
                 getattr(dut, name).value = word
 
-        await each_cycle(dut, 2, lambda: int(dut.read_depth.value), answer)
+        await each_cycle(dut, 2, lambda: int(dut.read_depth.value), respond)
 
     def make_tiles(self, number: int, work: Pass) -> None:
         """Right operands of a pass, and its tiles in their order."""
@@ -164,8 +176,8 @@ class Bench:
         while True:
             await drive(self.dut)
             self.dut.score_write.value = self.dut.freed_valid.value = 0
-            self.dut.job_room.value = int(len(self.jobs) < 30 and self.rng.random() >= self.pressure)
-            if self.rng.random() >= self.pressure:
+            self.dut.job_room.value = int(len(self.jobs) < 30 and self.rng.random() >= self.backpressure)
+            if self.rng.random() >= self.backpressure:
                 return
 
     async def drain(self) -> None:
@@ -190,10 +202,14 @@ class Bench:
     async def until_full(self) -> None:
         """The array has stood still for want of room for longer than any group takes."""
         self.held, still = -1, 0
-        while still < 4 * self.passes[-1].token_tiles:
+        while still < 4 * max(work.token_tiles for work in self.passes):
             await self.cycle()
             await ReadOnly()
             still = still + 1 if int(self.dut.waits_for_room.value) else 0
+        sizes = [work.token_tiles * work.sums for work in self.passes for _ in work.groups]
+        used = sum(sizes[self.drained : self.drained + len(self.jobs)])
+        following = sizes[self.drained + len(self.jobs)]
+        assert used <= SLOTS < used + following, f"{used} of {SLOTS} slots are used, {following} more are held back"
 
     async def drain_job(self, number: int, work: Pass, job: dict[str, int]) -> None:
         """Sums of one group of output tiles."""
@@ -293,7 +309,7 @@ async def passes(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str
     for coroutine in (bench.operands, bench.stream, bench.drain):
         cocotb.start_soon(coroutine())
     steps = 0
-    for group in [*GROUPS, *(group for group in GROUPS[::-1] if group.keys < CONFIG.max_tokens)]:
+    for group in [*GROUPS, *RING, *(group for group in GROUPS[::-1] if group.keys < CONFIG.max_tokens)]:
         await drive(dut)
         dut.first_key.value, dut.end_key.value = group.first_key, group.first_key + group.keys
         dut.output_multiplier.value, dut.output_shift.value = int(rng.integers(1 << 16)), int(rng.integers(0, 20))

@@ -7,7 +7,9 @@ import numpy as np
 
 from sim.common.bench import Checker, Dut, checked, extremes, hardware, pack, parameter, unpack
 from sim.common.pipeline import through
+from sim.common.runs import Run
 
+RUNS = [Run("micro", {"LANES": 8}, icarus=True)]
 LATENCY = 1
 COUNT = 300
 NUMBERS = hardware().numbers

@@ -16,7 +16,9 @@ from edgemoe_golden.ops.gelu import gelu_requantise
 from edgemoe_golden.ops.requantise import round_shift, saturate
 from sim.common.bench import Checker, Dut, checked, drive, extremes, hardware, reset, signed
 from sim.common.pipeline import noise
+from sim.common.runs import Run
 
+RUNS = [Run("micro"), Run("micro_w16a16")]
 NUMBERS = hardware().numbers
 ACC_BITS, RESIDUAL_BITS = NUMBERS.accumulator_bits, NUMBERS.residual_bits
 POST_BITS, FACTOR_BITS = Sizes(hardware()).post_bits, Sizes(hardware()).factor_bits

@@ -22,17 +22,19 @@ from sim.common.bench import (
     STALLS,
     Checker,
     Dut,
+    backpressure_rate,
     checked,
     drive,
     extremes,
     idle_rate,
     pack,
-    pressure_rate,
     reset,
 )
 from sim.common.machine import CONFIG, IN_PAR, KEY_WORD_BITS, NUMBERS, OUT_PAR, score_row
 from sim.common.pipeline import noise
+from sim.common.runs import Run
 
+RUNS = [Run("micro"), Run("wide")]
 SCORE_BITS, E_BITS = NUMBERS.score_bits, NUMBERS.exponential_bits
 TURN = NUMBERS.reciprocal_bits + 8  # cycles from one scale to the next, at most
 INT64 = np.int64
@@ -147,7 +149,7 @@ async def overlap(
     while write or step or any(pipeline):
         await drive(dut)
         written = write if rng.random() >= idle_rate(stalls) else None
-        begun = step if rng.random() >= pressure_rate(stalls) else None
+        begun = step if rng.random() >= backpressure_rate(stalls) else None
         dut.write_valid.value = int(written is not None)
         put(dut, rng, WRITE, written)
         put(dut, rng, READ, begun[0] if begun else None)

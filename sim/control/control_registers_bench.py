@@ -11,25 +11,33 @@ from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 
 from edgemoe.spec import registers
 from edgemoe.spec.registers import COUNTERS, IDENTITY, OFFSETS, REGISTER_SPACE, REGISTERS
-from sim.common.axi_memory import pauses, stands_still
+from sim.common.axi_memory import pauses, stable
 from sim.common.bench import (
     STALLS,
     Checker,
     Dut,
+    backpressure_rate,
     checked,
     cycles,
     drive,
     hardware,
     idle_rate,
     pack,
-    pressure_rate,
     reset,
 )
+from sim.common.runs import Run
 
+RUNS = [Run()]
 POINTERS = [register for register in REGISTERS if register.kind == "pointer"]
 OUTPUTS = [register for register in REGISTERS if register.kind == "output"]
 NARROW = ["error_code", "program_counter", "experts_run", "segments_dropped"]  # 32 bits wide in the engine
 PORTS = {"program": "program_address", "input": "input_address", "output": "output_address"}
+INPUTS = {register.offset + 4 * half for register in POINTERS for half in range(2)} | {OFFSETS["watchdog_cycles"]}
+# Outputs, gaps, and places whose address differs from an input's in one of the upper bits.
+NOT_INPUTS = sorted(
+    ({*range(0x10, OUTPUTS[-1].offset + 32, 4), REGISTER_SPACE - 4} - INPUTS)
+    | {offset | 1 << bit for offset in INPUTS for bit in range(7, REGISTER_SPACE.bit_length() - 1)}
+)
 
 
 class Host:
@@ -43,22 +51,22 @@ class Host:
         for channel in (write.aw_channel, write.w_channel, read.ar_channel):
             channel.set_pause_generator(pauses(rng, idle_rate(stalls)))
         for channel in (write.b_channel, read.r_channel):
-            channel.set_pause_generator(pauses(rng, pressure_rate(stalls)))
+            channel.set_pause_generator(pauses(rng, backpressure_rate(stalls)))
         for channel, payload in (("B", ["BRESP"]), ("R", ["RDATA", "RRESP"])):
             names = [f"s_axi_control_{name}" for name in payload]
             valid, ready = f"s_axi_control_{channel}VALID", f"s_axi_control_{channel}READY"
-            cocotb.start_soon(stands_still(dut, valid, ready, names))
+            cocotb.start_soon(stable(dut, valid, ready, names))
 
     async def read(self, offset: int) -> int:
         """The word at this offset; the response must be OKAY."""
-        answer = await self._bus.read(offset, 4)
-        assert answer.resp == 0, f"response {answer.resp} to a read of {offset:#x}"
-        return int.from_bytes(answer.data, "little")
+        response = await self._bus.read(offset, 4)
+        assert response.resp == 0, f"response {response.resp} to a read of {offset:#x}"
+        return int.from_bytes(response.data, "little")
 
     async def write(self, offset: int, value: int, size: int = 4) -> None:
         """The `size` low bytes of value at this offset, which may lie inside a word; the response must be OKAY."""
-        answer = await self._bus.write(offset, value.to_bytes(size, "little"))
-        assert answer.resp == 0, f"response {answer.resp} to a write to {offset:#x}"
+        response = await self._bus.write(offset, value.to_bytes(size, "little"))
+        assert response.resp == 0, f"response {response.resp} to a write to {offset:#x}"
 
 
 @dataclass
@@ -112,13 +120,14 @@ async def prepare(dut: Dut, rng: np.random.Generator, stalls: str = "none") -> t
 @cocotb.parametrize(stalls=STALLS)
 @checked
 async def every_word(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
-    """The whole window: inputs hold what was written, outputs what the engine says, the rest 0; two runs."""
+    """The whole window: inputs hold what was written to them and not what was written elsewhere, outputs what the
+    engine says, the rest 0; two runs."""
     host, core = await prepare(dut, rng, stalls)
     for _ in range(2):
         expected = dict.fromkeys(range(0, REGISTER_SPACE, 4), 0)
         expected[registers.CONTROL] = registers.AP_IDLE
         for offset in [*range(0x10, OUTPUTS[-1].offset + 32, 4), REGISTER_SPACE - 4]:
-            await host.write(offset, int(rng.integers(1 << 32)))  # into gaps and outputs too
+            await host.write(offset, int(rng.integers(1 << 32)))
         for register in POINTERS:
             value = int.from_bytes(rng.bytes(8), "little")
             for half in range(2):
@@ -126,6 +135,8 @@ async def every_word(dut: Dut, check: Checker, rng: np.random.Generator, stalls:
                 await host.write(register.offset + 4 * half, expected[register.offset + 4 * half])
         expected[OFFSETS["watchdog_cycles"]] = int(rng.integers(1 << 32))
         await host.write(OFFSETS["watchdog_cycles"], expected[OFFSETS["watchdog_cycles"]])
+        for offset in rng.permutation(NOT_INPUTS).tolist():
+            await host.write(offset, int(rng.integers(1 << 32)))
         for name, value in core.results(rng).items():
             expected[OFFSETS[name]], expected[OFFSETS[name] + 4] = value & 0xFFFFFFFF, value >> 32
         for name in ("identity", "config_hash"):
@@ -137,12 +148,28 @@ async def every_word(dut: Dut, check: Checker, rng: np.random.Generator, stalls:
         for register in POINTERS:
             value = expected[register.offset] | expected[register.offset + 4] << 32
             if register.name in PORTS:
-                check.equal(int(getattr(dut, PORTS[register.name]).value) == value, True, register.name)
+                found = int(getattr(dut, PORTS[register.name]).value)
             else:
-                port = int(register.name[-1])
-                check.equal(int(dut.weights_address.value) >> (64 * port) & (1 << 64) - 1 == value, True, register.name)
+                found = int(dut.weights_address.value) >> (64 * int(register.name[-1])) & (1 << 64) - 1
+            check.equal(found, value, register.name)
         check.equal(int(dut.watchdog_cycles.value), expected[OFFSETS["watchdog_cycles"]], "watchdog_cycles")
     check.equal(core.starts, 0, "starts")
+
+
+@cocotb.test()
+@cocotb.parametrize(stalls=STALLS)
+@checked
+async def several_at_once(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
+    """Writes, and reads, that the host begins before those under way have their responses: each takes its turn."""
+    host, _ = await prepare(dut, rng, stalls)
+    for _ in range(4):
+        expected = {offset: int(rng.integers(1 << 32)) for offset in rng.permutation(sorted(INPUTS)).tolist()}
+        writing = [cocotb.start_soon(host.write(offset, value)) for offset, value in expected.items()]
+        for task in writing:
+            await task
+        order = rng.permutation(list(expected)).tolist()
+        reading = [cocotb.start_soon(host.read(offset)) for offset in order]
+        check.equal([await task for task in reading], [expected[offset] for offset in order], "words read")
 
 
 @cocotb.test()

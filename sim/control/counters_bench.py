@@ -9,7 +9,9 @@ from cocotb.triggers import ReadOnly
 from edgemoe.spec.isa import MEMORY_WORD
 from edgemoe.spec.registers import COUNTERS
 from sim.common.bench import Checker, Dut, checked, drive, hardware, reset, unpack
+from sim.common.runs import Run
 
+RUNS = [Run("micro"), Run("zcu102")]
 PORTS = hardware().ports
 NAMES = COUNTERS[:10]
 FLAGS = ["running", "executing", "of_layernorm", "of_attention", "of_array", "step_issued", "waits_for_weights",

@@ -19,18 +19,21 @@ from sim.common.bench import (
     STALLS,
     Checker,
     Dut,
+    backpressure_rate,
     checked,
     cycles,
     drive,
     hardware,
     idle_rate,
     pack,
-    pressure_rate,
     reset,
     settle,
 )
-from sim.common.host_examples import INPUT_BYTES, OUTPUT_BYTES, Words, encoded, image, program
+from sim.common.runs import Run
+from tests.examples.legality import Words
+from tests.examples.machine import INPUT_BYTES, OUTPUT_BYTES, encoded, image, program
 
+RUNS = [Run("small")]
 BLOCK = 64
 PROGRAMS = 12
 QUIET_CYCLES = 80  # more than a fetch and its check
@@ -120,11 +123,11 @@ async def begin(dut: Dut, address: int) -> None:
     dut.begin_run.value = 0
 
 
-async def take(dut: Dut, rng: np.random.Generator, pressure: float) -> tuple[int, int, int]:
+async def take(dut: Dut, rng: np.random.Generator, backpressure: float) -> tuple[int, int, int]:
     """The next instruction."""
     while True:
         await drive(dut)
-        accept = rng.random() >= pressure
+        accept = rng.random() >= backpressure
         dut.instruction_ready.value = int(accept)
         await ReadOnly()
         if accept and int(dut.instruction_valid.value):
@@ -148,7 +151,7 @@ async def start_bench(dut: Dut, rng: np.random.Generator, stalls: str) -> Reader
 async def programs(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
     """Program after program without reset: as golden decodes them, and nothing is fetched beyond their ends."""
     reader = await start_bench(dut, rng, stalls)
-    reader.hold_rate = pressure_rate(stalls)
+    reader.hold_rate = backpressure_rate(stalls)
     for number in range(PROGRAMS):
         data = program_image(rng)
         memory = FlatMemory()
@@ -168,7 +171,7 @@ async def programs(dut: Dut, check: Checker, rng: np.random.Generator, stalls: s
             check.equal(int(dut.instructions.value), len(golden.words), "instructions")
             offered, past_end = expected_run(golden.words)
             for index, what in enumerate(offered):
-                got = await take(dut, rng, pressure_rate(stalls))
+                got = await take(dut, rng, backpressure_rate(stalls))
                 check.equal(np.array(got, dtype=object), np.array(what, dtype=object), f"{number}: instruction {index}")
         await cycles(dut, QUIET_CYCLES)
         await settle(dut)

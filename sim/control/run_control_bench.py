@@ -10,7 +10,9 @@ from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.faults import Fault
 from sim.common.bench import Checker, Dut, checked, drive, reset
+from sim.common.runs import Run
 
+RUNS = [Run()]
 WATCHDOG = 40
 NEVER = 1 << 30
 LIMIT = 600
@@ -18,8 +20,8 @@ OVERHEAD = 4  # cycles from the watchdog's limit to done
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run. header, fault: what the program's header and the sequencer say. error, at: a bus error in a phase.
+class Ending:
+    """How a run ends. header, fault: what header and sequencer say. error, at: a bus error in a phase.
     stuck: the phase that never ends, so that the watchdog ends the run."""
 
     header: Fault = Fault.NONE
@@ -58,27 +60,27 @@ class Run:
         return not (self.header or self.at == "header" or self.stuck in ("clear", "header"))
 
 
-RUNS = [
-    Run(),
-    Run(watchdog=0),
-    Run(header=Fault.CONFIG_MISMATCH),
-    Run(fault=Fault.ILLEGAL_FIELD),
-    Run(error=Fault.BUS_READ, at="header"),
-    Run(error=Fault.BUS_READ, at="run"),
-    Run(error=Fault.BUS_WRITE, at="run"),
-    Run(error=Fault.BUS_WRITE, at="writes"),
-    Run(fault=Fault.STREAM_END, error=Fault.BUS_WRITE, at="writes"),
-    Run(stuck="clear"),
-    Run(stuck="header"),
-    Run(stuck="run"),
-    Run(stuck="writes"),
-    Run(stuck="end"),
-    Run(fault=Fault.SEGMENT_MISMATCH, stuck="writes"),
-    Run(header=Fault.BAD_PROGRAM_HEADER, stuck="end"),
+ENDINGS = [
+    Ending(),
+    Ending(watchdog=0),
+    Ending(header=Fault.CONFIG_MISMATCH),
+    Ending(fault=Fault.ILLEGAL_FIELD),
+    Ending(error=Fault.BUS_READ, at="header"),
+    Ending(error=Fault.BUS_READ, at="run"),
+    Ending(error=Fault.BUS_WRITE, at="run"),
+    Ending(error=Fault.BUS_WRITE, at="writes"),
+    Ending(fault=Fault.STREAM_END, error=Fault.BUS_WRITE, at="writes"),
+    Ending(stuck="clear"),
+    Ending(stuck="header"),
+    Ending(stuck="run"),
+    Ending(stuck="writes"),
+    Ending(stuck="end"),
+    Ending(fault=Fault.SEGMENT_MISMATCH, stuck="writes"),
+    Ending(header=Fault.BAD_PROGRAM_HEADER, stuck="end"),
 ]
 
 
-async def one(dut: Dut, check: Checker, rng: np.random.Generator, run: Run) -> None:
+async def one(dut: Dut, check: Checker, rng: np.random.Generator, run: Ending) -> None:
     """From start to done, with delays as drawn; inputs that have no meaning yet are noise where that is harmless."""
     delays = dict(zip(("clear", "header", "run", "writes", "end"), rng.integers(0, 25, 5).tolist(), strict=True))
     ready = {"flushed": int(rng.integers(25)), "written": int(rng.integers(25))}  # of what an earlier run left
@@ -166,5 +168,5 @@ async def runs(dut: Dut, check: Checker, rng: np.random.Generator) -> None:
     await reset(dut, start=0, watchdog_cycles=0, progress=0, read_error=0, write_error=0, flushed=0, written=0,
                 header_valid=0, halted=0)  # fmt: skip
     for _ in range(3):
-        for index in rng.permutation(len(RUNS)).tolist():
-            await one(dut, check, rng, RUNS[index])
+        for index in rng.permutation(len(ENDINGS)).tolist():
+            await one(dut, check, rng, ENDINGS[index])

@@ -21,9 +21,11 @@ from edgemoe.spec.isa import Buffer, Instruction, Opcode, ProgramHeader, encode
 from edgemoe.spec.legality import reads, static_fault, writes
 from edgemoe_golden.ops.experts import expert_queue
 from sim.common.bench import CLOCK_NS, Checker, Dut, checked, drive, hardware, pack, reset
-from sim.common.host_examples import program
+from sim.common.runs import Run
+from tests.examples.machine import program
 
-RUNS = 80
+RUNS = [Run("small")]
+PROGRAMS = 80
 IN_ORDER = 0.6  # how often the example program goes on
 MOST_STEPS = 30
 TRIES, BLIND = 30, 0.05
@@ -178,7 +180,7 @@ async def random_runs(dut: Dut, check: Checker, rng: np.random.Generator) -> Non
     """Runs until their first fault, one after the other; every opcode passes, and queues become too long."""
     await reset(dut, begin_run=0, check=0, commit=0)
     seen: dict[tuple[Opcode, Fault], int] = {}
-    for run in range(RUNS):
+    for run in range(PROGRAMS):
         machine = Machine(hardware(), rng)
         script = program()[:-1]
         await begin(dut)

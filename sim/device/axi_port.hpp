@@ -1,4 +1,4 @@
-// The memory's side of one AXI4 port, 128 bits wide: in-order answers, and checks of what the accelerator does.
+// The memory's side of one AXI4 port, 128 bits wide: in-order responses, and checks of what the accelerator does.
 //
 // Per cycle: `sample` sees both sides as they are before the rising edge and leaves the pins alone; `drive`, after it,
 // sets the memory's side for the next cycle. A burst whose address is taken in cycle t gives its first beat in cycle t + first_beat_cycles or later.
@@ -50,7 +50,7 @@ struct Burst {
     unsigned beats = 0;
     unsigned done = 0;
     uint64_t due = 0;  // cycle of the first beat, or of the response
-    Answer answer = OKAY;
+    Response response = OKAY;
 };
 
 // What an accelerator offers must stay until it is taken.
@@ -84,7 +84,7 @@ class AddressChannel {
         burst = Burst{};
         burst.address = *pins_.address;
         burst.beats = *pins_.length + 1u;
-        burst.due = shared_.answer_time();
+        burst.due = shared_.response_time();
         check(burst);
         return true;
     }
@@ -149,12 +149,12 @@ class ReadPort {
     bool offer() {
         if (bursts_.empty() || shared_.stalls()) return false;
         Burst &burst = bursts_.front();
-        if (shared_.cycle + 1 < burst.due || burst.answer == NEVER || !shared_.bandwidth.take_word()) return false;
-        burst.answer = shared_.memory.read(burst.address + uint64_t(burst.done) * WORD_BYTES, word_.data());
-        if (burst.answer == NEVER) return false;
+        if (shared_.cycle + 1 < burst.due || burst.response == NEVER || !shared_.bandwidth.take_word()) return false;
+        burst.response = shared_.memory.read(burst.address + uint64_t(burst.done) * WORD_BYTES, word_.data());
+        if (burst.response == NEVER) return false;
         std::memcpy(pins_.data, word_.data(), WORD_BYTES);
         offered_ = true;
-        *pins_.response = static_cast<uint8_t>(burst.answer);
+        *pins_.response = static_cast<uint8_t>(burst.response);
         *pins_.last = ++burst.done == burst.beats;
         if (*pins_.last) bursts_.pop_front();
         return true;
@@ -186,7 +186,7 @@ class WritePort {
 
     // True when memory has given a word its share of the bandwidth.
     bool drive() {
-        channel_.drive(open_.size() + answered_.size() < shared_.settings.outstanding);
+        channel_.drive(open_.size() + to_respond_.size() < shared_.settings.outstanding);
         const bool grants = !granted_ && !open_.empty() && shared_.bandwidth.take_word();
         granted_ = granted_ || grants;
         *pins_.ready = granted_ && !open_.empty() && !shared_.stalls();
@@ -200,38 +200,38 @@ class WritePort {
         channel_.reset(settled);
         steady_.forget();
         open_.clear();
-        answered_.clear();
+        to_respond_.clear();
         granted_ = responding_ = false;
         *pins_.ready = 0;
         *pins_.response_valid = 0;
     }
 
-    bool quiet() const { return open_.empty() && answered_.empty() && !responding_; }
+    bool quiet() const { return open_.empty() && to_respond_.empty() && !responding_; }
     uint64_t bytes() const { return bytes_; }
 
   private:
     void respond() {
-        if (answered_.empty() || shared_.stalls()) return;
-        const Burst &burst = answered_.front();
-        if (shared_.cycle + 1 < burst.due || burst.answer == NEVER) return;
-        *pins_.response = static_cast<uint8_t>(burst.answer);
+        if (to_respond_.empty() || shared_.stalls()) return;
+        const Burst &burst = to_respond_.front();
+        if (shared_.cycle + 1 < burst.due || burst.response == NEVER) return;
+        *pins_.response = static_cast<uint8_t>(burst.response);
         responding_ = true;
-        answered_.pop_front();
+        to_respond_.pop_front();
     }
 
     void take_beat() {
         Burst &burst = open_.front();
         const uint64_t address = burst.address + uint64_t(burst.done) * WORD_BYTES;
         std::memcpy(word_.data(), pins_.data, WORD_BYTES);
-        const Answer answer = shared_.memory.write(address, word_.data(), *pins_.strobes);
-        if (burst.answer == OKAY) burst.answer = answer;
+        const Response response = shared_.memory.write(address, word_.data(), *pins_.strobes);
+        if (burst.response == OKAY) burst.response = response;
         bytes_ += WORD_BYTES;
         granted_ = false;
         const bool last = ++burst.done == burst.beats;
         if (last != bool(*pins_.last)) shared_.complain(name_, "WLAST does not stand at the last beat");
         if (!last) return;
-        burst.due = shared_.answer_time();
-        answered_.push_back(burst);
+        burst.due = shared_.response_time();
+        to_respond_.push_back(burst);
         open_.pop_front();
     }
 
@@ -241,7 +241,7 @@ class WritePort {
     AddressChannel channel_;
     Steady<std::array<uint32_t, 6>> steady_;
     std::deque<Burst> open_;
-    std::deque<Burst> answered_;
+    std::deque<Burst> to_respond_;
     std::array<uint8_t, WORD_BYTES> word_{};
     bool responding_ = false;  // a response stands at the pins
     bool granted_ = false;     // the next beat has its share of the bandwidth

@@ -5,7 +5,7 @@
 
 #include "simulation.hpp"
 
-using device::Answer;
+using device::Response;
 using device::Settings;
 using device::Simulation;
 
@@ -34,9 +34,9 @@ EDGEMOE_CALL void edgemoe_map(Simulation *simulation, uint64_t base, uint8_t *by
 
 EDGEMOE_CALL void edgemoe_unmap(Simulation *simulation, uint64_t base) { simulation->memory().unmap(base); }
 
-// answer: an AXI response, or 4: never.
-EDGEMOE_CALL void edgemoe_answer(Simulation *simulation, uint64_t address, int answer) {
-    simulation->memory().answer(address, static_cast<Answer>(answer));
+// response: of AXI, or 4: never.
+EDGEMOE_CALL void edgemoe_respond(Simulation *simulation, uint64_t address, int response) {
+    simulation->memory().respond(address, static_cast<Response>(response));
 }
 
 EDGEMOE_CALL void edgemoe_reset(Simulation *simulation) { simulation->reset(); }

@@ -1,4 +1,4 @@
-// What lies behind the AXI ports: host memory by address, answers put there by tests, and the rate that all ports share.
+// What lies behind the AXI ports: host memory by address, responses that tests put there, the rate that all ports share.
 #pragma once
 
 #include <algorithm>
@@ -10,26 +10,26 @@ namespace device {
 
 constexpr unsigned WORD_BYTES = 16;
 
-enum Answer : int { OKAY = 0, SLVERR = 2, DECERR = 3, NEVER = 4 };
+enum Response : int { OKAY = 0, SLVERR = 2, DECERR = 3, NEVER = 4 };
 
-// Host memory that the accelerator can reach. An access must lie inside one region, or it answers DECERR.
+// Host memory that the accelerator can reach. An access must lie inside one region, or the response is DECERR.
 class Memory {
   public:
     void map(uint64_t base, uint8_t *bytes, uint64_t size) { regions_[base] = {bytes, size}; }
     void unmap(uint64_t base) { regions_.erase(base); }
 
-    // From now on the word at `address` answers so, and nothing is written there. OKAY: as usual again.
-    void answer(uint64_t address, Answer with) {
+    // From now on the word at `address` has this response, and nothing is written there. OKAY: as usual again.
+    void respond(uint64_t address, Response with) {
         if (with == OKAY) {
-            answers_.erase(address / WORD_BYTES);
+            responses_.erase(address / WORD_BYTES);
         } else {
-            answers_[address / WORD_BYTES] = with;
+            responses_[address / WORD_BYTES] = with;
         }
     }
 
-    Answer read(uint64_t address, uint8_t *word) {
+    Response read(uint64_t address, uint8_t *word) {
         const uint8_t *at = find(address);
-        const Answer with = expected(address, at);
+        const Response with = expected(address, at);
         if (with == OKAY) {
             std::memcpy(word, at, WORD_BYTES);
         } else {
@@ -38,9 +38,9 @@ class Memory {
         return with;
     }
 
-    Answer write(uint64_t address, const uint8_t *word, unsigned strobes) {
+    Response write(uint64_t address, const uint8_t *word, unsigned strobes) {
         uint8_t *at = find(address);
-        const Answer with = expected(address, at);
+        const Response with = expected(address, at);
         if (with == OKAY) {
             for (unsigned byte = 0; byte < WORD_BYTES; ++byte) {
                 if (strobes >> byte & 1) at[byte] = word[byte];
@@ -65,17 +65,17 @@ class Memory {
         return offset < region.size && region.size - offset >= WORD_BYTES ? region.bytes + offset : nullptr;
     }
 
-    Answer expected(uint64_t address, const uint8_t *at) {
-        if (!answers_.empty()) {
-            auto found = answers_.find(address / WORD_BYTES);
-            if (found != answers_.end()) return found->second;
+    Response expected(uint64_t address, const uint8_t *at) {
+        if (!responses_.empty()) {
+            auto found = responses_.find(address / WORD_BYTES);
+            if (found != responses_.end()) return found->second;
         }
         if (at == nullptr) ++outside_;
         return at == nullptr ? DECERR : OKAY;
     }
 
     std::map<uint64_t, Region> regions_;
-    std::map<uint64_t, Answer> answers_;
+    std::map<uint64_t, Response> responses_;
     uint64_t outside_ = 0;
 };
 

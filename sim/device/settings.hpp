@@ -12,7 +12,7 @@ namespace device {
 struct Settings {
     double bytes_per_cycle = 45.5;    // all ports together
     unsigned first_beat_cycles = 64;  // from address to first beat, and from last write beat to response
-    unsigned outstanding = 16;        // bursts that a port accepts before the first one is answered
+    unsigned outstanding = 16;        // bursts that a port accepts before the response to the first one
     unsigned burst_beats = 16;        // longest burst allowed
     unsigned extra_latency = 0;       // up to so many cycles more, at random, per burst
     double stall_share = 0;           // share of cycles in which a channel holds back, at random
@@ -28,7 +28,7 @@ struct Shared {
         return settings.stall_share > 0 && std::uniform_real_distribution<double>(0, 1)(random) < settings.stall_share;
     }
 
-    uint64_t answer_time() {
+    uint64_t response_time() {
         const unsigned extra = settings.extra_latency;
         const unsigned more = extra ? std::uniform_int_distribution<unsigned>(0, extra)(random) : 0;
         return cycle + settings.first_beat_cycles + more;

@@ -1,4 +1,4 @@
-"""data_reader: blocks of words in order, whatever memory does; errors, flush and late answers."""
+"""data_reader: blocks of words in order, whatever memory does; errors, flush and late responses."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ import numpy as np
 from cocotb.triggers import ReadOnly
 from cocotbext.axi import AxiResp
 
-from sim.common.axi_memory import MAX_BEATS, PAGE, WORD_BYTES, ReadMemory, content, stands_still
+from sim.common.axi_memory import MAX_BEATS, PAGE, WORD_BYTES, ReadMemory, content, stable
 from sim.common.bench import (
     STALLS,
     Checker,
     Dut,
+    backpressure_rate,
     checked,
     cycles,
     drive,
     idle_rate,
-    pressure_rate,
     receive,
     reset,
     send,
     settle,
 )
+from sim.common.runs import Run
 
+RUNS = [Run()]
+OUTSTANDING = 16  # bursts in flight
 SIZES = [1, 0, 2, 15, 16, 17, 64, 65, 127, 256, 257]
 Block = tuple[int, int]  # address, words
 
@@ -44,12 +47,12 @@ async def command(dut: Dut, blocks: list[Block], rng: np.random.Generator, idle:
 
 
 async def read(
-    dut: Dut, blocks: list[Block], rng: np.random.Generator, idle: float = 0.0, pressure: float = 0.0
+    dut: Dut, blocks: list[Block], rng: np.random.Generator, idle: float = 0.0, backpressure: float = 0.0
 ) -> list[int]:
     """Command these blocks one after the other and take all their words."""
     commanding = cocotb.start_soon(command(dut, blocks, rng, idle))
     count = sum(words for _, words in blocks)
-    got = await receive(dut, count, ["word"], rng, pressure, "word_valid", "word_ready")
+    got = await receive(dut, count, ["word"], rng, backpressure, "word_valid", "word_ready")
     await commanding
     return [beat["word"] for beat in got]
 
@@ -68,12 +71,12 @@ def blocks_of(rng: np.random.Generator, sizes: list[int]) -> list[Block]:
 async def blocks(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
     """All sizes across page ends, twice without reset; every burst is requested once."""
     await prepare(dut)
-    memory = ReadMemory(dut, rng, pressure=idle_rate(stalls))
-    cocotb.start_soon(stands_still(dut, "word_valid", "word_ready", ["word"]))
+    memory = ReadMemory(dut, rng, backpressure=idle_rate(stalls))
+    cocotb.start_soon(stable(dut, "word_valid", "word_ready", ["word"]))
     for run in range(2):
         chosen = blocks_of(rng, SIZES)
         memory.bursts.clear()
-        got = await read(dut, chosen, rng, idle_rate(stalls), pressure_rate(stalls))
+        got = await read(dut, chosen, rng, idle_rate(stalls), backpressure_rate(stalls))
         check.equal(np.array(got, object), np.array(expected(chosen), object), f"run {run}")
         check.equal(sum(beats for _, beats in memory.bursts), len(got), "beats requested")
         await drive(dut)
@@ -89,9 +92,25 @@ async def overlaps_requests(dut: Dut, check: Checker, rng: np.random.Generator) 
     memory = ReadMemory(dut, rng, latency=200)
     await command(dut, [(PAGE, 300)], rng)
     await cycles(dut, 150)
-    check.equal(memory.bursts, [(PAGE + 256 * burst, MAX_BEATS) for burst in range(4)], "requests before an answer")
+    check.equal(memory.bursts, [(PAGE + 256 * burst, MAX_BEATS) for burst in range(4)], "requests before a response")
     await cycles(dut, 600)
     check.equal(len(memory.bursts), 4, "requests while no word is taken")
+
+
+@cocotb.test()
+@checked
+async def limits_bursts_in_flight(dut: Dut, check: Checker, rng: np.random.Generator) -> None:
+    """Bursts of one word leave room in the queue: their number is what stops requests to a silent memory."""
+    await prepare(dut)
+    memory = ReadMemory(dut, rng)
+    memory.silence()
+    short = [(PAGE * number, 1) for number in range(1, 3 * OUTSTANDING)]
+    reading = cocotb.start_soon(read(dut, short, rng))
+    await cycles(dut, 6 * len(short))
+    check.equal(memory.bursts, short[:OUTSTANDING], "requests to a silent memory")
+    memory.respond()
+    check.equal(np.array(await reading, object), np.array(expected(short), object), "words")
+    check.equal(memory.most_outstanding, OUTSTANDING, "bursts in flight at any time")
 
 
 @cocotb.test()
@@ -116,14 +135,14 @@ async def errors(dut: Dut, check: Checker, rng: np.random.Generator, response: A
 
 
 @cocotb.test()
-@cocotb.parametrize(after=[1, 2, 3, 4, 5, 9, 40, 100], answers=["late", "at once", "after a pulse of flush"])
+@cocotb.parametrize(after=[1, 2, 3, 4, 5, 9, 40, 100], responses=["late", "at once", "after a pulse of flush"])
 @checked
-async def flush(dut: Dut, check: Checker, rng: np.random.Generator, after: int, answers: str) -> None:
+async def flush(dut: Dut, check: Checker, rng: np.random.Generator, after: int, responses: str) -> None:
     """A block given up after some cycles leaves nothing behind, even where memory was silent until then."""
     await prepare(dut)
-    memory = ReadMemory(dut, rng, pressure=0.3)
+    memory = ReadMemory(dut, rng, backpressure=0.3)
     memory.errors = {PAGE + WORD_BYTES * word: AxiResp.SLVERR for word in range(300)}  # of words that are dropped
-    if answers != "at once":
+    if responses != "at once":
         memory.silence()
     commanding = cocotb.start_soon(command(dut, [(PAGE, 300), (2 * PAGE, 7)], rng))
     taking = cocotb.start_soon(receive(dut, 307, ["word"], rng, 0.3, "word_valid", "word_ready"))
@@ -136,18 +155,18 @@ async def flush(dut: Dut, check: Checker, rng: np.random.Generator, after: int, 
     dut.flush.value = 1
     await drive(dut)
     error = int(dut.bus_error.value)
-    if answers == "after a pulse of flush":
+    if responses == "after a pulse of flush":
         dut.flush.value = 0
-    if answers != "at once":
+    if responses != "at once":
         await cycles(dut, 100)
         await ReadOnly()
-        check.equal(int(dut.flushed.value), int(memory.unanswered == 0), "flushed while memory is silent")
+        check.equal(int(dut.flushed.value), int(memory.outstanding == 0), "flushed while memory is silent")
         await drive(dut)
-        memory.answer()
+        memory.respond()
     await ReadOnly()
     while not int(dut.flushed.value):
         await settle(dut)
-    check.equal(memory.unanswered, 0, "requests in flight when flushed")
+    check.equal(memory.outstanding, 0, "requests in flight when flushed")
     check.equal(int(dut.bus_error.value), error, "bus_error by words that were dropped")
     await drive(dut)
     dut.flush.value = 0

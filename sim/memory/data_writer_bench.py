@@ -8,10 +8,25 @@ from cocotb.triggers import ReadOnly
 from cocotbext.axi import AxiResp
 
 from sim.common.axi_memory import MAX_BEATS, PAGE, WORD_BYTES, WriteMemory, content
-from sim.common.bench import STALLS, Checker, Dut, checked, cycles, drive, idle_rate, pressure_rate, reset, send, settle
+from sim.common.bench import (
+    STALLS,
+    Checker,
+    Dut,
+    backpressure_rate,
+    checked,
+    cycles,
+    drive,
+    idle_rate,
+    reset,
+    send,
+    settle,
+)
+from sim.common.runs import Run
 
-RUNS = [1, 2, 15, 16, 17, 1, 1, 9, 64, 127]  # words at neighbouring addresses
+RUNS = [Run()]
+SIZES = [1, 2, 15, 16, 17, 1, 1, 9, 64, 127]  # words at neighbouring addresses
 BLOCK = MAX_BEATS * WORD_BYTES  # a burst ends where one ends
+OUTSTANDING = 16  # bursts without a response
 LONGEST_WAIT = 40  # cycles until a burst without a neighbour is sent
 
 
@@ -38,13 +53,13 @@ def addresses_of(rng: np.random.Generator) -> list[int]:
     """Runs of neighbours near page ends, the first one at the end of the address space."""
     starts = [
         (1 << 64) - PAGE - 5 * WORD_BYTES,
-        *(int(start) * 16 for start in rng.integers(0, 1 << 46, len(RUNS) - 1)),
+        *(int(start) * 16 for start in rng.integers(0, 1 << 46, len(SIZES) - 1)),
     ]
-    starts[3] = starts[2] + RUNS[2] * WORD_BYTES  # goes on where the run before it ended
+    starts[3] = starts[2] + SIZES[2] * WORD_BYTES  # goes on where the run before it ended
     starts[6] = starts[5] + 2 * WORD_BYTES  # leaves out one word
     starts[8] -= starts[8] % BLOCK
-    starts[7] = starts[8] + BLOCK - RUNS[7] * WORD_BYTES  # the end of a block, before that block again from its begin
-    return [start + word * WORD_BYTES for start, words in zip(starts, RUNS, strict=True) for word in range(words)]
+    starts[7] = starts[8] + BLOCK - SIZES[7] * WORD_BYTES  # the end of a block, before that block again from its begin
+    return [start + word * WORD_BYTES for start, words in zip(starts, SIZES, strict=True) for word in range(words)]
 
 
 def bursts_of(addresses: list[int]) -> list[tuple[int, int]]:
@@ -65,7 +80,7 @@ def bursts_of(addresses: list[int]) -> list[tuple[int, int]]:
 async def joins_neighbours(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
     """Contents and bursts, twice without reset; the second run writes other values."""
     await prepare(dut)
-    memory = WriteMemory(dut, rng, pressure=pressure_rate(stalls))
+    memory = WriteMemory(dut, rng, backpressure=backpressure_rate(stalls))
     for run in range(2):
         addresses = addresses_of(rng)
         memory.words.clear()
@@ -73,13 +88,13 @@ async def joins_neighbours(dut: Dut, check: Checker, rng: np.random.Generator, s
         memory.beats = 0
         await write(dut, addresses, rng, idle_rate(stalls), salt=run)
         await until_idle(dut)
-        check.equal(memory.unanswered, 0, "responses missing when idle")
+        check.equal(memory.outstanding, 0, "responses missing when idle")
         check.equal(memory.beats, len(addresses), "beats")
         check.equal(sorted(memory.words), sorted(set(addresses)), "addresses")
         values = [memory.words[address] for address in addresses]
         golden = [content(address, run) for address in addresses]
         check.equal(np.array(values, object), np.array(golden, object), f"run {run}")
-        if stalls in ("none", "pressure"):
+        if stalls in ("none", "backpressure"):
             check.equal(np.array(memory.bursts, object), np.array(bursts_of(addresses), object), "bursts")
         check.equal(int(dut.bus_error.value), 0, "bus_error")
 
@@ -97,13 +112,13 @@ async def does_not_wait_for_ever(dut: Dut, check: Checker, rng: np.random.Genera
         await cycles(dut, 12 if flushed else LONGEST_WAIT + 12)
         await ReadOnly()
         check.equal(int(dut.idle.value), 1, "idle")
-        check.equal(memory.words[address] == content(address, salt), True, f"word {salt}")
+        check.equal(memory.words[address], content(address, salt), f"word {salt}")
         await drive(dut)
         dut.flush.value = 0
     await write(dut, [PAGE], rng, salt=7)
     await write(dut, [PAGE], rng, salt=8)
     await until_idle(dut)
-    check.equal(memory.words[PAGE] == content(PAGE, 8), True, "the word written last")
+    check.equal(memory.words[PAGE], content(PAGE, 8), "the word written last")
 
 
 @cocotb.test()
@@ -120,7 +135,7 @@ async def sends_whole_blocks_at_once(dut: Dut, check: Checker, rng: np.random.Ge
 @cocotb.test()
 @checked
 async def overlaps_bursts(dut: Dut, check: Checker, rng: np.random.Generator) -> None:
-    """Bursts follow each other before the first is answered; with an answer outstanding nothing is idle."""
+    """Bursts follow each other before the first has its response; with a response outstanding nothing is idle."""
     await prepare(dut)
     memory = WriteMemory(dut, rng)
     memory.silence()
@@ -128,11 +143,35 @@ async def overlaps_bursts(dut: Dut, check: Checker, rng: np.random.Generator) ->
     await write(dut, [PAGE + WORD_BYTES * word for word in range(words)], rng)
     await cycles(dut, words)
     await ReadOnly()
-    check.equal([memory.unanswered, memory.beats, int(dut.idle.value)], [12, words, 0], "bursts, beats, idle")
+    check.equal([memory.outstanding, memory.beats, int(dut.idle.value)], [12, words, 0], "bursts, beats, idle")
     await drive(dut)
-    memory.answer()
+    memory.respond()
     await until_idle(dut)
-    check.equal(memory.unanswered, 0, "responses missing when idle")
+    check.equal(memory.outstanding, 0, "responses missing when idle")
+
+
+@cocotb.test()
+@cocotb.parametrize(beats=[1, 5, MAX_BEATS])
+@checked
+async def stops_at_its_limits(dut: Dut, check: Checker, rng: np.random.Generator, beats: int) -> None:
+    """While memory is silent, so many bursts are sent and no more, and what comes waits in the queues unharmed."""
+    await prepare(dut)
+    memory = WriteMemory(dut, rng)
+    memory.silence()
+    starts = range(PAGE, PAGE + 48 * PAGE, PAGE)
+    addresses = [start + WORD_BYTES * word for start in starts for word in range(beats)]
+    writing = cocotb.start_soon(write(dut, addresses, rng))
+    await cycles(dut, 3 * OUTSTANDING * (beats + 4))
+    check.equal(
+        [memory.outstanding, memory.beats], [OUTSTANDING, OUTSTANDING * beats], "bursts, beats of silent memory"
+    )
+    memory.respond()
+    await writing
+    await until_idle(dut)
+    check.equal(memory.most_outstanding, OUTSTANDING, "bursts without a response at any time")
+    check.equal(memory.bursts, [(start, beats) for start in starts], "bursts")
+    values = [memory.words[address] for address in addresses]
+    check.equal(np.array(values, object), np.array([content(address) for address in addresses], object), "words")
 
 
 @cocotb.test()
@@ -159,13 +198,13 @@ async def errors(dut: Dut, check: Checker, rng: np.random.Generator, response: A
 
 
 @cocotb.test()
-@cocotb.parametrize(after=[1, 2, 3, 7, 20, 33, 90, 400], answers=["late", "at once"])
+@cocotb.parametrize(after=[1, 2, 3, 7, 20, 33, 90, 400], responses=["late", "at once"])
 @checked
-async def flush(dut: Dut, check: Checker, rng: np.random.Generator, after: int, answers: str) -> None:
-    """After flush nothing is accepted; all that was accepted is written before idle, however late memory answers."""
+async def flush(dut: Dut, check: Checker, rng: np.random.Generator, after: int, responses: str) -> None:
+    """After flush nothing is accepted; all that was accepted is written before idle, however late memory responds."""
     await prepare(dut)
-    memory = WriteMemory(dut, rng, pressure=0.3)
-    if answers == "late":
+    memory = WriteMemory(dut, rng, backpressure=0.3)
+    if responses == "late":
         memory.silence()
     addresses = [PAGE - 7 * WORD_BYTES + WORD_BYTES * word for word in range(600)]
     writing = cocotb.start_soon(write(dut, addresses, rng, idle=0.2))
@@ -181,15 +220,15 @@ async def flush(dut: Dut, check: Checker, rng: np.random.Generator, after: int, 
     await drive(dut)
     dut.word_valid.value = 0
     check.equal(accepted, given, "words accepted at the beginning of flush and later")
-    if answers == "late":
+    if responses == "late":
         await ReadOnly()
         check.equal(int(dut.idle.value), int(accepted == 0), "idle while memory is silent")
         await drive(dut)
-        memory.answer()
+        memory.respond()
     await until_idle(dut)
-    check.equal(memory.unanswered, 0, "responses missing when idle")
+    check.equal(memory.outstanding, 0, "responses missing when idle")
     check.equal(sorted(memory.words), sorted(addresses[:accepted]), "addresses")
     dut.flush.value = 0
     await write(dut, [PAGE, PAGE + WORD_BYTES], rng, salt=5)
     await until_idle(dut)
-    check.equal(memory.words[PAGE] == content(PAGE, 5), True, "the next run")
+    check.equal(memory.words[PAGE], content(PAGE, 5), "the next run")

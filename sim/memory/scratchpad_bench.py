@@ -11,7 +11,12 @@ from cocotb.triggers import ReadOnly
 from edgemoe.spec.machine import READ_LATENCY
 from sim.common.bench import Checker, Dut, checked, drive, pack, parameter
 from sim.common.pipeline import noise
+from sim.common.runs import Run
 
+RUNS = [
+    Run("micro", {"BANKS": 4, "BITS": 128, "PARTS": 2, "DEPTH": 37}),
+    Run("micro", {"BANKS": 8, "BITS": 256, "PARTS": 1, "DEPTH": 16, "ULTRA": 1}),
+]
 BANKS, BITS, PARTS, DEPTH = (parameter(name) for name in ("BANKS", "BITS", "PARTS", "DEPTH"))
 PART_BITS = BITS // PARTS
 CYCLES = 1500

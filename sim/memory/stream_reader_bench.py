@@ -15,11 +15,13 @@ from edgemoe.spec.faults import Fault
 from edgemoe.spec.isa import STREAM_LINE
 from edgemoe.spec.machine import CHANNEL_QUEUE, TILE_QUEUE, Fetch
 from edgemoe.spec.memory import SegmentKind, segment_header
-from sim.common.bench import Checker, Dut, checked, drive, idle_rate, pressure_rate, reset
+from sim.common.bench import Checker, Dut, backpressure_rate, checked, drive, idle_rate, reset
 from sim.common.compute_model import Stream
 from sim.common.machine import FETCH, IN_PAR, NUMBERS, OUT_PAR
 from sim.common.pipeline import noise
+from sim.common.runs import Run
 
+RUNS = [Run("micro"), Run("wide")]
 LINE_BITS = 8 * STREAM_LINE
 TILE_BITS = IN_PAR * OUT_PAR * NUMBERS.weight_bits
 TILE_LINES, CHANNEL_LINES = TILE_BITS // LINE_BITS, OUT_PAR * NUMBERS.channel_bytes // STREAM_LINE
@@ -131,7 +133,7 @@ class Bench:
     def __init__(self, dut: Dut, rng: np.random.Generator, stalls: str, made: Script) -> None:
         self.dut, self.rng, self.made = dut, rng, made
         # Who is slow is drawn, so that each queue is the one that is full.
-        rates = [0.0, 0.8, 0.95] if pressure_rate(stalls) else [0.0]
+        rates = [0.0, 0.8, 0.95] if backpressure_rate(stalls) else [0.0]
         self.slow, self.slow_channels, self.slow_lines = (float(rng.choice(rates)) for _ in range(3))
         self.rested = False
         self.tiles: list[int] = []

@@ -1,4 +1,4 @@
-"""weight_port: a port's words in order within the room there is; skips, errors, flush and late answers."""
+"""weight_port: a port's words in order within the room there is; skips, errors, flush and late responses."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from cocotb.triggers import ReadOnly
 from cocotbext.axi import AxiResp
 
 from sim.common.axi_memory import MAX_BEATS, PAGE, WORD_BYTES, ReadMemory, content
-from sim.common.bench import STALLS, Checker, Dut, checked, cycles, drive, idle_rate, pressure_rate, reset, settle
+from sim.common.bench import STALLS, Checker, Dut, backpressure_rate, checked, cycles, drive, idle_rate, reset, settle
+from sim.common.runs import Run
 
+RUNS = [Run()]
 SIZES = [1, 0, 2, 15, 16, 17, 113, 509]
 CAPACITY = 96  # words of the buffer behind; more than the longest burst
 FAR = 1 << 36  # word index
@@ -21,12 +23,12 @@ TAKES = 9  # words that the reader behind takes at once, at most
 class Buffer:
     """What stands behind the port: takes words from `head` on once they have come, and makes room."""
 
-    def __init__(self, dut: Dut, memory: ReadMemory, rng: np.random.Generator, pressure: float = 0.0) -> None:
+    def __init__(self, dut: Dut, memory: ReadMemory, rng: np.random.Generator, backpressure: float = 0.0) -> None:
         self.words: list[tuple[int, int]] = []  # index, value; as they came
         self.head = self.end = self.beats = 0
         self.capacity = CAPACITY
         self.error_with: int | None = None  # index of the word that came when bus_error rose
-        self._dut, self._memory, self._rng, self._pressure = dut, memory, rng, pressure
+        self._dut, self._memory, self._rng, self._backpressure = dut, memory, rng, backpressure
         self._first_burst = self._base = 0
         cocotb.start_soon(self._run())
 
@@ -51,7 +53,7 @@ class Buffer:
         while True:
             await drive(self._dut)
             came = self.words[-1][0] + 1 if self.words else 0
-            if came > self.head and self._rng.random() >= self._pressure:
+            if came > self.head and self._rng.random() >= self._backpressure:
                 self.head = min(came, self.head + int(self._rng.integers(1, TAKES)))
             self._dut.room_words.value, self._dut.skip_to.value = self.head + self.capacity, self.head
             await ReadOnly()
@@ -100,8 +102,8 @@ def compare(check: Checker, buffer: Buffer, base: int, indices: Iterable[int], w
 async def whole_runs(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
     """Runs of all sizes without reset between them, from aligned and other bases; each word is requested once."""
     await prepare(dut)
-    memory = ReadMemory(dut, rng, pressure=idle_rate(stalls))
-    buffer = Buffer(dut, memory, rng, pressure_rate(stalls))
+    memory = ReadMemory(dut, rng, backpressure=idle_rate(stalls))
+    buffer = Buffer(dut, memory, rng, backpressure_rate(stalls))
     for size in SIZES:
         base = int(rng.integers(1 << 50)) * PAGE + int(rng.choice(np.array([0, rng.integers(PAGE)])))
         await buffer.begin(base, size)
@@ -119,8 +121,8 @@ async def whole_runs(dut: Dut, check: Checker, rng: np.random.Generator, stalls:
 async def skips(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
     """What is skipped before it was requested is not requested, but for the burst on its way; the rest comes."""
     await prepare(dut)
-    memory = ReadMemory(dut, rng, pressure=idle_rate(stalls))
-    buffer = Buffer(dut, memory, rng, pressure_rate(stalls))
+    memory = ReadMemory(dut, rng, backpressure=idle_rate(stalls))
+    buffer = Buffer(dut, memory, rng, backpressure_rate(stalls))
     for run in range(2):
         base = int(rng.integers(1 << 40)) * PAGE
         size = FAR + int(rng.integers(100)) if run == 1 else 2500
@@ -156,8 +158,10 @@ async def keeps_memory_busy(dut: Dut, check: Checker, rng: np.random.Generator) 
     memory.silence()
     await buffer.begin(PAGE, words)
     await cycles(dut, 400)
-    check.equal(buffer.requested(), [(MAX_BEATS * burst, MAX_BEATS) for burst in range(16)], "requests unanswered")
-    memory.answer()
+    check.equal(
+        buffer.requested(), [(MAX_BEATS * burst, MAX_BEATS) for burst in range(16)], "requests without a response"
+    )
+    memory.respond()
     await flush_port(dut)
 
 
@@ -183,15 +187,15 @@ async def errors(dut: Dut, check: Checker, rng: np.random.Generator, response: A
 
 
 @cocotb.test()
-@cocotb.parametrize(after=[0, 1, 2, 3, 4, 5, 6, 10, 30, 120], answers=["late", "at once"])
+@cocotb.parametrize(after=[0, 1, 2, 3, 4, 5, 6, 10, 30, 120], responses=["late", "at once"])
 @checked
-async def aborted_run(dut: Dut, check: Checker, rng: np.random.Generator, after: int, answers: str) -> None:
+async def aborted_run(dut: Dut, check: Checker, rng: np.random.Generator, after: int, responses: str) -> None:
     """A run given up after some cycles leaves nothing behind, even where memory was silent until then."""
     await prepare(dut)
-    memory = ReadMemory(dut, rng, pressure=0.3)
+    memory = ReadMemory(dut, rng, backpressure=0.3)
     memory.errors = {PAGE + WORD_BYTES * word: AxiResp.SLVERR for word in range(50, 2000)}
     buffer = Buffer(dut, memory, rng)
-    if answers == "late":
+    if responses == "late":
         memory.silence()
     await buffer.begin(PAGE, 2000)
     await cycles(dut, after)
@@ -202,12 +206,12 @@ async def aborted_run(dut: Dut, check: Checker, rng: np.random.Generator, after:
     came, error = len(buffer.words), int(dut.bus_error.value)
     await cycles(dut, 100)
     await ReadOnly()
-    if answers == "late":
-        check.equal(int(dut.flushed.value), int(memory.unanswered == 0), "flushed while memory is silent")
+    if responses == "late":
+        check.equal(int(dut.flushed.value), int(memory.outstanding == 0), "flushed while memory is silent")
         await drive(dut)
-        memory.answer()
+        memory.respond()
     await flush_port(dut)
-    check.equal(memory.unanswered, 0, "requests in flight when flushed")
+    check.equal(memory.outstanding, 0, "requests in flight when flushed")
     if at_once:
         check.equal(len(memory.bursts), requests, "requests when flushed at once")
     check.equal(len(buffer.words), came, "words that came after flush")

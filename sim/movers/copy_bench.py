@@ -8,7 +8,10 @@ import numpy as np
 from edgemoe.spec.machine import READ_LATENCY
 from sim.common.bench import Checker, Dut, checked, drive, hardware, reset
 from sim.common.rows import SHAPES, Banks, each_cycle, until_idle
+from sim.common.runs import Run
 
+# zcu102 has eight banks.
+RUNS = [Run("micro"), Run("zcu102")]
 OVERHEAD = 8
 
 
@@ -26,13 +29,13 @@ async def any_distance(dut: Dut, check: Checker, rng: np.random.Generator) -> No
             pad.write(int(dut.write_bank.value), int(dut.write_depth.value), int(dut.write_value.value))
         return int(dut.read_depth.value)
 
-    def answer(depth: int) -> None:
+    def respond(depth: int) -> None:
         word = 0
         for bank in reversed(range(banks)):
             word = word << 16 * bits | pad.packed(bank, depth)
         dut.residual_values.value = word
 
-    cocotb.start_soon(each_cycle(dut, READ_LATENCY, sample, answer))
+    cocotb.start_soon(each_cycle(dut, READ_LATENCY, sample, respond))
     for rows, vectors, first in SHAPES:
         for turn in range(banks + 1):
             pad.fill(rng)

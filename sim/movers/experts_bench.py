@@ -11,7 +11,9 @@ from edgemoe.spec.machine import GATHER_LATENCY, LOOKUP_LATENCY
 from edgemoe_golden.ops.experts import QueueEntries, expert_queue
 from sim.common.bench import Checker, Dut, checked, cycles, drive, hardware, pack, reset, settle, unpack
 from sim.common.rows import Banks, each_cycle, until_idle
+from sim.common.runs import Run
 
+RUNS = [Run()]
 OVERHEAD = 14
 ROUNDS = 3
 GATES = ((5, 0, 0), (1, 3, 9), (12, 5, 14))  # rows, source row, destination row
@@ -102,10 +104,10 @@ async def gates_lookups_and_gathering(dut: Dut, check: Checker, rng: np.random.G
             gathered.write(int(dut.write_bank.value), int(dut.write_depth.value), int(dut.write_values.value))
         return int(dut.norm_read_bank.value), int(dut.norm_read_depth.value)
 
-    def answer(place: tuple[int, int]) -> None:
+    def respond(place: tuple[int, int]) -> None:
         dut.norm_vector.value = pack(norm.values[place], norm.bits) if place[1] < 64 else 0
 
-    cocotb.start_soon(each_cycle(dut, GATHER_LATENCY, sample, answer))
+    cocotb.start_soon(each_cycle(dut, GATHER_LATENCY, sample, respond))
     for number in range(ROUNDS):
         queues = Queues([[] for _ in range(sizes.max_experts)])
         await check_summary(dut, check, queues)

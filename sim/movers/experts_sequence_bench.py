@@ -6,32 +6,22 @@ Here the bench answers headers, issues passes and gathers, each after a random t
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 
 import cocotb
 import numpy as np
 from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.faults import Fault
-from edgemoe.spec.hardware import VECTOR
-from edgemoe.spec.machine import Fetch, Left, PassKind
-from sim.common.bench import Checker, Dut, checked, drive, idle_rate, pack, pressure_rate, reset
-from sim.common.machine import CONFIG, FETCH, IN_PAR, OUT_PAR, PASS, TOKEN_PAR, Pass
+from edgemoe.spec.machine import Fetch, Left
+from sim.common.bench import Checker, Dut, backpressure_rate, checked, drive, idle_rate, pack, reset
+from sim.common.expert_passes import Case, Seen, expected
+from sim.common.machine import CONFIG, FETCH, PASS, TOKEN_PAR
+from sim.common.runs import Run
 
+RUNS = [Run()]
 # A pass's last operands are read so many cycles after its last step was issued: 1 to leave, 5 to the read in lane 0,
 # TOKEN_PAR − 1 to the last lane; what is written later is not read any more.
 STILL_READING = 6 + TOKEN_PAR - 1
-
-
-@dataclass(frozen=True)
-class Case:
-    """One instruction; fault at the header of expert `faulty`."""
-
-    lengths: tuple[int, ...]
-    vectors: int
-    hidden_vectors: int
-    faulty: int | None = None
-    fault: Fault = Fault.SEGMENT_MISMATCH
 
 
 CASES = [
@@ -43,44 +33,6 @@ CASES = [
     Case((2, 0), 1, 1, faulty=0, fault=Fault.STREAM_END),
     Case((1, 2, 3, 0, 5, 6, 7, 8, 0, 0, 11, 12, 13, 14, 15, 16)[: CONFIG.max_experts], 3, 2),
 ]
-
-
-@dataclass
-class Seen:
-    """What the sequence did."""
-
-    fetches: list[int] = field(default_factory=list)
-    passes: list[int] = field(default_factory=list)
-    gathered: list[int] = field(default_factory=list)
-    ran: int = 0
-    dropped: int = 0
-
-
-def expected(case: Case, segment: int, lines: int) -> Seen:
-    """Expert by expert; gathering runs ahead, so that after a fault it may have gone further."""
-    seen = Seen()
-    inner, outer = case.hidden_vectors * VECTOR, case.vectors * VECTOR
-    for expert, length in enumerate(case.lengths):
-        # What a command does not use is as in the others; only the kind, number and count of headers have a meaning.
-        seen.fetches.append(FETCH.pack(kind=Fetch.HEADER, number=segment + expert, count=lines))
-        if expert == case.faulty:
-            break
-        if not length:
-            seen.fetches.append(FETCH.pack(kind=Fetch.SKIP, count=lines))
-            seen.dropped += 1
-            continue
-        seen.ran += 1
-        seen.gathered.append(expert)
-        for inputs, outputs, kind, left in (
-            (outer, inner, PassKind.GELU, Left.GATHERED),
-            (inner, outer, PassKind.WEIGHTED, Left.HIDDEN),
-        ):
-            tiles = {"output_tiles": outputs // OUT_PAR, "input_tiles": inputs // IN_PAR, "members": 1}
-            seen.fetches.append(FETCH.pack(kind=Fetch.WEIGHTS, channels=1, **tiles))
-            work = Pass(kind, left, 0, length, inputs // VECTOR, destination_vectors=outputs // VECTOR,
-                        after_drain=int(kind == PassKind.WEIGHTED), expert=expert, **tiles)  # fmt: skip
-            seen.passes.append(work.word)
-    return seen
 
 
 def meaning(command: int) -> list[int]:
@@ -110,8 +62,8 @@ async def run(dut: Dut, check: Checker, rng: np.random.Generator, case: Case, st
     issues: deque[tuple[int, bool]] = deque()  # when a pass is issued, and whether it reads GATHERED
     slow = 30 if idle_rate(stalls) else 3
     for cycle in range(100_000):
-        dut.fetch_room.value = int(rng.random() >= pressure_rate(stalls))
-        dut.pass_room.value = int(rng.random() >= pressure_rate(stalls))
+        dut.fetch_room.value = int(rng.random() >= backpressure_rate(stalls))
+        dut.pass_room.value = int(rng.random() >= backpressure_rate(stalls))
         dut.header_done.value = int(cycle == header_due)
         faulty = cycle == header_due and headers - 1 == case.faulty
         dut.header_fault.value = int(case.fault) if faulty else 0 if cycle == header_due else int(rng.integers(32))
@@ -158,7 +110,7 @@ async def run(dut: Dut, check: Checker, rng: np.random.Generator, case: Case, st
 
 
 @cocotb.test()
-@cocotb.parametrize(stalls=["none", "idle", "pressure", "both"])
+@cocotb.parametrize(stalls=["none", "idle", "backpressure", "both"])
 @checked
 async def sequences(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
     """All cases twice, in any order, without a reset."""

@@ -17,7 +17,10 @@ from edgemoe_golden.ops.gate import top_k_experts
 from edgemoe_golden.ops.requantise import requantise
 from edgemoe_golden.ops.softmax import fine_exponential
 from sim.common.bench import Checker, Dut, checked, drive, extremes, hardware, idle_rate, pack, reset, unpack
+from sim.common.runs import Run
 
+# zcu102 drains two rows a cycle.
+RUNS = [Run("micro"), Run("micro_w16a16"), Run("zcu102")]
 CONFIG = hardware()
 SIZES = Sizes(CONFIG)
 OUT_PAR, POST_ROWS, LOGIT_BITS = CONFIG.out_par, SIZES.post_rows, SIZES.logit_bits

@@ -9,22 +9,25 @@ from sim.common.bench import (
     STALLS,
     Checker,
     Dut,
+    backpressure_rate,
     checked,
     drive,
     extremes,
     hardware,
     idle_rate,
     pack,
-    pressure_rate,
     reset,
 )
 from sim.common.rows import collect_words, until_idle
+from sim.common.runs import Run
 
+# zcu102 puts out two rows a cycle.
+RUNS = [Run("micro"), Run("zcu102")]
 BITS = 16
 WORD = 16
 LATE_CYCLES = 32  # how long the lanes may go on after almost_full
 SHAPES = [(1, 1), (3, 8), (5, 24), (4, 13), (9, 17), (7, 48), (40, 40)]  # rows, outputs
-SLOW = 0.9  # pressure of the writer that fills the queue
+SLOW = 0.9  # backpressure of the writer that fills the queue
 
 
 def noise(rng: np.random.Generator, dut: Dut) -> None:
@@ -42,7 +45,7 @@ async def rows_of_outputs(dut: Dut, check: Checker, rng: np.random.Generator, st
     lanes = sizes.post_lanes // sizes.out_par
     words: dict[int, int] = {}
     await reset(dut, row_valid=0, word_ready=0)
-    cocotb.start_soon(collect_words(dut, rng, SLOW if stalls == "slow" else pressure_rate(stalls), words))
+    cocotb.start_soon(collect_words(dut, rng, SLOW if stalls == "slow" else backpressure_rate(stalls), words))
     full_for = 0
     for rows, outputs in SHAPES:
         words.clear()

@@ -13,7 +13,9 @@ from edgemoe.spec.precision import OUTPUT_BITS
 from sim.common.bench import Checker, Dut, checked, drive, idle_rate, reset
 from sim.common.machine import OUT_PAR, POST_ROWS
 from sim.common.pipeline import noise
+from sim.common.runs import Run
 
+RUNS = [Run("micro"), Run("zcu102")]
 LATENCY = 4
 WORD_OUTPUTS = 128 // OUTPUT_BITS
 OUTPUT_BYTES = OUTPUT_BITS // 8

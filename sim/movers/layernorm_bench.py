@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from edgemoe.spec.hardware import VECTOR
 from edgemoe_golden.ops.layernorm import layernorm
 from sim.common.bench import Checker, Dut, checked, drive, extremes, hardware, idle_rate, pack, reset, unpack
+from sim.common.runs import Run
 
+# zcu102 normalises two rows side by side.
+RUNS = [Run("micro"), Run("micro_w16a16"), Run("zcu102")]
 LATENCY_LIMIT = 100  # cycles beyond one vector of a group per cycle
 TILE = hardware().token_par
 GROUP = hardware().layernorm_lanes // VECTOR

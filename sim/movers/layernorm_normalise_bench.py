@@ -9,7 +9,9 @@ from cocotb.triggers import ReadOnly
 from edgemoe_golden.ops.layernorm import layernorm, reciprocal_square_root, variance
 from sim.common.bench import Checker, Dut, checked, drive, extremes, hardware, idle_rate, pack, parameter, reset, unpack
 from sim.common.pipeline import through
+from sim.common.runs import Run
 
+RUNS = [Run("micro", {"LANES": 4}, icarus=True), Run("micro_w16a16", {"LANES": 4})]
 LATENCY = 18
 NUMBERS = hardware().numbers
 ROWS, PARTS = 12, 6

@@ -19,7 +19,9 @@ from sim.common.bench import (
     send,
     signed,
 )
+from sim.common.runs import Run
 
+RUNS = [Run("micro", {"LANES": 16}, icarus=True)]
 BITS = hardware().numbers.residual_bits
 ROWS = 60
 WIDEST = 1024

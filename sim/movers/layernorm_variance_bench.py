@@ -8,7 +8,9 @@ import numpy as np
 from edgemoe_golden.ops.layernorm import variance
 from sim.common.bench import Checker, Dut, checked, extremes, hardware, idle_rate, reset
 from sim.common.pipeline import through
+from sim.common.runs import Run
 
+RUNS = [Run("micro", icarus=True), Run("micro_w16a16")]
 LATENCY = 5
 BITS = hardware().numbers.residual_bits
 ROWS = 40

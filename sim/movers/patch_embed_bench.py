@@ -11,7 +11,9 @@ from edgemoe.spec.isa import STREAM_LINE
 from edgemoe.spec.memory import Bytes, pack_position
 from sim.common.bench import Checker, Dut, checked, drive, extremes, hardware, idle_rate, reset, send
 from sim.common.rows import SHAPES, Banks, until_idle
+from sim.common.runs import Run
 
+RUNS = [Run("micro"), Run("micro_w16a16")]
 DEPTH = 64
 
 

@@ -13,9 +13,11 @@ from edgemoe.spec.isa import Buffer, ProgramHeader
 from edgemoe.spec.legality import element_bytes
 from edgemoe.spec.machine import VALUES_LATENCY
 from edgemoe.spec.memory import Bytes, row_pitch
-from sim.common.bench import STALLS, Checker, Dut, checked, drive, extremes, hardware, pack, pressure_rate, reset
+from sim.common.bench import STALLS, Checker, Dut, backpressure_rate, checked, drive, extremes, hardware, pack, reset
 from sim.common.rows import SHAPES, Banks, IntArray, collect_words, each_cycle, until_idle
+from sim.common.runs import Run
 
+RUNS = [Run("micro"), Run("micro_w16a16")]
 WORD = 16
 BASE = 0xFFFF_FFC0  # the address carries into its upper half
 BITS = {1: 8, 2: 16, 4: 32}
@@ -48,7 +50,7 @@ class Scratchpads:
         dut = self.dut
         return int(dut.read_bank.value), int(dut.read_depth.value), int(dut.routing_row.value)
 
-    def answer(self, place: tuple[int, int, int]) -> None:
+    def respond(self, place: tuple[int, int, int]) -> None:
         """What lies there."""
         bank, depth, row = place
         self.dut.bank_values.value = self.banks.packed(bank, depth)
@@ -64,8 +66,8 @@ async def every_buffer(dut: Dut, check: Checker, rng: np.random.Generator, stall
     pads = Scratchpads(dut)
     words: dict[int, int] = {}
     await reset(dut, start=0, word_ready=0)
-    cocotb.start_soon(each_cycle(dut, VALUES_LATENCY, pads.sample, pads.answer))
-    cocotb.start_soon(collect_words(dut, rng, pressure_rate(stalls), words))
+    cocotb.start_soon(each_cycle(dut, VALUES_LATENCY, pads.sample, pads.respond))
+    cocotb.start_soon(collect_words(dut, rng, backpressure_rate(stalls), words))
     for count, vectors, first in SHAPES:
         for buffer in (Buffer.RESIDUAL, Buffer.NORM, Buffer.GATE_INPUT, Buffer.VALUE, Buffer.HIDDEN, Buffer.ROUTING):
             bits = BITS[element_bytes(buffer, sizes)]

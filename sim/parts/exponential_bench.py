@@ -9,7 +9,12 @@ from edgemoe.spec.precision import W8A8
 from edgemoe_golden.ops.softmax import exponential, fine_exponential, octave_maximum
 from sim.common.bench import Checker, Dut, checked, extremes, idle_rate, parameter, reset
 from sim.common.pipeline import through
+from sim.common.runs import Run
 
+RUNS = [
+    Run("micro", {"FINE_PRODUCT": 0, "T_BITS": 16, "T_FRACTION": 6, "E_BITS": 10}, icarus=True),
+    Run("micro", {"FINE_PRODUCT": 1, "T_BITS": 24, "T_FRACTION": 12, "E_BITS": 16}),
+]
 LATENCY = 6
 ROWS, KEYS = 150, 12
 

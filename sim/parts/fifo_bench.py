@@ -10,7 +10,9 @@ from cocotb.triggers import ReadOnly
 
 from sim.common.bench import Checker, Dut, checked, drive, parameter, reset
 from sim.common.pipeline import noise
+from sim.common.runs import Run
 
+RUNS = [Run("micro", {"BITS": 13, "DEPTH": 5}), Run("micro", {"BITS": 70, "DEPTH": 16})]
 BITS, DEPTH = parameter("BITS"), parameter("DEPTH")
 CYCLES = 400
 

@@ -8,7 +8,9 @@ import numpy as np
 from edgemoe_golden.ops.gelu import gelu_requantise
 from sim.common.bench import Checker, Dut, checked, extremes, hardware, idle_rate, reset, signed
 from sim.common.pipeline import through
+from sim.common.runs import Run
 
+RUNS = [Run("micro", icarus=True), Run("micro_w16a16")]
 LATENCY = 12
 NUMBERS = hardware().numbers
 GRIDS = [(1, 0, 0), (40000, 24, -100), (65535, 60, 5), (32768, 17, 127), (65535, 0, -32768)]  # multiplier, shift, zero

@@ -7,7 +7,12 @@ import numpy as np
 
 from sim.common.bench import Checker, Dut, checked, extremes, parameter, signed
 from sim.common.pipeline import through
+from sim.common.runs import Run
 
+RUNS = [
+    Run("micro", {"WIDE_BITS": 12, "NARROW_BITS": 16}, icarus=True),
+    Run("micro", {"WIDE_BITS": 58, "NARROW_BITS": 27}),
+]
 LATENCY = 2
 COUNT = 400
 

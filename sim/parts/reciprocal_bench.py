@@ -7,7 +7,9 @@ import numpy as np
 
 from edgemoe_golden.ops.softmax import reciprocal
 from sim.common.bench import Checker, Dut, checked, drive, hardware, idle_rate, parameter, reset, settle
+from sim.common.runs import Run
 
+RUNS = [Run("micro", {"TOTAL_BITS": 21}, icarus=True), Run("micro_w16a16", {"TOTAL_BITS": 27})]
 NUMBERS = hardware().numbers
 RANDOM = 60
 

@@ -8,7 +8,9 @@ import numpy as np
 from edgemoe_golden.ops.layernorm import reciprocal_square_root
 from sim.common.bench import Checker, Dut, checked, hardware, idle_rate, reset, signed
 from sim.common.pipeline import noise, through
+from sim.common.runs import Run
 
+RUNS = [Run("micro", icarus=True), Run("micro_w16a16")]
 NUMBERS = hardware().numbers
 LATENCY = 4 + 9 * NUMBERS.rsqrt_steps
 VARIANCE_BITS = 68

@@ -8,7 +8,12 @@ import numpy as np
 from edgemoe_golden.ops.requantise import requantise
 from sim.common.bench import Checker, Dut, checked, extremes, idle_rate, parameter, reset, signed
 from sim.common.pipeline import through
+from sim.common.runs import Run
 
+RUNS = [
+    Run("micro", {"VALUE_BITS": 46, "MULTIPLIER_WIDTH": 16, "RESULT_BITS": 20}, icarus=True),
+    Run("micro", {"VALUE_BITS": 27, "MULTIPLIER_WIDTH": 25, "RESULT_BITS": 18}),
+]
 LATENCY = 7
 COUNT = 1500
 MULTIPLIER = "MULTIPLIER_WIDTH"

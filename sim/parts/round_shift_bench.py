@@ -8,7 +8,9 @@ import numpy as np
 from edgemoe_golden.ops.requantise import round_shift, saturate
 from sim.common.bench import Checker, Dut, checked, extremes, parameter, signed
 from sim.common.pipeline import through
+from sim.common.runs import Run
 
+RUNS = [Run("micro", {"IN_BITS": 49, "OUT_BITS": 20}, icarus=True)]
 LATENCY = 4
 LARGEST_SHIFT = 62
 PER_SHIFT = 40

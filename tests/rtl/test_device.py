@@ -16,7 +16,7 @@ import pytest
 
 from edgemoe.devices.base import Bytes, DeviceError
 from edgemoe.devices.rtl.build import check_shape, library_path, sources_of
-from edgemoe.devices.rtl.device import Answer, MemoryModel, RtlDevice
+from edgemoe.devices.rtl.device import MemoryModel, Response, RtlDevice
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig, hardware_names, load_hardware_config
 from edgemoe.spec.registers import AP_DONE, AP_IDLE, AP_START, CONTROL, IDENTITY, OFFSETS
@@ -116,15 +116,15 @@ def test_a_port_moves_one_word_a_cycle_and_latency_is_hidden_by_bursts_in_flight
         assert copy.cycles >= words // 16 * 64
 
 
-@pytest.mark.parametrize("answer", [Answer.SLVERR, Answer.DECERR])
+@pytest.mark.parametrize("response", [Response.SLVERR, Response.DECERR])
 @pytest.mark.parametrize("word", [0, 77, 99])
-def test_refused_accesses_reach_the_accelerator(answer: Answer, word: int) -> None:
+def test_refused_accesses_reach_the_accelerator(response: Response, word: int) -> None:
     with (copy := Copy(100)).device:
-        copy.device.answer(copy.source + WORD * word, answer)
+        copy.device.respond(copy.source + WORD * word, response)
         copy.run()
         assert copy.fault == Fault.BUS_READ
-        copy.device.answer(copy.source + WORD * word, Answer.OKAY)
-        copy.device.answer(copy.target + WORD * word, answer)
+        copy.device.respond(copy.source + WORD * word, Response.OKAY)
+        copy.device.respond(copy.target + WORD * word, response)
         copy.device.write(copy.target, np.full(copy.data.size, 0x5C, dtype=np.uint8))
         copy.run()
         assert copy.fault == Fault.BUS_WRITE
@@ -149,10 +149,10 @@ def test_accesses_beside_all_memory_are_refused_and_counted() -> None:
 def test_memory_that_never_answers_leaves_it_running_and_a_reset_helps(where: str) -> None:
     with (copy := Copy(64)).device:
         address = getattr(copy, where) + 20 * WORD
-        copy.device.answer(address, Answer.NEVER)
+        copy.device.respond(address, Response.NEVER)
         assert copy.run() == AP_START
         assert not copy.device.quiet
-        copy.device.answer(address, Answer.OKAY)
+        copy.device.respond(address, Response.OKAY)
         copy.device.reset()
         assert copy.device.read_register(CONTROL) == AP_IDLE
         assert copy.run() & AP_DONE

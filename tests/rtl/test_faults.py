@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edgemoe.devices.base import DeviceError
-from edgemoe.devices.rtl.device import Answer, MemoryModel, RtlDevice
+from edgemoe.devices.rtl.device import MemoryModel, Response, RtlDevice
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.isa import INSTRUCTION_BYTES, MEMORY_WORD
 from edgemoe.spec.registers import AP_DONE, AP_IDLE, AP_START, CONTROL, OFFSETS
@@ -22,7 +22,7 @@ from tests.examples import machine as examples
 HARDWARE = examples.small_hardware("w8a8")
 IMAGE = examples.image(HARDWARE, examples.encoded(examples.program()), np.concatenate(examples.segments(HARDWARE)))
 STORES = {examples.STORE_ROUTING: 0, examples.STORE_RESIDUAL: examples.RESIDUAL_AT, examples.HEAD: examples.HEAD_AT}
-REFUSALS = [Answer.SLVERR, Answer.DECERR]
+REFUSALS = [Response.SLVERR, Response.DECERR]
 WATCHDOG = 3000
 
 
@@ -77,67 +77,67 @@ def segment_words() -> list[tuple[int, int]]:
     return places
 
 
-@pytest.mark.parametrize("answer", REFUSALS)
+@pytest.mark.parametrize("response", REFUSALS)
 def test_a_refused_word_of_the_program_ends_the_run_before_its_instruction(
-    bench: examples.Bench, good: examples.Outcome, answer: Answer
+    bench: examples.Bench, good: examples.Outcome, response: Response
 ) -> None:
     """An instruction is fetched while the one before it runs."""
     for block in range(len(examples.program()) + 1):
         address = bench.load(IMAGE)["program"] + block * INSTRUCTION_BYTES + block % 4 * MEMORY_WORD
-        bench.device.answer(address, answer)
+        bench.device.respond(address, response)
         outcome = start(bench)
         assert (outcome.fault, outcome.program_counter) == (Fault.BUS_READ, max(block - 2, 0))
         nothing_stored_after(outcome)
-        bench.device.answer(address, Answer.OKAY)
+        bench.device.respond(address, Response.OKAY)
         runs_well(bench, good)
 
 
-@pytest.mark.parametrize("answer", REFUSALS)
+@pytest.mark.parametrize("response", REFUSALS)
 def test_a_refused_word_of_the_frame_ends_the_run_at_its_first_instruction(
-    bench: examples.Bench, good: examples.Outcome, answer: Answer
+    bench: examples.Bench, good: examples.Outcome, response: Response
 ) -> None:
     for word in range(examples.INPUT_BYTES // MEMORY_WORD):
         address = bench.load(IMAGE)["input"] + word * MEMORY_WORD
-        bench.device.answer(address, answer)
+        bench.device.respond(address, response)
         outcome = start(bench)
         assert (outcome.fault, outcome.program_counter) == (Fault.BUS_READ, examples.PATCH_EMBED)
         assert (outcome.output == examples.SENTINEL).all()
-        bench.device.answer(address, Answer.OKAY)
+        bench.device.respond(address, Response.OKAY)
         runs_well(bench, good)
 
 
-@pytest.mark.parametrize("answer", REFUSALS)
+@pytest.mark.parametrize("response", REFUSALS)
 def test_a_refused_word_of_the_weights_ends_the_run_at_their_instruction_or_before(
-    bench: examples.Bench, good: examples.Outcome, answer: Answer
+    bench: examples.Bench, good: examples.Outcome, response: Response
 ) -> None:
     """Weights are read ahead of their use, and a refusal counts when it comes."""
     for consumer, offset in segment_words():
         address = bench.load(IMAGE)["weights_0"] + offset
-        bench.device.answer(address, answer)
+        bench.device.respond(address, response)
         outcome = start(bench)
         assert outcome.fault == Fault.BUS_READ
         assert outcome.program_counter <= consumer
         nothing_stored_after(outcome)
-        bench.device.answer(address, Answer.OKAY)
+        bench.device.respond(address, Response.OKAY)
         runs_well(bench, good)
 
 
-@pytest.mark.parametrize("answer", REFUSALS)
+@pytest.mark.parametrize("response", REFUSALS)
 @pytest.mark.parametrize("store", STORES)
 def test_a_refused_word_of_the_output_is_a_write_fault(
-    bench: examples.Bench, good: examples.Outcome, store: int, answer: Answer
+    bench: examples.Bench, good: examples.Outcome, store: int, response: Response
 ) -> None:
-    """The answer comes when the next instruction may have begun; the word itself was not written."""
+    """The response comes when the next instruction may have begun; the word itself was not written."""
     for word in range(4):
         offset = STORES[store] + word * MEMORY_WORD
         address = bench.load(IMAGE)["output"] + offset
-        bench.device.answer(address, answer)
+        bench.device.respond(address, response)
         outcome = start(bench)
         assert outcome.fault == Fault.BUS_WRITE
         assert outcome.program_counter in (store, store + 1)
         assert (outcome.output[offset : offset + MEMORY_WORD] == examples.SENTINEL).all()
         nothing_stored_after(outcome)
-        bench.device.answer(address, Answer.OKAY)
+        bench.device.respond(address, Response.OKAY)
         runs_well(bench, good)
 
 
@@ -171,13 +171,13 @@ def test_memory_that_never_answers_ends_with_the_watchdog(good: examples.Outcome
         for _ in range(2):
             address = bench.load(IMAGE)[name] + word * MEMORY_WORD
             bench.device.write_register(OFFSETS["watchdog_cycles"], WATCHDOG)
-            bench.device.answer(address, Answer.NEVER)
+            bench.device.respond(address, Response.NEVER)
             begin = bench.device.cycle
             outcome = start(bench)
             assert outcome.fault == Fault.WATCHDOG
             assert WATCHDOG <= bench.device.cycle - begin <= WATCHDOG + 10_000
             nothing_stored_after(outcome)
-            bench.device.answer(address, Answer.OKAY)
+            bench.device.respond(address, Response.OKAY)
         assert not bench.device.quiet
         bench.device.reset()
         runs_well(bench, good)

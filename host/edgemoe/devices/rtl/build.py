@@ -206,7 +206,7 @@ def load_library(
         "destroy": (None, (handle,)),
         "map": (None, (handle, long, pointer, long)),
         "unmap": (None, (handle, long)),
-        "answer": (None, (handle, long, ctypes.c_int)),
+        "respond": (None, (handle, long, ctypes.c_int)),
         "reset": (None, (handle,)),
         "run": (None, (handle, long)),
         "write_register": (ctypes.c_int, (handle, word, word)),

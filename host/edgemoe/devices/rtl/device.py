@@ -33,7 +33,7 @@ class MemoryModel:
 
     bytes_per_cycle: all ports together, at most; None: as the hardware configuration says. first_beat_cycles: from an
     address to its first beat, and from the last write beat to its response, at least; None: likewise.
-    outstanding: bursts that a port accepts ahead of their answers. extra_latency: up to so many cycles more, at random.
+    outstanding: bursts that a port accepts ahead of responses. extra_latency: up to so many cycles more, at random.
     stall_share: share of cycles in which a channel holds back, at random. seed: of all that is random.
     """
 
@@ -45,8 +45,8 @@ class MemoryModel:
     seed: int = 1
 
 
-class Answer(IntEnum):
-    """What memory says to an access; NEVER: it does not answer any more."""
+class Response(IntEnum):
+    """What memory says to an access; NEVER: none any more."""
 
     OKAY = 0
     SLVERR = 2
@@ -137,9 +137,9 @@ class RtlDevice(HostMemoryDevice):
         self._library.edgemoe_run(self._open(), cycles)
         self._check(0)
 
-    def answer(self, address: int, answer: Answer) -> None:
+    def respond(self, address: int, response: Response) -> None:
         """From now on memory says so to accesses of the word at `address`."""
-        self._library.edgemoe_answer(self._open(), address, int(answer))
+        self._library.edgemoe_respond(self._open(), address, int(response))
 
     @property
     def interrupt(self) -> bool:

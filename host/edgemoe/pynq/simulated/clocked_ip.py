@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from edgemoe.devices.base import DeviceError
-from edgemoe.devices.rtl.device import Answer, RtlDevice
+from edgemoe.devices.rtl.device import Response, RtlDevice
 from edgemoe.pynq.simulated.ip import SimulatedIp
 from edgemoe.pynq.simulated.parts import InterruptController
 from edgemoe.spec.registers import AP_START, CONTROL
@@ -37,7 +37,7 @@ class ClockedIp(SimulatedIp):
         """See SimulatedIp."""
         super().reset()
         if self._unanswered is not None:
-            self._rtl.answer(self._unanswered, Answer.OKAY)
+            self._rtl.respond(self._unanswered, Response.OKAY)
             self._unanswered = None
         self._interrupts.set_level(self._rtl.interrupt)
 
@@ -63,7 +63,7 @@ class ClockedIp(SimulatedIp):
         self._busy = True
         if self.stuck:
             self._unanswered = self.pointer("program")
-            self._rtl.answer(self._unanswered, Answer.NEVER)
+            self._rtl.respond(self._unanswered, Response.NEVER)
         self._worker = threading.Thread(target=self._work, daemon=True)
         self._worker.start()
         self._set(CONTROL, AP_START)

@@ -1,0 +1,22 @@
+"""Small hardware beside the configurations of the specification, for what `micro` does not have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
+from tests.examples.machine import small_hardware
+
+SHAPES = {
+    # Two rows are drained a cycle.
+    "pairs": replace(load_hardware_config("micro"), name="pairs", post_lanes=16),
+    # An output tile is as wide as two input tiles.
+    "wide": replace(load_hardware_config("micro_w16a16"), name="wide", out_par=16, post_lanes=32),
+    # The examples of programs and instructions are made for it.
+    "small": small_hardware("w8a8"),
+}
+
+
+def shape(name: str) -> HardwareConfig:
+    """One of SHAPES, a configuration of the specification, or what a JSON file says; see `load_hardware_config`."""
+    return SHAPES[name] if name in SHAPES else load_hardware_config(name)
