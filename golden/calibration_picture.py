@@ -7,6 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
+from edgemoe.errors import EdgeMoeError
 from edgemoe_golden.ranges import Histogram
 
 INSIDE, OUTSIDE, LIMIT = "#3465a4", "#d6663c", "#be1e1e"
@@ -15,7 +16,7 @@ SIZE, DPI = (9.6, 4.6), 100  # inches, pixels per inch
 LIMIT_POINTS = 2 * 72 / DPI  # two pixels
 
 
-class DrawingError(RuntimeError):
+class DrawingError(EdgeMoeError, RuntimeError):
     """There is nothing to draw with; the message says what to install."""
 
 

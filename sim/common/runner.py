@@ -15,8 +15,6 @@ slower.
 from __future__ import annotations
 
 import argparse
-import fcntl
-import hashlib
 import importlib.metadata
 import os
 import re
@@ -25,14 +23,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
+from edgemoe.devices.build_cache import BuildCache, digest_of
 from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, RUNTIME, keep_runtime, modules, sources_of, verilator
 from edgemoe.spec.files import write_text
 from edgemoe.spec.generate.machine import verilog_headers
@@ -76,7 +74,7 @@ def constants_of(hardware: str) -> Path:
     folder = RTL / "generated" / hardware
     if hardware in SHAPES or hardware.endswith(".json"):
         texts = verilog_headers(shape(hardware))
-        folder = CACHE / f"constants-{hashlib.sha256(repr(texts).encode()).hexdigest()[:12]}"
+        folder = CACHE / f"constants-{digest_of(texts)}"
         for name, text in texts.items():
             write_text(folder / name, text)  # whole, whoever else is at it
     if not folder.is_dir():
@@ -91,15 +89,14 @@ def build(top: str, hardware: str, parameters: Mapping[str, int], waves: bool = 
     if top not in known:
         raise FileNotFoundError(f"rtl/ has no module {top}; there are {', '.join(known)}")
     sources, constants = sources_of(known[top]), constants_of(hardware)
-    digest = hashlib.sha256(repr((sorted(parameters.items()), waves, *tools)).encode())
-    for path in (*sources, *headers_of(sources), *sorted(constants.iterdir())):
-        digest.update(path.name.encode() + path.read_bytes())
-    folder = CACHE / f"{top}-{Path(hardware).stem}-{digest.hexdigest()[:12]}"
-    with _locked(folder):
-        if not (folder / "built").exists():
-            compiling(folder, top, sources, constants, parameters, waves)
-            (folder / "built").touch()
-    return folder
+    files = (*sources, *headers_of(sources), *sorted(constants.glob("*.vh")))
+    digest = digest_of((sorted(parameters.items()), waves, *tools), files)
+
+    def compiled(folder: Path) -> None:
+        compiling(folder, top, sources, constants, parameters, waves)
+        (folder / "built").touch()
+
+    return BuildCache(CACHE, f"the bench of {top}").entry(f"{top}-{Path(hardware).stem}", digest, "built", compiled)
 
 
 def _compile(
@@ -107,7 +104,7 @@ def _compile(
 ) -> None:
     os.environ["PATH"] = f"{verilator().parent}{os.pathsep}{os.environ['PATH']}"
     os.environ["MAKEFLAGS"] = MAKE_FLAGS
-    runtime = CACHE / f"runtime-{hashlib.sha256(repr(TOOLS).encode()).hexdigest()[:12]}"
+    runtime = CACHE / f"runtime-{digest_of(TOOLS)}"
     for compiled in runtime.glob(RUNTIME):
         shutil.copy(compiled, folder)
         later = time.time() + RUNTIME_AGE_SECONDS  # newer than the Makefile to come, so that make keeps it
@@ -144,14 +141,6 @@ def _compile_for_icarus(
     except (SystemExit, subprocess.CalledProcessError) as error:
         text = log.read_text(encoding="utf-8") if log.exists() else str(error)
         raise RuntimeError(f"Icarus Verilog could not build {top}:\n{_tail(text)}") from error
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _tail(text: str) -> str:
@@ -217,6 +206,7 @@ def main() -> int:
         test_module=options.bench, hdl_toplevel=options.top, hdl_toplevel_lang="verilog", build_dir=folder,
         test_dir=run_folder, seed=options.seed, waves=options.waves, test_filter=options.test or None,
         results_xml=str(run_folder / "results.xml"),
+        plusargs=[f"+dumpfile_path={folder / options.top}.fst"] if options.waves and simulator() == "icarus" else [],
         extra_env={ENVIRONMENT + name: value for name, value in told.items()},
     )  # fmt: skip
     tests, failed = get_results(run_folder / "results.xml")

@@ -111,7 +111,7 @@ def test_a_terminal_without_our_signs_still_gets_its_result(monkeypatch: pytest.
     monkeypatch.setattr(disasm, "main", lambda options: print("48×32") or 0)
     assert main(["disasm"]) == 0
     output.flush()
-    assert output.buffer.getvalue() == b"48?32\n"  # type: ignore[attr-defined]
+    assert output.buffer.getvalue() == b"48x32\n"  # type: ignore[attr-defined]
 
 
 NO_PICTURES: dict[str, tuple[object, str]] = {

@@ -16,7 +16,7 @@ from PIL import Image
 
 from edgemoe.cli import main
 from edgemoe.compiler.program import ProgramError, load_program
-from edgemoe.devices.builds import build_name
+from edgemoe.devices.build_cache import BuildCache
 from edgemoe.devices.csim import build as csim_build
 from edgemoe.devices.registry import open_device
 from edgemoe.devices.rtl import build as rtl_build
@@ -122,9 +122,9 @@ def test_generated_headers_hold_no_foreign_line(kind: str) -> None:
 
 def test_a_build_folder_stays_in_its_place() -> None:
     for name in (*EXPLOITS.values(), "..", "/etc", "x" * 300):
-        built = build_name(unchecked(load_hardware_config("micro"), name=name), "0" * 64)
-        assert Path("a", built).resolve().parent == Path("a").resolve()
-        assert re.fullmatch(r"[\w.-]{1,81}", built, re.ASCII)
+        built = BuildCache(Path("a"), "engine 'test'").place(name, "0" * 16)
+        assert built.resolve().parent == Path("a").resolve()
+        assert re.fullmatch(r"[\w.-]{1,81}", built.name, re.ASCII)
 
 
 TCL_WORDS = ["xczu9eg-ffvb1156-2-e", "simulation only", "} [exec touch owned] {", "$argv [pid] ;", "a\\", "{", "a\nb}"]

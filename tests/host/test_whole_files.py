@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import stat
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,10 +13,7 @@ import numpy as np
 import pytest
 
 from edgemoe.compiler.program import Program, load_program
-from edgemoe.devices import builds
-from edgemoe.devices.base import DeviceError
 from edgemoe.spec.files import draft_folder, read_limited, whole_folder, write_text
-from edgemoe.spec.hardware import load_hardware_config
 from tests.examples import program as examples
 
 WATCHED = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir")  # audit events: every step of a writer is one
@@ -159,40 +154,3 @@ def test_input_is_read_in_bounds(tmp_path: Path) -> None:
     for endless in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
         with pytest.raises(OSError, match="not a regular file"):
             read_limited(endless, 10)
-
-
-def test_builds_are_open_to_other_users(tmp_path: Path) -> None:
-    """As far as the umask says so: a folder made for one user alone would shut others out."""
-    mask = os.umask(0o022)
-    try:
-        with builds.fresh_build("csim", tmp_path / "builds" / "small") as fresh:
-            (fresh / "edgemoe.so").touch()
-    finally:
-        os.umask(mask)
-    modes = [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "builds", tmp_path / "builds" / "small")]
-    assert modes == [0o755, 0o755]
-    assert stat.S_IMODE((tmp_path / "builds" / "small" / "edgemoe.so").stat().st_mode) == 0o644
-
-
-def test_builds_that_are_closed_to_a_user_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "builds" / builds.build_name(load_hardware_config("micro"), "0" * 64)
-    folder.mkdir(parents=True)
-    denied = PermissionError(13, "Permission denied")
-    monkeypatch.setattr(Path, "is_file", lambda _: (_ for _ in ()).throw(denied))
-    with pytest.raises(DeviceError, match=r"built by another user .* run `chmod -R a\+rX .*/builds`, or use"):
-        builds.is_built("csim", folder / "edgemoe.so")
-    monkeypatch.setattr(Path, "mkdir", lambda *_, **__: (_ for _ in ()).throw(denied))
-    with pytest.raises(DeviceError, match=r"be built .*: Permission denied; .* `chmod a\+rwx .*/builds`, or use"):
-        builds.fresh_build("csim", folder).__enter__()
-
-
-def test_a_build_that_was_killed_leaves_nothing_for_long(tmp_path: Path) -> None:
-    program = (
-        "import os, sys; from pathlib import Path; from edgemoe.devices.builds import fresh_build\n"
-        "with fresh_build('csim', Path(sys.argv[1]) / 'one') as fresh: os.kill(os.getpid(), 9)"
-    )
-    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
-    assert names(tmp_path), "nothing was there to be swept"
-    with builds.fresh_build("csim", tmp_path / "two"):
-        pass
-    assert names(tmp_path) == ["two"]

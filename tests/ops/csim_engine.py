@@ -10,12 +10,12 @@ from functools import cache
 import numpy as np
 from engines import MOST, EngineNotBuiltError
 from kernels import pointer
-from machine_engine import UNIT, Machine, MachineEngine, padded, widened
+from machine_engine import Machine, MachineEngine, padded, widened
 from operations import IntArray, LinearWeighted
 
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.csim.build import compiler, header_folder, load_library
-from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
+from edgemoe.spec.hardware import VECTOR, HardwareConfig, load_hardware_config
 from edgemoe.spec.isa import Buffer, Instruction, Opcode, encode
 from edgemoe.spec.memory import Bytes, LinearWeights, SegmentKind, pack_gate, segment
 from edgemoe.spec.precision import Precision
@@ -63,7 +63,7 @@ class CsimEngine(MachineEngine):
 
     def linear_weighted(self, op: LinearWeighted) -> list[IntArray]:
         machine, inputs = self._machine(op.precision), widened(op.values)
-        whole, outputs = padded(op.weights, UNIT), len(op.weights.bias)
+        whole, outputs = padded(op.weights, VECTOR), len(op.weights.bias)
         machine.poke(Buffer.HIDDEN, inputs)
         machine.poke(Buffer.RESIDUAL, widened(op.residual))
         for row, weight in enumerate(op.score.tolist()):

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import importlib.util
 import os
 import shutil
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 from edgemoe.devices.base import DeviceError
-from edgemoe.devices.builds import build_name, fresh_build, is_built
+from edgemoe.devices.build_cache import BuildCache, digest_of, run_tool
 from edgemoe.spec.generate.headers import hls_header
 from edgemoe.spec.hardware import HardwareConfig
 
 HLS_FOLDER = Path(__file__).resolve().parents[4] / "hls"
 BUILD_FOLDER = HLS_FOLDER.parent / "build" / "csim"
 SOURCES = ("edgemoe.cpp", "simulation/bridge.cpp")
+LIBRARY = "edgemoe.so"
 HEADER_PACKAGE = "da4ml"
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-Wno-unused-label")
 OPTIMISED = ("-O2", "-march=native")
@@ -66,27 +65,23 @@ def library_path(hardware: HardwareConfig, flags: tuple[str, ...] | None = None)
     if flags is None:
         flags = tuple(os.environ.get(FLAGS_VARIABLE, "").split()) or OPTIMISED
     header = hls_header(hardware)
-    digest = hashlib.sha256(header.encode())
-    for path in sorted([*HLS_FOLDER.rglob("*.hpp"), *HLS_FOLDER.rglob("*.cpp"), *HLS_FOLDER.rglob("*.h")]):
-        if "generated" not in path.parts:
-            digest.update(path.read_bytes())
-    digest.update(" ".join((compiler(), *flags, *WARNINGS)).encode())
-    folder = BUILD_FOLDER / build_name(hardware, digest.hexdigest())
-    library = folder / "edgemoe.so"
-    if not is_built("csim", library):
+    sources = sorted([*HLS_FOLDER.rglob("*.hpp"), *HLS_FOLDER.rglob("*.cpp"), *HLS_FOLDER.rglob("*.h")])
+    written = [path for path in sources if "generated" not in path.relative_to(HLS_FOLDER).parts]
+    digest = digest_of((header, compiler(), flags, WARNINGS), written)
+
+    def build(folder: Path) -> None:
         _build(header, flags, folder)
-    return library
+
+    saying = f"building the C simulation for hardware '{hardware.name}', once (less than a minute) …"
+    return BuildCache(BUILD_FOLDER, "engine 'csim'").entry(hardware.name, digest, LIBRARY, build, saying) / LIBRARY
 
 
 def _build(header: str, flags: tuple[str, ...], folder: Path) -> None:
-    """Compile; several processes may build the same at once."""
-    with fresh_build("csim", folder) as fresh:
-        (fresh / "edgemoe_spec.hpp").write_text(header, encoding="utf-8")
-        command = compile_command(fresh, flags, fresh / "edgemoe.so")
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            complaint = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip())
-            raise DeviceError(f"engine 'csim' does not compile: {complaint}")
+    (folder / "edgemoe_spec.hpp").write_text(header, encoding="utf-8")
+    done = run_tool(compile_command(folder, flags, folder / LIBRARY))
+    if done.returncode:
+        complaint = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip())
+        raise DeviceError(f"engine 'csim' does not compile: {complaint}")
 
 
 def load_library(hardware: HardwareConfig, flags: tuple[str, ...] | None = None) -> ctypes.CDLL:

