@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: MIT
 // GELU by I-BERT's polynomial (Kim et al., 2021), what the ablation compares rtl/parts/gelu.v with.
 //
 //   g = x·(½ + ½·sgn(x)·L),  L = 1 + A·(min(|x|, C) − C)²,  A = −0.2888/2, C = 1.769·√2;  result as in rtl/parts/gelu.v
 //
 // A in Q.16, C in Q.GELU_FRACTION, from the bench. Two products of variables and one by a constant.
 // Latency: rtl/parts/gelu.v's and one more.
+`default_nettype none
 module ablation_gelu_polynomial (
     clk, rst_n, valid_in, value, multiplier, shift, zero, valid_out, result
 );
@@ -17,15 +19,15 @@ module ablation_gelu_polynomial (
     localparam DOWN = 2 * GELU_FRACTION;  // of A·distance², to Q.16
     localparam [GELU_BITS-1:0] CLIP = POLYNOMIAL_CLIP;
 
-    input                                           clk;
-    input                                           rst_n;
-    input                                           valid_in;
-    input  signed     [GELU_BITS-1:0]               value;
-    input             [MULTIPLIER_BITS-1:0]         multiplier;
-    input             [5:0]                         shift;
-    input  signed     [FIELD_OUTPUT_ZERO_WIDTH-1:0] zero;
-    output reg                                      valid_out;
-    output reg signed [ACTIVATION_BITS-1:0]         result;
+    input  wire                                      clk;
+    input  wire                                      rst_n;
+    input  wire                                      valid_in;
+    input  wire signed [GELU_BITS-1:0]               value;
+    input  wire        [MULTIPLIER_BITS-1:0]         multiplier;
+    input  wire        [5:0]                         shift;
+    input  wire signed [FIELD_OUTPUT_ZERO_WIDTH-1:0] zero;
+    output reg                                       valid_out;
+    output reg  signed [ACTIVATION_BITS-1:0]         result;
 
     wire [GELU_BITS-1:0] magnitude = value < 0 ? -value : value;
     wire [GELU_BITS-1:0] gap = CLIP - magnitude;
@@ -62,3 +64,4 @@ module ablation_gelu_polynomial (
     end
     wire unused = &{1'b0, gap, missing_3[DOWN-1:0], missing_3[SQUARE_BITS+15:DOWN+17], product_5};
 endmodule
+`default_nettype wire

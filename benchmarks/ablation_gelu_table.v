@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: MIT
 // GELU by a wide table, what the ablation compares rtl/parts/gelu.v with: every value of the function itself, both signs.
 //
 //   g = T[nearest(x, 2^−STEP_BITS)] while |x| < RANGE, else max(x, 0);  result as in rtl/parts/gelu.v
 //
 // The table comes from the bench, TABLE[ENTRY_BITS·i +: ENTRY_BITS] for the i-th value from −RANGE up.
 // Latency: 12, that of rtl/parts/gelu.v.
+`default_nettype none
 module ablation_gelu_table (
     clk, rst_n, valid_in, value, multiplier, shift, zero, valid_out, result
 );
@@ -16,15 +18,15 @@ module ablation_gelu_table (
     localparam signed [SCALED_BITS:0] SMALLEST = -(1 << (ACTIVATION_BITS - 1));
     localparam signed [INDEX_BITS-1:0] END = 1 << (TABLE_ADDRESS_BITS - 1);
 
-    input                                           clk;
-    input                                           rst_n;
-    input                                           valid_in;
-    input  signed     [GELU_BITS-1:0]               value;
-    input             [MULTIPLIER_BITS-1:0]         multiplier;
-    input             [5:0]                         shift;
-    input  signed     [FIELD_OUTPUT_ZERO_WIDTH-1:0] zero;
-    output reg                                      valid_out;
-    output reg signed [ACTIVATION_BITS-1:0]         result;
+    input  wire                                      clk;
+    input  wire                                      rst_n;
+    input  wire                                      valid_in;
+    input  wire signed [GELU_BITS-1:0]               value;
+    input  wire        [MULTIPLIER_BITS-1:0]         multiplier;
+    input  wire        [5:0]                         shift;
+    input  wire signed [FIELD_OUTPUT_ZERO_WIDTH-1:0] zero;
+    output reg                                       valid_out;
+    output reg  signed [ACTIVATION_BITS-1:0]         result;
 
     reg signed [ENTRY_BITS-1:0] values [0:(1<<TABLE_ADDRESS_BITS)-1];
     integer entry;
@@ -67,3 +69,4 @@ module ablation_gelu_table (
     end
     wire unused = &{1'b0, address, located[STEP-1:0]};
 endmodule
+`default_nettype wire

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: MIT
 // The accelerator between its control registers and its memory units.
 //
 // Words of data_reader go to the program, or while PATCH_EMBED executes to the patches; words for data_writer come from
 // STORE or HEAD. The instruction that executes stands in `instruction`; trace_index is its number, for simulations.
+`default_nettype none
 module edgemoe_core (
     clk, rst_n, engine_rst_n, begin_run, run_lines, program_address, input_address, output_address,
     header_valid, header_fault, halted, fault, index, experts_run, segments_dropped, progress, counts_running,
@@ -15,46 +17,46 @@ module edgemoe_core (
 `include "fetch.vh"
     localparam ALL = TOKEN_PAR * VECTOR_BITS;
 
-    input                   clk;
-    input                   rst_n;
-    input                   engine_rst_n;
-    input                   begin_run;
-    output [63:0]           run_lines;
-    input  [63:0]           program_address;
-    input  [63:0]           input_address;
-    input  [63:0]           output_address;
-    output                  header_valid;
-    output [4:0]            header_fault;
-    output                  halted;
-    output [4:0]            fault;
-    output [31:0]           index;
-    output [31:0]           experts_run;
-    output [31:0]           segments_dropped;
-    output reg              progress;
-    input                   counts_running;
-    input  [3:0]            available;
-    output                  take;
-    output [2:0]            take_lines;
-    input                   taken_valid;
-    input  [TILE_BITS-1:0]  taken;
-    output                  skip;
-    output [31:0]           skip_lines;
-    input  [63:0]           left;
-    output                  command_valid;
-    input                   command_ready;
-    output [63:0]           command_address;
-    output [31:0]           command_words;
-    input                   read_valid;
-    output                  read_ready;
-    input  [127:0]          read_word;
-    output                  word_valid;
-    input                   word_ready;
-    output [63:0]           word_address;
-    output [127:0]          word;
-    input  [PORTS-1:0]      weight_beats;
-    input                   read_beat;
-    input                   write_beat;
-    output [10*64-1:0]      counters;
+    input  wire                 clk;
+    input  wire                 rst_n;
+    input  wire                 engine_rst_n;
+    input  wire                 begin_run;
+    output wire [63:0]          run_lines;
+    input  wire [63:0]          program_address;
+    input  wire [63:0]          input_address;
+    input  wire [63:0]          output_address;
+    output wire                 header_valid;
+    output wire [4:0]           header_fault;
+    output wire                 halted;
+    output wire [4:0]           fault;
+    output wire [31:0]          index;
+    output wire [31:0]          experts_run;
+    output wire [31:0]          segments_dropped;
+    output reg                  progress;
+    input  wire                 counts_running;
+    input  wire [3:0]           available;
+    output wire                 take;
+    output wire [2:0]           take_lines;
+    input  wire                 taken_valid;
+    input  wire [TILE_BITS-1:0] taken;
+    output wire                 skip;
+    output wire [31:0]          skip_lines;
+    input  wire [63:0]          left;
+    output wire                 command_valid;
+    input  wire                 command_ready;
+    output wire [63:0]          command_address;
+    output wire [31:0]          command_words;
+    input  wire                 read_valid;
+    output wire                 read_ready;
+    input  wire [127:0]         read_word;
+    output wire                 word_valid;
+    input  wire                 word_ready;
+    output wire [63:0]          word_address;
+    output wire [127:0]         word;
+    input  wire [PORTS-1:0]     weight_beats;
+    input  wire                 read_beat;
+    input  wire                 write_beat;
+    output wire [10*64-1:0]     counters;
 
     // Program and rules.
     wire fetch_hold, fetching, unit_command, unit_word_ready, instruction_valid, instruction_ready, past_end;
@@ -225,3 +227,4 @@ module edgemoe_core (
     /* verilator lint_on UNUSEDSIGNAL */
     wire unused = &{1'b0, instructions, input_bytes, output_bytes, instruction, trace_index};
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Right tiles of attention, assembled from the KEY and VALUE scratchpads: one key or value vector per bank and cycle.
 //
 //   keys:   for output tile (OUT_PAR keys):  for input tile (IN_PAR features of the head):         one tile
@@ -8,6 +9,7 @@
 // grow with their number.
 // Precondition: fields are held from start until not busy; OUT_PAR and IN_PAR are multiples of TOKEN_PAR.
 // Latency: 3 from the last part's depth to tile_push. Depth: an addition; a 2:1 multiplexer.
+`default_nettype none
 module attention (
     clk, rst_n, start, of_values, first_key, vectors, head_base, output_tiles, input_tiles, members, busy,
     tile_room, tile_reserve, read_depth, key_values, value_values, tile_push, tile
@@ -23,24 +25,24 @@ module attention (
     localparam UPPER_OUTPUT = OUT_PARTS > 1 ? OUT_PAR : 0;  // where the second half of a vector begins
     localparam UPPER_INPUT = IN_PARTS > 1 ? IN_PAR : 0;
 
-    input                                  clk;
-    input                                  rst_n;
-    input                                  start;
-    input                                  of_values;
-    input      [15:0]                      first_key;
-    input      [VECTORS_BITS-1:0]          vectors;
-    input      [VECTORS_BITS-1:0]          head_base;
-    input      [11:0]                      output_tiles;
-    input      [11:0]                      input_tiles;
-    input      [3:0]                       members;
-    output                                 busy;
-    input                                  tile_room;
-    output                                 tile_reserve;
-    output reg [15:0]                      read_depth;
-    input      [TOKEN_PAR*VECTOR_BITS-1:0] key_values;
-    input      [TOKEN_PAR*VECTOR_BITS-1:0] value_values;
-    output reg                             tile_push;
-    output reg [TILE_BITS-1:0]             tile;
+    input  wire                             clk;
+    input  wire                             rst_n;
+    input  wire                             start;
+    input  wire                             of_values;
+    input  wire [15:0]                      first_key;
+    input  wire [VECTORS_BITS-1:0]          vectors;
+    input  wire [VECTORS_BITS-1:0]          head_base;
+    input  wire [11:0]                      output_tiles;
+    input  wire [11:0]                      input_tiles;
+    input  wire [3:0]                       members;
+    output wire                             busy;
+    input  wire                             tile_room;
+    output wire                             tile_reserve;
+    output reg  [15:0]                      read_depth;
+    input  wire [TOKEN_PAR*VECTOR_BITS-1:0] key_values;
+    input  wire [TOKEN_PAR*VECTOR_BITS-1:0] value_values;
+    output reg                              tile_push;
+    output reg  [TILE_BITS-1:0]             tile;
 
     // Depth of the first row of the tiles, then of the part that is read; column counts output or input tiles of the head.
     wire [15:0] first_row = of_values ? (first_key >> IN_SHIFT) << IN_SHIFT : (first_key >> OUT_SHIFT) << OUT_SHIFT;
@@ -142,3 +144,4 @@ module attention (
                             ? key_values[bank*VECTOR_BITS + UPPER_INPUT*ACTIVATION_BITS +: IN_PAR*ACTIVATION_BITS]
                             : key_values[bank*VECTOR_BITS +: IN_PAR*ACTIVATION_BITS];
 endmodule
+`default_nettype wire

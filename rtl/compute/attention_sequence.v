@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Passes of ATTENTION: scores of one block of queries, then P·V of the block before it, so that the array has scores to make
 // while the last maxima of a block are on their way.
 //
@@ -5,6 +6,7 @@
 //
 // A block is QUERY_TILES aligned tiles of TOKEN_PAR rows. Fields are held from start to the end.
 // Latency: about vectors/heads cycles to find the width of a head; then a pass a cycle while the queues have room.
+`default_nettype none
 module attention_sequence (
     clk, rst_n, start, busy, rows, source_row, vectors, heads, queue_room, push, fetch, pass
 );
@@ -16,18 +18,18 @@ module attention_sequence (
     localparam OUT_SHIFT = $clog2(OUT_PAR);
     localparam BLOCK_ROWS = QUERY_TILES * TOKEN_PAR;
 
-    input                        clk;
-    input                        rst_n;
-    input                        start;
-    output                       busy;
-    input      [15:0]            rows;
-    input      [15:0]            source_row;
-    input      [VECTORS_BITS-1:0] vectors;
-    input      [7:0]             heads;
-    input                        queue_room;
-    output                       push;
-    output     [FETCH_BITS-1:0]  fetch;
-    output     [PASS_BITS-1:0]   pass;
+    input  wire                    clk;
+    input  wire                    rst_n;
+    input  wire                    start;
+    output wire                    busy;
+    input  wire [15:0]             rows;
+    input  wire [15:0]             source_row;
+    input  wire [VECTORS_BITS-1:0] vectors;
+    input  wire [7:0]              heads;
+    input  wire                    queue_room;
+    output wire                    push;
+    output wire [FETCH_BITS-1:0]   fetch;
+    output wire [PASS_BITS-1:0]    pass;
 
     localparam [1:0] IDLE = 0, WIDTH = 1, SCORES = 2, CONTEXT = 3;
     reg [1:0] state;
@@ -120,3 +122,4 @@ module attention_sequence (
     assign fetch[FETCH_MEMBERS +: 4] = members;
     assign fetch[FETCH_HEAD_BASE +: VECTORS_BITS] = of_context ? before_base : head_base;
 endmodule
+`default_nettype wire

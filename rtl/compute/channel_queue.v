@@ -1,20 +1,22 @@
+// SPDX-License-Identifier: MIT
 // Channel records of output tiles, from the weight stream to the post lanes: docs/memory.md.
 //
 // Latency: 1. Precondition: at most CHANNEL_QUEUE tiles wait.
+`default_nettype none
 module channel_queue (
     clk, rst_n, push, lines, pop, biases, multipliers, shifts
 );
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
     localparam HALF = 4 * CHANNEL_BYTES;  // bits of the bias field
-    input                                     clk;
-    input                                     rst_n;
-    input                                     push;
-    input  [CHANNEL_LINES*LINE_BITS-1:0]      lines;
-    input                                     pop;
-    output [OUT_PAR*ACCUMULATOR_BITS-1:0]     biases;
-    output [OUT_PAR*MULTIPLIER_BITS-1:0]      multipliers;
-    output [OUT_PAR*6-1:0]                    shifts;
+    input  wire                                clk;
+    input  wire                                rst_n;
+    input  wire                                push;
+    input  wire [CHANNEL_LINES*LINE_BITS-1:0]  lines;
+    input  wire                                pop;
+    output wire [OUT_PAR*ACCUMULATOR_BITS-1:0] biases;
+    output wire [OUT_PAR*MULTIPLIER_BITS-1:0]  multipliers;
+    output wire [OUT_PAR*6-1:0]                shifts;
 
     wire [OUT_PAR*CHANNEL_BITS-1:0] decoded;
     wire [OUT_PAR*CHANNEL_BITS-1:0] front;
@@ -36,3 +38,4 @@ module channel_queue (
         .empty(unused_empty), .full(unused_full), .count(unused_count));
     wire unused = &{1'b0, unused_empty, unused_full, unused_count};
 endmodule
+`default_nettype wire

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: MIT
 // The unified compute unit with all that feeds and drains it: passes and fetches in, rows of scratchpads out.
 //
 // Passes wait in a queue of four; `idle` says that none is left and that everything made has been written or handed on.
+`default_nettype none
 module compute (
     clk, rst_n, pass_room, pass_push, pass, pass_issued, fetch_room, fetch_push, fetch, header_done, header_fault, idle,
     source_row, rows, vectors, out_features, output_base, multiplier, shift, output_multiplier, output_shift, output_zero,
@@ -19,76 +21,76 @@ module compute (
     localparam ALL = TOKEN_PAR * VECTOR_BITS;
     localparam ROW_SUMS = OUT_PAR * ACCUMULATOR_BITS;
 
-    input                          clk;
-    input                          rst_n;
-    output                         pass_room;
-    input                          pass_push;
-    input  [PASS_BITS-1:0]         pass;
-    output                         pass_issued;
-    output                         fetch_room;
-    input                          fetch_push;
-    input  [FETCH_BITS-1:0]        fetch;
-    output                         header_done;
-    output [4:0]                   header_fault;
-    output                         idle;
-    input  [15:0]                  source_row;
-    input  [15:0]                  rows;
-    input  [VECTORS_BITS-1:0]      vectors;
-    input  [15:0]                  out_features;
-    input  [63:0]                  output_base;
-    input  [MULTIPLIER_BITS-1:0]   multiplier;
-    input  [5:0]                   shift;
-    input  [MULTIPLIER_BITS-1:0]   output_multiplier;
-    input  [5:0]                   output_shift;
-    input  [15:0]                  output_zero;
-    input  [3:0]                   available;
-    output                         take;
-    output [2:0]                   take_lines;
-    input                          taken_valid;
-    input  [TILE_BITS-1:0]         taken;
-    output                         skip;
-    output [31:0]                  skip_lines;
-    input  [63:0]                  left;
-    output                         line_valid;
-    input                          line_ready;
-    output [LINE_BITS-1:0]         line;
-    output [TOKEN_PAR*16-1:0]      array_depth;
-    input  [ALL-1:0]               norm;
-    input  [ALL-1:0]               hidden;
-    input  [TOKEN_PAR*VECTOR*16-1:0] gate_input;
-    input  [ALL-1:0]               query;
-    input  [ALL-1:0]               gathered;
-    output [15:0]                  attention_depth;
-    input  [ALL-1:0]               keys;
-    input  [ALL-1:0]               values;
-    output [TOKEN_PAR*16-1:0]      residual_read_depth;
-    input  [RESIDUAL_ALL-1:0]      residual;
-    output [TOKEN_PAR-1:0]         residual_enable;
-    output [OUT_PARTS-1:0]         residual_parts;
-    output [TOKEN_PAR*16-1:0]      residual_depth;
-    output [RESIDUAL_ALL-1:0]      residual_values;
-    output [TOKEN_PAR-1:0]         write_enable;
-    output [3:0]                   write_buffer;
-    output [OUT_PARTS-1:0]         write_parts;
-    output [TOKEN_PAR*16-1:0]      write_depth;
-    output [ALL-1:0]               write_values;
-    output [7:0]                   lookup_expert;
-    output [15:0]                  lookup_index;
-    input  [15:0]                  lookup_destination;
-    input  [15:0]                  lookup_score;
-    output [POST_ROWS-1:0]         logits_valid;
-    output [POST_ROWS*16-1:0]      logits_row;
-    output [7:0]                   logits_tile;
-    output [POST_ROWS*OUT_PAR*LOGIT_BITS-1:0] logits;
-    output                         word_valid;
-    input                          word_ready;
-    output [63:0]                  word_address;
-    output [127:0]                 word;
-    output                         step_issued;
-    output                         waits_for_weights;
-    output                         waits_for_room;
-    output                         drains;
-    output                         array_idle;
+    input  wire                                    clk;
+    input  wire                                    rst_n;
+    output wire                                    pass_room;
+    input  wire                                    pass_push;
+    input  wire [PASS_BITS-1:0]                    pass;
+    output wire                                    pass_issued;
+    output wire                                    fetch_room;
+    input  wire                                    fetch_push;
+    input  wire [FETCH_BITS-1:0]                   fetch;
+    output wire                                    header_done;
+    output wire [4:0]                              header_fault;
+    output wire                                    idle;
+    input  wire [15:0]                             source_row;
+    input  wire [15:0]                             rows;
+    input  wire [VECTORS_BITS-1:0]                 vectors;
+    input  wire [15:0]                             out_features;
+    input  wire [63:0]                             output_base;
+    input  wire [MULTIPLIER_BITS-1:0]              multiplier;
+    input  wire [5:0]                              shift;
+    input  wire [MULTIPLIER_BITS-1:0]              output_multiplier;
+    input  wire [5:0]                              output_shift;
+    input  wire [15:0]                             output_zero;
+    input  wire [3:0]                              available;
+    output wire                                    take;
+    output wire [2:0]                              take_lines;
+    input  wire                                    taken_valid;
+    input  wire [TILE_BITS-1:0]                    taken;
+    output wire                                    skip;
+    output wire [31:0]                             skip_lines;
+    input  wire [63:0]                             left;
+    output wire                                    line_valid;
+    input  wire                                    line_ready;
+    output wire [LINE_BITS-1:0]                    line;
+    output wire [TOKEN_PAR*16-1:0]                 array_depth;
+    input  wire [ALL-1:0]                          norm;
+    input  wire [ALL-1:0]                          hidden;
+    input  wire [TOKEN_PAR*VECTOR*16-1:0]          gate_input;
+    input  wire [ALL-1:0]                          query;
+    input  wire [ALL-1:0]                          gathered;
+    output wire [15:0]                             attention_depth;
+    input  wire [ALL-1:0]                          keys;
+    input  wire [ALL-1:0]                          values;
+    output wire [TOKEN_PAR*16-1:0]                 residual_read_depth;
+    input  wire [RESIDUAL_ALL-1:0]                 residual;
+    output wire [TOKEN_PAR-1:0]                    residual_enable;
+    output wire [OUT_PARTS-1:0]                    residual_parts;
+    output wire [TOKEN_PAR*16-1:0]                 residual_depth;
+    output wire [RESIDUAL_ALL-1:0]                 residual_values;
+    output wire [TOKEN_PAR-1:0]                    write_enable;
+    output wire [3:0]                              write_buffer;
+    output wire [OUT_PARTS-1:0]                    write_parts;
+    output wire [TOKEN_PAR*16-1:0]                 write_depth;
+    output wire [ALL-1:0]                          write_values;
+    output wire [7:0]                              lookup_expert;
+    output wire [15:0]                             lookup_index;
+    input  wire [15:0]                             lookup_destination;
+    input  wire [15:0]                             lookup_score;
+    output wire [POST_ROWS-1:0]                    logits_valid;
+    output wire [POST_ROWS*16-1:0]                 logits_row;
+    output wire [7:0]                              logits_tile;
+    output wire [POST_ROWS*OUT_PAR*LOGIT_BITS-1:0] logits;
+    output wire                                    word_valid;
+    input  wire                                    word_ready;
+    output wire [63:0]                             word_address;
+    output wire [127:0]                            word;
+    output wire                                    step_issued;
+    output wire                                    waits_for_weights;
+    output wire                                    waits_for_room;
+    output wire                                    drains;
+    output wire                                    array_idle;
 
     reg [15:0] end_key;  // of the instruction's rows, held long before it is used
     always @(posedge clk) end_key <= source_row + rows;
@@ -202,3 +204,4 @@ module compute (
     assign idle = array_idle && !job_valid && all_issued && linear_empty && stream_idle && !head_busy;
     wire unused = &{1'b0, unused_count, current};
 endmodule
+`default_nettype wire

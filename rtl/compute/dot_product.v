@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Dot products of one token's activations with the weights of two output channels: two results of the array.
 //
 //   sum_0 = Σ_i activation[i]·weight_0[i]        sum_1 = Σ_i activation[i]·weight_1[i]        i < LANES
@@ -10,6 +11,7 @@
 // Precondition: W8A8 activations −1023 … 1023 (activations are −128 … 127, attention's exponentials 0 … 1023);
 // W16A16 −2^16 … 2^16 − 1. LANES 8 or 16.
 // Latency: 4 (operands, products, sums of four, sum of those). Depth: one multiplication; two additions.
+`default_nettype none
 module dot_product #(
     parameter LANES = 16
 ) (
@@ -21,11 +23,11 @@ module dot_product #(
     localparam SUM_BITS = PRODUCT_BITS + $clog2(LANES);
     localparam GROUPS = LANES / 4;
 
-    input                                clk;
-    input      [LANES*OPERAND_BITS-1:0]  activations;
-    input      [LANES*PACKED_BITS-1:0]   packed_weights;
-    output reg signed [SUM_BITS-1:0]     sum_0;
-    output reg signed [SUM_BITS-1:0]     sum_1;
+    input  wire                                 clk;
+    input  wire        [LANES*OPERAND_BITS-1:0] activations;
+    input  wire        [LANES*PACKED_BITS-1:0]  packed_weights;
+    output reg  signed [SUM_BITS-1:0]           sum_0;
+    output reg  signed [SUM_BITS-1:0]           sum_1;
 
     // Operands and products are registers of one process each, written by blocking assignments in the order last stage
     // first, so that each stage reads what the one before it held: the same circuit as non-blocking ones, several times
@@ -138,3 +140,4 @@ module dot_product #(
     /* verilator lint_on WIDTHEXPAND */
     /* verilator lint_on BLKSEQ */
 endmodule
+`default_nettype wire

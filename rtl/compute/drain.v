@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The loops of a drain job: POST_ROWS rows of sums per cycle on their way to the post lanes.
 //
 //   for row of the pass (POST_ROWS at a time; one at a time where rows go to scattered places):
@@ -6,6 +7,7 @@
 // P·V waits for the scale of its rows (scaled_rows counts rows of a lane), HEAD for room in the writer.
 // Jobs come in the order of their passes; job_ready says that the sums of one more stand.
 // Latency: a step leaves one cycle after it is chosen; jobs follow each other without a gap.
+`default_nettype none
 module drain (
     clk, rst_n, job_valid, job, job_ready, job_room, scaled_rows, head_full, step_valid, step, freed_valid, freed_slots,
     all_issued
@@ -16,19 +18,19 @@ module drain (
 `include "drain.vh"
     localparam ROW_SHIFT = POST_ROWS > 1 ? $clog2(POST_ROWS) : 0;
 
-    input                       clk;
-    input                       rst_n;
-    input                       job_valid;
-    input      [JOB_BITS-1:0]   job;
-    input                       job_ready;
-    output                      job_room;
-    input      [7:0]            scaled_rows;
-    input                       head_full;
-    output reg                  step_valid;
-    output reg [DRAIN_BITS-1:0] step;
-    output reg                  freed_valid;
-    output reg [SLOT_BITS:0]    freed_slots;
-    output                      all_issued;
+    input  wire                  clk;
+    input  wire                  rst_n;
+    input  wire                  job_valid;
+    input  wire [JOB_BITS-1:0]   job;
+    input  wire                  job_ready;
+    output wire                  job_room;
+    input  wire [7:0]            scaled_rows;
+    input  wire                  head_full;
+    output reg                   step_valid;
+    output reg  [DRAIN_BITS-1:0] step;
+    output reg                   freed_valid;
+    output reg  [SLOT_BITS:0]    freed_slots;
+    output wire                  all_issued;
 
     wire [JOB_BITS-1:0] front;
     wire [5:0] jobs;
@@ -180,3 +182,4 @@ module drain (
         step[DRAIN_LAST] <= last_member;
     end
 endmodule
+`default_nettype wire

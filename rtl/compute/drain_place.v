@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: MIT
 // Where a row of a drain step goes: bank and depth of its scratchpad vector.
 //
 //   target = row + OFFSET;  bank = target mod TOKEN_PAR;  depth = ⌊target / TOKEN_PAR⌋·vectors + vector
 //
 // row and vectors arrive in cycle 4 and 5 of the step, vector in 6.
 // The place stands in cycles 11, 15, 19 and 23. Depth: a small multiplication.
+`default_nettype none
 module drain_place #(
     parameter OFFSET = 0
 ) (
@@ -12,19 +14,19 @@ module drain_place #(
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
     localparam PLACE_BITS = LANE_BITS + 16;
-    input                     clk;
-    input  [15:0]             row_4;
-    input  [VECTORS_BITS-1:0] vectors_5;
-    input  [VECTORS_BITS-1:0] vector_6;
-    output [LANE_BITS-1:0]    bank_11;
-    output [15:0]             depth_11;
-    output [LANE_BITS-1:0]    bank_15;
-    output [15:0]             depth_15;
-    output [LANE_BITS-1:0]    bank_17;
-    output [LANE_BITS-1:0]    bank_19;
-    output [15:0]             depth_19;
-    output [LANE_BITS-1:0]    bank_23;
-    output [15:0]             depth_23;
+    input  wire                    clk;
+    input  wire [15:0]             row_4;
+    input  wire [VECTORS_BITS-1:0] vectors_5;
+    input  wire [VECTORS_BITS-1:0] vector_6;
+    output wire [LANE_BITS-1:0]    bank_11;
+    output wire [15:0]             depth_11;
+    output wire [LANE_BITS-1:0]    bank_15;
+    output wire [15:0]             depth_15;
+    output wire [LANE_BITS-1:0]    bank_17;
+    output wire [LANE_BITS-1:0]    bank_19;
+    output wire [15:0]             depth_19;
+    output wire [LANE_BITS-1:0]    bank_23;
+    output wire [15:0]             depth_23;
 
     reg [15:0] target_5;
     reg [LANE_BITS-1:0] bank_6;
@@ -44,3 +46,4 @@ module drain_place #(
     assign {bank_19, depth_19} = places[12*PLACE_BITS +: PLACE_BITS];
     assign {bank_23, depth_23} = places[16*PLACE_BITS +: PLACE_BITS];
 endmodule
+`default_nettype wire

@@ -1,15 +1,17 @@
+// SPDX-License-Identifier: MIT
 // Which of KEYS neighbouring rows are keys of the task.
 //
 //   mask[i] = first_key ≤ base + i < end_key,  i < KEYS
 //
 // Precondition: KEYS at most 16; base + KEYS < 2^16. Latency: 0. Depth: a 16-bit subtraction; a comparison of 4 bits.
+`default_nettype none
 module key_mask #(
     parameter KEYS = 16
 ) (
-    input      [15:0]     base,
-    input      [15:0]     first_key,
-    input      [15:0]     end_key,
-    output reg [KEYS-1:0] mask
+    input  wire [15:0]     base,
+    input  wire [15:0]     first_key,
+    input  wire [15:0]     end_key,
+    output reg  [KEYS-1:0] mask
 );
     // How far behind base the range begins and ends; negative: before it.
     wire [16:0] from = {1'b0, first_key} - {1'b0, base};
@@ -24,3 +26,4 @@ module key_mask #(
             mask[key] = (begun || (begins_here && key[3:0] >= from[3:0]))
                 && !(ended || (ends_here && key[3:0] >= to[3:0]));
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // From sums to scratchpads: the post lanes, and where their results go.
 //
 //   QKV, P·V: activations of query, key, value, norm;  GELU: hidden;  residual, score-weighted: residual += …
@@ -7,6 +8,7 @@
 // 15 residual read; 19 residual written; 23 GELU written.
 // Precondition: the rows of a step lie in different banks; a score-weighted step has one row.
 // Latency: 24 from a step to its last write. Depth: a multiplexer of lanes; see post_lane.
+`default_nettype none
 module linear (
     clk, rst_n, step_valid, step, drain_slot, drain_sums, channel_push, channel_lines, channel_done,
     scale_query, scale_factors, scale_shifts,
@@ -26,57 +28,57 @@ module linear (
     localparam ROW_RESIDUALS = OUT_PAR * RESIDUAL_BITS;
     localparam OUT_SHIFT = $clog2(OUT_PAR);
 
-    input                                         clk;
-    input                                         rst_n;
-    input                                         step_valid;
-    input      [DRAIN_BITS-1:0]                   step;
-    output     [SLOT_BITS-1:0]                    drain_slot;
-    input      [TOKEN_PAR*ROW_SUMS-1:0]           drain_sums;
-    input                                         channel_push;
-    input      [CHANNEL_LINES*LINE_BITS-1:0]      channel_lines;
-    output                                        channel_done;
-    output     [QUERY_BITS-1:0]                   scale_query;
-    input      [TOKEN_PAR*FACTOR_BITS-1:0]        scale_factors;
-    input      [TOKEN_PAR*6-1:0]                  scale_shifts;
-    input      [MULTIPLIER_BITS-1:0]              multiplier;
-    input      [5:0]                              shift;
-    input      [MULTIPLIER_BITS-1:0]              output_multiplier;
-    input      [5:0]                              output_shift;
-    input      [FIELD_OUTPUT_ZERO_WIDTH-1:0]      output_zero;
-    input      [15:0]                             first_key;
-    input      [15:0]                             end_key;
-    output     [7:0]                              lookup_expert;
-    output     [15:0]                             lookup_index;
-    input      [15:0]                             lookup_destination;
-    input      [15:0]                             lookup_score;
-    output reg [TOKEN_PAR-1:0]                    score_write;
-    output                                        score_first;
-    output     [SCORE_ADDRESS_BITS-1:0]           score_address;
-    output     [POST_ROWS*OUT_PAR*SCORE_BITS-1:0] scores;
-    output reg [OUT_PAR-1:0]                      score_mask;
-    output     [POST_ROWS-1:0]                    logits_valid;
-    output     [POST_ROWS*16-1:0]                 logits_row;
-    output     [7:0]                              logits_tile;
-    output     [POST_ROWS*ROW_LOGITS-1:0]         logits;
-    output     [POST_ROWS-1:0]                    head_valid;
-    output     [15:0]                             head_row;
-    output     [11:0]                             head_tile;
-    output     [POST_ROWS*OUT_PAR*OUTPUT_BITS-1:0] head_values;
-    output     [TOKEN_PAR*16-1:0]                 residual_read_depth;
-    input      [TOKEN_PAR*RESIDUAL_VECTOR-1:0]    residual_read;
-    output     [TOKEN_PAR-1:0]                    residual_enable;
-    output     [OUT_PARTS-1:0]                    residual_parts;
-    output     [TOKEN_PAR*16-1:0]                 residual_depth;
-    output     [TOKEN_PAR*RESIDUAL_VECTOR-1:0]    residual_values;
-    output     [TOKEN_PAR-1:0]                    write_enable;
-    output     [3:0]                              write_buffer;
-    output     [OUT_PARTS-1:0]                    write_parts;
-    output     [TOKEN_PAR*16-1:0]                 write_depth;
-    output     [TOKEN_PAR*VECTOR_BITS-1:0]        write_values;
-    output reg [7:0]                              scores_done;
-    output reg [7:0]                              contexts_done;
-    output                                        job_written;  // all results of one more group have been written
-    output                                        empty;
+    input  wire                                    clk;
+    input  wire                                    rst_n;
+    input  wire                                    step_valid;
+    input  wire [DRAIN_BITS-1:0]                   step;
+    output wire [SLOT_BITS-1:0]                    drain_slot;
+    input  wire [TOKEN_PAR*ROW_SUMS-1:0]           drain_sums;
+    input  wire                                    channel_push;
+    input  wire [CHANNEL_LINES*LINE_BITS-1:0]      channel_lines;
+    output wire                                    channel_done;
+    output wire [QUERY_BITS-1:0]                   scale_query;
+    input  wire [TOKEN_PAR*FACTOR_BITS-1:0]        scale_factors;
+    input  wire [TOKEN_PAR*6-1:0]                  scale_shifts;
+    input  wire [MULTIPLIER_BITS-1:0]              multiplier;
+    input  wire [5:0]                              shift;
+    input  wire [MULTIPLIER_BITS-1:0]              output_multiplier;
+    input  wire [5:0]                              output_shift;
+    input  wire [FIELD_OUTPUT_ZERO_WIDTH-1:0]      output_zero;
+    input  wire [15:0]                             first_key;
+    input  wire [15:0]                             end_key;
+    output wire [7:0]                              lookup_expert;
+    output wire [15:0]                             lookup_index;
+    input  wire [15:0]                             lookup_destination;
+    input  wire [15:0]                             lookup_score;
+    output reg  [TOKEN_PAR-1:0]                    score_write;
+    output wire                                    score_first;
+    output wire [SCORE_ADDRESS_BITS-1:0]           score_address;
+    output wire [POST_ROWS*OUT_PAR*SCORE_BITS-1:0] scores;
+    output reg  [OUT_PAR-1:0]                      score_mask;
+    output wire [POST_ROWS-1:0]                    logits_valid;
+    output wire [POST_ROWS*16-1:0]                 logits_row;
+    output wire [7:0]                              logits_tile;
+    output wire [POST_ROWS*ROW_LOGITS-1:0]         logits;
+    output wire [POST_ROWS-1:0]                    head_valid;
+    output wire [15:0]                             head_row;
+    output wire [11:0]                             head_tile;
+    output wire [POST_ROWS*OUT_PAR*OUTPUT_BITS-1:0] head_values;
+    output wire [TOKEN_PAR*16-1:0]                 residual_read_depth;
+    input  wire [TOKEN_PAR*RESIDUAL_VECTOR-1:0]    residual_read;
+    output wire [TOKEN_PAR-1:0]                    residual_enable;
+    output wire [OUT_PARTS-1:0]                    residual_parts;
+    output wire [TOKEN_PAR*16-1:0]                 residual_depth;
+    output wire [TOKEN_PAR*RESIDUAL_VECTOR-1:0]    residual_values;
+    output wire [TOKEN_PAR-1:0]                    write_enable;
+    output wire [3:0]                              write_buffer;
+    output wire [OUT_PARTS-1:0]                    write_parts;
+    output wire [TOKEN_PAR*16-1:0]                 write_depth;
+    output wire [TOKEN_PAR*VECTOR_BITS-1:0]        write_values;
+    output reg  [7:0]                              scores_done;
+    output reg  [7:0]                              contexts_done;
+    output wire                                    job_written;  // all results of one more group have been written
+    output wire                                    empty;
 
     // The step on its way: whole until cycle 11, then what writing still needs.
     localparam STAGES = DRAIN_STAGES;
@@ -269,3 +271,4 @@ module linear (
     wire unused = &{1'b0, unused_enable, unused_values, write_part, step_1, step_3, step_5, step_6, step_9, step_10,
                     rest_15, rest_19};
 endmodule
+`default_nettype wire

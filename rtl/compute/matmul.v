@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: MIT
 // The unified compute unit: TOKEN_PAR lanes of IN_PAR × OUT_PAR multiplications; all layers come through here.
 //
 // Right tiles wait in a queue (tile_push), are packed once, and move from lane to lane one cycle behind each other, with
 // the steps: lane p works on its row one cycle after lane p − 1 (attention reordering). So a step takes one right tile from
 // the queue's front and one left vector per lane from its own bank, whatever TOKEN_PAR is.
 // Latency: 8 cycles from a step to its tile in lane 0; see matmul_lane. Tile layout: [OUT_PAR][IN_PAR], docs/memory.md.
+`default_nettype none
 module matmul (
     clk, rst_n, pass_valid, pass_ready, pass, first_key, end_key, tile_push, tile, tile_done,
     read_depth, norm, hidden, gate_input, query, gathered, job_valid, job, job_ready, job_room, freed_valid, freed_slots,
@@ -18,49 +20,49 @@ module matmul (
     localparam ROW_SUMS = OUT_PAR * ACCUMULATOR_BITS;
     localparam ROW_SCORES = OUT_PAR * SCORE_BITS;
 
-    input                                    clk;
-    input                                    rst_n;
-    input                                    pass_valid;
-    output                                   pass_ready;
-    input      [PASS_BITS-1:0]               pass;
-    input      [15:0]                        first_key;
-    input      [15:0]                        end_key;
-    input                                    tile_push;
-    input      [TILE_BITS-1:0]               tile;
-    output                                   tile_done;
-    output     [TOKEN_PAR*16-1:0]            read_depth;
-    input      [TOKEN_PAR*VECTOR_BITS-1:0]   norm;
-    input      [TOKEN_PAR*VECTOR_BITS-1:0]   hidden;
-    input      [TOKEN_PAR*VECTOR*16-1:0]     gate_input;
-    input      [TOKEN_PAR*VECTOR_BITS-1:0]   query;
-    input      [TOKEN_PAR*VECTOR_BITS-1:0]   gathered;
-    output                                   job_valid;
-    output     [JOB_BITS-1:0]                job;
-    output                                   job_ready;
-    input                                    job_room;
-    input                                    freed_valid;
-    input      [SLOT_BITS:0]                 freed_slots;
-    input                                    job_written;
-    input      [7:0]                         scores_done;
-    input      [7:0]                         contexts_done;
-    input      [SLOT_BITS-1:0]               drain_slot;
-    output     [TOKEN_PAR*ROW_SUMS-1:0]      drain_sums;
-    input      [TOKEN_PAR-1:0]               score_write;
-    input                                    score_first;
-    input      [SCORE_ADDRESS_BITS-1:0]      score_address;
-    input      [POST_ROWS*ROW_SCORES-1:0]    scores;
-    input      [OUT_PAR-1:0]                 score_mask;
-    input      [MULTIPLIER_BITS-1:0]         output_multiplier;
-    input      [5:0]                         output_shift;
-    input      [QUERY_BITS-1:0]              scale_query;
-    output     [TOKEN_PAR*FACTOR_BITS-1:0]   scale_factors;
-    output     [TOKEN_PAR*6-1:0]             scale_shifts;
-    output     [7:0]                         scaled_rows;
-    output                                   pass_issued;
-    output                                   busy;
-    output                                   step_issued;
-    output                                   waits_for_tile;
-    output                                   waits_for_room;
+    input  wire                             clk;
+    input  wire                             rst_n;
+    input  wire                             pass_valid;
+    output wire                             pass_ready;
+    input  wire [PASS_BITS-1:0]             pass;
+    input  wire [15:0]                      first_key;
+    input  wire [15:0]                      end_key;
+    input  wire                             tile_push;
+    input  wire [TILE_BITS-1:0]             tile;
+    output wire                             tile_done;
+    output wire [TOKEN_PAR*16-1:0]          read_depth;
+    input  wire [TOKEN_PAR*VECTOR_BITS-1:0] norm;
+    input  wire [TOKEN_PAR*VECTOR_BITS-1:0] hidden;
+    input  wire [TOKEN_PAR*VECTOR*16-1:0]   gate_input;
+    input  wire [TOKEN_PAR*VECTOR_BITS-1:0] query;
+    input  wire [TOKEN_PAR*VECTOR_BITS-1:0] gathered;
+    output wire                             job_valid;
+    output wire [JOB_BITS-1:0]              job;
+    output wire                             job_ready;
+    input  wire                             job_room;
+    input  wire                             freed_valid;
+    input  wire [SLOT_BITS:0]               freed_slots;
+    input  wire                             job_written;
+    input  wire [7:0]                       scores_done;
+    input  wire [7:0]                       contexts_done;
+    input  wire [SLOT_BITS-1:0]             drain_slot;
+    output wire [TOKEN_PAR*ROW_SUMS-1:0]    drain_sums;
+    input  wire [TOKEN_PAR-1:0]             score_write;
+    input  wire                             score_first;
+    input  wire [SCORE_ADDRESS_BITS-1:0]    score_address;
+    input  wire [POST_ROWS*ROW_SCORES-1:0]  scores;
+    input  wire [OUT_PAR-1:0]               score_mask;
+    input  wire [MULTIPLIER_BITS-1:0]       output_multiplier;
+    input  wire [5:0]                       output_shift;
+    input  wire [QUERY_BITS-1:0]            scale_query;
+    output wire [TOKEN_PAR*FACTOR_BITS-1:0] scale_factors;
+    output wire [TOKEN_PAR*6-1:0]           scale_shifts;
+    output wire [7:0]                       scaled_rows;
+    output wire                             pass_issued;
+    output wire                             busy;
+    output wire                             step_issued;
+    output wire                             waits_for_tile;
+    output wire                             waits_for_room;
 
     wire [STEP_BITS-1:0] first_step;
     matmul_steps steps (
@@ -117,3 +119,4 @@ module matmul (
                     step_of_lane[TOKEN_PAR*STEP_BITS +: STEP_BITS],
                     tile_of_lane[TOKEN_PAR*PACKED_TILE_BITS +: PACKED_TILE_BITS]};
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One lane of the array: the row TOKEN_PAR·t + lane of every token tile t.
 //
 //   sums[slot][o] (+)= Σ_i left[i] · tile[o][i]        o < OUT_PAR, i < IN_PAR
@@ -7,6 +8,7 @@
 // Cycle 8: operands and tile enter the multipliers. Cycle 12: sums. So the tile of a step is due 8 cycles after it.
 // Precondition: a slot is drained only after its last step's cycle 13.
 // Depth: see dot_product, softmax; an 8:1 multiplexer of left operands; see sum_ring.
+`default_nettype none
 module matmul_lane (
     clk, rst_n, step, step_out, tile, tile_out,
     read_depth, norm, hidden, gate_input, query, gathered, drain_slot, drain_sums,
@@ -16,31 +18,31 @@ module matmul_lane (
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
 `include "step.vh"
-    input                                  clk;
-    input                                  rst_n;
-    input      [STEP_BITS-1:0]             step;
-    output reg [STEP_BITS-1:0]             step_out;
-    input      [PACKED_TILE_BITS-1:0]      tile;
-    output reg [PACKED_TILE_BITS-1:0]      tile_out;
-    output     [DEPTH_BITS-1:0]            read_depth;
-    input      [VECTOR_BITS-1:0]           norm;
-    input      [VECTOR_BITS-1:0]           hidden;
-    input      [VECTOR*16-1:0]             gate_input;
-    input      [VECTOR_BITS-1:0]           query;
-    input      [VECTOR_BITS-1:0]           gathered;
-    input      [SLOT_BITS-1:0]             drain_slot;
-    output     [OUT_PAR*ACCUMULATOR_BITS-1:0] drain_sums;
-    input                                  score_write;
-    input                                  score_first;
-    input      [SCORE_ADDRESS_BITS-1:0]    score_address;
-    input      [OUT_PAR*SCORE_BITS-1:0]    scores;
-    input      [OUT_PAR-1:0]               score_mask;
-    input      [MULTIPLIER_BITS-1:0]       output_multiplier;
-    input      [5:0]                       output_shift;
-    input      [QUERY_BITS-1:0]            scale_query;
-    output     [FACTOR_BITS-1:0]           scale_factor;
-    output     [5:0]                       scale_shift;
-    output     [7:0]                       scaled_rows;
+    input  wire                                clk;
+    input  wire                                rst_n;
+    input  wire [STEP_BITS-1:0]                step;
+    output reg  [STEP_BITS-1:0]                step_out;
+    input  wire [PACKED_TILE_BITS-1:0]         tile;
+    output reg  [PACKED_TILE_BITS-1:0]         tile_out;
+    output wire [DEPTH_BITS-1:0]               read_depth;
+    input  wire [VECTOR_BITS-1:0]              norm;
+    input  wire [VECTOR_BITS-1:0]              hidden;
+    input  wire [VECTOR*16-1:0]                gate_input;
+    input  wire [VECTOR_BITS-1:0]              query;
+    input  wire [VECTOR_BITS-1:0]              gathered;
+    input  wire [SLOT_BITS-1:0]                drain_slot;
+    output wire [OUT_PAR*ACCUMULATOR_BITS-1:0] drain_sums;
+    input  wire                                score_write;
+    input  wire                                score_first;
+    input  wire [SCORE_ADDRESS_BITS-1:0]       score_address;
+    input  wire [OUT_PAR*SCORE_BITS-1:0]       scores;
+    input  wire [OUT_PAR-1:0]                  score_mask;
+    input  wire [MULTIPLIER_BITS-1:0]          output_multiplier;
+    input  wire [5:0]                          output_shift;
+    input  wire [QUERY_BITS-1:0]               scale_query;
+    output wire [FACTOR_BITS-1:0]              scale_factor;
+    output wire [5:0]                          scale_shift;
+    output wire [7:0]                          scaled_rows;
 
     // The step on its way; what later stages do not use is swept away by synthesis.
     reg [STEP_BITS-1:0] step_1, step_2, step_3, step_4, step_5, step_6, step_7;
@@ -141,3 +143,4 @@ module matmul_lane (
         end
     endgenerate
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The loops of a pass: one step of the array per cycle.
 //
 //   for group of output tiles, for input tile, for member of the group (gate: for digit of the right tile):   one tile
@@ -8,6 +9,7 @@
 // and at the start of a pass for what it reads: everything drained (AFTER_DRAIN), or the scores of its block.
 // A group's drain job leaves with its last step; job_ready follows when all lanes have their sums.
 // Depth: a comparison and a counter; one small multiplication while a pass is made ready.
+`default_nettype none
 module matmul_steps (
     clk, rst_n, pass_valid, pass_ready, pass, first_key, end_key,
     tile_arrived, tile_done, step, job_valid, job, job_ready, job_room, freed_valid, freed_slots,
@@ -21,29 +23,29 @@ module matmul_steps (
     localparam IN_SHIFT = $clog2(IN_PAR);
     localparam READ_SHIFT = $clog2(READ_PARTS);  // input tiles per output tile, log2
 
-    input                      clk;
-    input                      rst_n;
-    input                      pass_valid;
-    output                     pass_ready;
-    input      [PASS_BITS-1:0] pass;
-    input      [15:0]          first_key;
-    input      [15:0]          end_key;
-    input                      tile_arrived;
-    output                     tile_done;
-    output reg [STEP_BITS-1:0] step;
-    output reg                 job_valid;
-    output reg [JOB_BITS-1:0]  job;
-    output                     job_ready;
-    input                      job_room;
-    input                      freed_valid;
-    input      [SLOT_BITS:0]   freed_slots;
-    input                      job_written;
-    input      [7:0]           scores_done;
-    input      [7:0]           contexts_done;
-    output reg                 pass_issued;
-    output                     busy;
-    output                     waits_for_tile;
-    output                     waits_for_room;
+    input  wire                 clk;
+    input  wire                 rst_n;
+    input  wire                 pass_valid;
+    output wire                 pass_ready;
+    input  wire [PASS_BITS-1:0] pass;
+    input  wire [15:0]          first_key;
+    input  wire [15:0]          end_key;
+    input  wire                 tile_arrived;
+    output wire                 tile_done;
+    output reg  [STEP_BITS-1:0] step;
+    output reg                  job_valid;
+    output reg  [JOB_BITS-1:0]  job;
+    output wire                 job_ready;
+    input  wire                 job_room;
+    input  wire                 freed_valid;
+    input  wire [SLOT_BITS:0]   freed_slots;
+    input  wire                 job_written;
+    input  wire [7:0]           scores_done;
+    input  wire [7:0]           contexts_done;
+    output reg                  pass_issued;
+    output wire                 busy;
+    output wire                 waits_for_tile;
+    output wire                 waits_for_room;
 
     // Making a pass ready: its token tiles, slots per group, depth of its first row.
     reg [1:0] preparing;  // 0 empty, 1 and 2 being computed, 3 ready
@@ -268,3 +270,4 @@ module matmul_steps (
     assign tile_done = closing[7];
     assign job_ready = finishing[JOB_DELAY-1];
 endmodule
+`default_nettype wire

@@ -1,20 +1,22 @@
+// SPDX-License-Identifier: MIT
 // Weights of two output channels as dot_product wants them; packed once, broadcast to all tokens of the array.
 //
 //   W8A8:   packed[i] = weight_1[i]·2^18 + weight_0[i],  27 bits
 //   W16A16: packed[i] = {weight_1[i], weight_0[i]}
 //
 // Latency: 1. Depth: an 8-bit decrement (where weight_0 is negative).
+`default_nettype none
 module pack_weights #(
     parameter LANES = 16
 ) (
     clk, weights_0, weights_1, packed_weights
 );
 `include "edgemoe_spec.vh"
-`include "edgemoe_machine.vh"
-    input                              clk;
-    input      [LANES*WEIGHT_BITS-1:0] weights_0;
-    input      [LANES*WEIGHT_BITS-1:0] weights_1;
-    output reg [LANES*PACKED_BITS-1:0] packed_weights;
+    localparam PACKED_BITS = FINE != 0 ? 2 * WEIGHT_BITS : WEIGHT_BITS + 19;
+    input  wire                         clk;
+    input  wire [LANES*WEIGHT_BITS-1:0] weights_0;
+    input  wire [LANES*WEIGHT_BITS-1:0] weights_1;
+    output reg  [LANES*PACKED_BITS-1:0] packed_weights;
 
     integer lane;
     generate
@@ -38,3 +40,4 @@ module pack_weights #(
         end
     endgenerate
 endmodule
+`default_nettype wire

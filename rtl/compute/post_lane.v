@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One post lane: a sum of the array through every epilogue; the pass decides which result is used.
 //
 //   y = saturate(round_shift((sum + bias)·factor, shift)),  RESIDUAL_BITS + GUARD_BITS wide
@@ -7,6 +8,7 @@
 //
 // Cycles, sum and bias arriving in 0: factor, shift 1; weight, guarded 8; activation, score, head 9; residual 16;
 // residual_out 17; gelu 21. Depth: see requantise, gelu; an addition of ACCUMULATOR_BITS.
+`default_nettype none
 module post_lane (
     clk, rst_n, sum, bias, factor, shift, gelu_multiplier, gelu_shift, gelu_zero, weight, guarded, residual,
     activation, score, head, gelu_out, residual_out
@@ -15,23 +17,23 @@ module post_lane (
 `include "edgemoe_machine.vh"
     localparam UPDATE_BITS = RESIDUAL_BITS + 2;
 
-    input                                       clk;
-    input                                       rst_n;
-    input      signed [ACCUMULATOR_BITS-1:0]    sum;
-    input      signed [ACCUMULATOR_BITS-1:0]    bias;
-    input             [FACTOR_BITS-1:0]         factor;
-    input             [5:0]                     shift;
-    input             [MULTIPLIER_BITS-1:0]     gelu_multiplier;
-    input             [5:0]                     gelu_shift;
-    input      signed [FIELD_OUTPUT_ZERO_WIDTH-1:0] gelu_zero;
-    input             [SCORE_WEIGHT_BITS:0]     weight;
-    input                                       guarded;
-    input      signed [RESIDUAL_BITS-1:0]       residual;
-    output reg signed [ACTIVATION_BITS-1:0]     activation;
-    output reg signed [SCORE_BITS-1:0]          score;
-    output reg signed [OUTPUT_BITS-1:0]         head;
-    output     signed [ACTIVATION_BITS-1:0]     gelu_out;
-    output reg signed [RESIDUAL_BITS-1:0]       residual_out;
+    input  wire                                      clk;
+    input  wire                                      rst_n;
+    input  wire signed [ACCUMULATOR_BITS-1:0]        sum;
+    input  wire signed [ACCUMULATOR_BITS-1:0]        bias;
+    input  wire        [FACTOR_BITS-1:0]             factor;
+    input  wire        [5:0]                         shift;
+    input  wire        [MULTIPLIER_BITS-1:0]         gelu_multiplier;
+    input  wire        [5:0]                         gelu_shift;
+    input  wire signed [FIELD_OUTPUT_ZERO_WIDTH-1:0] gelu_zero;
+    input  wire        [SCORE_WEIGHT_BITS:0]         weight;
+    input  wire                                      guarded;
+    input  wire signed [RESIDUAL_BITS-1:0]           residual;
+    output reg  signed [ACTIVATION_BITS-1:0]         activation;
+    output reg  signed [SCORE_BITS-1:0]              score;
+    output reg  signed [OUTPUT_BITS-1:0]             head;
+    output wire signed [ACTIVATION_BITS-1:0]         gelu_out;
+    output reg  signed [RESIDUAL_BITS-1:0]           residual_out;
 
     reg signed [ACCUMULATOR_BITS-1:0] value_1;
     wire signed [POST_BITS-1:0] y_8;
@@ -76,3 +78,4 @@ module post_lane (
     assign unused_valid[3] = 1'b0;
     wire unused = &{1'b0, unused_valid};
 endmodule
+`default_nettype wire

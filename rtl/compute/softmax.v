@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Single-pass softmax of one lane: scores in, exponentials out in one sweep, one scale per row.
 //
 //   m = max ⌈t⌉ over the row's keys, kept while scores are written          (whole octaves, so order-free)
@@ -10,6 +11,7 @@
 // Precondition: a row is swept at least 5 cycles after its last score was written; total ≥ 1.
 // Latency: 7 for the sweep; about RECIPROCAL_BITS + 6 from a row's last step to its scale, one row at a time.
 // Depth: an addition of scores; a maximum of four; see exponential, reciprocal.
+`default_nettype none
 module softmax (
     clk, rst_n, write_valid, write_first, write_address, write_scores, write_mask,
     read_address, read_part, step_valid, step_summed, step_first, step_last, step_query, step_mask, exponentials,
@@ -22,28 +24,28 @@ module softmax (
     localparam QUARTERS = OUT_PAR / 4;
     localparam signed [OCTAVE_BITS-1:0] LOWEST = {1'b1, {(OCTAVE_BITS-1){1'b0}}};
 
-    input                                     clk;
-    input                                     rst_n;
-    input                                     write_valid;
-    input                                     write_first;
-    input      [SCORE_ADDRESS_BITS-1:0]       write_address;
-    input      [OUT_PAR*SCORE_BITS-1:0]       write_scores;
-    input      [OUT_PAR-1:0]                  write_mask;
-    input      [SCORE_ADDRESS_BITS-1:0]       read_address;
-    input      [PART_BITS-1:0]                read_part;
-    input                                     step_valid;
-    input                                     step_summed;
-    input                                     step_first;
-    input                                     step_last;
-    input      [QUERY_BITS-1:0]               step_query;
-    input      [IN_PAR-1:0]                   step_mask;
-    output reg [IN_PAR*EXPONENTIAL_BITS-1:0]  exponentials;
-    input      [MULTIPLIER_BITS-1:0]          output_multiplier;
-    input      [5:0]                          output_shift;
-    input      [QUERY_BITS-1:0]               scale_query;
-    output     [FACTOR_BITS-1:0]              scale_factor;
-    output     [5:0]                          scale_shift;
-    output reg [7:0]                          scaled_rows;
+    input  wire                               clk;
+    input  wire                               rst_n;
+    input  wire                               write_valid;
+    input  wire                               write_first;
+    input  wire [SCORE_ADDRESS_BITS-1:0]      write_address;
+    input  wire [OUT_PAR*SCORE_BITS-1:0]      write_scores;
+    input  wire [OUT_PAR-1:0]                 write_mask;
+    input  wire [SCORE_ADDRESS_BITS-1:0]      read_address;
+    input  wire [PART_BITS-1:0]               read_part;
+    input  wire                               step_valid;
+    input  wire                               step_summed;
+    input  wire                               step_first;
+    input  wire                               step_last;
+    input  wire [QUERY_BITS-1:0]              step_query;
+    input  wire [IN_PAR-1:0]                  step_mask;
+    output reg  [IN_PAR*EXPONENTIAL_BITS-1:0] exponentials;
+    input  wire [MULTIPLIER_BITS-1:0]         output_multiplier;
+    input  wire [5:0]                         output_shift;
+    input  wire [QUERY_BITS-1:0]              scale_query;
+    output wire [FACTOR_BITS-1:0]             scale_factor;
+    output wire [5:0]                         scale_shift;
+    output reg  [7:0]                         scaled_rows;
 
     // Scores, and their maximum in octaves on the way in: of four keys, then of at most four such.
     reg [OUT_PAR*SCORE_BITS-1:0] scores [0:(1<<SCORE_ADDRESS_BITS)-1];
@@ -196,3 +198,4 @@ module softmax (
     assign {scale_shift, scale_factor} = scales[scale_query];
     wire unused_rounding = &{1'b0, rounded[MULTIPLIER_BITS-1:0], unused_full, unused_count};
 endmodule
+`default_nettype wire

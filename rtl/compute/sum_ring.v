@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The sums of one output of one lane: a ring of slots, one of which grows while another is drained.
 //
 //   sums[slot] (+)= product        (first: the sum begins here)
@@ -6,18 +7,19 @@
 // write port also reads. With the address registers in sight it moves them into read ports, and two memories are left.
 // Precondition: a slot is drained only after its last product.
 // Latency: a product is in its sum after the clock edge; drained at once. Depth: a memory of LUTs and an addition.
+`default_nettype none
 module sum_ring #(
     parameter SLOT_BITS = 7,
     parameter PRODUCT_BITS = 23,
     parameter SUM_BITS = 32
 ) (
-    input                            clk,
-    input                            valid,
-    input                            first,
-    input  [SLOT_BITS-1:0]           slot,
-    input  signed [PRODUCT_BITS-1:0] product,
-    input  [SLOT_BITS-1:0]           drain_slot,
-    output signed [SUM_BITS-1:0]     drained
+    input  wire                           clk,
+    input  wire                           valid,
+    input  wire                           first,
+    input  wire        [SLOT_BITS-1:0]    slot,
+    input  wire signed [PRODUCT_BITS-1:0] product,
+    input  wire        [SLOT_BITS-1:0]    drain_slot,
+    output wire signed [SUM_BITS-1:0]     drained
 );
     reg signed [SUM_BITS-1:0] sums [0:(1<<SLOT_BITS)-1];
     always @(posedge clk)
@@ -26,3 +28,4 @@ module sum_ring #(
                 + (first ? {SUM_BITS{1'b0}} : sums[slot]);
     assign drained = sums[drain_slot];
 endmodule
+`default_nettype wire

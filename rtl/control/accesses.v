@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The rows that an instruction reads and writes, one scratchpad at a time: rules 4 and 8 of docs/isa.md look at these.
 //
 //   slot 0 … 2: read, 3 … 5: written; rows first … row_end − 1 of `scratchpad`, of so many features each
@@ -6,20 +7,19 @@
 // 43691/2^17, exact for 16 bits.
 // Precondition: the instruction is held, for 2 cycles before the first slot that is a third.
 // Latency: 1 from slot; 2 from the instruction to third. Depth: an 8:1 multiplexer and an addition; a multiplication.
+`default_nettype none
 module accesses (
-    clk, instruction, slot, valid, scratchpad, first, row_end, features, third
+    input  wire         clk,
+    input  wire [511:0] instruction,
+    input  wire [2:0]   slot,
+    output reg          valid,
+    output reg  [3:0]   scratchpad,
+    output reg  [15:0]  first,
+    output reg  [16:0]  row_end,
+    output reg  [15:0]  features,
+    output reg  [15:0]  third
 );
 `include "edgemoe_spec.vh"
-    input              clk;
-    input      [511:0] instruction;
-    input      [2:0]   slot;
-    output reg         valid;
-    output reg [3:0]   scratchpad;
-    output reg [15:0]  first;
-    output reg [16:0]  row_end;
-    output reg [15:0]  features;
-    output reg [15:0]  third;
-
 `include "instruction_fields.vh"
 
     localparam [15:0] ONE_THIRD = 43691;
@@ -107,3 +107,4 @@ module accesses (
         features <= width;
     end
 endmodule
+`default_nettype wire

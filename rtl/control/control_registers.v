@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The register map of docs/registers.md behind AXI4-Lite, with the block-level handshake of Vitis HLS (ap_ctrl_hs).
 //
 //   control           bit 0 start: written 1 starts a run, stays 1 until done, ignored while it is 1
@@ -10,64 +11,54 @@
 // Preconditions: done is one cycle, after start; idle falls in the cycle after start.
 // Latency: RVALID three cycles after the address, BVALID two after the later of address and data.
 // Depth: a 32:1 multiplexer.
+`default_nettype none
 module control_registers #(
     parameter ADDRESS_BITS = 12
 ) (
-    clk, rst_n,
-    s_axi_control_AWVALID, s_axi_control_AWREADY, s_axi_control_AWADDR,
-    s_axi_control_WVALID, s_axi_control_WREADY, s_axi_control_WDATA, s_axi_control_WSTRB,
-    s_axi_control_BVALID, s_axi_control_BREADY, s_axi_control_BRESP,
-    s_axi_control_ARVALID, s_axi_control_ARREADY, s_axi_control_ARADDR,
-    s_axi_control_RVALID, s_axi_control_RREADY, s_axi_control_RDATA, s_axi_control_RRESP,
-    interrupt, start, done, idle,
-    program_address, input_address, output_address, weights_address, watchdog_cycles,
-    error_code, program_counter, counters, experts_run, segments_dropped
+    input  wire                    clk,
+    input  wire                    rst_n,
+    input  wire                    s_axi_control_AWVALID,
+    output wire                    s_axi_control_AWREADY,
+    input  wire [ADDRESS_BITS-1:0] s_axi_control_AWADDR,
+    input  wire                    s_axi_control_WVALID,
+    output wire                    s_axi_control_WREADY,
+    input  wire [31:0]             s_axi_control_WDATA,
+    input  wire [3:0]              s_axi_control_WSTRB,
+    output reg                     s_axi_control_BVALID,
+    input  wire                    s_axi_control_BREADY,
+    output wire [1:0]              s_axi_control_BRESP,
+    input  wire                    s_axi_control_ARVALID,
+    output wire                    s_axi_control_ARREADY,
+    input  wire [ADDRESS_BITS-1:0] s_axi_control_ARADDR,
+    output reg                     s_axi_control_RVALID,
+    input  wire                    s_axi_control_RREADY,
+    output reg  [31:0]             s_axi_control_RDATA,
+    output wire [1:0]              s_axi_control_RRESP,
+    /* verilator lint_off SYMRSVDWORD */  // the name that Vitis HLS gives it
+    output reg                     interrupt,
+    /* verilator lint_on SYMRSVDWORD */
+    output reg                     start,
+    input  wire                    done,
+    input  wire                    idle,
+    output wire [63:0]             program_address,
+    output wire [63:0]             input_address,
+    output wire [63:0]             output_address,
+    output wire [4*64-1:0]         weights_address,
+    output wire [31:0]             watchdog_cycles,
+    input  wire [31:0]             error_code,
+    input  wire [31:0]             program_counter,
+    input  wire [10*64-1:0]       counters,  // in the order of the register map, cycles in the low bits
+    input  wire [31:0]             experts_run,
+    input  wire [31:0]             segments_dropped
 );
 `include "edgemoe_spec.vh"
     localparam FIRST_OUTPUT = REG_IDENTITY / 16;  // outputs by rows of 16 bytes
     localparam OUTPUTS = 16;
-    localparam COUNTERS = 10;
     // Words 0 … 31 of the map that hold a value written by the host.
     localparam [31:0] POINTER = 3;
     localparam [31:0] WRITABLE = POINTER << REG_PROGRAM / 4 | POINTER << REG_INPUT / 4 | POINTER << REG_OUTPUT / 4
         | POINTER << REG_WEIGHTS_0 / 4 | POINTER << REG_WEIGHTS_1 / 4 | POINTER << REG_WEIGHTS_2 / 4
         | POINTER << REG_WEIGHTS_3 / 4 | 32'd1 << REG_WATCHDOG_CYCLES / 4;
-
-    input                           clk;
-    input                           rst_n;
-    input                           s_axi_control_AWVALID;
-    output                          s_axi_control_AWREADY;
-    input      [ADDRESS_BITS-1:0]   s_axi_control_AWADDR;
-    input                           s_axi_control_WVALID;
-    output                          s_axi_control_WREADY;
-    input      [31:0]               s_axi_control_WDATA;
-    input      [3:0]                s_axi_control_WSTRB;
-    output reg                      s_axi_control_BVALID;
-    input                           s_axi_control_BREADY;
-    output     [1:0]                s_axi_control_BRESP;
-    input                           s_axi_control_ARVALID;
-    output                          s_axi_control_ARREADY;
-    input      [ADDRESS_BITS-1:0]   s_axi_control_ARADDR;
-    output reg                      s_axi_control_RVALID;
-    input                           s_axi_control_RREADY;
-    output reg [31:0]               s_axi_control_RDATA;
-    output     [1:0]                s_axi_control_RRESP;
-    /* verilator lint_off SYMRSVDWORD */  // the name that Vitis HLS gives it
-    output reg                      interrupt;
-    /* verilator lint_on SYMRSVDWORD */
-    output reg                      start;
-    input                           done;
-    input                           idle;
-    output     [63:0]               program_address;
-    output     [63:0]               input_address;
-    output     [63:0]               output_address;
-    output     [4*64-1:0]           weights_address;
-    output     [31:0]               watchdog_cycles;
-    input      [31:0]               error_code;
-    input      [31:0]               program_counter;
-    input      [COUNTERS*64-1:0]    counters;  // in the order of the register map, cycles in the low bits
-    input      [31:0]               experts_run;
-    input      [31:0]               segments_dropped;
 
     // Writes.
     reg address_held, data_held;
@@ -221,3 +212,4 @@ module control_registers #(
 
     wire unused = &{1'b0, s_axi_control_AWADDR[1:0], s_axi_control_ARADDR[1:0]};
 endmodule
+`default_nettype wire

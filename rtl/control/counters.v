@@ -1,28 +1,30 @@
+// SPDX-License-Identifier: MIT
 // What a run counts, in the order of the register map (docs/registers.md). A cycle of an array instruction is counted as
 // the first of these that holds: array busy; waits for weights; waits for room, that is for the post lanes; reciprocals
 // and row maxima (ATTENTION, nothing drains); drain (no step is left to make); fill.
+`default_nettype none
 module counters (
     clk, rst_n, running, executing, of_layernorm, of_attention, of_array, step_issued, waits_for_weights, waits_for_room,
     drains, array_idle, stepped, weight_beats, read_beat, write_beat, values
 );
 `include "edgemoe_spec.vh"
-    input              clk;
-    input              rst_n;
-    input              running;
-    input              executing;
-    input              of_layernorm;
-    input              of_attention;
-    input              of_array;
-    input              step_issued;
-    input              waits_for_weights;
-    input              waits_for_room;
-    input              drains;          // sums or results are on their way
-    input              array_idle;      // no pass is left
-    input              stepped;         // this instruction has had its first step
-    input  [PORTS-1:0] weight_beats;
-    input              read_beat;
-    input              write_beat;
-    output [10*64-1:0] values;
+    input  wire             clk;
+    input  wire             rst_n;
+    input  wire             running;
+    input  wire             executing;
+    input  wire             of_layernorm;
+    input  wire             of_attention;
+    input  wire             of_array;
+    input  wire             step_issued;
+    input  wire             waits_for_weights;
+    input  wire             waits_for_room;
+    input  wire             drains;          // sums or results are on their way
+    input  wire             array_idle;      // no pass is left
+    input  wire             stepped;         // this instruction has had its first step
+    input  wire [PORTS-1:0] weight_beats;
+    input  wire             read_beat;
+    input  wire             write_beat;
+    output wire [10*64-1:0] values;
 
     localparam BITS = 48;
     reg [BITS-1:0] cycles, mac_busy, weight_wait, post_wait, layernorm, softmax, drain, fill, beats_read, beats_written;
@@ -75,3 +77,4 @@ module counters (
     assign values = {ZERO[59-BITS:0], beats_written, 4'd0, ZERO[59-BITS:0], beats_read, 4'd0, ZERO, fill, ZERO, drain,
                      ZERO, softmax, ZERO, layernorm, ZERO, post_wait, ZERO, weight_wait, ZERO, mac_busy, ZERO, cycles};
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Rules 1 … 3 of docs/isa.md: opcode, fields and operands of one instruction, whatever the buffers are.
 //
 //   fault = the first of: ILLEGAL_OPCODE; ILLEGAL_FIELD for bits or an epilogue that do not exist; ILLEGAL_OPERAND for
@@ -6,20 +7,19 @@
 // Precondition: the instruction is held from start to done; third = ⌊out_features / 3⌋ from 2 cycles after start on.
 // Latency: done 14 cycles after start (whole heads: a division of 11 bits, one a cycle).
 // Depth: a mask of one word and its OR; an 8-bit subtraction; a 17-bit subtraction.
+`default_nettype none
 module field_rules (
-    clk, rst_n, start, instruction, third, done, fault
+    input  wire         clk,
+    input  wire         rst_n,
+    input  wire         start,
+    input  wire [511:0] instruction,
+    input  wire [15:0]  third,
+    output reg          done,
+    output reg  [4:0]   fault
 );
 `include "edgemoe_spec.vh"
     localparam DIVIDEND_BITS = 11;  // in_features / VECTOR ≤ 1024
     localparam LAST_STEP = DIVIDEND_BITS + 1;
-
-    input              clk;
-    input              rst_n;
-    input              start;
-    input      [511:0] instruction;
-    input      [15:0]  third;
-    output reg         done;
-    output reg [4:0]   fault;
 
 `include "instruction_fields.vh"
 
@@ -144,3 +144,4 @@ module field_rules (
             : !operands_kept ? FAULT_ILLEGAL_OPERAND[4:0] : FAULT_NONE[4:0];
     end
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Fetches a program through data_reader: its header, then one instruction ahead of the one that executes, each already
 // checked against rules 1 … 6.
 //
@@ -11,40 +12,36 @@
 // was legal and not HALT. The fields of an instruction are held while instruction_valid waits for instruction_ready, and
 // after that until the first word of the next one.
 // Depth: a comparison of 32 bits; a 64-bit addition.
+`default_nettype none
 module instruction_unit (
-    clk, rst_n, begin_run, program_address, fetch_hold, fetching,
-    command_valid, command_ready, command_address, command_words, word_valid, word_ready, word,
-    header_valid, header_fault, instructions, stream_lines, input_bytes, output_bytes,
-    instruction_valid, instruction_ready, instruction, static_fault, instruction_index, past_end
+    input  wire         clk,
+    input  wire         rst_n,
+    input  wire         begin_run,
+    input  wire [63:0]  program_address,
+    input  wire         fetch_hold,
+    output reg          fetching,
+    output wire         command_valid,
+    input  wire         command_ready,
+    output reg  [63:0]  command_address,
+    output wire [31:0]  command_words,
+    input  wire         word_valid,
+    output wire         word_ready,
+    input  wire [127:0] word,
+    output reg          header_valid,
+    output reg  [4:0]   header_fault,
+    output reg  [31:0]  instructions,
+    output reg  [63:0]  stream_lines,
+    output reg  [63:0]  input_bytes,
+    output reg  [63:0]  output_bytes,
+    output reg          instruction_valid,
+    input  wire         instruction_ready,
+    output reg  [511:0] instruction,
+    output reg  [4:0]   static_fault,
+    output reg  [31:0]  instruction_index,
+    output reg          past_end
 );
 `include "edgemoe_spec.vh"
     localparam BLOCK_WORDS = INSTRUCTION_BYTES / MEMORY_WORD_BYTES;  // the header, or one instruction
-
-    input              clk;
-    input              rst_n;
-    input              begin_run;
-    input      [63:0]  program_address;
-    input              fetch_hold;
-    output reg         fetching;
-    output             command_valid;
-    input              command_ready;
-    output reg [63:0]  command_address;
-    output     [31:0]  command_words;
-    input              word_valid;
-    output             word_ready;
-    input      [127:0] word;
-    output reg         header_valid;
-    output reg [4:0]   header_fault;
-    output reg [31:0]  instructions;
-    output reg [63:0]  stream_lines;
-    output reg [63:0]  input_bytes;
-    output reg [63:0]  output_bytes;
-    output reg         instruction_valid;
-    input              instruction_ready;
-    output reg [511:0] instruction;
-    output reg [4:0]   static_fault;
-    output reg [31:0]  instruction_index;
-    output reg         past_end;
 
 `include "instruction_fields.vh"
     // What happens next to the block: command, words, header or legality, offer.
@@ -140,3 +137,4 @@ module instruction_unit (
         end
     end
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Rules 1 … 6 of docs/isa.md for one instruction, in their order: what makes it legal, whatever the run did before.
 //
 //   rules 1 … 3: field_rules
@@ -9,8 +10,16 @@
 // Precondition: instruction, input_bytes and output_bytes are held from start to done.
 // Latency: done, with fault, 17 cycles after start.
 // Depth: a 17-bit addition and a 17-bit comparison; one multiplication; a 32-bit subtraction.
+`default_nettype none
 module legality (
-    clk, rst_n, start, instruction, input_bytes, output_bytes, done, fault
+    input  wire         clk,
+    input  wire         rst_n,
+    input  wire         start,
+    input  wire [511:0] instruction,
+    input  wire [63:0]  input_bytes,
+    input  wire [63:0]  output_bytes,
+    output reg          done,
+    output reg  [4:0]   fault
 );
 `include "edgemoe_spec.vh"
     localparam FIRST_SLOT = 2;                  // step at which `accesses` is given slot 0
@@ -20,15 +29,6 @@ module legality (
     localparam [16:0] TILE_MASK = TOKEN_PAR - 1;
     localparam [16:0] MOST_ROWS = MAX_ROWS;
     localparam ROUTING_ELEMENTS = (MAX_ROWS + TOKEN_PAR - 1) / TOKEN_PAR * TOKEN_PAR * MAX_TOP_K;
-
-    input              clk;
-    input              rst_n;
-    input              start;
-    input      [511:0] instruction;
-    input      [63:0]  input_bytes;
-    input      [63:0]  output_bytes;
-    output reg         done;
-    output reg [4:0]   fault;
 
 `include "instruction_fields.vh"
 
@@ -144,3 +144,4 @@ module legality (
             : bad_address ? FAULT_ADDRESS_RANGE[4:0] : FAULT_NONE[4:0];
     end
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One run: from start until memory is quiet again.
 //
 //   idle → clear (memory units drop what an earlier run left, the engine is reset) → header → run → end → idle, done
@@ -5,35 +6,33 @@
 // A run ends with the sequencer's fault or HALT, with a bus error, or with WATCHDOG when nothing has moved for
 // watchdog_cycles; then nothing waits for memory any more, and what still comes is dropped at the next start.
 // program_counter is the index of the instruction that ran last. Results stand until the next start.
+`default_nettype none
 module run_control (
-    clk, rst_n, start, done, idle, watchdog_cycles, progress, read_error, write_error, flush, flushed, written,
-    engine_rst_n, begin_run, header_valid, header_fault, begin_stream, halted, fault, index,
-    running, error_code, program_counter
+    input  wire        clk,
+    input  wire        rst_n,
+    input  wire        start,
+    output reg         done,
+    output wire        idle,
+    input  wire [31:0] watchdog_cycles,
+    input  wire        progress,
+    input  wire        read_error,
+    input  wire        write_error,
+    output wire        flush,
+    input  wire        flushed,  // readers have nothing in flight
+    input  wire        written,  // memory has answered for every write
+    output reg         engine_rst_n,
+    output reg         begin_run,
+    input  wire        header_valid,
+    input  wire [4:0]  header_fault,
+    output reg         begin_stream,
+    input  wire        halted,
+    input  wire [4:0]  fault,
+    input  wire [31:0] index,
+    output wire        running,
+    output reg  [31:0] error_code,
+    output reg  [31:0] program_counter
 );
 `include "edgemoe_spec.vh"
-    input             clk;
-    input             rst_n;
-    input             start;
-    output reg        done;
-    output            idle;
-    input      [31:0] watchdog_cycles;
-    input             progress;
-    input             read_error;
-    input             write_error;
-    output            flush;
-    input             flushed;        // readers have nothing in flight
-    input             written;        // memory has answered for every write
-    output reg        engine_rst_n;
-    output reg        begin_run;
-    input             header_valid;
-    input      [4:0]  header_fault;
-    output reg        begin_stream;
-    input             halted;
-    input      [4:0]  fault;
-    input      [31:0] index;
-    output            running;
-    output reg [31:0] error_code;
-    output reg [31:0] program_counter;
 
     localparam [2:0] IDLE = 0, CLEAR = 1, RESET = 2, HEADER = 3, RUN = 4, WRITES = 5, END = 6;
     reg [2:0] state;
@@ -107,3 +106,4 @@ module run_control (
         end
     end
 endmodule
+`default_nettype wire

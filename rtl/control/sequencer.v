@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Executes a program, one instruction at a time: rules, then fetches and passes, then until everything has been written.
 //
 //   legal?  → commands to stream_reader, passes to matmul, starts of row units → all quiet → commit → next
@@ -5,6 +6,7 @@
 // A fault ends the run with its code and the instruction's index, and nothing more is started. `kind` of the sequences of
 // ATTENTION and EXPERTS stands in their own modules; the rest is here: header, weights and pass of one linear layer.
 // Latency: 16 cycles from an instruction's acceptance to its first command (rules 7 … 9 take 13).
+`default_nettype none
 module sequencer (
     clk, rst_n, instruction_valid, instruction_ready, instruction_in, static_fault, index_in, past_end,
     check, check_done, check_fault, commit, instruction, index,
@@ -20,52 +22,52 @@ module sequencer (
     localparam OUT_SHIFT = $clog2(OUT_PAR);
     localparam THIRD = 43691;  // ⌊x·43691 / 2^17⌋ = x/3 for every multiple of 3 below 2^16
 
-    input                           clk;
-    input                           rst_n;
-    input                           instruction_valid;
-    output                          instruction_ready;
-    input      [511:0]              instruction_in;
-    input      [4:0]                static_fault;
-    input      [31:0]               index_in;
-    input                           past_end;
-    output                          check;
-    input                           check_done;
-    input      [4:0]                check_fault;
-    output                          commit;
-    output reg [511:0]              instruction;
-    output reg [31:0]               index;
-    input                           fetch_room;
-    output                          fetch_push;
-    output     [FETCH_BITS-1:0]     fetch;
-    input                           header_done;
-    input      [4:0]                header_fault;
-    input                           pass_room;
-    output                          pass_push;
-    output     [PASS_BITS-1:0]      pass;
-    input                           pass_issued;
-    input                           compute_idle;    // no pass, tile, sum or output is on its way
-    output                          start_layernorm;
-    output                          start_copy;
-    output                          start_store;
-    output                          start_positions;
-    output                          start_patches;
-    output                          start_gate;
-    output                          note_gate;
-    output                          clear_queues;
-    output                          start_gather;
-    output     [7:0]                gather_expert;
-    input                           rows_busy;       // any unit that moves rows
-    input                           gate_busy;
-    input      [MAX_EXPERTS*16-1:0] lengths;
-    output                          fetch_hold;
-    input                           fetching;
-    output                          patch_command;
-    input                           patch_command_ready;
-    output                          executing;
-    output reg                      halted;          // the run is over, by HALT or by `fault`
-    output reg [4:0]                fault;
-    output reg [31:0]               experts_run;
-    output reg [31:0]               segments_dropped;
+    input  wire                      clk;
+    input  wire                      rst_n;
+    input  wire                      instruction_valid;
+    output wire                      instruction_ready;
+    input  wire [511:0]              instruction_in;
+    input  wire [4:0]                static_fault;
+    input  wire [31:0]               index_in;
+    input  wire                      past_end;
+    output wire                      check;
+    input  wire                      check_done;
+    input  wire [4:0]                check_fault;
+    output wire                      commit;
+    output reg  [511:0]              instruction;
+    output reg  [31:0]               index;
+    input  wire                      fetch_room;
+    output wire                      fetch_push;
+    output wire [FETCH_BITS-1:0]     fetch;
+    input  wire                      header_done;
+    input  wire [4:0]                header_fault;
+    input  wire                      pass_room;
+    output wire                      pass_push;
+    output wire [PASS_BITS-1:0]      pass;
+    input  wire                      pass_issued;
+    input  wire                      compute_idle;    // no pass, tile, sum or output is on its way
+    output wire                      start_layernorm;
+    output wire                      start_copy;
+    output wire                      start_store;
+    output wire                      start_positions;
+    output wire                      start_patches;
+    output wire                      start_gate;
+    output wire                      note_gate;
+    output wire                      clear_queues;
+    output wire                      start_gather;
+    output wire [7:0]                gather_expert;
+    input  wire                      rows_busy;       // any unit that moves rows
+    input  wire                      gate_busy;
+    input  wire [MAX_EXPERTS*16-1:0] lengths;
+    output wire                      fetch_hold;
+    input  wire                      fetching;
+    output wire                      patch_command;
+    input  wire                      patch_command_ready;
+    output wire                      executing;
+    output reg                       halted;          // the run is over, by HALT or by `fault`
+    output reg  [4:0]                fault;
+    output reg  [31:0]               experts_run;
+    output reg  [31:0]               segments_dropped;
 
 `include "instruction_fields.vh"
     wire [VECTORS_BITS-1:0] vectors = in_features[4 +: VECTORS_BITS];
@@ -270,3 +272,4 @@ module sequencer (
     assign pass = is_attention ? attention_pass : is_experts ? experts_pass : own_pass;
     wire unused = &{1'b0, rounded_outputs, third, instruction};
 endmodule
+`default_nettype wire

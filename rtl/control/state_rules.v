@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Rules 7 … 9 of docs/isa.md: one legal instruction against the state of the run.
 //
 //   7: segment = next segment, where the instruction consumes any
@@ -11,8 +12,20 @@
 // the next check. The queue summary stands still from check to done.
 // Latency: done, with fault, 13 cycles after check; begin_run and commit 1.
 // Depth: a 16:1 multiplexer and a 16-bit comparison; one multiplication; a 32-bit comparison.
+`default_nettype none
 module state_rules (
-    clk, rst_n, begin_run, check, instruction, longest, queues_end, source_end, destination_end, done, fault, commit
+    input  wire         clk,
+    input  wire         rst_n,
+    input  wire         begin_run,
+    input  wire         check,
+    input  wire [511:0] instruction,
+    input  wire [15:0]  longest,  // entries of the longest queue
+    input  wire [8:0]   queues_end,  // one past the last expert that has entries, 0: none has
+    input  wire [15:0]  source_end,  // one past the last row of NORM that an entry names, at least 1
+    input  wire [15:0]  destination_end,  // one past the last row of RESIDUAL
+    output reg          done,
+    output reg  [4:0]   fault,
+    input  wire         commit
 );
 `include "edgemoe_spec.vh"
     localparam FIRST_SLOT = 2;
@@ -20,19 +33,6 @@ module state_rules (
     localparam LAST_STEP = FIRST_CHECK + 7;
     localparam [16:0] TILE_MASK = TOKEN_PAR - 1;
     localparam [32:0] HIDDEN_ROOM = HIDDEN_ELEMENTS;
-
-    input              clk;
-    input              rst_n;
-    input              begin_run;
-    input              check;
-    input      [511:0] instruction;
-    input      [15:0]  longest;          // entries of the longest queue
-    input      [8:0]   queues_end;       // one past the last expert that has entries, 0: none has
-    input      [15:0]  source_end;       // one past the last row of NORM that an entry names, at least 1
-    input      [15:0]  destination_end;  // one past the last row of RESIDUAL
-    output reg         done;
-    output reg [4:0]   fault;
-    input              commit;
 
 `include "instruction_fields.vh"
     wire is_experts = opcode == OPCODE_EXPERTS[7:0];
@@ -146,3 +146,4 @@ module state_rules (
             : source_gone || destination_gone ? FAULT_ILLEGAL_OPERAND[4:0] : FAULT_NONE[4:0];
     end
 endmodule
+`default_nettype wire

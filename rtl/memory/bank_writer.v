@@ -1,20 +1,22 @@
+// SPDX-License-Identifier: MIT
 // Rows of one drain step to the banks they belong to.
 //
 // Row r goes to bank bank[r] at depth[r]; part says which part of a vector all rows of the step are.
 // Precondition: valid rows have different banks. Latency: 0. Depth: a comparison and a multiplexer of ROWS.
+`default_nettype none
 module bank_writer #(
     parameter ROWS = 2,
     parameter BANKS = 8,
     parameter BITS = 128,  // of a part of a vector
     parameter PARTS = 1
 ) (
-    input      [ROWS-1:0]                valid,
-    input      [ROWS*$clog2(BANKS)-1:0]  bank,
-    input      [ROWS*16-1:0]             depth,
-    input      [ROWS*BITS-1:0]           values,
-    output reg [BANKS-1:0]               write_enable,
-    output reg [BANKS*16-1:0]            write_depth,
-    output     [BANKS*PARTS*BITS-1:0]    write_values
+    input  wire [ROWS-1:0]               valid,
+    input  wire [ROWS*$clog2(BANKS)-1:0] bank,
+    input  wire [ROWS*16-1:0]            depth,
+    input  wire [ROWS*BITS-1:0]          values,
+    output reg  [BANKS-1:0]              write_enable,
+    output reg  [BANKS*16-1:0]           write_depth,
+    output wire [BANKS*PARTS*BITS-1:0]   write_values
 );
     localparam BANK_BITS = $clog2(BANKS);
     genvar b;
@@ -37,3 +39,4 @@ module bank_writer #(
         end
     endgenerate
 endmodule
+`default_nettype wire

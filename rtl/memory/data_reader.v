@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Reads blocks of words over an AXI4 read master and hands them on in order.
 //
 // A command is command_words words (0 allowed: none) from command_address on, whose four low bits are taken as 0. The
@@ -7,42 +8,43 @@
 // that nothing is left. A command given during flush is not accepted.
 // Latency: 4 cycles from command to request and per further request; two from a beat to word_valid.
 // Depth: an addition of 60 bits; an address comparison and a 64-entry LUT RAM.
+`default_nettype none
 module data_reader #(
     parameter QUEUE_BITS = 6,  // 2^QUEUE_BITS words requested or waiting at most; at least 16 words
     parameter OUTSTANDING_BITS = 4  // 2^OUTSTANDING_BITS bursts in flight at most
 ) (
-    input              clk,
-    input              rst_n,
-    input              begin_run,  // clears bus_error
-    input              command_valid,
-    output             command_ready,
-    input      [63:0]  command_address,
-    input      [31:0]  command_words,
-    output reg         word_valid,
-    input              word_ready,
-    output reg [127:0] word,
-    input              flush,
-    output             flushed,
-    output reg         bus_error,
-    output reg         beat,  // a beat of 16 bytes came, one cycle later
+    input  wire         clk,
+    input  wire         rst_n,
+    input  wire         begin_run,  // clears bus_error
+    input  wire         command_valid,
+    output wire         command_ready,
+    input  wire [63:0]  command_address,
+    input  wire [31:0]  command_words,
+    output reg          word_valid,
+    input  wire         word_ready,
+    output reg  [127:0] word,
+    input  wire         flush,
+    output wire         flushed,
+    output reg          bus_error,
+    output reg          beat,  // a beat of 16 bytes came, one cycle later
 
-    output             m_axi_ARID,
-    output reg [63:0]  m_axi_ARADDR,
-    output reg [7:0]   m_axi_ARLEN,
-    output     [2:0]   m_axi_ARSIZE,
-    output     [1:0]   m_axi_ARBURST,
-    output             m_axi_ARLOCK,
-    output     [3:0]   m_axi_ARCACHE,
-    output     [2:0]   m_axi_ARPROT,
-    output     [3:0]   m_axi_ARQOS,
-    output reg         m_axi_ARVALID,
-    input              m_axi_ARREADY,
-    input              m_axi_RID,
-    input      [127:0] m_axi_RDATA,
-    input      [1:0]   m_axi_RRESP,
-    input              m_axi_RLAST,
-    input              m_axi_RVALID,
-    output             m_axi_RREADY
+    output wire         m_axi_ARID,
+    output reg  [63:0]  m_axi_ARADDR,
+    output reg  [7:0]   m_axi_ARLEN,
+    output wire [2:0]   m_axi_ARSIZE,
+    output wire [1:0]   m_axi_ARBURST,
+    output wire         m_axi_ARLOCK,
+    output wire [3:0]   m_axi_ARCACHE,
+    output wire [2:0]   m_axi_ARPROT,
+    output wire [3:0]   m_axi_ARQOS,
+    output reg          m_axi_ARVALID,
+    input  wire         m_axi_ARREADY,
+    input  wire         m_axi_RID,
+    input  wire [127:0] m_axi_RDATA,
+    input  wire [1:0]   m_axi_RRESP,
+    input  wire         m_axi_RLAST,
+    input  wire         m_axi_RVALID,
+    output wire         m_axi_RREADY
 );
     localparam QUEUE = 1 << QUEUE_BITS;
     localparam [1:0] STATE_IDLE = 0;  // takes a command
@@ -147,3 +149,4 @@ module data_reader #(
     assign m_axi_RREADY = 1'b1;  // room was there before the request
     wire unused = &{1'b0, m_axi_RID, m_axi_RRESP[0], command_address[3:0]};
 endmodule
+`default_nettype wire

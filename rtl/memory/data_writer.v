@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Writes words to memory over an AXI4 write master; words at neighbouring addresses become bursts.
 //
 // A burst is open while every word follows the one before it; it is closed by another address, by the end of a 16-beat
@@ -6,43 +7,44 @@
 // flush: from the next cycle on no words are accepted, what was accepted is written; idle says that memory has answered
 // for all of it.
 // Latency: at most WAIT + 7 cycles from the last word to its beat. Depth: a comparison of 56 bits; a 64-entry LUT RAM.
+`default_nettype none
 module data_writer #(
     parameter QUEUE_BITS = 6,  // 2^QUEUE_BITS words in the queue at most; at least 16 words
     parameter OUTSTANDING_BITS = 4,  // 2^OUTSTANDING_BITS bursts without a response, and closed ones waiting, at most
     parameter WAIT_BITS = 5  // WAIT = 2^WAIT_BITS − 1
 ) (
-    input              clk,
-    input              rst_n,
-    input              begin_run,  // clears bus_error
-    input              word_valid,
-    output reg         word_ready,
-    input      [63:0]  word_address,
-    input      [127:0] word,
-    input              flush,
-    output             idle,
-    output reg         bus_error,
-    output reg         beat,  // a beat of 16 bytes was accepted, one cycle later
+    input  wire         clk,
+    input  wire         rst_n,
+    input  wire         begin_run,  // clears bus_error
+    input  wire         word_valid,
+    output reg          word_ready,
+    input  wire [63:0]  word_address,
+    input  wire [127:0] word,
+    input  wire         flush,
+    output wire         idle,
+    output reg          bus_error,
+    output reg          beat,  // a beat of 16 bytes was accepted, one cycle later
 
-    output             m_axi_AWID,
-    output reg [63:0]  m_axi_AWADDR,
-    output reg [7:0]   m_axi_AWLEN,
-    output     [2:0]   m_axi_AWSIZE,
-    output     [1:0]   m_axi_AWBURST,
-    output             m_axi_AWLOCK,
-    output     [3:0]   m_axi_AWCACHE,
-    output     [2:0]   m_axi_AWPROT,
-    output     [3:0]   m_axi_AWQOS,
-    output reg         m_axi_AWVALID,
-    input              m_axi_AWREADY,
-    output reg [127:0] m_axi_WDATA,
-    output     [15:0]  m_axi_WSTRB,
-    output reg         m_axi_WLAST,
-    output reg         m_axi_WVALID,
-    input              m_axi_WREADY,
-    input              m_axi_BID,
-    input      [1:0]   m_axi_BRESP,
-    input              m_axi_BVALID,
-    output             m_axi_BREADY
+    output wire         m_axi_AWID,
+    output reg  [63:0]  m_axi_AWADDR,
+    output reg  [7:0]   m_axi_AWLEN,
+    output wire [2:0]   m_axi_AWSIZE,
+    output wire [1:0]   m_axi_AWBURST,
+    output wire         m_axi_AWLOCK,
+    output wire [3:0]   m_axi_AWCACHE,
+    output wire [2:0]   m_axi_AWPROT,
+    output wire [3:0]   m_axi_AWQOS,
+    output reg          m_axi_AWVALID,
+    input  wire         m_axi_AWREADY,
+    output reg  [127:0] m_axi_WDATA,
+    output wire [15:0]  m_axi_WSTRB,
+    output reg          m_axi_WLAST,
+    output reg          m_axi_WVALID,
+    input  wire         m_axi_WREADY,
+    input  wire         m_axi_BID,
+    input  wire [1:0]   m_axi_BRESP,
+    input  wire         m_axi_BVALID,
+    output wire         m_axi_BREADY
 );
     localparam QUEUE = 1 << QUEUE_BITS;
     localparam BURSTS = 1 << OUTSTANDING_BITS;
@@ -166,3 +168,4 @@ module data_writer #(
     assign m_axi_BREADY = 1'b1;
     wire unused = &{1'b0, unused_full, m_axi_BID, m_axi_BRESP[0], word_address[3:0]};
 endmodule
+`default_nettype wire

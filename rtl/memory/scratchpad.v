@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One scratchpad: TOKEN_PAR banks of vectors, each bank with one write and one read port.
 //
 // Row r lies in bank r mod TOKEN_PAR, its vector v at depth ⌊r / TOKEN_PAR⌋·V + v (docs/hardware/rtl.md).
@@ -6,6 +7,7 @@
 // Precondition: depths below DEPTH; a read beyond it, or of what is written in the same cycle, gives something, which
 // the reader masks or discards.
 // Latency: 2 from read_depth to read_values (address and memory, output register), so that block RAM is inferred.
+`default_nettype none
 module scratchpad #(
     parameter BANKS = 8,
     parameter BITS = 128,
@@ -13,13 +15,13 @@ module scratchpad #(
     parameter DEPTH = 512,
     parameter ULTRA = 0
 ) (
-    input                    clk,
-    input  [BANKS-1:0]       write_enable,
-    input  [PARTS-1:0]       write_parts,
-    input  [BANKS*16-1:0]    write_depth,
-    input  [BANKS*BITS-1:0]  write_values,
-    input  [BANKS*16-1:0]    read_depth,
-    output [BANKS*BITS-1:0]  read_values
+    input  wire                  clk,
+    input  wire [BANKS-1:0]      write_enable,
+    input  wire [PARTS-1:0]      write_parts,
+    input  wire [BANKS*16-1:0]   write_depth,
+    input  wire [BANKS*BITS-1:0] write_values,
+    input  wire [BANKS*16-1:0]   read_depth,
+    output wire [BANKS*BITS-1:0] read_values
 );
     localparam INDEX_BITS = $clog2(DEPTH);
     localparam PART_BITS = BITS / PARTS;
@@ -49,3 +51,4 @@ module scratchpad #(
         end
     endgenerate
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // All scratchpads, and which unit has their ports.
 //
 // Reads: the array has all of them but RESIDUAL, KEY and VALUE; LAYERNORM, COPY, STORE and EXPERTS take over the ports
@@ -5,6 +6,7 @@
 // ULTRA_RAM: QUERY, KEY, VALUE and HIDDEN lie in UltraRAM; with the weight buffer they fill the one of `kv260`'s part.
 // Latency: 2 from a depth to its values; norm_vector 3, store_values 4.
 // Depth: a multiplexer of readers in front of the memories; of banks, then of buffers behind them.
+`default_nettype none
 module scratchpads (
     clk, of_layernorm, of_copy, of_store, of_experts,
     array_depth, norm, hidden, gate_input, query, gathered, attention_depth, keys, values,
@@ -23,61 +25,61 @@ module scratchpads (
     localparam GATE_VECTOR = VECTOR * 16;
     localparam DEPTHS = TOKEN_PAR * 16;
 
-    input                                 clk;
-    input                                 of_layernorm;
-    input                                 of_copy;
-    input                                 of_store;
-    input                                 of_experts;
-    input  [DEPTHS-1:0]                   array_depth;
-    output [ALL-1:0]                      norm;
-    output [ALL-1:0]                      hidden;
-    output [TOKEN_PAR*GATE_VECTOR-1:0]    gate_input;
-    output [ALL-1:0]                      query;
-    output [ALL-1:0]                      gathered;
-    input  [15:0]                         attention_depth;
-    output [ALL-1:0]                      keys;
-    output [ALL-1:0]                      values;
-    output [TOKEN_PAR*RESIDUAL_VECTOR-1:0] residual;
-    input  [DEPTHS-1:0]                   linear_read_depth;
-    input  [TOKEN_PAR-1:0]                linear_residual_enable;
-    input  [OUT_PARTS-1:0]                linear_residual_parts;
-    input  [DEPTHS-1:0]                   linear_residual_depth;
-    input  [TOKEN_PAR*RESIDUAL_VECTOR-1:0] linear_residual_values;
-    input  [TOKEN_PAR-1:0]                linear_enable;
-    input  [3:0]                          linear_buffer;
-    input  [OUT_PARTS-1:0]                linear_parts;
-    input  [DEPTHS-1:0]                   linear_depth;
-    input  [ALL-1:0]                      linear_values;
-    input  [15:0]                         layernorm_read_depth;
-    input  [TOKEN_PAR-1:0]                layernorm_enable;
-    input  [DEPTHS-1:0]                   layernorm_depth;
-    input  [ALL-1:0]                      layernorm_norm;
-    input  [TOKEN_PAR-1:0]                layernorm_gate_enable;
-    input  [TOKEN_PAR*GATE_VECTOR-1:0]    layernorm_gate;
-    input  [15:0]                         copy_read_depth;
-    input                                 copy_enable;
-    input  [LANE_BITS-1:0]                copy_bank;
-    input  [15:0]                         copy_depth;
-    input  [RESIDUAL_VECTOR-1:0]          copy_value;
-    input                                 position_enable;
-    input  [LANE_BITS-1:0]                position_bank;
-    input  [15:0]                         position_depth;
-    input  [RESIDUAL_VECTOR-1:0]          position_values;
-    input                                 patch_enable;
-    input  [LANE_BITS-1:0]                patch_bank;
-    input  [15:0]                         patch_depth;
-    input  [VECTOR_BITS-1:0]              patch_values;
-    input  [LANE_BITS-1:0]                gather_read_bank;
-    input  [15:0]                         gather_read_depth;
-    output reg [VECTOR_BITS-1:0]          norm_vector;
-    input                                 gather_enable;
-    input  [LANE_BITS-1:0]                gather_bank;
-    input  [15:0]                         gather_depth;
-    input  [VECTOR_BITS-1:0]              gather_values;
-    input  [3:0]                          store_source;
-    input  [LANE_BITS-1:0]                store_bank;
-    input  [15:0]                         store_depth;
-    output reg [VECTOR*32-1:0]            store_values;
+    input  wire                                 clk;
+    input  wire                                 of_layernorm;
+    input  wire                                 of_copy;
+    input  wire                                 of_store;
+    input  wire                                 of_experts;
+    input  wire [DEPTHS-1:0]                    array_depth;
+    output wire [ALL-1:0]                       norm;
+    output wire [ALL-1:0]                       hidden;
+    output wire [TOKEN_PAR*GATE_VECTOR-1:0]     gate_input;
+    output wire [ALL-1:0]                       query;
+    output wire [ALL-1:0]                       gathered;
+    input  wire [15:0]                          attention_depth;
+    output wire [ALL-1:0]                       keys;
+    output wire [ALL-1:0]                       values;
+    output wire [TOKEN_PAR*RESIDUAL_VECTOR-1:0] residual;
+    input  wire [DEPTHS-1:0]                    linear_read_depth;
+    input  wire [TOKEN_PAR-1:0]                 linear_residual_enable;
+    input  wire [OUT_PARTS-1:0]                 linear_residual_parts;
+    input  wire [DEPTHS-1:0]                    linear_residual_depth;
+    input  wire [TOKEN_PAR*RESIDUAL_VECTOR-1:0] linear_residual_values;
+    input  wire [TOKEN_PAR-1:0]                 linear_enable;
+    input  wire [3:0]                           linear_buffer;
+    input  wire [OUT_PARTS-1:0]                 linear_parts;
+    input  wire [DEPTHS-1:0]                    linear_depth;
+    input  wire [ALL-1:0]                       linear_values;
+    input  wire [15:0]                          layernorm_read_depth;
+    input  wire [TOKEN_PAR-1:0]                 layernorm_enable;
+    input  wire [DEPTHS-1:0]                    layernorm_depth;
+    input  wire [ALL-1:0]                       layernorm_norm;
+    input  wire [TOKEN_PAR-1:0]                 layernorm_gate_enable;
+    input  wire [TOKEN_PAR*GATE_VECTOR-1:0]     layernorm_gate;
+    input  wire [15:0]                          copy_read_depth;
+    input  wire                                 copy_enable;
+    input  wire [LANE_BITS-1:0]                 copy_bank;
+    input  wire [15:0]                          copy_depth;
+    input  wire [RESIDUAL_VECTOR-1:0]           copy_value;
+    input  wire                                 position_enable;
+    input  wire [LANE_BITS-1:0]                 position_bank;
+    input  wire [15:0]                          position_depth;
+    input  wire [RESIDUAL_VECTOR-1:0]           position_values;
+    input  wire                                 patch_enable;
+    input  wire [LANE_BITS-1:0]                 patch_bank;
+    input  wire [15:0]                          patch_depth;
+    input  wire [VECTOR_BITS-1:0]               patch_values;
+    input  wire [LANE_BITS-1:0]                 gather_read_bank;
+    input  wire [15:0]                          gather_read_depth;
+    output reg  [VECTOR_BITS-1:0]               norm_vector;
+    input  wire                                 gather_enable;
+    input  wire [LANE_BITS-1:0]                 gather_bank;
+    input  wire [15:0]                          gather_depth;
+    input  wire [VECTOR_BITS-1:0]               gather_values;
+    input  wire [3:0]                           store_source;
+    input  wire [LANE_BITS-1:0]                 store_bank;
+    input  wire [15:0]                          store_depth;
+    output reg  [VECTOR*32-1:0]                 store_values;
 
     localparam [OUT_PARTS-1:0] WHOLE = {OUT_PARTS{1'b1}};
     wire [DEPTHS-1:0] store_depths = {TOKEN_PAR{store_depth}};
@@ -182,3 +184,4 @@ module scratchpads (
         end
     end
 endmodule
+`default_nettype wire

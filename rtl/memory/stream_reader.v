@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Takes the weight stream apart, in its order, ahead of whoever uses it; attention's tiles keep that order.
 //
 //   HEADER: one line, checked against number and payload lines       LINES: passed on one by one
@@ -7,6 +8,7 @@
 // Tiles and channel records are taken only when their queues have room, counting what is on its way.
 // header_done comes with header_fault: rule 10 of docs/isa.md.
 // Latency: 4 from a take to its push. Depth: a comparison of 64 bits for headers; a counter.
+`default_nettype none
 module stream_reader (
     clk, rst_n, command_valid, command_ready, command, idle, header_done, header_fault,
     available, take, take_lines, taken_valid, taken, skip, skip_lines, left,
@@ -18,39 +20,39 @@ module stream_reader (
 `include "fetch.vh"
     localparam LINE_QUEUE = 8;
 
-    input                                    clk;
-    input                                    rst_n;
-    input                                    command_valid;
-    output                                   command_ready;
-    input      [FETCH_BITS-1:0]              command;
-    output                                   idle;
-    output reg                               header_done;
-    output reg [4:0]                         header_fault;
-    input      [3:0]                         available;
-    output                                   take;
-    output     [2:0]                         take_lines;
-    input                                    taken_valid;
-    input      [TILE_BITS-1:0]               taken;
-    output                                   skip;
-    output     [31:0]                        skip_lines;
-    input      [63:0]                        left;
-    output                                   tile_push;
-    output     [TILE_BITS-1:0]               tile;
-    input                                    tile_done;
-    output                                   channel_push;
-    output     [CHANNEL_LINES*LINE_BITS-1:0] channel_lines;
-    input                                    channel_done;
-    output                                   line_valid;
-    input                                    line_ready;
-    output     [LINE_BITS-1:0]               line;
-    output                                   attention_start;
-    input                                    attention_busy;
-    input                                    attention_reserve;
-    input                                    attention_push;
-    input      [TILE_BITS-1:0]               attention_tile;
-    output                                   tile_room;
-    output     [FETCH_BITS-1:0]              current;
-    output                                   waits;
+    input  wire                               clk;
+    input  wire                               rst_n;
+    input  wire                               command_valid;
+    output wire                               command_ready;
+    input  wire [FETCH_BITS-1:0]              command;
+    output wire                               idle;
+    output reg                                header_done;
+    output reg  [4:0]                         header_fault;
+    input  wire [3:0]                         available;
+    output wire                               take;
+    output wire [2:0]                         take_lines;
+    input  wire                               taken_valid;
+    input  wire [TILE_BITS-1:0]               taken;
+    output wire                               skip;
+    output wire [31:0]                        skip_lines;
+    input  wire [63:0]                        left;
+    output wire                               tile_push;
+    output wire [TILE_BITS-1:0]               tile;
+    input  wire                               tile_done;
+    output wire                               channel_push;
+    output wire [CHANNEL_LINES*LINE_BITS-1:0] channel_lines;
+    input  wire                               channel_done;
+    output wire                               line_valid;
+    input  wire                               line_ready;
+    output wire [LINE_BITS-1:0]               line;
+    output wire                               attention_start;
+    input  wire                               attention_busy;
+    input  wire                               attention_reserve;
+    input  wire                               attention_push;
+    input  wire [TILE_BITS-1:0]               attention_tile;
+    output wire                               tile_room;
+    output wire [FETCH_BITS-1:0]              current;
+    output wire                               waits;
 
     // The command that runs; the next ones wait in a queue.
     wire [FETCH_BITS-1:0] front;
@@ -165,3 +167,4 @@ module stream_reader (
     assign line_valid = !no_line;
     wire unused = &{1'b0, unused_count, unused_full, unused_lines};
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Prefetched lines of the weight stream: filled by the weight ports, taken up to LINES lines a cycle.
 //
 // Line n lies in bank n mod LINES at row ⌊n/LINES⌋ mod DEPTH; its word w (16 bytes) comes from port w mod PORTS and
@@ -11,6 +12,7 @@
 // later lines follow. After a skip, available is 0 for four cycles; left counts two cycles later.
 // Latency: taken_valid three cycles after take (memory, output register, rotation). A line is available four cycles
 // after its last word. Depth: an addition of LINE_BITS; a comparison of LINE_BITS and a 4-input AND.
+`default_nettype none
 module weight_buffer #(
     parameter INDEX_BITS = 40  // of a port's word index; longer streams are cut off at 2^(INDEX_BITS−2) − 1 lines
 ) (
@@ -33,24 +35,24 @@ module weight_buffer #(
     localparam LAST_BANK = LINES - 1;
     localparam [LINE_BITS-1:0] CAPACITY = DEPTH * LINES;
 
-    input                              clk;
-    input                              rst_n;
-    input                              begin_run;
-    input      [63:0]                  run_lines;
-    output     [INDEX_BITS-1:0]        run_words;  // run_lines in words of one port, for the ports
-    output reg [3:0]                   available;
-    input                              take;
-    input      [2:0]                   take_lines;
+    input  wire                        clk;
+    input  wire                        rst_n;
+    input  wire                        begin_run;
+    input  wire [63:0]                 run_lines;
+    output wire [INDEX_BITS-1:0]       run_words;  // run_lines in words of one port, for the ports
+    output reg  [3:0]                  available;
+    input  wire                        take;
+    input  wire [2:0]                  take_lines;
     output reg                         taken_valid;
-    output reg [LINES*512-1:0]         taken;
-    input                              skip;
-    input      [31:0]                  skip_lines;
-    output reg [63:0]                  left;
-    input      [PORTS-1:0]             port_word_valid;
-    input      [PORTS*128-1:0]         port_word;
-    input      [PORTS*INDEX_BITS-1:0]  port_word_index;
-    output     [INDEX_BITS-1:0]        room_words;
-    output     [INDEX_BITS-1:0]        skip_to;
+    output reg  [LINES*512-1:0]        taken;
+    input  wire                        skip;
+    input  wire [31:0]                 skip_lines;
+    output reg  [63:0]                 left;
+    input  wire [PORTS-1:0]            port_word_valid;
+    input  wire [PORTS*128-1:0]        port_word;
+    input  wire [PORTS*INDEX_BITS-1:0] port_word_index;
+    output wire [INDEX_BITS-1:0]       room_words;
+    output wire [INDEX_BITS-1:0]       skip_to;
 
     wire [LINE_BITS-1:0] lines = |run_lines[63:LINE_BITS] ? {LINE_BITS{1'b1}} : run_lines[LINE_BITS-1:0];
     assign run_words = {2'b00, lines} << PART_BITS;
@@ -177,3 +179,4 @@ module weight_buffer #(
         taken_valid <= rst_n && !begin_run && take_2;
     end
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Reads the words of one weight port in order, ahead of use, over an AXI4 read master.
 //
 // Words are counted from the beginning of the run; word i lies at base_address + 16·i. Requests go on up to word
@@ -11,42 +12,43 @@
 // flush ends the run: nothing more is requested, words in flight are dropped, flushed says that none is left, bus_error
 // falls: the next run's header comes before begin_run.
 // Latency: 5 cycles per request; word_valid one cycle after the beat. Depth: an addition or a comparison of INDEX_BITS.
+`default_nettype none
 module weight_port #(
     parameter INDEX_BITS = 40,  // of a word's index; a run has fewer words than 2^INDEX_BITS
     parameter OUTSTANDING_BITS = 4  // 2^OUTSTANDING_BITS bursts in flight at most
 ) (
-    input                       clk,
-    input                       rst_n,
-    input                       begin_run,
-    input      [63:0]           base_address,
-    input      [INDEX_BITS-1:0] words,
-    input      [INDEX_BITS-1:0] room_words,
-    input      [INDEX_BITS-1:0] skip_to,
-    output reg                  word_valid,
-    output reg [127:0]          word,
-    output reg [INDEX_BITS-1:0] word_index,
-    input                       flush,
-    output                      flushed,
-    output reg                  bus_error,
-    output reg                  beat,  // a beat of 16 bytes came, one cycle later
+    input  wire                  clk,
+    input  wire                  rst_n,
+    input  wire                  begin_run,
+    input  wire [63:0]           base_address,
+    input  wire [INDEX_BITS-1:0] words,
+    input  wire [INDEX_BITS-1:0] room_words,
+    input  wire [INDEX_BITS-1:0] skip_to,
+    output reg                   word_valid,
+    output reg  [127:0]          word,
+    output reg  [INDEX_BITS-1:0] word_index,
+    input  wire                  flush,
+    output wire                  flushed,
+    output reg                   bus_error,
+    output reg                   beat,  // a beat of 16 bytes came, one cycle later
 
-    output                      m_axi_ARID,
-    output reg [63:0]           m_axi_ARADDR,
-    output     [7:0]            m_axi_ARLEN,
-    output     [2:0]            m_axi_ARSIZE,
-    output     [1:0]            m_axi_ARBURST,
-    output                      m_axi_ARLOCK,
-    output     [3:0]            m_axi_ARCACHE,
-    output     [2:0]            m_axi_ARPROT,
-    output     [3:0]            m_axi_ARQOS,
-    output reg                  m_axi_ARVALID,
-    input                       m_axi_ARREADY,
-    input                       m_axi_RID,
-    input      [127:0]          m_axi_RDATA,
-    input      [1:0]            m_axi_RRESP,
-    input                       m_axi_RLAST,
-    input                       m_axi_RVALID,
-    output                      m_axi_RREADY
+    output wire                  m_axi_ARID,
+    output reg  [63:0]           m_axi_ARADDR,
+    output wire [7:0]            m_axi_ARLEN,
+    output wire [2:0]            m_axi_ARSIZE,
+    output wire [1:0]            m_axi_ARBURST,
+    output wire                  m_axi_ARLOCK,
+    output wire [3:0]            m_axi_ARCACHE,
+    output wire [2:0]            m_axi_ARPROT,
+    output wire [3:0]            m_axi_ARQOS,
+    output reg                   m_axi_ARVALID,
+    input  wire                  m_axi_ARREADY,
+    input  wire                  m_axi_RID,
+    input  wire [127:0]          m_axi_RDATA,
+    input  wire [1:0]            m_axi_RRESP,
+    input  wire                  m_axi_RLAST,
+    input  wire                  m_axi_RVALID,
+    output wire                  m_axi_RREADY
 );
     localparam OUTSTANDING = 1 << OUTSTANDING_BITS;
     localparam [2:0] STATE_LOCATE = 0;  // leaves out what was skipped
@@ -166,3 +168,4 @@ module weight_port #(
     assign m_axi_RREADY = 1'b1;  // room was there before the request
     wire unused = &{1'b0, m_axi_RID, m_axi_RRESP[0], base_address[3:0]};
 endmodule
+`default_nettype wire

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: MIT
 // The weight ports side by side: a reader on each one that the build has; the others are quiet.
 //
 // Port 0 stands in the low bits of every vector. flushed: all ports are; bus_error: one has met an error.
 // Precondition and latency: those of weight_port.
+`default_nettype none
 module weight_ports #(
     parameter INDEX_BITS = 40  // of a word's index
 ) (
@@ -13,37 +15,37 @@ module weight_ports #(
 `include "edgemoe_spec.vh"
     localparam ALL = MAX_WEIGHT_PORTS;
 
-    input                         clk;
-    input                         rst_n;
-    input                         begin_run;
-    input  [ALL*64-1:0]           base_address;
-    input  [INDEX_BITS-1:0]       words;
-    input  [INDEX_BITS-1:0]       room_words;
-    input  [INDEX_BITS-1:0]       skip_to;
-    output [PORTS-1:0]            word_valid;
-    output [PORTS*128-1:0]        word;
-    output [PORTS*INDEX_BITS-1:0] word_index;
-    input                         flush;
-    output                        flushed;
-    output                        bus_error;
-    output [PORTS-1:0]            beat;
-    output [ALL-1:0]              m_axi_ARID;
-    output [ALL*64-1:0]           m_axi_ARADDR;
-    output [ALL*8-1:0]            m_axi_ARLEN;
-    output [ALL*3-1:0]            m_axi_ARSIZE;
-    output [ALL*2-1:0]            m_axi_ARBURST;
-    output [ALL-1:0]              m_axi_ARLOCK;
-    output [ALL*4-1:0]            m_axi_ARCACHE;
-    output [ALL*3-1:0]            m_axi_ARPROT;
-    output [ALL*4-1:0]            m_axi_ARQOS;
-    output [ALL-1:0]              m_axi_ARVALID;
-    input  [ALL-1:0]              m_axi_ARREADY;
-    input  [ALL-1:0]              m_axi_RID;
-    input  [ALL*128-1:0]          m_axi_RDATA;
-    input  [ALL*2-1:0]            m_axi_RRESP;
-    input  [ALL-1:0]              m_axi_RLAST;
-    input  [ALL-1:0]              m_axi_RVALID;
-    output [ALL-1:0]              m_axi_RREADY;
+    input  wire                        clk;
+    input  wire                        rst_n;
+    input  wire                        begin_run;
+    input  wire [ALL*64-1:0]           base_address;
+    input  wire [INDEX_BITS-1:0]       words;
+    input  wire [INDEX_BITS-1:0]       room_words;
+    input  wire [INDEX_BITS-1:0]       skip_to;
+    output wire [PORTS-1:0]            word_valid;
+    output wire [PORTS*128-1:0]        word;
+    output wire [PORTS*INDEX_BITS-1:0] word_index;
+    input  wire                        flush;
+    output wire                        flushed;
+    output wire                        bus_error;
+    output wire [PORTS-1:0]            beat;
+    output wire [ALL-1:0]              m_axi_ARID;
+    output wire [ALL*64-1:0]           m_axi_ARADDR;
+    output wire [ALL*8-1:0]            m_axi_ARLEN;
+    output wire [ALL*3-1:0]            m_axi_ARSIZE;
+    output wire [ALL*2-1:0]            m_axi_ARBURST;
+    output wire [ALL-1:0]              m_axi_ARLOCK;
+    output wire [ALL*4-1:0]            m_axi_ARCACHE;
+    output wire [ALL*3-1:0]            m_axi_ARPROT;
+    output wire [ALL*4-1:0]            m_axi_ARQOS;
+    output wire [ALL-1:0]              m_axi_ARVALID;
+    input  wire [ALL-1:0]              m_axi_ARREADY;
+    input  wire [ALL-1:0]              m_axi_RID;
+    input  wire [ALL*128-1:0]          m_axi_RDATA;
+    input  wire [ALL*2-1:0]            m_axi_RRESP;
+    input  wire [ALL-1:0]              m_axi_RLAST;
+    input  wire [ALL-1:0]              m_axi_RVALID;
+    output wire [ALL-1:0]              m_axi_RREADY;
 
     wire [PORTS-1:0] port_flushed, port_errors;
     assign flushed = &port_flushed;
@@ -76,3 +78,4 @@ module weight_ports #(
     endgenerate
     wire unused = &{1'b0, base_address, m_axi_ARREADY, m_axi_RID, m_axi_RDATA, m_axi_RRESP, m_axi_RLAST, m_axi_RVALID};
 endmodule
+`default_nettype wire

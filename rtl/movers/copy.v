@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // COPY: rows of the residual stream to other rows, one vector a cycle.
 //
 //   RESIDUAL[destination_row + row] = RESIDUAL[source_row + row],  row < rows; the two ranges do not overlap
@@ -5,6 +6,7 @@
 // Two walks over as many rows run side by side, one over what is read and one over what is written READ_DELAY later.
 // Precondition: fields are held while busy; rows and vectors are at least 1; residual_values 2 cycles after read_depth.
 // Latency: busy for rows · vectors + 6 cycles. Depth: a TOKEN_PAR:1 multiplexer; see row_walk.
+`default_nettype none
 module copy (
     clk, rst_n, start, rows, vectors, source_row, destination_row, busy,
     read_depth, residual_values, write_enable, write_bank, write_depth, write_value
@@ -14,20 +16,20 @@ module copy (
     localparam ROW_VECTOR_BITS = VECTOR * RESIDUAL_BITS;
     localparam READ_DELAY = READ_LATENCY + 1;
 
-    input                                      clk;
-    input                                      rst_n;
-    input                                      start;
-    input      [15:0]                          rows;
-    input      [VECTORS_BITS-1:0]              vectors;
-    input      [15:0]                          source_row;
-    input      [15:0]                          destination_row;
-    output                                     busy;
-    output     [DEPTH_BITS-1:0]                read_depth;
-    input      [TOKEN_PAR*ROW_VECTOR_BITS-1:0] residual_values;
-    output                                     write_enable;
-    output     [LANE_BITS-1:0]                 write_bank;
-    output     [DEPTH_BITS-1:0]                write_depth;
-    output reg [ROW_VECTOR_BITS-1:0]           write_value;
+    input  wire                                 clk;
+    input  wire                                 rst_n;
+    input  wire                                 start;
+    input  wire [15:0]                          rows;
+    input  wire [VECTORS_BITS-1:0]              vectors;
+    input  wire [15:0]                          source_row;
+    input  wire [15:0]                          destination_row;
+    output wire                                 busy;
+    output wire [DEPTH_BITS-1:0]                read_depth;
+    input  wire [TOKEN_PAR*ROW_VECTOR_BITS-1:0] residual_values;
+    output wire                                 write_enable;
+    output wire [LANE_BITS-1:0]                 write_bank;
+    output wire [DEPTH_BITS-1:0]                write_depth;
+    output reg  [ROW_VECTOR_BITS-1:0]           write_value;
 
     wire reading, writing, unused_vector_ends, unused_end, unused_other_vector_ends, unused_other_end;
     wire [15:0] unused_row, unused_other_row;
@@ -64,3 +66,4 @@ module copy (
     wire unused = &{1'b0, reading, unused_row, unused_vector, unused_vector_ends, unused_end,
                     unused_other_row, unused_other_vector, unused_other_vector_ends, unused_other_end};
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Expert by expert: queues that gates fill, and gathering one expert's tokens side by side for the array.
 //
 //   push: queue[expert] gets (source, destination, score); clear empties all of them
@@ -10,6 +11,7 @@
 // busy.
 // Latency: lengths 2 and summary 3 after push, 1 after clear and note_gate; lookup 2; busy for length·vectors + 12 cycles.
 // Depth: a 16:1 multiplexer and an increment; a 16-bit addition; one multiplication.
+`default_nettype none
 module experts (
     clk, rst_n, clear, push_valid, push_expert, push_source, push_destination, push_score,
     note_gate, gate_source_end, gate_destination_end, lengths, longest, queues_end, source_end, destination_end,
@@ -26,37 +28,37 @@ module experts (
     localparam EXPERT_BITS = MAX_EXPERTS > 1 ? $clog2(MAX_EXPERTS) : 1;
     localparam ROUND_TRIP = 8;  // from a place to the vector that is written there
 
-    input                           clk;
-    input                           rst_n;
-    input                           clear;
-    input                           push_valid;
-    input      [7:0]                push_expert;
-    input      [15:0]               push_source;
-    input      [15:0]               push_destination;
-    input      [15:0]               push_score;
-    input                           note_gate;             // a GATE has ended: one past its last rows
-    input      [15:0]               gate_source_end;
-    input      [15:0]               gate_destination_end;
-    output reg [MAX_EXPERTS*16-1:0] lengths;
-    output reg [15:0]               longest;
-    output reg [8:0]                queues_end;            // one past the last expert with entries
-    output reg [15:0]               source_end;            // at least 1
-    output reg [15:0]               destination_end;
-    input      [7:0]                lookup_expert;
-    input      [15:0]               lookup_index;
-    output reg [15:0]               lookup_destination;
-    output reg [15:0]               lookup_score;
-    input                           start_gather;
-    input      [7:0]                gather_expert;
-    input      [VECTORS_BITS-1:0]   vectors;
-    output                          busy;
-    output reg [LANE_BITS-1:0]      norm_read_bank;
-    output reg [DEPTH_BITS-1:0]     norm_read_depth;
-    input      [VECTOR_BITS-1:0]    norm_vector;
-    output                          write_enable;
-    output     [LANE_BITS-1:0]      write_bank;
-    output     [DEPTH_BITS-1:0]     write_depth;
-    output     [VECTOR_BITS-1:0]    write_values;
+    input  wire                      clk;
+    input  wire                      rst_n;
+    input  wire                      clear;
+    input  wire                      push_valid;
+    input  wire [7:0]                push_expert;
+    input  wire [15:0]               push_source;
+    input  wire [15:0]               push_destination;
+    input  wire [15:0]               push_score;
+    input  wire                      note_gate;             // a GATE has ended: one past its last rows
+    input  wire [15:0]               gate_source_end;
+    input  wire [15:0]               gate_destination_end;
+    output reg  [MAX_EXPERTS*16-1:0] lengths;
+    output reg  [15:0]               longest;
+    output reg  [8:0]                queues_end;            // one past the last expert with entries
+    output reg  [15:0]               source_end;            // at least 1
+    output reg  [15:0]               destination_end;
+    input  wire [7:0]                lookup_expert;
+    input  wire [15:0]               lookup_index;
+    output reg  [15:0]               lookup_destination;
+    output reg  [15:0]               lookup_score;
+    input  wire                      start_gather;
+    input  wire [7:0]                gather_expert;
+    input  wire [VECTORS_BITS-1:0]   vectors;
+    output wire                      busy;
+    output reg  [LANE_BITS-1:0]      norm_read_bank;
+    output reg  [DEPTH_BITS-1:0]     norm_read_depth;
+    input  wire [VECTOR_BITS-1:0]    norm_vector;
+    output wire                      write_enable;
+    output wire [LANE_BITS-1:0]      write_bank;
+    output wire [DEPTH_BITS-1:0]     write_depth;
+    output wire [VECTOR_BITS-1:0]    write_values;
 
     // Where the queue of each expert begins: constants, a small table instead of a multiplication.
     wire [(1<<EXPERT_BITS)*ENTRY_BITS-1:0] first_entries;
@@ -177,3 +179,4 @@ module experts (
     wire unused = &{1'b0, push_expert, lookup_expert, gather_expert, lookup_index, gathered_row,
                     unused_last_vector, unused_last};
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Passes of EXPERTS: expert by expert, each with tokens once (patch reordering).
 //
 //   for e in 0 … experts − 1:  its segment's header;  no tokens: skip its weights
@@ -6,6 +7,7 @@
 // Gathering runs ahead of headers and weights: the next expert's tokens are gathered while `down` of the one before runs,
 // as soon as the array has read the last of those gathered before. Fields are held from start to the end.
 // header_fault other than 0 ends the sequence; what is in the queues stays.
+`default_nettype none
 module experts_sequence (
     clk, rst_n, start, busy, fault, experts, vectors, hidden_vectors, segment, expert_lines, lengths,
     fetch_room, fetch_push, fetch, header_done, header_fault, pass_room, pass_push, pass, pass_issued,
@@ -16,31 +18,31 @@ module experts_sequence (
 `include "pass.vh"
 `include "fetch.vh"
 
-    input                           clk;
-    input                           rst_n;
-    input                           start;
-    output                          busy;
-    output reg [4:0]                fault;
-    input      [7:0]                experts;
-    input      [VECTORS_BITS-1:0]   vectors;
-    input      [VECTORS_BITS-1:0]   hidden_vectors;
-    input      [31:0]               segment;
-    input      [31:0]               expert_lines;
-    input      [MAX_EXPERTS*16-1:0] lengths;
-    input                           fetch_room;
-    output                          fetch_push;
-    output     [FETCH_BITS-1:0]     fetch;
-    input                           header_done;
-    input      [4:0]                header_fault;
-    input                           pass_room;
-    output                          pass_push;
-    output     [PASS_BITS-1:0]      pass;
-    input                           pass_issued;
-    output                          start_gather;
-    output     [7:0]                gather_expert;
-    input                           gather_busy;
-    output                          ran;
-    output                          dropped;
+    input  wire                      clk;
+    input  wire                      rst_n;
+    input  wire                      start;
+    output wire                      busy;
+    output reg  [4:0]                fault;
+    input  wire [7:0]                experts;
+    input  wire [VECTORS_BITS-1:0]   vectors;
+    input  wire [VECTORS_BITS-1:0]   hidden_vectors;
+    input  wire [31:0]               segment;
+    input  wire [31:0]               expert_lines;
+    input  wire [MAX_EXPERTS*16-1:0] lengths;
+    input  wire                      fetch_room;
+    output wire                      fetch_push;
+    output wire [FETCH_BITS-1:0]     fetch;
+    input  wire                      header_done;
+    input  wire [4:0]                header_fault;
+    input  wire                      pass_room;
+    output wire                      pass_push;
+    output wire [PASS_BITS-1:0]      pass;
+    input  wire                      pass_issued;
+    output wire                      start_gather;
+    output wire [7:0]                gather_expert;
+    input  wire                      gather_busy;
+    output wire                      ran;
+    output wire                      dropped;
 
     localparam [2:0] IDLE = 0, HEADER = 1, ANSWER = 2, SKIP = 3, UP_WEIGHTS = 4, DOWN_WEIGHTS = 5, UP = 6, DOWN = 7;
     reg [2:0] state;
@@ -144,3 +146,4 @@ module experts_sequence (
     assign fetch[FETCH_MEMBERS +: 4] = 4'd1;
     assign fetch[FETCH_HEAD_BASE +: VECTORS_BITS] = {VECTORS_BITS{1'b0}};
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Gate: routes the rows of one instruction, from their exact integer logits to experts' queues and ROUTING.
 //
 //   chosen = the top_k largest logits, ties to the lowest expert                                    gate_choice
@@ -9,6 +10,7 @@
 // Precondition: fields held from start until not busy; 1 ≤ top_k ≤ experts ≤ MAX_EXPERTS; MAX_TOP_K ≤ 8.
 // Rate: CYCLES = 4 cycles a row (8 where MAX_TOP_K is above 4). Latency: 47 cycles from a row's last logits to its
 // first push, with CYCLES = 4. Depth: see the parts; a memory of MAX_ROWS rows of all logits.
+`default_nettype none
 module gate (
     clk, rst_n, start, busy, rows, source_row, destination_row, experts, top_k, multiplier, shift,
     logits_valid, logits_row, logits_tile, logits,
@@ -31,29 +33,29 @@ module gate (
     localparam SUM_BITS = GATE_EXPONENTIAL_BITS + INDEX_BITS;
     localparam PENDING_BITS = 4;  // rows between their choice and their scores: fewer than 16
 
-    input                                clk;
-    input                                rst_n;
-    input                                start;
-    output reg                           busy;
-    input      [15:0]                    rows;
-    input      [15:0]                    source_row;
-    input      [15:0]                    destination_row;
-    input      [7:0]                     experts;
-    input      [7:0]                     top_k;
-    input      [15:0]                    multiplier;
-    input      [5:0]                     shift;
-    input      [POST_ROWS-1:0]           logits_valid;
-    input      [POST_ROWS*16-1:0]        logits_row;
-    input      [7:0]                     logits_tile;
-    input      [POST_ROWS*TILE_LOGITS_BITS-1:0] logits;
-    output reg                           push_valid;
-    output reg [7:0]                     push_expert;
-    output reg [15:0]                    push_source;
-    output reg [15:0]                    push_destination;
-    output reg [15:0]                    push_score;
-    output reg                           routing_valid;
-    output reg [15:0]                    routing_row;
-    output reg [MAX_TOP_K*32-1:0]        routing_entries;
+    input  wire                                  clk;
+    input  wire                                  rst_n;
+    input  wire                                  start;
+    output reg                                   busy;
+    input  wire [15:0]                           rows;
+    input  wire [15:0]                           source_row;
+    input  wire [15:0]                           destination_row;
+    input  wire [7:0]                            experts;
+    input  wire [7:0]                            top_k;
+    input  wire [15:0]                           multiplier;
+    input  wire [5:0]                            shift;
+    input  wire [POST_ROWS-1:0]                  logits_valid;
+    input  wire [POST_ROWS*16-1:0]               logits_row;
+    input  wire [7:0]                            logits_tile;
+    input  wire [POST_ROWS*TILE_LOGITS_BITS-1:0] logits;
+    output reg                                   push_valid;
+    output reg  [7:0]                            push_expert;
+    output reg  [15:0]                           push_source;
+    output reg  [15:0]                           push_destination;
+    output reg  [15:0]                           push_score;
+    output reg                                   routing_valid;
+    output reg  [15:0]                           routing_row;
+    output reg  [MAX_TOP_K*32-1:0]               routing_entries;
 
     // Rows whose last tile is there, and the next one to be read: one every CYCLES cycles.
     wire [7:0] last_expert = experts - 1'b1;
@@ -209,3 +211,4 @@ module gate (
         end
     endgenerate
 endmodule
+`default_nettype wire

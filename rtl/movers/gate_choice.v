@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The largest logits of a row: every logit's rank is the number of others that beat it.
 //
 //   rank[i] = #{ j : logit[j] > logit[i], or logit[j] = logit[i] and j < i },  choice[rank[i]] = i where rank[i] < MAX_TOP_K
@@ -6,6 +7,7 @@
 // nobody and are not chosen. Places of `choice` beyond the number of experts are unspecified.
 // Latency: 4 from a row's last beat to choice_valid (comparisons, counts, places, valid).
 // Depth: a comparison of LOGIT_BITS bits; a count of LANES·CYCLES ones; a 1 : MAX_TOP_K decoder.
+`default_nettype none
 module gate_choice #(
     parameter LOGIT_BITS = 42,
     parameter LANES = 4,
@@ -19,15 +21,15 @@ module gate_choice #(
     localparam BEAT_BITS = $clog2(CYCLES);
     localparam LAST = CYCLES - 1;
 
-    input                                 clk;
-    input                                 rst_n;
-    input                                 beat_valid;
-    input      [BEAT_BITS-1:0]            beat;
-    input      [LANES*LOGIT_BITS-1:0]     beat_logits;
-    input      [TOTAL*LOGIT_BITS-1:0]     row_logits;
-    input      [TOTAL-1:0]                present;
-    output reg                            choice_valid;
-    output reg [MAX_TOP_K*INDEX_BITS-1:0] choice;
+    input  wire                            clk;
+    input  wire                            rst_n;
+    input  wire                            beat_valid;
+    input  wire [BEAT_BITS-1:0]            beat;
+    input  wire [LANES*LOGIT_BITS-1:0]     beat_logits;
+    input  wire [TOTAL*LOGIT_BITS-1:0]     row_logits;
+    input  wire [TOTAL-1:0]                present;
+    output reg                             choice_valid;
+    output reg  [MAX_TOP_K*INDEX_BITS-1:0] choice;
 
     // Registers of this module alone, last stage first (see dot_product).
     /* verilator lint_off BLKSEQ */
@@ -68,3 +70,4 @@ module gate_choice #(
     end
     /* verilator lint_on BLKSEQ */
 endmodule
+`default_nettype wire

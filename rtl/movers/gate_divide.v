@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Quotients of exponentials by their sum, one a cycle, one bit per stage.
 //
 //   quotient = min(⌊dividend·2^16 / divisor⌋, 2^16 − 1)
@@ -6,19 +7,20 @@
 // divisor gives ones only, which is the bound.
 // Precondition: 0 ≤ dividend ≤ divisor, 1 ≤ divisor.
 // Latency: 16. Depth: a compare-and-subtract of DIVISOR_BITS + 1 bits.
+`default_nettype none
 module gate_divide #(
     parameter DIVISOR_BITS = 20,
     parameter TAG_BITS = 4
 ) (
-    input                     clk,
-    input                     rst_n,
-    input                     valid_in,
-    input  [15:0]             dividend,
-    input  [DIVISOR_BITS-1:0] divisor,
-    input  [TAG_BITS-1:0]     tag_in,
-    output                    valid_out,
-    output reg [15:0]         quotient,
-    output reg [TAG_BITS-1:0] tag_out
+    input  wire                    clk,
+    input  wire                    rst_n,
+    input  wire                    valid_in,
+    input  wire [15:0]             dividend,
+    input  wire [DIVISOR_BITS-1:0] divisor,
+    input  wire [TAG_BITS-1:0]     tag_in,
+    output wire                    valid_out,
+    output reg  [15:0]             quotient,
+    output reg  [TAG_BITS-1:0]     tag_out
 );
     localparam STAGES = 16;
 
@@ -53,3 +55,4 @@ module gate_divide #(
     always @(posedge clk) valid <= rst_n ? {valid[STAGES-1:1], valid_in} : {STAGES{1'b0}};
     assign valid_out = valid[STAGES];
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Exponentials of a row's logits and their sum, the gate's softmax before its division.
 //
 //   t = saturate(round_shift(logit·multiplier, shift)),  m = max ⌈t⌉,  exponentials[i] = exp2(t[i] − m),  sum = Σ
@@ -7,6 +8,7 @@
 // Latency: 17 + CYCLES from a row's last beat to `closing`, the cycle before exponentials and sum belong to that row;
 // they are held for CYCLES cycles (requantise 7, maximum 4, the row CYCLES − 1, exponential 6, sum 1).
 // Depth: see requantise, exponential; LANES − 1 comparisons of 13 bits in a tree; a sum of LANES terms.
+`default_nettype none
 module gate_scores #(
     parameter LOGIT_BITS = 42,
     parameter LANES = 4,
@@ -27,17 +29,17 @@ module gate_scores #(
     localparam RAISED = SCALED + WAIT + 6;  // exponential
     localparam signed [OCTAVE_BITS-1:0] LOWEST = {1'b1, {(OCTAVE_BITS-1){1'b0}}};
 
-    input                       clk;
-    input                       rst_n;
-    input                       beat_valid;
-    input  [BEAT_BITS-1:0]      beat;
-    input  [LANES*LOGIT_BITS-1:0] beat_logits;
-    input  [LANES-1:0]          present;
-    input  [15:0]               multiplier;
-    input  [5:0]                shift;
-    output                      closing;
-    output reg [TOTAL*E-1:0]    exponentials;
-    output reg [SUM_BITS-1:0]   sum;
+    input  wire                        clk;
+    input  wire                        rst_n;
+    input  wire                        beat_valid;
+    input  wire [BEAT_BITS-1:0]        beat;
+    input  wire [LANES*LOGIT_BITS-1:0] beat_logits;
+    input  wire [LANES-1:0]            present;
+    input  wire [15:0]                 multiplier;
+    input  wire [5:0]                  shift;
+    output wire                        closing;
+    output reg  [TOTAL*E-1:0]          exponentials;
+    output reg  [SUM_BITS-1:0]         sum;
 
     // What belongs to the beat in each stage.
     reg [RAISED+1:1] valid, first, last;
@@ -114,3 +116,4 @@ module gate_scores #(
         end
     endgenerate
 endmodule
+`default_nettype wire

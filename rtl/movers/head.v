@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // HEAD: 16-bit outputs of the post lanes as words of memory.
 //
 //   up to POST_ROWS rows a cycle, of each one output tile: OUT_PAR values from row_address on, row_words words of them
@@ -7,6 +8,7 @@
 // and last_outputs, 1 … OUT_PAR, are those of the cycle, the same for all its rows.
 // Latency: 4 from values to word; one word a cycle, row by row. busy: values are still on their way.
 // Depth: an 8:1 multiplexer; a 64-bit addition of a constant.
+`default_nettype none
 module head (
     clk, rst_n, row_valid, row_address, row_words, last_outputs, values, almost_full, busy,
     word_valid, word_ready, word_address, word
@@ -20,19 +22,19 @@ module head (
     localparam ROOM = 32;
     localparam ENTRY_BITS = POST_ROWS * (1 + 64 + ROW_BITS) + 3;
 
-    input                               clk;
-    input                               rst_n;
-    input      [POST_ROWS-1:0]          row_valid;
-    input      [POST_ROWS*64-1:0]       row_address;
-    input      [2:0]                    row_words;
-    input      [5:0]                    last_outputs;
-    input      [POST_ROWS*ROW_BITS-1:0] values;
-    output reg                          almost_full;
-    output                              busy;
-    output reg                          word_valid;
-    input                               word_ready;
-    output reg [63:0]                   word_address;
-    output reg [127:0]                  word;
+    input  wire                          clk;
+    input  wire                          rst_n;
+    input  wire [POST_ROWS-1:0]          row_valid;
+    input  wire [POST_ROWS*64-1:0]       row_address;
+    input  wire [2:0]                    row_words;
+    input  wire [5:0]                    last_outputs;
+    input  wire [POST_ROWS*ROW_BITS-1:0] values;
+    output reg                           almost_full;
+    output wire                          busy;
+    output reg                           word_valid;
+    input  wire                          word_ready;
+    output reg  [63:0]                   word_address;
+    output reg  [127:0]                  word;
 
     // Zeros beyond the last output.
     reg pushing;
@@ -112,3 +114,4 @@ module head (
     end
     assign busy = pushing || count != 0 || word_valid;
 endmodule
+`default_nettype wire

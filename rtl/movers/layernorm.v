@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // LayerNorm of rows of RESIDUAL into NORM and, with gate_copy, GATE_INPUT: one sweep, GROUP rows side by side.
 //
 //   NORM[destination_row + r] = LayerNorm(RESIDUAL[source_row + r]),  r < rows       see layernorm_normalise
@@ -11,6 +12,7 @@
 // Precondition: vectors = width/16 ≤ MAX_WIDTH/16, rows ≥ 1; residual_values READ_LATENCY = 2 cycles after read_depth.
 // Rate: ⌈rows/GROUP⌉·max(vectors, GROUP) cycles (one group more where unaligned); besides that, from start to not
 // busy, 53 cycles in W8A8 and 62 in W16A16. Depth: an addition of 16 bits; a TOKEN_PAR/GROUP : 1 multiplexer.
+`default_nettype none
 module layernorm (
     clk, rst_n, start, busy,
     rows, source_row, destination_row, vectors, width, shift, gate_shift, gate_copy, epsilon,
@@ -31,28 +33,28 @@ module layernorm (
     localparam WAITING_BITS = 8;  // vectors that may be on their way, more than the latency and a row of 64
     localparam GROUPS_BITS = 6;  // groups that may be on their way, more than the latency
 
-    input                                            clk;
-    input                                            rst_n;
-    input                                            start;
-    output reg                                       busy;
-    input      [15:0]                                rows;
-    input      [15:0]                                source_row;
-    input      [15:0]                                destination_row;
-    input      [6:0]                                 vectors;
-    input      [10:0]                                width;
-    input      [5:0]                                 shift;
-    input      [5:0]                                 gate_shift;
-    input                                            gate_copy;
-    input      [63:0]                                epsilon;
-    input                                            affine_valid;
-    input      [511:0]                               affine_line;
-    output     [15:0]                                read_depth;
-    input      [TOKEN_PAR*ROW_BITS-1:0]              residual_values;
-    output reg [TOKEN_PAR-1:0]                       write_enable;
-    output reg [TOKEN_PAR*16-1:0]                    write_depth;
-    output reg [TOKEN_PAR*VECTOR*ACTIVATION_BITS-1:0] norm_values;
-    output     [TOKEN_PAR-1:0]                       gate_enable;
-    output reg [TOKEN_PAR*VECTOR*16-1:0]             gate_values;
+    input  wire                           clk;
+    input  wire                           rst_n;
+    input  wire                           start;
+    output reg                            busy;
+    input  wire [15:0]                    rows;
+    input  wire [15:0]                    source_row;
+    input  wire [15:0]                    destination_row;
+    input  wire [6:0]                     vectors;
+    input  wire [10:0]                    width;
+    input  wire [5:0]                     shift;
+    input  wire [5:0]                     gate_shift;
+    input  wire                           gate_copy;
+    input  wire [63:0]                    epsilon;
+    input  wire                           affine_valid;
+    input  wire [511:0]                   affine_line;
+    output wire [15:0]                    read_depth;
+    input  wire [TOKEN_PAR*ROW_BITS-1:0]  residual_values;
+    output reg  [TOKEN_PAR-1:0]           write_enable;
+    output reg  [TOKEN_PAR*16-1:0]        write_depth;
+    output reg  [TOKEN_PAR*VECTOR*ACTIVATION_BITS-1:0] norm_values;
+    output wire [TOKEN_PAR-1:0]           gate_enable;
+    output reg  [TOKEN_PAR*VECTOR*16-1:0] gate_values;
 
     // Where the first group lies; its destination may begin before row 0 (modulo 2^16, not written).
     localparam [15:0] IN_GROUP = GROUP - 1;
@@ -244,3 +246,4 @@ module layernorm (
     endgenerate
     assign gate_enable = gate_copy ? write_enable : {TOKEN_PAR{1'b0}};
 endmodule
+`default_nettype wire

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: MIT
 // Gains and offsets of LayerNorm: a table filled from lines of the weight stream, read one vector of features a cycle.
 //
 // A line holds RECORDS records in the order of the features, each offset, then gain (W8A8 int32, int16 in 8 bytes;
 // W16A16 int64, int32 in 16 bytes). Lines come after `start` and are always accepted; `ready` from the last one on.
 // Latency: gains and offsets one cycle after part. Depth: a memory of MAX_WIDTH/16 entries.
+`default_nettype none
 module layernorm_affine (
     clk, start, vectors, line_valid, line, ready, part, gains, offsets
 );
@@ -17,15 +19,15 @@ module layernorm_affine (
     localparam WORD = GAIN_BITS + OFFSET_BITS;
     localparam COUNT_BITS = 6 + LINE_SHIFT + 1;
 
-    input                           clk;
-    input                           start;
-    input  [6:0]                    vectors;
-    input                           line_valid;
-    input  [511:0]                  line;
-    output                          ready;
-    input  [7:0]                    part;
-    output [VECTOR*GAIN_BITS-1:0]   gains;
-    output [VECTOR*OFFSET_BITS-1:0] offsets;
+    input  wire                          clk;
+    input  wire                          start;
+    input  wire [6:0]                    vectors;
+    input  wire                          line_valid;
+    input  wire [511:0]                  line;
+    output wire                          ready;
+    input  wire [7:0]                    part;
+    output wire [VECTOR*GAIN_BITS-1:0]   gains;
+    output wire [VECTOR*OFFSET_BITS-1:0] offsets;
 
     reg [COUNT_BITS-1:0] count;
     assign ready = count[COUNT_BITS-1:LINE_SHIFT] == vectors;
@@ -54,3 +56,4 @@ module layernorm_affine (
     endgenerate
     wire unused = &{1'b0, part, line};
 endmodule
+`default_nettype wire

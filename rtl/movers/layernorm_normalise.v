@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // LayerNorm of LANES values of one row a cycle, given the row's sum and the reciprocal root of its variance.
 //
 //   n = saturate(round_shift((D·x − Σx)·root, exponent + R + P/2 − F))       in Q.NORMALISED_FRACTION = F
@@ -7,6 +8,7 @@
 // `part` numbers the parts of a row; channel_part asks for gains and offsets, which arrive one cycle later.
 // Precondition: width D ≤ 1024, shift and gate_shift 1 … 60 are held while values are in flight.
 // Latency: 18; channel_part comes 9 after part. Depth: one multiplication; an addition; see round_shift.
+`default_nettype none
 module layernorm_normalise #(
     parameter LANES = 32
 ) (
@@ -24,24 +26,24 @@ module layernorm_normalise #(
     localparam SCALE = RSQRT_FRACTION + RSQRT_MANTISSA_BITS / 2 - NORMALISED_FRACTION;
     localparam LATENCY = 18;
 
-    input                               clk;
-    input                               rst_n;
-    input                               valid_in;
-    input  [PART_BITS-1:0]              part;
-    input  [LANES*RESIDUAL_BITS-1:0]    values;
-    input  signed [SUM_BITS-1:0]        sum;
-    input  [ROOT_BITS-1:0]              root;
-    input  signed [6:0]                 exponent;
-    input  [10:0]                       width;
-    output [PART_BITS-1:0]              channel_part;
-    input  [LANES*GAIN_BITS-1:0]        gains;
-    input  [LANES*OFFSET_BITS-1:0]      offsets;
-    input  [5:0]                        shift;
-    input  [5:0]                        gate_shift;
-    output                              valid_out;
-    output [PART_BITS-1:0]              part_out;
-    output [LANES*ACTIVATION_BITS-1:0]  norm;
-    output [LANES*16-1:0]               gate;
+    input  wire                                    clk;
+    input  wire                                    rst_n;
+    input  wire                                    valid_in;
+    input  wire        [PART_BITS-1:0]             part;
+    input  wire        [LANES*RESIDUAL_BITS-1:0]   values;
+    input  wire signed [SUM_BITS-1:0]              sum;
+    input  wire        [ROOT_BITS-1:0]             root;
+    input  wire signed [6:0]                       exponent;
+    input  wire        [10:0]                      width;
+    output wire        [PART_BITS-1:0]             channel_part;
+    input  wire        [LANES*GAIN_BITS-1:0]       gains;
+    input  wire        [LANES*OFFSET_BITS-1:0]     offsets;
+    input  wire        [5:0]                       shift;
+    input  wire        [5:0]                       gate_shift;
+    output wire                                    valid_out;
+    output wire        [PART_BITS-1:0]             part_out;
+    output wire        [LANES*ACTIVATION_BITS-1:0] norm;
+    output wire        [LANES*16-1:0]              gate;
 
     reg [LATENCY-1:0] valid;
     reg [LATENCY*PART_BITS-1:0] parts;
@@ -110,3 +112,4 @@ module layernorm_normalise #(
         end
     endgenerate
 endmodule
+`default_nettype wire

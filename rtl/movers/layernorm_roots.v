@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Sums and reciprocal roots of groups of rows that arrive side by side, kept until they are taken.
 //
 //   sums[r] = Σ x,   1/√(D·Σx² − (Σx)² + ε) ≈ roots[r]·2^−(R + exponents[r] + P/2)        r < GROUP
@@ -7,6 +8,7 @@
 // Precondition: at most 2^ENTRY_BITS groups not taken; groups end at least GROUP cycles apart; width and epsilon held.
 // Latency: 15 + the root's (layernorm_statistics 7, in turn GROUP, layernorm_variance 5, reciprocal_root, ready 1).
 // Depth: see those; a distributed memory of 2^ENTRY_BITS.
+`default_nettype none
 module layernorm_roots #(
     parameter GROUP = 1,
     parameter ENTRY_BITS = 6
@@ -21,19 +23,19 @@ module layernorm_roots #(
     localparam VARIANCE_BITS = 68;
     localparam ENTRIES = 1 << ENTRY_BITS;
 
-    input                       clk;
-    input                       rst_n;
-    input                       valid_in;
-    input                       first;
-    input                       last;
-    input  [GROUP*ROW_BITS-1:0] values;
-    input  [10:0]               width;
-    input  [63:0]               epsilon;
-    output                      ready;
-    input                       take;
-    output [GROUP*SUM_BITS-1:0] sums;
-    output [GROUP*ROOT_BITS-1:0] roots;
-    output [GROUP*7-1:0]        exponents;
+    input  wire                       clk;
+    input  wire                       rst_n;
+    input  wire                       valid_in;
+    input  wire                       first;
+    input  wire                       last;
+    input  wire [GROUP*ROW_BITS-1:0]  values;
+    input  wire [10:0]                width;
+    input  wire [63:0]                epsilon;
+    output wire                       ready;
+    input  wire                       take;
+    output wire [GROUP*SUM_BITS-1:0]  sums;
+    output wire [GROUP*ROOT_BITS-1:0] roots;
+    output wire [GROUP*7-1:0]         exponents;
 
     wire [GROUP-1:0] row_done;
     wire [GROUP*SUM_BITS-1:0] row_sums;
@@ -109,3 +111,4 @@ module layernorm_roots #(
         end
     endgenerate
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Σx and Σx² of a row that arrives LANES values a cycle.
 //
 //   sum = Σ x,  squares = Σ x²   over all parts from `first` to `last`
@@ -6,6 +7,7 @@
 // 1024 values; LANES a multiple of 4.
 // Latency: 7 from the last part (operands, squares 2, sums of four, sums of sixteen, sum of those, row).
 // Depth: see multiplier; two additions.
+`default_nettype none
 module layernorm_statistics #(
     parameter LANES = 32
 ) (
@@ -19,15 +21,15 @@ module layernorm_statistics #(
     localparam FOURS = LANES / 4;
     localparam SIXTEENS = (FOURS + 3) / 4;
 
-    input                                clk;
-    input                                rst_n;
-    input                                valid_in;
-    input                                first;
-    input                                last;
-    input      [LANES*RESIDUAL_BITS-1:0] values;
-    output reg                           valid_out;
-    output reg signed [SUM_BITS-1:0]     sum;
-    output reg [SQUARES_BITS-1:0]        squares;
+    input  wire                                  clk;
+    input  wire                                  rst_n;
+    input  wire                                  valid_in;
+    input  wire                                  first;
+    input  wire                                  last;
+    input  wire        [LANES*RESIDUAL_BITS-1:0] values;
+    output reg                                   valid_out;
+    output reg  signed [SUM_BITS-1:0]            sum;
+    output reg         [SQUARES_BITS-1:0]        squares;
 
     // Registers of this module alone, last stage first (see dot_product); signed operands extend by sign.
     /* verilator lint_off BLKSEQ */
@@ -93,3 +95,4 @@ module layernorm_statistics #(
         end
     endgenerate
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The variance of a row in exact integers.
 //
 //   variance = D·Σx² − (Σx)² + ε          at least 1, up to 67 bits
@@ -5,6 +6,7 @@
 // (Σx)² comes from the two halves of |Σx|, three products that fit a DSP48E2 each.
 // Precondition: width D ≤ 1024 and epsilon ≥ 1 are held while rows are in flight.
 // Latency: 5 (operands, products, their sums, difference, ε). Depth: one multiplication; additions of up to 68 bits.
+`default_nettype none
 module layernorm_variance (
     clk, rst_n, valid_in, width, sum, squares, epsilon, valid_out, variance
 );
@@ -14,15 +16,15 @@ module layernorm_variance (
     localparam VARIANCE_BITS = 68;
     localparam SCALED_BITS = SQUARES_BITS + 1 + 12;
 
-    input                            clk;
-    input                            rst_n;
-    input                            valid_in;
-    input             [10:0]         width;
-    input signed      [SUM_BITS-1:0] sum;
-    input      [SQUARES_BITS-1:0]    squares;
-    input             [63:0]         epsilon;
-    output                           valid_out;
-    output reg [VARIANCE_BITS-1:0]   variance;
+    input  wire                            clk;
+    input  wire                            rst_n;
+    input  wire                            valid_in;
+    input  wire        [10:0]              width;
+    input  wire signed [SUM_BITS-1:0]      sum;
+    input  wire        [SQUARES_BITS-1:0]  squares;
+    input  wire        [63:0]              epsilon;
+    output wire                            valid_out;
+    output reg         [VARIANCE_BITS-1:0] variance;
 
     reg [4:0] valid;
     reg signed [SQUARES_BITS:0] squares_1;
@@ -50,3 +52,4 @@ module layernorm_variance (
     assign valid_out = valid[4];
     wire unused = &{1'b0, positive[VARIANCE_BITS+3:VARIANCE_BITS]};
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // PATCH_EMBED before the array: the position embedding into RESIDUAL, a frame's patches into HIDDEN.
 //
 //   RESIDUAL[destination_row + row][o] = position[row][o]      row ≤ rows, lines of values of RESIDUAL_BYTES each
@@ -7,6 +8,7 @@
 // left of the last line is dropped with it.
 // Precondition: fields are held while busy; position_vectors = out_features/16, patch_vectors = in_features/16.
 // Latency: one vector a cycle; 1 from line or word to write. Depth: a multiplexer of two halves of a line.
+`default_nettype none
 module patch_embed (
     clk, rst_n, start_positions, start_patches, rows, destination_row, position_vectors, patch_vectors, busy,
     line_valid, line_ready, line, residual_enable, residual_bank, residual_depth, residual_values,
@@ -18,29 +20,29 @@ module patch_embed (
     localparam VALUE_BITS = 8 * RESIDUAL_BYTES;  // of a value in a line
     localparam ALONE = 16 * VALUE_BITS == LINE_BITS;  // a line is one vector
 
-    input                         clk;
-    input                         rst_n;
-    input                         start_positions;
-    input                         start_patches;
-    input      [15:0]             rows;
-    input      [15:0]             destination_row;
-    input      [VECTORS_BITS-1:0] position_vectors;
-    input      [VECTORS_BITS-1:0] patch_vectors;
-    output                        busy;
-    input                         line_valid;
-    output                        line_ready;
-    input      [LINE_BITS-1:0]    line;
-    output reg                    residual_enable;
-    output reg [LANE_BITS-1:0]    residual_bank;
-    output reg [DEPTH_BITS-1:0]   residual_depth;
-    output reg [WIDTH-1:0]        residual_values;
-    input                         word_valid;
-    output                        word_ready;
-    input      [127:0]            word;
-    output reg                    hidden_enable;
-    output reg [LANE_BITS-1:0]    hidden_bank;
-    output reg [DEPTH_BITS-1:0]   hidden_depth;
-    output reg [VECTOR_BITS-1:0]  hidden_values;
+    input  wire                    clk;
+    input  wire                    rst_n;
+    input  wire                    start_positions;
+    input  wire                    start_patches;
+    input  wire [15:0]             rows;
+    input  wire [15:0]             destination_row;
+    input  wire [VECTORS_BITS-1:0] position_vectors;
+    input  wire [VECTORS_BITS-1:0] patch_vectors;
+    output wire                    busy;
+    input  wire                    line_valid;
+    output wire                    line_ready;
+    input  wire [LINE_BITS-1:0]    line;
+    output reg                     residual_enable;
+    output reg  [LANE_BITS-1:0]    residual_bank;
+    output reg  [DEPTH_BITS-1:0]   residual_depth;
+    output reg  [WIDTH-1:0]        residual_values;
+    input  wire                    word_valid;
+    output wire                    word_ready;
+    input  wire [127:0]            word;
+    output reg                     hidden_enable;
+    output reg  [LANE_BITS-1:0]    hidden_bank;
+    output reg  [DEPTH_BITS-1:0]   hidden_depth;
+    output reg  [VECTOR_BITS-1:0]  hidden_values;
 
     // Positions.
     wire position_active, position_last;
@@ -104,3 +106,4 @@ module patch_embed (
     wire unused = &{1'b0, position_row, patch_row, position_vector, patch_vector, position_last_vector,
                     patch_last_vector, patch_last};
 endmodule
+`default_nettype wire

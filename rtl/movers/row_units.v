@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: MIT
 // The scratchpads and the units that move rows of them: LAYERNORM, COPY, STORE, PATCH_EMBED's loads, GATE, EXPERTS' queues.
 //
 // Each unit takes its fields from the instruction that executes. ROUTING stands here as well: one entry row per token.
 // Latency: that of the units; 4 from a routing row to its entries.
+`default_nettype none
 module row_units (
     clk, rst_n, of_layernorm, of_copy, of_store, of_experts, instruction, output_base,
     start_layernorm, start_copy, start_store, start_positions, start_patches, start_gate, note_gate, clear_queues,
@@ -18,74 +20,74 @@ module row_units (
     localparam ALL = TOKEN_PAR * VECTOR_BITS;
     localparam DEPTHS = TOKEN_PAR * 16;
 
-    input                           clk;
-    input                           rst_n;
-    input                           of_layernorm;
-    input                           of_copy;
-    input                           of_store;
-    input                           of_experts;
-    input  [511:0]                  instruction;
-    input  [63:0]                   output_base;
-    input                           start_layernorm;
-    input                           start_copy;
-    input                           start_store;
-    input                           start_positions;
-    input                           start_patches;
-    input                           start_gate;
-    input                           note_gate;
-    input                           clear_queues;
-    input                           start_gather;
-    input  [7:0]                    gather_expert;
-    output                          layernorm_busy;
-    output                          copy_busy;
-    output                          store_busy;
-    output                          patch_busy;
-    output                          gather_busy;
-    output                          gate_busy;
-    output [MAX_EXPERTS*16-1:0]     lengths;
-    output [15:0]                   longest;
-    output [8:0]                    queues_end;
-    output [15:0]                   source_end;
-    output [15:0]                   destination_end;
-    input                           line_valid;
-    output                          line_ready;
-    input  [LINE_BITS-1:0]          line;
-    input                           read_valid;
-    output                          read_ready;
-    input  [127:0]                  read_word;
-    output                          word_valid;
-    input                           word_ready;
-    output [63:0]                   word_address;
-    output [127:0]                  word;
-    input  [DEPTHS-1:0]             array_depth;
-    output [ALL-1:0]                norm;
-    output [ALL-1:0]                hidden;
-    output [TOKEN_PAR*VECTOR*16-1:0] gate_input;
-    output [ALL-1:0]                query;
-    output [ALL-1:0]                gathered;
-    input  [15:0]                   attention_depth;
-    output [ALL-1:0]                keys;
-    output [ALL-1:0]                values;
-    input  [DEPTHS-1:0]             linear_read_depth;
-    output [RESIDUAL_ALL-1:0]       residual;
-    input  [TOKEN_PAR-1:0]          linear_residual_enable;
-    input  [OUT_PARTS-1:0]          linear_residual_parts;
-    input  [DEPTHS-1:0]             linear_residual_depth;
-    input  [RESIDUAL_ALL-1:0]       linear_residual_values;
-    input  [TOKEN_PAR-1:0]          linear_enable;
-    input  [3:0]                    linear_buffer;
-    input  [OUT_PARTS-1:0]          linear_parts;
-    input  [DEPTHS-1:0]             linear_depth;
-    input  [ALL-1:0]                linear_values;
-    input  [7:0]                    lookup_expert;
-    input  [15:0]                   lookup_index;
-    output [15:0]                   lookup_destination;
-    output [15:0]                   lookup_score;
-    input  [POST_ROWS-1:0]          logits_valid;
-    input  [POST_ROWS*16-1:0]       logits_row;
-    input  [7:0]                    logits_tile;
-    input  [POST_ROWS*OUT_PAR*LOGIT_BITS-1:0] logits;
-    output                          moves;
+    input  wire                                    clk;
+    input  wire                                    rst_n;
+    input  wire                                    of_layernorm;
+    input  wire                                    of_copy;
+    input  wire                                    of_store;
+    input  wire                                    of_experts;
+    input  wire [511:0]                            instruction;
+    input  wire [63:0]                             output_base;
+    input  wire                                    start_layernorm;
+    input  wire                                    start_copy;
+    input  wire                                    start_store;
+    input  wire                                    start_positions;
+    input  wire                                    start_patches;
+    input  wire                                    start_gate;
+    input  wire                                    note_gate;
+    input  wire                                    clear_queues;
+    input  wire                                    start_gather;
+    input  wire [7:0]                              gather_expert;
+    output wire                                    layernorm_busy;
+    output wire                                    copy_busy;
+    output wire                                    store_busy;
+    output wire                                    patch_busy;
+    output wire                                    gather_busy;
+    output wire                                    gate_busy;
+    output wire [MAX_EXPERTS*16-1:0]               lengths;
+    output wire [15:0]                             longest;
+    output wire [8:0]                              queues_end;
+    output wire [15:0]                             source_end;
+    output wire [15:0]                             destination_end;
+    input  wire                                    line_valid;
+    output wire                                    line_ready;
+    input  wire [LINE_BITS-1:0]                    line;
+    input  wire                                    read_valid;
+    output wire                                    read_ready;
+    input  wire [127:0]                            read_word;
+    output wire                                    word_valid;
+    input  wire                                    word_ready;
+    output wire [63:0]                             word_address;
+    output wire [127:0]                            word;
+    input  wire [DEPTHS-1:0]                       array_depth;
+    output wire [ALL-1:0]                          norm;
+    output wire [ALL-1:0]                          hidden;
+    output wire [TOKEN_PAR*VECTOR*16-1:0]          gate_input;
+    output wire [ALL-1:0]                          query;
+    output wire [ALL-1:0]                          gathered;
+    input  wire [15:0]                             attention_depth;
+    output wire [ALL-1:0]                          keys;
+    output wire [ALL-1:0]                          values;
+    input  wire [DEPTHS-1:0]                       linear_read_depth;
+    output wire [RESIDUAL_ALL-1:0]                 residual;
+    input  wire [TOKEN_PAR-1:0]                    linear_residual_enable;
+    input  wire [OUT_PARTS-1:0]                    linear_residual_parts;
+    input  wire [DEPTHS-1:0]                       linear_residual_depth;
+    input  wire [RESIDUAL_ALL-1:0]                 linear_residual_values;
+    input  wire [TOKEN_PAR-1:0]                    linear_enable;
+    input  wire [3:0]                              linear_buffer;
+    input  wire [OUT_PARTS-1:0]                    linear_parts;
+    input  wire [DEPTHS-1:0]                       linear_depth;
+    input  wire [ALL-1:0]                          linear_values;
+    input  wire [7:0]                              lookup_expert;
+    input  wire [15:0]                             lookup_index;
+    output wire [15:0]                             lookup_destination;
+    output wire [15:0]                             lookup_score;
+    input  wire [POST_ROWS-1:0]                    logits_valid;
+    input  wire [POST_ROWS*16-1:0]                 logits_row;
+    input  wire [7:0]                              logits_tile;
+    input  wire [POST_ROWS*OUT_PAR*LOGIT_BITS-1:0] logits;
+    output wire                                    moves;
 
 `include "instruction_fields.vh"
     wire [VECTORS_BITS-1:0] vectors = in_features[4 +: VECTORS_BITS];
@@ -199,3 +201,4 @@ module row_units (
         || (word_valid && word_ready);
     wire unused = &{1'b0, instruction, store_routing_row, routing_row};
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Walks over rows vector by vector and says where each one lies: bank and depth of a scratchpad.
 //
 //   row r = first_row … first_row + rows − 1, vector v = 0 … vectors − 1, v fastest
@@ -6,26 +7,27 @@
 // start loads the fields; `active` then stays up until the last vector has been passed by `advance`.
 // Precondition: rows and vectors are at least 1; start only while active is low and 2 cycles after the last start.
 // Latency: active 3 cycles after start; a new place the cycle after advance. Depth: a 16-bit addition, one multiplication.
+`default_nettype none
 module row_walk (
     clk, rst_n, start, first_row, rows, vectors, advance, active, row, bank, depth, vector, last_vector, last
 );
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
 
-    input                         clk;
-    input                         rst_n;
-    input                         start;
-    input      [15:0]             first_row;
-    input      [15:0]             rows;
-    input      [VECTORS_BITS-1:0] vectors;
-    input                         advance;
-    output reg                    active;
-    output reg [15:0]             row;
-    output     [LANE_BITS-1:0]    bank;
-    output reg [DEPTH_BITS-1:0]   depth;
-    output reg [VECTORS_BITS-1:0] vector;
-    output reg                    last_vector;  // of its row
-    output                        last;         // of all
+    input  wire                    clk;
+    input  wire                    rst_n;
+    input  wire                    start;
+    input  wire [15:0]             first_row;
+    input  wire [15:0]             rows;
+    input  wire [VECTORS_BITS-1:0] vectors;
+    input  wire                    advance;
+    output reg                     active;
+    output reg  [15:0]             row;
+    output wire [LANE_BITS-1:0]    bank;
+    output reg  [DEPTH_BITS-1:0]   depth;
+    output reg  [VECTORS_BITS-1:0] vector;
+    output reg                     last_vector;  // of its row
+    output wire                    last;         // of all
 
     reg [15:0] rows_left, first_tile;
     reg [VECTORS_BITS-1:0] row_vectors, vectors_left;
@@ -75,3 +77,4 @@ module row_walk (
         end
     end
 endmodule
+`default_nettype wire

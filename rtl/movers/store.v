@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // STORE: rows of any scratchpad to memory, word by word, at their pitch.
 //
 //   output[address + row·pitch + bytes·f] = source[source_row + row][f], zeros from the end of a row to its pitch
@@ -8,6 +9,7 @@
 // read_bank of VALUES_LATENCY cycles before, routing_values to the routing_row.
 // Latency: one word a cycle; busy until the writer has taken the last one.
 // Depth: a 4:1 multiplexer of bytes; a 64-bit addition.
+`default_nettype none
 module store (
     clk, rst_n, start, source, rows, vectors, entries, source_row, address, busy,
     read_bank, read_depth, bank_values, routing_row, routing_values,
@@ -18,25 +20,25 @@ module store (
     localparam FIFO_DEPTH = 16;
     localparam ROUTING_WORDS = (MAX_TOP_K + 3) / 4;
 
-    input                         clk;
-    input                         rst_n;
-    input                         start;
-    input      [3:0]              source;
-    input      [15:0]             rows;
-    input      [VECTORS_BITS-1:0] vectors;
-    input      [4:0]              entries;
-    input      [15:0]             source_row;
-    input      [63:0]             address;
-    output                        busy;
-    output     [LANE_BITS-1:0]    read_bank;
-    output     [DEPTH_BITS-1:0]   read_depth;
-    input      [16*32-1:0]        bank_values;
-    output     [15:0]             routing_row;
-    input      [MAX_TOP_K*32-1:0] routing_values;
-    output                        word_valid;
-    input                         word_ready;
-    output reg [63:0]             word_address;
-    output     [127:0]            word;
+    input  wire                    clk;
+    input  wire                    rst_n;
+    input  wire                    start;
+    input  wire [3:0]              source;
+    input  wire [15:0]             rows;
+    input  wire [VECTORS_BITS-1:0] vectors;
+    input  wire [4:0]              entries;
+    input  wire [15:0]             source_row;
+    input  wire [63:0]             address;
+    output wire                    busy;
+    output wire [LANE_BITS-1:0]    read_bank;
+    output wire [DEPTH_BITS-1:0]   read_depth;
+    input  wire [16*32-1:0]        bank_values;
+    output wire [15:0]             routing_row;
+    input  wire [MAX_TOP_K*32-1:0] routing_values;
+    output wire                    word_valid;
+    input  wire                    word_ready;
+    output reg  [63:0]             word_address;
+    output wire [127:0]            word;
 
     // Words of a vector, or of a row of ROUTING; bytes of an element.
     wire of_routing = source == BUFFER_ROUTING[3:0];
@@ -123,3 +125,4 @@ module store (
     end
     assign busy = |starting || reading || promised != 0;
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Base-2 exponential of a score below its row's maximum in whole octaves: e = exp2(t − m), unsigned.
 //
 //   d = m·2^F − t
@@ -8,19 +9,20 @@
 // Precondition: d ≥ 0, that is m ≥ ⌈t⌉.
 // Latency: 6 in both forms (distance, tables, product 2, shift, round; the coarse form waits the product out).
 // Depth: a subtraction; a table of 64; one multiplication; a barrel shift by up to 17; an incrementer.
+`default_nettype none
 module exponential #(
     parameter FINE_PRODUCT = 1,
     parameter T_BITS = 24,
     parameter T_FRACTION = 12,
     parameter E_BITS = 16
 ) (
-    input                               clk,
-    input                               rst_n,
-    input                               valid_in,
-    input  signed [T_BITS-1:0]          score,
-    input  signed [T_BITS-T_FRACTION:0] octave,
-    output                              valid_out,
-    output reg    [E_BITS-1:0]          result
+    input  wire                              clk,
+    input  wire                              rst_n,
+    input  wire                              valid_in,
+    input  wire signed [T_BITS-1:0]          score,
+    input  wire signed [T_BITS-T_FRACTION:0] octave,
+    output wire                              valid_out,
+    output reg         [E_BITS-1:0]          result
 );
 `include "edgemoe_spec.vh"
     localparam OCTAVE_BITS = T_BITS - T_FRACTION + 1;
@@ -89,3 +91,4 @@ module exponential #(
         end
     endgenerate
 endmodule
+`default_nettype wire

@@ -1,20 +1,22 @@
+// SPDX-License-Identifier: MIT
 // A small queue in LUT RAM. The oldest entry stands at `front` while not empty.
 //
 // Precondition: push only while not full, pop only while not empty; both in one cycle are fine.
 // Latency: what is pushed stands at `front` one cycle later.
+`default_nettype none
 module fifo #(
     parameter BITS = 8,
     parameter DEPTH = 4
 ) (
-    input                        clk,
-    input                        rst_n,
-    input                        push,
-    input      [BITS-1:0]        value,
-    input                        pop,
-    output     [BITS-1:0]        front,
-    output                       empty,
-    output                       full,
-    output reg [$clog2(DEPTH):0] count
+    input  wire                   clk,
+    input  wire                   rst_n,
+    input  wire                   push,
+    input  wire [BITS-1:0]        value,
+    input  wire                   pop,
+    output wire [BITS-1:0]        front,
+    output wire                   empty,
+    output wire                   full,
+    output reg  [$clog2(DEPTH):0] count
 );
     localparam INDEX_BITS = $clog2(DEPTH);
     localparam [INDEX_BITS-1:0] LAST = DEPTH[INDEX_BITS-1:0] - 1'b1;
@@ -38,3 +40,4 @@ module fifo #(
         end
     end
 endmodule
+`default_nettype wire

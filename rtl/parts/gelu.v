@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // GELU as ReLU minus a small table, scaled to the hidden grid.
 //
 //   g = max(x, 0) − δ(|x|)                                                       x, g in Q.GELU_FRACTION
@@ -8,6 +9,7 @@
 // Precondition: multiplier, shift and zero are held while values are in flight.
 // Latency: 12 (magnitude, tables, interpolation 2, requantise of the difference 7, zero and saturate).
 // Depth: a negation and rounding; a table of GELU_ENTRIES; one multiplication; an addition with clipping.
+`default_nettype none
 module gelu (
     clk, rst_n, valid_in, value, multiplier, shift, zero, valid_out, result
 );
@@ -20,15 +22,15 @@ module gelu (
     localparam signed [SCALED_BITS:0] LARGEST = (1 << (ACTIVATION_BITS - 1)) - 1;
     localparam signed [SCALED_BITS:0] SMALLEST = -(1 << (ACTIVATION_BITS - 1));
 
-    input                                           clk;
-    input                                           rst_n;
-    input                                           valid_in;
-    input  signed     [GELU_BITS-1:0]               value;
-    input             [MULTIPLIER_BITS-1:0]         multiplier;
-    input             [5:0]                         shift;
-    input  signed     [FIELD_OUTPUT_ZERO_WIDTH-1:0] zero;
-    output reg                                      valid_out;
-    output reg signed [ACTIVATION_BITS-1:0]         result;
+    input  wire                                      clk;
+    input  wire                                      rst_n;
+    input  wire                                      valid_in;
+    input  wire signed [GELU_BITS-1:0]               value;
+    input  wire        [MULTIPLIER_BITS-1:0]         multiplier;
+    input  wire        [5:0]                         shift;
+    input  wire signed [FIELD_OUTPUT_ZERO_WIDTH-1:0] zero;
+    output reg                                       valid_out;
+    output reg  signed [ACTIVATION_BITS-1:0]         result;
 
     reg [DELTA-1:0] delta_table [0:(1<<ADDRESS)-1];
     integer entry;
@@ -104,3 +106,4 @@ module gelu (
                 : moved < SMALLEST ? SMALLEST[ACTIVATION_BITS-1:0] : moved[ACTIVATION_BITS-1:0];
     end
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Signed product of a wide and a narrow operand, as sums of products that fit the 27 × 18 multiplier of a DSP48E2.
 //
 //   product = wide · narrow = Σ_i digit_i·narrow·2^(17·i),  digits of 17 bits, the last one signed with up to 18
@@ -5,14 +6,15 @@
 // Precondition: NARROW_BITS ≤ 27 (W16A16 gives 28 at most, where a few LUTs help the DSP).
 // Latency: 2 (partial products, their sum); the operands should come from registers, which move into the DSP.
 // Depth: one multiplication; one addition of 1 … 3 terms.
+`default_nettype none
 module multiplier #(
     parameter WIDE_BITS = 32,
     parameter NARROW_BITS = 17
 ) (
-    input                                           clk,
-    input  signed     [WIDE_BITS-1:0]               wide,
-    input  signed     [NARROW_BITS-1:0]             narrow,
-    output reg signed [WIDE_BITS+NARROW_BITS-1:0]   product
+    input  wire                                    clk,
+    input  wire signed [WIDE_BITS-1:0]             wide,
+    input  wire signed [NARROW_BITS-1:0]           narrow,
+    output reg  signed [WIDE_BITS+NARROW_BITS-1:0] product
 );
     localparam DIGITS = WIDE_BITS <= 18 ? 1 : (WIDE_BITS - 2) / 17 + 1;
     localparam TOP_BITS = WIDE_BITS - 17 * (DIGITS - 1);
@@ -44,3 +46,4 @@ module multiplier #(
         end
     endgenerate
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Reciprocal of a softmax sum by exact floor division, one quotient bit per cycle.
 //
 //   (R, L) with 1/total ≈ R·2^−(L + b − 1):  L = bit length of total,  R = ⌊(2^(L+b−1) − 1) / total⌋,  b = RECIPROCAL_BITS
@@ -7,6 +8,7 @@
 // Precondition: total ≥ 1; start only while ready.
 // Latency: b + 2 cycles from start to done, ready again with done. Result and length stay until the next start.
 // Depth: a compare-and-subtract of TOTAL_BITS + 1 bits; a priority encoder of TOTAL_BITS bits at the start.
+`default_nettype none
 module reciprocal #(
     parameter TOTAL_BITS = 21
 ) (
@@ -14,14 +16,14 @@ module reciprocal #(
 );
 `include "edgemoe_spec.vh"
     localparam COUNT_BITS = 5;
-    input                            clk;
-    input                            rst_n;
-    input                            start;
-    output                           ready;
-    input  [TOTAL_BITS-1:0]          total;
-    output reg                       done;
-    output reg [RECIPROCAL_BITS-1:0] result;
-    output reg [COUNT_BITS-1:0]      length;
+    input  wire                       clk;
+    input  wire                       rst_n;
+    input  wire                       start;
+    output wire                       ready;
+    input  wire [TOTAL_BITS-1:0]      total;
+    output reg                        done;
+    output reg  [RECIPROCAL_BITS-1:0] result;
+    output reg  [COUNT_BITS-1:0]      length;
 
     reg busy;
     reg [COUNT_BITS-1:0] steps_left;
@@ -69,3 +71,4 @@ module reciprocal #(
         end
     end
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Reciprocal square root of a variance, by leading-zero normalising, a table and Newton steps.
 //
 //   1/√variance ≈ root·2^−(R + exponent + P/2),   R = RSQRT_FRACTION, P = RSQRT_MANTISSA_BITS, 2^R ≤ root ≤ 2^(R+1)
@@ -8,6 +9,7 @@
 // Precondition: variance ≥ 1. One row a cycle.
 // Latency: 4 + 9·RSQRT_STEPS (normalise 3, table 1, three times operands and a product of 2): 13 in W8A8, 22 in W16A16.
 // Depth: two levels of the normalising shift; a table of 256; one multiplication; an addition.
+`default_nettype none
 module reciprocal_root (
     clk, rst_n, valid_in, variance, valid_out, root, exponent
 );
@@ -19,13 +21,13 @@ module reciprocal_root (
     localparam ROOT_BITS = R + 2;
     localparam LATENCY = 4 + 9 * RSQRT_STEPS;
 
-    input                      clk;
-    input                      rst_n;
-    input                      valid_in;
-    input  [VARIANCE_BITS-1:0] variance;
-    output                     valid_out;
-    output [ROOT_BITS-1:0]     root;
-    output signed [6:0]        exponent;
+    input  wire                            clk;
+    input  wire                            rst_n;
+    input  wire                            valid_in;
+    input  wire        [VARIANCE_BITS-1:0] variance;
+    output wire                            valid_out;
+    output wire        [ROOT_BITS-1:0]     root;
+    output wire signed [6:0]               exponent;
 
     reg [LATENCY-1:0] valid;
     always @(posedge clk) valid <= rst_n ? {valid[LATENCY-2:0], valid_in} : {LATENCY{1'b0}};
@@ -122,3 +124,4 @@ module reciprocal_root (
     assign root = newton[RSQRT_STEPS-1].root_out;
     assign exponent = $signed(newton[RSQRT_STEPS-1].exponents[62:56]);
 endmodule
+`default_nettype wire

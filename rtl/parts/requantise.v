@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One post lane: from accumulator scale to a narrower integer.
 //
 //   result = saturate(round_shift(value · multiplier, DROPPED_BITS + shift))
@@ -7,6 +8,7 @@
 // VALUE_BITS + MULTIPLIER_WIDTH ≥ DROPPED_BITS + RESULT_BITS + 1; VALUE_BITS ≤ 27 or MULTIPLIER_WIDTH ≤ 26.
 // Nested saturation is the narrower one, so lanes saturate once to the widest result and epilogues narrow further.
 // Latency: 7 (operands, product 2, round_shift 4). Depth: see multiplier, round_shift.
+`default_nettype none
 module requantise #(
     parameter VALUE_BITS = 32,
     parameter MULTIPLIER_WIDTH = 16,
@@ -14,14 +16,14 @@ module requantise #(
     parameter DROPPED_BITS = 0,
     parameter SHIFT_BITS = 6
 ) (
-    input                           clk,
-    input                           rst_n,
-    input                           valid_in,
-    input  signed [VALUE_BITS-1:0]  value,
-    input  [MULTIPLIER_WIDTH-1:0]   multiplier,
-    input  [SHIFT_BITS-1:0]         shift,
-    output                          valid_out,
-    output signed [RESULT_BITS-1:0] result
+    input  wire                               clk,
+    input  wire                               rst_n,
+    input  wire                               valid_in,
+    input  wire signed [VALUE_BITS-1:0]       value,
+    input  wire        [MULTIPLIER_WIDTH-1:0] multiplier,
+    input  wire        [SHIFT_BITS-1:0]       shift,
+    output wire                               valid_out,
+    output wire signed [RESULT_BITS-1:0]      result
 );
     localparam PRODUCT_BITS = VALUE_BITS + MULTIPLIER_WIDTH + 1;
 
@@ -55,3 +57,4 @@ module requantise #(
         .clk(clk), .value(product[PRODUCT_BITS-1:DROPPED_BITS]), .shift(shift_3), .result(result));
     wire unused = &{1'b0, product};
 endmodule
+`default_nettype wire

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The one rounding of the machine, followed by saturation.
 //
 //   result = saturate(⌊(value + 2^(shift−1)) / 2^shift⌋),  half up; shift 0 leaves the value as it is
@@ -7,15 +8,16 @@
 // Precondition: IN_BITS ≥ OUT_BITS + 2, SHIFT_BITS ≤ 6.
 // Latency: 4 (shift by eights, shift by ones, saturate, round).
 // Depth: eight bits compared and an 8:1 multiplexer; the same; an AND of OUT_BITS; an incrementer of OUT_BITS.
+`default_nettype none
 module round_shift #(
     parameter IN_BITS = 49,
     parameter OUT_BITS = 20,
     parameter SHIFT_BITS = 6
 ) (
-    input                              clk,
-    input  signed     [IN_BITS-1:0]    value,
-    input             [SHIFT_BITS-1:0] shift,
-    output reg signed [OUT_BITS-1:0]   result
+    input  wire                         clk,
+    input  wire signed [IN_BITS-1:0]    value,
+    input  wire        [SHIFT_BITS-1:0] shift,
+    output reg  signed [OUT_BITS-1:0]   result
 );
     localparam KEPT_BITS = OUT_BITS + 8;  // of a value shifted by eights: the result, the bit behind the point, 7 to go
     localparam GROUPS = IN_BITS >= KEPT_BITS ? (IN_BITS - KEPT_BITS + 8) / 8 : 1;  // of eight bits above those
@@ -63,3 +65,4 @@ module round_shift #(
     end
     wire unused = &{1'b0, by_eights[WIDE_BITS-1:KEPT_BITS], by_ones[KEPT_BITS-1:OUT_BITS+1]};
 endmodule
+`default_nettype wire

@@ -1,20 +1,22 @@
+// SPDX-License-Identifier: MIT
 // First in, first out, for what a receiver may hold back.
 //
 // `count` is what it holds. read_data is what was pushed first, while read_valid; `pop` passes on to the next one.
 // Precondition: push only while count < DEPTH; pop only while read_valid. DEPTH is a power of two.
 // Latency: 2 from push to read_valid (memory, output register); one a cycle. Depth: a counter and an 8:1 multiplexer.
+`default_nettype none
 module word_fifo #(
     parameter WIDTH = 128,
     parameter DEPTH = 16
 ) (
-    input                          clk,
-    input                          rst_n,
-    input                          push,
-    input      [WIDTH-1:0]         push_data,
-    output reg                     read_valid,
-    output reg [WIDTH-1:0]         read_data,
-    input                          pop,
-    output reg [$clog2(DEPTH):0]   count
+    input  wire                   clk,
+    input  wire                   rst_n,
+    input  wire                   push,
+    input  wire [WIDTH-1:0]       push_data,
+    output reg                    read_valid,
+    output reg  [WIDTH-1:0]       read_data,
+    input  wire                   pop,
+    output reg  [$clog2(DEPTH):0] count
 );
     localparam INDEX_BITS = $clog2(DEPTH);
     reg [WIDTH-1:0] entries [0:DEPTH-1];
@@ -39,3 +41,4 @@ module word_fifo #(
         end
     end
 endmodule
+`default_nettype wire

@@ -237,7 +237,7 @@ def summary(path: Path) -> str:
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line.startswith("//") or line.strip() == "//":
             break
-        header.append(line.removeprefix("//").strip())
+        header += [] if "SPDX" in line else [line.removeprefix("//").strip()]
     return re.split(r"(?<=[.:])\s", " ".join(header) + " ")[0].rstrip(".:")
 
 

@@ -69,11 +69,11 @@ def changed(folder: Path, name: str, before: str, after: str) -> Path:
         ("interrupt", "irq", "port interrupt is missing"),
         ("m_axi_gmem2_ARLEN", "m_axi_gmem2_ALEN", "port m_axi_gmem2_ALEN is none of AXI4's"),
         (
-            "input  [127:0] m_axi_gmem3_RDATA",
-            "input  [63:0] m_axi_gmem3_RDATA",
+            "input wire [127:0] m_axi_gmem3_RDATA",
+            "input wire [63:0] m_axi_gmem3_RDATA",
             "is input [64], it must be input [128]",
         ),
-        ("output         interrupt", "input          interrupt", "port interrupt is input [1], it must be output [1]"),
+        ("output wire interrupt", "input wire interrupt", "port interrupt is input [1], it must be output [1]"),
         (f"module {TOP} (", f"module {TOP} #(parameter LANES = 4) (", "has parameters"),
     ],
 )

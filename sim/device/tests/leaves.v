@@ -1,38 +1,40 @@
+// SPDX-License-Identifier: MIT
 // Arithmetic units beside each other, for tests that map arrays through one of them: the harness of leaves.cpp drives it.
+`default_nettype none
 module edgemoe_top (
-    input                clk,
-    input                rst_n,
+    input  wire               clk,
+    input  wire               rst_n,
     // requantise: a result per width
-    input                requantise_valid,
-    input  signed [47:0] value,
-    input  [15:0]        multiplier,
-    input  [5:0]         shift,
-    output               requantised_valid,
-    output signed [63:0] requantised [0:7],
+    input  wire               requantise_valid,
+    input  wire signed [47:0] value,
+    input  wire        [15:0] multiplier,
+    input  wire        [5:0]  shift,
+    output wire               requantised_valid,
+    output wire signed [63:0] requantised [0:7],
     // gelu, on the grid of multiplier, shift and zero
-    input                gelu_valid,
-    input  signed [15:0] zero,
-    output               gelu_done,
-    output signed [63:0] gelu_result,
+    input  wire               gelu_valid,
+    input  wire signed [15:0] zero,
+    output wire               gelu_done,
+    output wire signed [63:0] gelu_result,
     // reciprocal
-    input                reciprocal_start,
-    input  [27:0]        total,
-    output               reciprocal_done,
-    output [31:0]        inverse,
-    output [31:0]        length,
+    input  wire               reciprocal_start,
+    input  wire        [27:0] total,
+    output wire               reciprocal_done,
+    output wire        [31:0] inverse,
+    output wire        [31:0] length,
     // softmax: scores of the keys of one query in words, then the same keys' exponentials
-    input                write_valid,
-    input                write_first,
-    input  [15:0]        word,
-    input  signed [31:0] scores [0:15],
-    input  [15:0]        write_mask,
-    input  [15:0]        read_word,
-    input  [15:0]        read_part,
-    input  [15:0]        read_mask,
-    output [31:0]        exponentials [0:15],
-    output [7:0]         keys_read,
-    output [7:0]         keys_written,
-    output [7:0]         sweep_cycles
+    input  wire               write_valid,
+    input  wire               write_first,
+    input  wire        [15:0] word,
+    input  wire signed [31:0] scores [0:15],
+    input  wire        [15:0] write_mask,
+    input  wire        [15:0] read_word,
+    input  wire        [15:0] read_part,
+    input  wire        [15:0] read_mask,
+    output wire        [31:0] exponentials [0:15],
+    output wire        [7:0]  keys_read,
+    output wire        [7:0]  keys_written,
+    output wire        [7:0]  sweep_cycles
 );
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
@@ -87,3 +89,4 @@ module edgemoe_top (
         .exponentials(made), .output_multiplier(16'd0), .output_shift(6'd0), .scale_query(4'd0), .scale_factor(),
         .scale_shift(), .scaled_rows());
 endmodule
+`default_nettype wire
