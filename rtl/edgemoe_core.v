@@ -212,7 +212,7 @@ module edgemoe_core (
         progress <= step_issued || drains || moves || |weight_beats || read_beat || write_beat || check;
         stepped <= executes && (stepped || step_issued);
     end
-    counters counting (
+    counters #(.PORTS(PORTS)) counting (
         .clk(clk), .rst_n(engine_rst_n), .running(counts_running), .executing(executes), .of_layernorm(of_layernorm),
         .of_attention(of_attention), .of_array(of_array), .step_issued(step_issued),
         .waits_for_weights(waits_for_weights), .waits_for_room(waits_for_room), .drains(drains),

@@ -150,7 +150,7 @@ module edgemoe_top (
         .available(available), .take(take), .take_lines(take_lines), .taken_valid(taken_valid), .taken(taken),
         .skip(skip), .skip_lines(skip_lines), .left(left), .port_word_valid(port_valid),
         .port_word(port_words), .port_word_index(port_indices), .room_words(room_words), .skip_to(skip_to));
-    weight_ports #(.INDEX_BITS(INDEX_BITS)) readers (
+    weight_ports #(.INDEX_BITS(INDEX_BITS), .PORTS(PORTS), .MAX_WEIGHT_PORTS(MAX_WEIGHT_PORTS)) readers (
         .clk(clk), .rst_n(rst_n), .begin_run(begin_stream), .base_address(weights_address), .words(run_words),
         .room_words(room_words), .skip_to(skip_to), .word_valid(port_valid), .word(port_words),
         .word_index(port_indices), .flush(flush), .flushed(weights_flushed), .bus_error(weights_error),

@@ -3,20 +3,24 @@
 //
 // Latency: 1. Precondition: at most CHANNEL_QUEUE tiles wait.
 `default_nettype none
-module channel_queue (
-    clk, rst_n, push, lines, pop, biases, multipliers, shifts
+module channel_queue #(
+    parameter OUT_PAR = 16,
+    parameter CHANNEL_BYTES = 8,  // of a record
+    parameter ACCUMULATOR_BITS = 32,
+    parameter MULTIPLIER_BITS = 16,
+    parameter CHANNEL_QUEUE = 16  // output tiles that may wait
+) (
+    input  wire                                clk,
+    input  wire                                rst_n,
+    input  wire                                push,
+    input  wire [OUT_PAR*CHANNEL_BYTES*8-1:0]  lines,
+    input  wire                                pop,
+    output wire [OUT_PAR*ACCUMULATOR_BITS-1:0] biases,
+    output wire [OUT_PAR*MULTIPLIER_BITS-1:0]  multipliers,
+    output wire [OUT_PAR*6-1:0]                shifts
 );
-`include "edgemoe_spec.vh"
-`include "edgemoe_machine.vh"
     localparam HALF = 4 * CHANNEL_BYTES;  // bits of the bias field
-    input  wire                                clk;
-    input  wire                                rst_n;
-    input  wire                                push;
-    input  wire [CHANNEL_LINES*LINE_BITS-1:0]  lines;
-    input  wire                                pop;
-    output wire [OUT_PAR*ACCUMULATOR_BITS-1:0] biases;
-    output wire [OUT_PAR*MULTIPLIER_BITS-1:0]  multipliers;
-    output wire [OUT_PAR*6-1:0]                shifts;
+    localparam CHANNEL_BITS = ACCUMULATOR_BITS + MULTIPLIER_BITS + 6;  // bias, multiplier, shift
 
     wire [OUT_PAR*CHANNEL_BITS-1:0] decoded;
     wire [OUT_PAR*CHANNEL_BITS-1:0] front;

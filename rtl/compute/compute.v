@@ -185,11 +185,11 @@ module compute (
         .write_enable(write_enable), .write_buffer(write_buffer), .write_parts(write_parts),
         .write_depth(write_depth), .write_values(write_values), .scores_done(scores_done),
         .contexts_done(contexts_done), .job_written(job_written), .empty(linear_empty));
-    head_place head_rows (
+    head_place #(.POST_ROWS(POST_ROWS), .OUT_PAR(OUT_PAR), .OUTPUT_BITS(OUTPUT_BITS)) head_rows (
         .clk(clk), .rst_n(rst_n), .valid_in(head_valid), .row(head_row), .tile(head_tile), .values_in(head_values),
         .out_features(out_features), .base(output_base), .valid_out(placed_valid), .address(placed_address),
         .row_words(row_words), .last_outputs(last_outputs), .values(placed_values));
-    head outputs (
+    head #(.POST_ROWS(POST_ROWS), .OUT_PAR(OUT_PAR), .OUTPUT_BITS(OUTPUT_BITS)) outputs (
         .clk(clk), .rst_n(rst_n), .row_valid(placed_valid), .row_address(placed_address), .row_words(row_words),
         .last_outputs(last_outputs), .values(placed_values), .almost_full(head_full), .busy(head_busy),
         .word_valid(word_valid), .word_ready(word_ready), .word_address(word_address), .word(word));

@@ -13,21 +13,21 @@
 // Latency: 4 (operands, products, sums of four, sum of those). Depth: one multiplication; two additions.
 `default_nettype none
 module dot_product #(
-    parameter LANES = 16
+    parameter LANES = 16,
+    parameter OPERAND_BITS = 11,
+    parameter WEIGHT_BITS = 8,
+    parameter PACKED_BITS = 27,
+    parameter FINE = 0  // 1: W16A16
 ) (
-    clk, activations, packed_weights, sum_0, sum_1
+    input  wire                                 clk,
+    input  wire        [LANES*OPERAND_BITS-1:0] activations,
+    input  wire        [LANES*PACKED_BITS-1:0]  packed_weights,
+    output reg  signed [OPERAND_BITS+WEIGHT_BITS+$clog2(LANES)-1:0] sum_0,
+    output reg  signed [OPERAND_BITS+WEIGHT_BITS+$clog2(LANES)-1:0] sum_1
 );
-`include "edgemoe_spec.vh"
-`include "edgemoe_machine.vh"
     localparam PRODUCT_BITS = OPERAND_BITS + WEIGHT_BITS;
     localparam SUM_BITS = PRODUCT_BITS + $clog2(LANES);
     localparam GROUPS = LANES / 4;
-
-    input  wire                                 clk;
-    input  wire        [LANES*OPERAND_BITS-1:0] activations;
-    input  wire        [LANES*PACKED_BITS-1:0]  packed_weights;
-    output reg  signed [SUM_BITS-1:0]           sum_0;
-    output reg  signed [SUM_BITS-1:0]           sum_1;
 
     // Operands and products are registers of one process each, written by blocking assignments in the order last stage
     // first, so that each stage reads what the one before it held: the same circuit as non-blocking ones, several times

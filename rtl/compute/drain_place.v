@@ -7,30 +7,30 @@
 // The place stands in cycles 11, 15, 19 and 23. Depth: a small multiplication.
 `default_nettype none
 module drain_place #(
-    parameter OFFSET = 0
+    parameter OFFSET = 0,
+    parameter LANE_BITS = 3,
+    parameter VECTORS_BITS = 11,
+    parameter DEPTH_BITS = 16
 ) (
-    clk, row_4, vectors_5, vector_6, bank_11, depth_11, bank_15, depth_15, bank_17, bank_19, depth_19, bank_23, depth_23
+    input  wire                    clk,
+    input  wire [15:0]             row_4,
+    input  wire [VECTORS_BITS-1:0] vectors_5,
+    input  wire [VECTORS_BITS-1:0] vector_6,
+    output wire [LANE_BITS-1:0]    bank_11,
+    output wire [DEPTH_BITS-1:0]   depth_11,
+    output wire [LANE_BITS-1:0]    bank_15,
+    output wire [DEPTH_BITS-1:0]   depth_15,
+    output wire [LANE_BITS-1:0]    bank_17,
+    output wire [LANE_BITS-1:0]    bank_19,
+    output wire [DEPTH_BITS-1:0]   depth_19,
+    output wire [LANE_BITS-1:0]    bank_23,
+    output wire [DEPTH_BITS-1:0]   depth_23
 );
-`include "edgemoe_spec.vh"
-`include "edgemoe_machine.vh"
-    localparam PLACE_BITS = LANE_BITS + 16;
-    input  wire                    clk;
-    input  wire [15:0]             row_4;
-    input  wire [VECTORS_BITS-1:0] vectors_5;
-    input  wire [VECTORS_BITS-1:0] vector_6;
-    output wire [LANE_BITS-1:0]    bank_11;
-    output wire [15:0]             depth_11;
-    output wire [LANE_BITS-1:0]    bank_15;
-    output wire [15:0]             depth_15;
-    output wire [LANE_BITS-1:0]    bank_17;
-    output wire [LANE_BITS-1:0]    bank_19;
-    output wire [15:0]             depth_19;
-    output wire [LANE_BITS-1:0]    bank_23;
-    output wire [15:0]             depth_23;
+    localparam PLACE_BITS = LANE_BITS + DEPTH_BITS;
 
     reg [15:0] target_5;
     reg [LANE_BITS-1:0] bank_6;
-    reg [15:0] product_6;
+    reg [DEPTH_BITS-1:0] product_6;
     reg [17*PLACE_BITS-1:0] places;  // cycles 7 … 23, the youngest in the low bits
     wire [DEPTH_BITS+VECTORS_BITS-1:0] product = {{LANE_BITS{1'b0}}, target_5[15:LANE_BITS]} * vectors_5;
     wire unused = &{1'b0, product[DEPTH_BITS +: VECTORS_BITS]};
@@ -42,7 +42,7 @@ module drain_place #(
     end
     assign {bank_11, depth_11} = places[4*PLACE_BITS +: PLACE_BITS];
     assign {bank_15, depth_15} = places[8*PLACE_BITS +: PLACE_BITS];
-    assign bank_17 = places[10*PLACE_BITS+16 +: LANE_BITS];
+    assign bank_17 = places[10*PLACE_BITS+DEPTH_BITS +: LANE_BITS];
     assign {bank_19, depth_19} = places[12*PLACE_BITS +: PLACE_BITS];
     assign {bank_23, depth_23} = places[16*PLACE_BITS +: PLACE_BITS];
 endmodule

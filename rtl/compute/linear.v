@@ -119,7 +119,10 @@ module linear (
     wire [OUT_PAR*MULTIPLIER_BITS-1:0] multipliers;
     wire [OUT_PAR*6-1:0] shifts;
     assign channel_done = valid[2] && has_channels && step_2[DRAIN_JOB_ENDS];
-    channel_queue channels (
+    channel_queue #(
+        .OUT_PAR(OUT_PAR), .CHANNEL_BYTES(CHANNEL_BYTES), .ACCUMULATOR_BITS(ACCUMULATOR_BITS),
+        .MULTIPLIER_BITS(MULTIPLIER_BITS), .CHANNEL_QUEUE(CHANNEL_QUEUE)
+    ) channels (
         .clk(clk), .rst_n(rst_n), .push(channel_push), .lines(channel_lines), .pop(channel_done),
         .biases(biases), .multipliers(multipliers), .shifts(shifts));
 
@@ -164,7 +167,9 @@ module linear (
                 && step_3[DRAIN_ROWS + r];
             assign logits_row[r*16 +: 16] = step_3[DRAIN_INDEX +: 16] + r[15:0];
 
-            drain_place #(.OFFSET(r)) place (
+            drain_place #(
+                .OFFSET(r), .LANE_BITS(LANE_BITS), .VECTORS_BITS(VECTORS_BITS), .DEPTH_BITS(DEPTH_BITS)
+            ) place (
                 .clk(clk), .row_4(row_4),
                 .vectors_5(step_5[DRAIN_VECTORS +: VECTORS_BITS]), .vector_6(step_6[DRAIN_VECTOR +: VECTORS_BITS]),
                 .bank_11(bank_11[r*LANE_BITS +: LANE_BITS]), .depth_11(depth_11[r*16 +: 16]),
@@ -175,7 +180,15 @@ module linear (
 
             for (n = 0; n < OUT_PAR; n = n + 1) begin : outputs
                 localparam AT = r * OUT_PAR + n;
-                post_lane lane (
+                post_lane #(
+                    .ACCUMULATOR_BITS(ACCUMULATOR_BITS), .FACTOR_BITS(FACTOR_BITS),
+                    .MULTIPLIER_BITS(MULTIPLIER_BITS), .SCORE_WEIGHT_BITS(SCORE_WEIGHT_BITS),
+                    .GUARD_BITS(GUARD_BITS), .ACTIVATION_BITS(ACTIVATION_BITS), .SCORE_BITS(SCORE_BITS),
+                    .OUTPUT_BITS(OUTPUT_BITS), .RESIDUAL_BITS(RESIDUAL_BITS), .ZERO_BITS(FIELD_OUTPUT_ZERO_WIDTH),
+                    .FINE(FINE), .GELU_BITS(GELU_BITS), .GELU_FRACTION(GELU_FRACTION),
+                    .GELU_STEP_BITS(GELU_STEP_BITS), .GELU_ENTRIES(GELU_ENTRIES),
+                    .GELU_DELTA_TABLE_BITS(GELU_DELTA_TABLE_BITS), .GELU_DELTA_TABLE(GELU_DELTA_TABLE)
+                ) lane (
                     .clk(clk), .rst_n(rst_n), .sum(sums_2[n*ACCUMULATOR_BITS +: ACCUMULATOR_BITS]),
                     .bias(has_channels ? biases[n*ACCUMULATOR_BITS +: ACCUMULATOR_BITS] : {ACCUMULATOR_BITS{1'b0}}),
                     .factor(from_channels_3

@@ -90,7 +90,7 @@ module matmul (
     genvar pair, lane;
     generate
         for (pair = 0; pair < OUT_PAR / 2; pair = pair + 1) begin : packing
-            pack_weights #(.LANES(IN_PAR)) pack (
+            pack_weights #(.LANES(IN_PAR), .WEIGHT_BITS(WEIGHT_BITS), .PACKED_BITS(PACKED_BITS), .FINE(FINE)) pack (
                 .clk(clk), .weights_0(front[2*pair*IN_PAR*WEIGHT_BITS +: IN_PAR*WEIGHT_BITS]),
                 .weights_1(front[(2*pair+1)*IN_PAR*WEIGHT_BITS +: IN_PAR*WEIGHT_BITS]),
                 .packed_weights(tile_of_lane[pair*IN_PAR*PACKED_BITS +: IN_PAR*PACKED_BITS]));

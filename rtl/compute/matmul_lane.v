@@ -63,7 +63,14 @@ module matmul_lane (
 
     // Left operands.
     wire [IN_PAR*EXPONENTIAL_BITS-1:0] exponentials;
-    softmax rows (
+    softmax #(
+        .OUT_PAR(OUT_PAR), .IN_PAR(IN_PAR), .SCORE_BITS(SCORE_BITS), .SCORE_FRACTION(SCORE_FRACTION),
+        .EXPONENTIAL_BITS(EXPONENTIAL_BITS), .SCORE_ADDRESS_BITS(SCORE_ADDRESS_BITS), .QUERY_BITS(QUERY_BITS),
+        .TOTAL_BITS(TOTAL_BITS), .RECIPROCAL_BITS(RECIPROCAL_BITS), .MULTIPLIER_BITS(MULTIPLIER_BITS),
+        .FACTOR_BITS(FACTOR_BITS), .FINE(FINE), .EXP2_TABLE_BITS(EXP2_TABLE_BITS), .EXP2_TABLE(EXP2_TABLE),
+        .FINE_EXP2_HIGH_TABLE_BITS(FINE_EXP2_HIGH_TABLE_BITS), .FINE_EXP2_HIGH_TABLE(FINE_EXP2_HIGH_TABLE),
+        .FINE_EXP2_LOW_TABLE_BITS(FINE_EXP2_LOW_TABLE_BITS), .FINE_EXP2_LOW_TABLE(FINE_EXP2_LOW_TABLE)
+    ) rows (
         .clk(clk), .rst_n(rst_n),
         .write_valid(score_write), .write_first(score_first), .write_address(score_address),
         .write_scores(scores), .write_mask(score_mask),
@@ -130,7 +137,10 @@ module matmul_lane (
     generate
         for (pair = 0; pair < OUT_PAR / 2; pair = pair + 1) begin : pairs
             wire signed [PRODUCT_SUM_BITS-1:0] products [0:1];
-            dot_product #(.LANES(IN_PAR)) multiply (
+            dot_product #(
+                .LANES(IN_PAR), .OPERAND_BITS(OPERAND_BITS), .WEIGHT_BITS(WEIGHT_BITS), .PACKED_BITS(PACKED_BITS),
+                .FINE(FINE)
+            ) multiply (
                 .clk(clk), .activations(operands_8),
                 .packed_weights(tile[pair*IN_PAR*PACKED_BITS +: IN_PAR*PACKED_BITS]),
                 .sum_0(products[0]), .sum_1(products[1]));

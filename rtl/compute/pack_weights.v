@@ -7,17 +7,16 @@
 // Latency: 1. Depth: an 8-bit decrement (where weight_0 is negative).
 `default_nettype none
 module pack_weights #(
-    parameter LANES = 16
+    parameter LANES = 16,
+    parameter WEIGHT_BITS = 8,
+    parameter PACKED_BITS = 27,
+    parameter FINE = 0  // 1: W16A16
 ) (
-    clk, weights_0, weights_1, packed_weights
+    input  wire                         clk,
+    input  wire [LANES*WEIGHT_BITS-1:0] weights_0,
+    input  wire [LANES*WEIGHT_BITS-1:0] weights_1,
+    output reg  [LANES*PACKED_BITS-1:0] packed_weights
 );
-`include "edgemoe_spec.vh"
-    localparam PACKED_BITS = FINE != 0 ? 2 * WEIGHT_BITS : WEIGHT_BITS + 19;
-    input  wire                         clk;
-    input  wire [LANES*WEIGHT_BITS-1:0] weights_0;
-    input  wire [LANES*WEIGHT_BITS-1:0] weights_1;
-    output reg  [LANES*PACKED_BITS-1:0] packed_weights;
-
     integer lane;
     generate
         if (FINE != 0) begin : side_by_side

@@ -9,31 +9,45 @@
 // Cycles, sum and bias arriving in 0: factor, shift 1; weight, guarded 8; activation, score, head 9; residual 16;
 // residual_out 17; gelu 21. Depth: see requantise, gelu; an addition of ACCUMULATOR_BITS.
 `default_nettype none
-module post_lane (
-    clk, rst_n, sum, bias, factor, shift, gelu_multiplier, gelu_shift, gelu_zero, weight, guarded, residual,
-    activation, score, head, gelu_out, residual_out
+module post_lane #(
+    parameter ACCUMULATOR_BITS = 32,
+    parameter FACTOR_BITS = 16,
+    parameter MULTIPLIER_BITS = 16,
+    parameter SCORE_WEIGHT_BITS = 16,
+    parameter GUARD_BITS = 4,
+    parameter ACTIVATION_BITS = 8,
+    parameter SCORE_BITS = 16,
+    parameter OUTPUT_BITS = 16,
+    parameter RESIDUAL_BITS = 16,
+    parameter ZERO_BITS = 16,
+    parameter FINE = 0,  // see gelu
+    parameter GELU_BITS = 18,
+    parameter GELU_FRACTION = 10,
+    parameter GELU_STEP_BITS = 6,  // entries of δ per unit, log2
+    parameter GELU_ENTRIES = 256,
+    parameter GELU_DELTA_TABLE_BITS = 8,
+    parameter [(GELU_ENTRIES+FINE)*GELU_DELTA_TABLE_BITS-1:0] GELU_DELTA_TABLE = 0  // δ, entry 0 in the low bits
+) (
+    input  wire                               clk,
+    input  wire                               rst_n,
+    input  wire signed [ACCUMULATOR_BITS-1:0] sum,
+    input  wire signed [ACCUMULATOR_BITS-1:0] bias,
+    input  wire        [FACTOR_BITS-1:0]      factor,
+    input  wire        [5:0]                  shift,
+    input  wire        [MULTIPLIER_BITS-1:0]  gelu_multiplier,
+    input  wire        [5:0]                  gelu_shift,
+    input  wire signed [ZERO_BITS-1:0]        gelu_zero,
+    input  wire        [SCORE_WEIGHT_BITS:0]  weight,
+    input  wire                               guarded,
+    input  wire signed [RESIDUAL_BITS-1:0]    residual,
+    output reg  signed [ACTIVATION_BITS-1:0]  activation,
+    output reg  signed [SCORE_BITS-1:0]       score,
+    output reg  signed [OUTPUT_BITS-1:0]      head,
+    output wire signed [ACTIVATION_BITS-1:0]  gelu_out,
+    output reg  signed [RESIDUAL_BITS-1:0]    residual_out
 );
-`include "edgemoe_spec.vh"
-`include "edgemoe_machine.vh"
+    localparam POST_BITS = RESIDUAL_BITS + GUARD_BITS;  // the widest that any epilogue keeps
     localparam UPDATE_BITS = RESIDUAL_BITS + 2;
-
-    input  wire                                      clk;
-    input  wire                                      rst_n;
-    input  wire signed [ACCUMULATOR_BITS-1:0]        sum;
-    input  wire signed [ACCUMULATOR_BITS-1:0]        bias;
-    input  wire        [FACTOR_BITS-1:0]             factor;
-    input  wire        [5:0]                         shift;
-    input  wire        [MULTIPLIER_BITS-1:0]         gelu_multiplier;
-    input  wire        [5:0]                         gelu_shift;
-    input  wire signed [FIELD_OUTPUT_ZERO_WIDTH-1:0] gelu_zero;
-    input  wire        [SCORE_WEIGHT_BITS:0]         weight;
-    input  wire                                      guarded;
-    input  wire signed [RESIDUAL_BITS-1:0]           residual;
-    output reg  signed [ACTIVATION_BITS-1:0]         activation;
-    output reg  signed [SCORE_BITS-1:0]              score;
-    output reg  signed [OUTPUT_BITS-1:0]             head;
-    output wire signed [ACTIVATION_BITS-1:0]         gelu_out;
-    output reg  signed [RESIDUAL_BITS-1:0]           residual_out;
 
     reg signed [ACCUMULATOR_BITS-1:0] value_1;
     wire signed [POST_BITS-1:0] y_8;
@@ -56,7 +70,12 @@ module post_lane (
         head <= fits_head ? y_8[OUTPUT_BITS-1:0] : {negative, {(OUTPUT_BITS-1){!negative}}};
         gelu_9 <= fits_gelu ? y_8[GELU_BITS-1:0] : {negative, {(GELU_BITS-1){!negative}}};
     end
-    gelu activate (
+    gelu #(
+        .FINE(FINE), .ACTIVATION_BITS(ACTIVATION_BITS), .MULTIPLIER_BITS(MULTIPLIER_BITS), .ZERO_BITS(ZERO_BITS),
+        .GELU_BITS(GELU_BITS), .GELU_FRACTION(GELU_FRACTION), .GELU_STEP_BITS(GELU_STEP_BITS),
+        .GELU_ENTRIES(GELU_ENTRIES), .GELU_DELTA_TABLE_BITS(GELU_DELTA_TABLE_BITS),
+        .GELU_DELTA_TABLE(GELU_DELTA_TABLE)
+    ) activate (
         .clk(clk), .rst_n(rst_n), .valid_in(1'b1), .value(gelu_9), .multiplier(gelu_multiplier), .shift(gelu_shift),
         .zero(gelu_zero), .valid_out(unused_valid[1]), .result(gelu_out));
 

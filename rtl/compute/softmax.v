@@ -12,40 +12,54 @@
 // Latency: 7 for the sweep; about RECIPROCAL_BITS + 6 from a row's last step to its scale, one row at a time.
 // Depth: an addition of scores; a maximum of four; see exponential, reciprocal.
 `default_nettype none
-module softmax (
-    clk, rst_n, write_valid, write_first, write_address, write_scores, write_mask,
-    read_address, read_part, step_valid, step_summed, step_first, step_last, step_query, step_mask, exponentials,
-    output_multiplier, output_shift, scale_query, scale_factor, scale_shift, scaled_rows
+module softmax #(
+    parameter OUT_PAR = 16,  // keys of a word
+    parameter IN_PAR = 16,  // keys of a step
+    parameter SCORE_BITS = 16,
+    parameter SCORE_FRACTION = 6,
+    parameter EXPONENTIAL_BITS = 10,
+    parameter SCORE_ADDRESS_BITS = 8,
+    parameter QUERY_BITS = 4,
+    parameter TOTAL_BITS = 21,
+    parameter RECIPROCAL_BITS = 16,
+    parameter MULTIPLIER_BITS = 16,
+    parameter FACTOR_BITS = 16,
+    parameter FINE = 0,  // 1: fine exponentials, see exponential
+    parameter EXP2_TABLE_BITS = 10,
+    parameter [64*EXP2_TABLE_BITS-1:0] EXP2_TABLE = 0,  // entry 0 in the low bits, as in the next two
+    parameter FINE_EXP2_HIGH_TABLE_BITS = 16,
+    parameter [64*FINE_EXP2_HIGH_TABLE_BITS-1:0] FINE_EXP2_HIGH_TABLE = 0,
+    parameter FINE_EXP2_LOW_TABLE_BITS = 17,
+    parameter [64*FINE_EXP2_LOW_TABLE_BITS-1:0] FINE_EXP2_LOW_TABLE = 0
+) (
+    input  wire                               clk,
+    input  wire                               rst_n,
+    input  wire                               write_valid,
+    input  wire                               write_first,
+    input  wire [SCORE_ADDRESS_BITS-1:0]      write_address,
+    input  wire [OUT_PAR*SCORE_BITS-1:0]      write_scores,
+    input  wire [OUT_PAR-1:0]                 write_mask,
+    input  wire [SCORE_ADDRESS_BITS-1:0]      read_address,
+    input  wire [(OUT_PAR>IN_PAR?$clog2(OUT_PAR/IN_PAR):1)-1:0] read_part,
+    input  wire                               step_valid,
+    input  wire                               step_summed,
+    input  wire                               step_first,
+    input  wire                               step_last,
+    input  wire [QUERY_BITS-1:0]              step_query,
+    input  wire [IN_PAR-1:0]                  step_mask,
+    output reg  [IN_PAR*EXPONENTIAL_BITS-1:0] exponentials,
+    input  wire [MULTIPLIER_BITS-1:0]         output_multiplier,
+    input  wire [5:0]                         output_shift,
+    input  wire [QUERY_BITS-1:0]              scale_query,
+    output wire [FACTOR_BITS-1:0]             scale_factor,
+    output wire [5:0]                         scale_shift,
+    output reg  [7:0]                         scaled_rows
 );
-`include "edgemoe_spec.vh"
-`include "edgemoe_machine.vh"
     localparam READ_PARTS = OUT_PAR / IN_PAR;
     localparam PART_BITS = READ_PARTS > 1 ? $clog2(READ_PARTS) : 1;
     localparam QUARTERS = OUT_PAR / 4;
+    localparam OCTAVE_BITS = SCORE_BITS - SCORE_FRACTION + 1;
     localparam signed [OCTAVE_BITS-1:0] LOWEST = {1'b1, {(OCTAVE_BITS-1){1'b0}}};
-
-    input  wire                               clk;
-    input  wire                               rst_n;
-    input  wire                               write_valid;
-    input  wire                               write_first;
-    input  wire [SCORE_ADDRESS_BITS-1:0]      write_address;
-    input  wire [OUT_PAR*SCORE_BITS-1:0]      write_scores;
-    input  wire [OUT_PAR-1:0]                 write_mask;
-    input  wire [SCORE_ADDRESS_BITS-1:0]      read_address;
-    input  wire [PART_BITS-1:0]               read_part;
-    input  wire                               step_valid;
-    input  wire                               step_summed;
-    input  wire                               step_first;
-    input  wire                               step_last;
-    input  wire [QUERY_BITS-1:0]              step_query;
-    input  wire [IN_PAR-1:0]                  step_mask;
-    output reg  [IN_PAR*EXPONENTIAL_BITS-1:0] exponentials;
-    input  wire [MULTIPLIER_BITS-1:0]         output_multiplier;
-    input  wire [5:0]                         output_shift;
-    input  wire [QUERY_BITS-1:0]              scale_query;
-    output wire [FACTOR_BITS-1:0]             scale_factor;
-    output wire [5:0]                         scale_shift;
-    output reg  [7:0]                         scaled_rows;
 
     // Scores, and their maximum in octaves on the way in: of four keys, then of at most four such.
     reg [OUT_PAR*SCORE_BITS-1:0] scores [0:(1<<SCORE_ADDRESS_BITS)-1];
@@ -114,8 +128,12 @@ module softmax (
             wire unused = &{1'b0, read_part_1};
         end
         for (lane = 0; lane < IN_PAR; lane = lane + 1) begin : keys
-            exponential #(.FINE_PRODUCT(FINE), .T_BITS(SCORE_BITS), .T_FRACTION(SCORE_FRACTION),
-                          .E_BITS(EXPONENTIAL_BITS)) power (
+            exponential #(
+                .FINE_PRODUCT(FINE), .T_BITS(SCORE_BITS), .T_FRACTION(SCORE_FRACTION), .E_BITS(EXPONENTIAL_BITS),
+                .EXP2_TABLE_BITS(EXP2_TABLE_BITS), .EXP2_TABLE(EXP2_TABLE),
+                .FINE_EXP2_HIGH_TABLE_BITS(FINE_EXP2_HIGH_TABLE_BITS), .FINE_EXP2_HIGH_TABLE(FINE_EXP2_HIGH_TABLE),
+                .FINE_EXP2_LOW_TABLE_BITS(FINE_EXP2_LOW_TABLE_BITS), .FINE_EXP2_LOW_TABLE(FINE_EXP2_LOW_TABLE)
+            ) power (
                 .clk(clk), .rst_n(rst_n), .valid_in(1'b1), .score(part_1[lane*SCORE_BITS +: SCORE_BITS]),
                 .octave(maximum_1), .valid_out(unused_valid[lane]),
                 .result(made[lane*EXPONENTIAL_BITS +: EXPONENTIAL_BITS]));
@@ -174,7 +192,7 @@ module softmax (
     fifo #(.BITS(QUERY_BITS), .DEPTH(16)) complete_rows (
         .clk(clk), .rst_n(rst_n), .push(summed[2] & last_keys[2]), .value(query_10), .pop(begin_division),
         .front(divided_query), .empty(none_waiting), .full(unused_full), .count(unused_count));
-    reciprocal #(.TOTAL_BITS(TOTAL_BITS)) divide (
+    reciprocal #(.TOTAL_BITS(TOTAL_BITS), .RECIPROCAL_BITS(RECIPROCAL_BITS)) divide (
         .clk(clk), .rst_n(rst_n), .start(begin_division), .ready(divider_ready), .total(totals[divided_query]),
         .done(divided), .result(inverse), .length(length));
 

@@ -3,29 +3,27 @@
 // the first of these that holds: array busy; waits for weights; waits for room, that is for the post lanes; reciprocals
 // and row maxima (ATTENTION, nothing drains); drain (no step is left to make); fill.
 `default_nettype none
-module counters (
-    clk, rst_n, running, executing, of_layernorm, of_attention, of_array, step_issued, waits_for_weights, waits_for_room,
-    drains, array_idle, stepped, weight_beats, read_beat, write_beat, values
+module counters #(
+    parameter PORTS = 4
+) (
+    input  wire             clk,
+    input  wire             rst_n,
+    input  wire             running,
+    input  wire             executing,
+    input  wire             of_layernorm,
+    input  wire             of_attention,
+    input  wire             of_array,
+    input  wire             step_issued,
+    input  wire             waits_for_weights,
+    input  wire             waits_for_room,
+    input  wire             drains,  // sums or results are on their way
+    input  wire             array_idle,  // no pass is left
+    input  wire             stepped,  // this instruction has had its first step
+    input  wire [PORTS-1:0] weight_beats,
+    input  wire             read_beat,
+    input  wire             write_beat,
+    output wire [10*64-1:0] values
 );
-`include "edgemoe_spec.vh"
-    input  wire             clk;
-    input  wire             rst_n;
-    input  wire             running;
-    input  wire             executing;
-    input  wire             of_layernorm;
-    input  wire             of_attention;
-    input  wire             of_array;
-    input  wire             step_issued;
-    input  wire             waits_for_weights;
-    input  wire             waits_for_room;
-    input  wire             drains;          // sums or results are on their way
-    input  wire             array_idle;      // no pass is left
-    input  wire             stepped;         // this instruction has had its first step
-    input  wire [PORTS-1:0] weight_beats;
-    input  wire             read_beat;
-    input  wire             write_beat;
-    output wire [10*64-1:0] values;
-
     localparam BITS = 48;
     reg [BITS-1:0] cycles, mac_busy, weight_wait, post_wait, layernorm, softmax, drain, fill, beats_read, beats_written;
     reg [2:0] beats;

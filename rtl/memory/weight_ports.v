@@ -5,47 +5,42 @@
 // Precondition and latency: those of weight_port.
 `default_nettype none
 module weight_ports #(
-    parameter INDEX_BITS = 40  // of a word's index
+    parameter INDEX_BITS = 40,  // of a word's index
+    parameter PORTS = 4,  // that the build has
+    parameter MAX_WEIGHT_PORTS = 4
 ) (
-    clk, rst_n, begin_run, base_address, words, room_words, skip_to, word_valid, word, word_index,
-    flush, flushed, bus_error, beat, m_axi_ARID, m_axi_ARADDR, m_axi_ARLEN, m_axi_ARSIZE, m_axi_ARBURST, m_axi_ARLOCK,
-    m_axi_ARCACHE, m_axi_ARPROT, m_axi_ARQOS, m_axi_ARVALID, m_axi_ARREADY, m_axi_RID, m_axi_RDATA, m_axi_RRESP,
-    m_axi_RLAST, m_axi_RVALID, m_axi_RREADY
+    input  wire                            clk,
+    input  wire                            rst_n,
+    input  wire                            begin_run,
+    input  wire [MAX_WEIGHT_PORTS*64-1:0]  base_address,
+    input  wire [INDEX_BITS-1:0]           words,
+    input  wire [INDEX_BITS-1:0]           room_words,
+    input  wire [INDEX_BITS-1:0]           skip_to,
+    output wire [PORTS-1:0]                word_valid,
+    output wire [PORTS*128-1:0]            word,
+    output wire [PORTS*INDEX_BITS-1:0]     word_index,
+    input  wire                            flush,
+    output wire                            flushed,
+    output wire                            bus_error,
+    output wire [PORTS-1:0]                beat,
+    output wire [MAX_WEIGHT_PORTS-1:0]     m_axi_ARID,
+    output wire [MAX_WEIGHT_PORTS*64-1:0]  m_axi_ARADDR,
+    output wire [MAX_WEIGHT_PORTS*8-1:0]   m_axi_ARLEN,
+    output wire [MAX_WEIGHT_PORTS*3-1:0]   m_axi_ARSIZE,
+    output wire [MAX_WEIGHT_PORTS*2-1:0]   m_axi_ARBURST,
+    output wire [MAX_WEIGHT_PORTS-1:0]     m_axi_ARLOCK,
+    output wire [MAX_WEIGHT_PORTS*4-1:0]   m_axi_ARCACHE,
+    output wire [MAX_WEIGHT_PORTS*3-1:0]   m_axi_ARPROT,
+    output wire [MAX_WEIGHT_PORTS*4-1:0]   m_axi_ARQOS,
+    output wire [MAX_WEIGHT_PORTS-1:0]     m_axi_ARVALID,
+    input  wire [MAX_WEIGHT_PORTS-1:0]     m_axi_ARREADY,
+    input  wire [MAX_WEIGHT_PORTS-1:0]     m_axi_RID,
+    input  wire [MAX_WEIGHT_PORTS*128-1:0] m_axi_RDATA,
+    input  wire [MAX_WEIGHT_PORTS*2-1:0]   m_axi_RRESP,
+    input  wire [MAX_WEIGHT_PORTS-1:0]     m_axi_RLAST,
+    input  wire [MAX_WEIGHT_PORTS-1:0]     m_axi_RVALID,
+    output wire [MAX_WEIGHT_PORTS-1:0]     m_axi_RREADY
 );
-`include "edgemoe_spec.vh"
-    localparam ALL = MAX_WEIGHT_PORTS;
-
-    input  wire                        clk;
-    input  wire                        rst_n;
-    input  wire                        begin_run;
-    input  wire [ALL*64-1:0]           base_address;
-    input  wire [INDEX_BITS-1:0]       words;
-    input  wire [INDEX_BITS-1:0]       room_words;
-    input  wire [INDEX_BITS-1:0]       skip_to;
-    output wire [PORTS-1:0]            word_valid;
-    output wire [PORTS*128-1:0]        word;
-    output wire [PORTS*INDEX_BITS-1:0] word_index;
-    input  wire                        flush;
-    output wire                        flushed;
-    output wire                        bus_error;
-    output wire [PORTS-1:0]            beat;
-    output wire [ALL-1:0]              m_axi_ARID;
-    output wire [ALL*64-1:0]           m_axi_ARADDR;
-    output wire [ALL*8-1:0]            m_axi_ARLEN;
-    output wire [ALL*3-1:0]            m_axi_ARSIZE;
-    output wire [ALL*2-1:0]            m_axi_ARBURST;
-    output wire [ALL-1:0]              m_axi_ARLOCK;
-    output wire [ALL*4-1:0]            m_axi_ARCACHE;
-    output wire [ALL*3-1:0]            m_axi_ARPROT;
-    output wire [ALL*4-1:0]            m_axi_ARQOS;
-    output wire [ALL-1:0]              m_axi_ARVALID;
-    input  wire [ALL-1:0]              m_axi_ARREADY;
-    input  wire [ALL-1:0]              m_axi_RID;
-    input  wire [ALL*128-1:0]          m_axi_RDATA;
-    input  wire [ALL*2-1:0]            m_axi_RRESP;
-    input  wire [ALL-1:0]              m_axi_RLAST;
-    input  wire [ALL-1:0]              m_axi_RVALID;
-    output wire [ALL-1:0]              m_axi_RREADY;
 
     wire [PORTS-1:0] port_flushed, port_errors;
     assign flushed = &port_flushed;

@@ -36,11 +36,11 @@ module copy (
     wire [VECTORS_BITS-1:0] unused_vector, unused_other_vector;
     wire [LANE_BITS-1:0] read_bank, bank;
     wire [DEPTH_BITS-1:0] depth;
-    row_walk from (
+    row_walk #(.LANE_BITS(LANE_BITS), .VECTORS_BITS(VECTORS_BITS), .DEPTH_BITS(DEPTH_BITS)) from (
         .clk(clk), .rst_n(rst_n), .start(start), .first_row(source_row), .rows(rows), .vectors(vectors),
         .advance(1'b1), .active(reading), .row(unused_row), .bank(read_bank), .depth(read_depth),
         .vector(unused_vector), .last_vector(unused_vector_ends), .last(unused_end));
-    row_walk to (
+    row_walk #(.LANE_BITS(LANE_BITS), .VECTORS_BITS(VECTORS_BITS), .DEPTH_BITS(DEPTH_BITS)) to (
         .clk(clk), .rst_n(rst_n), .start(start), .first_row(destination_row), .rows(rows), .vectors(vectors),
         .advance(1'b1), .active(writing), .row(unused_other_row), .bank(bank), .depth(depth),
         .vector(unused_other_vector), .last_vector(unused_other_vector_ends), .last(unused_other_end));

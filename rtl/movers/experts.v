@@ -137,7 +137,7 @@ module experts (
     wire [LANE_BITS-1:0] bank;
     wire [DEPTH_BITS-1:0] depth;
     wire [VECTORS_BITS-1:0] vector;
-    row_walk gathered (
+    row_walk #(.LANE_BITS(LANE_BITS), .VECTORS_BITS(VECTORS_BITS), .DEPTH_BITS(DEPTH_BITS)) gathered (
         .clk(clk), .rst_n(rst_n), .start(walk_start), .first_row(16'd0), .rows(gather_length), .vectors(vectors),
         .advance(1'b1), .active(active), .row(gathered_row), .bank(bank), .depth(depth), .vector(vector),
         .last_vector(unused_last_vector), .last(unused_last));

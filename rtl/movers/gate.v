@@ -142,10 +142,15 @@ module gate (
     wire [MAX_TOP_K*INDEX_BITS-1:0] choice;
     wire [TOTAL*GATE_EXPONENTIAL_BITS-1:0] exponentials;
     wire [SUM_BITS-1:0] sum;
-    gate_choice #(.LOGIT_BITS(LOGIT_BITS), .LANES(LANES), .CYCLES(CYCLES)) choose (
+    gate_choice #(.LOGIT_BITS(LOGIT_BITS), .LANES(LANES), .CYCLES(CYCLES), .MAX_TOP_K(MAX_TOP_K)) choose (
         .clk(clk), .rst_n(rst_n), .beat_valid(beat_valid), .beat(beat), .beat_logits(beat_logits),
         .row_logits(row_logits), .present(present), .choice_valid(choice_valid), .choice(choice));
-    gate_scores #(.LOGIT_BITS(LOGIT_BITS), .LANES(LANES), .CYCLES(CYCLES)) weigh (
+    gate_scores #(
+        .LOGIT_BITS(LOGIT_BITS), .LANES(LANES), .CYCLES(CYCLES), .GATE_LOGIT_BITS(GATE_LOGIT_BITS),
+        .GATE_FRACTION(GATE_FRACTION), .GATE_EXPONENTIAL_BITS(GATE_EXPONENTIAL_BITS),
+        .FINE_EXP2_HIGH_TABLE_BITS(FINE_EXP2_HIGH_TABLE_BITS), .FINE_EXP2_HIGH_TABLE(FINE_EXP2_HIGH_TABLE),
+        .FINE_EXP2_LOW_TABLE_BITS(FINE_EXP2_LOW_TABLE_BITS), .FINE_EXP2_LOW_TABLE(FINE_EXP2_LOW_TABLE)
+    ) weigh (
         .clk(clk), .rst_n(rst_n), .beat_valid(beat_valid), .beat(beat), .beat_logits(beat_logits),
         .present(present[beat*LANES +: LANES]), .multiplier(multiplier), .shift(shift),
         .closing(closing), .exponentials(exponentials), .sum(sum));

@@ -11,25 +11,23 @@
 module gate_choice #(
     parameter LOGIT_BITS = 42,
     parameter LANES = 4,
-    parameter CYCLES = 4
+    parameter CYCLES = 4,
+    parameter MAX_TOP_K = 4
 ) (
-    clk, rst_n, beat_valid, beat, beat_logits, row_logits, present, choice_valid, choice
+    input  wire                               clk,
+    input  wire                               rst_n,
+    input  wire                               beat_valid,
+    input  wire [$clog2(CYCLES)-1:0]          beat,
+    input  wire [LANES*LOGIT_BITS-1:0]        beat_logits,
+    input  wire [LANES*CYCLES*LOGIT_BITS-1:0] row_logits,
+    input  wire [LANES*CYCLES-1:0]            present,
+    output reg                                choice_valid,
+    output reg  [MAX_TOP_K*$clog2(LANES*CYCLES)-1:0] choice
 );
-`include "edgemoe_spec.vh"
     localparam TOTAL = LANES * CYCLES;
     localparam INDEX_BITS = $clog2(TOTAL);
     localparam BEAT_BITS = $clog2(CYCLES);
     localparam LAST = CYCLES - 1;
-
-    input  wire                            clk;
-    input  wire                            rst_n;
-    input  wire                            beat_valid;
-    input  wire [BEAT_BITS-1:0]            beat;
-    input  wire [LANES*LOGIT_BITS-1:0]     beat_logits;
-    input  wire [TOTAL*LOGIT_BITS-1:0]     row_logits;
-    input  wire [TOTAL-1:0]                present;
-    output reg                             choice_valid;
-    output reg  [MAX_TOP_K*INDEX_BITS-1:0] choice;
 
     // Registers of this module alone, last stage first (see dot_product).
     /* verilator lint_off BLKSEQ */

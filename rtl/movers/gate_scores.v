@@ -12,11 +12,27 @@
 module gate_scores #(
     parameter LOGIT_BITS = 42,
     parameter LANES = 4,
-    parameter CYCLES = 4
+    parameter CYCLES = 4,
+    parameter GATE_LOGIT_BITS = 24,
+    parameter GATE_FRACTION = 12,
+    parameter GATE_EXPONENTIAL_BITS = 16,
+    parameter FINE_EXP2_HIGH_TABLE_BITS = 16,
+    parameter [64*FINE_EXP2_HIGH_TABLE_BITS-1:0] FINE_EXP2_HIGH_TABLE = 0,
+    parameter FINE_EXP2_LOW_TABLE_BITS = 17,
+    parameter [64*FINE_EXP2_LOW_TABLE_BITS-1:0] FINE_EXP2_LOW_TABLE = 0
 ) (
-    clk, rst_n, beat_valid, beat, beat_logits, present, multiplier, shift, closing, exponentials, sum
+    input  wire                        clk,
+    input  wire                        rst_n,
+    input  wire                        beat_valid,
+    input  wire [$clog2(CYCLES)-1:0]   beat,
+    input  wire [LANES*LOGIT_BITS-1:0] beat_logits,
+    input  wire [LANES-1:0]            present,
+    input  wire [15:0]                 multiplier,
+    input  wire [5:0]                  shift,
+    output wire                        closing,
+    output reg  [LANES*CYCLES*GATE_EXPONENTIAL_BITS-1:0] exponentials,
+    output reg  [GATE_EXPONENTIAL_BITS+$clog2(LANES*CYCLES)-1:0] sum
 );
-`include "edgemoe_spec.vh"
     localparam TOTAL = LANES * CYCLES;
     localparam BEAT_BITS = $clog2(CYCLES);
     localparam LAST = CYCLES - 1;
@@ -28,18 +44,6 @@ module gate_scores #(
     localparam WAIT = CYCLES + 3;  // until the row's maximum is known
     localparam RAISED = SCALED + WAIT + 6;  // exponential
     localparam signed [OCTAVE_BITS-1:0] LOWEST = {1'b1, {(OCTAVE_BITS-1){1'b0}}};
-
-    input  wire                        clk;
-    input  wire                        rst_n;
-    input  wire                        beat_valid;
-    input  wire [BEAT_BITS-1:0]        beat;
-    input  wire [LANES*LOGIT_BITS-1:0] beat_logits;
-    input  wire [LANES-1:0]            present;
-    input  wire [15:0]                 multiplier;
-    input  wire [5:0]                  shift;
-    output wire                        closing;
-    output reg  [TOTAL*E-1:0]          exponentials;
-    output reg  [SUM_BITS-1:0]         sum;
 
     // What belongs to the beat in each stage.
     reg [RAISED+1:1] valid, first, last;
@@ -104,7 +108,11 @@ module gate_scores #(
             requantise #(.VALUE_BITS(LOGIT_BITS), .MULTIPLIER_WIDTH(16), .RESULT_BITS(T)) scale (
                 .clk(clk), .rst_n(rst_n), .valid_in(beat_valid), .value(beat_logits[lane*LOGIT_BITS +: LOGIT_BITS]),
                 .multiplier(multiplier), .shift(shift), .valid_out(scaled_valid), .result(score));
-            exponential #(.FINE_PRODUCT(1), .T_BITS(T), .T_FRACTION(GATE_FRACTION), .E_BITS(E)) raise (
+            exponential #(
+                .FINE_PRODUCT(1), .T_BITS(T), .T_FRACTION(GATE_FRACTION), .E_BITS(E),
+                .FINE_EXP2_HIGH_TABLE_BITS(FINE_EXP2_HIGH_TABLE_BITS), .FINE_EXP2_HIGH_TABLE(FINE_EXP2_HIGH_TABLE),
+                .FINE_EXP2_LOW_TABLE_BITS(FINE_EXP2_LOW_TABLE_BITS), .FINE_EXP2_LOW_TABLE(FINE_EXP2_LOW_TABLE)
+            ) raise (
                 .clk(clk), .rst_n(rst_n), .valid_in(valid[SCALED+WAIT]),
                 .score(waiting[((WAIT-1)*LANES+lane)*T +: T]), .octave(row_octave),
                 .valid_out(raised_valid), .result(result));

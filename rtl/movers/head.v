@@ -9,32 +9,31 @@
 // Latency: 4 from values to word; one word a cycle, row by row. busy: values are still on their way.
 // Depth: an 8:1 multiplexer; a 64-bit addition of a constant.
 `default_nettype none
-module head (
-    clk, rst_n, row_valid, row_address, row_words, last_outputs, values, almost_full, busy,
-    word_valid, word_ready, word_address, word
+module head #(
+    parameter POST_ROWS = 2,
+    parameter OUT_PAR = 16,
+    parameter OUTPUT_BITS = 16
+) (
+    input  wire                    clk,
+    input  wire                    rst_n,
+    input  wire [POST_ROWS-1:0]    row_valid,
+    input  wire [POST_ROWS*64-1:0] row_address,
+    input  wire [2:0]              row_words,
+    input  wire [5:0]              last_outputs,
+    input  wire [POST_ROWS*OUT_PAR*OUTPUT_BITS-1:0] values,
+    output reg                     almost_full,
+    output wire                    busy,
+    output reg                     word_valid,
+    input  wire                    word_ready,
+    output reg  [63:0]             word_address,
+    output reg  [127:0]            word
 );
-`include "edgemoe_spec.vh"
-`include "edgemoe_machine.vh"
     localparam ROW_WORDS = OUT_PAR / 8;
     localparam WORD_NUMBER_BITS = ROW_WORDS > 1 ? $clog2(ROW_WORDS) : 1;
     localparam ROW_BITS = OUT_PAR * OUTPUT_BITS;
     localparam FIFO_DEPTH = 64;
     localparam ROOM = 32;
     localparam ENTRY_BITS = POST_ROWS * (1 + 64 + ROW_BITS) + 3;
-
-    input  wire                          clk;
-    input  wire                          rst_n;
-    input  wire [POST_ROWS-1:0]          row_valid;
-    input  wire [POST_ROWS*64-1:0]       row_address;
-    input  wire [2:0]                    row_words;
-    input  wire [5:0]                    last_outputs;
-    input  wire [POST_ROWS*ROW_BITS-1:0] values;
-    output reg                           almost_full;
-    output wire                          busy;
-    output reg                           word_valid;
-    input  wire                          word_ready;
-    output reg  [63:0]                   word_address;
-    output reg  [127:0]                  word;
 
     // Zeros beyond the last output.
     reg pushing;

@@ -6,25 +6,26 @@
 //
 // Latency: 4. Depth: a 16 × 18-bit multiplication; a 64-bit addition.
 `default_nettype none
-module head_place (
-    clk, rst_n, valid_in, row, tile, values_in, out_features, base, valid_out, address, row_words, last_outputs, values
+module head_place #(
+    parameter POST_ROWS = 2,
+    parameter OUT_PAR = 16,
+    parameter OUTPUT_BITS = 16
+) (
+    input  wire                    clk,
+    input  wire                    rst_n,
+    input  wire [POST_ROWS-1:0]    valid_in,
+    input  wire [15:0]             row,
+    input  wire [11:0]             tile,
+    input  wire [POST_ROWS*OUT_PAR*OUTPUT_BITS-1:0] values_in,
+    input  wire [15:0]             out_features,
+    input  wire [63:0]             base,
+    output wire [POST_ROWS-1:0]    valid_out,
+    output reg  [POST_ROWS*64-1:0] address,
+    output reg  [2:0]              row_words,
+    output reg  [5:0]              last_outputs,
+    output reg  [POST_ROWS*OUT_PAR*OUTPUT_BITS-1:0] values
 );
-`include "edgemoe_spec.vh"
-`include "edgemoe_machine.vh"
     localparam VALUES_BITS = POST_ROWS * OUT_PAR * OUTPUT_BITS;
-    input  wire                    clk;
-    input  wire                    rst_n;
-    input  wire [POST_ROWS-1:0]    valid_in;
-    input  wire [15:0]             row;
-    input  wire [11:0]             tile;
-    input  wire [VALUES_BITS-1:0]  values_in;
-    input  wire [15:0]             out_features;
-    input  wire [63:0]             base;
-    output wire [POST_ROWS-1:0]    valid_out;
-    output reg  [POST_ROWS*64-1:0] address;
-    output reg  [2:0]              row_words;
-    output reg  [5:0]              last_outputs;
-    output reg  [VALUES_BITS-1:0]  values;
 
     wire [17:0] pitch = (({2'b00, out_features} << 1) + 18'd15) & ~18'd15;
     reg [11:0] tile_1;

@@ -137,7 +137,12 @@ module layernorm (
     wire [GROUP*SUM_BITS-1:0] sums;
     wire [GROUP*ROOT_BITS-1:0] roots;
     wire [GROUP*7-1:0] exponents;
-    layernorm_roots #(.GROUP(GROUP), .ENTRY_BITS(GROUPS_BITS)) row_roots (
+    layernorm_roots #(
+        .GROUP(GROUP), .ENTRY_BITS(GROUPS_BITS), .VECTOR(VECTOR), .RESIDUAL_BITS(RESIDUAL_BITS),
+        .RSQRT_MANTISSA_BITS(RSQRT_MANTISSA_BITS), .RSQRT_FRACTION(RSQRT_FRACTION), .RSQRT_STEPS(RSQRT_STEPS),
+        .RSQRT_INDEX_BITS(RSQRT_INDEX_BITS), .RSQRT_TABLE_SIZE(RSQRT_TABLE_SIZE),
+        .RSQRT_TABLE_BITS(RSQRT_TABLE_BITS), .RSQRT_TABLE(RSQRT_TABLE)
+    ) row_roots (
         .clk(clk), .rst_n(rst_n), .valid_in(valid[3]), .first(first[3]), .last(last[3]), .values(values_3),
         .width(width), .epsilon(epsilon), .ready(group_ready), .take(group_taken),
         .sums(sums), .roots(roots), .exponents(exponents));
@@ -175,7 +180,9 @@ module layernorm (
     wire [GROUP*VECTOR*ACTIVATION_BITS-1:0] norm;
     wire [GROUP*VECTOR*16-1:0] gate;
     wire written;
-    layernorm_affine affine (
+    layernorm_affine #(
+        .VECTOR(VECTOR), .MAX_WIDTH(MAX_WIDTH), .GAIN_BITS(GAIN_BITS), .OFFSET_BITS(OFFSET_BITS), .FINE(FINE)
+    ) affine (
         .clk(clk), .start(start), .vectors(vectors), .line_valid(affine_valid), .line(affine_line),
         .ready(affine_ready), .part(channel_part), .gains(gains), .offsets(offsets));
     genvar row, bank;
@@ -183,7 +190,12 @@ module layernorm (
         for (row = 0; row < GROUP; row = row + 1) begin : group_rows
             wire row_valid;
             wire [PART_BITS-1:0] row_part, row_channel_part;
-            layernorm_normalise #(.LANES(VECTOR)) normalise (
+            layernorm_normalise #(
+                .LANES(VECTOR), .RESIDUAL_BITS(RESIDUAL_BITS), .ACTIVATION_BITS(ACTIVATION_BITS),
+                .GAIN_BITS(GAIN_BITS), .OFFSET_BITS(OFFSET_BITS), .NORMALISED_BITS(NORMALISED_BITS),
+                .NORMALISED_FRACTION(NORMALISED_FRACTION), .RSQRT_MANTISSA_BITS(RSQRT_MANTISSA_BITS),
+                .RSQRT_FRACTION(RSQRT_FRACTION), .GATE_OPERAND_LIMIT(GATE_OPERAND_LIMIT)
+            ) normalise (
                 .clk(clk), .rst_n(rst_n), .valid_in(taken_2), .part(part_2),
                 .values(held_2[row*ROW_BITS +: ROW_BITS]), .sum(sums_2[row*SUM_BITS +: SUM_BITS]),
                 .root(roots_2[row*ROOT_BITS +: ROOT_BITS]), .exponent(exponents_2[row*7 +: 7]), .width(width),

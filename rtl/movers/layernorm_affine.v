@@ -5,10 +5,23 @@
 // W16A16 int64, int32 in 16 bytes). Lines come after `start` and are always accepted; `ready` from the last one on.
 // Latency: gains and offsets one cycle after part. Depth: a memory of MAX_WIDTH/16 entries.
 `default_nettype none
-module layernorm_affine (
-    clk, start, vectors, line_valid, line, ready, part, gains, offsets
+module layernorm_affine #(
+    parameter VECTOR = 16,
+    parameter MAX_WIDTH = 192,
+    parameter GAIN_BITS = 16,
+    parameter OFFSET_BITS = 32,
+    parameter FINE = 0  // 1: records of W16A16
+) (
+    input  wire                          clk,
+    input  wire                          start,
+    input  wire [6:0]                    vectors,
+    input  wire                          line_valid,
+    input  wire [511:0]                  line,
+    output wire                          ready,
+    input  wire [7:0]                    part,
+    output wire [VECTOR*GAIN_BITS-1:0]   gains,
+    output wire [VECTOR*OFFSET_BITS-1:0] offsets
 );
-`include "edgemoe_spec.vh"
     localparam RECORD_BITS = FINE != 0 ? 128 : 64;
     localparam GAIN_AT = FINE != 0 ? 64 : 32;
     localparam RECORDS = 512 / RECORD_BITS;
@@ -18,16 +31,6 @@ module layernorm_affine (
     localparam ENTRY_BITS = $clog2(ENTRIES);
     localparam WORD = GAIN_BITS + OFFSET_BITS;
     localparam COUNT_BITS = 6 + LINE_SHIFT + 1;
-
-    input  wire                          clk;
-    input  wire                          start;
-    input  wire [6:0]                    vectors;
-    input  wire                          line_valid;
-    input  wire [511:0]                  line;
-    output wire                          ready;
-    input  wire [7:0]                    part;
-    output wire [VECTOR*GAIN_BITS-1:0]   gains;
-    output wire [VECTOR*OFFSET_BITS-1:0] offsets;
 
     reg [COUNT_BITS-1:0] count;
     assign ready = count[COUNT_BITS-1:LINE_SHIFT] == vectors;

@@ -10,12 +10,36 @@
 // Latency: 18; channel_part comes 9 after part. Depth: one multiplication; an addition; see round_shift.
 `default_nettype none
 module layernorm_normalise #(
-    parameter LANES = 32
+    parameter LANES = 32,
+    parameter RESIDUAL_BITS = 16,
+    parameter ACTIVATION_BITS = 8,
+    parameter GAIN_BITS = 16,
+    parameter OFFSET_BITS = 32,
+    parameter NORMALISED_BITS = 18,
+    parameter NORMALISED_FRACTION = 12,
+    parameter RSQRT_MANTISSA_BITS = 16,
+    parameter RSQRT_FRACTION = 15,
+    parameter GATE_OPERAND_LIMIT = 32639
 ) (
-    clk, rst_n, valid_in, part, values, sum, root, exponent, width,
-    channel_part, gains, offsets, shift, gate_shift, valid_out, part_out, norm, gate
+    input  wire                                    clk,
+    input  wire                                    rst_n,
+    input  wire                                    valid_in,
+    input  wire        [7:0]                       part,
+    input  wire        [LANES*RESIDUAL_BITS-1:0]   values,
+    input  wire signed [RESIDUAL_BITS+9:0]         sum,
+    input  wire        [RSQRT_FRACTION+1:0]        root,
+    input  wire signed [6:0]                       exponent,
+    input  wire        [10:0]                      width,
+    output wire        [7:0]                       channel_part,
+    input  wire        [LANES*GAIN_BITS-1:0]       gains,
+    input  wire        [LANES*OFFSET_BITS-1:0]     offsets,
+    input  wire        [5:0]                       shift,
+    input  wire        [5:0]                       gate_shift,
+    output wire                                    valid_out,
+    output wire        [7:0]                       part_out,
+    output wire        [LANES*ACTIVATION_BITS-1:0] norm,
+    output wire        [LANES*16-1:0]              gate
 );
-`include "edgemoe_spec.vh"
     localparam PART_BITS = 8;
     localparam SUM_BITS = RESIDUAL_BITS + 10;
     localparam ROOT_BITS = RSQRT_FRACTION + 2;
@@ -25,25 +49,6 @@ module layernorm_normalise #(
     localparam GATE_BITS = 16;  // saturation lies beyond the limit to which the gate's operand is clipped
     localparam SCALE = RSQRT_FRACTION + RSQRT_MANTISSA_BITS / 2 - NORMALISED_FRACTION;
     localparam LATENCY = 18;
-
-    input  wire                                    clk;
-    input  wire                                    rst_n;
-    input  wire                                    valid_in;
-    input  wire        [PART_BITS-1:0]             part;
-    input  wire        [LANES*RESIDUAL_BITS-1:0]   values;
-    input  wire signed [SUM_BITS-1:0]              sum;
-    input  wire        [ROOT_BITS-1:0]             root;
-    input  wire signed [6:0]                       exponent;
-    input  wire        [10:0]                      width;
-    output wire        [PART_BITS-1:0]             channel_part;
-    input  wire        [LANES*GAIN_BITS-1:0]       gains;
-    input  wire        [LANES*OFFSET_BITS-1:0]     offsets;
-    input  wire        [5:0]                       shift;
-    input  wire        [5:0]                       gate_shift;
-    output wire                                    valid_out;
-    output wire        [PART_BITS-1:0]             part_out;
-    output wire        [LANES*ACTIVATION_BITS-1:0] norm;
-    output wire        [LANES*16-1:0]              gate;
 
     reg [LATENCY-1:0] valid;
     reg [LATENCY*PART_BITS-1:0] parts;

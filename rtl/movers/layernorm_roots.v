@@ -11,31 +11,37 @@
 `default_nettype none
 module layernorm_roots #(
     parameter GROUP = 1,
-    parameter ENTRY_BITS = 6
+    parameter ENTRY_BITS = 6,
+    parameter VECTOR = 16,
+    parameter RESIDUAL_BITS = 16,
+    parameter RSQRT_MANTISSA_BITS = 16,
+    parameter RSQRT_FRACTION = 15,
+    parameter RSQRT_STEPS = 1,  // Newton steps
+    parameter RSQRT_INDEX_BITS = 8,
+    parameter RSQRT_TABLE_SIZE = 192,
+    parameter RSQRT_TABLE_BITS = 16,
+    parameter [RSQRT_TABLE_SIZE*RSQRT_TABLE_BITS-1:0] RSQRT_TABLE = 0  // entry 0 in the low bits
 ) (
-    clk, rst_n, valid_in, first, last, values, width, epsilon, ready, take, sums, roots, exponents
+    input  wire                                  clk,
+    input  wire                                  rst_n,
+    input  wire                                  valid_in,
+    input  wire                                  first,
+    input  wire                                  last,
+    input  wire [GROUP*VECTOR*RESIDUAL_BITS-1:0] values,
+    input  wire [10:0]                           width,
+    input  wire [63:0]                           epsilon,
+    output wire                                  ready,
+    input  wire                                  take,
+    output wire [GROUP*(RESIDUAL_BITS+10)-1:0]   sums,
+    output wire [GROUP*(RSQRT_FRACTION+2)-1:0]   roots,
+    output wire [GROUP*7-1:0]                    exponents
 );
-`include "edgemoe_spec.vh"
     localparam ROW_BITS = VECTOR * RESIDUAL_BITS;
     localparam SUM_BITS = RESIDUAL_BITS + 10;
     localparam SQUARES_BITS = 2 * RESIDUAL_BITS + 9;
     localparam ROOT_BITS = RSQRT_FRACTION + 2;
     localparam VARIANCE_BITS = 68;
     localparam ENTRIES = 1 << ENTRY_BITS;
-
-    input  wire                       clk;
-    input  wire                       rst_n;
-    input  wire                       valid_in;
-    input  wire                       first;
-    input  wire                       last;
-    input  wire [GROUP*ROW_BITS-1:0]  values;
-    input  wire [10:0]                width;
-    input  wire [63:0]                epsilon;
-    output wire                       ready;
-    input  wire                       take;
-    output wire [GROUP*SUM_BITS-1:0]  sums;
-    output wire [GROUP*ROOT_BITS-1:0] roots;
-    output wire [GROUP*7-1:0]         exponents;
 
     wire [GROUP-1:0] row_done;
     wire [GROUP*SUM_BITS-1:0] row_sums;
@@ -59,11 +65,15 @@ module layernorm_roots #(
     wire [VARIANCE_BITS-1:0] variance;
     wire [ROOT_BITS-1:0] root;
     wire signed [6:0] exponent;
-    layernorm_variance row_variance (
+    layernorm_variance #(.RESIDUAL_BITS(RESIDUAL_BITS)) row_variance (
         .clk(clk), .rst_n(rst_n), .valid_in(waiting[0]), .width(width), .sum(waiting_sums[SUM_BITS-1:0]),
         .squares(waiting_squares[SQUARES_BITS-1:0]), .epsilon(epsilon),
         .valid_out(variance_valid), .variance(variance));
-    reciprocal_root row_root (
+    reciprocal_root #(
+        .RSQRT_MANTISSA_BITS(RSQRT_MANTISSA_BITS), .RSQRT_FRACTION(RSQRT_FRACTION), .RSQRT_STEPS(RSQRT_STEPS),
+        .RSQRT_INDEX_BITS(RSQRT_INDEX_BITS), .RSQRT_TABLE_SIZE(RSQRT_TABLE_SIZE),
+        .RSQRT_TABLE_BITS(RSQRT_TABLE_BITS), .RSQRT_TABLE(RSQRT_TABLE)
+    ) row_root (
         .clk(clk), .rst_n(rst_n), .valid_in(variance_valid), .variance(variance),
         .valid_out(root_valid), .root(root), .exponent(exponent));
 
@@ -95,7 +105,7 @@ module layernorm_roots #(
         for (row = 0; row < GROUP; row = row + 1) begin : rows
             reg [SUM_BITS-1:0] kept_sums [0:ENTRIES-1];
             reg [ROOT_BITS+6:0] kept_roots [0:ENTRIES-1];
-            layernorm_statistics #(.LANES(VECTOR)) statistics (
+            layernorm_statistics #(.LANES(VECTOR), .RESIDUAL_BITS(RESIDUAL_BITS)) statistics (
                 .clk(clk), .rst_n(rst_n), .valid_in(valid_in), .first(first), .last(last),
                 .values(values[row*ROW_BITS +: ROW_BITS]), .valid_out(row_done[row]),
                 .sum(row_sums[row*SUM_BITS +: SUM_BITS]), .squares(row_squares[row*SQUARES_BITS +: SQUARES_BITS]));

@@ -9,27 +9,25 @@
 // Depth: see multiplier; two additions.
 `default_nettype none
 module layernorm_statistics #(
-    parameter LANES = 32
+    parameter LANES = 32,
+    parameter RESIDUAL_BITS = 16
 ) (
-    clk, rst_n, valid_in, first, last, values, valid_out, sum, squares
+    input  wire                                  clk,
+    input  wire                                  rst_n,
+    input  wire                                  valid_in,
+    input  wire                                  first,
+    input  wire                                  last,
+    input  wire        [LANES*RESIDUAL_BITS-1:0] values,
+    output reg                                   valid_out,
+    output reg  signed [RESIDUAL_BITS+9:0]       sum,
+    output reg         [2*RESIDUAL_BITS+8:0]     squares
 );
-`include "edgemoe_spec.vh"
     localparam WIDTH_BITS = 10;  // 1024 values
     localparam SUM_BITS = RESIDUAL_BITS + WIDTH_BITS;
     localparam SQUARE_BITS = 2 * RESIDUAL_BITS - 1;
     localparam SQUARES_BITS = SQUARE_BITS + WIDTH_BITS;
     localparam FOURS = LANES / 4;
     localparam SIXTEENS = (FOURS + 3) / 4;
-
-    input  wire                                  clk;
-    input  wire                                  rst_n;
-    input  wire                                  valid_in;
-    input  wire                                  first;
-    input  wire                                  last;
-    input  wire        [LANES*RESIDUAL_BITS-1:0] values;
-    output reg                                   valid_out;
-    output reg  signed [SUM_BITS-1:0]            sum;
-    output reg         [SQUARES_BITS-1:0]        squares;
 
     // Registers of this module alone, last stage first (see dot_product); signed operands extend by sign.
     /* verilator lint_off BLKSEQ */

@@ -7,24 +7,23 @@
 // Precondition: width D ≤ 1024 and epsilon ≥ 1 are held while rows are in flight.
 // Latency: 5 (operands, products, their sums, difference, ε). Depth: one multiplication; additions of up to 68 bits.
 `default_nettype none
-module layernorm_variance (
-    clk, rst_n, valid_in, width, sum, squares, epsilon, valid_out, variance
+module layernorm_variance #(
+    parameter RESIDUAL_BITS = 16
+) (
+    input  wire                              clk,
+    input  wire                              rst_n,
+    input  wire                              valid_in,
+    input  wire        [10:0]                width,
+    input  wire signed [RESIDUAL_BITS+9:0]   sum,
+    input  wire        [2*RESIDUAL_BITS+8:0] squares,
+    input  wire        [63:0]                epsilon,
+    output wire                              valid_out,
+    output reg         [67:0]                variance
 );
-`include "edgemoe_spec.vh"
     localparam SUM_BITS = RESIDUAL_BITS + 10;
     localparam SQUARES_BITS = 2 * RESIDUAL_BITS + 9;
     localparam VARIANCE_BITS = 68;
     localparam SCALED_BITS = SQUARES_BITS + 1 + 12;
-
-    input  wire                            clk;
-    input  wire                            rst_n;
-    input  wire                            valid_in;
-    input  wire        [10:0]              width;
-    input  wire signed [SUM_BITS-1:0]      sum;
-    input  wire        [SQUARES_BITS-1:0]  squares;
-    input  wire        [63:0]              epsilon;
-    output wire                            valid_out;
-    output reg         [VARIANCE_BITS-1:0] variance;
 
     reg [4:0] valid;
     reg signed [SQUARES_BITS:0] squares_1;

@@ -8,27 +8,26 @@
 // Precondition: rows and vectors are at least 1; start only while active is low and 2 cycles after the last start.
 // Latency: active 3 cycles after start; a new place the cycle after advance. Depth: a 16-bit addition, one multiplication.
 `default_nettype none
-module row_walk (
-    clk, rst_n, start, first_row, rows, vectors, advance, active, row, bank, depth, vector, last_vector, last
+module row_walk #(
+    parameter LANE_BITS = 3,  // TOKEN_PAR = 2^LANE_BITS
+    parameter VECTORS_BITS = 11,
+    parameter DEPTH_BITS = 16
+) (
+    input  wire                    clk,
+    input  wire                    rst_n,
+    input  wire                    start,
+    input  wire [15:0]             first_row,
+    input  wire [15:0]             rows,
+    input  wire [VECTORS_BITS-1:0] vectors,
+    input  wire                    advance,
+    output reg                     active,
+    output reg  [15:0]             row,
+    output wire [LANE_BITS-1:0]    bank,
+    output reg  [DEPTH_BITS-1:0]   depth,
+    output reg  [VECTORS_BITS-1:0] vector,
+    output reg                     last_vector,  // of its row
+    output wire                    last  // of all
 );
-`include "edgemoe_spec.vh"
-`include "edgemoe_machine.vh"
-
-    input  wire                    clk;
-    input  wire                    rst_n;
-    input  wire                    start;
-    input  wire [15:0]             first_row;
-    input  wire [15:0]             rows;
-    input  wire [VECTORS_BITS-1:0] vectors;
-    input  wire                    advance;
-    output reg                     active;
-    output reg  [15:0]             row;
-    output wire [LANE_BITS-1:0]    bank;
-    output reg  [DEPTH_BITS-1:0]   depth;
-    output reg  [VECTORS_BITS-1:0] vector;
-    output reg                     last_vector;  // of its row
-    output wire                    last;         // of all
-
     reg [15:0] rows_left, first_tile;
     reg [VECTORS_BITS-1:0] row_vectors, vectors_left;
     reg [DEPTH_BITS-1:0] row_depth;

@@ -60,7 +60,7 @@ module store (
     wire [VECTORS_BITS-1:0] walked_vectors = of_routing ? {{(VECTORS_BITS-1){1'b0}}, 1'b1} : vectors;
     wire unused_last_vector, unused_last;
     wire [VECTORS_BITS-1:0] unused_vector;
-    row_walk walk (.clk(clk), .rst_n(rst_n), .start(start), .first_row(source_row), .rows(rows),
+    row_walk #(.LANE_BITS(LANE_BITS), .VECTORS_BITS(VECTORS_BITS), .DEPTH_BITS(DEPTH_BITS)) walk (.clk(clk), .rst_n(rst_n), .start(start), .first_row(source_row), .rows(rows),
                    .vectors(walked_vectors), .advance(issue && last_part), .active(reading), .row(routing_row),
                    .bank(read_bank), .depth(read_depth), .vector(unused_vector), .last_vector(unused_last_vector),
                    .last(unused_last));

@@ -14,7 +14,14 @@ module exponential #(
     parameter FINE_PRODUCT = 1,
     parameter T_BITS = 24,
     parameter T_FRACTION = 12,
-    parameter E_BITS = 16
+    parameter E_BITS = 16,
+    parameter FINE_HALF_BITS = 6,  // index bits of each fine table
+    parameter EXP2_TABLE_BITS = 10,
+    parameter [64*EXP2_TABLE_BITS-1:0] EXP2_TABLE = 0,  // entry 0 in the low bits, as in the next two
+    parameter FINE_EXP2_HIGH_TABLE_BITS = 16,
+    parameter [64*FINE_EXP2_HIGH_TABLE_BITS-1:0] FINE_EXP2_HIGH_TABLE = 0,
+    parameter FINE_EXP2_LOW_TABLE_BITS = 17,
+    parameter [64*FINE_EXP2_LOW_TABLE_BITS-1:0] FINE_EXP2_LOW_TABLE = 0
 ) (
     input  wire                              clk,
     input  wire                              rst_n,
@@ -24,7 +31,6 @@ module exponential #(
     output wire                              valid_out,
     output reg         [E_BITS-1:0]          result
 );
-`include "edgemoe_spec.vh"
     localparam OCTAVE_BITS = T_BITS - T_FRACTION + 1;
     localparam ENTRIES = 64;
     localparam SHIFT_BITS = 5;

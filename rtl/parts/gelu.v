@@ -10,27 +10,35 @@
 // Latency: 12 (magnitude, tables, interpolation 2, requantise of the difference 7, zero and saturate).
 // Depth: a negation and rounding; a table of GELU_ENTRIES; one multiplication; an addition with clipping.
 `default_nettype none
-module gelu (
-    clk, rst_n, valid_in, value, multiplier, shift, zero, valid_out, result
+module gelu #(
+    parameter FINE = 0,  // 1: entries are interpolated
+    parameter ACTIVATION_BITS = 8,
+    parameter MULTIPLIER_BITS = 16,
+    parameter ZERO_BITS = 16,
+    parameter GELU_BITS = 18,
+    parameter GELU_FRACTION = 10,
+    parameter GELU_STEP_BITS = 6,  // entries of δ per unit, log2
+    parameter GELU_ENTRIES = 256,
+    parameter GELU_DELTA_TABLE_BITS = 8,
+    parameter [(GELU_ENTRIES+FINE)*GELU_DELTA_TABLE_BITS-1:0] GELU_DELTA_TABLE = 0  // δ, entry 0 in the low bits
+) (
+    input  wire                              clk,
+    input  wire                              rst_n,
+    input  wire                              valid_in,
+    input  wire signed [GELU_BITS-1:0]       value,
+    input  wire        [MULTIPLIER_BITS-1:0] multiplier,
+    input  wire        [5:0]                 shift,
+    input  wire signed [ZERO_BITS-1:0]       zero,
+    output reg                               valid_out,
+    output reg  signed [ACTIVATION_BITS-1:0] result
 );
-`include "edgemoe_spec.vh"
     localparam STEP = GELU_FRACTION - GELU_STEP_BITS;
     localparam INDEX_BITS = GELU_BITS - STEP;
     localparam ADDRESS = FINE != 0 ? 9 : 8;  // of the tables, filled up with 0 beyond GELU_ENTRIES
     localparam DELTA = GELU_DELTA_TABLE_BITS;
-    localparam SCALED_BITS = FIELD_OUTPUT_ZERO_WIDTH + 2;  // what is clipped here saturates whatever zero is
+    localparam SCALED_BITS = ZERO_BITS + 2;  // what is clipped here saturates whatever zero is
     localparam signed [SCALED_BITS:0] LARGEST = (1 << (ACTIVATION_BITS - 1)) - 1;
     localparam signed [SCALED_BITS:0] SMALLEST = -(1 << (ACTIVATION_BITS - 1));
-
-    input  wire                                      clk;
-    input  wire                                      rst_n;
-    input  wire                                      valid_in;
-    input  wire signed [GELU_BITS-1:0]               value;
-    input  wire        [MULTIPLIER_BITS-1:0]         multiplier;
-    input  wire        [5:0]                         shift;
-    input  wire signed [FIELD_OUTPUT_ZERO_WIDTH-1:0] zero;
-    output reg                                       valid_out;
-    output reg  signed [ACTIVATION_BITS-1:0]         result;
 
     reg [DELTA-1:0] delta_table [0:(1<<ADDRESS)-1];
     integer entry;
@@ -99,7 +107,7 @@ module gelu (
         .multiplier(multiplier), .shift(shift), .valid_out(scaled_valid), .result(scaled));
 
     wire signed [SCALED_BITS:0] moved =
-        $signed({scaled[SCALED_BITS-1], scaled}) + $signed({{3{zero[FIELD_OUTPUT_ZERO_WIDTH-1]}}, zero});
+        $signed({scaled[SCALED_BITS-1], scaled}) + $signed({{3{zero[ZERO_BITS-1]}}, zero});
     always @(posedge clk) begin
         valid_out <= rst_n & scaled_valid;
         result <= moved > LARGEST ? LARGEST[ACTIVATION_BITS-1:0]

@@ -10,20 +10,19 @@
 // Depth: a compare-and-subtract of TOTAL_BITS + 1 bits; a priority encoder of TOTAL_BITS bits at the start.
 `default_nettype none
 module reciprocal #(
-    parameter TOTAL_BITS = 21
+    parameter TOTAL_BITS = 21,
+    parameter RECIPROCAL_BITS = 16
 ) (
-    clk, rst_n, start, ready, total, done, result, length
+    input  wire                       clk,
+    input  wire                       rst_n,
+    input  wire                       start,
+    output wire                       ready,
+    input  wire [TOTAL_BITS-1:0]      total,
+    output reg                        done,
+    output reg  [RECIPROCAL_BITS-1:0] result,
+    output reg  [4:0]                 length
 );
-`include "edgemoe_spec.vh"
     localparam COUNT_BITS = 5;
-    input  wire                       clk;
-    input  wire                       rst_n;
-    input  wire                       start;
-    output wire                       ready;
-    input  wire [TOTAL_BITS-1:0]      total;
-    output reg                        done;
-    output reg  [RECIPROCAL_BITS-1:0] result;
-    output reg  [COUNT_BITS-1:0]      length;
 
     reg busy;
     reg [COUNT_BITS-1:0] steps_left;

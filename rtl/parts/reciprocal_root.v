@@ -10,24 +10,29 @@
 // Latency: 4 + 9·RSQRT_STEPS (normalise 3, table 1, three times operands and a product of 2): 13 in W8A8, 22 in W16A16.
 // Depth: two levels of the normalising shift; a table of 256; one multiplication; an addition.
 `default_nettype none
-module reciprocal_root (
-    clk, rst_n, valid_in, variance, valid_out, root, exponent
+module reciprocal_root #(
+    parameter RSQRT_MANTISSA_BITS = 16,
+    parameter RSQRT_FRACTION = 15,
+    parameter RSQRT_STEPS = 1,  // Newton steps
+    parameter RSQRT_INDEX_BITS = 8,
+    parameter RSQRT_TABLE_SIZE = 192,
+    parameter RSQRT_TABLE_BITS = 16,
+    parameter [RSQRT_TABLE_SIZE*RSQRT_TABLE_BITS-1:0] RSQRT_TABLE = 0  // entry 0 in the low bits
+) (
+    input  wire                             clk,
+    input  wire                             rst_n,
+    input  wire                             valid_in,
+    input  wire        [67:0]               variance,
+    output wire                             valid_out,
+    output wire        [RSQRT_FRACTION+1:0] root,
+    output wire signed [6:0]                exponent
 );
-`include "edgemoe_spec.vh"
     localparam VARIANCE_BITS = 68;
     localparam PAIRS = VARIANCE_BITS / 2;
     localparam P = RSQRT_MANTISSA_BITS;
     localparam R = RSQRT_FRACTION;
     localparam ROOT_BITS = R + 2;
     localparam LATENCY = 4 + 9 * RSQRT_STEPS;
-
-    input  wire                            clk;
-    input  wire                            rst_n;
-    input  wire                            valid_in;
-    input  wire        [VARIANCE_BITS-1:0] variance;
-    output wire                            valid_out;
-    output wire        [ROOT_BITS-1:0]     root;
-    output wire signed [6:0]               exponent;
 
     reg [LATENCY-1:0] valid;
     always @(posedge clk) valid <= rst_n ? {valid[LATENCY-2:0], valid_in} : {LATENCY{1'b0}};

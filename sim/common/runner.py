@@ -5,8 +5,8 @@
 
 BENCH is the name of a Python module with cocotb tests (sim.parts.multiplier_bench). --hardware is the name of a
 configuration or of one of sim.common.shapes, or a JSON file. Sources are the top module and all modules of rtl/ that
-it has instances of, directly or not. Builds are cached under build/sim by a hash of sources, headers, constants,
-parameters and flags.
+it has instances of, directly or not; parameters of the top that have the name of a constant of the specification get
+its value. Builds are cached under build/sim by a hash of sources, headers, constants, parameters and flags.
 --flip turns one bit of one golden value per test over: then every test has to fail, and to fail there.
 SIM=icarus in the environment takes Icarus Verilog 11 or newer, which starts with unknown values and is 10 to 1000 times
 slower.
@@ -33,7 +33,8 @@ from cocotb_tools.runner import get_runner
 from edgemoe.devices.build_cache import BuildCache, digest_of
 from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, RUNTIME, keep_runtime, modules, sources_of, verilator
 from edgemoe.spec.files import write_text
-from edgemoe.spec.generate.machine import verilog_headers
+from edgemoe.spec.generate.machine import verilog_headers, verilog_values
+from edgemoe.spec.hardware import HardwareConfig
 from sim.common.runs import ROOT
 from sim.common.shapes import SHAPES, shape
 
@@ -48,6 +49,7 @@ MAKE_FLAGS = "-- CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_COROUTINES=-fcoroutine
 TOOLS = (BUILD_ARGS, MAKE_FLAGS, *(importlib.metadata.version(name) for name in ("verilator", "cocotb")))
 RUNTIME_AGE_SECONDS = 3600
 OUTPUT_LINES = 60
+PARAMETER = re.compile(r"^    parameter (?:\[.*\] )?(\w+) =", re.MULTILINE)
 INCLUDE = re.compile(r'^\s*`include "(\w+\.vh)"', re.MULTILINE)
 
 
@@ -82,13 +84,22 @@ def constants_of(hardware: str) -> Path:
     return folder
 
 
-def build(top: str, hardware: str, parameters: Mapping[str, int], waves: bool = False) -> Path:
-    """The folder of a build of this module; compiles it unless the cache has it."""
+def specified(module: Path, hardware: HardwareConfig) -> dict[str, str]:
+    """The parameters of a module that have the name of a constant of the specification or of a size of the machine,
+    with their values as Verilog writes them.
+    """
+    values = verilog_values(hardware)
+    return {name: values[name] for name in PARAMETER.findall(module.read_text(encoding="utf-8")) if name in values}
+
+
+def build(top: str, hardware: str, parameters: Mapping[str, str], waves: bool = False) -> Path:
+    """The folder of a build of this module, parameters beside those `specified`; compiles it unless it is kept."""
     tools, compiling = (TOOLS, _compile) if simulator() == "verilator" else (_icarus(), _compile_for_icarus)
     known = modules()
     if top not in known:
         raise FileNotFoundError(f"rtl/ has no module {top}; there are {', '.join(known)}")
     sources, constants = sources_of(known[top]), constants_of(hardware)
+    parameters = specified(known[top], shape(hardware)) | dict(parameters)
     files = (*sources, *headers_of(sources), *sorted(constants.glob("*.vh")))
     digest = digest_of((sorted(parameters.items()), waves, *tools), files)
 
@@ -100,7 +111,7 @@ def build(top: str, hardware: str, parameters: Mapping[str, int], waves: bool = 
 
 
 def _compile(
-    folder: Path, top: str, sources: Sequence[Path], constants: Path, parameters: Mapping[str, int], waves: bool
+    folder: Path, top: str, sources: Sequence[Path], constants: Path, parameters: Mapping[str, str], waves: bool
 ) -> None:
     os.environ["PATH"] = f"{verilator().parent}{os.pathsep}{os.environ['PATH']}"
     os.environ["MAKEFLAGS"] = MAKE_FLAGS
@@ -130,7 +141,7 @@ def _icarus() -> tuple[str, ...]:
 
 
 def _compile_for_icarus(
-    folder: Path, top: str, sources: Sequence[Path], constants: Path, parameters: Mapping[str, int], waves: bool
+    folder: Path, top: str, sources: Sequence[Path], constants: Path, parameters: Mapping[str, str], waves: bool
 ) -> None:
     log = folder / "build.log"
     try:
@@ -191,7 +202,7 @@ def main() -> int:
     parser.add_argument("--flip", action="store_true")
     parser.add_argument("--waves", action="store_true")
     options = parser.parse_args()
-    parameters = {name: int(value) for name, value in (item.split("=", 1) for item in options.parameter)}
+    parameters = dict(item.split("=", 1) for item in options.parameter)
     hardware = options.hardware
     if hardware.endswith(".json"):
         hardware = str(Path(hardware).resolve())  # the simulator runs in another folder
@@ -200,7 +211,7 @@ def main() -> int:
     sys.path.insert(0, str(ROOT))  # the simulator inherits it
     run_folder = folder / f"run-{os.getpid()}"
     told = {"HARDWARE": hardware, "FLIP": str(int(options.flip))}
-    told |= {f"PARAMETER_{name}": str(value) for name, value in parameters.items()}
+    told |= {f"PARAMETER_{name}": value for name, value in parameters.items()}
     runner = get_runner(simulator())
     runner.test(
         test_module=options.bench, hdl_toplevel=options.top, hdl_toplevel_lang="verilog", build_dir=folder,

@@ -55,7 +55,12 @@ module edgemoe_top (
 
     wire signed [ACTIVATION_BITS-1:0] activation;
     assign gelu_result = activation;
-    gelu activations (
+    gelu #(
+        .FINE(FINE), .ACTIVATION_BITS(ACTIVATION_BITS), .MULTIPLIER_BITS(MULTIPLIER_BITS),
+        .ZERO_BITS(FIELD_OUTPUT_ZERO_WIDTH), .GELU_BITS(GELU_BITS), .GELU_FRACTION(GELU_FRACTION),
+        .GELU_STEP_BITS(GELU_STEP_BITS), .GELU_ENTRIES(GELU_ENTRIES), .GELU_DELTA_TABLE_BITS(GELU_DELTA_TABLE_BITS),
+        .GELU_DELTA_TABLE(GELU_DELTA_TABLE)
+    ) activations (
         .clk(clk), .rst_n(rst_n), .valid_in(gelu_valid), .value(value[GELU_BITS-1:0]), .multiplier(multiplier),
         .shift(shift), .zero(zero), .valid_out(gelu_done), .result(activation));
 
@@ -63,7 +68,7 @@ module edgemoe_top (
     wire [4:0] bit_length;
     assign inverse = quotient;
     assign length = bit_length;
-    reciprocal #(.TOTAL_BITS(28)) divide (
+    reciprocal #(.TOTAL_BITS(28), .RECIPROCAL_BITS(RECIPROCAL_BITS)) divide (
         .clk(clk), .rst_n(rst_n), .start(reciprocal_start), .ready(), .total(total), .done(reciprocal_done),
         .result(quotient), .length(bit_length));
 
@@ -81,7 +86,14 @@ module edgemoe_top (
             else assign exponentials[n] = 32'd0;
         end
     endgenerate
-    softmax weights (
+    softmax #(
+        .OUT_PAR(OUT_PAR), .IN_PAR(IN_PAR), .SCORE_BITS(SCORE_BITS), .SCORE_FRACTION(SCORE_FRACTION),
+        .EXPONENTIAL_BITS(EXPONENTIAL_BITS), .SCORE_ADDRESS_BITS(SCORE_ADDRESS_BITS), .QUERY_BITS(QUERY_BITS),
+        .TOTAL_BITS(TOTAL_BITS), .RECIPROCAL_BITS(RECIPROCAL_BITS), .MULTIPLIER_BITS(MULTIPLIER_BITS),
+        .FACTOR_BITS(FACTOR_BITS), .FINE(FINE), .EXP2_TABLE_BITS(EXP2_TABLE_BITS), .EXP2_TABLE(EXP2_TABLE),
+        .FINE_EXP2_HIGH_TABLE_BITS(FINE_EXP2_HIGH_TABLE_BITS), .FINE_EXP2_HIGH_TABLE(FINE_EXP2_HIGH_TABLE),
+        .FINE_EXP2_LOW_TABLE_BITS(FINE_EXP2_LOW_TABLE_BITS), .FINE_EXP2_LOW_TABLE(FINE_EXP2_LOW_TABLE)
+    ) weights (
         .clk(clk), .rst_n(rst_n), .write_valid(write_valid), .write_first(write_first),
         .write_address(word[SCORE_ADDRESS_BITS-1:0]), .write_scores(word_scores), .write_mask(write_mask[OUT_PAR-1:0]),
         .read_address(read_word[SCORE_ADDRESS_BITS-1:0]), .read_part(read_part[0]), .step_valid(1'b0),

@@ -8,8 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import IntEnum
 
-from edgemoe.spec.generate.constants import Constant
-from edgemoe.spec.generate.headers import NOTICE, VERILOG_END, VERILOG_START, verilog_constant, verilog_header
+from edgemoe.spec.generate.constants import Constant, tables
+from edgemoe.spec.generate.headers import (
+    NOTICE,
+    VERILOG_END,
+    VERILOG_START,
+    all_groups,
+    verilog_constant,
+    verilog_header,
+)
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import FIELDS, Field
 from edgemoe.spec.machine import Fetch, Left, PassKind, Sizes, sizes
@@ -27,6 +34,19 @@ _UNUSED_SIGNALS = "/* verilator lint_off UNUSEDSIGNAL */", "/* verilator lint_on
 def verilog_headers(hardware: HardwareConfig) -> dict[str, str]:
     """The headers of one build by their names: what every module of rtl/ may include beside rtl/include."""
     return {"edgemoe_spec.vh": verilog_header(hardware), "edgemoe_machine.vh": _machine_header(hardware)}
+
+
+def verilog_values(hardware: HardwareConfig) -> dict[str, str]:
+    """Literals of one build's constants and tables by name: what a module's parameters of these names are given."""
+    build = Sizes(hardware)
+    found = {constant.name: str(constant.value) for group in all_groups(hardware) for constant in group.constants}
+    found |= {size.name.upper(): str(getattr(build, size.name)) for size in sizes()}
+    for table in tables(hardware.numbers):
+        entries, bits = table.values.tolist(), table.bits
+        packed = sum(entry << bits * place for place, entry in enumerate(entries))
+        found |= {f"{table.name}_SIZE": str(len(entries)), f"{table.name}_BITS": str(bits)}
+        found[table.name] = f"{len(entries) * bits}'h{packed:x}"
+    return found
 
 
 def common_headers() -> dict[str, str]:
