@@ -226,5 +226,27 @@ module edgemoe_core (
     end
     /* verilator lint_on UNUSEDSIGNAL */
     wire unused = &{1'b0, instructions, input_bytes, output_bytes, instruction, trace_index};
+
+    // Shapes that cannot be built: elaboration stops at a module of that name, which there is not.
+    generate
+        if (TOKEN_PAR < 2) begin : refused_1
+            token_par_must_be_2_or_more stop ();
+        end
+        if (OUT_PAR != 8 && OUT_PAR != 16) begin : refused_2
+            out_par_must_be_8_or_16 stop ();
+        end
+        if (IN_PAR > OUT_PAR) begin : refused_3
+            in_par_must_be_at_most_out_par stop ();
+        end
+        if (IN_PAR % TOKEN_PAR != 0) begin : refused_4
+            in_par_must_be_a_multiple_of_token_par stop ();
+        end
+        if (MAX_TOP_K > 8) begin : refused_5
+            max_top_k_must_be_at_most_8 stop ();
+        end
+        if (MAX_ROWS > 127 * TOKEN_PAR) begin : refused_6
+            max_rows_must_be_at_most_127_tiles_of_token_par stop ();
+        end
+    endgenerate
 endmodule
 `default_nettype wire

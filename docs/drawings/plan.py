@@ -44,7 +44,7 @@ PLAN: tuple[Part, ...] = (
             Wing("devices/csim", "the HLS engine, compiled by g++", (SPEC, DEVICES)),
             Wing("devices/rtl", "the Verilog, Verilated", (SPEC, DEVICES)),
             Wing("media", "pictures and video in, panels out", (SPEC, "edgemoe/results", "edgemoe/version")),
-            Wing("overlay", "bitstreams and their manifests", (SPEC,)),
+            Wing("overlay", "bitstreams and their manifests", (SPEC, DEVICES)),
             Wing(".", "Accelerator, session, command", ("edgemoe",)),
             Wing("commands", "one file per command", ("edgemoe", "golden/importing")),
             Wing("pynq", "driver and board, through PYNQ", ("edgemoe",)),

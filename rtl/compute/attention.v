@@ -143,5 +143,12 @@ module attention (
                             IN_PARTS > 1 && half_3
                             ? key_values[bank*VECTOR_BITS + UPPER_INPUT*ACTIVATION_BITS +: IN_PAR*ACTIVATION_BITS]
                             : key_values[bank*VECTOR_BITS +: IN_PAR*ACTIVATION_BITS];
+
+    // Shapes that cannot be built: elaboration stops at a module of that name, which there is not.
+    generate
+        if (OUT_PAR % TOKEN_PAR != 0 || IN_PAR % TOKEN_PAR != 0) begin : refused
+            tiles_must_be_whole_multiples_of_token_par stop ();
+        end
+    endgenerate
 endmodule
 `default_nettype wire

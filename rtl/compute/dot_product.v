@@ -12,6 +12,7 @@
 // W16A16 −2^16 … 2^16 − 1. LANES 8 or 16.
 // Latency: 4 (operands, products, sums of four, sum of those). Depth: one multiplication; two additions.
 `default_nettype none
+`include "attributes.vh"
 module dot_product #(
     parameter LANES = 16,
     parameter OPERAND_BITS = 11,
@@ -69,7 +70,7 @@ module dot_product #(
             end
         end else begin : packed_pair
             // {a, 1} + {b, c} = 2·(a + b + c) + (c ? 0 : 1): each addition of upper halves takes one borrowed 1 along,
-            // and only the last of all needs an adder. `keep` holds Yosys to carry chains of two operands, which take
+            // and only the last of all needs an adder. `KEEP holds Yosys to carry chains of two operands, which take
             // two thirds of the LUTs of the compressors that it would build.
             wire signed [SUM_BITS-1:0] low_of_group [0:GROUPS-1];
             wire signed [SUM_BITS-1:0] high_of_group [0:GROUPS-1];
@@ -80,8 +81,8 @@ module dot_product #(
                 reg signed [PRODUCT_BITS+17:0] product [0:3];
                 reg signed [SUM_BITS-1:0] low, high;
                 reg last_negative;
-                (* keep *) wire signed [SUM_BITS-1:0] low_01, low_23, low_03;
-                (* keep *) wire signed [SUM_BITS:0] high_01, high_23, high_03;
+                `KEEP wire signed [SUM_BITS-1:0] low_01, low_23, low_03;
+                `KEEP wire signed [SUM_BITS:0] high_01, high_23, high_03;
                 assign low_01 = $signed(product[0][17:0]) + $signed(product[1][17:0]);
                 assign low_23 = $signed(product[2][17:0]) + $signed(product[3][17:0]);
                 assign low_03 = low_01 + low_23;
@@ -113,8 +114,8 @@ module dot_product #(
             wire signed [SUM_BITS-1:0] high_of_pair [0:PAIRS-1];
             wire signed [SUM_BITS-1:0] low_all, high_all;
             for (g = 0; g < PAIRS; g = g + 1) begin : pairs
-                (* keep *) wire signed [SUM_BITS-1:0] low;
-                (* keep *) wire signed [SUM_BITS:0] high;
+                `KEEP wire signed [SUM_BITS-1:0] low;
+                `KEEP wire signed [SUM_BITS:0] high;
                 assign low = low_of_group[2*g] + low_of_group[2*g+1];
                 assign high = $signed({high_of_group[2*g], 1'b1}) + $signed({high_of_group[2*g+1], carry[2*g]});
                 assign low_of_pair[g] = low;
@@ -122,7 +123,7 @@ module dot_product #(
                 wire unused = &{1'b0, high[0]};
             end
             if (PAIRS == 2) begin : both
-                (* keep *) wire signed [SUM_BITS:0] high;
+                `KEEP wire signed [SUM_BITS:0] high;
                 assign low_all = low_of_pair[0] + low_of_pair[1];
                 assign high = $signed({high_of_pair[0], 1'b1}) + $signed({high_of_pair[1], carry[1]});
                 assign high_all = $signed(high[SUM_BITS:1]);
@@ -139,5 +140,12 @@ module dot_product #(
     endgenerate
     /* verilator lint_on WIDTHEXPAND */
     /* verilator lint_on BLKSEQ */
+
+    // Shapes that cannot be built: elaboration stops at a module of that name, which there is not.
+    generate
+        if (LANES != 8 && LANES != 16) begin : refused
+            lanes_must_be_8_or_16 stop ();
+        end
+    endgenerate
 endmodule
 `default_nettype wire

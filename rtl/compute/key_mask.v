@@ -25,5 +25,12 @@ module key_mask #(
         for (key = 0; key < KEYS; key = key + 1)
             mask[key] = (begun || (begins_here && key[3:0] >= from[3:0]))
                 && !(ended || (ends_here && key[3:0] >= to[3:0]));
+
+    // Shapes that cannot be built: elaboration stops at a module of that name, which there is not.
+    generate
+        if (KEYS > 16) begin : refused
+            keys_must_be_at_most_16 stop ();
+        end
+    endgenerate
 endmodule
 `default_nettype wire

@@ -10,6 +10,7 @@
 // A group's drain job leaves with its last step; job_ready follows when all lanes have their sums.
 // Depth: a comparison and a counter; one small multiplication while a pass is made ready.
 `default_nettype none
+`include "attributes.vh"
 module matmul_steps (
     clk, rst_n, pass_valid, pass_ready, pass, first_key, end_key,
     tile_arrived, tile_done, step, job_valid, job, job_ready, job_room, freed_valid, freed_slots,
@@ -131,9 +132,9 @@ module matmul_steps (
     reg slots_free;  // for another group, as of one cycle ago, and not in the cycle after a group has begun
     wire [SLOT_BITS:0] freed = freed_valid ? freed_slots : {(SLOT_BITS+1){1'b0}};
     wire [SLOT_BITS:0] room = SLOTS[SLOT_BITS:0] + freed;
-    // `keep`: both comparisons come before the choice between them, as `load` is late.
-    (* keep *) wire fits = used + group_slots <= room;
-    (* keep *) wire next_fits = used + next_slots <= room;
+    // `KEEP: both comparisons come before the choice between them, as `load` is late.
+    `KEEP wire fits = used + group_slots <= room;
+    `KEEP wire next_fits = used + next_slots <= room;
     wire [7:0] contexts_running = contexts_begun - contexts_done;
     wire [11:0] made = now[PASS_INPUT_TILES +: 12] - ({4'd0, undrained} << READ_SHIFT);
     wire some_made = {4'd0, undrained} << READ_SHIFT < now[PASS_INPUT_TILES +: 12];

@@ -13,6 +13,7 @@
 // Latency: taken_valid three cycles after take (memory, output register, rotation). A line is available four cycles
 // after its last word. Depth: an addition of LINE_BITS; a comparison of LINE_BITS and a 4-input AND.
 `default_nettype none
+`include "attributes.vh"
 module weight_buffer #(
     parameter INDEX_BITS = 40  // of a port's word index; longer streams are cut off at 2^(INDEX_BITS−2) − 1 lines
 ) (
@@ -65,13 +66,13 @@ module weight_buffer #(
     reg [1:0] settling;  // after a skip: 3 compare, 2 correct, 1 give again
     wire [PORTS-1:0] delivered;
     wire arriving = &delivered && settling == 0;
-    // `keep`: what needs only take_lines comes first, as `take` is late; a step is one level of logic.
-    (* keep *) wire [31:0] step = ({29'd0, take_lines} & {32{take}}) | (skip_lines & {32{skip}});
+    // `KEEP: what needs only take_lines comes first, as `take` is late; a step is one level of logic.
+    `KEEP wire [31:0] step = ({29'd0, take_lines} & {32{take}}) | (skip_lines & {32{skip}});
     reg [31:0] step_before;
-    (* keep *) wire [LEVEL_BITS-1:0] with_arrived = level + {{(LEVEL_BITS-1){1'b0}}, arrived};
+    `KEEP wire [LEVEL_BITS-1:0] with_arrived = level + {{(LEVEL_BITS-1){1'b0}}, arrived};
     wire many = |level[LEVEL_BITS-1:4];  // 16 or more, so at least 8 after any take
-    (* keep *) wire [LEVEL_BITS-1:0] with_arrived_taken = with_arrived - {{(LEVEL_BITS-3){1'b0}}, take_lines};
-    (* keep *) wire [3:0] few_taken = level[3:0] - {1'b0, take_lines};
+    `KEEP wire [LEVEL_BITS-1:0] with_arrived_taken = with_arrived - {{(LEVEL_BITS-3){1'b0}}, take_lines};
+    `KEEP wire [3:0] few_taken = level[3:0] - {1'b0, take_lines};
     wire [3:0] few = take ? few_taken : level[3:0];
 
     assign room_words = {2'b00, room} << PART_BITS;
@@ -178,5 +179,12 @@ module weight_buffer #(
         take_2 <= rst_n && !begin_run && take_1;
         taken_valid <= rst_n && !begin_run && take_2;
     end
+
+    // Shapes that cannot be built: elaboration stops at a module of that name, which there is not.
+    generate
+        if (DEPTH * LINES < 32) begin : refused
+            prefetch_bytes_must_hold_32_lines stop ();
+        end
+    endgenerate
 endmodule
 `default_nettype wire

@@ -178,5 +178,12 @@ module experts (
     assign busy = walk_start || |starting || active || |valid_behind;
     wire unused = &{1'b0, push_expert, lookup_expert, gather_expert, lookup_index, gathered_row,
                     unused_last_vector, unused_last};
+
+    // Shapes that cannot be built: elaboration stops at a module of that name, which there is not.
+    generate
+        if (MAX_EXPERTS < 2) begin : refused
+            max_experts_must_be_2_or_more stop ();
+        end
+    endgenerate
 endmodule
 `default_nettype wire

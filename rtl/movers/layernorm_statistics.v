@@ -92,5 +92,12 @@ module layernorm_statistics #(
             assign square_3[n] = product[SQUARE_BITS-1:0];
         end
     endgenerate
+
+    // Shapes that cannot be built: elaboration stops at a module of that name, which there is not.
+    generate
+        if (LANES % 4 != 0) begin : refused
+            lanes_must_be_a_multiple_of_4 stop ();
+        end
+    endgenerate
 endmodule
 `default_nettype wire

@@ -3,7 +3,7 @@
 //
 //   product = wide · narrow = Σ_i digit_i·narrow·2^(17·i),  digits of 17 bits, the last one signed with up to 18
 //
-// Precondition: NARROW_BITS ≤ 27 (W16A16 gives 28 at most, where a few LUTs help the DSP).
+// Precondition: NARROW_BITS ≤ 28 (beyond 27, as W16A16 gives at most, a few LUTs help the DSP).
 // Latency: 2 (partial products, their sum); the operands should come from registers, which move into the DSP.
 // Depth: one multiplication; one addition of 1 … 3 terms.
 `default_nettype none
@@ -43,6 +43,13 @@ module multiplier #(
                                   partials[high*PARTIAL_BITS +: PARTIAL_BITS]} << 17 * high);
             end
             always @(posedge clk) product <= sum;
+        end
+    endgenerate
+
+    // Shapes that cannot be built: elaboration stops at a module of that name, which there is not.
+    generate
+        if (NARROW_BITS > 28) begin : refused
+            narrow_bits_must_be_at_most_28 stop ();
         end
     endgenerate
 endmodule

@@ -56,5 +56,15 @@ module requantise #(
     round_shift #(.IN_BITS(PRODUCT_BITS - DROPPED_BITS), .OUT_BITS(RESULT_BITS), .SHIFT_BITS(SHIFT_BITS)) scale (
         .clk(clk), .value(product[PRODUCT_BITS-1:DROPPED_BITS]), .shift(shift_3), .result(result));
     wire unused = &{1'b0, product};
+
+    // Shapes that cannot be built: elaboration stops at a module of that name, which there is not.
+    generate
+        if (VALUE_BITS + MULTIPLIER_WIDTH < DROPPED_BITS + RESULT_BITS + 1) begin : refused_1
+            value_and_multiplier_are_too_narrow_for_the_result stop ();
+        end
+        if (VALUE_BITS > 27 && MULTIPLIER_WIDTH > 26) begin : refused_2
+            value_or_multiplier_must_fit_27_bits stop ();
+        end
+    endgenerate
 endmodule
 `default_nettype wire

@@ -64,5 +64,15 @@ module round_shift #(
         result <= clipped + {{(OUT_BITS-1){1'b0}}, half};
     end
     wire unused = &{1'b0, by_eights[WIDE_BITS-1:KEPT_BITS], by_ones[KEPT_BITS-1:OUT_BITS+1]};
+
+    // Shapes that cannot be built: elaboration stops at a module of that name, which there is not.
+    generate
+        if (IN_BITS < OUT_BITS + 2) begin : refused_1
+            in_bits_must_be_out_bits_and_2_or_more stop ();
+        end
+        if (SHIFT_BITS > 6) begin : refused_2
+            shift_bits_must_be_at_most_6 stop ();
+        end
+    endgenerate
 endmodule
 `default_nettype wire

@@ -40,5 +40,12 @@ module word_fifo #(
             if (!push && pop) count <= count - 1'b1;
         end
     end
+
+    // Shapes that cannot be built: elaboration stops at a module of that name, which there is not.
+    generate
+        if (DEPTH != 1 << INDEX_BITS) begin : refused
+            depth_must_be_a_power_of_two stop ();
+        end
+    endgenerate
 endmodule
 `default_nettype wire

@@ -149,7 +149,8 @@ def parse(path: Path) -> ast.ModuleDef:
 
 def _parse(text: str) -> ast.ModuleDef:
     """What pyverilog does not know of Verilog-2005 is of no matter here: types of functions and of their inputs."""
-    plain = re.sub(r"^\s*`.*$", "", text, flags=re.MULTILINE)
+    plain = re.sub(r"`KEEP\b", "", text)
+    plain = re.sub(r"^\s*`.*$", "", plain, flags=re.MULTILINE)
     plain = re.sub(r"\bfunction(\s+automatic)?\s+signed\b", "function", plain)
     plain = re.sub(r"\binput\s+integer\b", "input", plain)
     module: ast.ModuleDef = _parser().parse(plain).description.definitions[0]

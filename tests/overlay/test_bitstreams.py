@@ -5,16 +5,18 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from vivado import REPOSITORY, Checkout, Design, make_checkout
 
-from edgemoe.overlay.build import main
+from edgemoe.overlay.build import Build, main
 from edgemoe.overlay.manifest import load_overlay
 from edgemoe.spec.board import board_names, load_board, port_parameter
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.interface import VLNV, bus_registers, master_ports
+from edgemoe.spec.strict import ConfigError
 
 BUILDS = [(name, hardware) for name in board_names() for hardware in load_board(name).hardware]
 PS = "zynq_ultra_ps_e_0"
@@ -191,6 +193,14 @@ def test_words_that_make_no_sense_are_refused(
 ) -> None:
     assert main(words) == 1
     assert sentence in capsys.readouterr().err
+
+
+def test_a_shape_that_the_verilog_cannot_have_is_refused_before_vivado_starts() -> None:
+    board = replace(load_board("zcu102"), hardware=("u50",))
+    hardware = load_hardware_config("u50")
+    with pytest.raises(ConfigError, match="max_rows must be at most 1016 .* or take the HLS engine, ENGINE=hls"):
+        Build(board, hardware, "rtl")
+    assert Build(board, hardware, "hls").engine == "hls"
 
 
 def test_make_bitstream_says_in_a_list_what_is_missing() -> None:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from edgemoe.devices.base import DeviceError
+from edgemoe.devices.rtl.build import check_shape
 from edgemoe.errors import EdgeMoeError
 from edgemoe.overlay.check_handoff import differences
 from edgemoe.overlay.hardware_handoff import read_handoff
@@ -58,6 +60,11 @@ class Build:
             raise ConfigError(
                 f"board '{self.board.name}' is built with {', '.join(self.board.hardware)}, not '{self.hardware.name}'"
             )
+        if self.engine == "rtl":
+            try:
+                check_shape(self.hardware)
+            except DeviceError as error:
+                raise ConfigError(f"{error}; or take the HLS engine, ENGINE=hls") from error
 
     @property
     def work(self) -> Path:
