@@ -113,11 +113,11 @@ def test_generated_files_are_fresh(name: str) -> None:
 
 
 def test_no_stray_generated_file_is_left() -> None:
-    """A configuration that is gone leaves no header behind."""
-    paths = [
-        path
+    """A configuration that is gone leaves no header behind; in include/ there are headers written by hand, too."""
+    there = {
+        str(path.relative_to(ROOT))
         for folder in ("bitstreams", "hls", "rtl")
         for path in (*ROOT.glob(f"{folder}/generated/*/*"), *ROOT.glob(f"{folder}/include/*"))
-    ]
-    there = {str(path.relative_to(ROOT)) for path in paths}
+        if path.parent.name != "include" or "Generated" in path.read_text(encoding="utf-8").partition("\n")[0]
+    }
     assert there == {name for name in GENERATED if "/generated/" in name or "/include/" in name}
