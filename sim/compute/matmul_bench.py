@@ -202,14 +202,15 @@ class Bench:
     async def until_full(self) -> None:
         """The array has stood still for want of room for longer than any group takes."""
         self.held, still = -1, 0
+        sizes = [work.token_tiles * work.sums for work in self.passes for _ in work.groups]
         while still < 4 * max(work.token_tiles for work in self.passes):
             await self.cycle()
             await ReadOnly()
             still = still + 1 if int(self.dut.waits_for_room.value) else 0
-        sizes = [work.token_tiles * work.sums for work in self.passes for _ in work.groups]
-        used = sum(sizes[self.drained : self.drained + len(self.jobs)])
+            used = sum(sizes[self.drained : self.drained + len(self.jobs)])
+            assert used <= SLOTS, f"{used} of {SLOTS} slots are used"
         following = sizes[self.drained + len(self.jobs)]
-        assert used <= SLOTS < used + following, f"{used} of {SLOTS} slots are used, {following} more are held back"
+        assert used + following > SLOTS, f"{following} slots are not given, though only {used} of {SLOTS} are used"
 
     async def drain_job(self, number: int, work: Pass, job: dict[str, int]) -> None:
         """Sums of one group of output tiles."""
