@@ -45,7 +45,7 @@ def test_folding_normalisation_and_class_token_changes_nothing(
     patches = codes.reshape(2, rows, side, columns, side, 3).transpose(0, 1, 3, 2, 4, 5).reshape(2, config.patches, -1)
     tokens = np.concatenate([np.zeros((2, 1, config.width)), patches @ weight.T + bias], axis=1)
     position = model.backbone.pos_embed.detach().numpy()
-    tokens += folded_position(position, model.backbone.cls_token.detach().numpy())
+    tokens += folded_position(position, model.backbone.cls_token[0].detach().numpy())
     assert np.abs(tokens - expected).max() < 1e-12 * np.abs(expected).max()
 
 

@@ -58,7 +58,17 @@ def test_each_limit_alone_refuses_and_names_itself(limit: str) -> None:
     require_fit(config, ("semseg", "depth"), hardware)
     with pytest.raises(DoesNotFitError) as refused:
         require_fit(config, ("semseg", "depth"), replace(hardware, **{limit: value}))
-    assert [line for line in str(refused.value).splitlines()[1:] if not line.strip().startswith(text)] == []
+    *problems, remedy = (line.strip() for line in str(refused.value).splitlines()[1:])
+    assert problems
+    assert [line for line in problems if not line.startswith(text)] == []
+    assert remedy.startswith("it fits ")
+    assert "micro" in remedy.removeprefix("it fits ").split(", ")
+
+
+def test_a_model_that_no_shape_holds_is_refused_with_that() -> None:
+    config = replace(load_model_config("micro"), width=4096, heads=4)
+    with pytest.raises(DoesNotFitError, match="no shipped shape in w8a8 holds it"):
+        require_fit(config, ("semseg",), load_hardware_config("zcu102"))
 
 
 @pytest.mark.parametrize(
