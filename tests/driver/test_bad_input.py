@@ -125,10 +125,13 @@ def test_a_forked_child_does_not_hold_the_lock_of_a_parent_that_was_killed(tmp_p
     code = (
         "import os, signal, time; from edgemoe.pynq.lock import ProcessLock\n"
         f"lock = ProcessLock('{name}')\n"
+        "heard, said = os.pipe()\n"
         "child = os.fork()\n"
         "if child == 0:\n"
         "    lock.release()\n"
+        "    os.write(said, b'.')\n"
         "    time.sleep(60)\n"
+        "os.read(heard, 1)\n"  # on a busy machine the child may not have run until now
         "print(child, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-W", "ignore", "-c", code], stdout=subprocess.PIPE, text=True) as parent:
