@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 from edgemoe.spec.checkpoint import CheckpointError
+from edgemoe.spec.names import shown
 from edgemoe_golden.importing.dense_config import DenseOptions, DenseShape
 from edgemoe_golden.importing.dense_names import canonical_names, is_transformers
 from edgemoe_golden.importing.dense_network import DenseNetwork
@@ -55,6 +56,9 @@ def from_dense(state: State, source: SourceConfig, options: DenseOptions) -> tup
     """
     library = "transformers" if is_transformers(state) else "timm"
     refuse_other_kinds(state)
+    single = next((name for name, value in state.items() if value.ndim == 0), None)
+    if single is not None:
+        raise CheckpointError(f"tensor {shown(single)} is a single number; no layer of a vision transformer has one")
     tensors = canonical_names(state)
     left = _leave_out(tensors)
     shape = DenseShape(tensors, source, options, library)
@@ -69,7 +73,9 @@ def refuse_other_kinds(state: State) -> None:
     for pattern, what in _REFUSED:
         found = next((name for name in state if re.search(pattern, name)), None)
         if found is not None:
-            raise CheckpointError(f"tensor '{found}' belongs to {what}; plain pre-norm vision transformers run here")
+            raise CheckpointError(
+                f"tensor {shown(found)} belongs to {what}; plain pre-norm vision transformers run here"
+            )
 
 
 def _leave_out(state: State) -> list[str]:

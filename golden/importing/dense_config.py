@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edgemoe.spec.checkpoint import CheckpointError
 from edgemoe.spec.model import MAX_PREFIX_TOKENS, ModelConfig
+from edgemoe.spec.names import shown
 from edgemoe.spec.task import TaskConfig
 from edgemoe_golden.importing.positions import Grid, square_grid
 from edgemoe_golden.importing.source_config import SourceConfig
@@ -50,7 +51,7 @@ class DenseShape:
             first = next(iter(state), "none")
             raise CheckpointError(
                 "no vision transformer of timm or transformers: expected patch embedding, position embeddings and "
-                f"blocks, the first of {len(state)} tensors is '{first}'"
+                f"blocks, the first of {len(state)} tensors is {shown(first)}"
             )
         self.depth = max(blocks) + 1
         kernel = state["patch_embed.proj.weight"]
@@ -61,7 +62,10 @@ class DenseShape:
         self.width, self.channels, self.patch = int(kernel.shape[0]), int(kernel.shape[1]), int(kernel.shape[2])
         self.stride = source.stride or self.patch
         self.prefix = [name for name in ("cls_token", "dist_token", "reg_token") if name in state]
-        self.prefix_tokens = sum(int(state[name].shape[1]) for name in self.prefix if state[name].ndim == 3)
+        for name in ("pos_embed", *self.prefix):
+            if state[name].ndim != 3:
+                raise CheckpointError(f"tensor '{name}' has shape {tuple(state[name].shape)}; expected [1, tokens, D]")
+        self.prefix_tokens = sum(int(state[name].shape[1]) for name in self.prefix)
         if self.prefix_tokens > MAX_PREFIX_TOKENS:
             raise CheckpointError(
                 f"{self.prefix_tokens} tokens before the patches; at most {MAX_PREFIX_TOKENS} run here"
@@ -110,7 +114,7 @@ class DenseShape:
 
     def grids(self) -> tuple[Grid, Grid, tuple[int, int]]:
         """Grid of the position embeddings, grid wanted, (height, width) of the pictures."""
-        rows = int(self.state["pos_embed"].shape[1]) if self.state["pos_embed"].ndim == 3 else 0
+        rows = int(self.state["pos_embed"].shape[1])
         native = self.source.size
         own = [
             rows - count for count in (self.prefix_tokens, len(self.prefix), 1, 0) if 0 <= count <= self.prefix_tokens
@@ -118,7 +122,7 @@ class DenseShape:
         if native is not None and self._grid(native)[0] * self._grid(native)[1] in own:
             before = self._grid(native)
         else:
-            found = [grid for count in own if (grid := square_grid(count)) is not None and count > 0]
+            found = [grid for count in own if count > 0 and (grid := square_grid(count)) is not None]
             if not found:
                 raise CheckpointError(
                     f"{rows} position embeddings are no square grid of patches; name the size with --size"

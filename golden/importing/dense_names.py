@@ -12,6 +12,8 @@ import re
 
 import torch
 
+from edgemoe.spec.checkpoint import CheckpointError
+from edgemoe_golden.importing.gates import require
 from edgemoe_golden.importing.states import State
 
 _PREFIX = re.compile(
@@ -56,7 +58,7 @@ def is_transformers(state: State) -> bool:
 def canonical_names(state: State) -> State:
     """The same tensors under timm's names; query, key and value become one qkv, a missing bias zeros.
 
-    Names that no rule knows stay as they are, without their model's prefix.
+    Names that no rule knows stay as they are, without their model's prefix. Raises CheckpointError.
     """
     if not is_transformers(state):
         return _with_bias(dict(state))
@@ -64,12 +66,28 @@ def canonical_names(state: State) -> State:
     if "pos_embed" in renamed and renamed["pos_embed"].ndim == 2:  # SigLIP keeps it as an embedding table
         renamed["pos_embed"] = renamed["pos_embed"][None]
     for block in {match[1] for name in renamed if (match := re.match(r"blocks\.(\d+)\.attn\.query\.", name))}:
-        for part in ("weight", "bias"):
-            names = [f"blocks.{block}.attn.{third}.{part}" for third in _THIRDS]
-            thirds = [renamed.pop(name) for name in names if name in renamed]
-            if len(thirds) == len(_THIRDS):
-                renamed[f"blocks.{block}.attn.qkv.{part}"] = torch.cat(thirds)
+        _join_thirds(renamed, f"blocks.{block}.attn")
     return _with_bias(renamed)
+
+
+def _join_thirds(state: State, attention: str) -> None:
+    """Query, key and value of one block → qkv; thirds without a bias beside others with one get zeros.
+
+    Raises CheckpointError when a third is missing or of another shape than the query.
+    """
+    width = state[f"{attention}.query.weight"].shape if f"{attention}.query.weight" in state else ()
+    if len(width) != 2:
+        raise CheckpointError(f"tensor '{attention}.query.weight' is missing or no matrix; expected [D, D]")
+    weights = [require(state, f"{attention}.{third}.weight", tuple(width)) for third in _THIRDS]
+    zeros = torch.zeros(width[0])
+    biases = [
+        require(state, f"{attention}.{third}.bias", (width[0],)) if f"{attention}.{third}.bias" in state else zeros
+        for third in _THIRDS
+    ]
+    for third in _THIRDS:
+        state.pop(f"{attention}.{third}.bias", None)
+        del state[f"{attention}.{third}.weight"]
+    state[f"{attention}.qkv.weight"], state[f"{attention}.qkv.bias"] = torch.cat(weights), torch.cat(biases)
 
 
 def _renamed(name: str) -> str:

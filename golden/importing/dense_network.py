@@ -7,6 +7,7 @@ from torch import Tensor
 
 from edgemoe.spec.checkpoint import CheckpointError, tensor_shapes
 from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.names import shown
 from edgemoe.spec.task import TaskConfig
 from edgemoe_golden.importing.dense_config import FEATURES, DenseShape
 from edgemoe_golden.importing.gates import require
@@ -36,7 +37,7 @@ class DenseNetwork:
         for name, value in self.state.items():
             if name not in self.used:
                 raise CheckpointError(
-                    f"tensor '{name}' of shape {tuple(value.shape)} has no place in a plain vision transformer"
+                    f"tensor {shown(name)} of shape {tuple(value.shape)} has no place in a plain vision transformer"
                 )
 
     def _take(self, name: str, *shape: int) -> Tensor:
@@ -72,12 +73,9 @@ class DenseNetwork:
                 tensors[f"backbone.{own}.{layer}.bias"] = self._take(f"{own}.{layer}.bias", outputs)
             for layer, (scale, (outputs, inputs)) in scaled.items():
                 gamma = self._gamma(f"{own}.{scale}.gamma")
-                weight, bias = (
-                    self._take(f"{own}.{layer}.weight", outputs, inputs),
-                    self._take(f"{own}.{layer}.bias", outputs),
-                )
+                weight = self._take(f"{own}.{layer}.weight", outputs, inputs)
                 tensors[f"backbone.{own}.{layer}.weight"] = weight * gamma[:, None]
-                tensors[f"backbone.{own}.{layer}.bias"] = bias * gamma
+                tensors[f"backbone.{own}.{layer}.bias"] = self._take(f"{own}.{layer}.bias", outputs) * gamma
         return tensors
 
     def _gamma(self, name: str) -> Tensor:

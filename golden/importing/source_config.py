@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgemoe.spec.checkpoint import CheckpointError
+from edgemoe.spec.names import shown
 from edgemoe.spec.strict import read_json
 
 CONFIG = "config.json"
@@ -56,8 +57,8 @@ def read_source_config(folder: Path) -> SourceConfig:
     own = vision if isinstance(vision, Mapping) else network
     where = folder / CONFIG
     activation = own.get("hidden_act")
-    if activation is not None and activation not in ACTIVATIONS:
-        raise CheckpointError(f"{where}: activation '{activation}' is unknown; known are {', '.join(ACTIVATIONS)}")
+    if activation is not None and not (isinstance(activation, str) and activation in ACTIVATIONS):
+        raise CheckpointError(f"{where}: activation {shown(activation)} is unknown; known are {', '.join(ACTIVATIONS)}")
     return SourceConfig(
         kind=str(own.get("model_type", network.get("model_type", ""))),
         heads=_whole(where, own, "num_attention_heads"),
@@ -75,7 +76,7 @@ def _from_timm(path: Path, network: Mapping[str, Any], pictures: Mapping[str, An
     size = pictures.get("input_size")
     square = tuple(size[-2:]) if isinstance(size, Sequence) and len(size) == 3 else None
     if square is not None and not all(isinstance(side, int) and side > 0 for side in square):
-        raise CheckpointError(f"{path}: 'input_size' is {size}; expected [channels, height, width]")
+        raise CheckpointError(f"{path}: 'input_size' is {shown(size)}; expected [channels, height, width]")
     arguments = network.get("model_args")
     return SourceConfig(
         kind=str(network.get("architecture", "")),
@@ -83,8 +84,15 @@ def _from_timm(path: Path, network: Mapping[str, Any], pictures: Mapping[str, An
         size=square,
         mean=_numbers(path, pictures, "mean"),
         deviation=_numbers(path, pictures, "std"),
-        labels=tuple(map(str, network.get("label_names") or ()))[:MAX_LABELS],
+        labels=_label_names(path, network),
     )
+
+
+def _label_names(path: Path, network: Mapping[str, Any]) -> tuple[str, ...]:
+    names = network.get("label_names") or []
+    if not isinstance(names, list) or len(names) > MAX_LABELS or not all(isinstance(name, str) for name in names):
+        raise CheckpointError(f"{path}: 'label_names' is no list of names, at most {MAX_LABELS} of them")
+    return tuple(names)
 
 
 def _object(path: Path) -> Mapping[str, Any]:
@@ -99,21 +107,21 @@ def _object(path: Path) -> Mapping[str, Any]:
 def _whole(path: Path, values: Mapping[str, Any], name: str) -> int | None:
     value = values.get(name)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise CheckpointError(f"{path}: '{name}' is {value!r}; expected a whole number of at least 1")
+        raise CheckpointError(f"{path}: '{name}' is {shown(value)}; expected a whole number of at least 1")
     return value
 
 
 def _number(path: Path, values: Mapping[str, Any], name: str) -> float | None:
     value = values.get(name)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0):
-        raise CheckpointError(f"{path}: '{name}' is {value!r}; expected a number of at least 0")
+        raise CheckpointError(f"{path}: '{name}' is {shown(value)}; expected a number of at least 0")
     return None if value is None else float(value)
 
 
 def _numbers(path: Path, values: Mapping[str, Any], name: str) -> tuple[float, ...]:
     value = values.get(name, ())
     if not isinstance(value, Sequence) or not all(isinstance(each, int | float) for each in value):
-        raise CheckpointError(f"{path}: '{name}' is {value!r}; expected a list of numbers")
+        raise CheckpointError(f"{path}: '{name}' is {shown(value)}; expected a list of numbers")
     return tuple(float(each) for each in value)
 
 
@@ -134,7 +142,7 @@ def _picture_size(path: Path, values: Mapping[str, Any]) -> tuple[int, int] | No
     if not sides:
         return None
     if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
-        raise CheckpointError(f"{path}: 'image_size' is {size!r}; expected a side or [height, width]")
+        raise CheckpointError(f"{path}: 'image_size' is {shown(size)}; expected a side or [height, width]")
     return sides[0], sides[1]
 
 

@@ -29,7 +29,7 @@ class PatchEmbed(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.proj = nn.Conv2d(config.picture_channels, config.width, config.patch, config.patch_stride or config.patch)
+        self.proj = nn.Conv2d(config.picture_channels, config.width, config.patch, config.patch_step)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Embed normalised pixels."""

@@ -34,7 +34,7 @@ def input_image(frame: NDArray[np.uint8], model: ModelConfig) -> Bytes:
             f"(edgemoe.media.resize brings any picture to that size)"
         )
     pixels = model_pixels(frame, model)
-    side, step, pitch = model.patch, model.patch_stride or model.patch, row_pitch(model.embedded_features, 1)
+    side, step, pitch = model.patch, model.patch_step, row_pitch(model.embedded_features, 1)
     windows = np.lib.stride_tricks.sliding_window_view(pixels, (side, side), axis=(0, 1))
     grid = windows[::step, ::step].transpose(0, 1, 3, 4, 2)  # patch row, patch column, row, column, channel
     image = np.full((model.input_rows, pitch), PIXEL_OFFSET, dtype=np.uint8)

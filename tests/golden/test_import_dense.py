@@ -13,6 +13,7 @@ import torch
 from library_models import load_timm, load_transformers, normalised, pictures, randomised
 from safetensors.torch import load_file
 
+from edgemoe.cli import main
 from edgemoe.spec.checkpoint import CheckpointError
 from edgemoe_golden.importing.dense import from_dense, is_dense
 from edgemoe_golden.importing.dense_config import DenseOptions
@@ -223,3 +224,112 @@ def test_the_small_state_itself_is_fine() -> None:
     imported, notes = from_dense(small_state(), SourceConfig(), DenseOptions(heads=2, **HALF))
     assert imported.config.tasks[0].pool == "class"
     assert notes[0].startswith("ViT of timm: 1 blocks of width 32")
+
+
+MISSHAPEN: dict[str, tuple[dict[str, torch.Tensor], str]] = {
+    "a number for a tensor": ({"norm.weight": torch.tensor(1.0)}, "'norm.weight' is a single number"),
+    "positions without a batch": ({"pos_embed": torch.zeros(5, 32)}, "'pos_embed' has shape (5, 32); expected"),
+    "a flat class token": ({"cls_token": torch.zeros(32)}, "'cls_token' has shape (32,); expected"),
+    "fewer positions than tokens": ({"pos_embed": torch.zeros(1, 0, 32)}, "no square grid of patches"),
+    "a name with control characters": ({"blocks.0.\x1b[2Jx": torch.zeros(3)}, "'blocks.0.\\x1b[2Jx'"),
+}
+
+
+@pytest.mark.parametrize("what", MISSHAPEN)
+def test_misshapen_tensors_are_refused_in_a_sentence(what: str) -> None:
+    changes, said = MISSHAPEN[what]
+    with pytest.raises(CheckpointError) as error:
+        from_dense(small_state(**changes), SourceConfig(), DenseOptions(heads=2, **HALF))
+    assert said in str(error.value)
+    assert str(error.value).isprintable()
+
+
+def thirds_of(state: State, drop: str = "") -> State:
+    """The small state under the names of transformers; `drop` leaves that third of the attention without a bias."""
+    names = {
+        "cls_token": "embeddings.cls_token", "pos_embed": "embeddings.position_embeddings",
+        "patch_embed.proj": "embeddings.patch_embeddings.projection", "norm": "layernorm", "head": "classifier",
+        "blocks.0.norm1": "layers.0.layernorm_before", "blocks.0.norm2": "layers.0.layernorm_after",
+        "blocks.0.attn.proj": "layers.0.attention.o_proj", "blocks.0.mlp.fc1": "layers.0.mlp.fc1",
+        "blocks.0.mlp.fc2": "layers.0.mlp.fc2",
+    }  # fmt: skip
+    renamed: State = {}
+    for name, value in state.items():
+        stem, _, part = name.rpartition(".")
+        if stem == "blocks.0.attn.qkv":
+            for third, piece in zip("qkv", value.chunk(3), strict=True):
+                if not (part == "bias" and third == drop):
+                    renamed[f"layers.0.attention.{third}_proj.{part}"] = piece
+        else:
+            renamed[names[name] if name in names else f"{names[stem]}.{part}"] = value
+    return renamed
+
+
+@pytest.mark.parametrize("third", ["", "q", "k", "v"])
+def test_a_third_of_the_attention_without_a_bias_has_zeros_there(third: str) -> None:
+    """And the biases of the other two are kept."""
+    state = small_state()
+    if third:
+        state["blocks.0.attn.qkv.bias"][("qkv".index(third)) * 32 :][:32] = 0
+    imported, _ = from_dense(thirds_of(state, third), SourceConfig(), DenseOptions(heads=2, **HALF))
+    expected, _ = from_dense(state, SourceConfig(), DenseOptions(heads=2, **HALF))
+    assert all(torch.equal(value, imported.tensors[name]) for name, value in expected.tensors.items())
+
+
+def test_thirds_of_other_widths_are_refused() -> None:
+    state = thirds_of(small_state())
+    state["layers.0.attention.k_proj.weight"] = torch.zeros(32, 16)
+    with pytest.raises(CheckpointError, match=r"'blocks\.0\.attn\.key\.weight' has shape"):
+        from_dense(state, SourceConfig(), DenseOptions(heads=2, **HALF))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"hidden_act": ["gelu"]}', "activation"),
+        ('{"hidden_act": "mish"}', "activation 'mish' is unknown"),
+        ('{"num_attention_heads": "3"}', "expected a whole number"),
+        ('{"image_size": "224"}', "'image_size' is '224'"),
+        ('{"id2label": ["a"]}', "no table of at most"),
+        ('{"pretrained_cfg": {}, "label_names": 5}', "'label_names' is no list of names"),
+        ('{"pretrained_cfg": {"input_size": [3, 224, "x"]}}', "expected [channels, height, width]"),
+        ("[]", "expected an object"),
+    ],
+)
+def test_a_foreign_configuration_that_says_nonsense_is_refused(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(text, encoding="utf-8")
+    with pytest.raises(CheckpointError) as error:
+        read_source_config(tmp_path)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--gate-order", "softmax-first"], "--gate-order belong to M³ViT's checkpoints"),
+        (["--config", "tiny", "--pixels", "half"], "--pixels belong to dense models"),
+        (["--size", "224"], "expected HEIGHTxWIDTH"),
+        (["--mean", "0.5;0.5"], "expected numbers separated by commas"),
+        (["--labels", "LABELS"], "no text in UTF-8"),
+    ],
+)
+def test_what_the_command_refuses(
+    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = tmp_path / "labels.txt"
+    labels.write_bytes(b"tabby\n\xff\n")
+    torch.save(small_state(), tmp_path / "small.pth")
+    given = [str(labels) if argument == "LABELS" else argument for argument in arguments]
+    assert main(["import", str(tmp_path / "small.pth"), "--out", str(tmp_path / "out"), *given]) == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_imports_what_it_recognises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save(small_state(), tmp_path / "small.pth")
+    options = ["--out", str(tmp_path / "out"), "--pixels", "half", "--heads", "2"]
+    assert main(["import", str(tmp_path / "small.pth"), *options]) == 0
+    said = capsys.readouterr().out
+    assert "ViT of timm: 1 blocks of width 32" in said
+    assert "tasks: classification (4 channels)" in said
+    assert (tmp_path / "out" / "config.json").is_file()

@@ -21,7 +21,7 @@ PIXELS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 }
 """Mean and deviation of pixels scaled to [0, 1], by the names that --pixels takes."""
 
-_ONLY_MOE = ("experts_per_task", "gate_input_ahead")
+_ONLY_MOE = ("gate_order", "experts_per_task", "gate_input_ahead")
 _ONLY_DENSE = ("task", "size", "heads", "pixels", "mean", "deviation", "labels", "activation", "name")
 _MAX_LABEL_BYTES = 1 << 22
 
@@ -38,8 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     moe.add_argument(
         "--gate-order",
         choices=("auto", "softmax-first", "top-k-first"),
-        default="auto",
-        help="auto: top-k-first where the gates have w_noise (default: %(default)s)",
+        help="auto: top-k-first where the gates have w_noise (default: auto)",
     )
     moe.add_argument("--experts-per-task", type=int, help="width of each task's window of experts, if it has one")
     moe.add_argument("--gate-input-ahead", action="store_true", help="gates read the block's input, not LayerNorm 2")
@@ -67,14 +66,14 @@ def main(options: argparse.Namespace) -> int:
         report = import_dense(options.source, options.out, dense_options(options))
     else:
         _refuse(options, _ONLY_DENSE, "belong to dense models, which are imported without --config")
-        gates = GateOptions(options.gate_order, options.experts_per_task, options.gate_input_ahead)
+        gates = GateOptions(options.gate_order or "auto", options.experts_per_task, options.gate_input_ahead)
         report = import_checkpoint(options.source, load_model_config(options.config), options.out, gates)
     print(_summary(options.out, report))
     return 0
 
 
 def dense_options(options: argparse.Namespace) -> DenseOptions:
-    """What the command line says of a dense model; raises ValueError for words that are no numbers."""
+    """What the command line says of a dense model; raises ArgumentError for words that are no numbers."""
     from edgemoe_golden.importing import DenseOptions
 
     mean, deviation = PIXELS.get(options.pixels, ((), ()))
@@ -82,7 +81,11 @@ def dense_options(options: argparse.Namespace) -> DenseOptions:
     if options.labels is not None:
         if options.labels.stat().st_size > _MAX_LABEL_BYTES:
             raise ArgumentError(f"{options.labels}: more than {_MAX_LABEL_BYTES:,} bytes are no list of labels")
-        labels = tuple(line.strip() for line in options.labels.read_text("utf-8").splitlines() if line.strip())
+        try:
+            text = options.labels.read_text("utf-8")
+        except UnicodeDecodeError:
+            raise ArgumentError(f"{options.labels}: no text in UTF-8; expected one class name a line") from None
+        labels = tuple(line.strip() for line in text.splitlines() if line.strip())
     return DenseOptions(
         tasks=task_names(options.task) or (),
         size=_size(options.size),

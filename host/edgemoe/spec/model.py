@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from edgemoe.spec.hardware import VECTOR
@@ -153,14 +153,19 @@ class ModelConfig:
                 )
 
     @property
+    def patch_step(self) -> int:
+        """Pixels from patch to patch."""
+        return self.patch_stride or self.patch
+
+    @property
     def grid_height(self) -> int:
         """Patches per column."""
-        return (self.image_height - self.patch) // (self.patch_stride or self.patch) + 1
+        return (self.image_height - self.patch) // self.patch_step + 1
 
     @property
     def grid_width(self) -> int:
         """Patches per row."""
-        return (self.image_width - self.patch) // (self.patch_stride or self.patch) + 1
+        return (self.image_width - self.patch) // self.patch_step + 1
 
     @property
     def patches(self) -> int:
@@ -252,9 +257,9 @@ class ModelConfig:
     def hash(self) -> int:
         """32-bit identity of this shape, carried by programs and calibration files."""
         shape = to_dict(self)
-        for name, usual in _USUAL.items():  # left out, as models were identified before they had a choice
-            if shape[name] == usual:
-                del shape[name]
+        for field in fields(self):  # a usual value is left out, as models were identified before they had a choice
+            if field.name in _ADDED and getattr(self, field.name) == field.default:
+                del shape[field.name]
         for task in shape["tasks"]:
             if not task["pool"]:
                 del task["pool"]
@@ -262,7 +267,7 @@ class ModelConfig:
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
 
 
-_USUAL = {"prefix_tokens": 1, "picture_channels": 3, "patch_stride": 0, "activation": "gelu"}
+_ADDED = ("prefix_tokens", "picture_channels", "patch_stride", "activation")  # after models had been identified
 
 
 def load_model_config(name_or_path: str | Path) -> ModelConfig:
