@@ -9,6 +9,7 @@
 // Precondition: the rows of a step lie in different banks; a score-weighted step has one row.
 // Latency: 24 from a step to its last write. Depth: a multiplexer of lanes; see post_lane.
 `default_nettype none
+`include "require.vh"
 module linear (
     clk, rst_n, step_valid, step, drain_slot, drain_sums, channel_push, channel_lines, channel_done,
     scale_query, scale_factors, scale_shifts,
@@ -283,5 +284,24 @@ module linear (
     endgenerate
     wire unused = &{1'b0, unused_enable, unused_values, write_part, step_1, step_3, step_5, step_6, step_9, step_10,
                     rest_15, rest_19};
+
+`ifdef SIMULATION
+    function different;  // whether the rows that there are lie in different banks
+        input [POST_ROWS-1:0] used;
+        input [POST_ROWS*LANE_BITS-1:0] bank;
+        integer one, other;
+        begin
+            different = 1'b1;
+            for (one = 1; one < POST_ROWS; one = one + 1)
+                for (other = 0; other < one; other = other + 1)
+                    if (used[one] && used[other] && bank[one*LANE_BITS +: LANE_BITS] == bank[other*LANE_BITS +: LANE_BITS])
+                        different = 1'b0;
+        end
+    endfunction
+    wire [POST_ROWS-1:0] rows_3 = step_3[DRAIN_ROWS +: POST_ROWS];
+`endif
+    `REQUIRE(direct, different(step_11[DRAIN_ROWS +: POST_ROWS], bank_11), "two rows of a step in one bank")
+    `REQUIRE(updates, different(rest_19[POST_ROWS-1:0], bank_19), "two rows of a step in one bank")
+    `REQUIRE(valid[3] && weighted_3, (rows_3 & (rows_3 - 1'b1)) == 0, "a score-weighted step of several rows")
 endmodule
 `default_nettype wire

@@ -7,6 +7,7 @@
 // Latency: 2 from a depth to its values; norm_vector 3, store_values 4.
 // Depth: a multiplexer of readers in front of the memories; of banks, then of buffers behind them.
 `default_nettype none
+`include "require.vh"
 module scratchpads (
     clk, of_layernorm, of_copy, of_store, of_experts,
     array_depth, norm, hidden, gate_input, query, gathered, attention_depth, keys, values,
@@ -183,5 +184,15 @@ module scratchpads (
                        activation[element*ACTIVATION_BITS +: ACTIVATION_BITS]};
         end
     end
+
+    // A buffer has one writer at a time, and one of the units that take over ports executes.
+    `REQUIRE(copy_enable || position_enable, !(|linear_residual_enable), "two writers of RESIDUAL")
+    `REQUIRE(copy_enable, !position_enable, "two writers of RESIDUAL")
+    `REQUIRE(|layernorm_enable, of_layernorm, "LAYERNORM writes after its instruction")
+    `REQUIRE(of_layernorm && |linear_enable, linear_buffer != BUFFER_NORM[3:0], "two writers of NORM")
+    `REQUIRE(patch_enable && |linear_enable, linear_buffer != BUFFER_HIDDEN[3:0], "two writers of HIDDEN")
+    `REQUIRE(of_layernorm, !of_copy && !of_store && !of_experts, "two instructions have the ports")
+    `REQUIRE(of_copy, !of_store && !of_experts, "two instructions have the ports")
+    `REQUIRE(of_store, !of_experts, "two instructions have the ports")
 endmodule
 `default_nettype wire

@@ -13,6 +13,7 @@
 // Latency: taken_valid three cycles after take (memory, output register, rotation). A line is available four cycles
 // after its last word. Depth: an addition of LINE_BITS; a comparison of LINE_BITS and a 4-input AND.
 `default_nettype none
+`include "require.vh"
 `include "attributes.vh"
 module weight_buffer #(
     parameter INDEX_BITS = 40  // of a port's word index; longer streams are cut off at 2^(INDEX_BITS−2) − 1 lines
@@ -186,5 +187,10 @@ module weight_buffer #(
             prefetch_bytes_must_hold_32_lines stop ();
         end
     endgenerate
+
+    // Preconditions.
+    `REQUIRE(rst_n && take, take_lines != 0 && {1'b0, take_lines} <= available, "more lines taken than are available")
+    `REQUIRE(rst_n && take, !skip, "take and skip together")
+    `REQUIRE(rst_n && skip, {32'd0, skip_lines} <= left, "more lines skipped than are left")
 endmodule
 `default_nettype wire

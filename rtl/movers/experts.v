@@ -12,6 +12,7 @@
 // Latency: lengths 2 and summary 3 after push, 1 after clear and note_gate; lookup 2; busy for length·vectors + 12 cycles.
 // Depth: a 16:1 multiplexer and an increment; a 16-bit addition; one multiplication.
 `default_nettype none
+`include "require.vh"
 module experts (
     clk, rst_n, clear, push_valid, push_expert, push_source, push_destination, push_score,
     note_gate, gate_source_end, gate_destination_end, lengths, longest, queues_end, source_end, destination_end,
@@ -185,5 +186,8 @@ module experts (
             max_experts_must_be_2_or_more stop ();
         end
     endgenerate
+
+    // Preconditions.
+    `REQUIRE(rst_n && pushing, pushed_index < MAX_ROWS, "more than MAX_ROWS entries in a queue")
 endmodule
 `default_nettype wire

@@ -11,6 +11,7 @@
 // Rate: CYCLES = 4 cycles a row (8 where MAX_TOP_K is above 4). Latency: 47 cycles from a row's last logits to its
 // first push, with CYCLES = 4. Depth: see the parts; a memory of MAX_ROWS rows of all logits.
 `default_nettype none
+`include "require.vh"
 module gate (
     clk, rst_n, start, busy, rows, source_row, destination_row, experts, top_k, multiplier, shift,
     logits_valid, logits_row, logits_tile, logits,
@@ -215,5 +216,8 @@ module gate (
                 else if (divided && rank_out == 0) routing_entries[place*32 +: 32] <= 32'd0;
         end
     endgenerate
+
+    // Preconditions.
+    `REQUIRE(rst_n && start, top_k != 0 && top_k <= experts && experts <= MAX_EXPERTS, "top_k and experts do not fit")
 endmodule
 `default_nettype wire

@@ -9,6 +9,7 @@
 // Latency: 4 from values to word; one word a cycle, row by row. busy: values are still on their way.
 // Depth: an 8:1 multiplexer; a 64-bit addition of a constant.
 `default_nettype none
+`include "require.vh"
 module head #(
     parameter POST_ROWS = 2,
     parameter OUT_PAR = 16,
@@ -112,5 +113,9 @@ module head #(
         end
     end
     assign busy = pushing || count != 0 || word_valid;
+
+    // Preconditions.
+    `REQUIRE(rst_n && |row_valid, last_outputs != 0 && last_outputs <= OUT_PAR, "last_outputs is not 1 ... OUT_PAR")
+    `REQUIRE(rst_n && |row_valid, {row_words, 3'd0} >= last_outputs && {row_words, 3'd0} < last_outputs + 6'd8, "row_words are not those of last_outputs")
 endmodule
 `default_nettype wire

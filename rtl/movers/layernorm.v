@@ -13,6 +13,7 @@
 // Rate: ⌈rows/GROUP⌉·max(vectors, GROUP) cycles (one group more where unaligned); besides that, from start to not
 // busy, 53 cycles in W8A8 and 62 in W16A16. Depth: an addition of 16 bits; a TOKEN_PAR/GROUP : 1 multiplexer.
 `default_nettype none
+`include "require.vh"
 module layernorm (
     clk, rst_n, start, busy,
     rows, source_row, destination_row, vectors, width, shift, gate_shift, gate_copy, epsilon,
@@ -257,5 +258,9 @@ module layernorm (
         end
     endgenerate
     assign gate_enable = gate_copy ? write_enable : {TOKEN_PAR{1'b0}};
+
+    // Preconditions.
+    `REQUIRE(rst_n && start, rows != 0 && vectors != 0, "no rows or no vectors")
+    `REQUIRE(rst_n && start, {9'd0, vectors} <= MAX_WIDTH[15:0] / VECTOR[15:0], "rows are wider than MAX_WIDTH")
 endmodule
 `default_nettype wire

@@ -10,6 +10,7 @@
 // Latency: one word a cycle; busy until the writer has taken the last one.
 // Depth: a 4:1 multiplexer of bytes; a 64-bit addition.
 `default_nettype none
+`include "require.vh"
 module store (
     clk, rst_n, start, source, rows, vectors, entries, source_row, address, busy,
     read_bank, read_depth, bank_values, routing_row, routing_values,
@@ -124,5 +125,8 @@ module store (
         else if (!issue && pop) promised <= promised - 1'b1;
     end
     assign busy = |starting || reading || promised != 0;
+
+    // Preconditions.
+    `REQUIRE(rst_n && start && of_routing, entries != 0 && entries <= MAX_TOP_K, "entries are not 1 ... MAX_TOP_K")
 endmodule
 `default_nettype wire

@@ -5,6 +5,7 @@
 // Precondition: push only while count < DEPTH; pop only while read_valid. DEPTH is a power of two.
 // Latency: 2 from push to read_valid (memory, output register); one a cycle. Depth: a counter and an 8:1 multiplexer.
 `default_nettype none
+`include "require.vh"
 module word_fifo #(
     parameter WIDTH = 128,
     parameter DEPTH = 16
@@ -47,5 +48,9 @@ module word_fifo #(
             depth_must_be_a_power_of_two stop ();
         end
     endgenerate
+
+    // Preconditions.
+    `REQUIRE(rst_n && push, count < DEPTH, "push while full")
+    `REQUIRE(rst_n && pop, read_valid, "pop while empty")
 endmodule
 `default_nettype wire
