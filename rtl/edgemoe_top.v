@@ -127,7 +127,7 @@ module edgemoe_top (
     wire header_valid, halted, progress, reader_flushed, writer_idle, reader_error, writer_error,
         weights_flushed, weights_error;
     wire [4:0] header_fault, fault;
-    run_control lifecycle (
+    run_control run_controller (
         .clk(clk), .rst_n(rst_n), .start(start), .done(done), .idle(idle), .watchdog_cycles(watchdog_cycles),
         .progress(progress), .read_error(reader_error || weights_error), .write_error(writer_error), .flush(flush),
         .flushed(reader_flushed && weights_flushed), .written(writer_idle), .engine_rst_n(engine_rst_n),

@@ -109,11 +109,13 @@ module store (
     end
 
     // Words wait for the writer; their addresses follow each other.
+    wire no_word;
     wire pop = word_valid && word_ready;
     wire [$clog2(FIFO_DEPTH):0] queue_count;
-    word_fifo #(.WIDTH(128), .DEPTH(FIFO_DEPTH)) fifo (
-        .clk(clk), .rst_n(rst_n), .push(selected_valid), .push_data(selected), .read_valid(word_valid),
-        .read_data(word), .pop(pop), .count(queue_count));
+    word_fifo #(.BITS(128), .DEPTH(FIFO_DEPTH)) queue (
+        .clk(clk), .rst_n(rst_n), .push(selected_valid), .value(selected), .pop(pop), .front(word),
+        .empty(no_word), .count(queue_count));
+    assign word_valid = !no_word;
     wire unused = &{1'b0, unused_last_vector, unused_last, unused_vector, entry_words[4:3], chosen[2], queue_count};
     reg [3:1] starting;
     always @(posedge clk) begin

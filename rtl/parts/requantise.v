@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One post lane: from accumulator scale to a narrower integer.
+// From accumulator scale to a narrower integer.
 //
 //   result = saturate(round_shift(value · multiplier, DROPPED_BITS + shift))
 //

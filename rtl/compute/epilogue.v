@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// From sums to scratchpads: the post lanes, and where their results go.
+// The epilogues of a pass, from sums to scratchpads: the post lanes, and where their results go.
 //
 //   QKV, P·V: activations of query, key, value, norm;  GELU: hidden;  residual, score-weighted: residual += …
 //   scores: to the softmax of the lanes;  logits: their sums joined, to the gate;  head: 16-bit outputs
@@ -10,7 +10,7 @@
 // Latency: 24 from a step to its last write. Depth: a multiplexer of lanes; see post_lane.
 `default_nettype none
 `include "require.vh"
-module linear (
+module epilogue (
     clk, rst_n, step_valid, step, drain_slot, drain_sums, channel_push, channel_lines, channel_done,
     scale_query, scale_factors, scale_shifts,
     multiplier, shift, output_multiplier, output_shift, output_zero, first_key, end_key,
