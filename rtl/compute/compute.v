@@ -110,7 +110,11 @@ module compute (
         .line(line), .attention_start(attention_start), .attention_busy(attention_busy),
         .attention_reserve(attention_reserve), .attention_push(attention_push), .attention_tile(attention_tile),
         .tile_room(tile_room), .current(current), .waits(stream_waits));
-    attention key_value_tiles (
+    attention #(
+        .TOKEN_PAR(TOKEN_PAR), .IN_PAR(IN_PAR), .OUT_PAR(OUT_PAR), .IN_PARTS(IN_PARTS), .OUT_PARTS(OUT_PARTS),
+        .ACTIVATION_BITS(ACTIVATION_BITS), .WEIGHT_BITS(WEIGHT_BITS), .VECTOR_BITS(VECTOR_BITS),
+        .TILE_BITS(TILE_BITS), .LANE_BITS(LANE_BITS), .VECTORS_BITS(VECTORS_BITS)
+    ) key_value_tiles (
         .clk(clk), .rst_n(rst_n), .start(attention_start), .of_values(current[FETCH_KIND +: 3] == FETCH_VALUES),
         .first_key(source_row), .vectors(vectors), .head_base(current[FETCH_HEAD_BASE +: VECTORS_BITS]),
         .output_tiles(current[FETCH_OUTPUT_TILES +: 12]), .input_tiles(current[FETCH_INPUT_TILES +: 12]),

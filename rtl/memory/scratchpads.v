@@ -8,79 +8,84 @@
 // Depth: a multiplexer of readers in front of the memories; of banks, then of buffers behind them.
 `default_nettype none
 `include "require.vh"
-module scratchpads (
-    clk, of_layernorm, of_copy, of_store, of_experts,
-    array_depth, norm, hidden, gate_input, query, gathered, attention_depth, keys, values,
-    residual, epilogue_read_depth, epilogue_residual_enable, epilogue_residual_parts, epilogue_residual_depth,
-    epilogue_residual_values, epilogue_enable, epilogue_buffer, epilogue_parts, epilogue_depth, epilogue_values,
-    layernorm_read_depth, layernorm_enable, layernorm_depth, layernorm_norm, layernorm_gate_enable, layernorm_gate,
-    copy_read_depth, copy_enable, copy_bank, copy_depth, copy_value,
-    position_enable, position_bank, position_depth, position_values,
-    patch_enable, patch_bank, patch_depth, patch_values,
-    gather_read_bank, gather_read_depth, norm_vector, gather_enable, gather_bank, gather_depth, gather_values,
-    store_source, store_bank, store_depth, store_values
+module scratchpads #(
+    parameter TOKEN_PAR = 8,
+    parameter VECTOR = 16,
+    parameter ACTIVATION_BITS = 8,
+    parameter VECTOR_BITS = 128,
+    parameter RESIDUAL_BITS = 16,
+    parameter RESIDUAL_VECTOR = 256,
+    parameter OUT_PARTS = 1,  // output tiles per vector
+    parameter ROW_DEPTH = 396,  // vectors in a bank
+    parameter HIDDEN_DEPTH = 1584,
+    parameter ULTRA_RAM = 0,
+    parameter LANE_BITS = 3,
+    parameter BUFFER_RESIDUAL = 1,
+    parameter BUFFER_NORM = 2,
+    parameter BUFFER_GATE_INPUT = 3,
+    parameter BUFFER_QUERY = 4,
+    parameter BUFFER_KEY = 5,
+    parameter BUFFER_VALUE = 6,
+    parameter BUFFER_HIDDEN = 7
+) (
+    input  wire                                 clk,
+    input  wire                                 of_layernorm,
+    input  wire                                 of_copy,
+    input  wire                                 of_store,
+    input  wire                                 of_experts,
+    input  wire [TOKEN_PAR*16-1:0]              array_depth,
+    output wire [TOKEN_PAR*VECTOR_BITS-1:0]     norm,
+    output wire [TOKEN_PAR*VECTOR_BITS-1:0]     hidden,
+    output wire [TOKEN_PAR*VECTOR*16-1:0]       gate_input,
+    output wire [TOKEN_PAR*VECTOR_BITS-1:0]     query,
+    output wire [TOKEN_PAR*VECTOR_BITS-1:0]     gathered,
+    input  wire [15:0]                          attention_depth,
+    output wire [TOKEN_PAR*VECTOR_BITS-1:0]     keys,
+    output wire [TOKEN_PAR*VECTOR_BITS-1:0]     values,
+    output wire [TOKEN_PAR*RESIDUAL_VECTOR-1:0] residual,
+    input  wire [TOKEN_PAR*16-1:0]              epilogue_read_depth,
+    input  wire [TOKEN_PAR-1:0]                 epilogue_residual_enable,
+    input  wire [OUT_PARTS-1:0]                 epilogue_residual_parts,
+    input  wire [TOKEN_PAR*16-1:0]              epilogue_residual_depth,
+    input  wire [TOKEN_PAR*RESIDUAL_VECTOR-1:0] epilogue_residual_values,
+    input  wire [TOKEN_PAR-1:0]                 epilogue_enable,
+    input  wire [3:0]                           epilogue_buffer,
+    input  wire [OUT_PARTS-1:0]                 epilogue_parts,
+    input  wire [TOKEN_PAR*16-1:0]              epilogue_depth,
+    input  wire [TOKEN_PAR*VECTOR_BITS-1:0]     epilogue_values,
+    input  wire [15:0]                          layernorm_read_depth,
+    input  wire [TOKEN_PAR-1:0]                 layernorm_enable,
+    input  wire [TOKEN_PAR*16-1:0]              layernorm_depth,
+    input  wire [TOKEN_PAR*VECTOR_BITS-1:0]     layernorm_norm,
+    input  wire [TOKEN_PAR-1:0]                 layernorm_gate_enable,
+    input  wire [TOKEN_PAR*VECTOR*16-1:0]       layernorm_gate,
+    input  wire [15:0]                          copy_read_depth,
+    input  wire                                 copy_enable,
+    input  wire [LANE_BITS-1:0]                 copy_bank,
+    input  wire [15:0]                          copy_depth,
+    input  wire [RESIDUAL_VECTOR-1:0]           copy_value,
+    input  wire                                 position_enable,
+    input  wire [LANE_BITS-1:0]                 position_bank,
+    input  wire [15:0]                          position_depth,
+    input  wire [RESIDUAL_VECTOR-1:0]           position_values,
+    input  wire                                 patch_enable,
+    input  wire [LANE_BITS-1:0]                 patch_bank,
+    input  wire [15:0]                          patch_depth,
+    input  wire [VECTOR_BITS-1:0]               patch_values,
+    input  wire [LANE_BITS-1:0]                 gather_read_bank,
+    input  wire [15:0]                          gather_read_depth,
+    output reg  [VECTOR_BITS-1:0]               norm_vector,
+    input  wire                                 gather_enable,
+    input  wire [LANE_BITS-1:0]                 gather_bank,
+    input  wire [15:0]                          gather_depth,
+    input  wire [VECTOR_BITS-1:0]               gather_values,
+    input  wire [3:0]                           store_source,
+    input  wire [LANE_BITS-1:0]                 store_bank,
+    input  wire [15:0]                          store_depth,
+    output reg  [VECTOR*32-1:0]                 store_values
 );
-`include "edgemoe_spec.vh"
-`include "edgemoe_machine.vh"
-    localparam ALL = TOKEN_PAR * VECTOR_BITS;
     localparam GATE_VECTOR = VECTOR * 16;
     localparam DEPTHS = TOKEN_PAR * 16;
-
-    input  wire                                 clk;
-    input  wire                                 of_layernorm;
-    input  wire                                 of_copy;
-    input  wire                                 of_store;
-    input  wire                                 of_experts;
-    input  wire [DEPTHS-1:0]                    array_depth;
-    output wire [ALL-1:0]                       norm;
-    output wire [ALL-1:0]                       hidden;
-    output wire [TOKEN_PAR*GATE_VECTOR-1:0]     gate_input;
-    output wire [ALL-1:0]                       query;
-    output wire [ALL-1:0]                       gathered;
-    input  wire [15:0]                          attention_depth;
-    output wire [ALL-1:0]                       keys;
-    output wire [ALL-1:0]                       values;
-    output wire [TOKEN_PAR*RESIDUAL_VECTOR-1:0] residual;
-    input  wire [DEPTHS-1:0]                    epilogue_read_depth;
-    input  wire [TOKEN_PAR-1:0]                 epilogue_residual_enable;
-    input  wire [OUT_PARTS-1:0]                 epilogue_residual_parts;
-    input  wire [DEPTHS-1:0]                    epilogue_residual_depth;
-    input  wire [TOKEN_PAR*RESIDUAL_VECTOR-1:0] epilogue_residual_values;
-    input  wire [TOKEN_PAR-1:0]                 epilogue_enable;
-    input  wire [3:0]                           epilogue_buffer;
-    input  wire [OUT_PARTS-1:0]                 epilogue_parts;
-    input  wire [DEPTHS-1:0]                    epilogue_depth;
-    input  wire [ALL-1:0]                       epilogue_values;
-    input  wire [15:0]                          layernorm_read_depth;
-    input  wire [TOKEN_PAR-1:0]                 layernorm_enable;
-    input  wire [DEPTHS-1:0]                    layernorm_depth;
-    input  wire [ALL-1:0]                       layernorm_norm;
-    input  wire [TOKEN_PAR-1:0]                 layernorm_gate_enable;
-    input  wire [TOKEN_PAR*GATE_VECTOR-1:0]     layernorm_gate;
-    input  wire [15:0]                          copy_read_depth;
-    input  wire                                 copy_enable;
-    input  wire [LANE_BITS-1:0]                 copy_bank;
-    input  wire [15:0]                          copy_depth;
-    input  wire [RESIDUAL_VECTOR-1:0]           copy_value;
-    input  wire                                 position_enable;
-    input  wire [LANE_BITS-1:0]                 position_bank;
-    input  wire [15:0]                          position_depth;
-    input  wire [RESIDUAL_VECTOR-1:0]           position_values;
-    input  wire                                 patch_enable;
-    input  wire [LANE_BITS-1:0]                 patch_bank;
-    input  wire [15:0]                          patch_depth;
-    input  wire [VECTOR_BITS-1:0]               patch_values;
-    input  wire [LANE_BITS-1:0]                 gather_read_bank;
-    input  wire [15:0]                          gather_read_depth;
-    output reg  [VECTOR_BITS-1:0]               norm_vector;
-    input  wire                                 gather_enable;
-    input  wire [LANE_BITS-1:0]                 gather_bank;
-    input  wire [15:0]                          gather_depth;
-    input  wire [VECTOR_BITS-1:0]               gather_values;
-    input  wire [3:0]                           store_source;
-    input  wire [LANE_BITS-1:0]                 store_bank;
-    input  wire [15:0]                          store_depth;
-    output reg  [VECTOR*32-1:0]                 store_values;
 
     localparam [OUT_PARTS-1:0] WHOLE = {OUT_PARTS{1'b1}};
     wire [DEPTHS-1:0] store_depths = {TOKEN_PAR{store_depth}};
