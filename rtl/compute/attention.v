@@ -10,12 +10,38 @@
 // Precondition: fields are held from start until not busy; OUT_PAR and IN_PAR are multiples of TOKEN_PAR.
 // Latency: 3 from the last part's depth to tile_push. Depth: an addition; a 2:1 multiplexer.
 `default_nettype none
-module attention (
-    clk, rst_n, start, of_values, first_key, vectors, head_base, output_tiles, input_tiles, members, busy,
-    tile_room, tile_reserve, read_depth, key_values, value_values, tile_push, tile
+module attention #(
+    parameter TOKEN_PAR = 8,
+    parameter IN_PAR = 16,
+    parameter OUT_PAR = 16,
+    parameter IN_PARTS = 1,  // input tiles per vector
+    parameter OUT_PARTS = 1,  // output tiles per vector
+    parameter ACTIVATION_BITS = 8,
+    parameter WEIGHT_BITS = 8,
+    parameter VECTOR_BITS = 128,
+    parameter TILE_BITS = 2048,
+    parameter LANE_BITS = 3,
+    parameter VECTORS_BITS = 11
+) (
+    input  wire                             clk,
+    input  wire                             rst_n,
+    input  wire                             start,
+    input  wire                             of_values,
+    input  wire [15:0]                      first_key,
+    input  wire [VECTORS_BITS-1:0]          vectors,
+    input  wire [VECTORS_BITS-1:0]          head_base,
+    input  wire [11:0]                      output_tiles,
+    input  wire [11:0]                      input_tiles,
+    input  wire [3:0]                       members,
+    output wire                             busy,
+    input  wire                             tile_room,
+    output wire                             tile_reserve,
+    output reg  [15:0]                      read_depth,
+    input  wire [TOKEN_PAR*VECTOR_BITS-1:0] key_values,
+    input  wire [TOKEN_PAR*VECTOR_BITS-1:0] value_values,
+    output reg                              tile_push,
+    output reg  [TILE_BITS-1:0]             tile
 );
-`include "edgemoe_spec.vh"
-`include "edgemoe_machine.vh"
     localparam KEY_PARTS = OUT_PAR / TOKEN_PAR;
     localparam VALUE_PARTS = IN_PAR / TOKEN_PAR;
     localparam LAST_KEY_PART = KEY_PARTS - 1;
@@ -24,25 +50,6 @@ module attention (
     localparam IN_SHIFT = $clog2(IN_PAR);
     localparam UPPER_OUTPUT = OUT_PARTS > 1 ? OUT_PAR : 0;  // where the second half of a vector begins
     localparam UPPER_INPUT = IN_PARTS > 1 ? IN_PAR : 0;
-
-    input  wire                             clk;
-    input  wire                             rst_n;
-    input  wire                             start;
-    input  wire                             of_values;
-    input  wire [15:0]                      first_key;
-    input  wire [VECTORS_BITS-1:0]          vectors;
-    input  wire [VECTORS_BITS-1:0]          head_base;
-    input  wire [11:0]                      output_tiles;
-    input  wire [11:0]                      input_tiles;
-    input  wire [3:0]                       members;
-    output wire                             busy;
-    input  wire                             tile_room;
-    output wire                             tile_reserve;
-    output reg  [15:0]                      read_depth;
-    input  wire [TOKEN_PAR*VECTOR_BITS-1:0] key_values;
-    input  wire [TOKEN_PAR*VECTOR_BITS-1:0] value_values;
-    output reg                              tile_push;
-    output reg  [TILE_BITS-1:0]             tile;
 
     // Depth of the first row of the tiles, then of the part that is read; column counts output or input tiles of the head.
     wire [15:0] first_row = of_values ? (first_key >> IN_SHIFT) << IN_SHIFT : (first_key >> OUT_SHIFT) << OUT_SHIFT;

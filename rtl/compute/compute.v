@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The unified compute unit with all that feeds and drains it: passes and fetches in, rows of scratchpads out.
+// The unified compute unit, the array with all that feeds and drains it: passes and fetches in, rows of scratchpads out.
 //
 // Passes wait in a queue of four; `idle` says that none is left and that everything made has been written or handed on.
 `default_nettype none
@@ -110,7 +110,11 @@ module compute (
         .line(line), .attention_start(attention_start), .attention_busy(attention_busy),
         .attention_reserve(attention_reserve), .attention_push(attention_push), .attention_tile(attention_tile),
         .tile_room(tile_room), .current(current), .waits(stream_waits));
-    attention key_value_tiles (
+    attention #(
+        .TOKEN_PAR(TOKEN_PAR), .IN_PAR(IN_PAR), .OUT_PAR(OUT_PAR), .IN_PARTS(IN_PARTS), .OUT_PARTS(OUT_PARTS),
+        .ACTIVATION_BITS(ACTIVATION_BITS), .WEIGHT_BITS(WEIGHT_BITS), .VECTOR_BITS(VECTOR_BITS),
+        .TILE_BITS(TILE_BITS), .LANE_BITS(LANE_BITS), .VECTORS_BITS(VECTORS_BITS)
+    ) key_value_tiles (
         .clk(clk), .rst_n(rst_n), .start(attention_start), .of_values(current[FETCH_KIND +: 3] == FETCH_VALUES),
         .first_key(source_row), .vectors(vectors), .head_base(current[FETCH_HEAD_BASE +: VECTORS_BITS]),
         .output_tiles(current[FETCH_OUTPUT_TILES +: 12]), .input_tiles(current[FETCH_INPUT_TILES +: 12]),
@@ -127,7 +131,7 @@ module compute (
         .empty(no_pass), .full(full), .count(unused_count));
     assign pass_room = !full;
 
-    wire job_valid, job_ready, job_room, freed_valid, all_issued, linear_empty;
+    wire job_valid, job_ready, job_room, freed_valid, all_issued, epilogue_empty;
     wire [JOB_BITS-1:0] job;
     wire [7:0] scores_done, contexts_done, scaled_rows;
     wire [SLOT_BITS:0] freed_slots;
@@ -165,11 +169,11 @@ module compute (
     wire [POST_ROWS*64-1:0] placed_address;
     wire [2:0] row_words;
     wire [5:0] last_outputs;
-    drain draining (
+    drain drain_jobs (
         .clk(clk), .rst_n(rst_n), .job_valid(job_valid), .job(job), .job_ready(job_ready), .job_room(job_room),
         .scaled_rows(scaled_rows), .head_full(head_full), .step_valid(drain_valid), .step(drain_step),
         .freed_valid(freed_valid), .freed_slots(freed_slots), .all_issued(all_issued));
-    linear post (
+    epilogue results (
         .clk(clk), .rst_n(rst_n), .step_valid(drain_valid), .step(drain_step), .drain_slot(drain_slot),
         .drain_sums(drain_sums), .channel_push(channel_push), .channel_lines(channel_lines),
         .channel_done(channel_done), .scale_query(scale_query), .scale_factors(scale_factors),
@@ -184,7 +188,7 @@ module compute (
         .residual_parts(residual_parts), .residual_depth(residual_depth), .residual_values(residual_values),
         .write_enable(write_enable), .write_buffer(write_buffer), .write_parts(write_parts),
         .write_depth(write_depth), .write_values(write_values), .scores_done(scores_done),
-        .contexts_done(contexts_done), .job_written(job_written), .empty(linear_empty));
+        .contexts_done(contexts_done), .job_written(job_written), .empty(epilogue_empty));
     head_place #(.POST_ROWS(POST_ROWS), .OUT_PAR(OUT_PAR), .OUTPUT_BITS(OUTPUT_BITS)) head_rows (
         .clk(clk), .rst_n(rst_n), .valid_in(head_valid), .row(head_row), .tile(head_tile), .values_in(head_values),
         .out_features(out_features), .base(output_base), .valid_out(placed_valid), .address(placed_address),
@@ -195,13 +199,13 @@ module compute (
         .word_valid(word_valid), .word_ready(word_ready), .word_address(word_address), .word(word));
 
     assign array_idle = no_pass && !array_busy;
-    assign drains = drain_valid || !linear_empty;
+    assign drains = drain_valid || !epilogue_empty;
     // Lines that come late are late for some more cycles, on their way from the buffer to the array.
     reg [5:0] waited;
     always @(posedge clk) waited <= {waited[4:0], stream_waits};
     assign waits_for_weights = waits_for_tile && (stream_waits || |waited);
-    // Sums that have left the post lanes reach the head's queue within a few cycles; linear_empty covers those.
-    assign idle = array_idle && !job_valid && all_issued && linear_empty && stream_idle && !head_busy;
+    // Sums that have left the post lanes reach the head's queue within a few cycles; epilogue_empty covers those.
+    assign idle = array_idle && !job_valid && all_issued && epilogue_empty && stream_idle && !head_busy;
     wire unused = &{1'b0, unused_count, current};
 endmodule
 `default_nettype wire

@@ -12,6 +12,7 @@
 // W16A16 −2^16 … 2^16 − 1. LANES 8 or 16.
 // Latency: 4 (operands, products, sums of four, sum of those). Depth: one multiplication; two additions.
 `default_nettype none
+`include "require.vh"
 `include "attributes.vh"
 module dot_product #(
     parameter LANES = 16,
@@ -145,6 +146,16 @@ module dot_product #(
     generate
         if (LANES != 8 && LANES != 16) begin : refused
             lanes_must_be_8_or_16 stop ();
+        end
+    endgenerate
+
+    // Preconditions.
+    genvar checked;
+    generate
+        for (checked = 0; checked < LANES; checked = checked + 1) begin : operands
+            wire [OPERAND_BITS-1:0] operand = activations[checked*OPERAND_BITS +: OPERAND_BITS];
+            `REQUIRE_SLOWLY(FINE == 0, operand != {1'b1, {(OPERAND_BITS-1){1'b0}}}, "an activation of the smallest value")
+            wire unused = &{1'b0, operand};
         end
     endgenerate
 endmodule

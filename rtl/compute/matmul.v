@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The unified compute unit: TOKEN_PAR lanes of IN_PAR × OUT_PAR multiplications; all layers come through here.
+// The array: TOKEN_PAR lanes of IN_PAR × OUT_PAR multiplications; all layers come through here.
 //
 // Right tiles wait in a queue (tile_push), are packed once, and move from lane to lane one cycle behind each other, with
 // the steps: lane p works on its row one cycle after lane p − 1 (attention reordering). So a step takes one right tile from

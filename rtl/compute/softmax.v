@@ -8,10 +8,12 @@
 // A query is {which of two blocks, tile in the block}; a word holds the scores of OUT_PAR keys.
 // The sweep: read_address in cycle 0; query, masks and flags of that step in cycle 7, when `exponentials` leave. Steps of
 // all output tiles of a group have the same exponentials; those of the first one are `summed`, added to Σe.
-// Precondition: a row is swept at least 5 cycles after its last score was written; total ≥ 1.
+// Precondition: a row is swept at least 3 cycles after its last score was written. What rows that are
+// none of the task give has no meaning.
 // Latency: 7 for the sweep; about RECIPROCAL_BITS + 6 from a row's last step to its scale, one row at a time.
 // Depth: an addition of scores; a maximum of four; see exponential, reciprocal.
 `default_nettype none
+`include "require.vh"
 module softmax #(
     parameter OUT_PAR = 16,  // keys of a word
     parameter IN_PAR = 16,  // keys of a step
@@ -215,5 +217,17 @@ module softmax #(
     end
     assign {scale_shift, scale_factor} = scales[scale_query];
     wire unused_rounding = &{1'b0, rounded[MULTIPLIER_BITS-1:0], unused_full, unused_count};
+
+`ifdef SIMULATION
+    reg [31:0] cycle;
+    reg [31:0] written [0:(1<<QUERY_BITS)-1];  // in which cycle a query's scores were last written, 0: never
+    integer each_query;
+    always @(posedge clk) begin
+        cycle <= rst_n ? cycle + 1 : 10;
+        if (write_valid) written[write_address[SCORE_ADDRESS_BITS-1 -: QUERY_BITS]] <= cycle;
+        if (!rst_n) for (each_query = 0; each_query < 1 << QUERY_BITS; each_query = each_query + 1) written[each_query] <= 0;
+    end
+`endif
+    `REQUIRE(rst_n && step_valid, cycle - written[step_query] >= 10, "a row is swept less than 3 cycles after its last score")
 endmodule
 `default_nettype wire

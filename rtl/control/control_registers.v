@@ -12,6 +12,7 @@
 // Latency: RVALID three cycles after the address, BVALID two after the later of address and data.
 // Depth: a 32:1 multiplexer.
 `default_nettype none
+`include "require.vh"
 module control_registers #(
     parameter ADDRESS_BITS = 12
 ) (
@@ -211,5 +212,8 @@ module control_registers #(
         end
 
     wire unused = &{1'b0, s_axi_control_AWADDR[1:0], s_axi_control_ARADDR[1:0]};
+
+    // Preconditions.
+    `REQUIRE(rst_n && done, running && !pending, "done without a run")
 endmodule
 `default_nettype wire

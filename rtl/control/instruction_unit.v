@@ -13,6 +13,7 @@
 // after that until the first word of the next one.
 // Depth: a comparison of 32 bits; a 64-bit addition.
 `default_nettype none
+`include "require.vh"
 module instruction_unit (
     input  wire         clk,
     input  wire         rst_n,
@@ -136,5 +137,8 @@ module instruction_unit (
             past_end <= 1'b0;
         end
     end
+
+    // Preconditions.
+    `REQUIRE(rst_n && word_valid && !begin_run, fetching, "a word that was not asked for")
 endmodule
 `default_nettype wire

@@ -11,6 +11,7 @@
 // Latency: done, with fault, 17 cycles after start.
 // Depth: a 17-bit addition and a 17-bit comparison; one multiplication; a 32-bit subtraction.
 `default_nettype none
+`include "require.vh"
 module legality (
     input  wire         clk,
     input  wire         rst_n,
@@ -143,5 +144,11 @@ module legality (
             : too_many ? FAULT_TOO_MANY_EXPERTS[4:0]
             : bad_address ? FAULT_ADDRESS_RANGE[4:0] : FAULT_NONE[4:0];
     end
+
+`ifdef SIMULATION
+    reg [511:0] held;
+    always @(posedge clk) if (start) held <= instruction;
+`endif
+    `REQUIRE(rst_n && busy, instruction == held, "the instruction changed before it was checked")
 endmodule
 `default_nettype wire

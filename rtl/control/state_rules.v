@@ -13,6 +13,7 @@
 // Latency: done, with fault, 13 cycles after check; begin_run and commit 1.
 // Depth: a 16:1 multiplexer and a 16-bit comparison; one multiplication; a 32-bit comparison.
 `default_nettype none
+`include "require.vh"
 module state_rules (
     input  wire         clk,
     input  wire         rst_n,
@@ -145,5 +146,8 @@ module state_rules (
             : hidden_too_small ? FAULT_BUFFER_RANGE[4:0]
             : source_gone || destination_gone ? FAULT_ILLEGAL_OPERAND[4:0] : FAULT_NONE[4:0];
     end
+
+    // Preconditions.
+    `REQUIRE(rst_n && check, !busy, "check before the last one is done")
 endmodule
 `default_nettype wire

@@ -3,7 +3,8 @@
 //
 //   `KEEP   Yosys keeps these nets as they are, for what it would build across them is larger or slower. Other tools find
 //           better forms when nothing holds them.
-`ifndef KEEP
+`ifndef ATTRIBUTES_VH
+`define ATTRIBUTES_VH
 `ifdef YOSYS
 `define KEEP (* keep *)
 `else

@@ -5,9 +5,10 @@
 // write_parts: which parts of a vector are written, PARTS = output tiles of the array per vector.
 // ULTRA: the banks lie in UltraRAM, which the part must have, else in block RAM.
 // Precondition: depths below DEPTH; a read beyond it, or of what is written in the same cycle, gives something, which
-// the reader masks or discards.
+// the reader masks or discards: in simulation it is neither the old value nor the new one.
 // Latency: 2 from read_depth to read_values (address and memory, output register), so that block RAM is inferred.
 `default_nettype none
+`include "require.vh"
 module scratchpad #(
     parameter BANKS = 8,
     parameter BITS = 128,
@@ -39,11 +40,17 @@ module scratchpad #(
                 always @(posedge clk) begin
                     if (write_enable[bank] & write_parts[part])
                         memory[write_index] <= write_values[bank*BITS + part*PART_BITS +: PART_BITS];
+`ifdef SIMULATION
+                    if (write_enable[bank] && write_parts[part] && write_index == read_index)
+                        found <= ~write_values[bank*BITS + part*PART_BITS +: PART_BITS];
+                    else
+`endif
                     found <= memory[read_index];
                     registered <= found;
                 end
                 assign read_values[bank*BITS + part*PART_BITS +: PART_BITS] = registered;
             end
+            `REQUIRE(write_enable[bank], write_depth[bank*16 +: 16] < DEPTH, "a write beyond DEPTH")
             if (INDEX_BITS < 16) begin : beyond
                 wire unused = &{1'b0, write_depth[bank*16+INDEX_BITS +: 16-INDEX_BITS],
                                 read_depth[bank*16+INDEX_BITS +: 16-INDEX_BITS]};

@@ -7,79 +7,85 @@
 // Latency: 2 from a depth to its values; norm_vector 3, store_values 4.
 // Depth: a multiplexer of readers in front of the memories; of banks, then of buffers behind them.
 `default_nettype none
-module scratchpads (
-    clk, of_layernorm, of_copy, of_store, of_experts,
-    array_depth, norm, hidden, gate_input, query, gathered, attention_depth, keys, values,
-    residual, linear_read_depth, linear_residual_enable, linear_residual_parts, linear_residual_depth,
-    linear_residual_values, linear_enable, linear_buffer, linear_parts, linear_depth, linear_values,
-    layernorm_read_depth, layernorm_enable, layernorm_depth, layernorm_norm, layernorm_gate_enable, layernorm_gate,
-    copy_read_depth, copy_enable, copy_bank, copy_depth, copy_value,
-    position_enable, position_bank, position_depth, position_values,
-    patch_enable, patch_bank, patch_depth, patch_values,
-    gather_read_bank, gather_read_depth, norm_vector, gather_enable, gather_bank, gather_depth, gather_values,
-    store_source, store_bank, store_depth, store_values
+`include "require.vh"
+module scratchpads #(
+    parameter TOKEN_PAR = 8,
+    parameter VECTOR = 16,
+    parameter ACTIVATION_BITS = 8,
+    parameter VECTOR_BITS = 128,
+    parameter RESIDUAL_BITS = 16,
+    parameter RESIDUAL_VECTOR = 256,
+    parameter OUT_PARTS = 1,  // output tiles per vector
+    parameter ROW_DEPTH = 396,  // vectors in a bank
+    parameter HIDDEN_DEPTH = 1584,
+    parameter ULTRA_RAM = 0,
+    parameter LANE_BITS = 3,
+    parameter BUFFER_RESIDUAL = 1,
+    parameter BUFFER_NORM = 2,
+    parameter BUFFER_GATE_INPUT = 3,
+    parameter BUFFER_QUERY = 4,
+    parameter BUFFER_KEY = 5,
+    parameter BUFFER_VALUE = 6,
+    parameter BUFFER_HIDDEN = 7
+) (
+    input  wire                                 clk,
+    input  wire                                 of_layernorm,
+    input  wire                                 of_copy,
+    input  wire                                 of_store,
+    input  wire                                 of_experts,
+    input  wire [TOKEN_PAR*16-1:0]              array_depth,
+    output wire [TOKEN_PAR*VECTOR_BITS-1:0]     norm,
+    output wire [TOKEN_PAR*VECTOR_BITS-1:0]     hidden,
+    output wire [TOKEN_PAR*VECTOR*16-1:0]       gate_input,
+    output wire [TOKEN_PAR*VECTOR_BITS-1:0]     query,
+    output wire [TOKEN_PAR*VECTOR_BITS-1:0]     gathered,
+    input  wire [15:0]                          attention_depth,
+    output wire [TOKEN_PAR*VECTOR_BITS-1:0]     keys,
+    output wire [TOKEN_PAR*VECTOR_BITS-1:0]     values,
+    output wire [TOKEN_PAR*RESIDUAL_VECTOR-1:0] residual,
+    input  wire [TOKEN_PAR*16-1:0]              epilogue_read_depth,
+    input  wire [TOKEN_PAR-1:0]                 epilogue_residual_enable,
+    input  wire [OUT_PARTS-1:0]                 epilogue_residual_parts,
+    input  wire [TOKEN_PAR*16-1:0]              epilogue_residual_depth,
+    input  wire [TOKEN_PAR*RESIDUAL_VECTOR-1:0] epilogue_residual_values,
+    input  wire [TOKEN_PAR-1:0]                 epilogue_enable,
+    input  wire [3:0]                           epilogue_buffer,
+    input  wire [OUT_PARTS-1:0]                 epilogue_parts,
+    input  wire [TOKEN_PAR*16-1:0]              epilogue_depth,
+    input  wire [TOKEN_PAR*VECTOR_BITS-1:0]     epilogue_values,
+    input  wire [15:0]                          layernorm_read_depth,
+    input  wire [TOKEN_PAR-1:0]                 layernorm_enable,
+    input  wire [TOKEN_PAR*16-1:0]              layernorm_depth,
+    input  wire [TOKEN_PAR*VECTOR_BITS-1:0]     layernorm_norm,
+    input  wire [TOKEN_PAR-1:0]                 layernorm_gate_enable,
+    input  wire [TOKEN_PAR*VECTOR*16-1:0]       layernorm_gate,
+    input  wire [15:0]                          copy_read_depth,
+    input  wire                                 copy_enable,
+    input  wire [LANE_BITS-1:0]                 copy_bank,
+    input  wire [15:0]                          copy_depth,
+    input  wire [RESIDUAL_VECTOR-1:0]           copy_value,
+    input  wire                                 position_enable,
+    input  wire [LANE_BITS-1:0]                 position_bank,
+    input  wire [15:0]                          position_depth,
+    input  wire [RESIDUAL_VECTOR-1:0]           position_values,
+    input  wire                                 patch_enable,
+    input  wire [LANE_BITS-1:0]                 patch_bank,
+    input  wire [15:0]                          patch_depth,
+    input  wire [VECTOR_BITS-1:0]               patch_values,
+    input  wire [LANE_BITS-1:0]                 gather_read_bank,
+    input  wire [15:0]                          gather_read_depth,
+    output reg  [VECTOR_BITS-1:0]               norm_vector,
+    input  wire                                 gather_enable,
+    input  wire [LANE_BITS-1:0]                 gather_bank,
+    input  wire [15:0]                          gather_depth,
+    input  wire [VECTOR_BITS-1:0]               gather_values,
+    input  wire [3:0]                           store_source,
+    input  wire [LANE_BITS-1:0]                 store_bank,
+    input  wire [15:0]                          store_depth,
+    output reg  [VECTOR*32-1:0]                 store_values
 );
-`include "edgemoe_spec.vh"
-`include "edgemoe_machine.vh"
-    localparam ALL = TOKEN_PAR * VECTOR_BITS;
     localparam GATE_VECTOR = VECTOR * 16;
     localparam DEPTHS = TOKEN_PAR * 16;
-
-    input  wire                                 clk;
-    input  wire                                 of_layernorm;
-    input  wire                                 of_copy;
-    input  wire                                 of_store;
-    input  wire                                 of_experts;
-    input  wire [DEPTHS-1:0]                    array_depth;
-    output wire [ALL-1:0]                       norm;
-    output wire [ALL-1:0]                       hidden;
-    output wire [TOKEN_PAR*GATE_VECTOR-1:0]     gate_input;
-    output wire [ALL-1:0]                       query;
-    output wire [ALL-1:0]                       gathered;
-    input  wire [15:0]                          attention_depth;
-    output wire [ALL-1:0]                       keys;
-    output wire [ALL-1:0]                       values;
-    output wire [TOKEN_PAR*RESIDUAL_VECTOR-1:0] residual;
-    input  wire [DEPTHS-1:0]                    linear_read_depth;
-    input  wire [TOKEN_PAR-1:0]                 linear_residual_enable;
-    input  wire [OUT_PARTS-1:0]                 linear_residual_parts;
-    input  wire [DEPTHS-1:0]                    linear_residual_depth;
-    input  wire [TOKEN_PAR*RESIDUAL_VECTOR-1:0] linear_residual_values;
-    input  wire [TOKEN_PAR-1:0]                 linear_enable;
-    input  wire [3:0]                           linear_buffer;
-    input  wire [OUT_PARTS-1:0]                 linear_parts;
-    input  wire [DEPTHS-1:0]                    linear_depth;
-    input  wire [ALL-1:0]                       linear_values;
-    input  wire [15:0]                          layernorm_read_depth;
-    input  wire [TOKEN_PAR-1:0]                 layernorm_enable;
-    input  wire [DEPTHS-1:0]                    layernorm_depth;
-    input  wire [ALL-1:0]                       layernorm_norm;
-    input  wire [TOKEN_PAR-1:0]                 layernorm_gate_enable;
-    input  wire [TOKEN_PAR*GATE_VECTOR-1:0]     layernorm_gate;
-    input  wire [15:0]                          copy_read_depth;
-    input  wire                                 copy_enable;
-    input  wire [LANE_BITS-1:0]                 copy_bank;
-    input  wire [15:0]                          copy_depth;
-    input  wire [RESIDUAL_VECTOR-1:0]           copy_value;
-    input  wire                                 position_enable;
-    input  wire [LANE_BITS-1:0]                 position_bank;
-    input  wire [15:0]                          position_depth;
-    input  wire [RESIDUAL_VECTOR-1:0]           position_values;
-    input  wire                                 patch_enable;
-    input  wire [LANE_BITS-1:0]                 patch_bank;
-    input  wire [15:0]                          patch_depth;
-    input  wire [VECTOR_BITS-1:0]               patch_values;
-    input  wire [LANE_BITS-1:0]                 gather_read_bank;
-    input  wire [15:0]                          gather_read_depth;
-    output reg  [VECTOR_BITS-1:0]               norm_vector;
-    input  wire                                 gather_enable;
-    input  wire [LANE_BITS-1:0]                 gather_bank;
-    input  wire [15:0]                          gather_depth;
-    input  wire [VECTOR_BITS-1:0]               gather_values;
-    input  wire [3:0]                           store_source;
-    input  wire [LANE_BITS-1:0]                 store_bank;
-    input  wire [15:0]                          store_depth;
-    output reg  [VECTOR*32-1:0]                 store_values;
 
     localparam [OUT_PARTS-1:0] WHOLE = {OUT_PARTS{1'b1}};
     wire [DEPTHS-1:0] store_depths = {TOKEN_PAR{store_depth}};
@@ -88,7 +94,7 @@ module scratchpads (
     wire [DEPTHS-1:0] norm_depth = of_experts ? {TOKEN_PAR{gather_read_depth}} : activation_depth;
     wire [DEPTHS-1:0] key_depth = of_store ? store_depths : {TOKEN_PAR{attention_depth}};
     wire [DEPTHS-1:0] residual_depth = of_layernorm ? {TOKEN_PAR{layernorm_read_depth}}
-        : of_copy ? {TOKEN_PAR{copy_read_depth}} : of_store ? store_depths : linear_read_depth;
+        : of_copy ? {TOKEN_PAR{copy_read_depth}} : of_store ? store_depths : epilogue_read_depth;
 
     // Copies and positions go to one bank at a time, results of the array to all of them.
     wire single = copy_enable || position_enable;
@@ -97,48 +103,48 @@ module scratchpads (
     wire [RESIDUAL_VECTOR-1:0] single_value = copy_enable ? copy_value : position_values;
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(RESIDUAL_VECTOR), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) residual_rows (
         .clk(clk),
-        .write_enable(single ? one << single_bank : linear_residual_enable),
-        .write_parts(single ? WHOLE : linear_residual_parts),
-        .write_depth(single ? {TOKEN_PAR{single_depth}} : linear_residual_depth),
-        .write_values(single ? {TOKEN_PAR{single_value}} : linear_residual_values),
+        .write_enable(single ? one << single_bank : epilogue_residual_enable),
+        .write_parts(single ? WHOLE : epilogue_residual_parts),
+        .write_depth(single ? {TOKEN_PAR{single_depth}} : epilogue_residual_depth),
+        .write_values(single ? {TOKEN_PAR{single_value}} : epilogue_residual_values),
         .read_depth(residual_depth), .read_values(residual));
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) norm_rows (
         .clk(clk),
         .write_enable(of_layernorm ? layernorm_enable
-            : linear_buffer == BUFFER_NORM[3:0] ? linear_enable : {TOKEN_PAR{1'b0}}),
-        .write_parts(of_layernorm ? WHOLE : linear_parts),
-        .write_depth(of_layernorm ? layernorm_depth : linear_depth),
-        .write_values(of_layernorm ? layernorm_norm : linear_values), .read_depth(norm_depth), .read_values(norm));
+            : epilogue_buffer == BUFFER_NORM[3:0] ? epilogue_enable : {TOKEN_PAR{1'b0}}),
+        .write_parts(of_layernorm ? WHOLE : epilogue_parts),
+        .write_depth(of_layernorm ? layernorm_depth : epilogue_depth),
+        .write_values(of_layernorm ? layernorm_norm : epilogue_values), .read_depth(norm_depth), .read_values(norm));
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATE_VECTOR), .PARTS(1), .DEPTH(ROW_DEPTH)) gate_rows (
         .clk(clk), .write_enable(layernorm_gate_enable), .write_parts(1'b1), .write_depth(layernorm_depth),
         .write_values(layernorm_gate), .read_depth(activation_depth), .read_values(gate_input));
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
     ) query_rows (
-        .clk(clk), .write_enable(linear_buffer == BUFFER_QUERY[3:0] ? linear_enable : {TOKEN_PAR{1'b0}}),
-        .write_parts(linear_parts), .write_depth(linear_depth), .write_values(linear_values),
+        .clk(clk), .write_enable(epilogue_buffer == BUFFER_QUERY[3:0] ? epilogue_enable : {TOKEN_PAR{1'b0}}),
+        .write_parts(epilogue_parts), .write_depth(epilogue_depth), .write_values(epilogue_values),
         .read_depth(activation_depth), .read_values(query));
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
     ) key_rows (
-        .clk(clk), .write_enable(linear_buffer == BUFFER_KEY[3:0] ? linear_enable : {TOKEN_PAR{1'b0}}),
-        .write_parts(linear_parts), .write_depth(linear_depth), .write_values(linear_values),
+        .clk(clk), .write_enable(epilogue_buffer == BUFFER_KEY[3:0] ? epilogue_enable : {TOKEN_PAR{1'b0}}),
+        .write_parts(epilogue_parts), .write_depth(epilogue_depth), .write_values(epilogue_values),
         .read_depth(key_depth), .read_values(keys));
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
     ) value_rows (
-        .clk(clk), .write_enable(linear_buffer == BUFFER_VALUE[3:0] ? linear_enable : {TOKEN_PAR{1'b0}}),
-        .write_parts(linear_parts), .write_depth(linear_depth), .write_values(linear_values),
+        .clk(clk), .write_enable(epilogue_buffer == BUFFER_VALUE[3:0] ? epilogue_enable : {TOKEN_PAR{1'b0}}),
+        .write_parts(epilogue_parts), .write_depth(epilogue_depth), .write_values(epilogue_values),
         .read_depth(key_depth), .read_values(values));
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(HIDDEN_DEPTH), .ULTRA(ULTRA_RAM)
     ) hidden_rows (
         .clk(clk),
         .write_enable(patch_enable ? one << patch_bank
-            : linear_buffer == BUFFER_HIDDEN[3:0] ? linear_enable : {TOKEN_PAR{1'b0}}),
-        .write_parts(patch_enable ? WHOLE : linear_parts),
-        .write_depth(patch_enable ? {TOKEN_PAR{patch_depth}} : linear_depth),
-        .write_values(patch_enable ? {TOKEN_PAR{patch_values}} : linear_values),
+            : epilogue_buffer == BUFFER_HIDDEN[3:0] ? epilogue_enable : {TOKEN_PAR{1'b0}}),
+        .write_parts(patch_enable ? WHOLE : epilogue_parts),
+        .write_depth(patch_enable ? {TOKEN_PAR{patch_depth}} : epilogue_depth),
+        .write_values(patch_enable ? {TOKEN_PAR{patch_values}} : epilogue_values),
         .read_depth(activation_depth), .read_values(hidden));
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(1), .DEPTH(ROW_DEPTH)) gathered_rows (
         .clk(clk), .write_enable(gather_enable ? one << gather_bank : {TOKEN_PAR{1'b0}}), .write_parts(1'b1),
@@ -183,5 +189,15 @@ module scratchpads (
                        activation[element*ACTIVATION_BITS +: ACTIVATION_BITS]};
         end
     end
+
+    // A buffer has one writer at a time, and one of the units that take over ports executes.
+    `REQUIRE(copy_enable || position_enable, !(|epilogue_residual_enable), "two writers of RESIDUAL")
+    `REQUIRE(copy_enable, !position_enable, "two writers of RESIDUAL")
+    `REQUIRE(|layernorm_enable, of_layernorm, "LAYERNORM writes after its instruction")
+    `REQUIRE(of_layernorm && |epilogue_enable, epilogue_buffer != BUFFER_NORM[3:0], "two writers of NORM")
+    `REQUIRE(patch_enable && |epilogue_enable, epilogue_buffer != BUFFER_HIDDEN[3:0], "two writers of HIDDEN")
+    `REQUIRE(of_layernorm, !of_copy && !of_store && !of_experts, "two instructions have the ports")
+    `REQUIRE(of_copy, !of_store && !of_experts, "two instructions have the ports")
+    `REQUIRE(of_store, !of_experts, "two instructions have the ports")
 endmodule
 `default_nettype wire

@@ -13,16 +13,34 @@
 // Latency: taken_valid three cycles after take (memory, output register, rotation). A line is available four cycles
 // after its last word. Depth: an addition of LINE_BITS; a comparison of LINE_BITS and a 4-input AND.
 `default_nettype none
+`include "require.vh"
 `include "attributes.vh"
 module weight_buffer #(
-    parameter INDEX_BITS = 40  // of a port's word index; longer streams are cut off at 2^(INDEX_BITS−2) − 1 lines
+    parameter INDEX_BITS = 40,  // of a port's word index; longer streams are cut off at 2^(INDEX_BITS−2) − 1 lines
+    parameter PORTS = 4,
+    parameter TILE_LINES = 4,
+    parameter PREFETCH_BYTES = 2097152,
+    parameter ULTRA_RAM = 0
 ) (
-    clk, rst_n, begin_run, run_lines, run_words,
-    available, take, take_lines, taken_valid, taken, skip, skip_lines, left,
-    port_word_valid, port_word, port_word_index, room_words, skip_to
+    input  wire                        clk,
+    input  wire                        rst_n,
+    input  wire                        begin_run,
+    input  wire [63:0]                 run_lines,
+    output wire [INDEX_BITS-1:0]       run_words,  // run_lines in words of one port, for the ports
+    output reg  [3:0]                  available,
+    input  wire                        take,
+    input  wire [2:0]                  take_lines,
+    output reg                         taken_valid,
+    output reg  [(TILE_LINES>1?TILE_LINES:1)*512-1:0] taken,
+    input  wire                        skip,
+    input  wire [31:0]                 skip_lines,
+    output reg  [63:0]                 left,
+    input  wire [PORTS-1:0]            port_word_valid,
+    input  wire [PORTS*128-1:0]        port_word,
+    input  wire [PORTS*INDEX_BITS-1:0] port_word_index,
+    output wire [INDEX_BITS-1:0]       room_words,
+    output wire [INDEX_BITS-1:0]       skip_to
 );
-`include "edgemoe_spec.vh"
-    localparam TILE_LINES = IN_PAR * OUT_PAR * WEIGHT_BITS / 512;
     localparam LINES = TILE_LINES > 1 ? TILE_LINES : 1;
     localparam BANK_BITS = $clog2(LINES);
     localparam DEPTH_BITS = $clog2(PREFETCH_BYTES / 64 / LINES + 1) - 1;
@@ -35,25 +53,6 @@ module weight_buffer #(
     wire unused_style = &{1'b0, STYLE};  // in an attribute only
     localparam LAST_BANK = LINES - 1;
     localparam [LINE_BITS-1:0] CAPACITY = DEPTH * LINES;
-
-    input  wire                        clk;
-    input  wire                        rst_n;
-    input  wire                        begin_run;
-    input  wire [63:0]                 run_lines;
-    output wire [INDEX_BITS-1:0]       run_words;  // run_lines in words of one port, for the ports
-    output reg  [3:0]                  available;
-    input  wire                        take;
-    input  wire [2:0]                  take_lines;
-    output reg                         taken_valid;
-    output reg  [LINES*512-1:0]        taken;
-    input  wire                        skip;
-    input  wire [31:0]                 skip_lines;
-    output reg  [63:0]                 left;
-    input  wire [PORTS-1:0]            port_word_valid;
-    input  wire [PORTS*128-1:0]        port_word;
-    input  wire [PORTS*INDEX_BITS-1:0] port_word_index;
-    output wire [INDEX_BITS-1:0]       room_words;
-    output wire [INDEX_BITS-1:0]       skip_to;
 
     wire [LINE_BITS-1:0] lines = |run_lines[63:LINE_BITS] ? {LINE_BITS{1'b1}} : run_lines[LINE_BITS-1:0];
     assign run_words = {2'b00, lines} << PART_BITS;
@@ -186,5 +185,10 @@ module weight_buffer #(
             prefetch_bytes_must_hold_32_lines stop ();
         end
     endgenerate
+
+    // Preconditions.
+    `REQUIRE(rst_n && take, take_lines != 0 && {1'b0, take_lines} <= available, "more lines taken than are available")
+    `REQUIRE(rst_n && take, !skip, "take and skip together")
+    `REQUIRE(rst_n && skip, {32'd0, skip_lines} <= left, "more lines skipped than are left")
 endmodule
 `default_nettype wire

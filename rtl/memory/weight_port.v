@@ -13,6 +13,7 @@
 // falls: the next run's header comes before begin_run.
 // Latency: 5 cycles per request; word_valid one cycle after the beat. Depth: an addition or a comparison of INDEX_BITS.
 `default_nettype none
+`include "require.vh"
 module weight_port #(
     parameter INDEX_BITS = 40,  // of a word's index; a run has fewer words than 2^INDEX_BITS
     parameter OUTSTANDING_BITS = 4  // 2^OUTSTANDING_BITS bursts in flight at most
@@ -167,5 +168,16 @@ module weight_port #(
     assign m_axi_ARQOS = 4'b0000;
     assign m_axi_RREADY = 1'b1;  // room was there before the request
     wire unused = &{1'b0, m_axi_RID, m_axi_RRESP[0], base_address[3:0]};
+
+    // Preconditions.
+    `REQUIRE(rst_n && begin_run, flushed, "begin_run before the last run is flushed")
+
+`ifdef SIMULATION
+    reg [INDEX_BITS-1:0] room_before, skip_before;
+    reg begun_before;
+    always @(posedge clk) {begun_before, room_before, skip_before} <= {begin_run, room_words, skip_to};
+    wire in_run = active && !begin_run && !begun_before;
+`endif
+    `REQUIRE(rst_n && in_run, room_words >= room_before && skip_to >= skip_before, "room_words or skip_to fell within a run")
 endmodule
 `default_nettype wire

@@ -7,29 +7,32 @@
 // Precondition: fields are held while busy; rows and vectors are at least 1; residual_values 2 cycles after read_depth.
 // Latency: busy for rows · vectors + 6 cycles. Depth: a TOKEN_PAR:1 multiplexer; see row_walk.
 `default_nettype none
-module copy (
-    clk, rst_n, start, rows, vectors, source_row, destination_row, busy,
-    read_depth, residual_values, write_enable, write_bank, write_depth, write_value
+module copy #(
+    parameter TOKEN_PAR = 8,
+    parameter VECTOR = 16,
+    parameter RESIDUAL_BITS = 16,
+    parameter READ_LATENCY = 2,
+    parameter LANE_BITS = 3,
+    parameter DEPTH_BITS = 16,
+    parameter VECTORS_BITS = 11
+) (
+    input  wire                            clk,
+    input  wire                            rst_n,
+    input  wire                            start,
+    input  wire [15:0]                     rows,
+    input  wire [VECTORS_BITS-1:0]         vectors,
+    input  wire [15:0]                     source_row,
+    input  wire [15:0]                     destination_row,
+    output wire                            busy,
+    output wire [DEPTH_BITS-1:0]           read_depth,
+    input  wire [TOKEN_PAR*VECTOR*RESIDUAL_BITS-1:0] residual_values,
+    output wire                            write_enable,
+    output wire [LANE_BITS-1:0]            write_bank,
+    output wire [DEPTH_BITS-1:0]           write_depth,
+    output reg  [VECTOR*RESIDUAL_BITS-1:0] write_value
 );
-`include "edgemoe_spec.vh"
-`include "edgemoe_machine.vh"
     localparam ROW_VECTOR_BITS = VECTOR * RESIDUAL_BITS;
     localparam READ_DELAY = READ_LATENCY + 1;
-
-    input  wire                                 clk;
-    input  wire                                 rst_n;
-    input  wire                                 start;
-    input  wire [15:0]                          rows;
-    input  wire [VECTORS_BITS-1:0]              vectors;
-    input  wire [15:0]                          source_row;
-    input  wire [15:0]                          destination_row;
-    output wire                                 busy;
-    output wire [DEPTH_BITS-1:0]                read_depth;
-    input  wire [TOKEN_PAR*ROW_VECTOR_BITS-1:0] residual_values;
-    output wire                                 write_enable;
-    output wire [LANE_BITS-1:0]                 write_bank;
-    output wire [DEPTH_BITS-1:0]                write_depth;
-    output reg  [ROW_VECTOR_BITS-1:0]           write_value;
 
     wire reading, writing, unused_vector_ends, unused_end, unused_other_vector_ends, unused_other_end;
     wire [15:0] unused_row, unused_other_row;

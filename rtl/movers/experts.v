@@ -12,53 +12,53 @@
 // Latency: lengths 2 and summary 3 after push, 1 after clear and note_gate; lookup 2; busy for length·vectors + 12 cycles.
 // Depth: a 16:1 multiplexer and an increment; a 16-bit addition; one multiplication.
 `default_nettype none
-module experts (
-    clk, rst_n, clear, push_valid, push_expert, push_source, push_destination, push_score,
-    note_gate, gate_source_end, gate_destination_end, lengths, longest, queues_end, source_end, destination_end,
-    lookup_expert, lookup_index, lookup_destination, lookup_score,
-    start_gather, gather_expert, vectors, busy, norm_read_bank, norm_read_depth, norm_vector,
-    write_enable, write_bank, write_depth, write_values
+`include "require.vh"
+module experts #(
+    parameter MAX_EXPERTS = 16,
+    parameter MAX_ROWS = 258,
+    parameter VECTOR_BITS = 128,
+    parameter LANE_BITS = 3,
+    parameter DEPTH_BITS = 16,
+    parameter VECTORS_BITS = 11
+) (
+    input  wire                      clk,
+    input  wire                      rst_n,
+    input  wire                      clear,
+    input  wire                      push_valid,
+    input  wire [7:0]                push_expert,
+    input  wire [15:0]               push_source,
+    input  wire [15:0]               push_destination,
+    input  wire [15:0]               push_score,
+    input  wire                      note_gate,  // a GATE has ended: one past its last rows
+    input  wire [15:0]               gate_source_end,
+    input  wire [15:0]               gate_destination_end,
+    output reg  [MAX_EXPERTS*16-1:0] lengths,
+    output reg  [15:0]               longest,
+    output reg  [8:0]                queues_end,  // one past the last expert with entries
+    output reg  [15:0]               source_end,  // at least 1
+    output reg  [15:0]               destination_end,
+    input  wire [7:0]                lookup_expert,
+    input  wire [15:0]               lookup_index,
+    output reg  [15:0]               lookup_destination,
+    output reg  [15:0]               lookup_score,
+    input  wire                      start_gather,
+    input  wire [7:0]                gather_expert,
+    input  wire [VECTORS_BITS-1:0]   vectors,
+    output wire                      busy,
+    output reg  [LANE_BITS-1:0]      norm_read_bank,
+    output reg  [DEPTH_BITS-1:0]     norm_read_depth,
+    input  wire [VECTOR_BITS-1:0]    norm_vector,
+    output wire                      write_enable,
+    output wire [LANE_BITS-1:0]      write_bank,
+    output wire [DEPTH_BITS-1:0]     write_depth,
+    output wire [VECTOR_BITS-1:0]    write_values
 );
-`include "edgemoe_spec.vh"
-`include "edgemoe_machine.vh"
     localparam ENTRIES = MAX_EXPERTS * MAX_ROWS;
     localparam ENTRY_BITS = $clog2(ENTRIES);
     localparam INDEX_BITS = $clog2(MAX_ROWS);
     localparam [ENTRY_BITS-INDEX_BITS-1:0] ABOVE = 0;  // an index as wide as an entry's number
     localparam EXPERT_BITS = MAX_EXPERTS > 1 ? $clog2(MAX_EXPERTS) : 1;
     localparam ROUND_TRIP = 8;  // from a place to the vector that is written there
-
-    input  wire                      clk;
-    input  wire                      rst_n;
-    input  wire                      clear;
-    input  wire                      push_valid;
-    input  wire [7:0]                push_expert;
-    input  wire [15:0]               push_source;
-    input  wire [15:0]               push_destination;
-    input  wire [15:0]               push_score;
-    input  wire                      note_gate;             // a GATE has ended: one past its last rows
-    input  wire [15:0]               gate_source_end;
-    input  wire [15:0]               gate_destination_end;
-    output reg  [MAX_EXPERTS*16-1:0] lengths;
-    output reg  [15:0]               longest;
-    output reg  [8:0]                queues_end;            // one past the last expert with entries
-    output reg  [15:0]               source_end;            // at least 1
-    output reg  [15:0]               destination_end;
-    input  wire [7:0]                lookup_expert;
-    input  wire [15:0]               lookup_index;
-    output reg  [15:0]               lookup_destination;
-    output reg  [15:0]               lookup_score;
-    input  wire                      start_gather;
-    input  wire [7:0]                gather_expert;
-    input  wire [VECTORS_BITS-1:0]   vectors;
-    output wire                      busy;
-    output reg  [LANE_BITS-1:0]      norm_read_bank;
-    output reg  [DEPTH_BITS-1:0]     norm_read_depth;
-    input  wire [VECTOR_BITS-1:0]    norm_vector;
-    output wire                      write_enable;
-    output wire [LANE_BITS-1:0]      write_bank;
-    output wire [DEPTH_BITS-1:0]     write_depth;
-    output wire [VECTOR_BITS-1:0]    write_values;
 
     // Where the queue of each expert begins: constants, a small table instead of a multiplication.
     wire [(1<<EXPERT_BITS)*ENTRY_BITS-1:0] first_entries;
@@ -185,5 +185,8 @@ module experts (
             max_experts_must_be_2_or_more stop ();
         end
     endgenerate
+
+    // Preconditions.
+    `REQUIRE(rst_n && pushing, pushed_index < MAX_ROWS, "more than MAX_ROWS entries in a queue")
 endmodule
 `default_nettype wire

@@ -11,14 +11,47 @@
 // Rate: CYCLES = 4 cycles a row (8 where MAX_TOP_K is above 4). Latency: 47 cycles from a row's last logits to its
 // first push, with CYCLES = 4. Depth: see the parts; a memory of MAX_ROWS rows of all logits.
 `default_nettype none
-module gate (
-    clk, rst_n, start, busy, rows, source_row, destination_row, experts, top_k, multiplier, shift,
-    logits_valid, logits_row, logits_tile, logits,
-    push_valid, push_expert, push_source, push_destination, push_score,
-    routing_valid, routing_row, routing_entries
+`include "require.vh"
+module gate #(
+    parameter POST_ROWS = 2,
+    parameter OUT_PAR = 16,
+    parameter MAX_EXPERTS = 16,
+    parameter MAX_TOP_K = 4,
+    parameter MAX_ROWS = 258,
+    parameter LOGIT_BITS = 42,
+    parameter GATE_CYCLES = 4,
+    parameter GATE_LOGIT_BITS = 24,
+    parameter GATE_FRACTION = 12,
+    parameter GATE_EXPONENTIAL_BITS = 16,
+    parameter FINE_EXP2_HIGH_TABLE_BITS = 16,
+    parameter [64*FINE_EXP2_HIGH_TABLE_BITS-1:0] FINE_EXP2_HIGH_TABLE = 0,
+    parameter FINE_EXP2_LOW_TABLE_BITS = 17,
+    parameter [64*FINE_EXP2_LOW_TABLE_BITS-1:0] FINE_EXP2_LOW_TABLE = 0
+) (
+    input  wire                                    clk,
+    input  wire                                    rst_n,
+    input  wire                                    start,
+    output reg                                     busy,
+    input  wire [15:0]                             rows,
+    input  wire [15:0]                             source_row,
+    input  wire [15:0]                             destination_row,
+    input  wire [7:0]                              experts,
+    input  wire [7:0]                              top_k,
+    input  wire [15:0]                             multiplier,
+    input  wire [5:0]                              shift,
+    input  wire [POST_ROWS-1:0]                    logits_valid,
+    input  wire [POST_ROWS*16-1:0]                 logits_row,
+    input  wire [7:0]                              logits_tile,
+    input  wire [POST_ROWS*OUT_PAR*LOGIT_BITS-1:0] logits,
+    output reg                                     push_valid,
+    output reg  [7:0]                              push_expert,
+    output reg  [15:0]                             push_source,
+    output reg  [15:0]                             push_destination,
+    output reg  [15:0]                             push_score,
+    output reg                                     routing_valid,
+    output reg  [15:0]                             routing_row,
+    output reg  [MAX_TOP_K*32-1:0]                 routing_entries
 );
-`include "edgemoe_spec.vh"
-`include "edgemoe_machine.vh"
     localparam TILES = (MAX_EXPERTS + OUT_PAR - 1) / OUT_PAR;
     localparam TOTAL = TILES * OUT_PAR;
     localparam CYCLES = GATE_CYCLES;
@@ -32,30 +65,6 @@ module gate (
     localparam MEMORY_INDEX_BITS = $clog2(DEPTH);
     localparam SUM_BITS = GATE_EXPONENTIAL_BITS + INDEX_BITS;
     localparam PENDING_BITS = 4;  // rows between their choice and their scores: fewer than 16
-
-    input  wire                                  clk;
-    input  wire                                  rst_n;
-    input  wire                                  start;
-    output reg                                   busy;
-    input  wire [15:0]                           rows;
-    input  wire [15:0]                           source_row;
-    input  wire [15:0]                           destination_row;
-    input  wire [7:0]                            experts;
-    input  wire [7:0]                            top_k;
-    input  wire [15:0]                           multiplier;
-    input  wire [5:0]                            shift;
-    input  wire [POST_ROWS-1:0]                  logits_valid;
-    input  wire [POST_ROWS*16-1:0]               logits_row;
-    input  wire [7:0]                            logits_tile;
-    input  wire [POST_ROWS*TILE_LOGITS_BITS-1:0] logits;
-    output reg                                   push_valid;
-    output reg  [7:0]                            push_expert;
-    output reg  [15:0]                           push_source;
-    output reg  [15:0]                           push_destination;
-    output reg  [15:0]                           push_score;
-    output reg                                   routing_valid;
-    output reg  [15:0]                           routing_row;
-    output reg  [MAX_TOP_K*32-1:0]               routing_entries;
 
     // Rows whose last tile is there, and the next one to be read: one every CYCLES cycles.
     wire [7:0] last_expert = experts - 1'b1;
@@ -215,5 +224,8 @@ module gate (
                 else if (divided && rank_out == 0) routing_entries[place*32 +: 32] <= 32'd0;
         end
     endgenerate
+
+    // Preconditions.
+    `REQUIRE(rst_n && start, top_k != 0 && top_k <= experts && experts <= MAX_EXPERTS, "top_k and experts do not fit")
 endmodule
 `default_nettype wire

@@ -8,6 +8,7 @@
 // Precondition: 0 ≤ dividend ≤ divisor, 1 ≤ divisor.
 // Latency: 16. Depth: a compare-and-subtract of DIVISOR_BITS + 1 bits.
 `default_nettype none
+`include "require.vh"
 module gate_divide #(
     parameter DIVISOR_BITS = 20,
     parameter TAG_BITS = 4
@@ -54,5 +55,8 @@ module gate_divide #(
     reg [STAGES:1] valid;
     always @(posedge clk) valid <= rst_n ? {valid[STAGES-1:1], valid_in} : {STAGES{1'b0}};
     assign valid_out = valid[STAGES];
+
+    // Preconditions.
+    `REQUIRE(rst_n && valid_in, divisor != 0 && {{(DIVISOR_BITS-16){1'b0}}, dividend} <= divisor, "dividend is above the divisor, or that is 0")
 endmodule
 `default_nettype wire

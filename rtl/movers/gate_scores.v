@@ -9,6 +9,7 @@
 // they are held for CYCLES cycles (requantise 7, maximum 4, the row CYCLES − 1, exponential 6, sum 1).
 // Depth: see requantise, exponential; LANES − 1 comparisons of 13 bits in a tree; a sum of LANES terms.
 `default_nettype none
+`include "require.vh"
 module gate_scores #(
     parameter LOGIT_BITS = 42,
     parameter LANES = 4,
@@ -121,6 +122,13 @@ module gate_scores #(
             assign scores[lane*T +: T] = score;
             assign raised[lane*E +: E] = there[(RAISED-1)*LANES+lane] ? result : {E{1'b0}};
             wire unused = &{1'b0, scaled_valid, raised_valid};
+`ifdef SIMULATION
+            wire signed [T-1:0] waited = waiting[((WAIT-1)*LANES+lane)*T +: T];
+            wire signed [OCTAVE_BITS-1:0] waited_octave =
+                {waited[T-1], waited[T-1:GATE_FRACTION]} + {{(OCTAVE_BITS-1){1'b0}}, |waited[GATE_FRACTION-1:0]};
+            wire waited_there = valid[SCALED+WAIT] && there[(SCALED+WAIT-1)*LANES+lane];
+`endif
+            `REQUIRE(rst_n && waited_there, waited_octave <= row_octave, "a logit above its row's maximum")
         end
     endgenerate
 endmodule

@@ -9,6 +9,7 @@
 // Latency: 4 from values to word; one word a cycle, row by row. busy: values are still on their way.
 // Depth: an 8:1 multiplexer; a 64-bit addition of a constant.
 `default_nettype none
+`include "require.vh"
 module head #(
     parameter POST_ROWS = 2,
     parameter OUT_PAR = 16,
@@ -57,12 +58,12 @@ module head #(
     end
 
     // All rows of a cycle are one entry; the one at hand is taken apart.
-    wire entry_valid, entry_taken;
+    wire no_entry, entry_taken;
     wire [ENTRY_BITS-1:0] entry;
     wire [$clog2(FIFO_DEPTH):0] count;
-    word_fifo #(.WIDTH(ENTRY_BITS), .DEPTH(FIFO_DEPTH)) fifo (
-        .clk(clk), .rst_n(rst_n), .push(pushing), .push_data({pushed_words, pushed_valid, pushed_address, pushed_values}),
-        .read_valid(entry_valid), .read_data(entry), .pop(entry_taken), .count(count));
+    word_fifo #(.BITS(ENTRY_BITS), .DEPTH(FIFO_DEPTH)) queue (
+        .clk(clk), .rst_n(rst_n), .push(pushing), .value({pushed_words, pushed_valid, pushed_address, pushed_values}),
+        .pop(entry_taken), .front(entry), .empty(no_entry), .count(count));
     always @(posedge clk) almost_full <= rst_n & count >= FIFO_DEPTH - ROOM - 4;
 
     wire [POST_ROWS*ROW_BITS-1:0] entry_values = entry[POST_ROWS*ROW_BITS-1:0];
@@ -78,7 +79,7 @@ module head #(
     wire [POST_ROWS-1:0] this_row = rows_left & (~rows_left + 1'b1);
     wire last_row = rows_left == this_row;
     wire last_word = word_number + 3'd1 == entry_words;
-    wire moves = entry_valid && (!word_valid || word_ready);
+    wire moves = !no_entry && (!word_valid || word_ready);
     assign entry_taken = moves && last_word && last_row;
     reg [63:0] this_address;
     reg [ROW_BITS-1:0] this_values;
@@ -112,5 +113,9 @@ module head #(
         end
     end
     assign busy = pushing || count != 0 || word_valid;
+
+    // Preconditions.
+    `REQUIRE(rst_n && |row_valid, last_outputs != 0 && last_outputs <= OUT_PAR, "last_outputs is not 1 ... OUT_PAR")
+    `REQUIRE(rst_n && |row_valid, {row_words, 3'd0} >= last_outputs && {row_words, 3'd0} < last_outputs + 6'd8, "row_words are not those of last_outputs")
 endmodule
 `default_nettype wire

@@ -13,13 +13,51 @@
 // Rate: ⌈rows/GROUP⌉·max(vectors, GROUP) cycles (one group more where unaligned); besides that, from start to not
 // busy, 53 cycles in W8A8 and 62 in W16A16. Depth: an addition of 16 bits; a TOKEN_PAR/GROUP : 1 multiplexer.
 `default_nettype none
-module layernorm (
-    clk, rst_n, start, busy,
-    rows, source_row, destination_row, vectors, width, shift, gate_shift, gate_copy, epsilon,
-    affine_valid, affine_line, read_depth, residual_values,
-    write_enable, write_depth, norm_values, gate_enable, gate_values
+`include "require.vh"
+module layernorm #(
+    parameter TOKEN_PAR = 8,
+    parameter LAYERNORM_LANES = 64,
+    parameter VECTOR = 16,
+    parameter MAX_WIDTH = 192,
+    parameter RESIDUAL_BITS = 16,
+    parameter ACTIVATION_BITS = 8,
+    parameter GAIN_BITS = 16,
+    parameter OFFSET_BITS = 32,
+    parameter NORMALISED_BITS = 18,
+    parameter NORMALISED_FRACTION = 12,
+    parameter GATE_OPERAND_LIMIT = 32639,
+    parameter FINE = 0,
+    parameter RSQRT_MANTISSA_BITS = 16,
+    parameter RSQRT_FRACTION = 15,
+    parameter RSQRT_STEPS = 1,  // Newton steps
+    parameter RSQRT_INDEX_BITS = 8,
+    parameter RSQRT_TABLE_SIZE = 192,
+    parameter RSQRT_TABLE_BITS = 16,
+    parameter [RSQRT_TABLE_SIZE*RSQRT_TABLE_BITS-1:0] RSQRT_TABLE = 0  // entry 0 in the low bits
+) (
+    input  wire                           clk,
+    input  wire                           rst_n,
+    input  wire                           start,
+    output reg                            busy,
+    input  wire [15:0]                    rows,
+    input  wire [15:0]                    source_row,
+    input  wire [15:0]                    destination_row,
+    input  wire [6:0]                     vectors,
+    input  wire [10:0]                    width,
+    input  wire [5:0]                     shift,
+    input  wire [5:0]                     gate_shift,
+    input  wire                           gate_copy,
+    input  wire [63:0]                    epsilon,
+    input  wire                           affine_valid,
+    input  wire [511:0]                   affine_line,
+    output wire [15:0]                    read_depth,
+    input  wire [TOKEN_PAR*VECTOR*RESIDUAL_BITS-1:0] residual_values,
+    output reg  [TOKEN_PAR-1:0]           write_enable,
+    output reg  [TOKEN_PAR*16-1:0]        write_depth,
+    output reg  [TOKEN_PAR*VECTOR*ACTIVATION_BITS-1:0] norm_values,
+    output wire [TOKEN_PAR-1:0]           gate_enable,
+    output reg  [TOKEN_PAR*VECTOR*16-1:0] gate_values
 );
-`include "edgemoe_spec.vh"
     localparam GROUP = LAYERNORM_LANES / VECTOR;
     localparam SLOTS = TOKEN_PAR / GROUP;  // groups of a tile
     localparam SLOT_BITS = SLOTS > 1 ? $clog2(SLOTS) : 1;
@@ -32,29 +70,6 @@ module layernorm (
     localparam PART_BITS = 8;
     localparam WAITING_BITS = 8;  // vectors that may be on their way, more than the latency and a row of 64
     localparam GROUPS_BITS = 6;  // groups that may be on their way, more than the latency
-
-    input  wire                           clk;
-    input  wire                           rst_n;
-    input  wire                           start;
-    output reg                            busy;
-    input  wire [15:0]                    rows;
-    input  wire [15:0]                    source_row;
-    input  wire [15:0]                    destination_row;
-    input  wire [6:0]                     vectors;
-    input  wire [10:0]                    width;
-    input  wire [5:0]                     shift;
-    input  wire [5:0]                     gate_shift;
-    input  wire                           gate_copy;
-    input  wire [63:0]                    epsilon;
-    input  wire                           affine_valid;
-    input  wire [511:0]                   affine_line;
-    output wire [15:0]                    read_depth;
-    input  wire [TOKEN_PAR*ROW_BITS-1:0]  residual_values;
-    output reg  [TOKEN_PAR-1:0]           write_enable;
-    output reg  [TOKEN_PAR*16-1:0]        write_depth;
-    output reg  [TOKEN_PAR*VECTOR*ACTIVATION_BITS-1:0] norm_values;
-    output wire [TOKEN_PAR-1:0]           gate_enable;
-    output reg  [TOKEN_PAR*VECTOR*16-1:0] gate_values;
 
     // Where the first group lies; its destination may begin before row 0 (modulo 2^16, not written).
     localparam [15:0] IN_GROUP = GROUP - 1;
@@ -257,5 +272,9 @@ module layernorm (
         end
     endgenerate
     assign gate_enable = gate_copy ? write_enable : {TOKEN_PAR{1'b0}};
+
+    // Preconditions.
+    `REQUIRE(rst_n && start, rows != 0 && vectors != 0, "no rows or no vectors")
+    `REQUIRE(rst_n && start, {9'd0, vectors} <= MAX_WIDTH[15:0] / VECTOR[15:0], "rows are wider than MAX_WIDTH")
 endmodule
 `default_nettype wire

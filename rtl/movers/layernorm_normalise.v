@@ -9,6 +9,7 @@
 // Precondition: width D ≤ 1024, shift and gate_shift 1 … 60 are held while values are in flight.
 // Latency: 18; channel_part comes 9 after part. Depth: one multiplication; an addition; see round_shift.
 `default_nettype none
+`include "require.vh"
 module layernorm_normalise #(
     parameter LANES = 32,
     parameter RESIDUAL_BITS = 16,
@@ -116,5 +117,9 @@ module layernorm_normalise #(
             wire unused = &{1'b0, valid_10};
         end
     endgenerate
+
+    // Preconditions.
+    `REQUIRE(rst_n && valid_in, width <= 1024, "width is above 1024")
+    `REQUIRE(rst_n && valid_in, shift != 0 && shift <= 60, "shift is not 1 ... 60")
 endmodule
 `default_nettype wire

@@ -9,6 +9,7 @@
 // Latency: 15 + the root's (layernorm_statistics 7, in turn GROUP, layernorm_variance 5, reciprocal_root, ready 1).
 // Depth: see those; a distributed memory of 2^ENTRY_BITS.
 `default_nettype none
+`include "require.vh"
 module layernorm_roots #(
     parameter GROUP = 1,
     parameter ENTRY_BITS = 6,
@@ -120,5 +121,9 @@ module layernorm_roots #(
             end
         end
     endgenerate
+
+    // Preconditions.
+    `REQUIRE(rst_n && complete, !kept[ENTRY_BITS], "more groups than entries")
+    `REQUIRE(rst_n && done, then_waiting[GROUP:1] == 0, "groups end less than GROUP cycles apart")
 endmodule
 `default_nettype wire

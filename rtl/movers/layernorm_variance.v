@@ -7,6 +7,7 @@
 // Precondition: width D ≤ 1024 and epsilon ≥ 1 are held while rows are in flight.
 // Latency: 5 (operands, products, their sums, difference, ε). Depth: one multiplication; additions of up to 68 bits.
 `default_nettype none
+`include "require.vh"
 module layernorm_variance #(
     parameter RESIDUAL_BITS = 16
 ) (
@@ -50,5 +51,9 @@ module layernorm_variance #(
     end
     assign valid_out = valid[4];
     wire unused = &{1'b0, positive[VARIANCE_BITS+3:VARIANCE_BITS]};
+
+    // Preconditions.
+    `REQUIRE(rst_n && valid_in, width <= 1024, "width is above 1024")
+    `REQUIRE(rst_n && valid_in, epsilon != 0, "epsilon is 0")
 endmodule
 `default_nettype wire

@@ -9,40 +9,42 @@
 // Precondition: fields are held while busy; position_vectors = out_features/16, patch_vectors = in_features/16.
 // Latency: one vector a cycle; 1 from line or word to write. Depth: a multiplexer of two halves of a line.
 `default_nettype none
-module patch_embed (
-    clk, rst_n, start_positions, start_patches, rows, destination_row, position_vectors, patch_vectors, busy,
-    line_valid, line_ready, line, residual_enable, residual_bank, residual_depth, residual_values,
-    word_valid, word_ready, word, hidden_enable, hidden_bank, hidden_depth, hidden_values
+module patch_embed #(
+    parameter RESIDUAL_BITS = 16,
+    parameter RESIDUAL_BYTES = 2,  // of a value in a line
+    parameter ACTIVATION_BITS = 8,
+    parameter VECTOR_BITS = 128,
+    parameter LINE_BITS = 512,
+    parameter LANE_BITS = 3,
+    parameter DEPTH_BITS = 16,
+    parameter VECTORS_BITS = 11
+) (
+    input  wire                        clk,
+    input  wire                        rst_n,
+    input  wire                        start_positions,
+    input  wire                        start_patches,
+    input  wire [15:0]                 rows,
+    input  wire [15:0]                 destination_row,
+    input  wire [VECTORS_BITS-1:0]     position_vectors,
+    input  wire [VECTORS_BITS-1:0]     patch_vectors,
+    output wire                        busy,
+    input  wire                        line_valid,
+    output wire                        line_ready,
+    input  wire [LINE_BITS-1:0]        line,
+    output reg                         residual_enable,
+    output reg  [LANE_BITS-1:0]        residual_bank,
+    output reg  [DEPTH_BITS-1:0]       residual_depth,
+    output reg  [16*RESIDUAL_BITS-1:0] residual_values,
+    input  wire                        word_valid,
+    output wire                        word_ready,
+    input  wire [127:0]                word,
+    output reg                         hidden_enable,
+    output reg  [LANE_BITS-1:0]        hidden_bank,
+    output reg  [DEPTH_BITS-1:0]       hidden_depth,
+    output reg  [VECTOR_BITS-1:0]      hidden_values
 );
-`include "edgemoe_spec.vh"
-`include "edgemoe_machine.vh"
-    localparam WIDTH = 16 * RESIDUAL_BITS;
     localparam VALUE_BITS = 8 * RESIDUAL_BYTES;  // of a value in a line
     localparam ALONE = 16 * VALUE_BITS == LINE_BITS;  // a line is one vector
-
-    input  wire                    clk;
-    input  wire                    rst_n;
-    input  wire                    start_positions;
-    input  wire                    start_patches;
-    input  wire [15:0]             rows;
-    input  wire [15:0]             destination_row;
-    input  wire [VECTORS_BITS-1:0] position_vectors;
-    input  wire [VECTORS_BITS-1:0] patch_vectors;
-    output wire                    busy;
-    input  wire                    line_valid;
-    output wire                    line_ready;
-    input  wire [LINE_BITS-1:0]    line;
-    output reg                     residual_enable;
-    output reg  [LANE_BITS-1:0]    residual_bank;
-    output reg  [DEPTH_BITS-1:0]   residual_depth;
-    output reg  [WIDTH-1:0]        residual_values;
-    input  wire                    word_valid;
-    output wire                    word_ready;
-    input  wire [127:0]            word;
-    output reg                     hidden_enable;
-    output reg  [LANE_BITS-1:0]    hidden_bank;
-    output reg  [DEPTH_BITS-1:0]   hidden_depth;
-    output reg  [VECTOR_BITS-1:0]  hidden_values;
 
     // Positions.
     wire position_active, position_last;

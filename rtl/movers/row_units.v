@@ -11,8 +11,8 @@ module row_units (
     lengths, longest, queues_end, source_end, destination_end, line_valid, line_ready, line,
     read_valid, read_ready, read_word, word_valid, word_ready, word_address, word,
     array_depth, norm, hidden, gate_input, query, gathered, attention_depth, keys, values,
-    linear_read_depth, residual, linear_residual_enable, linear_residual_parts, linear_residual_depth,
-    linear_residual_values, linear_enable, linear_buffer, linear_parts, linear_depth, linear_values,
+    epilogue_read_depth, residual, epilogue_residual_enable, epilogue_residual_parts, epilogue_residual_depth,
+    epilogue_residual_values, epilogue_enable, epilogue_buffer, epilogue_parts, epilogue_depth, epilogue_values,
     lookup_expert, lookup_index, lookup_destination, lookup_score, logits_valid, logits_row, logits_tile, logits, moves
 );
 `include "edgemoe_spec.vh"
@@ -68,17 +68,17 @@ module row_units (
     input  wire [15:0]                             attention_depth;
     output wire [ALL-1:0]                          keys;
     output wire [ALL-1:0]                          values;
-    input  wire [DEPTHS-1:0]                       linear_read_depth;
+    input  wire [DEPTHS-1:0]                       epilogue_read_depth;
     output wire [RESIDUAL_ALL-1:0]                 residual;
-    input  wire [TOKEN_PAR-1:0]                    linear_residual_enable;
-    input  wire [OUT_PARTS-1:0]                    linear_residual_parts;
-    input  wire [DEPTHS-1:0]                       linear_residual_depth;
-    input  wire [RESIDUAL_ALL-1:0]                 linear_residual_values;
-    input  wire [TOKEN_PAR-1:0]                    linear_enable;
-    input  wire [3:0]                              linear_buffer;
-    input  wire [OUT_PARTS-1:0]                    linear_parts;
-    input  wire [DEPTHS-1:0]                       linear_depth;
-    input  wire [ALL-1:0]                          linear_values;
+    input  wire [TOKEN_PAR-1:0]                    epilogue_residual_enable;
+    input  wire [OUT_PARTS-1:0]                    epilogue_residual_parts;
+    input  wire [DEPTHS-1:0]                       epilogue_residual_depth;
+    input  wire [RESIDUAL_ALL-1:0]                 epilogue_residual_values;
+    input  wire [TOKEN_PAR-1:0]                    epilogue_enable;
+    input  wire [3:0]                              epilogue_buffer;
+    input  wire [OUT_PARTS-1:0]                    epilogue_parts;
+    input  wire [DEPTHS-1:0]                       epilogue_depth;
+    input  wire [ALL-1:0]                          epilogue_values;
     input  wire [7:0]                              lookup_expert;
     input  wire [15:0]                             lookup_index;
     output wire [15:0]                             lookup_destination;
@@ -101,14 +101,24 @@ module row_units (
     wire [ALL-1:0] layernorm_norm;
     wire [TOKEN_PAR*VECTOR*16-1:0] layernorm_gate;
     wire [RESIDUAL_VECTOR-1:0] copy_value;
-    layernorm normalising (
+    layernorm #(
+        .TOKEN_PAR(TOKEN_PAR), .LAYERNORM_LANES(LAYERNORM_LANES), .VECTOR(VECTOR), .MAX_WIDTH(MAX_WIDTH),
+        .RESIDUAL_BITS(RESIDUAL_BITS), .ACTIVATION_BITS(ACTIVATION_BITS), .GAIN_BITS(GAIN_BITS),
+        .OFFSET_BITS(OFFSET_BITS), .NORMALISED_BITS(NORMALISED_BITS), .NORMALISED_FRACTION(NORMALISED_FRACTION),
+        .GATE_OPERAND_LIMIT(GATE_OPERAND_LIMIT), .FINE(FINE), .RSQRT_MANTISSA_BITS(RSQRT_MANTISSA_BITS),
+        .RSQRT_FRACTION(RSQRT_FRACTION), .RSQRT_STEPS(RSQRT_STEPS), .RSQRT_INDEX_BITS(RSQRT_INDEX_BITS),
+        .RSQRT_TABLE_SIZE(RSQRT_TABLE_SIZE), .RSQRT_TABLE_BITS(RSQRT_TABLE_BITS), .RSQRT_TABLE(RSQRT_TABLE)
+    ) layernorm_unit (
         .clk(clk), .rst_n(rst_n), .start(start_layernorm), .busy(layernorm_busy), .rows(rows), .source_row(source_row),
         .destination_row(destination_row), .vectors(vectors[6:0]), .width(in_features[10:0]), .shift(shift[5:0]),
         .gate_shift(output_shift[5:0]), .gate_copy(gate_copy), .epsilon(epsilon),
         .affine_valid(line_valid && of_layernorm), .affine_line(line), .read_depth(layernorm_read_depth),
         .residual_values(residual), .write_enable(layernorm_enable), .write_depth(layernorm_depth),
         .norm_values(layernorm_norm), .gate_enable(layernorm_gate_enable), .gate_values(layernorm_gate));
-    copy copying (
+    copy #(
+        .TOKEN_PAR(TOKEN_PAR), .VECTOR(VECTOR), .RESIDUAL_BITS(RESIDUAL_BITS), .READ_LATENCY(READ_LATENCY),
+        .LANE_BITS(LANE_BITS), .DEPTH_BITS(DEPTH_BITS), .VECTORS_BITS(VECTORS_BITS)
+    ) copy_unit (
         .clk(clk), .rst_n(rst_n), .start(start_copy), .rows(rows), .vectors(vectors), .source_row(source_row),
         .destination_row(destination_row), .busy(copy_busy), .read_depth(copy_read_depth), .residual_values(residual),
         .write_enable(copy_enable), .write_bank(copy_bank), .write_depth(copy_depth), .write_value(copy_value));
@@ -117,7 +127,12 @@ module row_units (
     wire [VECTOR*32-1:0] store_values;
     wire [15:0] store_routing_row;
     reg [MAX_TOP_K*32-1:0] routing_1, routing_2, routing_3, routing_4;
-    store storing (
+    store #(
+        .ACTIVATION_BITS(ACTIVATION_BITS), .RESIDUAL_BYTES(RESIDUAL_BYTES), .MAX_TOP_K(MAX_TOP_K),
+        .MEMORY_WORD_BYTES(MEMORY_WORD_BYTES), .VALUES_LATENCY(VALUES_LATENCY), .BUFFER_RESIDUAL(BUFFER_RESIDUAL),
+        .BUFFER_GATE_INPUT(BUFFER_GATE_INPUT), .BUFFER_ROUTING(BUFFER_ROUTING), .LANE_BITS(LANE_BITS),
+        .DEPTH_BITS(DEPTH_BITS), .VECTORS_BITS(VECTORS_BITS)
+    ) store_unit (
         .clk(clk), .rst_n(rst_n), .start(start_store), .source(source), .rows(rows), .vectors(vectors),
         .entries(in_features[4:0]), .source_row(source_row), .address(output_base), .busy(store_busy),
         .read_bank(store_bank), .read_depth(store_depth), .bank_values(store_values), .routing_row(store_routing_row),
@@ -131,7 +146,11 @@ module row_units (
     wire [VECTOR_BITS-1:0] patch_values;
     wire patch_line_ready;
     assign line_ready = !of_layernorm && patch_line_ready;
-    patch_embed loading (
+    patch_embed #(
+        .RESIDUAL_BITS(RESIDUAL_BITS), .RESIDUAL_BYTES(RESIDUAL_BYTES), .ACTIVATION_BITS(ACTIVATION_BITS),
+        .VECTOR_BITS(VECTOR_BITS), .LINE_BITS(LINE_BITS), .LANE_BITS(LANE_BITS), .DEPTH_BITS(DEPTH_BITS),
+        .VECTORS_BITS(VECTORS_BITS)
+    ) patch_embed_unit (
         .clk(clk), .rst_n(rst_n), .start_positions(start_positions), .start_patches(start_patches), .rows(rows),
         .destination_row(destination_row), .position_vectors(out_features[4 +: VECTORS_BITS]), .patch_vectors(vectors),
         .busy(patch_busy), .line_valid(line_valid && !of_layernorm), .line_ready(patch_line_ready), .line(line),
@@ -144,7 +163,13 @@ module row_units (
     wire [7:0] push_expert;
     wire [15:0] push_source, push_destination, push_score, routing_row;
     wire [MAX_TOP_K*32-1:0] routing_entries;
-    gate routing_tokens (
+    gate #(
+        .POST_ROWS(POST_ROWS), .OUT_PAR(OUT_PAR), .MAX_EXPERTS(MAX_EXPERTS), .MAX_TOP_K(MAX_TOP_K),
+        .MAX_ROWS(MAX_ROWS), .LOGIT_BITS(LOGIT_BITS), .GATE_CYCLES(GATE_CYCLES), .GATE_LOGIT_BITS(GATE_LOGIT_BITS),
+        .GATE_FRACTION(GATE_FRACTION), .GATE_EXPONENTIAL_BITS(GATE_EXPONENTIAL_BITS),
+        .FINE_EXP2_HIGH_TABLE_BITS(FINE_EXP2_HIGH_TABLE_BITS), .FINE_EXP2_HIGH_TABLE(FINE_EXP2_HIGH_TABLE),
+        .FINE_EXP2_LOW_TABLE_BITS(FINE_EXP2_LOW_TABLE_BITS), .FINE_EXP2_LOW_TABLE(FINE_EXP2_LOW_TABLE)
+    ) gate_unit (
         .clk(clk), .rst_n(rst_n), .start(start_gate), .busy(gate_busy), .rows(rows), .source_row(source_row),
         .destination_row(destination_row), .experts(experts), .top_k(top_k), .multiplier(multiplier),
         .shift(shift[5:0]), .logits_valid(logits_valid), .logits_row(logits_row), .logits_tile(logits_tile),
@@ -166,7 +191,10 @@ module row_units (
     wire [15:0] gather_read_depth, gather_depth;
     wire [VECTOR_BITS-1:0] norm_vector, gather_values;
     wire gather_enable;
-    experts queues (
+    experts #(
+        .MAX_EXPERTS(MAX_EXPERTS), .MAX_ROWS(MAX_ROWS), .VECTOR_BITS(VECTOR_BITS), .LANE_BITS(LANE_BITS),
+        .DEPTH_BITS(DEPTH_BITS), .VECTORS_BITS(VECTORS_BITS)
+    ) expert_queues (
         .clk(clk), .rst_n(rst_n), .clear(clear_queues), .push_valid(push_valid), .push_expert(push_expert),
         .push_source(push_source), .push_destination(push_destination), .push_score(push_score),
         .note_gate(note_gate), .gate_source_end(source_row + rows), .gate_destination_end(destination_row + rows),
@@ -177,15 +205,22 @@ module row_units (
         .norm_read_depth(gather_read_depth), .norm_vector(norm_vector), .write_enable(gather_enable),
         .write_bank(gather_bank), .write_depth(gather_depth), .write_values(gather_values));
 
-    scratchpads rows_of_all (
+    scratchpads #(
+        .TOKEN_PAR(TOKEN_PAR), .VECTOR(VECTOR), .ACTIVATION_BITS(ACTIVATION_BITS), .VECTOR_BITS(VECTOR_BITS),
+        .RESIDUAL_BITS(RESIDUAL_BITS), .RESIDUAL_VECTOR(RESIDUAL_VECTOR), .OUT_PARTS(OUT_PARTS),
+        .ROW_DEPTH(ROW_DEPTH), .HIDDEN_DEPTH(HIDDEN_DEPTH), .ULTRA_RAM(ULTRA_RAM), .LANE_BITS(LANE_BITS),
+        .BUFFER_RESIDUAL(BUFFER_RESIDUAL), .BUFFER_NORM(BUFFER_NORM), .BUFFER_GATE_INPUT(BUFFER_GATE_INPUT),
+        .BUFFER_QUERY(BUFFER_QUERY), .BUFFER_KEY(BUFFER_KEY), .BUFFER_VALUE(BUFFER_VALUE),
+        .BUFFER_HIDDEN(BUFFER_HIDDEN)
+    ) buffers (
         .clk(clk), .of_layernorm(of_layernorm), .of_copy(of_copy), .of_store(of_store), .of_experts(of_experts),
         .array_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
         .gathered(gathered), .attention_depth(attention_depth), .keys(keys), .values(values), .residual(residual),
-        .linear_read_depth(linear_read_depth), .linear_residual_enable(linear_residual_enable),
-        .linear_residual_parts(linear_residual_parts), .linear_residual_depth(linear_residual_depth),
-        .linear_residual_values(linear_residual_values), .linear_enable(linear_enable),
-        .linear_buffer(linear_buffer), .linear_parts(linear_parts), .linear_depth(linear_depth),
-        .linear_values(linear_values), .layernorm_read_depth(layernorm_read_depth),
+        .epilogue_read_depth(epilogue_read_depth), .epilogue_residual_enable(epilogue_residual_enable),
+        .epilogue_residual_parts(epilogue_residual_parts), .epilogue_residual_depth(epilogue_residual_depth),
+        .epilogue_residual_values(epilogue_residual_values), .epilogue_enable(epilogue_enable),
+        .epilogue_buffer(epilogue_buffer), .epilogue_parts(epilogue_parts), .epilogue_depth(epilogue_depth),
+        .epilogue_values(epilogue_values), .layernorm_read_depth(layernorm_read_depth),
         .layernorm_enable(layernorm_enable), .layernorm_depth(layernorm_depth), .layernorm_norm(layernorm_norm),
         .layernorm_gate_enable(layernorm_gate_enable), .layernorm_gate(layernorm_gate),
         .copy_read_depth(copy_read_depth), .copy_enable(copy_enable), .copy_bank(copy_bank),

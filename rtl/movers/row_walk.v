@@ -8,6 +8,7 @@
 // Precondition: rows and vectors are at least 1; start only while active is low and 2 cycles after the last start.
 // Latency: active 3 cycles after start; a new place the cycle after advance. Depth: a 16-bit addition, one multiplication.
 `default_nettype none
+`include "require.vh"
 module row_walk #(
     parameter LANE_BITS = 3,  // TOKEN_PAR = 2^LANE_BITS
     parameter VECTORS_BITS = 11,
@@ -75,5 +76,9 @@ module row_walk #(
             active <= 1'b0;
         end
     end
+
+    // Preconditions.
+    `REQUIRE(rst_n && start, rows != 0 && vectors != 0, "no rows or no vectors")
+    `REQUIRE(rst_n && start, !active && !loading[1], "start while it walks")
 endmodule
 `default_nettype wire

@@ -10,35 +10,42 @@
 // Latency: one word a cycle; busy until the writer has taken the last one.
 // Depth: a 4:1 multiplexer of bytes; a 64-bit addition.
 `default_nettype none
-module store (
-    clk, rst_n, start, source, rows, vectors, entries, source_row, address, busy,
-    read_bank, read_depth, bank_values, routing_row, routing_values,
-    word_valid, word_ready, word_address, word
+`include "require.vh"
+module store #(
+    parameter ACTIVATION_BITS = 8,
+    parameter RESIDUAL_BYTES = 2,
+    parameter MAX_TOP_K = 4,
+    parameter MEMORY_WORD_BYTES = 16,
+    parameter VALUES_LATENCY = 4,  // cycles from a depth to its values
+    parameter BUFFER_RESIDUAL = 1,
+    parameter BUFFER_GATE_INPUT = 3,
+    parameter BUFFER_ROUTING = 8,
+    parameter LANE_BITS = 3,
+    parameter DEPTH_BITS = 16,
+    parameter VECTORS_BITS = 11
+) (
+    input  wire                    clk,
+    input  wire                    rst_n,
+    input  wire                    start,
+    input  wire [3:0]              source,
+    input  wire [15:0]             rows,
+    input  wire [VECTORS_BITS-1:0] vectors,
+    input  wire [4:0]              entries,
+    input  wire [15:0]             source_row,
+    input  wire [63:0]             address,
+    output wire                    busy,
+    output wire [LANE_BITS-1:0]    read_bank,
+    output wire [DEPTH_BITS-1:0]   read_depth,
+    input  wire [16*32-1:0]        bank_values,
+    output wire [15:0]             routing_row,
+    input  wire [MAX_TOP_K*32-1:0] routing_values,
+    output wire                    word_valid,
+    input  wire                    word_ready,
+    output reg  [63:0]             word_address,
+    output wire [127:0]            word
 );
-`include "edgemoe_spec.vh"
-`include "edgemoe_machine.vh"
     localparam FIFO_DEPTH = 16;
     localparam ROUTING_WORDS = (MAX_TOP_K + 3) / 4;
-
-    input  wire                    clk;
-    input  wire                    rst_n;
-    input  wire                    start;
-    input  wire [3:0]              source;
-    input  wire [15:0]             rows;
-    input  wire [VECTORS_BITS-1:0] vectors;
-    input  wire [4:0]              entries;
-    input  wire [15:0]             source_row;
-    input  wire [63:0]             address;
-    output wire                    busy;
-    output wire [LANE_BITS-1:0]    read_bank;
-    output wire [DEPTH_BITS-1:0]   read_depth;
-    input  wire [16*32-1:0]        bank_values;
-    output wire [15:0]             routing_row;
-    input  wire [MAX_TOP_K*32-1:0] routing_values;
-    output wire                    word_valid;
-    input  wire                    word_ready;
-    output reg  [63:0]             word_address;
-    output wire [127:0]            word;
 
     // Words of a vector, or of a row of ROUTING; bytes of an element.
     wire of_routing = source == BUFFER_ROUTING[3:0];
@@ -108,11 +115,13 @@ module store (
     end
 
     // Words wait for the writer; their addresses follow each other.
+    wire no_word;
     wire pop = word_valid && word_ready;
     wire [$clog2(FIFO_DEPTH):0] queue_count;
-    word_fifo #(.WIDTH(128), .DEPTH(FIFO_DEPTH)) fifo (
-        .clk(clk), .rst_n(rst_n), .push(selected_valid), .push_data(selected), .read_valid(word_valid),
-        .read_data(word), .pop(pop), .count(queue_count));
+    word_fifo #(.BITS(128), .DEPTH(FIFO_DEPTH)) queue (
+        .clk(clk), .rst_n(rst_n), .push(selected_valid), .value(selected), .pop(pop), .front(word),
+        .empty(no_word), .count(queue_count));
+    assign word_valid = !no_word;
     wire unused = &{1'b0, unused_last_vector, unused_last, unused_vector, entry_words[4:3], chosen[2], queue_count};
     reg [3:1] starting;
     always @(posedge clk) begin
@@ -124,5 +133,8 @@ module store (
         else if (!issue && pop) promised <= promised - 1'b1;
     end
     assign busy = |starting || reading || promised != 0;
+
+    // Preconditions.
+    `REQUIRE(rst_n && start && of_routing, entries != 0 && entries <= MAX_TOP_K, "entries are not 1 ... MAX_TOP_K")
 endmodule
 `default_nettype wire

@@ -6,7 +6,7 @@
 //   fine   (FINE_PRODUCT = 1): e = round_shift(high[d₁]·low[d₀], 16 + d div 2^F)          F = GATE_FRACTION
 //
 // W8A8's attention is coarse; W16A16's attention and the gate of both precisions are fine.
-// Precondition: d ≥ 0, that is m ≥ ⌈t⌉.
+// Precondition: d ≥ 0, that is m ≥ ⌈t⌉, where the result is used.
 // Latency: 6 in both forms (distance, tables, product 2, shift, round; the coarse form waits the product out).
 // Depth: a subtraction; a table of 64; one multiplication; a barrel shift by up to 17; an incrementer.
 `default_nettype none

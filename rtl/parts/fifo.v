@@ -4,6 +4,7 @@
 // Precondition: push only while not full, pop only while not empty; both in one cycle are fine.
 // Latency: what is pushed stands at `front` one cycle later.
 `default_nettype none
+`include "require.vh"
 module fifo #(
     parameter BITS = 8,
     parameter DEPTH = 4
@@ -39,5 +40,9 @@ module fifo #(
             count <= count + {{INDEX_BITS{1'b0}}, push} - {{INDEX_BITS{1'b0}}, pop};
         end
     end
+
+    // Preconditions.
+    `REQUIRE(rst_n && push, !full, "push while full")
+    `REQUIRE(rst_n && pop, !empty, "pop while empty")
 endmodule
 `default_nettype wire

@@ -5,10 +5,11 @@
 //
 // The dividend is all ones, so its first L − 1 bits are the first remainder, and every step shifts a one in:
 //   remainder ← 2·remainder + 1;  where it reaches total, subtract total and append 1 to the quotient, else 0.
-// Precondition: total ≥ 1; start only while ready.
+// Precondition: start only while ready. The reciprocal of 0 has no meaning.
 // Latency: b + 2 cycles from start to done, ready again with done. Result and length stay until the next start.
 // Depth: a compare-and-subtract of TOTAL_BITS + 1 bits; a priority encoder of TOTAL_BITS bits at the start.
 `default_nettype none
+`include "require.vh"
 module reciprocal #(
     parameter TOTAL_BITS = 21,
     parameter RECIPROCAL_BITS = 16
@@ -69,5 +70,8 @@ module reciprocal #(
             end
         end
     end
+
+    // Preconditions.
+    `REQUIRE(rst_n && start, ready, "start while busy")
 endmodule
 `default_nettype wire

@@ -10,6 +10,7 @@
 // Latency: 4 + 9·RSQRT_STEPS (normalise 3, table 1, three times operands and a product of 2): 13 in W8A8, 22 in W16A16.
 // Depth: two levels of the normalising shift; a table of 256; one multiplication; an addition.
 `default_nettype none
+`include "require.vh"
 module reciprocal_root #(
     parameter RSQRT_MANTISSA_BITS = 16,
     parameter RSQRT_FRACTION = 15,
@@ -128,5 +129,8 @@ module reciprocal_root #(
     endgenerate
     assign root = newton[RSQRT_STEPS-1].root_out;
     assign exponent = $signed(newton[RSQRT_STEPS-1].exponents[62:56]);
+
+    // Preconditions.
+    `REQUIRE(rst_n && valid_in, variance != 0, "variance is 0")
 endmodule
 `default_nettype wire

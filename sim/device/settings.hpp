@@ -43,7 +43,7 @@ struct Shared {
     Bandwidth bandwidth;
     std::mt19937_64 random;
     uint64_t cycle = 0;
-    uint64_t complaints = 0;  // breaches of the AXI protocol
+    uint64_t complaints = 0;  // breaches of the AXI protocol, and of preconditions of the Verilog
     std::string complaint;    // the first one
 };
 

@@ -34,6 +34,7 @@ Simulation::Simulation(const Settings &settings, const std::string &waves)
 #else
     (void)waves;
 #endif
+    context_->fatalOnError(false);  // where a precondition does not hold, Verilog stops; the process goes on
     top_->ap_rst_n = 0;
     top_->ap_clk = 0;
     top_->eval();
@@ -88,6 +89,7 @@ void Simulation::reset() {
 }
 
 void Simulation::tick() {
+    if (context_->gotError()) return;
     top_->eval();  // what the inputs set since the last edge lead to
 #if VM_TRACE
     if (waves_) waves_->dump(4 * shared_.cycle);
@@ -95,6 +97,7 @@ void Simulation::tick() {
     if (top_->ap_rst_n) sample();
     top_->ap_clk = 1;
     top_->eval();
+    if (context_->gotError()) shared_.complain("verilog", "a precondition, named above, does not hold");
 #if VM_TRACE
     if (waves_) waves_->dump(4 * shared_.cycle + 2);
 #endif

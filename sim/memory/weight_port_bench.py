@@ -36,11 +36,12 @@ class Buffer:
         """Begin a run; ends in the cycle after begin_run."""
         await drive(self._dut)
         self._dut.begin_run.value, self._dut.base_address.value, self._dut.words.value = 1, base, words
+        self.words.clear()
+        self.head = 0  # so that the room is the new run's from the next cycle on
         await drive(self._dut)
         self._dut.begin_run.value = 0
-        self.words.clear()
         self.error_with = None
-        self.head = self.beats = 0
+        self.beats = 0
         self.end, self._base = words, base - base % WORD_BYTES
         self._first_burst = len(self._memory.bursts)
 
@@ -131,7 +132,8 @@ async def skips(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str)
         for skip in (0, 1, 50, 700, 5, 90, 1100, 3, 300, FAR - 2500 if run == 1 else 40):
             await cycles(dut, int(rng.integers(150)))
             asked = sum(buffer.requested()[-1]) if buffer.requested() else 0
-            buffer.head = min(buffer.head + skip, size - 1)  # the last word is never skipped
+            # The last word is never skipped.
+            buffer.head = max(buffer.head, min(buffer.head + skip, size - 1))
             needed -= max(0, buffer.head - max(asked, buffer.head - skip) - 2 * MAX_BEATS)
         await buffer.finish()
         indices = [index for index, _ in buffer.words]

@@ -41,3 +41,4 @@ async def traffic(dut: Dut, check: Checker, rng: np.random.Generator, fill: floa
             if push:
                 queue.append(value)
         await drive(dut)
+        dut.push.value = dut.pop.value = 0

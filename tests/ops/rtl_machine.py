@@ -51,7 +51,7 @@ class RtlMachine(Machine):
 
     def peek(self, buffer: Buffer, rows: int, features: int) -> IntArray:
         if buffer == Buffer.ROUTING:
-            entries = self._variable("movers", "routing_rows").view("<u4").reshape(-1, self.hardware.max_top_k)
+            entries = self._variable("row_movers", "routing_rows").view("<u4").reshape(-1, self.hardware.max_top_k)
             return entries[:rows, :features].astype(np.int64)
         values = np.zeros((-(-rows // self.hardware.token_par) * self.hardware.token_par, features), dtype=np.int64)
         for part, memory in self._memories(buffer, values):
@@ -99,7 +99,7 @@ class RtlMachine(Machine):
             self.execute(instruction, [pack_gate(weight, hardware)])
             tiles = []
             for number in range(-(-len(weight) // tile)):
-                kept = self._variable(f"movers.routing_tokens.banks[0].tiles[{number}]", "memory")
+                kept = self._variable(f"row_movers.gate_unit.banks[0].tiles[{number}]", "memory")
                 tiles.append(_unpacked(kept.reshape(hardware.max_rows, -1), (len(left), tile), bits))
             parts.append(np.concatenate(tiles, axis=1)[:, : len(weight)])
         return np.concatenate(parts, axis=1)
@@ -119,10 +119,10 @@ class RtlMachine(Machine):
         for expert, queue in self._queues.items():
             begin = expert * self.hardware.max_rows
             entries = np.array(queue)
-            self._variable("movers.queues", "sources").view("<u2")[begin : begin + len(queue)] = entries[:, 0]
+            self._variable("row_movers.queues", "sources").view("<u2")[begin : begin + len(queue)] = entries[:, 0]
             targets = entries[:, 1] | entries[:, 2] << 16
-            self._variable("movers.queues", "targets").view("<u4")[begin : begin + len(queue)] = targets
-            self._variable("movers.queues", "lengths").view("<u2")[expert] = len(queue)
+            self._variable("row_movers.queues", "targets").view("<u4")[begin : begin + len(queue)] = targets
+            self._variable("row_movers.queues", "lengths").view("<u2")[expert] = len(queue)
             self._raise("longest", len(queue))
             self._raise("queues_end", expert + 1)
             self._raise("source_end", int(entries[:, 0].max()) + 1)
@@ -130,7 +130,7 @@ class RtlMachine(Machine):
         self._queues.clear()
 
     def _raise(self, name: str, least: int) -> None:
-        value = self._variable("movers.queues", name).view("<u2")
+        value = self._variable("row_movers.queues", name).view("<u2")
         value[0] = max(int(value[0]), least)
 
     def _memories(self, buffer: Buffer, values: IntArray) -> Iterator[tuple[IntArray, Bytes]]:
@@ -140,7 +140,7 @@ class RtlMachine(Machine):
         places = values.reshape(-1, banks, values.shape[1] // VECTOR, parts, VECTOR // parts)
         capacity = self.hardware.capacity(buffer) // (VECTOR * banks)
         names = {Buffer.GATE_INPUT: "gate"}
-        scope = f"movers.rows_of_all.{names.get(buffer, buffer.name.lower())}_rows"
+        scope = f"row_movers.buffers.{names.get(buffer, buffer.name.lower())}_rows"
         for bank in range(banks):
             for part in range(parts):
                 memory = self._variable(f"{scope}.banks[{bank}].parts[{part}]", "memory").reshape(capacity, -1)

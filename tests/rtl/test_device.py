@@ -176,6 +176,14 @@ def test_a_breach_of_the_protocol_is_an_error_that_says_what_and_when(breach: in
             copy.run()
 
 
+def test_a_precondition_of_the_verilog_is_watched_during_a_run(capfd: pytest.CaptureFixture[str]) -> None:
+    with (copy := Copy(64)).device:
+        copy.register("watchdog_cycles", 7)
+        with pytest.raises(DeviceError, match=r"a rule of its own.*precondition.*does not hold in cycle \d+"):
+            copy.run()
+    assert "edgemoe_top: a run with breach 7" in capfd.readouterr().out
+
+
 def test_a_control_port_that_does_not_answer_is_an_error() -> None:
     with (copy := Copy(1)).device:
         copy.register("watchdog_cycles", 6)

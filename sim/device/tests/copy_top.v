@@ -4,9 +4,11 @@
 // Pins of the micro top; registers of docs/registers.md as far as it needs them: weights_0 is the source, output the
 // destination, the low half of input the number of words. watchdog_cycles is the breach of the AXI protocol to commit:
 // 1 the read address changes while it waits, 2 a burst crosses 4 KiB, 3 the last beat of a burst lacks WLAST,
-// 4 bursts of one beat that is not 16 bytes, 5 a weight port writes, 6 nothing answers on the control port.
+// 4 bursts of one beat that is not 16 bytes, 5 a weight port writes, 6 nothing answers on the control port,
+// 7 none of AXI, but of a precondition.
 // Bursts of 16 words; error_code is 11 or 12 after a refused read or write.
 `default_nettype none
+`include "require.vh"
 module edgemoe_top (
     input  wire         ap_clk,
     input  wire         ap_rst_n,
@@ -165,6 +167,9 @@ module edgemoe_top (
             if (m_axi_gmem0_RVALID && m_axi_gmem0_RRESP != 2'd0) error <= FAULT_BUS_READ;
             else if (m_axi_gmem_data_BVALID && m_axi_gmem_data_BRESP != 2'd0) error <= FAULT_BUS_WRITE;
         end
+
+    wire clk = ap_clk;
+    `REQUIRE(running, breach != 3'd7, "a run with breach 7")
 
     // What the device may look at: a "program counter" that moves on every 64 words.
     wire [15:0] trace_index = passed[21:6];

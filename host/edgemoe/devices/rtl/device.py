@@ -201,7 +201,8 @@ class RtlDevice(HostMemoryDevice):
     def _check(self, failed: int) -> None:
         complaint = self._library.edgemoe_complaint(self._open()).decode()
         if complaint:
-            raise DeviceError(f"engine 'rtl' breaks the AXI protocol, please report it: {complaint}")
+            broken = "a rule of its own" if complaint.startswith("verilog:") else "the AXI protocol"
+            raise DeviceError(f"engine 'rtl' breaks {broken}, please report it: {complaint}")
         if failed:
             raise DeviceError("engine 'rtl' does not answer on its control port, please report it")
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// From sums to scratchpads: the post lanes, and where their results go.
+// The epilogues of a pass, from sums to scratchpads: the post lanes, and where their results go.
 //
 //   QKV, P·V: activations of query, key, value, norm;  GELU: hidden;  residual, score-weighted: residual += …
 //   scores: to the softmax of the lanes;  logits: their sums joined, to the gate;  head: 16-bit outputs
@@ -9,15 +9,14 @@
 // Precondition: the rows of a step lie in different banks; a score-weighted step has one row.
 // Latency: 24 from a step to its last write. Depth: a multiplexer of lanes; see post_lane.
 `default_nettype none
-module linear (
-    clk, rst_n, step_valid, step, drain_slot, drain_sums, channel_push, channel_lines, channel_done,
-    scale_query, scale_factors, scale_shifts,
-    multiplier, shift, output_multiplier, output_shift, output_zero, first_key, end_key,
-    lookup_expert, lookup_index, lookup_destination, lookup_score,
-    score_write, score_first, score_address, scores, score_mask, logits_valid, logits_row, logits_tile, logits,
-    head_valid, head_row, head_tile, head_values,
-    residual_read_depth, residual_read, residual_enable, residual_parts, residual_depth, residual_values,
-    write_enable, write_buffer, write_parts, write_depth, write_values, scores_done, contexts_done, job_written, empty
+`include "require.vh"
+module epilogue (
+    clk, rst_n, step_valid, step, drain_slot, drain_sums, channel_push, channel_lines, channel_done, scale_query,
+    scale_factors, scale_shifts, multiplier, shift, output_multiplier, output_shift, output_zero, first_key, end_key,
+    lookup_expert, lookup_index, lookup_destination, lookup_score, score_write, score_first, score_address, scores,
+    score_mask, logits_valid, logits_row, logits_tile, logits, head_valid, head_row, head_tile, head_values,
+    residual_read_depth, residual_read, residual_enable, residual_parts, residual_depth, residual_values, write_enable,
+    write_buffer, write_parts, write_depth, write_values, scores_done, contexts_done, job_written, empty
 );
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
@@ -283,5 +282,19 @@ module linear (
     endgenerate
     wire unused = &{1'b0, unused_enable, unused_values, write_part, step_1, step_3, step_5, step_6, step_9, step_10,
                     rest_15, rest_19};
+`ifdef SIMULATION
+    wire [POST_ROWS-1:0] rows_3 = step_3[DRAIN_ROWS +: POST_ROWS];
+    `REQUIRE(valid[3] && weighted_3, (rows_3 & (rows_3 - 1'b1)) == 0, "a score-weighted step of several rows")
+    generate
+        for (r = 1; r < POST_ROWS; r = r + 1) begin : one
+            for (n = 0; n < r; n = n + 1) begin : other
+                wire same_11 = bank_11[r*LANE_BITS +: LANE_BITS] == bank_11[n*LANE_BITS +: LANE_BITS];
+                wire same_19 = bank_19[r*LANE_BITS +: LANE_BITS] == bank_19[n*LANE_BITS +: LANE_BITS];
+                `REQUIRE(direct && step_11[DRAIN_ROWS+r] && step_11[DRAIN_ROWS+n], !same_11, "two rows in one bank")
+                `REQUIRE(updates && rest_19[r] && rest_19[n], !same_19, "two rows in one bank")
+            end
+        end
+    endgenerate
+`endif
 endmodule
 `default_nettype wire
