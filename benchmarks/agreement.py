@@ -21,7 +21,8 @@ from tabulate import tabulate
 
 from edgemoe.compiler.compile import compile_model
 from edgemoe.compiler.program import Program, TraceRecord
-from edgemoe.compiler.quantise import QuantisedModel, activation_scale, quantise
+from edgemoe.compiler.quantise import activation_scale, quantise
+from edgemoe.compiler.quantised import QuantisedModel
 from edgemoe.devices.base import Bytes
 from edgemoe.devices.registry import open_device
 from edgemoe.frames import read_rows

@@ -22,7 +22,7 @@ from tabulate import tabulate
 from edgemoe.compiler.compile import compile_model
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.fits import limits
-from edgemoe.compiler.quantise import (
+from edgemoe.compiler.quantised import (
     HiddenGrid,
     QuantisedAttention,
     QuantisedBlock,

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from tabulate import tabulate
 
 from benchmarks.agreement import Subject, subject
-from edgemoe.compiler.quantise import QuantisedAttention, activation_scale
+from edgemoe.compiler.quantise import activation_scale
+from edgemoe.compiler.quantised import QuantisedAttention
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.precision import W8A8
 from edgemoe_golden.model import load_checkpoint_model

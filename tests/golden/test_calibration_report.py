@@ -11,7 +11,8 @@ import pytest
 import torch
 from PIL import Image, ImageColor
 
-from edgemoe.compiler.quantise import QuantisedMoe, quantise
+from edgemoe.compiler.quantise import quantise
+from edgemoe.compiler.quantised import QuantisedMoe
 from edgemoe.spec.calibration import Range, calibrated_tensors, load_calibration
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.precision import W8A8, W16A16, Precision

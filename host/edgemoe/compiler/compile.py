@@ -23,7 +23,8 @@ from edgemoe.compiler.program import (
     TraceRecord,
     digests,
 )
-from edgemoe.compiler.quantise import QuantisedModel, quantise
+from edgemoe.compiler.quantise import quantise
+from edgemoe.compiler.quantised import QuantisedModel
 from edgemoe.compiler.schedule import Step, schedule
 from edgemoe.spec.calibration import load_calibration
 from edgemoe.spec.checkpoint import CALIBRATION_FILE, load_checkpoint

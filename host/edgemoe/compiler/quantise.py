@@ -8,7 +8,6 @@ keys' bias dropped (softmax cancels it), the zero code of hidden grids taken off
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +18,21 @@ from edgemoe.compiler.integers import (
     linear_integers,
     multiplier_and_shift,
 )
+from edgemoe.compiler.quantised import (
+    HiddenGrid,
+    QuantisedAttention,
+    QuantisedBlock,
+    QuantisedFeedForward,
+    QuantisedGate,
+    QuantisedHead,
+    QuantisedModel,
+    QuantisedMoe,
+    QuantisedNorm,
+)
 from edgemoe.compiler.rewrites import folded_patch_embed, folded_position, without_key_bias
 from edgemoe.spec.calibration import Calibration
 from edgemoe.spec.checkpoint import Tensors, check_tensors
-from edgemoe.spec.memory import LayerNormWeights, LinearWeights
+from edgemoe.spec.memory import LinearWeights
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.precision import (
     GATE_FRACTION,
@@ -38,98 +48,6 @@ IntArray = NDArray[np.int64]
 
 
 ON_ACCELERATOR = ("gelu", "gelu_tanh")  # what the table of δ serves; the two differ by less than 0.0005
-
-
-@dataclass(frozen=True)
-class QuantisedNorm:
-    """LayerNorm: affine integers, the shifts of its two outputs, ε in the units of the sums, the outputs' scales."""
-
-    weights: LayerNormWeights
-    shift: int
-    gate_shift: int
-    epsilon: int
-    scale: float
-    gate_scale: float
-
-
-@dataclass(frozen=True)
-class QuantisedAttention:
-    """QKV and output projection with the two scales of attention."""
-
-    qkv: LinearWeights
-    projection: LinearWeights
-    score_multiplier: int
-    score_shift: int
-    output_multiplier: int
-    output_shift: int
-
-
-@dataclass(frozen=True)
-class HiddenGrid:
-    """Grid of a hidden layer after GELU: multiplier and shift from GELU's fixed point, code of the real value 0."""
-
-    multiplier: int
-    shift: int
-    zero: int
-    scale: float
-
-
-@dataclass(frozen=True)
-class QuantisedFeedForward:
-    """Two linear layers with GELU between them: a dense MLP, or one expert."""
-
-    up: LinearWeights
-    down: LinearWeights
-
-
-@dataclass(frozen=True)
-class QuantisedGate:
-    """One task's gate: weight [experts, D] of 16 bits, and the scale from integer logits to base-2 Q.12."""
-
-    weight: IntArray
-    multiplier: int
-    shift: int
-
-
-@dataclass(frozen=True)
-class QuantisedMoe:
-    """Mixture of experts: one gate per task, all experts on one hidden grid."""
-
-    gates: tuple[QuantisedGate, ...]
-    experts: tuple[QuantisedFeedForward, ...]
-
-
-@dataclass(frozen=True)
-class QuantisedBlock:
-    """One pre-norm block."""
-
-    norm1: QuantisedNorm
-    attention: QuantisedAttention
-    norm2: QuantisedNorm
-    hidden: HiddenGrid
-    mlp: QuantisedFeedForward | QuantisedMoe
-
-
-@dataclass(frozen=True)
-class QuantisedHead:
-    """A task's head; real output = output_scale·integer."""
-
-    norm: QuantisedNorm
-    linear: LinearWeights
-    output_scale: float
-
-
-@dataclass(frozen=True)
-class QuantisedModel:
-    """A whole network in integers, before anything is said about hardware shapes."""
-
-    config: ModelConfig
-    precision: Precision
-    residual_scale: float
-    patch_embed: LinearWeights
-    position: IntArray
-    blocks: tuple[QuantisedBlock, ...]
-    heads: dict[str, QuantisedHead]
 
 
 def quantise(config: ModelConfig, tensors: Tensors, calibration: Calibration, precision: Precision) -> QuantisedModel:

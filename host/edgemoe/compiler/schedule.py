@@ -13,13 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgemoe.compiler.quantise import (
-    QuantisedBlock,
-    QuantisedFeedForward,
-    QuantisedModel,
-    QuantisedMoe,
-    QuantisedNorm,
-)
+from edgemoe.compiler.quantised import QuantisedBlock, QuantisedFeedForward, QuantisedModel, QuantisedMoe, QuantisedNorm
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import Buffer, Epilogue, Instruction, Opcode
 from edgemoe.spec.legality import Rows, writes
