@@ -31,7 +31,6 @@ from edgemoe.spec.calibration import Calibration, load_calibration
 from edgemoe.spec.checkpoint import CALIBRATION_FILE, load_checkpoint
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.isa import Buffer
-from edgemoe.spec.legality import element_bytes
 from edgemoe.spec.precision import OUTPUT_BITS
 from edgemoe_golden.model import load_checkpoint_model
 from edgemoe_golden.model.recorder import TensorRecorder
@@ -101,8 +100,7 @@ def _compare(of: Subject, program: Program, region: Bytes, floats: dict[str, Flo
         name = _tensor_name(record)
         if name is None:
             continue
-        kind = "u" if record.buffer == Buffer.ROUTING.name else "i"
-        dtype = f"<{kind}{element_bytes(Buffer[record.buffer], of.hardware)}"
+        dtype = record.value_type(of.hardware)
         codes = read_rows(region, record.address, record.rows, record.features, dtype).astype(np.int64)
         expected = _rows(floats[name])
         if record.buffer == Buffer.ROUTING.name:

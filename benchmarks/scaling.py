@@ -102,8 +102,10 @@ def hollow_model(config: ModelConfig, hardware: HardwareConfig) -> QuantisedMode
         return LinearWeights(zeros(outputs, inputs), zeros(outputs), zeros(outputs), zeros(outputs))
 
     width = config.width
-    norm = QuantisedNorm(LayerNormWeights(zeros(width), zeros(width)), 1, 1, 1, 1.0, 1.0)
-    attention = QuantisedAttention(linear(3 * width, width), linear(width, width), 0, 0, 0, 0)
+    norm = QuantisedNorm(LayerNormWeights(zeros(width), zeros(width)), 1, 1, 1, 1.0, 1.0, wide=False)
+    attention = QuantisedAttention(
+        linear(3 * width, width), linear(width, width), 0, 0, 0, 0, wide=False, wide_output=False
+    )
 
     def feed_forward(hidden: int) -> QuantisedFeedForward:
         return QuantisedFeedForward(linear(hidden, width), linear(width, hidden))
@@ -112,7 +114,7 @@ def hollow_model(config: ModelConfig, hardware: HardwareConfig) -> QuantisedMode
         gates = (QuantisedGate(zeros(config.experts, width), 0, 0),) * len(config.tasks)
         moe = QuantisedMoe(gates, (feed_forward(config.expert_hidden),) * config.experts)
         mlp = moe if index in config.moe_blocks else feed_forward(config.mlp_hidden)
-        return QuantisedBlock(norm, attention, norm, HiddenGrid(0, 0, 0, 1.0), mlp)
+        return QuantisedBlock(norm, attention, norm, HiddenGrid(0, 0, 0, 1.0, wide=False), mlp)
 
     heads = {t.name: QuantisedHead(norm, linear(config.head_outputs(t.name), width), 1.0) for t in config.tasks}
     patch_embed, position = linear(width, config.patch_features), zeros(config.tokens, width)

@@ -16,7 +16,7 @@ from edgemoe.spec.calibration import Calibration, Range
 from edgemoe.spec.checkpoint import Tensors
 from edgemoe.spec.files import write_atomically, write_text
 from edgemoe.spec.model import ModelConfig
-from edgemoe.spec.precision import GATE_OPERAND_LIMIT, OUTPUT_BITS, Precision, precision_named
+from edgemoe.spec.precision import OUTPUT_BITS, WIDE_LIMIT, Precision, precision_named
 from edgemoe_golden.calibration_picture import DrawingError, draw_distribution
 from edgemoe_golden.ranges import Histogram
 
@@ -79,7 +79,7 @@ def gate_grid(span: Range, precision: Precision) -> Grid:
     """Grid of the gate's copy of a norm2 with the range `span`: 16 bits in either precision."""
     extra = GATE_BITS - precision.activation_bits
     step = span.magnitude / float(2 ** (precision.activation_bits - 1) - 1) / 2**extra
-    return Grid(-GATE_OPERAND_LIMIT * step, GATE_OPERAND_LIMIT * step, 2 * GATE_OPERAND_LIMIT, GATE_BITS)
+    return Grid(-WIDE_LIMIT * step, WIDE_LIMIT * step, 2 * WIDE_LIMIT, GATE_BITS)
 
 
 def losses(config: ModelConfig, calibration: Calibration, histograms: Mapping[str, Histogram]) -> list[Loss]:
@@ -117,7 +117,7 @@ def weight_losses(config: ModelConfig, tensors: Tensors, precision: Precision) -
         channel = (2,) if weight.ndim == 3 else tuple(range(1, weight.ndim))
         largest = np.abs(weight).max(axis=None if gate else channel, keepdims=True)
         bits = GATE_BITS if gate else precision.weight_bits
-        scale = np.maximum(largest / (GATE_OPERAND_LIMIT if gate else 2 ** (bits - 1) - 1), 1e-12)
+        scale = np.maximum(largest / (WIDE_LIMIT if gate else 2 ** (bits - 1) - 1), 1e-12)
         error = float(((np.rint(weight / scale) * scale - weight) ** 2).sum())
         high = float(largest.max())
         sqnr = decibels(float((weight**2).sum()), error)

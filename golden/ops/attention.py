@@ -12,15 +12,15 @@ from __future__ import annotations
 
 from edgemoe.spec.precision import MULTIPLIER_BITS, Precision
 from edgemoe_golden.ops.matmul import exact_matmul
-from edgemoe_golden.ops.requantise import IntArray, requantise, round_shift
+from edgemoe_golden.ops.requantise import IntArray, requantise, round_shift, saturate_activations
 from edgemoe_golden.ops.softmax import exponential, reciprocal
 
 
 def attention_scores(
-    query: IntArray, key: IntArray, heads: int, multiplier: int, shift: int, precision: Precision
+    query: IntArray, key: IntArray, heads: int, multiplier: int, shift: int, precision: Precision, wide: bool = False
 ) -> IntArray:
     """Base-2 scores [heads, queries, keys] in Q.score_fraction from query, key [tokens, D]."""
-    limit = 1 << (precision.activation_bits - 1)
+    limit = precision.activation_limit(wide)
     products = exact_matmul(_heads(query, heads), _heads(key, heads).swapaxes(1, 2), limit, limit)
     return requantise(products, multiplier, shift, precision.score_bits)
 
@@ -35,17 +35,20 @@ def attention(
     output_multiplier: int,
     output_shift: int,
     precision: Precision,
+    wide_source: bool = False,
+    wide_result: bool = False,
 ) -> IntArray:
-    """Attention output [tokens, D] of activation_bits; query, key, value [tokens, D] of activation_bits.
+    """Attention output [tokens, D]; query, key, value [tokens, D]; each side of activation_bits, or wide.
 
     D is a multiple of 16·heads, tokens ≤ 2048. output_multiplier/2^output_shift ≈ scale_value/scale_output.
+    Wide: q·k is four products of digits (below 2^41 at 2^11 features a head), Σe·v two (below 2^36).
     """
-    scores = attention_scores(query, key, heads, multiplier, shift, precision)
+    scores = attention_scores(query, key, heads, multiplier, shift, precision, wide_source)
     weights = exponential(scores, precision)
     top = (1 << precision.exponential_bits) - 1
-    gathered = exact_matmul(weights, _heads(value, heads), top, 1 << (precision.activation_bits - 1))
-    scales = row_scale(weights.sum(axis=-1, keepdims=True), output_multiplier, output_shift, precision)
-    output = requantise(gathered, *scales, precision.activation_bits)
+    gathered = exact_matmul(weights, _heads(value, heads), top, precision.activation_limit(wide_source))
+    scale, cut = row_scale(weights.sum(axis=-1, keepdims=True), output_multiplier, output_shift, precision)
+    output = saturate_activations(round_shift(gathered * scale, cut), wide_result, precision)
     return output.swapaxes(0, 1).reshape(query.shape)
 
 

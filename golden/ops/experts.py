@@ -55,6 +55,8 @@ def experts(
     shift: int,
     zero: int,
     precision: Precision,
+    wide_source: bool = False,
+    wide_hidden: bool = False,
 ) -> IntArray:
     """The new residual [rows, D]; queues has one entry per expert.
 
@@ -66,10 +68,11 @@ def experts(
         if not len(queue.source_rows):
             continue
         weights = weights_of(index)
-        hidden = linear_gelu(normalised[queue.source_rows], weights.up, multiplier, shift, zero, precision)
+        gathered = normalised[queue.source_rows]
+        hidden = linear_gelu(gathered, weights.up, multiplier, shift, zero, precision, wide_source, wide_hidden)
         for part in _runs_of_distinct_rows(queue.destination_rows):
             rows, score = queue.destination_rows[part], queue.scores[part]
-            updated[rows] = linear_weighted(hidden[part], weights.down, score, updated[rows], precision)
+            updated[rows] = linear_weighted(hidden[part], weights.down, score, updated[rows], precision, wide_hidden)
     return updated
 
 

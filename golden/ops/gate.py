@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgemoe.spec.precision import GATE_LOGIT_BITS, GATE_OPERAND_LIMIT, SCORE_BITS
+from edgemoe.spec.precision import GATE_LOGIT_BITS, SCORE_BITS, WIDE_LIMIT
 from edgemoe_golden.ops.matmul import exact_matmul
 from edgemoe_golden.ops.requantise import IntArray, requantise
 from edgemoe_golden.ops.softmax import fine_exponential
@@ -21,7 +21,7 @@ from edgemoe_golden.ops.softmax import fine_exponential
 
 def gate_logits(values: IntArray, weight: NDArray[Any]) -> IntArray:
     """Integer logits [rows, experts], below 2^45; values [rows, D] and weight [experts, D] within ±32639."""
-    return exact_matmul(values, weight.T, GATE_OPERAND_LIMIT, GATE_OPERAND_LIMIT)
+    return exact_matmul(values, weight.T, WIDE_LIMIT, WIDE_LIMIT)
 
 
 def top_k_experts(logits: IntArray, top_k: int) -> IntArray:

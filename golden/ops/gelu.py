@@ -10,7 +10,7 @@ import numpy as np
 
 from edgemoe.spec.precision import Precision
 from edgemoe.spec.tables import GELU_STEP_BITS, gelu_delta_table
-from edgemoe_golden.ops.requantise import IntArray, round_shift, saturate
+from edgemoe_golden.ops.requantise import IntArray, round_shift, saturate_activations
 
 
 def gelu_delta(magnitude: IntArray, precision: Precision) -> IntArray:
@@ -32,10 +32,12 @@ def gelu(values: IntArray, precision: Precision) -> IntArray:
     return np.maximum(values, 0) - gelu_delta(np.abs(values), precision)
 
 
-def gelu_requantise(values: IntArray, multiplier: int, shift: int, zero: int, precision: Precision) -> IntArray:
+def gelu_requantise(
+    values: IntArray, multiplier: int, shift: int, zero: int, precision: Precision, wide: bool = False
+) -> IntArray:
     """saturate(round_shift(GELU(x)·multiplier, shift) + zero): activations whose grid runs from GELU's minimum up.
 
     zero is the code of the real value 0; the following layer's bias takes zero·Σweight off again, exactly.
     """
     scaled = round_shift(gelu(values, precision) * multiplier, shift) + zero
-    return saturate(scaled, precision.activation_bits)
+    return saturate_activations(scaled, wide, precision)

@@ -10,6 +10,6 @@ from edgemoe_golden.ops.linear import PreparedLinear, linear
 from edgemoe_golden.ops.requantise import IntArray
 
 
-def head(values: IntArray, weights: PreparedLinear, precision: Precision) -> IntArray:
-    """Outputs [rows, C·s²] as int16 values; values [rows, D] of activation_bits."""
-    return linear(values, weights, OUTPUT_BITS, precision)
+def head(values: IntArray, weights: PreparedLinear, precision: Precision, wide: bool = False) -> IntArray:
+    """Outputs [rows, C·s²] as int16 values; values [rows, D] of activation_bits, or wide."""
+    return linear(values, weights, OUTPUT_BITS, precision, wide)

@@ -12,9 +12,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgemoe.spec.precision import GATE_OPERAND_LIMIT, Precision
+from edgemoe.spec.precision import Precision
 from edgemoe.spec.tables import RSQRT_INDEX_BITS, rsqrt_table
-from edgemoe_golden.ops.requantise import IntArray, round_shift, saturate
+from edgemoe_golden.ops.requantise import IntArray, round_shift, saturate, saturate_activations
 
 
 def variance(residual: IntArray, epsilon: int) -> NDArray[np.object_]:
@@ -71,12 +71,11 @@ def layernorm(
 
     residual [rows, D] of residual_bits. gain [D] of gain_bits, offset [D] of offset_bits, at scale 2^−shift of the
     output. epsilon: 1 … 2^64 − 1. shift, gate_shift: 1 … 60.
-    Returns [rows, D] of activation_bits, and [rows, D] within ±GATE_OPERAND_LIMIT or None.
+    Returns [rows, D] of activation_bits, and [rows, D] within ±WIDE_LIMIT or None.
     """
     assert epsilon >= 1
     affine = normalise(residual, epsilon, precision) * gain + offset
     output = saturate(round_shift(affine, shift), precision.activation_bits)
     if gate_shift is None:
         return output, None
-    gate_copy = round_shift(affine, gate_shift)
-    return output, np.clip(gate_copy, -GATE_OPERAND_LIMIT, GATE_OPERAND_LIMIT)
+    return output, saturate_activations(round_shift(affine, gate_shift), True, precision)

@@ -15,6 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.spec.precision import WIDE_LIMIT, Precision
+
 IntArray = NDArray[np.int64]
 
 
@@ -32,6 +34,11 @@ def round_shift(values: IntArray, shift: IntArray | int) -> IntArray:
 def saturate(values: IntArray, bits: int) -> IntArray:
     """Clip to the signed range of `bits` bits."""
     return np.clip(values, -(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+
+
+def saturate_activations(values: IntArray, wide: bool, precision: Precision) -> IntArray:
+    """Clip to what an activation holds: activation_bits, or ±WIDE_LIMIT when it is 16 bits wide in a W8A8 build."""
+    return np.clip(values, -WIDE_LIMIT, WIDE_LIMIT) if wide else saturate(values, precision.activation_bits)
 
 
 def requantise(values: IntArray, multiplier: IntArray | int, shift: IntArray | int, bits: int) -> IntArray:

@@ -12,6 +12,9 @@ struct Instruction {
     int source;  // buffer that is read
     int destination;  // buffer that is written
     int gate_copy;  // LAYERNORM also writes GATE_INPUT
+    int wide_source;  // activations read are 16 bits wide in a W8A8 build, two digits each
+    int wide_result;  // activations written are; EXPERTS: those of its hidden layer
+    int narrow_weights;  // weights of 4 bits in a W8A8 build, two to a byte
     int rows;  // tokens processed
     int in_features;  // features read per token
     int out_features;  // features written per token
@@ -39,6 +42,9 @@ inline Instruction decode(const RawInstruction &raw) {
     i.source = field(raw, FIELD_SOURCE_WORD, FIELD_SOURCE_LOW, FIELD_SOURCE_WIDTH);
     i.destination = field(raw, FIELD_DESTINATION_WORD, FIELD_DESTINATION_LOW, FIELD_DESTINATION_WIDTH);
     i.gate_copy = field(raw, FIELD_GATE_COPY_WORD, FIELD_GATE_COPY_LOW, FIELD_GATE_COPY_WIDTH);
+    i.wide_source = field(raw, FIELD_WIDE_SOURCE_WORD, FIELD_WIDE_SOURCE_LOW, FIELD_WIDE_SOURCE_WIDTH);
+    i.wide_result = field(raw, FIELD_WIDE_RESULT_WORD, FIELD_WIDE_RESULT_LOW, FIELD_WIDE_RESULT_WIDTH);
+    i.narrow_weights = field(raw, FIELD_NARROW_WEIGHTS_WORD, FIELD_NARROW_WEIGHTS_LOW, FIELD_NARROW_WEIGHTS_WIDTH);
     i.rows = field(raw, FIELD_ROWS_WORD, FIELD_ROWS_LOW, FIELD_ROWS_WIDTH);
     i.in_features = field(raw, FIELD_IN_FEATURES_WORD, FIELD_IN_FEATURES_LOW, FIELD_IN_FEATURES_WIDTH);
     i.out_features = field(raw, FIELD_OUT_FEATURES_WORD, FIELD_OUT_FEATURES_LOW, FIELD_OUT_FEATURES_WIDTH);

@@ -16,8 +16,6 @@ from edgemoe.devices.base import Bytes
 from edgemoe.devices.registry import open_device
 from edgemoe.frames import read_rows
 from edgemoe.session import Session
-from edgemoe.spec.isa import Buffer
-from edgemoe.spec.legality import element_bytes
 
 
 @dataclass(frozen=True)
@@ -121,9 +119,7 @@ def _difference(
 
 def _records(manifest: Manifest) -> Iterator[_Record]:
     for trace in manifest.trace:
-        kind = "u" if trace.buffer == Buffer.ROUTING.name else "i"
-        dtype = f"<{kind}{element_bytes(Buffer[trace.buffer], manifest.hardware)}"
-        place = trace.address, trace.rows, trace.features, dtype
+        place = trace.address, trace.rows, trace.features, trace.value_type(manifest.hardware)
         yield _Record(trace.instruction, trace.label, trace.buffer, *place)
     for output in manifest.outputs:
         label = f"head {output.task}"

@@ -25,7 +25,7 @@ module layernorm #(
     parameter OFFSET_BITS = 32,
     parameter NORMALISED_BITS = 18,
     parameter NORMALISED_FRACTION = 12,
-    parameter GATE_OPERAND_LIMIT = 32639,
+    parameter WIDE_LIMIT = 32639,
     parameter FINE = 0,
     parameter RSQRT_MANTISSA_BITS = 16,
     parameter RSQRT_FRACTION = 15,
@@ -209,7 +209,7 @@ module layernorm #(
                 .LANES(VECTOR), .RESIDUAL_BITS(RESIDUAL_BITS), .ACTIVATION_BITS(ACTIVATION_BITS),
                 .GAIN_BITS(GAIN_BITS), .OFFSET_BITS(OFFSET_BITS), .NORMALISED_BITS(NORMALISED_BITS),
                 .NORMALISED_FRACTION(NORMALISED_FRACTION), .RSQRT_MANTISSA_BITS(RSQRT_MANTISSA_BITS),
-                .RSQRT_FRACTION(RSQRT_FRACTION), .GATE_OPERAND_LIMIT(GATE_OPERAND_LIMIT)
+                .RSQRT_FRACTION(RSQRT_FRACTION), .WIDE_LIMIT(WIDE_LIMIT)
             ) normalise (
                 .clk(clk), .rst_n(rst_n), .valid_in(taken_2), .part(part_2),
                 .values(held_2[row*ROW_BITS +: ROW_BITS]), .sum(sums_2[row*SUM_BITS +: SUM_BITS]),

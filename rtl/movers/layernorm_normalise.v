@@ -3,7 +3,7 @@
 //
 //   n = saturate(round_shift((D·x − Σx)·root, exponent + R + P/2 − F))       in Q.NORMALISED_FRACTION = F
 //   a = n·gain + offset
-//   norm = saturate(round_shift(a, shift))           gate = clip(round_shift(a, gate_shift), ±GATE_OPERAND_LIMIT)
+//   norm = saturate(round_shift(a, shift))           gate = clip(round_shift(a, gate_shift), ±WIDE_LIMIT)
 //
 // `part` numbers the parts of a row; channel_part asks for gains and offsets, which arrive one cycle later.
 // Precondition: width D ≤ 1024, shift and gate_shift 1 … 60 are held while values are in flight.
@@ -20,7 +20,7 @@ module layernorm_normalise #(
     parameter NORMALISED_FRACTION = 12,
     parameter RSQRT_MANTISSA_BITS = 16,
     parameter RSQRT_FRACTION = 15,
-    parameter GATE_OPERAND_LIMIT = 32639
+    parameter WIDE_LIMIT = 32639
 ) (
     input  wire                                    clk,
     input  wire                                    rst_n,
@@ -109,8 +109,8 @@ module layernorm_normalise #(
                 affine <= {{(AFFINE_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}, product}
                         + {{(AFFINE_BITS-OFFSET_BITS){offset_12[OFFSET_BITS-1]}}, offset_12};
                 norm_18 <= rounded;
-                gate_18 <= gate_rounded > GATE_OPERAND_LIMIT ? GATE_OPERAND_LIMIT[15:0]
-                         : gate_rounded < -GATE_OPERAND_LIMIT ? -GATE_OPERAND_LIMIT[15:0] : gate_rounded[15:0];
+                gate_18 <= gate_rounded > WIDE_LIMIT ? WIDE_LIMIT[15:0]
+                         : gate_rounded < -WIDE_LIMIT ? -WIDE_LIMIT[15:0] : gate_rounded[15:0];
             end
             assign norm[lane*ACTIVATION_BITS +: ACTIVATION_BITS] = norm_18;
             assign gate[lane*16 +: 16] = gate_18;

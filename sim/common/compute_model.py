@@ -12,7 +12,7 @@ from edgemoe.spec.hardware import VECTOR
 from edgemoe.spec.isa import STREAM_LINE, Buffer
 from edgemoe.spec.machine import LOOKUP_LATENCY, READ_LATENCY, TAKE_LATENCY
 from edgemoe.spec.memory import Bytes, LinearWeights
-from edgemoe.spec.precision import GATE_OPERAND_LIMIT
+from edgemoe.spec.precision import WIDE_LIMIT
 from sim.common.bench import Checker, Dut, backpressure_rate, drive, extremes, idle_rate, unpack
 from sim.common.machine import LOGIT_BITS, NUMBERS, OUT_PAR, OUT_PARTS, POST_ROWS, SIZES, TOKEN_PAR, IntArray
 from sim.common.pipeline import noise
@@ -192,9 +192,7 @@ class Environment:
         """Any values everywhere."""
         for name, pad in self.pads.items():
             values = extremes(self.rng, pad.bits, pad.values.size, 0.1).reshape(pad.values.shape)
-            pad.values = (
-                np.clip(values, -GATE_OPERAND_LIMIT, GATE_OPERAND_LIMIT) if name == Buffer.GATE_INPUT else values
-            )
+            pad.values = np.clip(values, -WIDE_LIMIT, WIDE_LIMIT) if name == Buffer.GATE_INPUT else values
             pad.changed()
 
     def begin(self, **fields: int) -> None:

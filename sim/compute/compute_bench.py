@@ -18,7 +18,7 @@ from edgemoe.spec.hardware import VECTOR
 from edgemoe.spec.isa import Buffer
 from edgemoe.spec.machine import Fetch, Left, PassKind
 from edgemoe.spec.memory import SegmentKind, pack_gate, pack_linear, round_up, row_pitch, segment
-from edgemoe.spec.precision import GATE_OPERAND_LIMIT, GUARD_BITS, OUTPUT_BITS
+from edgemoe.spec.precision import GUARD_BITS, OUTPUT_BITS, WIDE_LIMIT
 from edgemoe_golden.ops import linear as golden_linear
 from edgemoe_golden.ops.attention import attention as golden_attention
 from edgemoe_golden.ops.gate import gate_logits
@@ -130,7 +130,7 @@ class Bench(Environment):
                     work.inputs // IN_PAR, -(-work.outputs // OUT_PAR), destination_row=work.destination_row,
                     destination_vectors=vectors)  # fmt: skip
         if work.kind == PassKind.LOGITS:
-            limit = GATE_OPERAND_LIMIT
+            limit = WIDE_LIMIT
             weight = self.rng.integers(-limit, limit, (work.outputs, work.inputs), endpoint=True)
             await self.linear(sent, pack_gate(weight, CONFIG), channels=False)
         else:

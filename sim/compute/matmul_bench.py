@@ -17,7 +17,7 @@ from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.hardware import VECTOR
 from edgemoe.spec.machine import TILE_QUEUE, Left, PassKind
-from edgemoe.spec.precision import GATE_OPERAND_LIMIT
+from edgemoe.spec.precision import WIDE_LIMIT
 from edgemoe_golden.ops.attention import row_scale
 from edgemoe_golden.ops.softmax import exponential
 from sim.common.array_passes import GROUPS, Group
@@ -90,7 +90,7 @@ class Bench:
         banks = self.banks[name]
         values = extremes(self.rng, banks.bits, banks.values.size).reshape(banks.values.shape)
         gate = name == "gate_input" and not NUMBERS.fine
-        banks.values = np.clip(values, -GATE_OPERAND_LIMIT, GATE_OPERAND_LIMIT) if gate else values
+        banks.values = np.clip(values, -WIDE_LIMIT, WIDE_LIMIT) if gate else values
         self.packed[name] = [[pack(vector, banks.bits) for vector in bank] for bank in banks.values.tolist()]
 
     async def operands(self) -> None:
@@ -116,7 +116,7 @@ class Bench:
         for group in work.groups:
             shape = (work.input_tiles, len(group), OUT_PAR, IN_PAR)
             values = extremes(self.rng, 16 if gate else BITS, int(np.prod(shape))).reshape(shape)
-            values = np.clip(values, -GATE_OPERAND_LIMIT, GATE_OPERAND_LIMIT) if two else values
+            values = np.clip(values, -WIDE_LIMIT, WIDE_LIMIT) if two else values
             for tile in values.reshape(-1, OUT_PAR * IN_PAR):
                 for digits in split_digits(tile) if two else (tile,):
                     self.tiles.append(pack(digits.tolist(), BITS))

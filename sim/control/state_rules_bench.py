@@ -53,8 +53,9 @@ class Machine(GoldenMachine):
             super().execute(instruction)
 
     def _write_zeros(self, i: Instruction) -> None:
-        for buffer, first, rows, features in writes(i):
-            self.scratchpads.write(buffer, first, np.zeros((rows, features), dtype=np.int64))
+        for each in writes(i):
+            zeros = np.zeros((each.rows, each.features), dtype=np.int64)
+            self.scratchpads.write(each.buffer, each.first, zeros, each.wide)
 
     def _gate(self, i: Instruction) -> None:
         if i.destination_row < self._queued.destination_end:

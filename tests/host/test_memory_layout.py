@@ -13,7 +13,7 @@ from edgemoe.spec import memory
 from edgemoe.spec.hardware import HardwareConfig, hardware_names, load_hardware_config
 from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE
 from edgemoe.spec.memory import LayerNormWeights, LinearWeights, SegmentKind
-from edgemoe.spec.precision import GATE_OPERAND_LIMIT
+from edgemoe.spec.precision import WIDE_LIMIT
 
 SHAPES = [(4, 16), (16, 8), (2, 32), (32, 16)]
 CONFIGS = {name: load_hardware_config(name) for name in hardware_names()}
@@ -101,7 +101,7 @@ def test_padding_is_zero(hardware: HardwareConfig, outputs: int, inputs: int) ->
 
 @given(seeds, sizes, sizes)
 def test_gates_come_back_from_their_digits(hardware: HardwareConfig, seed: int, experts: int, inputs: int) -> None:
-    limit = GATE_OPERAND_LIMIT
+    limit = WIDE_LIMIT
     weight = np.random.default_rng(seed).integers(-limit, limit + 1, (experts, inputs))
     weight.reshape(-1)[:4] = [-limit, limit, 128, -129][: weight.size]
     payload = memory.pack_gate(weight, hardware)

@@ -10,7 +10,7 @@ from engines import GOLDEN, OpEngine
 from operations import Grid, IntArray, Operation
 
 from edgemoe.spec.memory import LinearWeights
-from edgemoe.spec.precision import GATE_OPERAND_LIMIT, Precision
+from edgemoe.spec.precision import WIDE_LIMIT, Precision
 
 
 def expected_of(op: Operation, engine: OpEngine) -> Sequence[Any]:
@@ -66,4 +66,4 @@ def gelu_grid(precision: Precision) -> Grid:
 
 def gate_operands(rng: np.random.Generator, *shape: int) -> IntArray:
     """16-bit operands of the gate, some at its limits."""
-    return np.clip(integers(rng, 16, *shape), -GATE_OPERAND_LIMIT, GATE_OPERAND_LIMIT)
+    return np.clip(integers(rng, 16, *shape), -WIDE_LIMIT, WIDE_LIMIT)

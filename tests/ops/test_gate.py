@@ -14,10 +14,10 @@ from random_cases import GATE_SCALE
 from edgemoe.spec.precision import (
     GATE_EXPONENTIAL_BITS,
     GATE_FRACTION,
-    GATE_OPERAND_LIMIT,
     MAX_FEATURES,
     W8A8,
     W16A16,
+    WIDE_LIMIT,
     Precision,
 )
 from edgemoe_golden.ops.gate import gate_logits, top_k_experts
@@ -66,7 +66,7 @@ def test_the_choice_is_exact_where_the_score_has_long_saturated(engine: OpEngine
 def test_equal_experts_go_to_the_lowest_indices_with_equal_scores(
     engine: OpEngine, precision: Precision, count: int
 ) -> None:
-    for logit in (0, 77, -77, GATE_OPERAND_LIMIT, -GATE_OPERAND_LIMIT):
+    for logit in (0, 77, -77, WIDE_LIMIT, -WIDE_LIMIT):
         assert routed(engine, precision, [logit] * count, 2) == ([0, 1], [65536 // count] * 2)
 
 
@@ -88,7 +88,7 @@ def test_ties_go_to_the_lowest_index(
 
 def test_one_expert_alone_has_the_largest_score(engine: OpEngine, precision: Precision) -> None:
     """e/Σe = 1 is 65536, one more than 16 bits hold."""
-    for logit in (0, 1, -4096, GATE_OPERAND_LIMIT):
+    for logit in (0, 1, -4096, WIDE_LIMIT):
         assert routed(engine, precision, [logit], 1) == ([0], [65535])
 
 
@@ -113,11 +113,11 @@ def test_logits_of_the_longest_chains_of_extremes_are_exact(
 ) -> None:
     """±32639² all along, two products less in the second expert: 30 bits and 14 of length, below 2^45."""
     inputs = min(inputs, engine.limits.gate_features)
-    values = np.full((2, inputs), GATE_OPERAND_LIMIT)
-    values[1] = -GATE_OPERAND_LIMIT
-    weight = np.full((3, inputs), GATE_OPERAND_LIMIT)
-    weight[1, :2], weight[2] = 0, -GATE_OPERAND_LIMIT
-    exact = [inputs * GATE_OPERAND_LIMIT**2, (inputs - 2) * GATE_OPERAND_LIMIT**2]
+    values = np.full((2, inputs), WIDE_LIMIT)
+    values[1] = -WIDE_LIMIT
+    weight = np.full((3, inputs), WIDE_LIMIT)
+    weight[1, :2], weight[2] = 0, -WIDE_LIMIT
+    exact = [inputs * WIDE_LIMIT**2, (inputs - 2) * WIDE_LIMIT**2]
     logits = gate_logits(values, weight)
     assert logits.tolist() == [[exact[0], exact[1], -exact[0]], [-exact[0], -exact[1], exact[0]]]
     assert np.abs(logits).max() < 1 << 44

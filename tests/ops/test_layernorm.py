@@ -13,7 +13,7 @@ from op_cases import check, integers, same
 from operations import LayerNorm
 from random_cases import affine
 
-from edgemoe.spec.precision import GATE_OPERAND_LIMIT, MAX_WIDTH, W8A8, Precision
+from edgemoe.spec.precision import MAX_WIDTH, W8A8, WIDE_LIMIT, Precision
 from edgemoe_golden.ops.layernorm import normalise, reciprocal_square_root, variance
 
 ROOT_ERROR = {"w8a8": 2.0**-14, "w16a16": 2.0**-22}  # relative, as edgemoe_golden.ops.layernorm states
@@ -43,7 +43,7 @@ def test_outputs_are_within_the_derived_bound_of_float64(
     drift = np.abs(gain) * (0.5 + np.abs(normal) * 2.0**fraction * ROOT_ERROR[precision.name])
     limit = 2 ** (precision.activation_bits - 1)
     error = np.abs(output - np.clip(real / 2.0**shift, -limit, limit - 1))
-    copy_error = np.abs(copy - np.clip(real / 2.0**gate_shift, -GATE_OPERAND_LIMIT, GATE_OPERAND_LIMIT))
+    copy_error = np.abs(copy - np.clip(real / 2.0**gate_shift, -WIDE_LIMIT, WIDE_LIMIT))
     assert (error <= 0.5 + drift / 2.0**shift + 1e-6).all()
     assert (copy_error <= 0.5 + drift / 2.0**gate_shift + 1e-4).all()
 
@@ -128,7 +128,7 @@ def test_outputs_saturate_and_the_gate_copy_stops_at_its_digit_limit(engine: OpE
     output, copy = engine.run(LayerNorm(residual, gain, offset, 1, 1, 1, precision))
     top = (1 << (precision.activation_bits - 1)) - 1
     assert output.tolist() == [[top, -top - 1] * 8]
-    assert copy.tolist() == [[GATE_OPERAND_LIMIT, -GATE_OPERAND_LIMIT] * 8]
+    assert copy.tolist() == [[WIDE_LIMIT, -WIDE_LIMIT] * 8]
 
 
 def test_the_affine_rounding_takes_ties_upwards(engine: OpEngine, precision: Precision) -> None:

@@ -7,7 +7,7 @@ namespace edgemoe {
 namespace spec {
 
 // General
-constexpr int ISA_VERSION = 1;  // word 1 of the program header
+constexpr int ISA_VERSION = 2;  // word 1 of the program header
 constexpr int IDENTITY = 1162694469;  // word 0 of the program header and the identity register
 constexpr int INSTRUCTION_BYTES = 64;  // one instruction, and the program header
 constexpr int MEMORY_WORD_BYTES = 16;  // unit of addresses, row pitches and striping
@@ -24,7 +24,7 @@ constexpr int SCORE_WEIGHT_BITS = 16;  // expert scores, unsigned Q.16
 constexpr int GUARD_BITS = 4;  // extra fraction bits of expert outputs
 constexpr int PIXEL_OFFSET = 128;  // subtracted from uint8 pixels
 constexpr int OUTPUT_BITS = 16;  // head outputs
-constexpr int GATE_OPERAND_LIMIT = 32639;  // ±, two signed 8-bit digits
+constexpr int WIDE_LIMIT = 32639;  // ±, two signed 8-bit digits
 constexpr int GATE_FRACTION = 12;  // gate logits in base 2, Q.12
 constexpr int GATE_LOGIT_BITS = 24;  // scaled gate logits, signed
 constexpr int GATE_EXPONENTIAL_BITS = 16;  // gate exponentials, unsigned
@@ -130,6 +130,15 @@ constexpr int FIELD_DESTINATION_WIDTH = 4;
 constexpr int FIELD_GATE_COPY_WORD = 0;  // LAYERNORM also writes GATE_INPUT
 constexpr int FIELD_GATE_COPY_LOW = 20;
 constexpr int FIELD_GATE_COPY_WIDTH = 1;
+constexpr int FIELD_WIDE_SOURCE_WORD = 0;  // activations read are 16 bits wide in a W8A8 build, two digits each
+constexpr int FIELD_WIDE_SOURCE_LOW = 21;
+constexpr int FIELD_WIDE_SOURCE_WIDTH = 1;
+constexpr int FIELD_WIDE_RESULT_WORD = 0;  // activations written are; EXPERTS: those of its hidden layer
+constexpr int FIELD_WIDE_RESULT_LOW = 22;
+constexpr int FIELD_WIDE_RESULT_WIDTH = 1;
+constexpr int FIELD_NARROW_WEIGHTS_WORD = 0;  // weights of 4 bits in a W8A8 build, two to a byte
+constexpr int FIELD_NARROW_WEIGHTS_LOW = 23;
+constexpr int FIELD_NARROW_WEIGHTS_WIDTH = 1;
 constexpr int FIELD_ROWS_WORD = 1;  // tokens processed
 constexpr int FIELD_ROWS_LOW = 0;
 constexpr int FIELD_ROWS_WIDTH = 16;
@@ -234,7 +243,8 @@ constexpr int MAX_TOP_K = 4;
 constexpr int ROW_ELEMENTS = 49920;
 constexpr int HIDDEN_ELEMENTS = 199680;
 constexpr int ULTRA_RAM = 0;
-constexpr unsigned CONFIG_HASH = 3793441583u;
+constexpr int MIXED = 0;
+constexpr int CONFIG_HASH = 176309523;
 
 // Schedule of the HLS engine
 constexpr int HLS_QUERY_TILES = 4;  // tiles of queries whose scores are kept at a time

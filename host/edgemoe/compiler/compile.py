@@ -31,7 +31,7 @@ from edgemoe.spec.checkpoint import CALIBRATION_FILE, load_checkpoint
 from edgemoe.spec.faults import FAULT_TEXT, Fault
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import ISA_VERSION, Buffer, Instruction, Opcode, encode
-from edgemoe.spec.legality import element_bytes, static_fault
+from edgemoe.spec.legality import Rows, element_bytes, static_fault
 from edgemoe.spec.memory import Bytes, round_up, row_pitch, segment
 
 Progress = Callable[[int, int], None]
@@ -61,15 +61,19 @@ class _Placement:
         self.output_bytes += round_up(rows * row_pitch(features, bytes_each), 64)
         return address
 
-    def store(self, label: str, buffer: Buffer, first: int, rows: int, features: int) -> int:
+    def store(self, label: str, what: Rows) -> int:
         """Append a STORE of some rows; returns their address."""
-        address = self.reserve(rows, features, element_bytes(buffer, self.hardware))
-        self.add(
-            label,
-            Instruction(
-                Opcode.STORE, source=buffer, rows=rows, in_features=features, source_row=first, address=address
-            ),
+        address = self.reserve(what.rows, what.features, element_bytes(what.buffer, self.hardware, what.wide))
+        instruction = Instruction(
+            Opcode.STORE,
+            source=what.buffer,
+            wide_source=int(what.wide),
+            rows=what.rows,
+            in_features=what.features,
+            source_row=what.first,
+            address=address,
         )
+        self.add(label, instruction)
         return address
 
 
@@ -93,7 +97,13 @@ def compile_model(
         raise ProgramError(f"tasks must be named once each and at least one, found {', '.join(tasks) or 'none'}")
     if model.precision != hardware.numbers:
         raise ProgramError(f"model is quantised for {model.precision.name}, hardware is {hardware.precision}")
-    require_fit(model.config, tuple(tasks), hardware)
+    if (model.wide or model.narrow) and not hardware.mixed:
+        raise ProgramError(
+            f"model '{model.config.name}' has {len(model.wide)} activations of 16 bits and {len(model.narrow)} layers "
+            f"with weights of 4, which hardware '{hardware.name}' cannot mix; take a build with \"mixed\": true, or "
+            "calibrate the model without a budget"
+        )
+    require_fit(model.config, tuple(tasks), hardware, model.wide)
     steps = schedule(model, tasks, hardware)
     placement = _Placement(hardware)
     for number, step in enumerate(steps):
@@ -116,7 +126,7 @@ def compile_checkpoint(
     chosen = [task.name for task in config.tasks] if tasks is None else tasks
     for task in chosen:
         config.task_index(task)
-    require_fit(config, tuple(chosen), hardware)
+    require_fit(config, tuple(chosen), hardware, calibration.wide if not hardware.numbers.fine else ())
     model = quantise(config, tensors, calibration, hardware.numbers)
     return compile_model(model, chosen, hardware, trace, progress)
 
@@ -137,13 +147,13 @@ def _place(step: Step, model: QuantisedModel, placement: _Placement, trace: bool
     placement.add(step.label, instruction)
     if instruction.opcode == Opcode.GATE:
         first, rows, top_k = instruction.destination_row, instruction.rows, instruction.top_k
-        address = placement.store(f"{step.label} routing", Buffer.ROUTING, first, rows, top_k)
+        address = placement.store(f"{step.label} routing", Rows(Buffer.ROUTING, first, rows, top_k))
         placement.routing.append(RoutingRecord(step.task, step.block, address, rows, top_k))
     if trace:
         for written in step.writes:
             label = f"trace {step.label} {written.buffer.name}"
-            address = placement.store(label, written.buffer, written.first, written.rows, written.features)
-            place = (written.buffer.name, address, written.rows, written.features)
+            address = placement.store(label, written)
+            place = (written.buffer.name, address, written.rows, written.features, written.wide)
             placement.trace.append(TraceRecord(index, step.label, *place))
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.memory import LayerNormWeights, LinearWeights
-from edgemoe.spec.precision import MAX_SHIFT, MULTIPLIER_BITS, Precision
+from edgemoe.spec.precision import MAX_SHIFT, MULTIPLIER_BITS, NARROW_LIMIT, Precision
 
 FloatArray = NDArray[np.float64]
 
@@ -48,13 +48,14 @@ def linear_integers(
     output_scale: float | FloatArray,
     input_zero: int,
     precision: Precision,
+    narrow: bool = False,
 ) -> LinearWeights:
     """Integers of out/output_scale = (input_scale·(x − input_zero)) @ weight.T + bias.
 
     weight [outputs, inputs], bias [outputs]; output_scale a number or [outputs]. A channel's weight scale is the larger
-    of what its weights and what its bias need. Raises QuantiseError.
+    of what its weights and what its bias need; narrow: weights of 4 bits. Raises QuantiseError.
     """
-    largest_weight = 2 ** (precision.weight_bits - 1) - 1
+    largest_weight = NARROW_LIMIT if narrow else 2 ** (precision.weight_bits - 1) - 1
     largest_bias = 2 ** (precision.bias_bits - 1)
     scale = np.maximum(np.abs(weight).max(axis=1) / largest_weight, np.abs(bias) / (input_scale * largest_bias))
     scale = np.maximum(scale, _SMALLEST_SCALE)
@@ -64,7 +65,7 @@ def linear_integers(
         raise QuantiseError(f"a bias needs more than {precision.bias_bits} bits at accumulator scale")
     ratios = np.broadcast_to(input_scale * scale / output_scale, offset.shape)
     pairs = np.array([multiplier_and_shift(float(ratio)) for ratio in ratios], dtype=np.int64).reshape(-1, 2)
-    return LinearWeights(integers, offset, pairs[:, 0].copy(), pairs[:, 1].copy())
+    return LinearWeights(integers, offset, pairs[:, 0].copy(), pairs[:, 1].copy(), narrow)
 
 
 def affine_integers(gain: FloatArray, offset: FloatArray, precision: Precision) -> tuple[LayerNormWeights, int]:

@@ -23,17 +23,19 @@ from edgemoe.spec.isa import (
     INSTRUCTION_WORDS,
     ISA_VERSION,
     STREAM_LINE,
+    Buffer,
     Instruction,
     ProgramHeader,
     decode,
     decode_header,
     encode_header,
 )
+from edgemoe.spec.legality import element_bytes
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.registers import IDENTITY
 from edgemoe.spec.strict import ConfigError, from_dict, read_json, to_dict
 
-PROGRAM_VERSION = 1
+PROGRAM_VERSION = 2
 MANIFEST_FILE, PROGRAM_FILE, WEIGHTS_FILE = "manifest.json", "program.bin", "weights.bin"
 MAX_FILE_BYTES = 1 << 31
 
@@ -66,7 +68,7 @@ class RoutingRecord:
 
 @dataclass(frozen=True)
 class TraceRecord:
-    """A buffer stored after an instruction, for comparing engines: rows of `features` elements."""
+    """A buffer stored after an instruction, for comparing engines: rows of `features` values, of 16 bits if `wide`."""
 
     instruction: int
     label: str
@@ -74,6 +76,12 @@ class TraceRecord:
     address: int
     rows: int
     features: int
+    wide: bool
+
+    def value_type(self, hardware: HardwareConfig) -> str:
+        """Memory type of its values, as NumPy writes it."""
+        buffer = Buffer[self.buffer]
+        return f"<{'u' if buffer == Buffer.ROUTING else 'i'}{element_bytes(buffer, hardware, self.wide)}"
 
 
 @dataclass(frozen=True)

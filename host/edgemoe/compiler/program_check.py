@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MAX_REGION_BYTES = 1 << 31
 
-_Place = tuple[Buffer, int, int, int]  # buffer (NONE: a head), address, rows, features
+_Place = tuple[Buffer, int, int, int, bool]  # buffer (NONE: a head), address, rows, features, 16 bits wide
 
 
 def check_manifest(manifest: Manifest) -> None:
@@ -64,8 +64,9 @@ def check_instructions(manifest: Manifest, words: NDArray[np.uint32]) -> None:
         i = decode(row)
         if i.opcode in (Opcode.HEAD, Opcode.STORE):
             features = i.out_features if i.opcode == Opcode.HEAD else i.in_features
-            written.add((i.source, i.address, i.rows, features))
-            end = max(end, i.address + i.rows * row_pitch(features, _element_bytes(i.source, manifest)))
+            wide = bool(i.wide_source) and i.opcode == Opcode.STORE
+            written.add((i.source, i.address, i.rows, features, wide))
+            end = max(end, i.address + i.rows * row_pitch(features, _element_bytes(i.source, manifest, wide)))
     for where, place in _places(manifest):
         if place not in written:
             raise ConfigError(f"{where}: no instruction writes {place[2]} rows of {place[3]} at {place[1]:#x}")
@@ -101,10 +102,10 @@ def _check_routing(manifest: Manifest) -> None:
 def _check_places(manifest: Manifest) -> None:
     """Aligned, inside the output region, and apart from each other."""
     spans = []
-    for where, (buffer, address, rows, features) in _places(manifest):
+    for where, (buffer, address, rows, features, wide) in _places(manifest):
         if address < 0 or address % MEMORY_WORD:
             raise ConfigError(f"{where}: address {address} is not a multiple of {MEMORY_WORD}")
-        end = address + rows * row_pitch(features, _element_bytes(buffer, manifest))
+        end = address + rows * row_pitch(features, _element_bytes(buffer, manifest, wide))
         if rows < 1 or features < 1 or end > manifest.output_bytes:
             raise ConfigError(
                 f"{where}: {rows} rows of {features} at {address:#x} are not inside the "
@@ -119,13 +120,13 @@ def _check_places(manifest: Manifest) -> None:
 def _places(manifest: Manifest) -> Iterator[tuple[str, _Place]]:
     """Every record of the output region: what to call it, and where it lies."""
     for output in manifest.outputs:
-        yield f"output of '{output.task}'", (Buffer.NONE, output.address, output.rows, output.features)
+        yield f"output of '{output.task}'", (Buffer.NONE, output.address, output.rows, output.features, False)
     for each in manifest.routing:
-        place = (Buffer.ROUTING, each.address, each.rows, each.top_k)
+        place = (Buffer.ROUTING, each.address, each.rows, each.top_k, False)
         yield f"routing of '{each.task}' in block {each.block}", place
     for index, trace in enumerate(manifest.trace):
-        yield f"trace[{index}]", (Buffer[trace.buffer], trace.address, trace.rows, trace.features)
+        yield f"trace[{index}]", (Buffer[trace.buffer], trace.address, trace.rows, trace.features, trace.wide)
 
 
-def _element_bytes(buffer: Buffer, manifest: Manifest) -> int:
-    return 2 if buffer == Buffer.NONE else element_bytes(buffer, manifest.hardware)
+def _element_bytes(buffer: Buffer, manifest: Manifest, wide: bool) -> int:
+    return 2 if buffer == Buffer.NONE else element_bytes(buffer, manifest.hardware, wide)

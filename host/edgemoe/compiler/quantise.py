@@ -36,9 +36,10 @@ from edgemoe.spec.memory import LinearWeights
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.precision import (
     GATE_FRACTION,
-    GATE_OPERAND_LIMIT,
     GUARD_BITS,
     OUTPUT_BITS,
+    W16A16,
+    WIDE_LIMIT,
     Precision,
 )
 
@@ -75,6 +76,8 @@ class _Quantiser:
         self.tensors = tensors
         self.calibration = calibration
         self.precision = precision
+        self.wide = () if precision.fine else calibration.wide
+        self.narrow = () if precision.fine else calibration.narrow
         self.residual_scale = self._scale("residual", precision.residual_bits)
 
     def model(self) -> QuantisedModel:
@@ -87,6 +90,8 @@ class _Quantiser:
             position=position,
             blocks=tuple(self._block(index) for index in range(self.config.depth)),
             heads={task.name: self._head(task.name) for task in self.config.tasks},
+            wide=self.wide,
+            narrow=self.narrow,
         )
 
     def _float(self, name: str) -> FloatArray:
@@ -96,7 +101,9 @@ class _Quantiser:
         """Weight and bias of a linear layer, or of all experts' layers."""
         return self._float(f"{name}.weight"), self._float(f"{name}.bias")
 
-    def _scale(self, tensor: str, bits: int | None = None) -> float:
+    def _scale(self, tensor: str, bits: int | None = None, wide: bool = False) -> float:
+        if wide:
+            return self.calibration.of(W16A16.name, tensor).magnitude / WIDE_LIMIT
         return activation_scale(self.calibration, self.precision, tensor, bits)
 
     def _linear(
@@ -107,15 +114,17 @@ class _Quantiser:
         input_scale: float,
         output_scale: float | FloatArray,
         input_zero: int = 0,
+        narrow: bool = False,
     ) -> LinearWeights:
         try:
-            return linear_integers(weight, bias, input_scale, output_scale, input_zero, self.precision)
+            return linear_integers(weight, bias, input_scale, output_scale, input_zero, self.precision, narrow)
         except QuantiseError as error:
             raise QuantiseError(f"tensor '{name}': {error}") from error
 
     def _patch_embed(self) -> tuple[LinearWeights, IntArray]:
         config, name = self.config, "backbone.patch_embed.proj"
-        linear = self._linear(name, *folded_patch_embed(config, *self._layer(name)), 1.0, self.residual_scale)
+        folded, narrow = folded_patch_embed(config, *self._layer(name)), "patch_embed" in self.narrow
+        linear = self._linear(name, *folded, 1.0, self.residual_scale, narrow=narrow)
         position = folded_position(self._float("backbone.pos_embed"), self._prefix())
         limit = 2 ** (self.precision.residual_bits - 1)
         table = np.clip(np.rint(position / self.residual_scale), -limit, limit - 1).astype(np.int64)
@@ -136,15 +145,15 @@ class _Quantiser:
         return np.concatenate([np.zeros((0, self.config.width)), *parts])
 
     def _norm(self, name: str, tensor: str) -> QuantisedNorm:
-        scale = self._scale(tensor)
+        wide, extra = tensor in self.wide, 16 - self.precision.activation_bits
+        scale = self._scale(tensor, wide=True) * 2**extra if wide else self._scale(tensor)
         weights, shift = affine_integers(
             self._float(f"{name}.weight") / scale, self._float(f"{name}.bias") / scale, self.precision
         )
-        extra = 16 - self.precision.activation_bits
         if shift <= extra:
             raise QuantiseError(f"tensor '{name}': γ or β too large for its calibrated range")
         epsilon = round(self.config.layernorm_epsilon * (self.config.width / self.residual_scale) ** 2)
-        return QuantisedNorm(weights, shift, shift - extra, max(1, epsilon), scale, scale / 2**extra)
+        return QuantisedNorm(weights, shift, shift - extra, max(1, epsilon), scale, scale / 2**extra, wide)
 
     def _block(self, index: int) -> QuantisedBlock:
         name = f"backbone.blocks.{index}"
@@ -153,32 +162,39 @@ class _Quantiser:
         hidden = self._hidden_grid(f"blocks.{index}.hidden")
         mlp: QuantisedFeedForward | QuantisedMoe
         if index in self.config.moe_blocks:
-            mlp = self._moe(f"{name}.mlp", norm2, hidden)
+            mlp = self._moe(f"{name}.mlp", norm2, hidden, f"blocks.{index}.experts" in self.narrow)
         else:
             up, down = (self._layer(f"{name}.mlp.{part}") for part in ("fc1", "fc2"))
-            mlp = self._feed_forward(f"{name}.mlp", up, down, norm2, hidden, self.residual_scale)
+            narrow = f"blocks.{index}.fc1" in self.narrow, f"blocks.{index}.fc2" in self.narrow
+            mlp = self._feed_forward(f"{name}.mlp", up, down, norm2, hidden, self.residual_scale, narrow)
         return QuantisedBlock(norm1, self._attention(index, norm1), norm2, hidden, mlp)
 
     def _attention(self, index: int, norm: QuantisedNorm) -> QuantisedAttention:
-        name, width = f"backbone.blocks.{index}.attn", self.config.width
-        scales = [self._scale(f"blocks.{index}.{part}") for part in ("query", "key", "value", "attention")]
-        query, key, value, output = scales
-        bias = without_key_bias(self._float(f"{name}.qkv.bias"), width)
-        qkv = self._linear(
-            f"{name}.qkv", self._float(f"{name}.qkv.weight"), bias, norm.scale, np.repeat([query, key, value], width)
-        )
-        projection = self._linear(f"{name}.proj", *self._layer(f"{name}.proj"), output, self.residual_scale)
+        name, own, width = f"backbone.blocks.{index}.attn", f"blocks.{index}", self.config.width
+        wide, wide_output = f"{own}.qkv" in self.wide, f"{own}.attention" in self.wide
+        query, key, value = (self._scale(f"{own}.{part}", wide=wide) for part in ("query", "key", "value"))
+        output = self._scale(f"{own}.attention", wide=wide_output)
+        weight, bias = self._float(f"{name}.qkv.weight"), without_key_bias(self._float(f"{name}.qkv.bias"), width)
+        scales, narrow = np.repeat([query, key, value], width), f"{own}.qkv" in self.narrow
+        qkv = self._linear(f"{name}.qkv", weight, bias, norm.read_scale, scales, narrow=narrow)
+        narrow = f"{own}.proj" in self.narrow
+        layer = self._layer(f"{name}.proj")
+        projection = self._linear(f"{name}.proj", *layer, output, self.residual_scale, narrow=narrow)
         octaves = query * key * math.log2(math.e) / math.sqrt(self.config.head_width)
         score = multiplier_and_shift(octaves * 2**self.precision.score_fraction)
-        return QuantisedAttention(qkv, projection, *score, *multiplier_and_shift(value / output))
+        return QuantisedAttention(qkv, projection, *score, *multiplier_and_shift(value / output), wide, wide_output)
 
     def _hidden_grid(self, tensor: str) -> HiddenGrid:
-        bits = self.precision.activation_bits
-        span = self.calibration.of(self.precision.name, tensor)
-        low, high = min(span.low, 0.0), max(span.high, 1e-6)
-        scale = (high - low) / (2**bits - 1)
-        zero = -(2 ** (bits - 1)) - round(low / scale)
-        return HiddenGrid(*multiplier_and_shift(2.0**-self.precision.gelu_fraction / scale), zero, scale)
+        """From GELU's minimum up; a wide one is symmetric, whose zero leaves the next bias small."""
+        wide, bits = tensor in self.wide, self.precision.activation_bits
+        if wide:
+            scale, zero = self._scale(tensor, wide=True), 0
+        else:
+            span = self.calibration.of(self.precision.name, tensor)
+            low, high = min(span.low, 0.0), max(span.high, 1e-6)
+            scale = (high - low) / (2**bits - 1)
+            zero = -(2 ** (bits - 1)) - round(low / scale)
+        return HiddenGrid(*multiplier_and_shift(2.0**-self.precision.gelu_fraction / scale), zero, scale, wide)
 
     def _feed_forward(
         self,
@@ -188,23 +204,25 @@ class _Quantiser:
         norm: QuantisedNorm,
         hidden: HiddenGrid,
         output_scale: float,
+        narrow: tuple[bool, bool],
     ) -> QuantisedFeedForward:
-        inner = self._linear(name, *up, norm.scale, 2.0**-self.precision.gelu_fraction)
-        return QuantisedFeedForward(inner, self._linear(name, *down, hidden.scale, output_scale, hidden.zero))
+        inner = self._linear(name, *up, norm.read_scale, 2.0**-self.precision.gelu_fraction, narrow=narrow[0])
+        outer = self._linear(name, *down, hidden.scale, output_scale, hidden.zero, narrow[1])
+        return QuantisedFeedForward(inner, outer)
 
-    def _moe(self, name: str, norm: QuantisedNorm, hidden: HiddenGrid) -> QuantisedMoe:
+    def _moe(self, name: str, norm: QuantisedNorm, hidden: HiddenGrid, narrow: bool) -> QuantisedMoe:
         gates = tuple(self._gate(f"{name}.gate.{task}.w_gate", norm) for task in range(len(self.config.tasks)))
         ups, downs = (self._layer(f"{name}.experts.{part}") for part in ("htoh4", "h4toh"))
         scale = self.residual_scale / 2**GUARD_BITS
         experts = tuple(
-            self._feed_forward(f"{name}.experts[{index}]", up, down, norm, hidden, scale)
+            self._feed_forward(f"{name}.experts[{index}]", up, down, norm, hidden, scale, (narrow, narrow))
             for index, (up, down) in enumerate(zip(zip(*ups, strict=True), zip(*downs, strict=True), strict=True))
         )
         return QuantisedMoe(gates, experts)
 
     def _gate(self, name: str, norm: QuantisedNorm) -> QuantisedGate:
         weight = self._float(name).T
-        scale = max(float(np.abs(weight).max()), 1e-9) / GATE_OPERAND_LIMIT
+        scale = max(float(np.abs(weight).max()), 1e-9) / WIDE_LIMIT
         octaves = norm.gate_scale * scale * math.log2(math.e)
         return QuantisedGate(
             np.rint(weight / scale).astype(np.int64), *multiplier_and_shift(octaves * 2**GATE_FRACTION)
@@ -214,5 +232,6 @@ class _Quantiser:
         name = f"heads.{task}"
         norm = self._norm(f"{name}.norm", f"{name}.norm")
         output_scale = self._scale(f"{name}.output", OUTPUT_BITS)
-        linear = self._linear(f"{name}.linear", *self._layer(f"{name}.linear"), norm.scale, output_scale)
+        layer, narrow = self._layer(f"{name}.linear"), f"{name}.linear" in self.narrow
+        linear = self._linear(f"{name}.linear", *layer, norm.read_scale, output_scale, narrow=narrow)
         return QuantisedHead(norm, linear, output_scale)

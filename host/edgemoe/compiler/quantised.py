@@ -16,7 +16,10 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class QuantisedNorm:
-    """LayerNorm: affine integers, the shifts of its two outputs, ε in the units of the sums, the outputs' scales."""
+    """LayerNorm: affine integers, the shifts of its two outputs, ε in the units of the sums, the outputs' scales.
+
+    wide: the layers that follow read the copy of 16 bits, as gates do.
+    """
 
     weights: LayerNormWeights
     shift: int
@@ -24,11 +27,20 @@ class QuantisedNorm:
     epsilon: int
     scale: float
     gate_scale: float
+    wide: bool
+
+    @property
+    def read_scale(self) -> float:
+        """Of the output that the following layers read."""
+        return self.gate_scale if self.wide else self.scale
 
 
 @dataclass(frozen=True)
 class QuantisedAttention:
-    """QKV and output projection with the two scales of attention."""
+    """QKV and output projection with the two scales of attention.
+
+    wide: query, key and value have 16 bits. wide_output: what the projection reads has.
+    """
 
     qkv: LinearWeights
     projection: LinearWeights
@@ -36,16 +48,22 @@ class QuantisedAttention:
     score_shift: int
     output_multiplier: int
     output_shift: int
+    wide: bool
+    wide_output: bool
 
 
 @dataclass(frozen=True)
 class HiddenGrid:
-    """Grid of a hidden layer after GELU: multiplier and shift from GELU's fixed point, code of the real value 0."""
+    """Grid of a hidden layer after GELU: multiplier and shift from GELU's fixed point, code of the real value 0.
+
+    wide: activations of 16 bits.
+    """
 
     multiplier: int
     shift: int
     zero: int
     scale: float
+    wide: bool
 
 
 @dataclass(frozen=True)
@@ -95,7 +113,10 @@ class QuantisedHead:
 
 @dataclass(frozen=True)
 class QuantisedModel:
-    """A whole network in integers, before anything is said about hardware shapes."""
+    """A whole network in integers, before anything is said about hardware shapes.
+
+    wide, narrow: activations of 16 bits and layers with weights of 4 in a W8A8 build that is `mixed`; see Calibration.
+    """
 
     config: ModelConfig
     precision: Precision
@@ -104,3 +125,5 @@ class QuantisedModel:
     position: IntArray
     blocks: tuple[QuantisedBlock, ...]
     heads: dict[str, QuantisedHead]
+    wide: tuple[str, ...] = ()
+    narrow: tuple[str, ...] = ()

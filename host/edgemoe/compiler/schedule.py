@@ -13,10 +13,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgemoe.compiler.quantised import QuantisedBlock, QuantisedFeedForward, QuantisedModel, QuantisedMoe, QuantisedNorm
+from edgemoe.compiler.quantised import (
+    HiddenGrid,
+    QuantisedBlock,
+    QuantisedFeedForward,
+    QuantisedModel,
+    QuantisedMoe,
+    QuantisedNorm,
+)
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import Buffer, Epilogue, Instruction, Opcode
-from edgemoe.spec.legality import Rows, writes
+from edgemoe.spec.legality import Rows, normalised, writes
 from edgemoe.spec.memory import (
     Bytes,
     LinearWeights,
@@ -89,14 +96,16 @@ class _Scheduler:
             rows=config.input_rows,
             in_features=config.embedded_features,
             out_features=config.width,
+            narrow_weights=int(self.model.patch_embed.narrow),
             segments=2,
         )
         position = (SegmentKind.POSITION, lambda: pack_position(self.model.position, self.hardware))
         payloads = (position, self._linear_payload(self.model.patch_embed))
         return Step("patch embed", instruction, payloads)
 
-    def _layernorm(self, label: str, norm: QuantisedNorm, first: int, rows: int, gate_copy: bool = False) -> Step:
-        """Rows from token `first` on, to NORM from row 0 on."""
+    def _layernorm(self, label: str, norm: QuantisedNorm, first: int, rows: int, gated: bool = False) -> Step:
+        """Rows from token `first` on, to NORM from row 0 on; in 16 bits, too, for gates or where layers read those."""
+        gate_copy = gated or norm.wide
         instruction = Instruction(
             Opcode.LAYERNORM,
             gate_copy=int(gate_copy),
@@ -116,28 +125,27 @@ class _Scheduler:
         label: str,
         weights: LinearWeights,
         epilogue: Epilogue,
-        source: Buffer,
-        destination: Buffer,
-        source_row: int,
-        destination_row: int,
-        rows: int,
-        grid: tuple[int, int, int] = (0, 0, 0),
+        source: Rows,
+        destination: Rows,
+        grid: HiddenGrid | None = None,
     ) -> Step:
         outputs, inputs = weights.weight.shape
-        multiplier, shift, zero = grid
         instruction = Instruction(
             Opcode.LINEAR,
             epilogue=epilogue,
-            source=source,
-            destination=destination,
-            rows=rows,
+            source=source.buffer,
+            destination=destination.buffer,
+            wide_source=int(source.wide or source.buffer == Buffer.GATE_INPUT),
+            wide_result=int(destination.wide),
+            narrow_weights=int(weights.narrow),
+            rows=source.rows,
             in_features=inputs,
             out_features=outputs,
-            source_row=source_row,
-            destination_row=destination_row,
-            output_multiplier=multiplier,
-            output_shift=shift,
-            output_zero=zero,
+            source_row=source.first,
+            destination_row=destination.first,
+            output_multiplier=grid.multiplier if grid else 0,
+            output_shift=grid.shift if grid else 0,
+            output_zero=grid.zero if grid else 0,
             segments=1,
         )
         return Step(label, instruction, (self._linear_payload(weights),))
@@ -145,11 +153,15 @@ class _Scheduler:
     def _attention_half(self, index: int, block: QuantisedBlock) -> Iterator[Step]:
         name, attention, rows = f"block {index}", block.attention, self.rows
         yield self._layernorm(f"{name} norm1", block.norm1, 0, rows)
-        yield self._linear(f"{name} qkv", attention.qkv, Epilogue.QKV, Buffer.NORM, Buffer.QUERY, 0, 0, rows)
+        tokens = Rows(normalised(block.norm1.wide), 0, rows, self.config.width)
+        joint = Rows(Buffer.QUERY, 0, rows, self.config.width, attention.wide)
+        yield self._linear(f"{name} qkv", attention.qkv, Epilogue.QKV, tokens, joint)
         for group in range(self.groups):
             suffix = f" {self.tasks[group]}" if self.groups > 1 else ""
             instruction = Instruction(
                 Opcode.ATTENTION,
+                wide_source=int(attention.wide),
+                wide_result=int(attention.wide_output),
                 rows=self.config.tokens,
                 in_features=self.config.width,
                 source_row=group * self.config.tokens,
@@ -160,37 +172,32 @@ class _Scheduler:
                 output_shift=attention.output_shift,
             )
             yield Step(f"{name} attention{suffix}", instruction)
-        first = self.config.first_row
-        yield self._linear(
-            f"{name} projection", attention.projection, Epilogue.RESIDUAL, Buffer.NORM, Buffer.RESIDUAL, 0, first, rows
-        )
+        heads = Rows(normalised(attention.wide_output), 0, rows, self.config.width)
+        residual = Rows(Buffer.RESIDUAL, self.config.first_row, rows, self.config.width)
+        yield self._linear(f"{name} projection", attention.projection, Epilogue.RESIDUAL, heads, residual)
 
     def _mlp_half(self, index: int, block: QuantisedBlock) -> Iterator[Step]:
         name, moe = f"block {index}", isinstance(block.mlp, QuantisedMoe)
-        yield self._layernorm(f"{name} norm2", block.norm2, 0, self.rows, gate_copy=moe)
-        grid = (block.hidden.multiplier, block.hidden.shift, block.hidden.zero)
+        yield self._layernorm(f"{name} norm2", block.norm2, 0, self.rows, gated=moe)
         if isinstance(block.mlp, QuantisedMoe):
-            yield from self._moe(index, block.mlp, grid)
+            yield from self._moe(index, block, block.mlp)
         else:
-            yield from self._dense(name, block.mlp, grid)
+            yield from self._dense(name, block, block.mlp)
 
-    def _dense(self, name: str, mlp: QuantisedFeedForward, grid: tuple[int, int, int]) -> Iterator[Step]:
+    def _dense(self, name: str, block: QuantisedBlock, mlp: QuantisedFeedForward) -> Iterator[Step]:
         """Row blocks of what HIDDEN holds; each block streams the weights again."""
-        hidden = len(mlp.up.bias)
-        tile = self.hardware.token_par
-        block_rows = self.hardware.hidden_elements // (hidden * tile) * tile
+        width, hidden, first = self.config.width, len(mlp.up.bias), self.config.first_row
+        tile, row = self.hardware.token_par, Rows(Buffer.HIDDEN, 0, 1, hidden, block.hidden.wide)
+        block_rows = self.hardware.hidden_elements // (row.elements * tile) * tile
         for start in range(0, self.rows, block_rows):
             rows = min(block_rows, self.rows - start)
             suffix = f" rows {start}…{start + rows - 1}" if self.rows > block_rows else ""
-            yield self._linear(
-                f"{name} mlp up{suffix}", mlp.up, Epilogue.GELU, Buffer.NORM, Buffer.HIDDEN, start, 0, rows, grid
-            )
-            first = self.config.first_row + start
-            yield self._linear(
-                f"{name} mlp down{suffix}", mlp.down, Epilogue.RESIDUAL, Buffer.HIDDEN, Buffer.RESIDUAL, 0, first, rows
-            )
+            tokens = Rows(normalised(block.norm2.wide), start, rows, width)
+            inner, residual = row._replace(rows=rows), Rows(Buffer.RESIDUAL, first + start, rows, width)
+            yield self._linear(f"{name} mlp up{suffix}", mlp.up, Epilogue.GELU, tokens, inner, block.hidden)
+            yield self._linear(f"{name} mlp down{suffix}", mlp.down, Epilogue.RESIDUAL, inner, residual)
 
-    def _moe(self, index: int, moe: QuantisedMoe, grid: tuple[int, int, int]) -> Iterator[Step]:
+    def _moe(self, index: int, block: QuantisedBlock, moe: QuantisedMoe) -> Iterator[Step]:
         config, tokens = self.config, self.config.tokens
         split = self.groups == 1 and len(self.tasks) > 1
         if split:
@@ -200,15 +207,17 @@ class _Scheduler:
         for group, task in enumerate(self.tasks):
             yield self._gate(index, moe, task, 0 if split else group * tokens, group * tokens)
         self.groups = len(self.tasks)
-        multiplier, shift, zero = grid
         instruction = Instruction(
             Opcode.EXPERTS,
+            wide_source=int(block.norm2.wide),
+            wide_result=int(block.hidden.wide),
+            narrow_weights=int(moe.experts[0].up.narrow),
             in_features=config.width,
             hidden_features=config.expert_hidden,
             experts=config.experts,
-            output_multiplier=multiplier,
-            output_shift=shift,
-            output_zero=zero,
+            output_multiplier=block.hidden.multiplier,
+            output_shift=block.hidden.shift,
+            output_zero=block.hidden.zero,
             segments=config.experts,
         )
         payloads = tuple(self._expert_payload(expert) for expert in moe.experts)
@@ -241,6 +250,8 @@ class _Scheduler:
         yield self._layernorm(f"head {task} norm", head.norm, group * config.tokens + first, rows)
         instruction = Instruction(
             Opcode.HEAD,
+            wide_source=int(head.norm.wide),
+            narrow_weights=int(head.linear.narrow),
             rows=rows,
             in_features=config.width,
             out_features=config.head_outputs(task),

@@ -40,12 +40,23 @@ class Range:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Ranges by precision name (`w8a8`, `w16a16`), then tensor name; `provenance` says how they were measured."""
+    """Ranges by precision name (`w8a8`, `w16a16`), then tensor name; `provenance` says how they were measured.
+
+    wide: activations that have 16 bits in W8A8 builds, with their ranges of `w16a16`; names of `mixable_activations`.
+    narrow: layers that have weights of 4 bits there; names of `mixable_layers`.
+    """
 
     version: int
     model_hash: int
     provenance: str
     ranges: dict[str, dict[str, Range]]
+    wide: tuple[str, ...] = ()
+    narrow: tuple[str, ...] = ()
+
+    @property
+    def mixed(self) -> bool:
+        """Whether W8A8 builds must be able to choose widths layer by layer."""
+        return bool(self.wide or self.narrow)
 
     def of(self, precision: str, tensor: str) -> Range:
         """Range of one tensor; raises ConfigError when it was not calibrated."""
@@ -72,6 +83,39 @@ def calibrated_tensors(config: ModelConfig) -> list[str]:
     return names
 
 
+def mixable_activations(config: ModelConfig) -> list[str]:
+    """Activations that may have 8 or 16 bits in W8A8 builds, in order of use.
+
+    blocks.i.norm1: what QKV reads. blocks.i.qkv: query, key and value. blocks.i.attention: what the projection reads.
+    blocks.i.norm2: what the MLP or the experts read. blocks.i.hidden: what their second layer reads.
+    heads.t.norm: what a head reads.
+    """
+    parts = ("norm1", "qkv", "attention", "norm2", "hidden")
+    names = [f"blocks.{index}.{part}" for index in range(config.depth) for part in parts]
+    return names + [f"heads.{task.name}.norm" for task in config.tasks]
+
+
+def mixable_layers(config: ModelConfig) -> list[str]:
+    """Layers whose weights may have 8 or 4 bits in W8A8 builds, in order of use; all experts of a block together."""
+    names = ["patch_embed"]
+    for index in range(config.depth):
+        parts = ("experts",) if index in config.moe_blocks else ("fc1", "fc2")
+        names += [f"blocks.{index}.{part}" for part in ("qkv", "proj", *parts)]
+    return names + [f"heads.{task.name}.linear" for task in config.tasks]
+
+
+def _check_mixed(calibration: Calibration, config: ModelConfig, name: str) -> None:
+    """Raise ConfigError for a name in `wide` or `narrow` that the model does not have, or has twice."""
+    known = {"wide": mixable_activations(config), "narrow": mixable_layers(config)}
+    for key, names in known.items():
+        given = getattr(calibration, key)
+        unknown = [each for each in given if each not in names]
+        if unknown:
+            raise ConfigError(f"{name}: {key}: model '{config.name}' has no {shown(unknown[0])}")
+        if len(set(given)) != len(given):
+            raise ConfigError(f"{name}: {key} names something twice")
+
+
 def load_calibration(path: Path, config: ModelConfig) -> Calibration:
     """Read a calibration and check that it belongs to `config` and is complete; raises ConfigError."""
     if not path.exists():
@@ -93,4 +137,5 @@ def load_calibration(path: Path, config: ModelConfig) -> Calibration:
         unknown = sorted(set(ranges) - set(tensors))
         if unknown:
             raise ConfigError(f"{path.name}: {precision}: model '{config.name}' has no tensor {shown(unknown[0])}")
+    _check_mixed(calibration, config, path.name)
     return calibration

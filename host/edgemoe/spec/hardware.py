@@ -52,6 +52,7 @@ class HardwareConfig:
     row_elements: size of RESIDUAL, NORM, GATE_INPUT, QUERY, KEY and VALUE each, in elements; rows come in whole tiles.
     hidden_elements: size of HIDDEN, which also holds a frame's patches.
     ultra_ram: large memories lie in UltraRAM, which the part must have.
+    mixed: instructions may ask for activations of 16 bits and weights of 4, layer by layer (W8A8 only).
     """
 
     name: str
@@ -75,6 +76,7 @@ class HardwareConfig:
     row_elements: int
     hidden_elements: int
     ultra_ram: bool
+    mixed: bool
 
     def __post_init__(self) -> None:
         check_name(self.name, "name")
@@ -98,6 +100,8 @@ class HardwareConfig:
                 f"layernorm_lanes ({self.layernorm_lanes}) must be whole vectors of {VECTOR} features, "
                 f"post_lanes ({self.post_lanes}) whole tokens of out_par ({self.out_par}) values"
             )
+        if self.mixed and self.numbers.fine:
+            raise ConfigError(f"mixed is for w8a8, whose layers it widens or narrows; found precision {self.precision}")
         tile = VECTOR * self.token_par
         units = {"row_elements": tile, "hidden_elements": tile, "prefetch_bytes": STREAM_LINE, "max_width": VECTOR}
         for name, unit in units.items():

@@ -12,7 +12,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-ISA_VERSION = 1
+ISA_VERSION = 2
 INSTRUCTION_WORDS = 16
 INSTRUCTION_BYTES = 4 * INSTRUCTION_WORDS
 MEMORY_WORD = 16  # bytes; the unit of addresses, of row pitches in memory, and of striping over ports
@@ -81,6 +81,9 @@ FIELDS: dict[str, Field] = {
     "source": Field(0, 12, 4, text="buffer that is read"),
     "destination": Field(0, 16, 4, text="buffer that is written"),
     "gate_copy": Field(0, 20, 1, text="LAYERNORM also writes GATE_INPUT"),
+    "wide_source": Field(0, 21, 1, text="activations read are 16 bits wide in a W8A8 build, two digits each"),
+    "wide_result": Field(0, 22, 1, text="activations written are; EXPERTS: those of its hidden layer"),
+    "narrow_weights": Field(0, 23, 1, text="weights of 4 bits in a W8A8 build, two to a byte"),
     "rows": Field(1, 0, 16, text="tokens processed"),
     "in_features": Field(1, 16, 16, text="features read per token"),
     "out_features": Field(2, 0, 16, text="features written per token"),
@@ -106,42 +109,53 @@ FIELDS: dict[str, Field] = {
 USED_FIELDS: dict[Opcode, tuple[str, ...]] = {
     Opcode.HALT: (),
     Opcode.PATCH_EMBED: (
-        "rows", "in_features", "out_features", "destination_row", "segment", "segments", "address_low",
-        "address_high",
+        "narrow_weights", "rows", "in_features", "out_features", "destination_row", "segment", "segments",
+        "address_low", "address_high",
     ),
     Opcode.LAYERNORM: (
         "gate_copy", "rows", "in_features", "source_row", "destination_row", "shift", "output_shift", "segment",
         "segments", "epsilon_low", "epsilon_high",
     ),
     Opcode.LINEAR: (
-        "epilogue", "source", "destination", "rows", "in_features", "out_features", "source_row",
-        "destination_row", "output_multiplier", "output_shift", "output_zero", "segment", "segments",
+        "epilogue", "source", "destination", "wide_source", "wide_result", "narrow_weights", "rows", "in_features",
+        "out_features", "source_row", "destination_row", "output_multiplier", "output_shift", "output_zero",
+        "segment", "segments",
     ),
     Opcode.ATTENTION: (
-        "rows", "in_features", "source_row", "heads", "multiplier", "shift", "output_multiplier",
-        "output_shift",
+        "wide_source", "wide_result", "rows", "in_features", "source_row", "heads", "multiplier", "shift",
+        "output_multiplier", "output_shift",
     ),
     Opcode.GATE: (
         "rows", "in_features", "source_row", "destination_row", "experts", "top_k", "multiplier", "shift",
         "segment", "segments",
     ),
     Opcode.EXPERTS: (
-        "in_features", "hidden_features", "experts", "output_multiplier", "output_shift", "output_zero",
-        "segment", "segments",
+        "wide_source", "wide_result", "narrow_weights", "in_features", "hidden_features", "experts",
+        "output_multiplier", "output_shift", "output_zero", "segment", "segments",
     ),
     Opcode.COPY: ("rows", "in_features", "source_row", "destination_row"),
     Opcode.HEAD: (
-        "rows", "in_features", "out_features", "source_row", "segment", "segments", "address_low",
-        "address_high",
+        "wide_source", "narrow_weights", "rows", "in_features", "out_features", "source_row", "segment",
+        "segments", "address_low", "address_high",
     ),
-    Opcode.STORE: ("source", "rows", "in_features", "source_row", "address_low", "address_high"),
+    Opcode.STORE: ("source", "wide_source", "rows", "in_features", "source_row", "address_low", "address_high"),
 }  # fmt: skip
 
+MIXED_FIELDS = ("wide_source", "wide_result", "narrow_weights")
+"""Fields that only a build with `mixed` takes; in any other they belong to no opcode."""
+
+
+def used_fields(opcode: Opcode, mixed: bool) -> tuple[str, ...]:
+    """Fields that an opcode may set, `opcode` itself left out, in a build with or without `mixed`."""
+    return tuple(name for name in USED_FIELDS[opcode] if mixed or name not in MIXED_FIELDS)
+
+
 # Which buffers LINEAR may join, by epilogue: (sources, destination). QKV writes QUERY, KEY and VALUE.
+# GATE_INPUT, whose rows are always 16 bits wide, stands for NORM where `wide_source` is set.
 LINEAR_OPERANDS: dict[Epilogue, tuple[tuple[Buffer, ...], Buffer]] = {
-    Epilogue.QKV: ((Buffer.NORM,), Buffer.QUERY),
-    Epilogue.GELU: ((Buffer.NORM,), Buffer.HIDDEN),
-    Epilogue.RESIDUAL: ((Buffer.NORM, Buffer.HIDDEN), Buffer.RESIDUAL),
+    Epilogue.QKV: ((Buffer.NORM, Buffer.GATE_INPUT), Buffer.QUERY),
+    Epilogue.GELU: ((Buffer.NORM, Buffer.GATE_INPUT), Buffer.HIDDEN),
+    Epilogue.RESIDUAL: ((Buffer.NORM, Buffer.GATE_INPUT, Buffer.HIDDEN), Buffer.RESIDUAL),
 }
 
 
@@ -154,6 +168,9 @@ class Instruction:
     source: Buffer = Buffer.NONE
     destination: Buffer = Buffer.NONE
     gate_copy: int = 0
+    wide_source: int = 0
+    wide_result: int = 0
+    narrow_weights: int = 0
     rows: int = 0
     in_features: int = 0
     out_features: int = 0

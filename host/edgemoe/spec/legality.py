@@ -17,13 +17,13 @@ from edgemoe.spec.isa import (
     FIELDS,
     LINEAR_OPERANDS,
     MEMORY_WORD,
-    USED_FIELDS,
     Buffer,
     Epilogue,
     Instruction,
     Opcode,
     decode,
     raw_fields,
+    used_fields,
 )
 from edgemoe.spec.memory import row_pitch
 from edgemoe.spec.precision import MAX_FEATURES, MAX_SHIFT
@@ -44,7 +44,7 @@ def static_fault(words: NDArray[np.uint32], hardware: HardwareConfig, input_byte
     values = raw_fields(words)
     if values["opcode"] not in list(Opcode):
         return Fault.ILLEGAL_OPCODE
-    if _reserved_bits(words) or _unused_fields(values):
+    if _reserved_bits(words) or _unused_fields(values, hardware):
         return Fault.ILLEGAL_FIELD
     if values["epilogue"] not in list(Epilogue):
         return Fault.ILLEGAL_FIELD
@@ -71,8 +71,8 @@ def _reserved_bits(words: NDArray[np.uint32]) -> bool:
     return any(int(word) & ~mask for word, mask in zip(words, covered, strict=True))
 
 
-def _unused_fields(values: dict[str, int]) -> bool:
-    used = USED_FIELDS[Opcode(values["opcode"])]
+def _unused_fields(values: dict[str, int], hardware: HardwareConfig) -> bool:
+    used = used_fields(Opcode(values["opcode"]), hardware.mixed)
     return any(value for name, value in values.items() if name != "opcode" and name not in used)
 
 
@@ -82,10 +82,9 @@ def _vectors(*features: int) -> bool:
 
 def _field_ranges(i: Instruction) -> bool:
     """Sizes at least 1, features whole vectors, shifts that the rounding can do, the right number of segments."""
-    used = USED_FIELDS[i.opcode]
     if i.opcode == Opcode.HALT:
         return True
-    if "rows" in used and i.rows < 1:
+    if i.opcode != Opcode.EXPERTS and i.rows < 1:
         return False
     routing = i.opcode == Opcode.STORE and i.source == Buffer.ROUTING
     if not routing and not _vectors(i.in_features):
@@ -109,6 +108,8 @@ def _opcode_ranges(i: Instruction) -> bool:
         case Opcode.LINEAR:
             if i.epilogue != Epilogue.GELU and (i.output_multiplier or i.output_shift or i.output_zero):
                 return False
+            if i.epilogue == Epilogue.RESIDUAL and i.wide_result:
+                return False
             parts = 3 if i.epilogue == Epilogue.QKV else 1
             return i.out_features % parts == 0 and _vectors(i.out_features // parts)
         case Opcode.ATTENTION:
@@ -131,17 +132,39 @@ def _operands(i: Instruction) -> bool:
         if i.epilogue not in LINEAR_OPERANDS:
             return False
         sources, destination = LINEAR_OPERANDS[i.epilogue]
-        return i.source in sources and i.destination == destination
-    return i.opcode != Opcode.STORE or i.source != Buffer.NONE
+        return i.source in sources and i.destination == destination and _width_of_source(i)
+    if i.opcode != Opcode.STORE:
+        return True
+    return i.source != Buffer.NONE and (i.source in EITHER_WIDTH or not i.wide_source)
+
+
+def _width_of_source(i: Instruction) -> bool:
+    """LINEAR: NORM is 8 bits wide, GATE_INPUT 16, HIDDEN either, as the instruction that wrote it said."""
+    return i.source == Buffer.HIDDEN or bool(i.wide_source) == (i.source == Buffer.GATE_INPUT)
+
+
+EITHER_WIDTH = (Buffer.QUERY, Buffer.KEY, Buffer.VALUE, Buffer.HIDDEN)
+"""Scratchpads that hold activations of 8 or of 16 bits, the latter in twice the room."""
 
 
 class Rows(NamedTuple):
-    """Rows [first, first + rows) of a scratchpad, of so many features each."""
+    """Rows [first, first + rows) of a scratchpad, of so many features each; wide: of 16 bits in EITHER_WIDTH."""
 
     buffer: Buffer
     first: int
     rows: int
     features: int
+    wide: bool = False
+
+    @property
+    def elements(self) -> int:
+        """Elements of the scratchpad that a row takes."""
+        return 2 * self.features if self.wide else self.features
+
+
+def normalised(wide: int) -> Buffer:
+    """Where activations of the model's width lie that are not hidden ones: GATE_INPUT when they are 16 bits wide."""
+    return Buffer.GATE_INPUT if wide else Buffer.NORM
 
 
 def reads(i: Instruction) -> list[Rows]:
@@ -150,17 +173,16 @@ def reads(i: Instruction) -> list[Rows]:
     match i.opcode:
         case Opcode.LAYERNORM | Opcode.COPY:
             return [Rows(Buffer.RESIDUAL, *source)]
-        case Opcode.LINEAR if i.epilogue == Epilogue.RESIDUAL:
-            return [Rows(i.source, *source), Rows(Buffer.RESIDUAL, *residual)]
         case Opcode.LINEAR | Opcode.STORE:
-            return [Rows(i.source, *source)]
+            own = Rows(i.source, *source, wide=bool(i.wide_source) and i.source in EITHER_WIDTH)
+            return [own, Rows(Buffer.RESIDUAL, *residual)] if i.epilogue == Epilogue.RESIDUAL else [own]
         case Opcode.ATTENTION:
-            return [Rows(buffer, *source) for buffer in (Buffer.QUERY, Buffer.KEY, Buffer.VALUE)]
+            return [Rows(b, *source, wide=bool(i.wide_source)) for b in (Buffer.QUERY, Buffer.KEY, Buffer.VALUE)]
         case Opcode.GATE:
             updated = Rows(Buffer.RESIDUAL, i.destination_row, i.rows, i.in_features)
             return [Rows(Buffer.GATE_INPUT, *source), Rows(Buffer.NORM, *source), updated]
         case Opcode.HEAD:
-            return [Rows(Buffer.NORM, *source)]
+            return [Rows(normalised(i.wide_source), *source)]
         case _:
             return []
 
@@ -177,11 +199,11 @@ def writes(i: Instruction) -> list[Rows]:
             return [Rows(buffer, *destination, i.in_features) for buffer in buffers]
         case Opcode.LINEAR if i.epilogue == Epilogue.QKV:
             parts = (Buffer.QUERY, Buffer.KEY, Buffer.VALUE)
-            return [Rows(buffer, *destination, i.out_features // 3) for buffer in parts]
+            return [Rows(buffer, *destination, i.out_features // 3, bool(i.wide_result)) for buffer in parts]
         case Opcode.LINEAR:
-            return [Rows(i.destination, *destination, i.out_features)]
+            return [Rows(i.destination, *destination, i.out_features, bool(i.wide_result))]
         case Opcode.ATTENTION:
-            return [Rows(Buffer.NORM, i.source_row, i.rows, i.in_features)]
+            return [Rows(normalised(i.wide_result), i.source_row, i.rows, i.in_features)]
         case Opcode.GATE:
             return [Rows(Buffer.ROUTING, *destination, i.top_k)]
         case Opcode.COPY:
@@ -191,10 +213,11 @@ def writes(i: Instruction) -> list[Rows]:
 
 
 def _fits_buffers(i: Instruction, hardware: HardwareConfig) -> bool:
-    for buffer, first, rows, features in (*reads(i), *writes(i)):
-        end = first + rows
-        own_rule = buffer == Buffer.ROUTING and i.opcode == Opcode.GATE  # its k has a rule and a fault of its own
-        if end > hardware.max_rows or (not own_rule and hardware.room(end, features) > hardware.capacity(buffer)):
+    for each in (*reads(i), *writes(i)):
+        end = each.first + each.rows
+        own_rule = each.buffer == Buffer.ROUTING and i.opcode == Opcode.GATE  # its k has a rule and a fault of its own
+        room = hardware.room(end, each.elements)
+        if end > hardware.max_rows or (not own_rule and room > hardware.capacity(each.buffer)):
             return False
     if i.opcode == Opcode.ATTENTION and i.rows > hardware.max_tokens:
         return False
@@ -205,11 +228,11 @@ def _fits_experts(i: Instruction, hardware: HardwareConfig) -> bool:
     return i.experts <= hardware.max_experts and i.top_k <= hardware.max_top_k
 
 
-def element_bytes(buffer: Buffer, hardware: HardwareConfig) -> int:
-    """Bytes of one element of a buffer in memory, as STORE writes it (ROUTING: expert and score, 2 bytes each)."""
+def element_bytes(buffer: Buffer, hardware: HardwareConfig, wide: bool | int = False) -> int:
+    """Bytes of one value of a buffer in memory, as STORE writes it (ROUTING: expert and score, 2 bytes each)."""
     if buffer == Buffer.RESIDUAL:
         return hardware.numbers.residual_bytes
-    if buffer == Buffer.GATE_INPUT:
+    if buffer == Buffer.GATE_INPUT or wide:
         return 2
     return 4 if buffer == Buffer.ROUTING else hardware.numbers.activation_bytes
 
@@ -222,6 +245,6 @@ def _fits_memory(i: Instruction, hardware: HardwareConfig, input_bytes: int, out
     if i.opcode == Opcode.HEAD:
         return i.address + i.rows * row_pitch(i.out_features, 2) <= output_bytes
     if i.opcode == Opcode.STORE:
-        pitch = row_pitch(i.in_features, element_bytes(i.source, hardware))
+        pitch = row_pitch(i.in_features, element_bytes(i.source, hardware, i.wide_source))
         return i.address + i.rows * pitch <= output_bytes
     return True

@@ -35,12 +35,16 @@ class SegmentKind(IntEnum):
 
 @dataclass(frozen=True)
 class LinearWeights:
-    """One linear layer in integers: weight [outputs, inputs], bias, multiplier and shift [outputs]."""
+    """One linear layer in integers: weight [outputs, inputs], bias, multiplier and shift [outputs].
+
+    narrow: weights of 4 bits, two to a byte in the stream.
+    """
 
     weight: IntArray
     bias: IntArray
     multiplier: IntArray
     shift: IntArray
+    narrow: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,10 @@ def _untiled(tiles: NDArray[np.signedinteger], outputs: int, inputs: int) -> Int
 
 
 def pack_linear(weights: LinearWeights, hardware: HardwareConfig) -> Bytes:
-    """Per output tile: out_par channel records, then the weight tiles [out_par][in_par] of all input tiles."""
+    """Per output tile: out_par channel records, then the weight tiles [out_par][in_par] of all input tiles.
+
+    Narrow weights lie two to a byte, the first in the low half; an output tile is padded to whole lines.
+    """
     precision = hardware.numbers
     tiles = _tiles(weights.weight, hardware).astype(activation_dtype(precision))
     count = tiles.shape[0]
@@ -144,29 +151,50 @@ def pack_linear(weights: LinearWeights, hardware: HardwareConfig) -> Bytes:
     records["shift"][:outputs] = weights.shift
     head = records.view(np.uint8).reshape(count, -1)
     body = np.ascontiguousarray(tiles).view(np.uint8).reshape(count, -1)
+    if weights.narrow:
+        body = _nibbles(body)
     return np.concatenate([head, body], axis=1).reshape(-1)
 
 
-def unpack_linear(payload: Bytes, outputs: int, inputs: int, hardware: HardwareConfig) -> LinearWeights:
-    """Inverse of `pack_linear`; `payload` must have linear_bytes(outputs, inputs, hardware) bytes."""
+def _nibbles(rows: Bytes) -> Bytes:
+    """Two 4-bit values to a byte, rows padded to whole lines; rows [count, an even number of int8 values]."""
+    packed = rows[:, ::2] & 15 | rows[:, 1::2] << 4
+    return np.pad(packed, ((0, 0), (0, -packed.shape[1] % STREAM_LINE)))
+
+
+def _expanded(rows: Bytes, values: int) -> NDArray[np.int8]:
+    """Inverse of `_nibbles`: the first `values` of each row, sign-extended."""
+    halves = np.stack([rows << 4, rows & 240], axis=2).reshape(len(rows), -1)[:, :values]
+    return np.ascontiguousarray(halves).view(np.int8) >> 4
+
+
+def unpack_linear(
+    payload: Bytes, outputs: int, inputs: int, hardware: HardwareConfig, narrow: bool | int = False
+) -> LinearWeights:
+    """Inverse of `pack_linear`; `payload` must have linear_bytes(outputs, inputs, hardware, narrow) bytes."""
     precision = hardware.numbers
     tile_rows = payload.reshape(round_up(outputs, hardware.out_par) // hardware.out_par, -1)
     head_bytes = hardware.out_par * precision.channel_bytes
     records = np.ascontiguousarray(tile_rows[:, :head_bytes]).view(channel_dtype(precision)).reshape(-1)[:outputs]
-    tiles = np.ascontiguousarray(tile_rows[:, head_bytes:]).view(activation_dtype(precision))
+    body = np.ascontiguousarray(tile_rows[:, head_bytes:])
+    values = hardware.out_par * round_up(inputs, hardware.in_par)
+    tiles = _expanded(body, values) if narrow else body.view(activation_dtype(precision))
     shaped = tiles.reshape(len(tile_rows), -1, hardware.out_par, hardware.in_par)
     return LinearWeights(
         weight=_untiled(shaped, outputs, inputs),
         bias=records["bias"].astype(np.int64),
         multiplier=records["multiplier"].astype(np.int64),
         shift=records["shift"].astype(np.int64),
+        narrow=bool(narrow),
     )
 
 
-def linear_bytes(outputs: int, inputs: int, hardware: HardwareConfig) -> int:
+def linear_bytes(outputs: int, inputs: int, hardware: HardwareConfig, narrow: bool | int = False) -> int:
     """Size of a linear payload."""
-    precision, count = hardware.numbers, round_up(outputs, hardware.out_par)
-    return count * (precision.channel_bytes + round_up(inputs, hardware.in_par) * precision.activation_bytes)
+    precision, tile = hardware.numbers, hardware.out_par
+    values = tile * round_up(inputs, hardware.in_par)
+    body = round_up(values // 2, STREAM_LINE) if narrow else values * precision.activation_bytes
+    return round_up(outputs, tile) // tile * (tile * precision.channel_bytes + body)
 
 
 def pack_gate(weight: IntArray, hardware: HardwareConfig) -> Bytes:

@@ -17,7 +17,9 @@ MAX_SHIFT = 60  # requantise shifts S: 0 … MAX_SHIFT
 SCORE_BITS = 16  # expert scores: unsigned Q.16
 GUARD_BITS = 4  # extra fraction bits of an expert output before it is weighted by its score
 PIXEL_OFFSET = 128  # subtracted from uint8 pixels: the array sees −128 … 127
-GATE_OPERAND_LIMIT = 127 * 256 + 127  # ±32639: two signed 8-bit digits, so that an 8-bit array can do 16-bit products
+WIDE_LIMIT = 127 * 256 + 127  # ±32639: two signed 8-bit digits, so that an 8-bit array can do 16-bit products
+DIGIT_BITS = 8
+NARROW_LIMIT = 7  # ±7: weights of 4 bits
 OUTPUT_BITS = 16  # head outputs
 
 # The gate's softmax, the same in both precisions: a token's scores must not depend on the array's width.
@@ -71,6 +73,10 @@ class Precision:
     def activation_bytes(self) -> int:
         """Bytes of an activation or weight in memory."""
         return self.activation_bits // 8
+
+    def activation_limit(self, wide: bool | int) -> int:
+        """Largest magnitude of an activation, of 16 bits in two digits when `wide` (W8A8 only)."""
+        return WIDE_LIMIT if wide else 1 << (self.activation_bits - 1)
 
     @property
     def residual_bytes(self) -> int:
@@ -139,7 +145,9 @@ W16A16 = Precision(
 PRECISIONS = {precision.name: precision for precision in (W8A8, W16A16)}
 
 # Largest sizes that every bound above allows for; the ISA's own limits, whatever the hardware.
-MAX_FEATURES = 16384  # inputs of one accumulation: 2^14·2^14 + 2^30 < 2^31, 2^30·2^14 + 2^45 < 2^47
+# Inputs of one accumulation: 2^14·2^14 + 2^30 < 2^31, 2^30·2^14 + 2^45 < 2^47. Of wide activations, whose two
+# digits are summed apart: 2^8·2^28 + 2^28 + 2^30 < 2^37.
+MAX_FEATURES = 16384
 MAX_WIDTH = 1024  # features under one LayerNorm: |x − μ|/σ ≤ √1023 < 2^5
 MAX_TOKENS = 2048  # keys of one softmax: Σe·v < 2^10·2^7·2^11, < 2^16·2^15·2^11
 

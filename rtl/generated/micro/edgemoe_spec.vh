@@ -3,7 +3,7 @@
 /* verilator lint_off UNUSEDPARAM */
 
 // General
-localparam ISA_VERSION = 1;  // word 1 of the program header
+localparam ISA_VERSION = 2;  // word 1 of the program header
 localparam IDENTITY = 1162694469;  // word 0 of the program header and the identity register
 localparam INSTRUCTION_BYTES = 64;  // one instruction, and the program header
 localparam MEMORY_WORD_BYTES = 16;  // unit of addresses, row pitches and striping
@@ -20,7 +20,7 @@ localparam SCORE_WEIGHT_BITS = 16;  // expert scores, unsigned Q.16
 localparam GUARD_BITS = 4;  // extra fraction bits of expert outputs
 localparam PIXEL_OFFSET = 128;  // subtracted from uint8 pixels
 localparam OUTPUT_BITS = 16;  // head outputs
-localparam GATE_OPERAND_LIMIT = 32639;  // ±, two signed 8-bit digits
+localparam WIDE_LIMIT = 32639;  // ±, two signed 8-bit digits
 localparam GATE_FRACTION = 12;  // gate logits in base 2, Q.12
 localparam GATE_LOGIT_BITS = 24;  // scaled gate logits, signed
 localparam GATE_EXPONENTIAL_BITS = 16;  // gate exponentials, unsigned
@@ -126,6 +126,15 @@ localparam FIELD_DESTINATION_WIDTH = 4;
 localparam FIELD_GATE_COPY_WORD = 0;  // LAYERNORM also writes GATE_INPUT
 localparam FIELD_GATE_COPY_LOW = 20;
 localparam FIELD_GATE_COPY_WIDTH = 1;
+localparam FIELD_WIDE_SOURCE_WORD = 0;  // activations read are 16 bits wide in a W8A8 build, two digits each
+localparam FIELD_WIDE_SOURCE_LOW = 21;
+localparam FIELD_WIDE_SOURCE_WIDTH = 1;
+localparam FIELD_WIDE_RESULT_WORD = 0;  // activations written are; EXPERTS: those of its hidden layer
+localparam FIELD_WIDE_RESULT_LOW = 22;
+localparam FIELD_WIDE_RESULT_WIDTH = 1;
+localparam FIELD_NARROW_WEIGHTS_WORD = 0;  // weights of 4 bits in a W8A8 build, two to a byte
+localparam FIELD_NARROW_WEIGHTS_LOW = 23;
+localparam FIELD_NARROW_WEIGHTS_WIDTH = 1;
 localparam FIELD_ROWS_WORD = 1;  // tokens processed
 localparam FIELD_ROWS_LOW = 0;
 localparam FIELD_ROWS_WIDTH = 16;
@@ -230,7 +239,8 @@ localparam MAX_TOP_K = 4;
 localparam ROW_ELEMENTS = 49920;
 localparam HIDDEN_ELEMENTS = 199680;
 localparam ULTRA_RAM = 0;
-localparam CONFIG_HASH = 32'hE21B532F;
+localparam MIXED = 0;
+localparam CONFIG_HASH = 176309523;
 
 // bits that may be set, entry 16·opcode + word
 localparam INSTRUCTION_MASK_SIZE = 160;

@@ -18,14 +18,14 @@ from edgemoe.devices.golden.scratchpads import Scratchpads
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import Buffer, Epilogue, Instruction, Opcode, decode
-from edgemoe.spec.legality import element_bytes, reads, static_fault, writes
+from edgemoe.spec.legality import element_bytes, normalised, reads, static_fault, writes
 from edgemoe.spec.memory import row_pitch
 from edgemoe_golden.ops.attention import attention
 from edgemoe_golden.ops.experts import Expert, QueueEntries, expert_queue, experts
 from edgemoe_golden.ops.gate import gate
 from edgemoe_golden.ops.head import head
 from edgemoe_golden.ops.layernorm import layernorm
-from edgemoe_golden.ops.linear import linear, linear_gelu, linear_residual
+from edgemoe_golden.ops.linear import linear_activations, linear_gelu, linear_residual
 from edgemoe_golden.ops.patch_embed import patch_embed
 
 IntArray = NDArray[np.int64]
@@ -88,7 +88,7 @@ class GoldenMachine:
         region = self.memory.view(self.input_base + i.address, i.rows * pitch).reshape(i.rows, pitch)
         patches = region[:, : i.in_features]
         position = self.program.position(i.segment, i.rows + 1, i.out_features)
-        weights = self.program.linear(i.segment + 1, i.out_features, i.in_features)
+        weights = self.program.linear(i.segment + 1, i.out_features, i.in_features, i.narrow_weights)
         self.scratchpads.write(Buffer.HIDDEN, 0, patches.astype(np.int64) - 128)
         embedded = patch_embed(patches, weights, position, self.precision)
         self.scratchpads.write(Buffer.RESIDUAL, i.destination_row, embedded)
@@ -104,26 +104,28 @@ class GoldenMachine:
 
     def _linear(self, i: Instruction) -> None:
         values = self.scratchpads.read(i.source, i.source_row, i.rows)
-        weights = self.program.linear(i.segment, i.out_features, i.in_features)
+        weights = self.program.linear(i.segment, i.out_features, i.in_features, i.narrow_weights)
         pads, row, precision = self.scratchpads, i.destination_row, self.precision
         if i.epilogue == Epilogue.QKV:
-            parts = np.split(linear(values, weights, precision.activation_bits, precision), 3, axis=1)
-            for buffer, part in zip((Buffer.QUERY, Buffer.KEY, Buffer.VALUE), parts, strict=True):
-                pads.write(buffer, row, part)
+            joint = linear_activations(values, weights, bool(i.wide_source), bool(i.wide_result), precision)
+            for buffer, part in zip((Buffer.QUERY, Buffer.KEY, Buffer.VALUE), np.split(joint, 3, axis=1), strict=True):
+                pads.write(buffer, row, part, bool(i.wide_result))
         elif i.epilogue == Epilogue.GELU:
             grid = (i.output_multiplier, i.output_shift, i.output_zero)
-            pads.write(i.destination, row, linear_gelu(values, weights, *grid, precision))
+            hidden = linear_gelu(values, weights, *grid, precision, bool(i.wide_source), bool(i.wide_result))
+            pads.write(i.destination, row, hidden, bool(i.wide_result))
         else:
             residual = pads.read(Buffer.RESIDUAL, row, i.rows)
-            pads.write(i.destination, row, linear_residual(values, weights, residual, precision))
+            pads.write(i.destination, row, linear_residual(values, weights, residual, precision, bool(i.wide_source)))
 
     def _attention(self, i: Instruction) -> None:
         query, key, value = (
             self.scratchpads.read(buffer, i.source_row, i.rows) for buffer in (Buffer.QUERY, Buffer.KEY, Buffer.VALUE)
         )
         scales = (i.multiplier, i.shift, i.output_multiplier, i.output_shift)
-        output = attention(query, key, value, i.heads, *scales, self.precision)
-        self.scratchpads.write(Buffer.NORM, i.source_row, output)
+        wide = bool(i.wide_source), bool(i.wide_result)
+        output = attention(query, key, value, i.heads, *scales, self.precision, *wide)
+        self.scratchpads.write(normalised(i.wide_result), i.source_row, output)
 
     def _gate(self, i: Instruction) -> None:
         if i.destination_row < self._queued.destination_end:
@@ -142,18 +144,19 @@ class GoldenMachine:
         self._require_queued(i, [len(queue.scores) for queue in queues])
         self.queues, self._queued = [[] for _ in self.queues], QueuedRows(1, 0)
         for expert, queue in enumerate(queues[: i.experts]):
-            self.program.check_expert(i.segment + expert, i.in_features, i.hidden_features)
+            self.program.check_expert(i.segment + expert, i.in_features, i.hidden_features, i.narrow_weights)
             self.counters["experts_run" if len(queue.scores) else "segments_dropped"] += 1
 
         def weights_of(expert: int) -> Expert:
-            return self.program.expert(i.segment + expert, i.in_features, i.hidden_features)
+            return self.program.expert(i.segment + expert, i.in_features, i.hidden_features, i.narrow_weights)
 
         grid = (i.output_multiplier, i.output_shift, i.output_zero)
-        normalised, residual = (
+        tokens, residual = (
             self.scratchpads.read(buffer, 0, self.scratchpads.valid_rows(buffer, i.in_features))
-            for buffer in (Buffer.NORM, Buffer.RESIDUAL)
+            for buffer in (normalised(i.wide_source), Buffer.RESIDUAL)
         )
-        updated = experts(normalised, residual, queues[: i.experts], weights_of, *grid, self.precision)
+        wide = bool(i.wide_source), bool(i.wide_result)
+        updated = experts(tokens, residual, queues[: i.experts], weights_of, *grid, self.precision, *wide)
         self.scratchpads.write(Buffer.RESIDUAL, 0, updated)
         self.scratchpads.invalidate(Buffer.HIDDEN)
 
@@ -161,9 +164,10 @@ class GoldenMachine:
         """Raise MachineFaultError unless the queues fit this instruction and their rows are still valid."""
         if any(lengths[i.experts :]):
             raise MachineFaultError(Fault.ILLEGAL_OPERAND)
-        if self.hardware.room(max(lengths), i.hidden_features) > self.hardware.hidden_elements:
+        hidden = 2 * i.hidden_features if i.wide_result else i.hidden_features
+        if self.hardware.room(max(lengths), hidden) > self.hardware.hidden_elements:
             raise MachineFaultError(Fault.BUFFER_RANGE)
-        if self._queued.source_end > self.scratchpads.valid_rows(Buffer.NORM, i.in_features):
+        if self._queued.source_end > self.scratchpads.valid_rows(normalised(i.wide_source), i.in_features):
             raise MachineFaultError(Fault.ILLEGAL_OPERAND)
         if max(1, self._queued.destination_end) > self.scratchpads.valid_rows(Buffer.RESIDUAL, i.in_features):
             raise MachineFaultError(Fault.ILLEGAL_OPERAND)
@@ -173,13 +177,13 @@ class GoldenMachine:
         self.scratchpads.write(Buffer.RESIDUAL, i.destination_row, rows)
 
     def _head(self, i: Instruction) -> None:
-        values = self.scratchpads.read(Buffer.NORM, i.source_row, i.rows)
-        weights = self.program.linear(i.segment, i.out_features, i.in_features)
-        self._to_memory(i.address, head(values, weights, self.precision), 2)
+        values = self.scratchpads.read(normalised(i.wide_source), i.source_row, i.rows)
+        weights = self.program.linear(i.segment, i.out_features, i.in_features, i.narrow_weights)
+        self._to_memory(i.address, head(values, weights, self.precision, bool(i.wide_source)), 2)
 
     def _store(self, i: Instruction) -> None:
         rows = self.scratchpads.read(i.source, i.source_row, i.rows)
-        self._to_memory(i.address, rows, element_bytes(i.source, self.hardware))
+        self._to_memory(i.address, rows, element_bytes(i.source, self.hardware, i.wide_source))
 
     def _to_memory(self, address: int, values: IntArray, bytes_each: int) -> None:
         """Rows at their pitch; the bytes between rows are written as zeros."""

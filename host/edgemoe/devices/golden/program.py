@@ -65,12 +65,13 @@ class DecodedProgram:
         begin = start + STREAM_LINE
         return self.stream[begin : begin + expected_bytes]
 
-    def check_expert(self, number: int, features: int, hidden: int) -> None:
+    def check_expert(self, number: int, features: int, hidden: int, narrow: int) -> None:
         """Check a segment that is dropped, as the prefetcher does when it passes by."""
-        self.segment(number, self._expert_bytes(features, hidden))
+        self.segment(number, sum(self._expert_bytes(features, hidden, narrow)))
 
-    def _expert_bytes(self, features: int, hidden: int) -> int:
-        return linear_bytes(hidden, features, self.hardware) + linear_bytes(features, hidden, self.hardware)
+    def _expert_bytes(self, features: int, hidden: int, narrow: int) -> tuple[int, int]:
+        up = linear_bytes(hidden, features, self.hardware, narrow)
+        return up, linear_bytes(features, hidden, self.hardware, narrow)
 
     def position(self, number: int, rows: int, features: int) -> NDArray[np.int64]:
         """Position embedding of a POSITION segment."""
@@ -83,17 +84,17 @@ class DecodedProgram:
         numbers = self.hardware.numbers
         return _low_bits(weights.gain, numbers.gain_bits), _low_bits(weights.offset, numbers.offset_bits)
 
-    def linear(self, number: int, outputs: int, inputs: int) -> PreparedLinear:
+    def linear(self, number: int, outputs: int, inputs: int, narrow: int) -> PreparedLinear:
         """A LINEAR segment, prepared once."""
-        key = (number, outputs, inputs)
+        key = (number, outputs, inputs, narrow)
         if key not in self.prepared:
-            payload = self.segment(number, linear_bytes(outputs, inputs, self.hardware))
-            self.prepared[key] = self._prepare(payload, outputs, inputs)
+            payload = self.segment(number, linear_bytes(outputs, inputs, self.hardware, narrow))
+            self.prepared[key] = self._prepare(payload, outputs, inputs, narrow)
         prepared: PreparedLinear = self.prepared[key]
         return prepared
 
-    def _prepare(self, payload: Bytes, outputs: int, inputs: int) -> PreparedLinear:
-        numbers, weights = self.hardware.numbers, unpack_linear(payload, outputs, inputs, self.hardware)
+    def _prepare(self, payload: Bytes, outputs: int, inputs: int, narrow: int) -> PreparedLinear:
+        numbers, weights = self.hardware.numbers, unpack_linear(payload, outputs, inputs, self.hardware, narrow)
         bias, shift = _low_bits(weights.bias, numbers.bias_bits + 1), np.minimum(weights.shift, MAX_SHIFT)
         return prepare_linear(replace(weights, bias=bias, shift=shift), numbers)
 
@@ -106,14 +107,14 @@ class DecodedProgram:
         prepared: NDArray[np.float64] = self.prepared[key]
         return prepared
 
-    def expert(self, number: int, features: int, hidden: int) -> Expert:
+    def expert(self, number: int, features: int, hidden: int, narrow: int) -> Expert:
         """An EXPERT segment, prepared once."""
-        key = (number, features, hidden, "expert")
+        key = (number, features, hidden, narrow, "expert")
         if key not in self.prepared:
-            payload = self.segment(number, self._expert_bytes(features, hidden))
-            split = linear_bytes(hidden, features, self.hardware)
-            up = self._prepare(payload[:split], hidden, features)
-            self.prepared[key] = Expert(up, self._prepare(payload[split:], features, hidden))
+            split, rest = self._expert_bytes(features, hidden, narrow)
+            payload = self.segment(number, split + rest)
+            up = self._prepare(payload[:split], hidden, features, narrow)
+            self.prepared[key] = Expert(up, self._prepare(payload[split:], features, hidden, narrow))
         prepared: Expert = self.prepared[key]
         return prepared
 

@@ -17,10 +17,10 @@ from edgemoe.spec.isa import (
     ISA_VERSION,
     MEMORY_WORD,
     STREAM_LINE,
-    USED_FIELDS,
     Buffer,
     Epilogue,
     Opcode,
+    used_fields,
 )
 from edgemoe.spec.legality import MAX_ATTENTION_OUTPUT_SHIFT
 from edgemoe.spec.memory import SegmentKind
@@ -89,7 +89,7 @@ def groups() -> list[Group]:
         Constant("GUARD_BITS", p.GUARD_BITS, "extra fraction bits of expert outputs"),
         Constant("PIXEL_OFFSET", p.PIXEL_OFFSET, "subtracted from uint8 pixels"),
         Constant("OUTPUT_BITS", p.OUTPUT_BITS, "head outputs"),
-        Constant("GATE_OPERAND_LIMIT", p.GATE_OPERAND_LIMIT, "±, two signed 8-bit digits"),
+        Constant("WIDE_LIMIT", p.WIDE_LIMIT, "±, two signed 8-bit digits"),
         Constant("GATE_FRACTION", p.GATE_FRACTION, "gate logits in base 2, Q.12"),
         Constant("GATE_LOGIT_BITS", p.GATE_LOGIT_BITS, "scaled gate logits, signed"),
         Constant("GATE_EXPONENTIAL_BITS", p.GATE_EXPONENTIAL_BITS, "gate exponentials, unsigned"),
@@ -121,12 +121,12 @@ def _field_constants() -> list[Constant]:
     return constants
 
 
-def instruction_masks() -> Table:
-    """Entry 16·opcode + word: the bits of an instruction that may be other than zero."""
+def instruction_masks(hardware: HardwareConfig) -> Table:
+    """Entry 16·opcode + word: the bits of an instruction that may be other than zero in this build."""
     masks = []
     for opcode in Opcode:
         words = [0] * INSTRUCTION_WORDS
-        for name in ("opcode", *USED_FIELDS[opcode]):
+        for name in ("opcode", *used_fields(opcode, hardware.mixed)):
             field = FIELDS[name]
             words[field.word] |= ((1 << field.width) - 1) << field.low
         masks += words

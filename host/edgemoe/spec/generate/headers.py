@@ -35,7 +35,7 @@ def hls_header(hardware: HardwareConfig) -> str:
         lines.append(f"// {one_line(group.title)}")
         lines += [_hls_constant(constant) for constant in group.constants]
         lines.append("")
-    for table in (instruction_masks(), *tables(hardware.numbers)):
+    for table in (instruction_masks(hardware), *tables(hardware.numbers)):
         lines += _hls_table(table)
     return "\n".join([*lines, "}  // namespace spec", "}  // namespace edgemoe", ""])
 
@@ -62,7 +62,7 @@ def verilog_header(hardware: HardwareConfig) -> str:
     for group in all_groups(hardware):
         lines += ["", f"// {one_line(group.title)}"]
         lines += [verilog_constant(constant) for constant in group.constants]
-    for table in (instruction_masks(), *tables(hardware.numbers)):
+    for table in (instruction_masks(hardware), *tables(hardware.numbers)):
         lines += ["", *_verilog_table(table)]
     return "\n".join([*lines, VERILOG_END, ""])
 
