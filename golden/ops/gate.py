@@ -36,7 +36,12 @@ def gate(values: IntArray, weight: NDArray[Any], top_k: int, multiplier: int, sh
     """
     logits = gate_logits(values, weight)
     chosen = top_k_experts(logits, top_k)
+    return chosen, gate_scores(logits, chosen, multiplier, shift)
+
+
+def gate_scores(logits: IntArray, chosen: IntArray, multiplier: int, shift: int) -> IntArray:
+    """Scores [rows, k], unsigned Q.16, of the chosen experts [rows, k]: softmax over all logits [rows, experts]."""
     weights = fine_exponential(requantise(logits, multiplier, shift, GATE_LOGIT_BITS))
     total = weights.sum(axis=1, keepdims=True)
-    scores = (np.take_along_axis(weights, chosen, axis=1) << SCORE_BITS) // total
-    return chosen, np.minimum(scores, (1 << SCORE_BITS) - 1)
+    scores: IntArray = (np.take_along_axis(weights, chosen, axis=1) << SCORE_BITS) // total
+    return np.minimum(scores, (1 << SCORE_BITS) - 1)

@@ -14,7 +14,9 @@ from itertools import pairwise
 from edgemoe.compiler.prefetch import Prefetch
 from edgemoe.compiler.program import Program
 from edgemoe.compiler.timeline import Timeline, whole
-from edgemoe.spec.isa import Opcode
+from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.isa import Instruction, Opcode
+from edgemoe.spec.memory import consumed_bytes
 
 _START = 8  # cycles from a start to the command for the header, and from the header to the first instruction's
 _END = 13  # from HALT to done, beside the first beat's latency: what was written is answered
@@ -39,15 +41,22 @@ def predicted_cycles(program: Program, routing: Sequence[Sequence[int]] | None =
 
     routing: tokens of each expert, for every EXPERTS in turn; None: spread evenly, rounded up.
     """
-    hardware = program.manifest.hardware
+    return cycles_of(program.instructions, program.manifest.hardware, routing)
+
+
+def cycles_of(
+    instructions: Sequence[Instruction], hardware: HardwareConfig, routing: Sequence[Sequence[int]] | None = None
+) -> list[PredictedCycles]:
+    """The same of instructions alone, whose weights nobody has packed."""
+    stream_bytes = sum(consumed_bytes(i, hardware) for i in instructions)
     fetch = hardware.first_beat_cycles + _FETCH
     known = iter(routing) if routing is not None else None
     offered = 2.0 * fetch + _START  # when the first instruction has been fetched and checked
-    memory = Prefetch(hardware, program.stream.size, offered - fetch + hardware.first_beat_cycles)
+    memory = Prefetch(hardware, stream_bytes, offered - fetch + hardware.first_beat_cycles)
     queued = 0
     machines, sizes = [], []
     accepted = [0.0]  # the first one counts from the start
-    for i in program.instructions:
+    for i in instructions:
         queues: Sequence[int] = ()
         if i.opcode == Opcode.GATE:
             queued += i.rows * i.top_k

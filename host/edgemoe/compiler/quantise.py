@@ -59,7 +59,7 @@ def quantise(config: ModelConfig, tensors: Tensors, calibration: Calibration, pr
             f"model '{config.name}' has activation function '{config.activation}'; on the accelerator run "
             f"{' and '.join(ON_ACCELERATOR)}"
         )
-    return _Quantiser(config, tensors, calibration, precision).model()
+    return Quantiser(config, tensors, calibration, precision).model()
 
 
 def activation_scale(calibration: Calibration, precision: Precision, tensor: str, bits: int | None = None) -> float:
@@ -68,7 +68,7 @@ def activation_scale(calibration: Calibration, precision: Precision, tensor: str
     return calibration.of(precision.name, tensor).magnitude / float(2 ** (bits - 1) - 1)
 
 
-class _Quantiser:
+class Quantiser:
     """Holds what every step needs; one method per part of the network."""
 
     def __init__(self, config: ModelConfig, tensors: Tensors, calibration: Calibration, precision: Precision) -> None:
@@ -81,6 +81,7 @@ class _Quantiser:
         self.residual_scale = self._scale("residual", precision.residual_bits)
 
     def model(self) -> QuantisedModel:
+        """The whole network."""
         patch_embed, position = self._patch_embed()
         return QuantisedModel(
             config=self.config,
@@ -88,7 +89,7 @@ class _Quantiser:
             residual_scale=self.residual_scale,
             patch_embed=patch_embed,
             position=position,
-            blocks=tuple(self._block(index) for index in range(self.config.depth)),
+            blocks=tuple(self.block(index) for index in range(self.config.depth)),
             heads={task.name: self._head(task.name) for task in self.config.tasks},
             wide=self.wide,
             narrow=self.narrow,
@@ -155,7 +156,8 @@ class _Quantiser:
         epsilon = round(self.config.layernorm_epsilon * (self.config.width / self.residual_scale) ** 2)
         return QuantisedNorm(weights, shift, shift - extra, max(1, epsilon), scale, scale / 2**extra, wide)
 
-    def _block(self, index: int) -> QuantisedBlock:
+    def block(self, index: int) -> QuantisedBlock:
+        """One block alone."""
         name = f"backbone.blocks.{index}"
         norm1 = self._norm(f"{name}.norm1", f"blocks.{index}.norm1")
         norm2 = self._norm(f"{name}.norm2", f"blocks.{index}.norm2")

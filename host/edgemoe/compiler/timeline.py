@@ -100,18 +100,21 @@ class Timeline:
         self.post += round(drain)
         self.drained = max(self.drained, self.array + self.sums) + drain
 
-    def _linear(self, rows: int, inputs: int, outputs: int, drain: float) -> None:
-        """Weights from the stream, per output tile its channel records and its tiles."""
+    def _linear(self, rows: int, inputs: int, outputs: int, drain: float, wide: int, narrow: int) -> None:
+        """Weights from the stream, per output tile its channel records and its tiles.
+
+        wide: each tile meets the two digits of the activations, one after the other.
+        """
         shape = self.hardware
-        size = linear_bytes(shape.out_par, inputs, shape)
-        tiles = whole(inputs, shape.in_par)
+        size = linear_bytes(shape.out_par, inputs, shape, narrow)
+        tiles, token_tiles = whole(inputs, shape.in_par), whole(rows, shape.token_par) * (2 if wide else 1)
         for _ in range(whole(outputs, shape.out_par)):
-            self._group(tiles, whole(rows, shape.token_par), drain, tiles + 1, size)
+            self._group(tiles, token_tiles, drain, tiles + 1, size)
 
     def _layer(self, i: Instruction, drain: float) -> float:
         self._header()
         self.array = max(self.array, self.taken + _SUPPLY)
-        self._linear(i.rows, i.in_features, i.out_features, drain)
+        self._linear(i.rows, i.in_features, i.out_features, drain, i.wide_source, i.narrow_weights)
         return self.drained + DRAIN_STAGES
 
     def _rows_drained(self, rows: int) -> int:
@@ -146,9 +149,8 @@ class Timeline:
     def _experts(self, i: Instruction, queues: Sequence[int]) -> float:
         """Per expert with tokens: gathering them beside the expert before, its first layer, its second."""
         shape = self.hardware
-        size = linear_bytes(i.hidden_features, i.in_features, shape) + linear_bytes(
-            i.in_features, i.hidden_features, shape
-        )
+        layers = ((i.hidden_features, i.in_features), (i.in_features, i.hidden_features))
+        size = sum(linear_bytes(*layer, shape, i.narrow_weights) for layer in layers)
         gathered = self.begin
         for rows in queues:
             self._header()
@@ -158,16 +160,20 @@ class Timeline:
             token_tiles, tiles = whole(rows, shape.token_par), whole(i.hidden_features, shape.in_par)
             gathered += rows * (i.in_features // VECTOR) + _GATHER
             self.array = max(self.array, gathered)
-            self._linear(rows, i.in_features, i.hidden_features, self._rows_drained(rows))
+            drain, narrow = self._rows_drained(rows), i.narrow_weights
+            self._linear(rows, i.in_features, i.hidden_features, drain, i.wide_source, narrow)
             gathered = self.array + self.sums  # the array has read them
             # In the second layer's first group, tile n waits until group n of the first has been written.
             self.array = max(self.array, self.drained + DRAIN_STAGES - (tiles - 1) * token_tiles)
-            self._linear(rows, i.hidden_features, i.in_features, rows)
+            self._linear(rows, i.hidden_features, i.in_features, rows, i.wide_result, narrow)
         return max(self.drained + DRAIN_STAGES, self.taken)
 
     def _attention(self, i: Instruction) -> float:
-        """Blocks of query tiles, head by head: scores of a block, then P·V of the block before it."""
-        shape = self.hardware
+        """Blocks of query tiles, head by head: scores of a block, then P·V of the block before it.
+
+        Wide operands are two digits each: four products for a score, two for P·V, whose left operand is one.
+        """
+        shape, digits = self.hardware, 2 if i.wide_source else 1
         tiles = self._tiles_of(i, shape.token_par)
         blocks = [tiles[n : n + QUERY_TILES] for n in range(0, len(tiles), QUERY_TILES)] * i.heads
         keys, values = len(self._tiles_of(i, shape.out_par)), len(self._tiles_of(i, shape.in_par))
@@ -177,13 +183,12 @@ class Timeline:
         for n, block in enumerate([*blocks, range(0)]):
             if block:
                 for _ in range(keys):
-                    self._group(
-                        inputs, len(block), self._block_drain(i, block), inputs * shape.out_par // shape.token_par
-                    )
+                    supply = inputs * digits * shape.out_par // shape.token_par
+                    self._group(inputs * digits, len(block) * digits, self._block_drain(i, block), supply)
                 scored.append(self.drained + _SCORED)
             if n > 0:
                 self.array = max(self.array, scored[n - 1], finished[-2])
-                self._context(i, blocks[n - 1], values, outputs)
+                self._context(i, blocks[n - 1], values * digits, outputs)
                 finished.append(self.drained + _SCORED)
         return self.drained + DRAIN_STAGES
 

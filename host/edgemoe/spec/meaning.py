@@ -1,4 +1,8 @@
-"""The meaning of each instruction as a loop nest, for docs/isa.md; edgemoe_golden.ops is the arithmetic bit by bit."""
+"""The meaning of each instruction as a loop nest, for docs/isa.md; edgemoe_golden.ops is the arithmetic bit by bit.
+
+TOKENS stands for NORM, or for GATE_INPUT where activations are 16 bits wide. `activation` saturates to the width of the
+result: activation_bits, or ±32639.
+"""
 
 from __future__ import annotations
 
@@ -47,10 +51,10 @@ for row in 0 … rows − 1:
     for o in 0 … out_features − 1:
         acc = b[o] + Σ_f source[source_row + row][f]·W[o][f]
         y = round_shift(acc·M[o], S[o])
-        QKV:      QUERY, KEY, VALUE[destination_row + row] = thirds of saturate(y)
+        QKV:      QUERY, KEY, VALUE[destination_row + row] = thirds of activation(y)
         GELU:     g = ReLU(y) − δ(|y|)
                   HIDDEN[destination_row + row][o] =
-                      saturate(round_shift(g·output_multiplier, output_shift) + output_zero)
+                      activation(round_shift(g·output_multiplier, output_shift) + output_zero)
         RESIDUAL: RESIDUAL[destination_row + row][o] = saturate(… + y)""",
     Opcode.ATTENTION: """\
 for head in 0 … heads − 1:               # f runs over the head's in_features/heads features
@@ -62,7 +66,7 @@ for head in 0 … heads − 1:               # f runs over the head's in_feature
             e = exp2(t[key] − m);  s += e
             for f: a[f] += e·VALUE[key][f]
         (R, L) = reciprocal(s);  R' = round_shift(R·output_multiplier, 16)
-        for f: NORM[query][f] = saturate(round_shift(a[f]·R', output_shift + L + reciprocal_bits − 17))""",
+        for f: TOKENS[query][f] = activation(round_shift(a[f]·R', output_shift + L + reciprocal_bits − 17))""",
     Opcode.GATE: """\
 W = next segment (GATE)
 for row in 0 … rows − 1:
@@ -78,7 +82,7 @@ for e in 0 … experts − 1:
     W1, b1, M1, S1, W2, b2, M2, S2 = next segment (EXPERT);  dropped when queue[e] is empty
     for (source, destination, score) in queue[e]:
         for h in 0 … hidden_features − 1:
-            hidden[h] = GELU epilogue of LINEAR on NORM[source] with W1
+            hidden[h] = GELU epilogue of LINEAR on TOKENS[source] with W1
         for o in 0 … in_features − 1:
             y = saturate(round_shift((b2[o] + Σ_h hidden[h]·W2[o][h])·M2[o], S2[o]))   # 4 guard bits
             RESIDUAL[destination][o] = saturate(… + round_shift(y·score, 20))
@@ -91,10 +95,10 @@ for row in 0 … rows − 1:
 W, b, M, S = next segment (LINEAR)
 for row in 0 … rows − 1:
     for o in 0 … out_features − 1:
-        acc = b[o] + Σ_f NORM[source_row + row][f]·W[o][f]
+        acc = b[o] + Σ_f TOKENS[source_row + row][f]·W[o][f]
         output[address + row·pitch(2·out_features) + 2·o] = saturate16(round_shift(acc·M[o], S[o]))""",
     Opcode.STORE: """\
 for row in 0 … rows − 1:
-    for f in 0 … in_features − 1:        # bytes: activations 1 or 2, RESIDUAL 2 or 4, GATE_INPUT 2, ROUTING 4
+    for f in 0 … in_features − 1:        # bytes: activations 1, wide ones 2; RESIDUAL 2 or 4; GATE_INPUT 2; ROUTING 4
         output[address + row·pitch(bytes·in_features) + bytes·f] = source[source_row + row][f]""",
 }

@@ -54,7 +54,21 @@ Sizes are fields, so any M³ViT-family network that fits the buffers runs on one
     text += f"\nProgram header: word 0 magic `0x{IDENTITY:08X}`, 1 ISA version, 2 config hash, "
     text += "3 number of instructions, "
     text += "4–5 lines of the weight stream, 6–7 bytes of the input region, 8–9 bytes of the output region, rest 0.\n"
-    text += "\n## Instructions\n"
+    text += f"""
+## Widths layer by layer
+
+In a W8A8 build with `mixed`, an instruction may ask for activations of 16 bits on either side and for weights of 4:
+
+- `wide_source`, `wide_result`: a wide activation lies within ±{p.WIDE_LIMIT} and is two signed digits,
+  256·high + low, which the array multiplies one after the other; their sums are joined before the bias. Wide tokens of
+  the model's width lie in GATE_INPUT, called TOKENS below together with NORM; QUERY, KEY, VALUE and HIDDEN hold either
+  width, wide rows in twice the room. A scratchpad remembers which it was written with.
+- `narrow_weights`: weights within ±{p.NARROW_LIMIT}, two to a byte of the [stream](memory.md), int8 in the array.
+
+Any other build takes these fields as 0. The integers depend on the widths, never on the build.
+
+## Instructions
+"""
     for opcode in Opcode:
         text += f"\n### {int(opcode)} · {opcode.name}\n\n{PURPOSE[opcode]}\n"
         used = ", ".join(f"`{name}`" for name in USED_FIELDS[opcode])
@@ -85,25 +99,28 @@ Checked before an instruction executes, in this order; the first rule broken end
    LINEAR, GATE and HEAD; shifts are at most {p.MAX_SHIFT}, ATTENTION's `output_shift` at most {most},
    LAYERNORM's `shift` at least 1, its `output_shift` at least 1 with `gate_copy` and 0 without; `epsilon` ≥ 1;
    `in_features` is a multiple of {VECTOR}·`heads`; 1 ≤ `top_k` ≤ `experts`; COPY's ranges do not overlap; only GELU
-   uses the output grid.
-3. ILLEGAL_OPERAND: `source` and `destination` are scratchpads that the opcode may use. (An unknown `source` or
-   `destination` number is found before the ranges of rule 2, an unused one that is not 0 is ILLEGAL_FIELD.)
+   uses the output grid; RESIDUAL has no `wide_result`.
+3. ILLEGAL_OPERAND: `source` and `destination` are scratchpads that the opcode may use; LINEAR has `wide_source` with
+   GATE_INPUT, not with NORM, STORE only with QUERY, KEY, VALUE and HIDDEN. (An unknown `source` or `destination`
+   number is found before the ranges of rule 2, an unused one that is not 0 is ILLEGAL_FIELD.)
 4. BUFFER_RANGE: rows end within `max_rows`, and (first row + rows), rounded up to whole tiles of `token_par`, times
-   features within the buffer's elements; attention within `max_tokens`, LayerNorm within `max_width`.
+   features, twice those of wide rows, within the buffer's elements; attention within `max_tokens`, LayerNorm within
+   `max_width`.
 5. TOO_MANY_EXPERTS: `experts` and `top_k` within the build's limits.
 6. ADDRESS_RANGE: addresses are multiples of {MEMORY_WORD}, accesses end within their region.
 
 Then, against the state of the run, in this order and before anything is computed:
 
 7. SEGMENT_MISMATCH: `segment` is the number after the last one consumed.
-8. ILLEGAL_OPERAND: every row read was written by this run, with the same number of features. A scratchpad's valid rows
-   are 0 … n − 1; a write may overwrite or extend them without a gap; a write with another number of features begins
-   afresh at row 0. GATE reads its rows in GATE_INPUT and NORM (source) and in RESIDUAL (destination), and its
-   destination rows begin where those of the last GATE since EXPERTS ended, or later: so a row is queued once per
-   expert, and no queue is longer than `max_rows`.
+8. ILLEGAL_OPERAND: every row read was written by this run, with the same number of features and of the same width. A
+   scratchpad's valid rows are 0 … n − 1; a write may overwrite or extend them without a gap; a write with another
+   number of features or of another width begins afresh at row 0. GATE reads its rows in GATE_INPUT and NORM (source)
+   and in RESIDUAL (destination), and its destination rows begin where those of the last GATE since EXPERTS ended, or
+   later: so a row is queued once per expert, and no queue is longer than `max_rows`.
 9. EXPERTS only. ILLEGAL_OPERAND: no queue beyond its own experts has entries. BUFFER_RANGE: the longest queue, in whole
-   tiles of `token_par` rows, times `hidden_features` fits HIDDEN. ILLEGAL_OPERAND: rows named by the queues, and row 0,
-   are still valid with `in_features` features, in NORM and then in RESIDUAL.
+   tiles of `token_par` rows, times `hidden_features`, twice those of a wide hidden layer, fits HIDDEN.
+   ILLEGAL_OPERAND: rows named by the queues, and row 0, are still valid with `in_features` features, in TOKENS and then
+   in RESIDUAL.
 10. Per segment, in order, as it is used: STREAM_END: the stream still has its header and as many lines as that says.
     SEGMENT_MISMATCH: number and length in the header are those that the instruction implies. Nothing of a faulty
     instruction reaches memory, and experts before a faulty segment count as run or dropped.
@@ -151,7 +168,8 @@ arithmetic in `golden/ops`.
     text += f"""
 Bounds: features ≤ {p.MAX_FEATURES}, LayerNorm width ≤ {p.MAX_WIDTH}, keys of one softmax ≤ {p.MAX_TOKENS}. With these,
 W8A8 accumulators stay below 2^14·2^14 + 2^{p.W8A8.bias_bits} < 2^31 and W16A16's below
-2^30·2^14 + 2^{p.W16A16.bias_bits} < 2^47; times a 16-bit multiplier both fit 64 bits.
+2^30·2^14 + 2^{p.W16A16.bias_bits} < 2^47; times a 16-bit multiplier both fit 64 bits. The joined sums of wide
+activations (16 bits in a W8A8 build, ±{p.WIDE_LIMIT} in two digits) stay below 2^15·2^7·2^14 + 2^30 < 2^37.
 
 ## Tables
 
@@ -190,7 +208,8 @@ whole lines. Number and length are checked; the kind is there for readers.
     payloads = {
         SegmentKind.POSITION: "rows × features residual values",
         SegmentKind.LAYERNORM: "one record per feature: offset, gain (W8A8 int32, int16; W16A16 int64, int32), padding",
-        SegmentKind.LINEAR: "per output tile: out_par channel records, then all input tiles [out_par][in_par]",
+        SegmentKind.LINEAR: "per output tile: out_par channel records, then all input tiles [out_par][in_par]; narrow "
+        "weights two to a byte, the first in the low half, padded to whole lines",
         SegmentKind.GATE: "tiles [out_par][in_par]; W8A8: each tile as high digits then low digits, w = 256·high + low",
         SegmentKind.EXPERT: "two LINEAR payloads: up, down",
     }

@@ -1,0 +1,148 @@
+"""Which layers get 16 bits, which 4: greedy by noise per cycle, measured again after each share of the budget.
+
+Noise that independent roundings add is nearly additive, so the gains of single changes may be ranked; a few rounds
+from new starting points take up the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from edgemoe.compiler.fits import DoesNotFitError, require_fit
+from edgemoe.compiler.quantise import quantise
+from edgemoe.errors import ArgumentError
+from edgemoe.spec.calibration import Calibration, mixable_activations, mixable_layers
+from edgemoe.spec.checkpoint import Tensors
+from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.precision import W8A8
+from edgemoe_golden.budget.cost import frame_cycles
+from edgemoe_golden.budget.fidelity import Reference
+from edgemoe_golden.budget.sensitivity import Sensitivity
+
+ROUNDS = 3
+MOST = 4.0  # budgets above this share of more cycles buy nothing: all of it wide is less
+
+Measured = dict[str, float]
+"""Name of a change → noise with it; kept from round to round and from run to run by the caller."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One change that was taken: noise and cycles of the whole network with it and all before it."""
+
+    name: str
+    kind: str
+    noise: float
+    cycles: int
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """calibration: with its widths. base_cycles: without them. choices: in the order in which they were taken."""
+
+    calibration: Calibration
+    base_cycles: int
+    cycles: int
+    choices: tuple[Choice, ...]
+
+
+@dataclass
+class Search:
+    """Widths for one model on one hardware shape.
+
+    tasks: of one frame. remembered: measurements of an earlier, interrupted run, round by round; `keep` is called after
+    each new one, so that they can be written down. progress: called per measurement.
+    """
+
+    config: ModelConfig
+    tensors: Tensors
+    calibration: Calibration
+    hardware: HardwareConfig
+    tasks: Sequence[str]
+    references: Sequence[Reference]
+    narrow: Sequence[str] = ()
+    remembered: dict[str, Measured] | None = None
+    keep: Callable[[dict[str, Measured]], None] = lambda _: None
+    progress: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        plain = replace(self.calibration, wide=(), narrow=tuple(self.narrow))
+        self._plain, self._model = plain, quantise(self.config, self.tensors, plain, W8A8)
+        self._rounds = dict(self.remembered or {})
+        self._base = self._cycles((), ())
+
+    def _cycles(self, wide: Sequence[str], narrow: Sequence[str]) -> int:
+        return frame_cycles(self._model, self.tasks, self.hardware, wide, narrow)
+
+    def _fits(self, wide: Sequence[str]) -> bool:
+        try:
+            require_fit(self.config, tuple(self.tasks), self.hardware, wide)
+        except DoesNotFitError:
+            return False
+        return True
+
+    def choose(self, budget: float) -> Chosen:
+        """Widths that lower the noise most for at most `budget` (0.1: a tenth) more cycles than W8A8 weights alone.
+
+        Raises ArgumentError for a budget outside 0 … MOST.
+        """
+        if not 0 <= budget <= MOST:
+            raise ArgumentError(f"a budget is 0 % … {MOST:.0%} more cycles, found {budget:.0%}")
+        allowed = round(self._base * (1 + budget))
+        wide: list[str] = []
+        choices: list[Choice] = []
+        for number in range(ROUNDS):
+            share = self._base + (allowed - self._base) * (number + 1) // ROUNDS
+            taken = self._round(f"round {number} {sorted(wide)}", wide, share)
+            choices += taken
+            wide += [choice.name for choice in taken]
+        calibration = replace(self._plain, wide=_in_order(wide, mixable_activations(self.config)))
+        return Chosen(calibration, self._base, self._cycles(wide, self._plain.narrow), tuple(choices))
+
+    def _round(self, key: str, wide: Sequence[str], allowed: int) -> list[Choice]:
+        """Changes of one round: single gains from one starting point, best ratio first, while cycles allow."""
+        now, noise, gains = self._cycles(wide, self._plain.narrow), None, self._rounds.setdefault(key, {})
+        start: Sensitivity | None = None
+        prices = {}
+        for name in self._candidates(wide):
+            cost = self._cycles([*wide, name], self._plain.narrow) - now
+            if now + cost <= allowed and self._fits([*wide, name]):
+                prices[name] = cost
+        for name in ("", *prices):
+            if name in gains:
+                continue
+            if start is None:
+                start = Sensitivity(self.config, self.tensors, replace(self._plain, wide=tuple(wide)), self.references)
+            gains[name] = start.with_widths(_block_of(name), (name,), ()) if name else start.noise
+            self.keep(self._rounds)
+            self.progress()
+        noise = gains[""]
+        order = sorted(prices, key=lambda name: -(noise - gains[name]) / max(prices[name], 1))
+        taken: list[Choice] = []
+        for name in order:
+            gain = noise - gains[name]
+            own = [*wide, *(choice.name for choice in taken), name]
+            cycles = self._cycles(own, self._plain.narrow)
+            if gain > 0 and cycles <= allowed and self._fits(own):
+                taken.append(Choice(name, "16 bits", gains[name], cycles))
+        return taken
+
+    def _candidates(self, wide: Sequence[str]) -> list[str]:
+        names = mixable_activations(self.config)
+        return [name for name in names if name.startswith("blocks.") and name not in wide]
+
+
+def _block_of(name: str) -> int:
+    return int(name.split(".")[1])
+
+
+def _in_order(names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in known if name in names)
+
+
+def narrow_layers(config: ModelConfig, kind: str) -> tuple[str, ...]:
+    """Layers of a kind: `experts`, `all`, or `none`."""
+    layers = mixable_layers(config)
+    return tuple(name for name in layers if kind == "all" or (kind == "experts" and name.endswith(".experts")))
