@@ -99,7 +99,7 @@ def reserved_bits(name: str) -> list[Case]:
 
 def unused_fields(name: str) -> list[Case]:
     """Rule 2: each bit of the fields that this opcode does not use."""
-    unused = sorted(set(FIELDS) - {"opcode", *used_fields(LEGAL[name].opcode, HARDWARE.mixed)})
+    unused = sorted(set(FIELDS) - {"opcode", *used_fields(LEGAL[name].opcode, HARDWARE.options)})
     bits = [(field, 1 << bit) for field in unused for bit in range(FIELDS[field].width)]
     return [with_field(name, Fault.ILLEGAL_FIELD, *bit) for bit in bits]
 
@@ -108,7 +108,7 @@ def values_out_of_range() -> list[Case]:
     """Rule 2: values that no hardware allows."""
     cases: list[tuple[str, dict[str, Any]]] = []
     for name, instruction in LEGAL.items():
-        used = used_fields(instruction.opcode, HARDWARE.mixed)
+        used = used_fields(instruction.opcode, HARDWARE.options)
         if "rows" in used:
             cases.append((name, {"rows": 0}))
         if "in_features" in used:

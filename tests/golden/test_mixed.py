@@ -36,7 +36,8 @@ ACTIVATIONS, LAYERS = mixable_activations(CONFIG), mixable_layers(CONFIG)
 
 
 def mixed_hardware(name: str = "micro", **changes: object) -> HardwareConfig:
-    return replace(load_hardware_config(name), mixed=True, **changes)  # type: ignore[arg-type]
+    options = {"wide_activations": True, "narrow_weights": True}
+    return replace(load_hardware_config(name), **options, **changes)  # type: ignore[arg-type]
 
 
 def with_widths(wide: list[str], narrow: list[str]) -> Calibration:
@@ -164,8 +165,11 @@ def test_wide_activations_cost_cycles_and_narrow_weights_none() -> None:
 
 
 def test_hardware_that_cannot_mix_refuses_the_model_in_words() -> None:
-    with pytest.raises(ProgramError, match=r"1 activations of 16 bits and 0 layers .*'micro' cannot mix; take a build"):
-        compile_model(mixed_model(["blocks.0.hidden"], []), TASKS[:1], load_hardware_config("micro"))
+    plain = load_hardware_config("micro")
+    with pytest.raises(ProgramError, match=r"1 activations of 16 bits, which hardware 'micro' does not take; choose a"):
+        compile_model(mixed_model(["blocks.0.hidden"], []), TASKS[:1], plain)
+    with pytest.raises(ProgramError, match=r'1 layers with weights of 4 bits.*"narrow_weights": true'):
+        compile_model(mixed_model([], ["blocks.0.fc1"]), TASKS[:1], replace(plain, wide_activations=True))
 
 
 def test_w16a16_has_no_use_for_widths_and_takes_the_model_as_it_is() -> None:
@@ -176,8 +180,8 @@ def test_w16a16_has_no_use_for_widths_and_takes_the_model_as_it_is() -> None:
         for each in (own, with_widths([], []))
     ]
     assert np.array_equal(programs[0].stream, programs[1].stream)
-    with pytest.raises(ConfigError, match="mixed is for w8a8"):
-        replace(hardware, mixed=True)
+    with pytest.raises(ConfigError, match="narrow_weights: for precision w8a8, found w16a16"):
+        replace(hardware, narrow_weights=True)
 
 
 def test_a_width_that_does_not_fit_is_refused_with_its_numbers() -> None:

@@ -97,12 +97,7 @@ def compile_model(
         raise ProgramError(f"tasks must be named once each and at least one, found {', '.join(tasks) or 'none'}")
     if model.precision != hardware.numbers:
         raise ProgramError(f"model is quantised for {model.precision.name}, hardware is {hardware.precision}")
-    if (model.wide or model.narrow) and not hardware.mixed:
-        raise ProgramError(
-            f"model '{model.config.name}' has {len(model.wide)} activations of 16 bits and {len(model.narrow)} layers "
-            f"with weights of 4, which hardware '{hardware.name}' cannot mix; take a build with \"mixed\": true, or "
-            "calibrate the model without a budget"
-        )
+    _require_options(model, hardware)
     require_fit(model.config, tuple(tasks), hardware, model.wide)
     steps = schedule(model, tasks, hardware)
     placement = _Placement(hardware)
@@ -129,6 +124,19 @@ def compile_checkpoint(
     require_fit(config, tuple(chosen), hardware, calibration.wide if not hardware.numbers.fine else ())
     model = quantise(config, tensors, calibration, hardware.numbers)
     return compile_model(model, chosen, hardware, trace, progress)
+
+
+def _require_options(model: QuantisedModel, hardware: HardwareConfig) -> None:
+    """Raise ProgramError for widths that this build does not take."""
+    for option, names, what in (
+        ("wide_activations", model.wide, "activations of 16 bits"),
+        ("narrow_weights", model.narrow, "layers with weights of 4 bits"),
+    ):
+        if names and option not in hardware.options:
+            raise ProgramError(
+                f"model '{model.config.name}' has {len(names)} {what}, which hardware '{hardware.name}' does not take; "
+                f'choose a build with "{option}": true, or calibrate the model without a budget'
+            )
 
 
 def _place(step: Step, model: QuantisedModel, placement: _Placement, trace: bool) -> None:

@@ -46,7 +46,7 @@ def _remedy(config: ModelConfig, tasks: tuple[str, ...], hardware: HardwareConfi
     fitting = [
         shape.name for shape in shapes
         if shape.precision == hardware.precision and not _problems(config, tasks, shape, wide)
-        and shape.mixed >= hardware.mixed
+        and set(shape.options) >= set(hardware.options)
     ]  # fmt: skip
     return f"it fits {', '.join(fitting)}" if fitting else f"no shipped shape in {hardware.precision} holds it"
 

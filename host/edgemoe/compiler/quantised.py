@@ -115,7 +115,7 @@ class QuantisedHead:
 class QuantisedModel:
     """A whole network in integers, before anything is said about hardware shapes.
 
-    wide, narrow: activations of 16 bits and layers with weights of 4 in a W8A8 build that is `mixed`; see Calibration.
+    wide, narrow: activations of 16 bits and layers with weights of 4 in W8A8 builds; see Calibration.
     """
 
     config: ModelConfig

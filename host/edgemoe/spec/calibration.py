@@ -53,11 +53,6 @@ class Calibration:
     wide: tuple[str, ...] = ()
     narrow: tuple[str, ...] = ()
 
-    @property
-    def mixed(self) -> bool:
-        """Whether W8A8 builds must be able to choose widths layer by layer."""
-        return bool(self.wide or self.narrow)
-
     def of(self, precision: str, tensor: str) -> Range:
         """Range of one tensor; raises ConfigError when it was not calibrated."""
         try:

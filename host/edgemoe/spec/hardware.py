@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgemoe.spec.isa import FIELDS, STREAM_LINE, Buffer
+from edgemoe.spec.isa import FIELDS, OPTIONAL_FIELDS, STREAM_LINE, Buffer
 from edgemoe.spec.precision import MAX_TOKENS, MAX_WIDTH, Precision, precision_named
 from edgemoe.spec.registers import WEIGHT_PORTS
 from edgemoe.spec.strict import ConfigError, check_name, check_range, from_dict, read_json, to_dict
@@ -52,7 +52,7 @@ class HardwareConfig:
     row_elements: size of RESIDUAL, NORM, GATE_INPUT, QUERY, KEY and VALUE each, in elements; rows come in whole tiles.
     hidden_elements: size of HIDDEN, which also holds a frame's patches.
     ultra_ram: large memories lie in UltraRAM, which the part must have.
-    mixed: instructions may ask for activations of 16 bits and weights of 4, layer by layer (W8A8 only).
+    wide_activations, narrow_weights: instructions may ask for activations of 16 bits, for weights of 4 (W8A8 only).
     """
 
     name: str
@@ -76,7 +76,8 @@ class HardwareConfig:
     row_elements: int
     hidden_elements: int
     ultra_ram: bool
-    mixed: bool
+    wide_activations: bool
+    narrow_weights: bool
 
     def __post_init__(self) -> None:
         check_name(self.name, "name")
@@ -100,8 +101,8 @@ class HardwareConfig:
                 f"layernorm_lanes ({self.layernorm_lanes}) must be whole vectors of {VECTOR} features, "
                 f"post_lanes ({self.post_lanes}) whole tokens of out_par ({self.out_par}) values"
             )
-        if self.mixed and self.numbers.fine:
-            raise ConfigError(f"mixed is for w8a8, whose layers it widens or narrows; found precision {self.precision}")
+        if self.options and self.numbers.fine:
+            raise ConfigError(f"{' and '.join(self.options)}: for precision w8a8, found {self.precision}")
         tile = VECTOR * self.token_par
         units = {"row_elements": tile, "hidden_elements": tile, "prefetch_bytes": STREAM_LINE, "max_width": VECTOR}
         for name, unit in units.items():
@@ -112,6 +113,11 @@ class HardwareConfig:
     def numbers(self) -> Precision:
         """Widths of the arithmetic."""
         return precision_named(self.precision)
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Which of the options that some fields of instructions need it has."""
+        return tuple(name for name in dict.fromkeys(OPTIONAL_FIELDS.values()) if getattr(self, name))
 
     @property
     def macs_per_cycle(self) -> int:

@@ -6,6 +6,7 @@ gives each instruction's loop nest; `edgemoe_golden.ops` gives its arithmetic.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from enum import IntEnum
 
@@ -141,13 +142,18 @@ USED_FIELDS: dict[Opcode, tuple[str, ...]] = {
     Opcode.STORE: ("source", "wide_source", "rows", "in_features", "source_row", "address_low", "address_high"),
 }  # fmt: skip
 
-MIXED_FIELDS = ("wide_source", "wide_result", "narrow_weights")
-"""Fields that only a build with `mixed` takes; in any other they belong to no opcode."""
+OPTIONAL_FIELDS = {
+    "wide_source": "wide_activations",
+    "wide_result": "wide_activations",
+    "narrow_weights": "narrow_weights",
+}
+"""Field → option of a hardware configuration without which it belongs to no opcode."""
 
 
-def used_fields(opcode: Opcode, mixed: bool) -> tuple[str, ...]:
-    """Fields that an opcode may set, `opcode` itself left out, in a build with or without `mixed`."""
-    return tuple(name for name in USED_FIELDS[opcode] if mixed or name not in MIXED_FIELDS)
+def used_fields(opcode: Opcode, options: Collection[str]) -> tuple[str, ...]:
+    """Fields that an opcode may set, `opcode` itself left out, in a build with these options."""
+    absent = {name for name, option in OPTIONAL_FIELDS.items() if option not in options}
+    return tuple(name for name in USED_FIELDS[opcode] if name not in absent)
 
 
 # Which buffers LINEAR may join, by epilogue: (sources, destination). QKV writes QUERY, KEY and VALUE.

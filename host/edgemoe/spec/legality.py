@@ -72,7 +72,7 @@ def _reserved_bits(words: NDArray[np.uint32]) -> bool:
 
 
 def _unused_fields(values: dict[str, int], hardware: HardwareConfig) -> bool:
-    used = used_fields(Opcode(values["opcode"]), hardware.mixed)
+    used = used_fields(Opcode(values["opcode"]), hardware.options)
     return any(value for name, value in values.items() if name != "opcode" and name not in used)
 
 

@@ -239,8 +239,9 @@ localparam MAX_TOP_K = 4;
 localparam ROW_ELEMENTS = 1969152;
 localparam HIDDEN_ELEMENTS = 3938304;
 localparam ULTRA_RAM = 1;
-localparam MIXED = 0;
-localparam CONFIG_HASH = 75530782;
+localparam WIDE_ACTIVATIONS = 0;
+localparam NARROW_WEIGHTS = 0;
+localparam CONFIG_HASH = 32'hA53A6425;
 
 // bits that may be set, entry 16·opcode + word
 localparam INSTRUCTION_MASK_SIZE = 160;

@@ -126,7 +126,7 @@ def instruction_masks(hardware: HardwareConfig) -> Table:
     masks = []
     for opcode in Opcode:
         words = [0] * INSTRUCTION_WORDS
-        for name in ("opcode", *used_fields(opcode, hardware.mixed)):
+        for name in ("opcode", *used_fields(opcode, hardware.options)):
             field = FIELDS[name]
             words[field.word] |= ((1 << field.width) - 1) << field.low
         masks += words

@@ -57,7 +57,8 @@ Sizes are fields, so any M³ViT-family network that fits the buffers runs on one
     text += f"""
 ## Widths layer by layer
 
-In a W8A8 build with `mixed`, an instruction may ask for activations of 16 bits on either side and for weights of 4:
+In a W8A8 build with the options `wide_activations` and `narrow_weights`, an instruction may ask for activations of 16
+bits on either side and for weights of 4:
 
 - `wide_source`, `wide_result`: a wide activation lies within ±{p.WIDE_LIMIT} and is two signed digits,
   256·high + low, which the array multiplies one after the other; their sums are joined before the bias. Wide tokens of
@@ -65,7 +66,7 @@ In a W8A8 build with `mixed`, an instruction may ask for activations of 16 bits 
   width, wide rows in twice the room. A scratchpad remembers which it was written with.
 - `narrow_weights`: weights within ±{p.NARROW_LIMIT}, two to a byte of the [stream](memory.md), int8 in the array.
 
-Any other build takes these fields as 0. The integers depend on the widths, never on the build.
+A build without an option takes its fields as 0. The integers depend on the widths, never on the build.
 
 ## Instructions
 """
