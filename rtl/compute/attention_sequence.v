@@ -119,6 +119,7 @@ module attention_sequence (
     assign fetch[FETCH_OUTPUT_TILES +: 12] = of_context ? width_out : key_tiles[11:0];
     assign fetch[FETCH_INPUT_TILES +: 12] = of_context ? value_tiles[11:0] : width_in;
     assign fetch[FETCH_CHANNELS] = 1'b0;
+    assign fetch[FETCH_NARROW] = 1'b0;
     assign fetch[FETCH_MEMBERS +: 4] = members;
     assign fetch[FETCH_HEAD_BASE +: VECTORS_BITS] = of_context ? before_base : head_base;
 endmodule

@@ -20,6 +20,7 @@ module sequencer (
 `include "pass.vh"
 `include "fetch.vh"
     localparam OUT_SHIFT = $clog2(OUT_PAR);
+    localparam NARROW_SHIFT = LINE_TILES - 1;  // tiles of narrow weights per line, log2: one or two
     localparam THIRD = 43691;  // ⌊x·43691 / 2^17⌋ = x/3 for every multiple of 3 below 2^16
 
     input  wire                      clk;
@@ -92,10 +93,13 @@ module sequencer (
     function [31:0] payload;  // lines of one linear layer
         input [11:0] output_tiles;
         input [11:0] input_tiles;
+        input narrow;
         reg [16:0] lines_of_output;
         reg [28:0] all_lines;
         begin
-            lines_of_output = CHANNEL_LINES[16:0] + {5'd0, input_tiles} * TILE_LINES[16:0];
+            lines_of_output = CHANNEL_LINES[16:0] + (NARROW_WEIGHTS != 0 && narrow
+                ? (({5'd0, input_tiles} + LINE_TILES[16:0] - 17'd1) >> NARROW_SHIFT) * NARROW_LINES[16:0]
+                : {5'd0, input_tiles} * TILE_LINES[16:0]);
             all_lines = {17'd0, output_tiles} * {12'd0, lines_of_output};  // one DSP
             payload = {3'd0, all_lines};
         end
@@ -108,9 +112,9 @@ module sequencer (
         out_tiles <= rounded_outputs[OUT_SHIFT +: 12];
         hidden_out_tiles <= hidden_features[15:4] << (OUT_PARTS - 1);
         hidden_in_tiles <= hidden_features[15:4] << (IN_PARTS - 1);
-        linear_lines <= payload(out_tiles, in_tiles);
-        up_lines <= payload(hidden_out_tiles, in_tiles);
-        down_lines <= payload(width_out, hidden_in_tiles);
+        linear_lines <= payload(out_tiles, in_tiles, narrow_weights);
+        up_lines <= payload(hidden_out_tiles, in_tiles, narrow_weights);
+        down_lines <= payload(width_out, hidden_in_tiles, narrow_weights);
         expert_lines <= up_lines + down_lines;
         gate_lines <= gate_tiles * (2 * IN_PAR * OUT_PAR / STREAM_LINE_BYTES);
         position_values <= ({16'd0, rows} + 32'd1) * {16'd0, out_features};
@@ -218,7 +222,7 @@ module sequencer (
     experts_sequence experts_passes (
         .clk(clk), .rst_n(rst_n), .start(state == BEGIN && is_experts), .busy(experts_busy), .fault(experts_fault),
         .experts(experts), .vectors(vectors), .hidden_vectors(hidden_vectors), .segment(segment),
-        .expert_lines(expert_lines), .lengths(lengths), .fetch_room(fetch_room), .fetch_push(experts_fetch_push),
+        .narrow(narrow_weights), .expert_lines(expert_lines), .lengths(lengths), .fetch_room(fetch_room), .fetch_push(experts_fetch_push),
         .fetch(experts_fetch), .header_done(header_done), .header_fault(header_fault), .pass_room(pass_room),
         .pass_push(experts_pass_push), .pass(experts_pass), .pass_issued(pass_issued), .start_gather(start_gather),
         .gather_expert(gather_expert), .gather_busy(rows_busy), .ran(ran), .dropped(dropped));
@@ -239,6 +243,7 @@ module sequencer (
     assign own_fetch[FETCH_OUTPUT_TILES +: 12] = out_tiles;
     assign own_fetch[FETCH_INPUT_TILES +: 12] = is_gate ? in_tiles << (GATE_DIGITS - 1) : in_tiles;
     assign own_fetch[FETCH_CHANNELS] = !is_gate;
+    assign own_fetch[FETCH_NARROW] = narrow_weights;
     assign own_fetch[FETCH_MEMBERS +: 4] = 4'd1;
     assign own_fetch[FETCH_HEAD_BASE +: VECTORS_BITS] = {VECTORS_BITS{1'b0}};
 

@@ -9,7 +9,8 @@ localparam FETCH_COUNT = FETCH_NUMBER + 32;  // 32; payload lines of a header, l
 localparam FETCH_OUTPUT_TILES = FETCH_COUNT + 32;  // 12
 localparam FETCH_INPUT_TILES = FETCH_OUTPUT_TILES + 12;  // 12; right tiles per output tile
 localparam FETCH_CHANNELS = FETCH_INPUT_TILES + 12;  // 1; channel records precede the tiles of an output tile
-localparam FETCH_MEMBERS = FETCH_CHANNELS + 1;  // 4; values: output tiles of a group
+localparam FETCH_NARROW = FETCH_CHANNELS + 1;  // 1; weights of 4 bits
+localparam FETCH_MEMBERS = FETCH_NARROW + 1;  // 4; values: output tiles of a group
 localparam FETCH_HEAD_BASE = FETCH_MEMBERS + 4;  // VECTORS_BITS; keys and values: first vector of the head
 localparam FETCH_BITS = FETCH_HEAD_BASE + VECTORS_BITS;
 /* verilator lint_on UNUSEDPARAM */

@@ -5,6 +5,7 @@
 //   WEIGHTS: per output tile its channel records, then its tiles     SKIP: forgotten
 //   KEYS, VALUES: tiles assembled by attention
 //
+// Narrow weights are expanded to whole ones here; where a line holds two tiles of them, the second waits in a register.
 // Tiles and channel records are taken only when their queues have room, counting what is on its way.
 // header_done comes with header_fault: rule 10 of docs/isa.md.
 // Latency: 4 from a take to its push. Depth: a comparison of 64 bits for headers; a counter.
@@ -83,6 +84,9 @@ module stream_reader (
     reg ended;  // nothing was left one cycle ago; when something was and is no more, nothing is available either
     reg [31:0] lines_left;
     wire weights = running && of_weights;
+    wire narrow = NARROW_WEIGHTS != 0 && now[FETCH_NARROW];
+    wire [3:0] lines_of_tile = narrow ? NARROW_LINES[3:0] : TILE_LINES[3:0];
+    reg second;  // the next narrow tile is the second one of its line
 
     reg [4:0] tiles_reserved, channels_reserved;
     reg [3:0] lines_reserved;
@@ -92,21 +96,21 @@ module stream_reader (
     wire wants_line = running && of_lines;
     wire wants_header = running && of_headers && !asked && !ended;
     wire take_channels = wants_channels && available >= CHANNEL_LINES[3:0] && channels_reserved < CHANNEL_QUEUE[4:0];
-    wire take_tile = wants_tile && available >= TILE_LINES[3:0] && tile_room;
+    wire take_tile = wants_tile && (second || available >= lines_of_tile) && tile_room;
     wire take_line = wants_line && available != 4'd0 && lines_reserved < LINE_QUEUE[3:0];
     wire take_header = wants_header && available != 4'd0;
-    assign take = take_channels || take_tile || take_line || take_header;
-    assign take_lines = wants_channels ? CHANNEL_LINES[2:0] : wants_tile ? TILE_LINES[2:0] : 3'd1;
+    assign take = take_channels || (take_tile && !second) || take_line || take_header;
+    assign take_lines = wants_channels ? CHANNEL_LINES[2:0] : wants_tile ? lines_of_tile[2:0] : 3'd1;
     assign skip = running && of_skip;
     assign skip_lines = now[FETCH_COUNT +: 32];
     assign attention_start = running && !asked && of_attention;
-    assign waits = (wants_channels && available < CHANNEL_LINES[3:0]) || (wants_tile && available < TILE_LINES[3:0])
+    assign waits = (wants_channels && available < CHANNEL_LINES[3:0]) || (wants_tile && !second && available < lines_of_tile)
         || (wants_line && available == 4'd0) || (wants_header && available == 4'd0);
 
     wire last_input = inputs_left == 12'd1;
     wire last_output = outputs_left == 12'd1;
     wire stream_ended = running && of_headers && !asked && ended;
-    reg [TAKE_LATENCY-1:0] of_tile, of_channels, of_line, of_header;
+    reg [TAKE_LATENCY-1:0] of_tile, of_channels, of_line, of_header, of_narrow, of_second;
     wire header_arrives = taken_valid && of_header[TAKE_LATENCY-1];
     wire attention_ended = of_attention && asked && !attention_busy;
     wire finish = running && (
@@ -133,12 +137,14 @@ module stream_reader (
             outputs_left <= front[FETCH_OUTPUT_TILES +: 12];
             inputs_left <= front[FETCH_INPUT_TILES +: 12];
             channels_taken <= 1'b0;
+            second <= 1'b0;
             asked <= 1'b0;
             lines_left <= front[FETCH_COUNT +: 32];
         end else begin
             asked <= asked || take_header || attention_start;
             channels_taken <= (channels_taken || take_channels) && !(take_tile && last_input);
             if (take_tile) begin
+                second <= narrow && LINE_TILES == 2 && !second && !last_input;
                 inputs_left <= last_input ? now[FETCH_INPUT_TILES +: 12] : inputs_left - 12'd1;
                 if (last_input) outputs_left <= outputs_left - 12'd1;
             end
@@ -146,6 +152,8 @@ module stream_reader (
         end
         ended <= left == 64'd0;
         of_tile <= rst_n ? {of_tile[TAKE_LATENCY-2:0], take_tile} : {TAKE_LATENCY{1'b0}};
+        of_second <= rst_n ? {of_second[TAKE_LATENCY-2:0], take_tile && second} : {TAKE_LATENCY{1'b0}};
+        of_narrow <= {of_narrow[TAKE_LATENCY-2:0], narrow};
         of_channels <= rst_n ? {of_channels[TAKE_LATENCY-2:0], take_channels} : {TAKE_LATENCY{1'b0}};
         of_line <= rst_n ? {of_line[TAKE_LATENCY-2:0], take_line} : {TAKE_LATENCY{1'b0}};
         of_header <= rst_n ? {of_header[TAKE_LATENCY-2:0], take_header} : {TAKE_LATENCY{1'b0}};
@@ -155,8 +163,28 @@ module stream_reader (
             ? FAULT_SEGMENT_MISMATCH[4:0] : FAULT_NONE[4:0];
     end
 
-    assign tile_push = (taken_valid && of_tile[TAKE_LATENCY-1]) || attention_push;
-    assign tile = attention_push ? attention_tile : taken;
+    // Narrow weights: four bits each, the first in the lowest; sign-extended.
+    reg [TILE_BITS/2-1:0] kept;  // the second tile of a line
+    wire [TILE_BITS-1:0] whole;
+    generate
+        if (NARROW_WEIGHTS != 0) begin : narrow_tiles
+            wire [TILE_BITS/2-1:0] halves = of_second[TAKE_LATENCY-1] ? kept : taken[TILE_BITS/2-1:0];
+            reg [TILE_BITS-1:0] expanded;
+            integer n;
+            always @*
+                for (n = 0; n < IN_PAR * OUT_PAR; n = n + 1)
+                    expanded[n*WEIGHT_BITS +: WEIGHT_BITS] =
+                        {{(WEIGHT_BITS-3){halves[n*4+3]}}, halves[n*4 +: 3]};
+            always @(posedge clk) if (taken_valid) kept <= taken[TILE_BITS-1:TILE_BITS/2];
+            assign whole = of_narrow[TAKE_LATENCY-1] ? expanded : taken;
+        end else begin : whole_tiles
+            always @(posedge clk) kept <= {(TILE_BITS/2){1'b0}};
+            assign whole = taken;
+            wire unused_narrow = &{1'b0, of_narrow, kept};
+        end
+    endgenerate
+    assign tile_push = (taken_valid && of_tile[TAKE_LATENCY-1]) || of_second[TAKE_LATENCY-1] || attention_push;
+    assign tile = attention_push ? attention_tile : whole;
     assign channel_push = taken_valid && of_channels[TAKE_LATENCY-1];
     assign channel_lines = taken[CHANNEL_LINES*LINE_BITS-1:0];
     wire no_line, unused_full;

@@ -9,7 +9,7 @@
 // header_fault other than 0 ends the sequence; what is in the queues stays.
 `default_nettype none
 module experts_sequence (
-    clk, rst_n, start, busy, fault, experts, vectors, hidden_vectors, segment, expert_lines, lengths,
+    clk, rst_n, start, busy, fault, experts, vectors, hidden_vectors, segment, narrow, expert_lines, lengths,
     fetch_room, fetch_push, fetch, header_done, header_fault, pass_room, pass_push, pass, pass_issued,
     start_gather, gather_expert, gather_busy, ran, dropped
 );
@@ -27,6 +27,7 @@ module experts_sequence (
     input  wire [VECTORS_BITS-1:0]   vectors;
     input  wire [VECTORS_BITS-1:0]   hidden_vectors;
     input  wire [31:0]               segment;
+    input  wire                      narrow;  // weights of 4 bits
     input  wire [31:0]               expert_lines;
     input  wire [MAX_EXPERTS*16-1:0] lengths;
     input  wire                      fetch_room;
@@ -143,6 +144,7 @@ module experts_sequence (
     assign fetch[FETCH_OUTPUT_TILES +: 12] = outputs;
     assign fetch[FETCH_INPUT_TILES +: 12] = inputs;
     assign fetch[FETCH_CHANNELS] = 1'b1;
+    assign fetch[FETCH_NARROW] = narrow;
     assign fetch[FETCH_MEMBERS +: 4] = 4'd1;
     assign fetch[FETCH_HEAD_BASE +: VECTORS_BITS] = {VECTORS_BITS{1'b0}};
 endmodule

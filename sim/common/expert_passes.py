@@ -19,6 +19,7 @@ class Case:
     hidden_vectors: int
     faulty: int | None = None
     fault: Fault = Fault.SEGMENT_MISMATCH
+    narrow: int = 0
 
 
 @dataclass
@@ -52,7 +53,7 @@ def expected(case: Case, segment: int, lines: int) -> Seen:
             (inner, outer, PassKind.WEIGHTED, Left.HIDDEN),
         ):
             tiles = {"output_tiles": outputs // OUT_PAR, "input_tiles": inputs // IN_PAR, "members": 1}
-            seen.fetches.append(FETCH.pack(kind=Fetch.WEIGHTS, channels=1, **tiles))
+            seen.fetches.append(FETCH.pack(kind=Fetch.WEIGHTS, channels=1, narrow=case.narrow, **tiles))
             work = Pass(kind, left, 0, length, inputs // VECTOR, destination_vectors=outputs // VECTOR,
                         after_drain=int(kind == PassKind.WEIGHTED), expert=expert, **tiles)  # fmt: skip
             seen.passes.append(work.word)

@@ -24,7 +24,7 @@ ROW_UNITS = ["start_layernorm", "start_copy", "start_store", "start_positions", 
 STEPS = ["check", "fetch", "pass", *ROW_UNITS, "start_gate", "commit", "note_gate", "clear_queues"]
 FIELDS_OF = {
     Fetch.HEADER: ("number", "count"),
-    Fetch.WEIGHTS: ("output_tiles", "input_tiles", "channels", "members"),
+    Fetch.WEIGHTS: ("output_tiles", "input_tiles", "channels", "members", "narrow"),
     Fetch.KEYS: ("output_tiles", "input_tiles", "members", "head_base"),
     Fetch.VALUES: ("output_tiles", "input_tiles", "members", "head_base"),
     Fetch.LINES: ("count",),
@@ -70,7 +70,7 @@ class Task:
         i = self.instruction
         sizes = i.in_features // VECTOR, i.hidden_features // VECTOR
         faulty = self.header if self.header_fault else None
-        return Queues(self.lengths[: i.experts], *sizes, faulty, self.header_fault)
+        return Queues(self.lengths[: i.experts], *sizes, faulty, self.header_fault, i.narrow_weights)
 
     @property
     def fault(self) -> Fault:
@@ -125,12 +125,14 @@ def _work(task: Task) -> Iterator[tuple[str, int]]:
 
 def _linear(i: Instruction, segment: int) -> Iterator[tuple[str, int]]:
     gate, patches = i.opcode == Opcode.GATE, i.opcode == Opcode.PATCH_EMBED
-    size = gate_bytes(i.experts, i.in_features, CONFIG) if gate else linear_bytes(i.out_features, i.in_features, CONFIG)
+    layer = linear_bytes(i.out_features, i.in_features, CONFIG, i.narrow_weights)
+    size = gate_bytes(i.experts, i.in_features, CONFIG) if gate else layer
     inputs, outputs = i.in_features // IN_PAR, -(-(i.experts if gate else i.out_features) // OUT_PAR)
     yield _header(segment, _in_lines(size))
     digits = 2 if gate and LOGIT_ROWS > 1 else 1  # right tiles hold one digit
     sizes = {"output_tiles": outputs, "members": 1}
-    yield "fetch", FETCH.pack(kind=Fetch.WEIGHTS, input_tiles=inputs * digits, channels=int(not gate), **sizes)
+    own = {"channels": int(not gate), "narrow": i.narrow_weights}
+    yield "fetch", FETCH.pack(kind=Fetch.WEIGHTS, input_tiles=inputs * digits, **own, **sizes)
     kind = {Opcode.GATE: PassKind.LOGITS, Opcode.HEAD: PassKind.HEAD, Opcode.PATCH_EMBED: PassKind.RESIDUAL}
     hidden = patches or i.source == Buffer.HIDDEN
     third = 3 if i.epilogue == Epilogue.QKV else 1
@@ -157,4 +159,5 @@ def _lines(count: int) -> tuple[str, int]:
 
 def _expert_lines(i: Instruction) -> int:
     sizes = (i.in_features, i.hidden_features)
-    return _in_lines(sum(linear_bytes(outputs, inputs, CONFIG) for inputs, outputs in (sizes, sizes[::-1])))
+    layers = (sizes, sizes[::-1])
+    return _in_lines(sum(linear_bytes(outputs, inputs, CONFIG, i.narrow_weights) for inputs, outputs in layers))

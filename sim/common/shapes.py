@@ -12,6 +12,11 @@ SHAPES = {
     "pairs": replace(load_hardware_config("micro"), name="pairs", post_lanes=16),
     # An output tile is as wide as two input tiles.
     "wide": replace(load_hardware_config("micro_w16a16"), name="wide", out_par=16, post_lanes=32),
+    # Weights of 4 bits: two tiles of them in a line, and two lines for one.
+    "narrow": replace(load_hardware_config("micro"), name="narrow", narrow_weights=True),
+    "narrow_tiles": replace(
+        load_hardware_config("micro"), name="narrow_tiles", in_par=16, out_par=16, post_lanes=16, narrow_weights=True
+    ),
     # The examples of programs and instructions are made for it.
     "small": small_hardware("w8a8"),
 }

@@ -15,7 +15,7 @@ from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import VECTOR
-from edgemoe.spec.isa import Epilogue, Instruction, Opcode, encode
+from edgemoe.spec.isa import Epilogue, Instruction, Opcode, encode, used_fields
 from edgemoe.spec.machine import Fetch
 from sim.common.bench import Checker, Dut, backpressure_rate, checked, drive, idle_rate, pack, reset
 from sim.common.instruction_steps import ROW_UNITS, STEPS, Step, Task, in_order, meaning
@@ -24,7 +24,7 @@ from sim.common.pipeline import noise
 from sim.common.runs import Run
 from tests.examples.machine import COPY, program
 
-RUNS = [Run("micro"), Run("wide")]
+RUNS = [Run("micro"), Run("wide"), Run("narrow"), Run("narrow_tiles")]
 PROGRAMS = 3
 LONGEST = 4000  # cycles of an instruction
 FETCHES = 0.1  # how often the fetch of an instruction begins
@@ -182,6 +182,8 @@ def moved(rng: np.random.Generator, i: Instruction) -> Task:
         changes["out_features"] = int(rng.integers(1, 9)) * VECTOR * (3 if i.epilogue == Epilogue.QKV else 1)
     if opcode == Opcode.HEAD:
         changes["out_features"] = int(rng.integers(1, 100))
+    if "narrow_weights" in used_fields(opcode, CONFIG.options):
+        changes["narrow_weights"] = int(rng.integers(2))
     lengths = rng.integers(1, 9, CONFIG.max_experts) * (rng.random(CONFIG.max_experts) < 0.6)
     return Task(replace(i, **changes), tuple(lengths.tolist()))
 

@@ -17,11 +17,11 @@ from edgemoe.spec.machine import CHANNEL_QUEUE, TILE_QUEUE, Fetch
 from edgemoe.spec.memory import SegmentKind, segment_header
 from sim.common.bench import Checker, Dut, backpressure_rate, checked, drive, idle_rate, reset
 from sim.common.compute_model import Stream
-from sim.common.machine import FETCH, IN_PAR, NUMBERS, OUT_PAR
+from sim.common.machine import CONFIG, FETCH, IN_PAR, NUMBERS, OUT_PAR
 from sim.common.pipeline import noise
 from sim.common.runs import Run
 
-RUNS = [Run("micro"), Run("wide")]
+RUNS = [Run("micro"), Run("wide"), Run("narrow"), Run("narrow_tiles")]
 LINE_BITS = 8 * STREAM_LINE
 TILE_BITS = IN_PAR * OUT_PAR * NUMBERS.weight_bits
 TILE_LINES, CHANNEL_LINES = TILE_BITS // LINE_BITS, OUT_PAR * NUMBERS.channel_bytes // STREAM_LINE
@@ -57,14 +57,19 @@ class Script:
         self.commands.append(FETCH.pack(kind=Fetch.HEADER, number=number, count=count))
         self.faults.append({"": Fault.NONE, "long": Fault.STREAM_END}.get(wrong, Fault.SEGMENT_MISMATCH))
 
-    def weights(self, outputs: int, inputs: int, channels: bool) -> None:
-        """Tiles, with channel records before those of each output tile."""
+    def weights(self, outputs: int, inputs: int, channels: bool, narrow: bool = False) -> None:
+        """Tiles, channel records before those of each output tile; narrow: of 4 bits, an output tile whole lines."""
         for _ in range(outputs):
             if channels:
                 self.channels.append(self.take(CHANNEL_LINES))
-            self.tiles += [self.take(TILE_LINES) for _ in range(inputs)]
+            if narrow:
+                lines = -(-inputs * (TILE_BITS // 2) // LINE_BITS)
+                halves = split(self.take(lines), TILE_BITS // 2, inputs)
+                self.tiles += [expanded(half) for half in halves]
+            else:
+                self.tiles += [self.take(TILE_LINES) for _ in range(inputs)]
         fields = {"output_tiles": outputs, "input_tiles": inputs, "channels": int(channels), "members": 1}
-        self.commands.append(FETCH.pack(kind=Fetch.WEIGHTS, **fields))
+        self.commands.append(FETCH.pack(kind=Fetch.WEIGHTS, narrow=int(narrow), **fields))
 
     def plain(self, count: int) -> None:
         """Lines that are passed on."""
@@ -93,6 +98,17 @@ class Script:
         self.faults.append(Fault.STREAM_END)
 
 
+def split(word: int, bits: int, count: int) -> list[int]:
+    """The first `count` parts of so many bits, from the lowest up."""
+    return [word >> bits * n & ((1 << bits) - 1) for n in range(count)]
+
+
+def expanded(half: int) -> int:
+    """A tile of int8 weights from one of 4 bits, each sign-extended."""
+    weights = ((value ^ 8) - 8 for value in split(half, 4, IN_PAR * OUT_PAR))
+    return sum((weight & 255) << 8 * n for n, weight in enumerate(weights))
+
+
 def script(rng: np.random.Generator, missing: int) -> Script:
     """Every kind, then commands as drawn."""
     made = Script(rng)
@@ -108,6 +124,10 @@ def script(rng: np.random.Generator, missing: int) -> Script:
     made.attend(Fetch.VALUES, TILE_QUEUE + 3)
     made.header(0, 5, "count")
     made.weights(CHANNEL_QUEUE + 3, 1, True)
+    if CONFIG.narrow_weights:
+        made.weights(2, 1, True, narrow=True)
+        made.weights(3, 5, False, narrow=True)
+        made.weights(1, 2, True)
     made.skip(131)
     made.header(9, 2, "long")
     for _ in range(14):
@@ -115,7 +135,8 @@ def script(rng: np.random.Generator, missing: int) -> Script:
         if kind == 0:
             made.header(int(rng.integers(1 << 32)), int(rng.integers(0, 3)))
         elif kind in (1, 2):
-            made.weights(int(rng.integers(1, 5)), int(rng.integers(1, 5)), kind == 1)
+            narrow = CONFIG.narrow_weights and rng.random() < 0.5
+            made.weights(int(rng.integers(1, 5)), int(rng.integers(1, 5)), kind == 1, narrow)
         elif kind == 3:
             made.plain(int(rng.integers(1, 20)))
         elif kind == 4:

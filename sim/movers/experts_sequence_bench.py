@@ -30,6 +30,7 @@ CASES = [
     Case((3, 0, 129, 1), 12, 6),
     Case((0, 0, 5, 0, 0), 2, 2),
     Case((4, 4, 4), 1, 2, faulty=1),
+    Case((2, 0, 9), 3, 1, narrow=1),
     Case((2, 0), 1, 1, faulty=0, fault=Fault.STREAM_END),
     Case((1, 2, 3, 0, 5, 6, 7, 8, 0, 0, 11, 12, 13, 14, 15, 16)[: CONFIG.max_experts], 3, 2),
 ]
@@ -41,7 +42,7 @@ def meaning(command: int) -> list[int]:
     used = {
         Fetch.HEADER: ("number", "count"),
         Fetch.SKIP: ("count",),
-        Fetch.WEIGHTS: ("output_tiles", "input_tiles", "channels", "members"),
+        Fetch.WEIGHTS: ("output_tiles", "input_tiles", "channels", "members", "narrow"),
     }[Fetch(fields["kind"])]
     return [fields["kind"], *(fields[name] if name in used else 0 for name in fields if name != "kind")]
 
@@ -51,7 +52,7 @@ async def run(dut: Dut, check: Checker, rng: np.random.Generator, case: Case, st
     segment, lines = int(rng.integers(1 << 31)), int(rng.integers(1, 1 << 20))
     await drive(dut)
     dut.experts.value = len(case.lengths)
-    dut.vectors.value, dut.hidden_vectors.value = case.vectors, case.hidden_vectors
+    dut.vectors.value, dut.hidden_vectors.value, dut.narrow.value = case.vectors, case.hidden_vectors, case.narrow
     dut.segment.value, dut.expert_lines.value, dut.lengths.value = segment, lines, pack(case.lengths, 16)
     dut.start.value = 1
     await drive(dut)

@@ -14,7 +14,9 @@ from edgemoe.compiler.fits import DoesNotFitError, limits, require_fit
 from edgemoe.compiler.program import Program, ProgramError
 from edgemoe.compiler.quantise import quantise
 from edgemoe.compiler.quantised import QuantisedModel
+from edgemoe.devices.base import DeviceError
 from edgemoe.devices.registry import open_device
+from edgemoe.diff import compare_engines
 from edgemoe.frames import read_rows
 from edgemoe.session import Session
 from edgemoe.spec.calibration import Calibration, mixable_activations, mixable_layers
@@ -28,6 +30,7 @@ from edgemoe_golden.budget.cost import frame_cycles
 from edgemoe_golden.budget.integer_network import IntegerBlock, embedded, head_output
 from edgemoe_golden.ops.attention import attention_scores
 from edgemoe_golden.ops.linear import accumulate, digits, prepare_linear
+from sim.common.shapes import shape
 from tests.examples.program import plain_calibration, random_tensors, write_checkpoint
 
 CONFIG = load_model_config("micro")
@@ -214,3 +217,26 @@ def test_calibrations_name_only_what_there_is_and_only_once(tmp_path: Path) -> N
     program = compile_checkpoint(folder, TASKS[:1], mixed_hardware())
     assert any(i.wide_result for i in program.instructions if i.opcode == Opcode.LINEAR)
     assert all(i.narrow_weights for i in program.instructions if i.opcode == Opcode.EXPERTS)
+
+
+@pytest.mark.parametrize("shape_name", ["narrow", "narrow_tiles"])
+def test_narrow_weights_on_the_rtl_equal_golden_in_every_stored_value(shape_name: str) -> None:
+    """Two tiles of them in a line of the stream, and two lines for one tile."""
+    model, hardware = mixed_model([], subsets(1)[1]), shape(shape_name)
+    program = compile_model(model, TASKS, hardware, trace=True)
+    frame = np.random.default_rng(3).integers(0, 256, (CONFIG.image_height, CONFIG.image_width, 3), dtype=np.uint8)
+    try:
+        found = compare_engines(program, frame, ("golden", "rtl"))
+    except DeviceError as error:
+        pytest.skip(str(error))
+    assert found.difference is None, str(found.difference)
+    assert found.values > 10_000
+
+
+@pytest.mark.parametrize(("engine", "option"), [("rtl", "wide_activations"), ("csim", "narrow_weights")])
+def test_an_engine_without_an_option_says_so_before_anything_is_built(engine: str, option: str) -> None:
+    hardware = replace(load_hardware_config("micro"), **{option: True})
+    with pytest.raises(
+        DeviceError, match=f"engine '{engine}' does not take hardware 'micro', 'golden' does: .*{option}"
+    ):
+        open_device(engine, hardware)

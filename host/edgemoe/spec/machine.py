@@ -79,6 +79,8 @@ class Sizes:
     word_bits = Size(8 * MEMORY_WORD, "a word of memory")
     tile_bits = Size(lambda s: s.hardware.in_par * s.hardware.out_par * s.widths.weight_bits, "a right tile of weights")
     tile_lines = Size(lambda s: s.tile_bits // s.line_bits, "lines of it")
+    narrow_lines = Size(lambda s: -(-s.tile_lines // 2), "lines of one with weights of 4 bits, or of two")
+    line_tiles = Size(lambda s: 2 * s.narrow_lines // s.tile_lines, "tiles of such weights in those lines")
     channel_lines = Size(lambda s: s.hardware.out_par * s.widths.channel_bytes // STREAM_LINE,
                          "lines of the channel records of an output tile")
     vector_bits = Size(lambda s: VECTOR * s.widths.activation_bits, "a vector of activations")

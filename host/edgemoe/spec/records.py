@@ -155,6 +155,7 @@ FETCH = Record(
         RecordField("output_tiles", 12),
         RecordField("input_tiles", 12, "right tiles per output tile"),
         RecordField("channels", 1, "channel records precede the tiles of an output tile"),
+        RecordField("narrow", 1, "weights of 4 bits"),
         RecordField("members", 4, "values: output tiles of a group"),
         RecordField("head_base", "vectors_bits", "keys and values: first vector of the head"),
     ),

@@ -62,6 +62,11 @@ def library_path(hardware: HardwareConfig, flags: tuple[str, ...] | None = None)
 
     Raises DeviceError with the compiler's first complaint when it does not build.
     """
+    if hardware.options:
+        raise DeviceError(
+            f"engine 'csim' does not take hardware '{hardware.name}', 'golden' does: {' and '.join(hardware.options)} "
+            "is not in the HLS sources yet: leave it false"
+        )
     if flags is None:
         flags = tuple(os.environ.get(FLAGS_VARIABLE, "").split()) or OPTIMISED
     header = hls_header(hardware)
