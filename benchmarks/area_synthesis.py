@@ -23,6 +23,7 @@ from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, modules, sourc
 from edgemoe.spec.files import draft_folder, write_bytes
 from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import HardwareConfig
+from sim.common.runner import specified
 
 ROOT = RTL_FOLDER.parent
 CACHE = ROOT / "build" / "area"
@@ -77,16 +78,18 @@ class Module:
 def elaborate(hardware: HardwareConfig, top: str) -> dict[str, str]:
     """RTLIL text of every module below `top`, by its full name, children first; cached by the sources.
 
+    Parameters of `top` that have the name of a constant of the specification get its value, as in a bench.
     Raises RuntimeError with Yosys' error.
     """
     sources = sources_of(modules()[top])
-    headers = verilog_headers(hardware)
-    digest = digest_of((headers, top, _version()), (*sources, *sorted(INCLUDE_FOLDER.glob("*.vh"))))
+    headers, parameters = verilog_headers(hardware), specified(modules()[top], hardware)
+    digest = digest_of((headers, top, parameters, _version()), (*sources, *sorted(INCLUDE_FOLDER.glob("*.vh"))))
     kept = CACHE / f"elaborated-{hardware.name}-{top}-{digest}.json.gz"
     if not kept.is_file():
         files = {path.name: path.read_text(encoding="utf-8") for path in (*sources, *INCLUDE_FOLDER.glob("*.vh"))}
         script = "read_verilog -DSYNTHESIS -I. " + " ".join(path.name for path in sources)
-        script += f"\nhierarchy -check -top {top}\nwrite_rtlil whole.il\nblackbox *\nwrite_rtlil stubs.il\n"
+        given = "".join(f" -chparam {name} {value}" for name, value in parameters.items())
+        script += f"\nhierarchy -check -top {top}{given}\nwrite_rtlil whole.il\nblackbox *\nwrite_rtlil stubs.il\n"
         found = _yosys(script, files | headers, ("whole.il", "stubs.il"))
         whole, stubs = (_split(found[name]) for name in ("whole.il", "stubs.il"))
         parts = {name: _with_stubs(name, whole, stubs) for name in _children_first(whole, f"\\{top}")}

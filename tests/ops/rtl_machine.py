@@ -21,6 +21,7 @@ from edgemoe.spec.memory import Bytes, SegmentKind, pack_gate, segment, stripe
 from edgemoe.spec.registers import IDENTITY
 
 CORE = "TOP.edgemoe_top.core"
+QUEUES = "row_movers.expert_queues"
 FIRST_BEAT = 64  # cycles from an address to its data
 BEFORE_FIRST = 16  # cycles after a start: the run has begun, and its program has not come from memory yet
 TIMEOUT = 600.0
@@ -119,10 +120,10 @@ class RtlMachine(Machine):
         for expert, queue in self._queues.items():
             begin = expert * self.hardware.max_rows
             entries = np.array(queue)
-            self._variable("row_movers.queues", "sources").view("<u2")[begin : begin + len(queue)] = entries[:, 0]
+            self._variable(QUEUES, "sources").view("<u2")[begin : begin + len(queue)] = entries[:, 0]
             targets = entries[:, 1] | entries[:, 2] << 16
-            self._variable("row_movers.queues", "targets").view("<u4")[begin : begin + len(queue)] = targets
-            self._variable("row_movers.queues", "lengths").view("<u2")[expert] = len(queue)
+            self._variable(QUEUES, "targets").view("<u4")[begin : begin + len(queue)] = targets
+            self._variable(QUEUES, "lengths").view("<u2")[expert] = len(queue)
             self._raise("longest", len(queue))
             self._raise("queues_end", expert + 1)
             self._raise("source_end", int(entries[:, 0].max()) + 1)
@@ -130,7 +131,7 @@ class RtlMachine(Machine):
         self._queues.clear()
 
     def _raise(self, name: str, least: int) -> None:
-        value = self._variable("row_movers.queues", name).view("<u2")
+        value = self._variable(QUEUES, name).view("<u2")
         value[0] = max(int(value[0]), least)
 
     def _memories(self, buffer: Buffer, values: IntArray) -> Iterator[tuple[IntArray, Bytes]]:

@@ -1,4 +1,4 @@
-"""Where Yosys puts the large memories: in UltraRAM when the hardware configuration says so, else in block RAM."""
+"""A module alone is that of the shape; Yosys puts the large memories where the hardware configuration says."""
 
 from __future__ import annotations
 
@@ -7,9 +7,17 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.area import measure
+from benchmarks.area_synthesis import elaborate
 from edgemoe.spec.hardware import load_hardware_config
 
 MICRO = load_hardware_config("micro")
+
+
+@pytest.mark.parametrize("hardware", ["micro", "micro_w16a16"])
+def test_a_module_alone_has_the_widths_of_the_shape(hardware: str) -> None:
+    shape = load_hardware_config(hardware)
+    *_, gelu = elaborate(shape, "gelu").values()
+    assert f"parameter \\ACTIVATION_BITS {shape.numbers.activation_bits}\n" in gelu
 
 
 @pytest.mark.slow
