@@ -89,7 +89,7 @@ class Search:
         Raises ArgumentError for a budget outside 0 … MOST.
         """
         if not 0 <= budget <= MOST:
-            raise ArgumentError(f"a budget is 0 % … {MOST:.0%} more cycles, found {budget:.0%}")
+            raise ArgumentError(f"a budget is 0 … {100 * MOST:.0f} % more cycles, found {100 * budget:g} %")
         allowed = round(self._base * (1 + budget))
         wide: list[str] = []
         choices: list[Choice] = []
