@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from edgemoe.compiler.fits import DoesNotFitError, require_fit
 from edgemoe.compiler.quantise import quantise
 from edgemoe.errors import ArgumentError
-from edgemoe.spec.calibration import Calibration, mixable_activations, mixable_layers
+from edgemoe.spec.calibration import Calibration, is_inner, mixable_activations, mixable_layers
 from edgemoe.spec.checkpoint import Tensors
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.model import ModelConfig
@@ -69,6 +69,11 @@ class Search:
 
     def __post_init__(self) -> None:
         plain = replace(self.calibration, wide=(), narrow=tuple(self.narrow))
+        if not self.hardware.wide_tokens:
+            raise ArgumentError(
+                f"hardware '{self.hardware.name}' takes no activations of 16 bits beside those of 8; choose one with "
+                '"wide_tokens": true'
+            )
         self._plain, self._model = plain, quantise(self.config, self.tensors, plain, W8A8)
         self._rounds = dict(self.remembered or {})
         self._base = self._cycles((), ())
@@ -77,6 +82,8 @@ class Search:
         return frame_cycles(self._model, self.tasks, self.hardware, wide, narrow)
 
     def _fits(self, wide: Sequence[str]) -> bool:
+        if any(name for name in wide if is_inner(name)) and not self.hardware.wide_inner:
+            return False
         try:
             require_fit(self.config, tuple(self.tasks), self.hardware, wide)
         except DoesNotFitError:

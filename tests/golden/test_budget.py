@@ -14,6 +14,7 @@ from edgemoe.errors import ArgumentError
 from edgemoe.spec.calibration import Calibration
 from edgemoe.spec.checkpoint import load_checkpoint
 from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.isa import OPTIONS
 from edgemoe.spec.precision import W8A8
 from edgemoe_golden.budget.cost import frame_cycles
 from edgemoe_golden.budget.fidelity import Reference, fidelity, references
@@ -24,7 +25,7 @@ from edgemoe_golden.budget.sensitivity import Sensitivity
 from edgemoe_golden.model import load_checkpoint_model
 from tests.examples.program import plain_calibration, write_checkpoint
 
-HARDWARE = replace(load_hardware_config("zcu102"), name="mixed", wide_activations=True, narrow_weights=True)
+HARDWARE = replace(load_hardware_config("zcu102"), name="mixed", **dict.fromkeys(OPTIONS, True))
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +127,17 @@ def test_a_search_that_was_interrupted_goes_on_where_it_was(folder: Path, found:
 def test_a_budget_that_makes_no_sense_is_refused(folder: Path, found: list[Reference], budget: float) -> None:
     with pytest.raises(ArgumentError, match=r"a budget is 0 … 400 % more cycles, found -?10+ %"):
         search(folder, found).choose(budget)
+
+
+def test_only_what_the_hardware_takes_is_chosen(folder: Path, found: list[Reference]) -> None:
+    tokens = replace(HARDWARE, wide_inner=False)
+    chosen = search(folder, found, hardware=tokens).choose(4.0).calibration.wide
+    assert chosen
+    assert not any(name.endswith((".qkv", ".hidden")) for name in chosen)
+    with pytest.raises(
+        ArgumentError, match='takes no activations of 16 bits beside those of 8; choose one with "wide_tok'
+    ):
+        search(folder, found, hardware=load_hardware_config("zcu102"))
 
 
 def test_layers_with_narrow_weights_stay_narrow(folder: Path, found: list[Reference]) -> None:

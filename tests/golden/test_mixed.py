@@ -21,7 +21,7 @@ from edgemoe.frames import read_rows
 from edgemoe.session import Session
 from edgemoe.spec.calibration import Calibration, mixable_activations, mixable_layers
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
-from edgemoe.spec.isa import Buffer, Opcode
+from edgemoe.spec.isa import OPTIONS, Buffer, Opcode
 from edgemoe.spec.memory import LinearWeights
 from edgemoe.spec.model import load_model_config
 from edgemoe.spec.precision import W8A8, WIDE_LIMIT
@@ -39,7 +39,7 @@ ACTIVATIONS, LAYERS = mixable_activations(CONFIG), mixable_layers(CONFIG)
 
 
 def mixed_hardware(name: str = "micro", **changes: object) -> HardwareConfig:
-    options = {"wide_activations": True, "narrow_weights": True}
+    options = dict.fromkeys(OPTIONS, True)
     return replace(load_hardware_config(name), **options, **changes)  # type: ignore[arg-type]
 
 
@@ -169,10 +169,10 @@ def test_wide_activations_cost_cycles_and_narrow_weights_none() -> None:
 
 def test_hardware_that_cannot_mix_refuses_the_model_in_words() -> None:
     plain = load_hardware_config("micro")
-    with pytest.raises(ProgramError, match=r"1 activations of 16 bits, which hardware 'micro' does not take; choose a"):
+    with pytest.raises(ProgramError, match="1 inner activations of 16 bits, which hardware 'micro' does not"):
         compile_model(mixed_model(["blocks.0.hidden"], []), TASKS[:1], plain)
     with pytest.raises(ProgramError, match=r'1 layers with weights of 4 bits.*"narrow_weights": true'):
-        compile_model(mixed_model([], ["blocks.0.fc1"]), TASKS[:1], replace(plain, wide_activations=True))
+        compile_model(mixed_model([], ["blocks.0.fc1"]), TASKS[:1], replace(plain, wide_tokens=True))
 
 
 def test_w16a16_has_no_use_for_widths_and_takes_the_model_as_it_is() -> None:
@@ -185,6 +185,8 @@ def test_w16a16_has_no_use_for_widths_and_takes_the_model_as_it_is() -> None:
     assert np.array_equal(programs[0].stream, programs[1].stream)
     with pytest.raises(ConfigError, match="narrow_weights: for precision w8a8, found w16a16"):
         replace(hardware, narrow_weights=True)
+    with pytest.raises(ConfigError, match="wide_inner needs wide_tokens"):
+        replace(load_hardware_config("micro"), wide_inner=True)
 
 
 def test_a_width_that_does_not_fit_is_refused_with_its_numbers() -> None:
@@ -233,7 +235,7 @@ def test_narrow_weights_on_the_rtl_equal_golden_in_every_stored_value(shape_name
     assert found.values > 10_000
 
 
-@pytest.mark.parametrize(("engine", "option"), [("rtl", "wide_activations"), ("csim", "narrow_weights")])
+@pytest.mark.parametrize(("engine", "option"), [("rtl", "wide_tokens"), ("csim", "narrow_weights")])
 def test_an_engine_without_an_option_says_so_before_anything_is_built(engine: str, option: str) -> None:
     hardware = replace(load_hardware_config("micro"), **{option: True})
     with pytest.raises(

@@ -243,9 +243,10 @@ constexpr int MAX_TOP_K = 4;
 constexpr int ROW_ELEMENTS = 49920;
 constexpr int HIDDEN_ELEMENTS = 199680;
 constexpr int ULTRA_RAM = 0;
-constexpr int WIDE_ACTIVATIONS = 0;
+constexpr int WIDE_TOKENS = 0;
+constexpr int WIDE_INNER = 0;
 constexpr int NARROW_WEIGHTS = 0;
-constexpr int CONFIG_HASH = 465511095;
+constexpr unsigned CONFIG_HASH = 2289194998u;
 
 // Schedule of the HLS engine
 constexpr int HLS_QUERY_TILES = 4;  // tiles of queries whose scores are kept at a time

@@ -243,9 +243,10 @@ constexpr int MAX_TOP_K = 4;
 constexpr int ROW_ELEMENTS = 1969152;
 constexpr int HIDDEN_ELEMENTS = 3938304;
 constexpr int ULTRA_RAM = 1;
-constexpr int WIDE_ACTIVATIONS = 0;
+constexpr int WIDE_TOKENS = 0;
+constexpr int WIDE_INNER = 0;
 constexpr int NARROW_WEIGHTS = 0;
-constexpr unsigned CONFIG_HASH = 2772067365u;
+constexpr int CONFIG_HASH = 1671692146;
 
 // Schedule of the HLS engine
 constexpr int HLS_QUERY_TILES = 4;  // tiles of queries whose scores are kept at a time

@@ -26,11 +26,11 @@ from edgemoe.compiler.program import (
 from edgemoe.compiler.quantise import quantise
 from edgemoe.compiler.quantised import QuantisedModel
 from edgemoe.compiler.schedule import Step, schedule
-from edgemoe.spec.calibration import load_calibration
+from edgemoe.spec.calibration import is_inner, load_calibration
 from edgemoe.spec.checkpoint import CALIBRATION_FILE, load_checkpoint
 from edgemoe.spec.faults import FAULT_TEXT, Fault
 from edgemoe.spec.hardware import HardwareConfig
-from edgemoe.spec.isa import ISA_VERSION, Buffer, Instruction, Opcode, encode
+from edgemoe.spec.isa import ISA_VERSION, NARROW_WEIGHTS, WIDE_INNER, WIDE_TOKENS, Buffer, Instruction, Opcode, encode
 from edgemoe.spec.legality import Rows, element_bytes, static_fault
 from edgemoe.spec.memory import Bytes, round_up, row_pitch, segment
 
@@ -129,8 +129,9 @@ def compile_checkpoint(
 def _require_options(model: QuantisedModel, hardware: HardwareConfig) -> None:
     """Raise ProgramError for widths that this build does not take."""
     for option, names, what in (
-        ("wide_activations", model.wide, "activations of 16 bits"),
-        ("narrow_weights", model.narrow, "layers with weights of 4 bits"),
+        (WIDE_TOKENS, [name for name in model.wide if not is_inner(name)], "activations of 16 bits"),
+        (WIDE_INNER, [name for name in model.wide if is_inner(name)], "inner activations of 16 bits"),
+        (NARROW_WEIGHTS, model.narrow, "layers with weights of 4 bits"),
     ):
         if names and option not in hardware.options:
             raise ProgramError(

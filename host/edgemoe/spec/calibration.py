@@ -90,6 +90,11 @@ def mixable_activations(config: ModelConfig) -> list[str]:
     return names + [f"heads.{task.name}.norm" for task in config.tasks]
 
 
+def is_inner(activation: str) -> bool:
+    """Whether it needs the option `wide_inner` of the hardware for 16 bits: queries, keys, values, a hidden layer."""
+    return activation.endswith((".qkv", ".hidden"))
+
+
 def mixable_layers(config: ModelConfig) -> list[str]:
     """Layers whose weights may have 8 or 4 bits in W8A8 builds, in order of use; all experts of a block together."""
     names = ["patch_embed"]

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgemoe.spec.isa import FIELDS, OPTIONAL_FIELDS, STREAM_LINE, Buffer
+from edgemoe.spec.isa import FIELDS, OPTIONS, STREAM_LINE, Buffer
 from edgemoe.spec.precision import MAX_TOKENS, MAX_WIDTH, Precision, precision_named
 from edgemoe.spec.registers import WEIGHT_PORTS
 from edgemoe.spec.strict import ConfigError, check_name, check_range, from_dict, read_json, to_dict
@@ -52,7 +52,8 @@ class HardwareConfig:
     row_elements: size of RESIDUAL, NORM, GATE_INPUT, QUERY, KEY and VALUE each, in elements; rows come in whole tiles.
     hidden_elements: size of HIDDEN, which also holds a frame's patches.
     ultra_ram: large memories lie in UltraRAM, which the part must have.
-    wide_activations, narrow_weights: instructions may ask for activations of 16 bits, for weights of 4 (W8A8 only).
+    wide_tokens, wide_inner, narrow_weights: instructions may ask for 16 bits of what LayerNorm and attention give, and
+    of queries, keys, values and hidden layers; for weights of 4 bits (W8A8 only).
     """
 
     name: str
@@ -76,7 +77,8 @@ class HardwareConfig:
     row_elements: int
     hidden_elements: int
     ultra_ram: bool
-    wide_activations: bool
+    wide_tokens: bool
+    wide_inner: bool
     narrow_weights: bool
 
     def __post_init__(self) -> None:
@@ -103,6 +105,8 @@ class HardwareConfig:
             )
         if self.options and self.numbers.fine:
             raise ConfigError(f"{' and '.join(self.options)}: for precision w8a8, found {self.precision}")
+        if self.wide_inner and not self.wide_tokens:
+            raise ConfigError("wide_inner needs wide_tokens, whose two digits it uses; set both")
         tile = VECTOR * self.token_par
         units = {"row_elements": tile, "hidden_elements": tile, "prefetch_bytes": STREAM_LINE, "max_width": VECTOR}
         for name, unit in units.items():
@@ -117,7 +121,7 @@ class HardwareConfig:
     @property
     def options(self) -> tuple[str, ...]:
         """Which of the options that some fields of instructions need it has."""
-        return tuple(name for name in dict.fromkeys(OPTIONAL_FIELDS.values()) if getattr(self, name))
+        return tuple(name for name in OPTIONS if getattr(self, name))
 
     @property
     def macs_per_cycle(self) -> int:

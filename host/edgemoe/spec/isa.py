@@ -142,18 +142,29 @@ USED_FIELDS: dict[Opcode, tuple[str, ...]] = {
     Opcode.STORE: ("source", "wide_source", "rows", "in_features", "source_row", "address_low", "address_high"),
 }  # fmt: skip
 
-OPTIONAL_FIELDS = {
-    "wide_source": "wide_activations",
-    "wide_result": "wide_activations",
-    "narrow_weights": "narrow_weights",
+WIDE_TOKENS, WIDE_INNER, NARROW_WEIGHTS = OPTIONS = ("wide_tokens", "wide_inner", "narrow_weights")
+"""Options of a hardware configuration that some fields need: 16 bits for what LayerNorm and attention give; for
+queries, keys, values and hidden layers; weights of 4 bits."""
+
+_WIDE_FIELDS = {
+    (Opcode.LINEAR, "wide_source"): WIDE_TOKENS,
+    (Opcode.HEAD, "wide_source"): WIDE_TOKENS,
+    (Opcode.EXPERTS, "wide_source"): WIDE_TOKENS,
+    (Opcode.ATTENTION, "wide_result"): WIDE_TOKENS,
+    (Opcode.ATTENTION, "wide_source"): WIDE_INNER,
+    (Opcode.LINEAR, "wide_result"): WIDE_INNER,
+    (Opcode.EXPERTS, "wide_result"): WIDE_INNER,
+    (Opcode.STORE, "wide_source"): WIDE_INNER,
 }
-"""Field → option of a hardware configuration without which it belongs to no opcode."""
 
 
 def used_fields(opcode: Opcode, options: Collection[str]) -> tuple[str, ...]:
     """Fields that an opcode may set, `opcode` itself left out, in a build with these options."""
-    absent = {name for name, option in OPTIONAL_FIELDS.items() if option not in options}
-    return tuple(name for name in USED_FIELDS[opcode] if name not in absent)
+    return tuple(name for name in USED_FIELDS[opcode] if _option(opcode, name) in (None, *options))
+
+
+def _option(opcode: Opcode, field: str) -> str | None:
+    return NARROW_WEIGHTS if field == NARROW_WEIGHTS else _WIDE_FIELDS.get((opcode, field))
 
 
 # Which buffers LINEAR may join, by epilogue: (sources, destination). QKV writes QUERY, KEY and VALUE.

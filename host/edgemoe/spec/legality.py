@@ -53,7 +53,7 @@ def static_fault(words: NDArray[np.uint32], hardware: HardwareConfig, input_byte
     instruction = decode(words)
     checks = (
         (_field_ranges(instruction), Fault.ILLEGAL_FIELD),
-        (_operands(instruction), Fault.ILLEGAL_OPERAND),
+        (_operands(instruction, hardware), Fault.ILLEGAL_OPERAND),
         (_fits_buffers(instruction, hardware), Fault.BUFFER_RANGE),
         (_fits_experts(instruction, hardware), Fault.TOO_MANY_EXPERTS),
         (_fits_memory(instruction, hardware, input_bytes, output_bytes), Fault.ADDRESS_RANGE),
@@ -127,20 +127,22 @@ def _opcode_ranges(i: Instruction) -> bool:
             return True
 
 
-def _operands(i: Instruction) -> bool:
+def _operands(i: Instruction, hardware: HardwareConfig) -> bool:
     if i.opcode == Opcode.LINEAR:
         if i.epilogue not in LINEAR_OPERANDS:
             return False
         sources, destination = LINEAR_OPERANDS[i.epilogue]
-        return i.source in sources and i.destination == destination and _width_of_source(i)
+        return i.source in sources and i.destination == destination and _width_of_source(i, hardware)
     if i.opcode != Opcode.STORE:
         return True
     return i.source != Buffer.NONE and (i.source in EITHER_WIDTH or not i.wide_source)
 
 
-def _width_of_source(i: Instruction) -> bool:
-    """LINEAR: NORM is 8 bits wide, GATE_INPUT 16, HIDDEN either, as the instruction that wrote it said."""
-    return i.source == Buffer.HIDDEN or bool(i.wide_source) == (i.source == Buffer.GATE_INPUT)
+def _width_of_source(i: Instruction, hardware: HardwareConfig) -> bool:
+    """LINEAR: NORM is 8 bits wide, GATE_INPUT 16, HIDDEN either where the build has wide ones."""
+    if i.source == Buffer.HIDDEN:
+        return hardware.wide_inner or not i.wide_source
+    return bool(i.wide_source) == (i.source == Buffer.GATE_INPUT)
 
 
 EITHER_WIDTH = (Buffer.QUERY, Buffer.KEY, Buffer.VALUE, Buffer.HIDDEN)

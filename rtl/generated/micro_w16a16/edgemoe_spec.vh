@@ -239,9 +239,10 @@ localparam MAX_TOP_K = 4;
 localparam ROW_ELEMENTS = 49920;
 localparam HIDDEN_ELEMENTS = 199680;
 localparam ULTRA_RAM = 0;
-localparam WIDE_ACTIVATIONS = 0;
+localparam WIDE_TOKENS = 0;
+localparam WIDE_INNER = 0;
 localparam NARROW_WEIGHTS = 0;
-localparam CONFIG_HASH = 263115482;
+localparam CONFIG_HASH = 234154176;
 
 // bits that may be set, entry 16·opcode + word
 localparam INSTRUCTION_MASK_SIZE = 160;

@@ -57,8 +57,10 @@ Sizes are fields, so any M³ViT-family network that fits the buffers runs on one
     text += f"""
 ## Widths layer by layer
 
-In a W8A8 build with the options `wide_activations` and `narrow_weights`, an instruction may ask for activations of 16
-bits on either side and for weights of 4:
+In a W8A8 build with the options `wide_tokens`, `wide_inner` and `narrow_weights`, an instruction may ask for
+activations of 16 bits on either side and for weights of 4. `wide_tokens` is for what LayerNorm and attention give
+(ATTENTION's `wide_result`, and `wide_source` of what reads that), `wide_inner` for queries, keys, values and hidden
+layers:
 
 - `wide_source`, `wide_result`: a wide activation lies within ±{p.WIDE_LIMIT} and is two signed digits,
   256·high + low, which the array multiplies one after the other; their sums are joined before the bias. Wide tokens of
@@ -102,8 +104,9 @@ Checked before an instruction executes, in this order; the first rule broken end
    `in_features` is a multiple of {VECTOR}·`heads`; 1 ≤ `top_k` ≤ `experts`; COPY's ranges do not overlap; only GELU
    uses the output grid; RESIDUAL has no `wide_result`.
 3. ILLEGAL_OPERAND: `source` and `destination` are scratchpads that the opcode may use; LINEAR has `wide_source` with
-   GATE_INPUT, not with NORM, STORE only with QUERY, KEY, VALUE and HIDDEN. (An unknown `source` or `destination`
-   number is found before the ranges of rule 2, an unused one that is not 0 is ILLEGAL_FIELD.)
+   GATE_INPUT, not with NORM, with HIDDEN where there is `wide_inner`, STORE only with QUERY, KEY, VALUE and HIDDEN.
+   (An unknown `source` or `destination` number is found before the ranges of rule 2, an unused one that is not 0 is
+   ILLEGAL_FIELD.)
 4. BUFFER_RANGE: rows end within `max_rows`, and (first row + rows), rounded up to whole tiles of `token_par`, times
    features, twice those of wide rows, within the buffer's elements; attention within `max_tokens`, LayerNorm within
    `max_width`.
