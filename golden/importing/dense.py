@@ -49,12 +49,14 @@ def is_dense(state: State) -> bool:
     return not own and "patch_embed.proj.weight" in state
 
 
-def from_dense(state: State, source: SourceConfig, options: DenseOptions) -> tuple[Imported, tuple[str, ...]]:
-    """The checkpoint, and sentences on what was found, chosen and left out.
+def from_dense(
+    state: State, source: SourceConfig, options: DenseOptions, library: str = ""
+) -> tuple[Imported, tuple[str, ...]]:
+    """The checkpoint, and sentences on what was found, chosen and left out; library: whose names the tensors have.
 
     Raises CheckpointError for a network of another kind, naming what it has, and for what is missing or contradictory.
     """
-    library = "transformers" if is_transformers(state) else "timm"
+    library = library or ("transformers" if is_transformers(state) else "timm")
     refuse_other_kinds(state)
     single = next((name for name, value in state.items() if value.ndim == 0), None)
     if single is not None:

@@ -14,7 +14,7 @@ from edgemoe_golden.importing.source_config import read_source_config
 from edgemoe_golden.importing.states import State, read_file
 from edgemoe_golden.model.checkpoint import check_variant_tensors
 
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.onnx")
 SHARDS = "model.safetensors.index.json"
 LAYOUT = "dense vision transformer"
 
@@ -22,13 +22,18 @@ LAYOUT = "dense vision transformer"
 def import_dense(source: Path, out_folder: Path, options: DenseOptions | None = None) -> ImportReport:
     """Import `source` into the new folder `out_folder`.
 
-    source: a state dict in a torch or safetensors file, with the library's configuration beside it where there is one,
+    source: a state dict in a torch or safetensors file or a graph in an ONNX file, with the library's configuration beside it where there is one,
     or a folder that holds both under the library's usual names. Raises CheckpointError or ConfigError naming the file
     or tensor at fault; `out_folder` then does not exist.
     """
     if out_folder.exists():
         raise CheckpointError(f"{out_folder}: exists already; choose a new folder")
     path = _weights_file(source)
+    if path.suffix == ".onnx":
+        from edgemoe_golden.importing.onnx.importer import import_onnx
+
+        named = options or DenseOptions()
+        return import_onnx(path, out_folder, replace(named, name=named.name or path_part(out_folder.name)))
     state, beside = read_file(path), read_source_config(path.parent)
     chosen = options or DenseOptions()
     chosen = replace(chosen, name=chosen.name or path_part(out_folder.name))

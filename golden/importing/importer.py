@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -92,17 +93,19 @@ def _compare(imported: Imported, reference: Reference) -> tuple[float, float]:
     return float((difference**2).mean()), float(difference.abs().mean())
 
 
-def write_imported(imported: Imported, folder: Path) -> None:
-    """The folder appears complete or not at all; raises CheckpointError where it cannot be written."""
+def write_imported(imported: Imported, folder: Path, files: Mapping[str, bytes] | None = None) -> None:
+    """The folder appears complete or not at all, with `files` in it by name; raises CheckpointError where it cannot."""
     try:
-        _fill(imported, folder)
+        _fill(imported, folder, files or {})
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise CheckpointError(f"'{folder}' cannot be written: {why}; choose another folder") from error
 
 
-def _fill(imported: Imported, folder: Path) -> None:
+def _fill(imported: Imported, folder: Path, files: Mapping[str, bytes]) -> None:
     with whole_folder(folder) as draft:
+        for name, data in files.items():
+            (draft / name).write_bytes(data)
         weights = FLOAT_WEIGHTS_FILE if imported.variant.float_only else WEIGHTS_FILE
         for file, tensors in ((weights, imported.tensors), (DECODERS_FILE, imported.decoders)):
             if tensors:

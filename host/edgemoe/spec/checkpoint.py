@@ -25,6 +25,8 @@ from edgemoe.spec.strict import distinct
 WEIGHTS_FILE = "weights.safetensors"
 CONFIG_FILE = "config.json"
 CALIBRATION_FILE = "calibration.json"
+DECODER_FILE = "decoder.onnx"
+"""What the host computes from the features, where a checkpoint brings such a graph."""
 FLOAT_WEIGHTS_FILE = "float_weights.safetensors"
 """Takes the place of weights.safetensors where only the float model can compute the gates."""
 

@@ -1,0 +1,91 @@
+"""`import_onnx`: an ONNX file → a checkpoint folder, by way of the state dict that its trunk would have in timm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from edgemoe.spec.checkpoint import DECODER_FILE, CheckpointError
+from edgemoe.spec.names import one_line, shown
+from edgemoe.spec.onnx_file import read_onnx
+from edgemoe_golden.importing.dense import from_dense
+from edgemoe_golden.importing.dense_config import CLASSIFICATION, DenseOptions
+from edgemoe_golden.importing.importer import ImportReport, write_imported
+from edgemoe_golden.importing.onnx.graph import Graph, fixed_graph
+from edgemoe_golden.importing.onnx.proof import prove
+from edgemoe_golden.importing.onnx.tail import Tail, tail_of
+from edgemoe_golden.importing.onnx.trunk import Trunk, trunk_of
+from edgemoe_golden.importing.onnx.widen import widen
+from edgemoe_golden.importing.source_config import SourceConfig, read_source_config
+from edgemoe_golden.model.checkpoint import check_variant_tensors
+
+LAYOUT = "ONNX graph"
+
+
+def import_onnx(path: Path, out_folder: Path, options: DenseOptions) -> ImportReport:
+    """Import the file `path` into the new folder `out_folder`.
+
+    What follows the trunk and is no classifier goes into the folder as `decoder.onnx`, for the host. Raises
+    CheckpointError naming the file and the node or tensor at fault; `out_folder` then does not exist.
+    """
+    if options.heads or options.activation:
+        raise CheckpointError(f"{path}: a graph says its heads and its activation itself; leave both options off")
+    beside = read_source_config(path.parent)
+    model = read_onnx(path)
+    try:
+        widened = widen(model)
+        graph = fixed_graph(model, options.size)
+        trunk = trunk_of(graph)
+        tail = tail_of(graph, trunk)
+        source, chosen = _described(graph, trunk, beside, options)
+        imported, notes = from_dense(trunk.state | tail.state, source, chosen, LAYOUT)
+        variant = replace(imported.variant, source=one_line(path.name), format=LAYOUT)
+        imported = replace(imported, variant=variant)
+        check_variant_tensors(imported.config, variant, {name: each.numpy() for name, each in imported.tensors.items()})
+        error = prove(graph, trunk, tail, imported)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    files = {} if tail.decoder is None else {DECODER_FILE: tail.decoder.SerializeToString()}
+    write_imported(imported, out_folder, files)
+    said = (*notes, *_notes(tail, imported.config.tasks[0].kind == CLASSIFICATION, widened))
+    proved = f"proved: onnxruntime and our float model differ by {error:.1e} at most on a seeded picture, every block"
+    return ImportReport(LAYOUT, len(imported.tensors), imported.config, variant, notes=(*said, proved))
+
+
+def _described(
+    graph: Graph, trunk: Trunk, beside: SourceConfig, options: DenseOptions
+) -> tuple[SourceConfig, DenseOptions]:
+    """What the graph says of its network; the graph's own scaling of pixels is joined with what is said of them."""
+    embedding = trunk.embedding
+    mean, deviation = options.mean or beside.mean, options.deviation or beside.deviation
+    if graph.picture_type == "uint8":
+        if options.mean or options.deviation:
+            raise CheckpointError("the graph takes bytes and normalises them itself; say nothing of its pixels")
+        mean, deviation = (0.0,) * len(embedding.scale), (1 / 255,) * len(embedding.scale)
+    if len(mean) == len(deviation) == len(embedding.scale):
+        scale = np.array(deviation) / embedding.scale
+        mean = tuple(float(each) for each in np.array(mean) - embedding.addend * scale)
+        deviation = tuple(float(each) for each in scale)
+    source = SourceConfig(
+        heads=trunk.heads,
+        epsilon=float(str(np.float32(trunk.epsilons[0]))),
+        activation=trunk.activations[0],
+        stride=embedding.stride,
+        size=embedding.size,
+        mean=mean,
+        deviation=deviation,
+        labels=beside.labels,
+    )
+    return source, replace(options, mean=(), deviation=(), size=None)
+
+
+def _notes(tail: Tail, classifies: bool, widened: bool) -> list[str]:
+    notes = ["its 16-bit floats are held as float32, which has all of their values"] if widened else []
+    if tail.decoder is not None:
+        outputs = ", ".join(map(shown, tail.outputs))
+        notes.append(f"{len(tail.decoder.graph.node)} nodes after the trunk run on the host and give {outputs}")
+    if tail.logits and not classifies:
+        notes.append("left out: its classifier, because other tasks were asked for")
+    return notes + [f"left out: output {shown(name)}, which lies inside the trunk" for name in tail.left_out]

@@ -1,0 +1,185 @@
+"""ONNX files: read as somebody else's data, whole and within limits, before any library computes with them.
+
+Needs the extra `onnx` (packages `onnx` and `onnxruntime`), which boards do without: both are imported when first used.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgemoe.errors import ArgumentError
+from edgemoe.spec.checkpoint import CheckpointError
+from edgemoe.spec.files import read_limited
+from edgemoe.spec.names import shown
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, TensorProto
+
+OPSETS = range(11, 24)
+"""Versions of ONNX's operator set that are read: those that exporters have written since 2019."""
+
+MAX_BYTES = (1 << 31) - 1  # of a file, and of a file with its external data; protobuf ends there
+MAX_NODES = 100_000
+MAX_RANK = 8
+MAX_VALUES = 1 << 28  # elements of any one value of a graph: 1 GiB
+
+_OWN_DOMAINS = ("", "ai.onnx")
+_INTEGER_KINDS = (
+    *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "ConvInteger"),
+    *("QLinearMatMul", "QLinearConv", "MatMulNBits", "QGemm", "QAttention", "DynamicQuantizeMatMul"),
+)
+
+
+def require_onnx(what: str) -> tuple[Any, Any]:
+    """Modules onnx and onnxruntime; raises ArgumentError naming the extra where they are not installed."""
+    try:
+        import onnx
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        raise ArgumentError(f"{what} needs {error.name}; install the 'onnx' extra of this package") from error
+    return onnx, onnxruntime
+
+
+def read_onnx(path: Path) -> ModelProto:
+    """The graph in a file, with the external data that lies in the file's own folder or below, checked.
+
+    Raises CheckpointError for what is cut, too large, too new, not plain floats, or reaches out of its folder.
+    """
+    try:
+        content = read_limited(path, MAX_BYTES)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(content) > MAX_BYTES:
+        raise CheckpointError(f"{path}: more than {MAX_BYTES:,} bytes; ONNX files end there")
+    try:
+        return parse_onnx(content, path.parent)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def parse_onnx(content: bytes, folder: Path | None = None) -> ModelProto:
+    """The checked graph in `content`; external data is read from `folder`, refused without one.
+
+    Raises CheckpointError; the message does not name a file.
+    """
+    onnx, _ = require_onnx("reading ONNX files")
+    from google.protobuf.message import DecodeError
+
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(content)
+    except (DecodeError, ValueError, MemoryError) as error:
+        raise CheckpointError("not a readable ONNX file; it is cut or altered") from error
+    _require_version(model)
+    _require_plain_graph(model)
+    _require_tensors(model, folder)
+    return model
+
+
+def _require_version(model: ModelProto) -> None:
+    versions = {entry.domain: entry.version for entry in model.opset_import}
+    version = next((versions[domain] for domain in _OWN_DOMAINS if domain in versions), None)
+    if version is None:
+        raise CheckpointError("names no operator set of ONNX, so this is not a whole ONNX file")
+    if version not in OPSETS:
+        raise CheckpointError(
+            f"operator set {version}; this package reads {OPSETS[0]} … {OPSETS[-1]}: export it again with one of these"
+        )
+
+
+def _require_plain_graph(model: ModelProto) -> None:
+    """One graph of floats, without functions, control flow and sparse tensors, and not absurdly long."""
+    graph = model.graph
+    if model.functions:
+        name = shown(model.functions[0].name)
+        raise CheckpointError(f"holds the function {name}; export it again with all functions inlined")
+    if len(graph.node) > MAX_NODES or len(graph.initializer) > MAX_NODES:
+        raise CheckpointError(f"more than {MAX_NODES:,} nodes or tensors are no vision transformer")
+    if graph.sparse_initializer:
+        raise CheckpointError("holds sparse tensors; save it dense")
+    for node in graph.node:
+        called = f"node {shown(node.name or next(iter(node.output), ''))} ({node.op_type})"
+        if node.op_type in _INTEGER_KINDS:
+            raise CheckpointError(
+                f"{called} belongs to a graph that was quantised to integers; give the float model, "
+                "which this package quantises by its own calibration"
+            )
+        if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
+            raise CheckpointError(f"{called} holds a graph of its own; export it again without control flow")
+        if any(attribute.ref_attr_name for attribute in node.attribute):
+            raise CheckpointError(f"{called} belongs to a function; export it again with all functions inlined")
+
+
+def _require_tensors(model: ModelProto, folder: Path | None) -> None:
+    """Every tensor has as many bytes as its shape says; external ones are read into the model."""
+    stored = list(model.graph.initializer)
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            stored += [attribute.t] if attribute.HasField("t") else []
+            stored += attribute.tensors
+            if attribute.HasField("sparse_tensor") or attribute.sparse_tensors:
+                raise CheckpointError("holds sparse tensors; save it dense")
+    total = 0
+    for tensor in stored:
+        total += _byte_count(tensor)
+        if total > MAX_BYTES:
+            raise CheckpointError(f"its tensors have more than {MAX_BYTES:,} bytes; ONNX files end there")
+    for tensor in stored:
+        if tensor.data_location == 1:  # TensorProto.EXTERNAL
+            _read_external(tensor, folder)
+        elif tensor.HasField("raw_data") and len(tensor.raw_data) != _byte_count(tensor):
+            raise CheckpointError(
+                f"tensor {shown(tensor.name)} has {len(tensor.raw_data):,} bytes; its shape needs "
+                f"{_byte_count(tensor):,}"
+            )
+
+
+def _byte_count(tensor: TensorProto) -> int:
+    from onnx import helper
+
+    where = f"tensor {shown(tensor.name)}"
+    if len(tensor.dims) > MAX_RANK or any(side < 0 for side in tensor.dims):
+        raise CheckpointError(f"{where} has shape {tuple(tensor.dims)[: MAX_RANK + 1]}, which no tensor can have")
+    count = math.prod(tensor.dims)
+    if count > MAX_VALUES:
+        raise CheckpointError(f"{where} has {count:,} values; at most {MAX_VALUES:,} are read")
+    try:
+        each = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{where} has the unknown type {tensor.data_type}") from error
+    return int(count * each)
+
+
+def _read_external(tensor: TensorProto, folder: Path | None) -> None:
+    """Put the bytes of an external tensor into it; raises CheckpointError for a path or range outside the folder."""
+    where = f"tensor {shown(tensor.name)}"
+    facts = {entry.key: entry.value for entry in tensor.external_data}
+    location = facts.get("location", "")
+    if folder is None:
+        raise CheckpointError(f"{where} lies in another file, {shown(location)}; a host decoder holds its own tensors")
+    relative, inside = Path(location), False
+    if location and not relative.is_absolute() and ".." not in relative.parts:
+        inside = (folder / relative).resolve().is_relative_to(folder.resolve())
+    if not inside:
+        raise CheckpointError(f"{where} lies in {shown(location)}, outside the folder of the file; that is not read")
+    needed = _byte_count(tensor)
+    numbers = [facts.get("offset", "0") or "0", facts.get("length", "") or str(needed)]
+    if not all(number.isascii() and number.isdigit() and len(number) < 16 for number in numbers):
+        raise CheckpointError(f"{where} has offset and length {shown(numbers[0])}, {shown(numbers[1])}")
+    offset, length = map(int, numbers)
+    if length != needed:
+        raise CheckpointError(f"{where} has {length:,} bytes in {shown(location)}; its shape needs {needed:,}")
+    path = folder / relative
+    if not path.is_file() or path.stat().st_size < offset + length:
+        raise CheckpointError(f"{where} needs {offset + length:,} bytes of {shown(location)}, which is cut or missing")
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            content = file.read(length)
+    except OSError as error:
+        raise CheckpointError(f"{where}: {shown(location)} cannot be read ({error.strerror})") from error
+    del tensor.external_data[:]
+    tensor.data_location = 0  # type: ignore[assignment]  # TensorProto.DEFAULT
+    tensor.raw_data = content
