@@ -22,9 +22,9 @@ LAYOUT = "dense vision transformer"
 def import_dense(source: Path, out_folder: Path, options: DenseOptions | None = None) -> ImportReport:
     """Import `source` into the new folder `out_folder`.
 
-    source: a state dict in a torch or safetensors file or a graph in an ONNX file, with the library's configuration beside it where there is one,
-    or a folder that holds both under the library's usual names. Raises CheckpointError or ConfigError naming the file
-    or tensor at fault; `out_folder` then does not exist.
+    source: a state dict in a torch or safetensors file or a graph in an ONNX file, with the library's configuration
+    beside it where there is one, or a folder that holds both under the library's usual names. Raises CheckpointError or
+    ConfigError naming the file, tensor or node at fault; `out_folder` then does not exist.
     """
     if out_folder.exists():
         raise CheckpointError(f"{out_folder}: exists already; choose a new folder")

@@ -20,6 +20,7 @@ class FrameResult:
     frame: uint8 H×W×3 RGB, the model's input size.
     outputs: task → float32 C×(Hp·s)×(Wp·s), real values on the cell grid (logits or the task's unit); of a
         classification C logits; of features tokens×D.
+    decoded: name → float32 array of what a host decoder (edgemoe.decoder) made of the features; usually empty.
     routing: task → MoE block → (experts uint16 tokens×k, scores float32 tokens×k), both in order of choice;
         prefix tokens first, then the patches row by row. Empty for a model without experts.
     timings_ms: name → milliseconds on this host; `total` is the whole frame and is what panels show.
@@ -32,6 +33,7 @@ class FrameResult:
     engine: str
     model: str
     hardware: str
+    decoded: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     routing: dict[str, dict[int, Routing]] = field(default_factory=dict)
     timings_ms: dict[str, float] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)

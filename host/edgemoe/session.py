@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgemoe.compiler.program import Program, ProgramError
 from edgemoe.control import Control
+from edgemoe.decoder import decoder_of
 from edgemoe.devices.base import Bytes, Device
 from edgemoe.devices.exclusive import Use
 from edgemoe.errors import EdgeMoeError
@@ -34,7 +35,8 @@ class SessionError(EdgeMoeError, RuntimeError):
 class Session:
     """Holds a program's memory on a device; usable as a context manager, `close` gives the memory back.
 
-    timeout: seconds that one frame may take. Raises ProgramError when the program was built for other hardware.
+    timeout: seconds that one frame may take. decoder_note: why the host decoder of the program cannot run here, or "".
+    Raises ProgramError when the program was built for other hardware.
     A device does one thing at a time: what is asked of it, or of another session on it, during a frame or a stream,
     from another thread, a signal handler or a forked child, is refused with SessionError before anything is written.
     Several sessions may lie on a device and take turns. `close` alone may come during a stream; it ends it.
@@ -50,6 +52,7 @@ class Session:
         self.program = program
         self.device = device
         self.timeout = timeout
+        self._decoder, self.decoder_note = decoder_of(program)
         self._control = Control(device.read_register, device.write_register)
         self._addresses: dict[str, int] = {}
         self._identified = False
@@ -267,16 +270,23 @@ class Session:
         manifest = self.program.manifest
         outputs, routing = head_outputs(region, manifest), routings(region, manifest)
         run.clock.lap("decode")
+        decoded = self._decoded(outputs)
         return FrameResult(
             frame=run.frame,
             outputs=outputs,
             engine=self.device.name,
             model=manifest.model.name,
             hardware=manifest.hardware.name,
+            decoded=decoded,
             routing=routing,
             timings_ms=run.clock.result(),
             counters=run.counters,
         )
+
+    def _decoded(self, outputs: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        tasks = self.program.manifest.model.tasks
+        read = next((outputs[task.name] for task in tasks if task.kind == "features" and task.name in outputs), None)
+        return {} if self._decoder is None or read is None else self._decoder(read)
 
     def _instruction(self, index: int) -> str:
         words, labels = self.program.words, self.program.manifest.labels

@@ -1,7 +1,8 @@
 """Where every element of a value comes from: value = scale · base[index] + addend, element by element.
 
 Between two matrix products a graph only moves, scales and adds: reshapes, transposes, slices, splits, biases,
-LayerScale, 1/√d. Followed back to its base, a value tells how heads, thirds of qkv and tokens lie, whatever way an exporter chose.
+LayerScale, 1/√d. Followed back to its base, a value tells how heads, thirds of qkv and tokens lie, whatever way an
+exporter chose.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def _arithmetic(graph: Graph, node: Node, before: Affine) -> Affine:
     else:
         scale, addend = -scale, constant - addend
     shape = np.broadcast_shapes(index.shape, constant.shape)
-    index, scale, addend = (np.broadcast_to(each, shape) for each in (index, scale, addend))
+    index, scale, addend = np.broadcast_to(index, shape), np.broadcast_to(scale, shape), np.broadcast_to(addend, shape)
     return Affine(before.base, index, scale, addend)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from edgemoe.spec.checkpoint import CheckpointError
 from edgemoe.spec.names import shown
-from edgemoe.spec.onnx_file import MAX_RANK, MAX_VALUES, require_onnx
+from edgemoe.spec.onnx_file import MAX_VALUES, inferred_shapes, require_onnx, require_small
 from edgemoe_golden.importing.onnx.runtime import Array, run_graph
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def fixed_graph(model: ModelProto, size: tuple[int, int] | None) -> Graph:
     outputs = tuple(entry.name for entry in model.graph.output)
     for entry in model.graph.output:
         entry.type.tensor_type.ClearField("shape")
-    _require_small(_inferred(model))
+    require_small(inferred_shapes(model))
     constants = {tensor.name: _array(tensor) for tensor in model.graph.initializer}
     moving = _moving(model, constants, inputs[0].name)
     frozen = {inputs[0].name} | {name for node in moving for name in node.output if name}
@@ -123,8 +123,8 @@ def fixed_graph(model: ModelProto, size: tuple[int, int] | None) -> Graph:
     constants |= run_graph(model, {inputs[0].name: blank}, missing) if missing else {}
     folded = _folded(model, moving, {name: constants[name] for name in frontier if name in constants})
     graph = Graph(model, folded, inputs[0].name, shape, kind, outputs, constants=constants)
-    graph.shapes = _inferred(folded) | {inputs[0].name: shape}
-    _require_small(graph.shapes)
+    graph.shapes = inferred_shapes(folded) | {inputs[0].name: shape}
+    require_small(graph.shapes)
     _connect(graph, moving)
     return graph
 
@@ -157,30 +157,6 @@ def _fixed_shape(entry: Any, size: tuple[int, int] | None) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def _inferred(model: ModelProto) -> dict[str, tuple[int, ...]]:
-    """Shapes of inner values and outputs, as far as they can be told."""
-    onnx, _ = require_onnx("reading ONNX files")
-    try:
-        known = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    except Exception as error:  # its checker, its inference and protobuf each have their own
-        raise CheckpointError(f"its shapes contradict each other ({str(error).splitlines()[0][:200]})") from error
-    shapes = {}
-    for entry in (*known.graph.value_info, *known.graph.output):
-        sides = entry.type.tensor_type.shape.dim
-        if entry.type.tensor_type.HasField("shape") and all(side.HasField("dim_value") for side in sides):
-            shapes[entry.name] = tuple(side.dim_value for side in sides)
-    return shapes
-
-
-def _require_small(shapes: Mapping[str, tuple[int, ...]]) -> None:
-    for name, shape in shapes.items():
-        count = 1
-        for side in shape:
-            count *= side
-        if len(shape) > MAX_RANK or count > MAX_VALUES:
-            raise CheckpointError(f"value {shown(name)} has {count:,} elements; at most {MAX_VALUES:,} are computed")
-
-
 def _array(tensor: Any) -> Array:
     onnx, _ = require_onnx("reading ONNX files")
     try:
@@ -207,7 +183,7 @@ def _moving(model: ModelProto, constants: dict[str, Array], picture: str) -> lis
 
 def _folded(model: ModelProto, nodes: list[NodeProto], constants: Mapping[str, Array]) -> ModelProto:
     onnx, _ = require_onnx("reading ONNX files")
-    made = onnx.ModelProto()
+    made: ModelProto = onnx.ModelProto()
     made.CopyFrom(model)
     for part in (made.graph.node, made.graph.initializer, made.graph.value_info):
         del part[:]

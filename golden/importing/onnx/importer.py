@@ -44,13 +44,15 @@ def import_onnx(path: Path, out_folder: Path, options: DenseOptions) -> ImportRe
         variant = replace(imported.variant, source=one_line(path.name), format=LAYOUT)
         imported = replace(imported, variant=variant)
         check_variant_tensors(imported.config, variant, {name: each.numpy() for name, each in imported.tensors.items()})
-        error = prove(graph, trunk, tail, imported)
+        difference = prove(graph, trunk, tail, imported)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
     files = {} if tail.decoder is None else {DECODER_FILE: tail.decoder.SerializeToString()}
     write_imported(imported, out_folder, files)
     said = (*notes, *_notes(tail, imported.config.tasks[0].kind == CLASSIFICATION, widened))
-    proved = f"proved: onnxruntime and our float model differ by {error:.1e} at most on a seeded picture, every block"
+    proved = (
+        f"proved: onnxruntime and our float model differ by {difference:.1e} at most on a seeded picture, every block"
+    )
     return ImportReport(LAYOUT, len(imported.tensors), imported.config, variant, notes=(*said, proved))
 
 

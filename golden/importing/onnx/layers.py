@@ -68,30 +68,30 @@ def norm_of(graph: Graph, name: str) -> Norm | None:
 def _chained_norm(graph: Graph, name: str, rank: int, width: int) -> Norm | None:
     """(x − mean)/√(variance + ε)·γ + β as ReduceMean, Sub, Pow, ReduceMean, Add, Sqrt, Div, Mul, Add."""
     first = next((node for node in graph.readers(name) if _is_mean(graph, node, rank)), None)
-    centred = _reader(graph, first and first.outputs[0], "Sub")
+    centred = next((node for node in graph.readers(first.outputs[0]) if node.kind == "Sub"), None) if first else None
     if first is None or centred is None or graph.source(centred.inputs[0]) != graph.source(name):
         return None
     square = next((node for node in graph.readers(centred.outputs[0]) if node.kind in ("Pow", "Mul")), None)
-    mean = _reader(graph, square and square.outputs[0], "ReduceMean")
+    mean = _reader(graph, square, "ReduceMean")
     if mean is None or not _is_mean(graph, mean, rank):
         return None
-    shifted = _reader(graph, mean.outputs[0], "Add")
-    root = _reader(graph, shifted and shifted.outputs[0], "Sqrt")
-    quotient = _reader(graph, root and root.outputs[0], "Div")
+    shifted = _reader(graph, mean, "Add")
+    root = _reader(graph, shifted, "Sqrt")
+    quotient = _reader(graph, root, "Div")
     if shifted is None or quotient is None or graph.source(quotient.inputs[0]) != graph.source(centred.outputs[0]):
         return None
     epsilon = next((value for each in shifted.inputs if (value := graph.constant(each)) is not None), None)
     if epsilon is None or epsilon.size != 1:
         return None
-    output, weight, bias = quotient.outputs[0], np.ones(width), np.zeros(width)
+    last, weight, bias = quotient, np.ones(width), np.zeros(width)
     for kind in ("Mul", "Add"):
-        node = _reader(graph, output, kind)
+        node = _reader(graph, last, kind)
         found = None if node is None else _vector(graph, node, width)
         if node is None or found is None:
             continue
-        output = node.outputs[0]
+        last = node
         weight, bias = (found, bias) if kind == "Mul" else (weight, found)
-    return Norm(first, output, weight, bias, float(epsilon.reshape(-1)[0]))
+    return Norm(first, last.outputs[0], weight, bias, float(epsilon.reshape(-1)[0]))
 
 
 def _is_mean(graph: Graph, node: Node, rank: int) -> bool:
@@ -103,9 +103,9 @@ def _is_mean(graph: Graph, node: Node, rank: int) -> bool:
     return [int(axis) % rank for axis in axes] == [rank - 1]
 
 
-def _reader(graph: Graph, name: str | None, kind: str) -> Node | None:
-    """The one node that reads a value, when it is of that kind."""
-    readers = graph.readers(name) if name else []
+def _reader(graph: Graph, before: Node | None, kind: str) -> Node | None:
+    """The one node that reads what a node gives, when it is of that kind."""
+    readers = graph.readers(before.outputs[0]) if before else []
     return readers[0] if len(readers) == 1 and readers[0].kind == kind else None
 
 

@@ -48,7 +48,7 @@ def prove(graph: Graph, trunk: Trunk, tail: Tail, imported: Imported) -> float:
 
 
 def picture_values(graph: Graph, trunk: Trunk, imported: Imported, frame: NDArray[np.uint8]) -> Array:
-    """What the graph reads for a frame [H, W, C]: bytes, or floats as the import was told that pixels are normalised."""
+    """What the graph reads for a frame [H, W, C]: bytes, or floats normalised as the import was told."""
     values: Array = frame
     if graph.picture_type != "uint8":
         embedding, config = trunk.embedding, imported.config

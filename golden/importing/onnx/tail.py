@@ -109,7 +109,7 @@ def _cut(graph: Graph, trunk: Trunk, outputs: list[str], inside: set[str]) -> Mo
                 f"{called} belongs to the trunk, and an output needs it besides the tokens after the final norm; "
                 "decoders that read those tokens alone run here"
             )
-    model = onnx.ModelProto()
+    model: ModelProto = onnx.ModelProto()
     model.CopyFrom(graph.folded)
     for part in (model.graph.node, model.graph.input, model.graph.output, model.graph.initializer):
         del part[:]

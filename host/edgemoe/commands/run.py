@@ -49,6 +49,8 @@ def main(options: argparse.Namespace) -> int:
         Session(program, device) as session,
         RunWriter(options.out, manifest.model, source.description, writes) as writer,
     ):
+        if session.decoder_note:
+            print(session.decoder_note, file=sys.stderr)
         frames, statement, milliseconds = _frames(source, options, session, writer)
     kinds = [kind for kind, wanted in (("panels", writes.panels), ("arrays", writes.arrays), ("video", rate)) if wanted]
     tasks, files = " and ".join(manifest.tasks), ", ".join([*kinds, "run.json"])

@@ -14,6 +14,7 @@ import numpy as np
 
 from edgemoe.compiler.fits import require_fit
 from edgemoe.compiler.program import (
+    MAX_FILE_BYTES,
     PROGRAM_VERSION,
     Manifest,
     OutputRecord,
@@ -27,8 +28,9 @@ from edgemoe.compiler.quantise import quantise
 from edgemoe.compiler.quantised import QuantisedModel
 from edgemoe.compiler.schedule import Step, schedule
 from edgemoe.spec.calibration import is_inner, load_calibration
-from edgemoe.spec.checkpoint import CALIBRATION_FILE, load_checkpoint
+from edgemoe.spec.checkpoint import CALIBRATION_FILE, DECODER_FILE, load_checkpoint
 from edgemoe.spec.faults import FAULT_TEXT, Fault
+from edgemoe.spec.files import read_limited
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import ISA_VERSION, NARROW_WEIGHTS, WIDE_INNER, WIDE_TOKENS, Buffer, Instruction, Opcode, encode
 from edgemoe.spec.legality import Rows, element_bytes, static_fault
@@ -115,7 +117,7 @@ def compile_checkpoint(
     trace: bool = False,
     progress: Progress | None = None,
 ) -> Program:
-    """Read a checkpoint folder and compile it; tasks None means all of the model's."""
+    """Read a checkpoint folder and compile it; tasks None means all of the model's. A decoder there goes along."""
     config, tensors = load_checkpoint(folder)
     calibration = load_calibration(folder / CALIBRATION_FILE, config)
     chosen = [task.name for task in config.tasks] if tasks is None else tasks
@@ -123,7 +125,21 @@ def compile_checkpoint(
         config.task_index(task)
     require_fit(config, tuple(chosen), hardware, calibration.wide if not hardware.numbers.fine else ())
     model = quantise(config, tensors, calibration, hardware.numbers)
-    return compile_model(model, chosen, hardware, trace, progress)
+    return _with_decoder(compile_model(model, chosen, hardware, trace, progress), folder)
+
+
+def _with_decoder(program: Program, folder: Path) -> Program:
+    """The program with the checkpoint's host decoder, if there is one and the features that it reads are computed."""
+    manifest, path = program.manifest, folder / DECODER_FILE
+    read = any(task.kind == "features" and task.name in manifest.tasks for task in manifest.model.tasks)
+    if not read or not path.is_file():
+        return program
+    try:
+        decoder = read_limited(path, MAX_FILE_BYTES)
+    except OSError as error:
+        raise ProgramError(f"{path}: cannot be read ({error.strerror})") from error
+    sha256 = digests(program.image, program.stream, decoder)
+    return replace(program, manifest=replace(manifest, sha256=sha256), decoder=decoder)
 
 
 def _require_options(model: QuantisedModel, hardware: HardwareConfig) -> None:

@@ -1,7 +1,7 @@
 """Program: all that a device needs to run a model, and all that a host needs to read the results.
 
 On disk a folder with `manifest.json` (versions, shapes, scales, sha256 of the binaries), `program.bin` (header and
-instructions) and `weights.bin` (the weight stream, before striping over ports).
+instructions), `weights.bin` (the weight stream, before striping over ports), and for some models `decoder.onnx`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgemoe.compiler.program_check import check_instructions, check_manifest
 from edgemoe.errors import EdgeMoeError
+from edgemoe.spec.checkpoint import DECODER_FILE
 from edgemoe.spec.files import restore, whole_folder
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import (
@@ -38,6 +39,7 @@ from edgemoe.spec.strict import ConfigError, from_dict, read_json, to_dict
 PROGRAM_VERSION = 2
 MANIFEST_FILE, PROGRAM_FILE, WEIGHTS_FILE = "manifest.json", "program.bin", "weights.bin"
 MAX_FILE_BYTES = 1 << 31
+_UNITS = {PROGRAM_FILE: INSTRUCTION_BYTES, WEIGHTS_FILE: STREAM_LINE, DECODER_FILE: 1}
 
 
 class ProgramError(EdgeMoeError, ValueError):
@@ -86,7 +88,7 @@ class TraceRecord:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the binaries are. labels: one readable name per instruction; sha256: of both binaries."""
+    """What the binaries are. labels: one readable name per instruction; sha256: of every binary, by file name."""
 
     program_version: int
     isa_version: int
@@ -105,11 +107,15 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Program:
-    """manifest; words: encoded instructions uint32 [instructions, 16]; stream: the weight stream, uint8."""
+    """manifest; words: encoded instructions uint32 [instructions, 16]; stream: the weight stream, uint8.
+
+    decoder: the graph that the host runs on features (edgemoe.decoder), empty for most models.
+    """
 
     manifest: Manifest
     words: NDArray[np.uint32]
     stream: NDArray[np.uint8]
+    decoder: bytes = b""
 
     @property
     def instructions(self) -> list[Instruction]:
@@ -142,16 +148,17 @@ class Program:
         with whole_folder(folder, "replace") as fresh:
             (fresh / PROGRAM_FILE).write_bytes(self.image.tobytes())
             (fresh / WEIGHTS_FILE).write_bytes(self.stream.tobytes())
+            if self.decoder:
+                (fresh / DECODER_FILE).write_bytes(self.decoder)
             text = json.dumps(to_dict(self.manifest), indent=1)
             (fresh / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
 
 
-def digests(image: NDArray[np.uint8], stream: NDArray[np.uint8]) -> dict[str, str]:
-    """sha256 of the two binaries, by file name."""
-    return {
-        PROGRAM_FILE: hashlib.sha256(image.tobytes()).hexdigest(),
-        WEIGHTS_FILE: hashlib.sha256(stream.tobytes()).hexdigest(),
-    }
+def digests(image: NDArray[np.uint8], stream: NDArray[np.uint8], decoder: bytes = b"") -> dict[str, str]:
+    """sha256 of the binaries, by file name; of the decoder where there is one."""
+    contents = {PROGRAM_FILE: image.tobytes(), WEIGHTS_FILE: stream.tobytes()}
+    contents |= {DECODER_FILE: decoder} if decoder else {}
+    return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
 
 
 def load_program(folder: Path) -> Program:
@@ -172,7 +179,7 @@ def load_program(folder: Path) -> Program:
         )
     if manifest.config_hash != manifest.hardware.hash():
         raise ProgramError(f"{folder}: config hash and hardware configuration disagree; compile the model again")
-    if set(manifest.sha256) != {PROGRAM_FILE, WEIGHTS_FILE}:
+    if set(manifest.sha256) - {DECODER_FILE} != {PROGRAM_FILE, WEIGHTS_FILE}:
         raise ProgramError(f"{folder}: sha256 must name {PROGRAM_FILE} and {WEIGHTS_FILE}; compile the model again")
     image, stream = (_read_binary(folder, name, manifest) for name in (PROGRAM_FILE, WEIGHTS_FILE))
     words = image.view("<u4").reshape(-1, INSTRUCTION_WORDS)
@@ -180,7 +187,8 @@ def load_program(folder: Path) -> Program:
         decode_header(words[0], IDENTITY)
     except ValueError as error:
         raise ProgramError(f"{folder}: {PROGRAM_FILE}: {error}; compile the model again") from error
-    program = Program(manifest, words[1:].astype(np.uint32), stream)
+    decoder = _read_binary(folder, DECODER_FILE, manifest).tobytes() if DECODER_FILE in manifest.sha256 else b""
+    program = Program(manifest, words[1:].astype(np.uint32), stream, decoder)
     try:
         check_manifest(manifest)
         if not np.array_equal(program.image, image):
@@ -201,7 +209,7 @@ def _read_binary(folder: Path, name: str, manifest: Manifest) -> NDArray[np.uint
     if not path.is_file():
         raise ProgramError(f"{path}: missing; compile the model again")
     size = path.stat().st_size
-    if size > MAX_FILE_BYTES or size == 0 or size % (INSTRUCTION_BYTES if name == PROGRAM_FILE else STREAM_LINE):
+    if size > MAX_FILE_BYTES or size == 0 or size % _UNITS[name]:
         raise ProgramError(f"{path}: {size} bytes is not a size that this file can have; it is truncated or altered")
     data = np.fromfile(path, dtype=np.uint8)
     if hashlib.sha256(data.tobytes()).hexdigest() != manifest.sha256.get(name):

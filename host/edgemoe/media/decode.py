@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from edgemoe.media.classes import probabilities
 from edgemoe.media.interpolate import upsample
+from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.task import TaskConfig
 
 
@@ -37,6 +38,16 @@ def decode(task: TaskConfig, output: NDArray[np.float32], height: int, width: in
         return class_map(output, height, width)
     values = upsample(output, height, width)
     return values[0] if task.channels == 1 else values
+
+
+def decoded_map(value: NDArray[np.float32], model: ModelConfig) -> NDArray[np.float32] | None:
+    """What a host decoder gave, as C×h×w when it lies over the picture in the aspect of its patches, else None."""
+    planes = value[None] if value.ndim == 2 else value
+    if planes.ndim != 3 or not planes.size or planes.shape[1:] == (model.tokens, model.width):
+        return None
+    rows, columns = planes.shape[1:]
+    over = rows >= model.grid_height and rows * model.grid_width == columns * model.grid_height
+    return planes if over else None
 
 
 def class_shares(labels: NDArray[np.uint16], classes: int) -> NDArray[np.float64]:

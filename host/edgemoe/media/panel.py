@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,11 @@ from edgemoe.media import figures, legends
 from edgemoe.media.canvas import DARK, Canvas, RGBPicture, Theme, fit, text_width
 from edgemoe.media.classes import top_classes
 from edgemoe.media.colours import class_colours, expert_colours
-from edgemoe.media.decode import class_map, class_shares
+from edgemoe.media.decode import class_map, class_shares, decoded_map
 from edgemoe.media.layout import CAPTION, LEGEND, MARGIN, Layout
 from edgemoe.results import FrameResult
 from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.names import path_part
 from edgemoe.spec.task import TaskConfig
 
 Span = tuple[float, float]
@@ -76,7 +77,8 @@ def draw_panel(
     look = style or PanelStyle()
     tasks = [task for task in model.tasks if task.name in result.outputs]
     routed = any(result.routing.get(task.name) for task in tasks)
-    layout = Layout.of(model, len(tasks), routed)
+    maps = _maps(result, model)
+    layout = Layout.of(model, len(tasks) + len(maps), routed)
     height, width = layout.page
     canvas = Canvas(width, height, look.theme)
     _header(canvas, result, name or "frame")
@@ -92,7 +94,15 @@ def draw_panel(
             _regression(canvas, layout, index, task, result, look)
         if result.routing.get(task.name):
             _experts(canvas, layout, index, task, result, model, look)
+    for index, (title, planes) in enumerate(maps, start=len(tasks) + 1):
+        _decoded(canvas, layout, index, title, planes, result)
     return canvas.to_array()
+
+
+def _maps(result: FrameResult, model: ModelConfig) -> list[tuple[str, NDArray[np.float32]]]:
+    """What a host decoder gave that lies over the picture, by name."""
+    found = ((name, decoded_map(value, model)) for name, value in result.decoded.items())
+    return [(name, planes) for name, planes in found if planes is not None]
 
 
 def _header(canvas: Canvas, result: FrameResult, name: str) -> None:
@@ -215,6 +225,23 @@ def _regression(
     x, y = _tile(canvas, layout, index, 0, _title(task), _regression_detail(task), picture)
     if not vectors:
         legends.colour_bar(canvas, x, y, layout.column, span, task.unit)
+
+
+def _decoded(
+    canvas: Canvas, layout: Layout, index: int, name: str, planes: NDArray[np.float32], result: FrameResult
+) -> None:
+    """A map of a host decoder: one channel by its values, several as classes by the largest."""
+    task = TaskConfig(
+        path_part(name).replace(".", "_"), "regression" if len(planes) == 1 else "segmentation", len(planes)
+    )
+    if len(planes) > 1:
+        shown = replace(result, outputs={task.name: planes})
+        _segmentation(canvas, layout, index, task, shown)
+        return
+    span = default_span(task, planes)
+    picture = figures.regression_picture(planes[0], span, layout.height, layout.width)
+    x, y = _tile(canvas, layout, index, 0, _title(task), "decoded on this host", picture)
+    legends.colour_bar(canvas, x, y, layout.column, span, task.unit)
 
 
 def _regression_detail(task: TaskConfig) -> str:

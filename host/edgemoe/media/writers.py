@@ -80,7 +80,7 @@ class RunWriter:
         paths = write_whole(self._folder, contents) if contents else []
         self._run = {"engine": result.engine, "model": result.model, "hardware": result.hardware}
         report = _frame_report(name, list(contents), result, resized)
-        self._frames.append(report | _classes(result, self._model))
+        self._frames.append(report | _classes(result, self._model) | _decoded(result))
         if self._video is not None and panel is not None:
             self._video.write(panel)
         return paths
@@ -161,7 +161,7 @@ def frame_arrays(result: FrameResult, model: ModelConfig) -> dict[str, NDArray[n
 
     `frame` uint8 H×W×3; per task `output.<task>` float32 C×cells, `map.<task>` at the model's size (uint16 classes or
     float32 values; class probabilities; features); per MoE block `experts.<task>.<block>` uint16 and
-    `scores.<task>.<block>` float32, tokens×k.
+    `scores.<task>.<block>` float32, tokens×k; `decoded.<name>` float32 of a host decoder.
     """
     arrays: dict[str, NDArray[np.generic]] = {"frame": result.frame}
     for task in model.tasks:
@@ -169,6 +169,7 @@ def frame_arrays(result: FrameResult, model: ModelConfig) -> dict[str, NDArray[n
             output = result.outputs[task.name]
             arrays[f"output.{task.name}"] = output
             arrays[f"map.{task.name}"] = decode(task, output, model.image_height, model.image_width)
+    arrays |= {f"decoded.{name}": value for name, value in result.decoded.items()}
     for name, blocks in result.routing.items():
         for block, (experts, scores) in blocks.items():
             arrays[f"experts.{name}.{block}"] = experts
@@ -204,6 +205,16 @@ def _classes(result: FrameResult, model: ModelConfig) -> dict[str, Any]:
         if task.kind == "classification" and task.name in result.outputs
     }
     return {"classes": found} if found else {}
+
+
+def _decoded(result: FrameResult) -> dict[str, Any]:
+    """Shape and span of what a host decoder gave, for the report; empty without one."""
+    found = {
+        name: {"shape": list(value.shape), "least": float(value.min()), "largest": float(value.max())}
+        for name, value in result.decoded.items()
+        if value.size
+    }
+    return {"decoded": found} if found else {}
 
 
 def _frame_report(name: str, files: list[str], result: FrameResult, resized: Resized | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Needs the extra `onnx` (packages `onnx` and `onnxruntime`), which boards do with
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,12 +66,10 @@ def parse_onnx(content: bytes, folder: Path | None = None) -> ModelProto:
     Raises CheckpointError; the message does not name a file.
     """
     onnx, _ = require_onnx("reading ONNX files")
-    from google.protobuf.message import DecodeError
-
-    model = onnx.ModelProto()
+    model: ModelProto = onnx.ModelProto()
     try:
         model.ParseFromString(content)
-    except (DecodeError, ValueError, MemoryError) as error:
+    except Exception as error:  # protobuf has its own exceptions
         raise CheckpointError("not a readable ONNX file; it is cut or altered") from error
     _require_version(model)
     _require_plain_graph(model)
@@ -183,3 +182,27 @@ def _read_external(tensor: TensorProto, folder: Path | None) -> None:
     del tensor.external_data[:]
     tensor.data_location = 0  # type: ignore[assignment]  # TensorProto.DEFAULT
     tensor.raw_data = content
+
+
+def inferred_shapes(model: ModelProto) -> dict[str, tuple[int, ...]]:
+    """Shapes of inner values and outputs, as far as they can be told; raises CheckpointError for contradictions."""
+    onnx, _ = require_onnx("reading ONNX files")
+    try:
+        known = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except Exception as error:  # its checker, its inference and protobuf each have their own
+        raise CheckpointError(f"its shapes contradict each other ({str(error).splitlines()[0][:200]})") from error
+    shapes = {}
+    for entry in (*known.graph.value_info, *known.graph.output):
+        sides = entry.type.tensor_type.shape.dim
+        if entry.type.tensor_type.HasField("shape") and all(side.HasField("dim_value") for side in sides):
+            shapes[entry.name] = tuple(side.dim_value for side in sides)
+    return shapes
+
+
+def require_small(shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise CheckpointError for a value that is too large to compute, before anything computes it."""
+    for name, shape in shapes.items():
+        if len(shape) > MAX_RANK or math.prod(shape) > MAX_VALUES:
+            raise CheckpointError(
+                f"value {shown(name)} has {math.prod(shape):,} elements; at most {MAX_VALUES:,} are computed"
+            )
