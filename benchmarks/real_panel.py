@@ -60,7 +60,7 @@ def draw(rows: Sequence[Row], found: Sequence[Agreement], statement: str) -> byt
         canvas.text(MARGIN, base, f"{row.photograph.author}, {row.photograph.licence}", 14, faint)
         for column, precision in enumerate(row.ours, start=2):
             own = next(e for e in found if (e.photograph, e.precision) == (row.photograph.name, precision))
-            overlap = "" if own.overlap is None else f", IoU {own.overlap:.3f}"
+            overlap = ", nothing to find" if own.overlap is None else f", IoU {own.overlap:.3f}"
             x = MARGIN + column * (SIDE + GUTTER)
             canvas.text(x, base, f"correlation {own.correlation:.4f}{overlap}", 14, muted)
     canvas.text(MARGIN, canvas.height - 20, f"Colour: the map from 0 (dark) to 1; white line: {_LEVEL}", 14, faint)

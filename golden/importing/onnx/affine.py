@@ -20,6 +20,7 @@ from edgemoe_golden.importing.onnx.graph import Graph, Node
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+_WHOLE = ("uint8", "int8", "int16", "uint16")
 CONSTANT = -1  # index of an element that does not depend on the base
 _MOVES = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Gather", "Slice", "Split")
 _ARITHMETIC = ("Add", "Sub", "Mul", "Div")
@@ -71,6 +72,9 @@ def _operand(graph: Graph, node: Node, moves_only: bool) -> str | None:
     moving = [name for name in node.inputs if name and graph.constant(name) is None]
     if len(moving) != 1:
         return None
+    if node.kind == "Cast":  # whole numbers to floats keep their values
+        before, after = (graph.types.get(graph.source(name), "") for name in (moving[0], node.outputs[0]))
+        return moving[0] if before in _WHOLE and after == "float32" else None
     if node.kind in _MOVES:
         return moving[0] if moving[0] == node.inputs[0] else None
     if moves_only or node.kind not in (*_ARITHMETIC, "Concat", "Neg"):

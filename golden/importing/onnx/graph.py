@@ -51,6 +51,7 @@ class Graph:
     """model: the graph as it came, its picture's size fixed. folded: constants in place of what no picture changes.
 
     nodes: in order of computation, without those that pass a value on. constants, shapes: by name of the value.
+    types: names of NumPy, as far as casts tell.
     """
 
     model: ModelProto
@@ -62,6 +63,7 @@ class Graph:
     nodes: list[Node] = field(default_factory=list)
     constants: dict[str, Array] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
     same: dict[str, str] = field(default_factory=dict)
     producers: dict[str, Node] = field(default_factory=dict)
     consumers: dict[str, list[Node]] = field(default_factory=dict)
@@ -195,17 +197,17 @@ def _folded(model: ModelProto, nodes: list[NodeProto], constants: Mapping[str, A
 
 def _connect(graph: Graph, nodes: list[NodeProto]) -> None:
     onnx, _ = require_onnx("reading ONNX files")
-    floats = {graph.picture: graph.picture_type}
+    graph.types[graph.picture] = graph.picture_type
     for proto in nodes:
         attributes = {entry.name: onnx.helper.get_attribute_value(entry) for entry in proto.attribute}
         kind = proto.op_type if proto.domain in ("", "ai.onnx") else f"{proto.domain}.{proto.op_type}"
         node = Node(proto.name, kind, tuple(proto.input), tuple(name for name in proto.output if name), attributes)
-        before = floats.get(graph.source(proto.input[0]), "float32") if proto.input else ""
+        before = graph.types.get(graph.source(proto.input[0]), "float32") if proto.input else ""
         target = onnx.helper.tensor_dtype_to_np_dtype(attributes["to"]).name if kind == "Cast" else before
         if kind in _SAME and target == before:
             graph.same[proto.output[0]] = proto.input[0]
             continue
-        floats.update(dict.fromkeys(node.outputs, target))
+        graph.types.update(dict.fromkeys(node.outputs, target))
         graph.nodes.append(node)
         for name in node.outputs:
             graph.producers[name] = node
