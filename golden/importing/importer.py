@@ -109,7 +109,8 @@ def _fill(imported: Imported, folder: Path, files: Mapping[str, bytes]) -> None:
         weights = FLOAT_WEIGHTS_FILE if imported.variant.float_only else WEIGHTS_FILE
         for file, tensors in ((weights, imported.tensors), (DECODERS_FILE, imported.decoders)):
             if tensors:
-                (draft / file).write_bytes(save({name: value.contiguous() for name, value in tensors.items()}))
+                apart = {name: value.contiguous().clone() for name, value in tensors.items()}  # tasks share a norm
+                (draft / file).write_bytes(save(apart))
         for name, content in ((CONFIG_FILE, imported.config), (VARIANT_FILE, imported.variant)):
             text = json.dumps(to_dict(content), indent=2, ensure_ascii=False)
             (draft / name).write_text(text + "\n", encoding="utf-8")

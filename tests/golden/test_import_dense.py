@@ -17,6 +17,7 @@ from edgemoe.cli import main
 from edgemoe.spec.checkpoint import CheckpointError
 from edgemoe_golden.importing.dense import from_dense, is_dense
 from edgemoe_golden.importing.dense_config import DenseOptions
+from edgemoe_golden.importing.dense_importer import import_dense
 from edgemoe_golden.importing.source_config import SourceConfig, read_source_config
 from edgemoe_golden.importing.states import State
 from edgemoe_golden.importing.upstream import Imported
@@ -323,6 +324,13 @@ def test_what_the_command_refuses(
     assert main(["import", str(tmp_path / "small.pth"), "--out", str(tmp_path / "out"), *given]) == 1
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_several_tasks_have_the_final_norm_each(tmp_path: Path) -> None:
+    torch.save(small_state(), tmp_path / "small.pth")
+    import_dense(tmp_path / "small.pth", tmp_path / "out", DenseOptions(tasks=BOTH, heads=2, **HALF))
+    stored = load_file(tmp_path / "out" / "weights.safetensors")
+    assert torch.equal(stored["heads.classification.norm.weight"], stored["heads.features.norm.weight"])
 
 
 def test_the_command_imports_what_it_recognises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,15 +97,26 @@ def test_under_the_hood(execute: Execute) -> None:
     assert len([output for output in loads.outputs if "text/html" in output.get("data", {})]) == len(model.moe_blocks)
 
 
-def test_own_checkpoint(execute: Execute) -> None:
-    cells = execute("4_own_checkpoint", PICTURES=4, FRAMES=2)
-    assert printed(cell_with(cells, "report = import_checkpoint(")).startswith("M³ViT file: ")
+def test_own_checkpoint(execute: Execute, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a model of timm, and at the end from M³ViT's own file."""
+    if find_spec("timm") is None:
+        pytest.skip("timm is not installed here")
+    monkeypatch.setenv("PYTHONSTARTUP", str(Path(__file__).with_name("startup.py")))
+    cells = execute("4_own_checkpoint", PICTURES=2, FRAMES=1, ENGINE="golden")
+    said = printed(cell_with(cells, "report = import_dense(")).splitlines()
+    assert said[:2] == [
+        "dense vision transformer: 156 tensors",
+        "ViT of timm: 12 blocks of width 192, patches of 16×16×3, 1 prefix token(s)",
+    ]
     refused = printed(cell_with(cells, "except CheckpointError"))
-    assert "'backbone.blocks.0.attn.qkv.weight' is missing; expected shape" in refused
+    assert "'blocks.0.attn.qkv.weight' is missing; expected shape" in refused
     header, coarse, fine = rows_of(cell_with(cells, "def decibels"))
-    assert header == ["hardware", "semseg, dB", "depth, dB"]
+    assert header == ["precision", "classification, dB", "features, dB"]
     assert all(25 < float(value) < 60 for value in coarse[1:]), coarse
     assert all(float(value) > 60 for value in fine[1:]), fine
+    (shown,) = [output.data["text/html"] for output in cell_with(cells, "features_picture(").outputs]
+    assert shown.count("<img") == 3
+    assert printed(cell_with(cells, "report = import_checkpoint(")).startswith("M³ViT file: ")
 
 
 @pytest.mark.parametrize("name", NAMES)
