@@ -1,4 +1,4 @@
-"""`edgemoe import`: a checkpoint of M³ViT, Edge-MoE, timm or Hugging Face transformers → a checkpoint folder."""
+"""`edgemoe import`: a checkpoint of M³ViT, Edge-MoE, timm or transformers, or an ONNX graph → a checkpoint folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ _MAX_LABEL_BYTES = 1 << 22
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this command."""
     parser.add_argument(
-        "source", type=Path, help="file, folder of the library's files, of 0.pth 1.pth …, or of *.float32.bin"
+        "source",
+        type=Path,
+        help="file (.pth, .safetensors, .onnx), folder of the library's files, of 0.pth 1.pth …, or of *.float32.bin",
     )
     parser.add_argument("--out", type=Path, required=True, help="checkpoint folder to write; must not exist")
     names = ", ".join(model_names())
@@ -42,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     moe.add_argument("--experts-per-task", type=int, help="width of each task's window of experts, if it has one")
     moe.add_argument("--gate-input-ahead", action="store_true", help="gates read the block's input, not LayerNorm 2")
-    dense = parser.add_argument_group("dense models: what the file does not say")
+    dense = parser.add_argument_group("dense models and ONNX graphs: what the file does not say")
     dense.add_argument("--task", help="classification, features, or both, separated by a comma")
     dense.add_argument("--size", help="HEIGHTxWIDTH of the pictures in pixels (default: as trained)")
     dense.add_argument("--heads", type=int, help="attention heads (default: as its config.json says, else width / 64)")
