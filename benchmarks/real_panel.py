@@ -79,4 +79,4 @@ def looked(frame: RGBPicture, values: NDArray[np.float32]) -> RGBPicture:
     edge[1:] |= inside[1:] != inside[:-1]
     edge[:, 1:] |= inside[:, 1:] != inside[:, :-1]
     mixed[edge] = 255
-    return np.clip(mixed, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(mixed, 0, 255), dtype=np.uint8)
