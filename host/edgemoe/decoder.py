@@ -16,29 +16,25 @@ from edgemoe.errors import ArgumentError
 from edgemoe.spec.checkpoint import CheckpointError
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.names import path_part, shown
-from edgemoe.spec.onnx_file import inferred_shapes, parse_onnx, require_onnx, require_small
+from edgemoe.spec.onnx_file import inferred_shapes, parse_onnx, reason_of, require_onnx, require_small, runtime_session
 
 MAX_OUTPUTS = 16
-_ERRORS_ONLY = 3
 
 
 class HostDecoder:
     """Features of one picture → named arrays. Raises ProgramError for a graph that does not fit the model."""
 
-    def __init__(self, content: bytes, model: ModelConfig, threads: int = 1) -> None:
-        _, runtime = require_onnx("the decoder of this model")
+    def __init__(self, content: bytes, model: ModelConfig) -> None:
+        require_onnx("the decoder of this model")
         try:
             graph = parse_onnx(content)
             require_small(inferred_shapes(graph))
         except CheckpointError as error:
             raise ProgramError(f"decoder of model '{model.name}': {error}") from error
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = threads
-        options.log_severity_level = _ERRORS_ONLY + 1
         try:
-            self._session: Any = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self._session: Any = runtime_session(content)
         except Exception as error:  # the runtime's own exceptions have no common root
-            raise ProgramError(f"decoder of model '{model.name}': {_reason(error)}") from error
+            raise ProgramError(f"decoder of model '{model.name}': {reason_of(error)}") from error
         inputs = self._session.get_inputs()
         self._names = [output.name for output in self._session.get_outputs()]
         shape = list(inputs[0].shape) if len(inputs) == 1 else []
@@ -60,7 +56,7 @@ class HostDecoder:
         try:
             found = self._session.run(self._names, feeds)
         except Exception as error:  # as above
-            raise ProgramError(f"decoder of model '{self._model.name}': {_reason(error)}") from error
+            raise ProgramError(f"decoder of model '{self._model.name}': {reason_of(error)}") from error
         decoded: dict[str, NDArray[np.float32]] = {}
         for name, value in zip(self._names, found, strict=True):
             if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
@@ -78,7 +74,3 @@ def decoder_of(program: Program) -> tuple[HostDecoder | None, str]:
         return HostDecoder(program.decoder, program.manifest.model), ""
     except ArgumentError as error:
         return None, f"{error}; the features are given without what it makes of them"
-
-
-def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__

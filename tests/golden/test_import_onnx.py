@@ -254,19 +254,45 @@ def huge(tmp_path: Path) -> Path:
     return changed(small(tmp_path), change)
 
 
-def huge_value(tmp_path: Path) -> Path:
-    """A shape that only the runtime would see: a constant of 4 TB made inside the graph."""
+def huge_value(computed: bool) -> Callable[[Path], Path]:
+    """A constant of 4 TB made inside the graph, of a size that stands there or is computed."""
+
+    def make(tmp_path: Path) -> Path:
+        def change(model: Any) -> None:
+            sides = onnx.numpy_helper.from_array(np.array([1 << 10 if computed else 1 << 20] * 2), "sides")
+            model.graph.initializer.append(sides)
+            make_node = onnx.helper.make_node
+            added = [make_node("Mul", ["sides", "sides"], ["squared"])] if computed else []
+            added.append(make_node("ConstantOfShape", ["squared" if computed else "sides"], ["zeros"]))
+            added.append(make_node("ReduceMax", ["zeros"], ["zero"], keepdims=0))
+            added.append(make_node("Add", ["picture", "zero"], ["moved"]))
+            next(node for node in model.graph.node if node.op_type == "Conv").input[0] = "moved"
+            for node in reversed(added):
+                model.graph.node.insert(0, node)
+
+        return changed(small(tmp_path), change)
+
+    return make
+
+
+def endless(tmp_path: Path) -> Path:
+    """A slice whose step only a loop of 10¹⁸ turns would finish, if anybody walked it."""
 
     def change(model: Any) -> None:
-        shape = onnx.numpy_helper.from_array(np.array([1 << 20, 1 << 20]), "sides")
-        model.graph.initializer.append(shape)
-        model.graph.node.insert(0, onnx.helper.make_node("ConstantOfShape", ["sides"], ["zeros"]))
-        model.graph.node.insert(1, onnx.helper.make_node("ReduceMax", ["zeros"], ["zero"], keepdims=0))
-        first = next(node for node in model.graph.node if node.op_type == "Conv")
-        model.graph.node.insert(2, onnx.helper.make_node("Add", ["picture", "zero"], ["moved"]))
-        first.input[0] = "moved"
+        for node in model.graph.node:
+            if node.op_type == "Constant" and node.attribute[0].t.data_type == onnx.TensorProto.INT64:
+                node.attribute[0].t.raw_data = np.full(max(node.attribute[0].t.dims, default=1), 3 << 60).tobytes()
 
-    return changed(small(tmp_path), change)
+    return changed(export(timm_model("vit_tiny_patch16_224"), tmp_path / "network.onnx", opset=14), change)
+
+
+def rename(kind: str, name: str) -> Callable[[Path], Path]:
+    """The first node of a kind gives a value under another name."""
+
+    def change(model: Any) -> None:
+        next(node for node in model.graph.node if node.op_type == kind).output[0] = name
+
+    return lambda tmp_path: changed(small(tmp_path), change)
 
 
 def short_tensor(tmp_path: Path) -> Path:
@@ -313,7 +339,11 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
     "data of another length": (external("short", "4"), ("has 4 bytes in 'short'; its shape needs",)),
     "data of no length": (external("short", "-1"), ("has offset and length '0', '-1'",)),
     "a tensor of absurd size": (huge, ("values; at most 268,435,456 are read",)),
-    "a value of absurd size": (huge_value, ("value 'zeros' has 1,099,511,627,776 elements",)),
+    "a value of absurd size": (huge_value(False), ("value 'zeros' has 1,099,511,627,776 elements",)),
+    "a value whose absurd size is computed": (huge_value(True), ("onnxruntime cannot run this graph",)),
+    "a slice without end": (endless, ("",)),
+    "a value that nobody gives": (rename("Conv", "elsewhere"), ("which nothing before it gives",)),
+    "a value that is given twice": (rename("Conv", "picture"), ("'picture', which is no name or given before",)),
     "a tensor with too few bytes": (short_tensor, ("bytes; its shape needs",)),
     "scores with a bias": (masked, ("(Softmax)", "without a mask or relative positions")),
     "two inputs": (two_inputs, ("2 inputs ('picture', 'text'); expected one, the picture",)),

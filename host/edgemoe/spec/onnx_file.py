@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ OPSETS = range(11, 24)
 """Versions of ONNX's operator set that are read: those that exporters have written since 2019."""
 
 MAX_BYTES = (1 << 31) - 1  # of a file, and of a file with its external data; protobuf ends there
+MAX_MEMORY = 1 << 33  # of all that the runtime computes at once
 MAX_NODES = 100_000
 MAX_RANK = 8
 MAX_VALUES = 1 << 28  # elements of any one value of a graph: 1 GiB
@@ -73,6 +75,7 @@ def parse_onnx(content: bytes, folder: Path | None = None) -> ModelProto:
         raise CheckpointError("not a readable ONNX file; it is cut or altered") from error
     _require_version(model)
     _require_plain_graph(model)
+    _require_order(model)
     _require_tensors(model, folder)
     return model
 
@@ -109,6 +112,28 @@ def _require_plain_graph(model: ModelProto) -> None:
             raise CheckpointError(f"{called} holds a graph of its own; export it again without control flow")
         if any(attribute.ref_attr_name for attribute in node.attribute):
             raise CheckpointError(f"{called} belongs to a function; export it again with all functions inlined")
+
+
+def _require_order(model: ModelProto) -> None:
+    """Every value has a name that is text, comes from one place, and is there before it is read."""
+    graph = model.graph
+    known = {entry.name for entry in (*graph.input, *graph.initializer)}
+    if not all(isinstance(name, str) and name for name in known):
+        raise CheckpointError("an input or a tensor has no name")
+    for node in graph.node:
+        called = f"node {shown(node.name or next(iter(node.output), ''))} ({shown(node.op_type)})"
+        for name in node.input:
+            if name and name not in known:
+                raise CheckpointError(f"{called} reads {shown(name)}, which nothing before it gives")
+        for name in node.output:
+            if not isinstance(name, str) or name in known:
+                raise CheckpointError(f"{called} gives {shown(name)}, which is no name or given before")
+            known |= {name} if name else set()
+        if not any(node.output):
+            raise CheckpointError(f"{called} gives nothing")
+    for entry in graph.output:
+        if entry.name not in known:
+            raise CheckpointError(f"output {shown(entry.name)} is given by no node")
 
 
 def _require_tensors(model: ModelProto, folder: Path | None) -> None:
@@ -184,13 +209,46 @@ def _read_external(tensor: TensorProto, folder: Path | None) -> None:
     tensor.raw_data = content
 
 
+def runtime_session(content: bytes, rewrites: bool = True) -> Any:
+    """An onnxruntime session on one thread of the CPU, quiet, in bounded memory; raises the runtime's own errors.
+
+    rewrites: whether the runtime may fuse and reorder nodes.
+    """
+    _, runtime = require_onnx("running ONNX graphs")
+    _limit_memory()
+    options = runtime.SessionOptions()
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    if not rewrites:
+        options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # fatal
+    return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+
+
+@lru_cache(maxsize=1)
+def _limit_memory() -> None:
+    """One arena for all sessions of this process: a graph can compute sizes that no check of shapes foresees."""
+    _, runtime = require_onnx("running ONNX graphs")
+    place = runtime.OrtMemoryInfo("Cpu", runtime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, runtime.OrtMemType.DEFAULT)
+    runtime.create_and_register_allocator(place, runtime.OrtArenaCfg({"max_mem": MAX_MEMORY}))
+
+
+def reason_of(error: Exception) -> str:
+    """The first line of what the runtime says, as part of a sentence."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return "".join(character if character.isprintable() else " " for character in text)[:200]
+
+
 def inferred_shapes(model: ModelProto) -> dict[str, tuple[int, ...]]:
-    """Shapes of inner values and outputs, as far as they can be told; raises CheckpointError for contradictions."""
+    """Shapes of inner values and outputs, as far as they can be told; raises CheckpointError for contradictions.
+
+    Values are not propagated: that computes slices element by element, with steps that a file may choose.
+    """
     onnx, _ = require_onnx("reading ONNX files")
     try:
-        known = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        known = onnx.shape_inference.infer_shapes(model)
     except Exception as error:  # its checker, its inference and protobuf each have their own
-        raise CheckpointError(f"its shapes contradict each other ({str(error).splitlines()[0][:200]})") from error
+        raise CheckpointError(f"its shapes contradict each other ({reason_of(error)})") from error
     shapes = {}
     for entry in (*known.graph.value_info, *known.graph.output):
         sides = entry.type.tensor_type.shape.dim
