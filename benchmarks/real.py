@@ -263,6 +263,9 @@ def _write(
         ],
         "maps": [asdict(each) for each in found],
         "mean": {name: {"correlation": each[0], "overlap": each[1], "bar": BARS[name]} for name, each in means.items()},
+        "mean_correlation_of_all": {
+            name: float(np.mean([each.correlation for each in found if each.precision == name])) for name in BARS
+        },
         "engines": [asdict(each) for each in equalities],
         "hardware": HARDWARE,
     }
