@@ -131,8 +131,9 @@ module edgemoe_core (
         .fault(fault), .experts_run(experts_run), .segments_dropped(segments_dropped));
 
     wire [TOKEN_PAR*16-1:0] array_depth, residual_read_depth, residual_depth, write_depth;
-    wire [ALL-1:0] norm, hidden, query, gathered, keys, values, write_values;
-    wire [TOKEN_PAR*VECTOR*16-1:0] gate_input;
+    wire [ALL-1:0] norm, hidden, query, keys, values, write_values;
+    wire [TOKEN_PAR*GATHERED_BITS-1:0] gathered;
+    wire [TOKEN_PAR*VECTOR*16-1:0] gate_input, write_wide;
     wire [15:0] attention_depth;
     wire [RESIDUAL_ALL-1:0] residual, residual_values;
     wire [TOKEN_PAR-1:0] residual_enable, write_enable;
@@ -162,7 +163,7 @@ module edgemoe_core (
         .residual_read_depth(residual_read_depth), .residual(residual), .residual_enable(residual_enable),
         .residual_parts(residual_parts), .residual_depth(residual_depth), .residual_values(residual_values),
         .write_enable(write_enable), .write_buffer(write_buffer), .write_parts(write_parts), .write_depth(write_depth),
-        .write_values(write_values), .lookup_expert(lookup_expert), .lookup_index(lookup_index),
+        .write_values(write_values), .write_wide(write_wide), .wide_result(wide_result), .lookup_expert(lookup_expert), .lookup_index(lookup_index),
         .lookup_destination(lookup_destination), .lookup_score(lookup_score), .logits_valid(logits_valid),
         .logits_row(logits_row), .logits_tile(logits_tile), .logits(logits), .word_valid(head_word_valid),
         .word_ready(word_ready && !of_store), .word_address(head_word_address), .word(head_word),
@@ -188,6 +189,7 @@ module edgemoe_core (
         .epilogue_residual_parts(residual_parts), .epilogue_residual_depth(residual_depth),
         .epilogue_residual_values(residual_values), .epilogue_enable(write_enable), .epilogue_buffer(write_buffer),
         .epilogue_parts(write_parts), .epilogue_depth(write_depth), .epilogue_values(write_values),
+        .epilogue_wide(write_wide),
         .lookup_expert(lookup_expert), .lookup_index(lookup_index), .lookup_destination(lookup_destination),
         .lookup_score(lookup_score), .logits_valid(logits_valid), .logits_row(logits_row), .logits_tile(logits_tile),
         .logits(logits), .moves(moves));

@@ -21,6 +21,7 @@ enum LeftOperand {
     LEFT_QUERY = 3,
     LEFT_GATHERED = 4,
     LEFT_EXPONENTIALS = 5,
+    LEFT_GATHERED_WIDE = 6,
 };
 
 }  // namespace edgemoe

@@ -112,6 +112,7 @@ module attention_sequence (
     assign pass[PASS_BLOCK] = of_context ? !block : block;
     assign pass[PASS_AFTER_DRAIN] = 1'b0;
     assign pass[PASS_EXPERT +: 8] = 8'd0;
+    assign pass[PASS_WIDE] = 1'b0;
 
     assign fetch[FETCH_KIND +: 3] = of_context ? FETCH_VALUES : FETCH_KEYS;
     assign fetch[FETCH_NUMBER +: 32] = 32'd0;

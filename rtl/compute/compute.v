@@ -9,7 +9,7 @@ module compute (
     available, take, take_lines, taken_valid, taken, skip, skip_lines, left, line_valid, line_ready, line,
     array_depth, norm, hidden, gate_input, query, gathered, attention_depth, keys, values,
     residual_read_depth, residual, residual_enable, residual_parts, residual_depth, residual_values,
-    write_enable, write_buffer, write_parts, write_depth, write_values,
+    write_enable, write_buffer, write_parts, write_depth, write_values, write_wide, wide_result,
     lookup_expert, lookup_index, lookup_destination, lookup_score, logits_valid, logits_row, logits_tile, logits,
     word_valid, word_ready, word_address, word, step_issued, waits_for_weights, waits_for_room, drains, array_idle
 );
@@ -59,7 +59,7 @@ module compute (
     input  wire [ALL-1:0]                          hidden;
     input  wire [TOKEN_PAR*VECTOR*16-1:0]          gate_input;
     input  wire [ALL-1:0]                          query;
-    input  wire [ALL-1:0]                          gathered;
+    input  wire [TOKEN_PAR*GATHERED_BITS-1:0]      gathered;
     output wire [15:0]                             attention_depth;
     input  wire [ALL-1:0]                          keys;
     input  wire [ALL-1:0]                          values;
@@ -74,6 +74,8 @@ module compute (
     output wire [OUT_PARTS-1:0]                    write_parts;
     output wire [TOKEN_PAR*16-1:0]                 write_depth;
     output wire [ALL-1:0]                          write_values;
+    output wire [TOKEN_PAR*VECTOR*16-1:0]          write_wide;
+    input  wire                                    wide_result;
     output wire [7:0]                              lookup_expert;
     output wire [15:0]                             lookup_index;
     input  wire [15:0]                             lookup_destination;
@@ -187,7 +189,8 @@ module compute (
         .residual_read_depth(residual_read_depth), .residual_read(residual), .residual_enable(residual_enable),
         .residual_parts(residual_parts), .residual_depth(residual_depth), .residual_values(residual_values),
         .write_enable(write_enable), .write_buffer(write_buffer), .write_parts(write_parts),
-        .write_depth(write_depth), .write_values(write_values), .scores_done(scores_done),
+        .write_depth(write_depth), .write_values(write_values), .write_wide(write_wide),
+        .wide_result(wide_result), .scores_done(scores_done),
         .contexts_done(contexts_done), .job_written(job_written), .empty(epilogue_empty));
     head_place #(.POST_ROWS(POST_ROWS), .OUT_PAR(OUT_PAR), .OUTPUT_BITS(OUTPUT_BITS)) head_rows (
         .clk(clk), .rst_n(rst_n), .valid_in(head_valid), .row(head_row), .tile(head_tile), .values_in(head_values),

@@ -63,8 +63,10 @@ module drain (
     wire [15:0] stride = scattered ? 16'd1 : POST_ROWS[15:0];
     wire [15:0] first_row = now[PASS_FIRST_ROW +: 16];
     wire [15:0] end_row = now[PASS_END_ROW +: 16];
-    wire logits = kind == PASS_LOGITS;  // its members are sums of one output tile
-    wire [11:0] output_tile = now[JOB_OUTPUT_TILE +: 12] + (logits ? 12'd0 : {8'd0, member});
+    // Members that are sums of one output tile, to be joined; of wide tokens the last one has the results.
+    wire wide = WIDE_TOKENS != 0 && now[PASS_WIDE];
+    wire joined = kind == PASS_LOGITS || wide;
+    wire [11:0] output_tile = now[JOB_OUTPUT_TILE +: 12] + (joined ? 12'd0 : {8'd0, member});
     wire last_member = member + 4'd1 == now[JOB_MEMBERS +: 4];
     wire last_of_tile = &(row[LANE_BITS-1:0] | (stride[LANE_BITS-1:0] - 1'b1));
     wire waits = (is_context && (scales_stale || scales_ready <= token_tile)) || (kind == PASS_HEAD && head_full);
@@ -121,7 +123,8 @@ module drain (
         freed_slots <= slots_of_job[SLOT_BITS:0];
         if (load) begin
             now <= front;
-            sums_of_token <= front[PASS_KIND +: 3] == PASS_LOGITS ? LOGIT_ROWS[3:0] : front[PASS_MEMBERS +: 4];
+            sums_of_token <= front[PASS_KIND +: 3] == PASS_LOGITS ? LOGIT_ROWS[3:0]
+                : WIDE_TOKENS != 0 && front[PASS_WIDE] ? 4'd2 : front[PASS_MEMBERS +: 4];
             row <= new_row;
             next_row <= new_next_row;
             last_row <= new_last_row;
@@ -135,8 +138,8 @@ module drain (
         end else if (issue) begin
             member <= last_member ? 4'd0 : member + 4'd1;
             slot <= slot + tiles_of_job[SLOT_BITS-1:0];
-            part <= OUT_PARTS > 1 && !part;
-            vector <= vector + {10'd0, OUT_PARTS == 1 || part};
+            part <= OUT_PARTS > 1 && (wide ? part : !part);
+            vector <= vector + {10'd0, !wide && (OUT_PARTS == 1 || part)};
             if (last_member) begin
                 row <= next_row;
                 next_row <= row_after_next;
@@ -144,7 +147,7 @@ module drain (
                 slot <= slot_of_tile;
                 // Groups begin with a whole vector when they have several members, and else all rows share the part.
                 part <= now[PASS_MEMBERS +: 4] == 4'd1 ? part : 1'b0;
-                vector <= vector - {7'd0, member >> (OUT_PARTS - 1)};
+                vector <= vector - (wide ? {VECTORS_BITS{1'b0}} : {7'd0, member >> (OUT_PARTS - 1)});
                 if (last_of_tile) begin
                     token_tile <= token_tile + 8'd1;
                     slot_of_tile <= slot_of_tile + 1'b1;
@@ -163,7 +166,7 @@ module drain (
                 : !scattered && (row | post_row[15:0]) >= first_row && (row | post_row[15:0]) < end_row;
     always @(posedge clk) begin
         step_valid <= rst_n && issue;
-        step[DRAIN_ROWS +: POST_ROWS] <= of_pass;
+        step[DRAIN_ROWS +: POST_ROWS] <= wide && !last_member ? {POST_ROWS{1'b0}} : of_pass;
         step[DRAIN_KIND +: 3] <= kind;
         step[DRAIN_LANE +: 4] <= {{(4-LANE_BITS){1'b0}}, row[LANE_BITS-1:0]};
         step[DRAIN_SLOT +: SLOT_BITS] <= slot;

@@ -16,7 +16,7 @@ module epilogue (
     lookup_expert, lookup_index, lookup_destination, lookup_score, score_write, score_first, score_address, scores,
     score_mask, logits_valid, logits_row, logits_tile, logits, head_valid, head_row, head_tile, head_values,
     residual_read_depth, residual_read, residual_enable, residual_parts, residual_depth, residual_values, write_enable,
-    write_buffer, write_parts, write_depth, write_values, scores_done, contexts_done, job_written, empty
+    write_buffer, write_parts, write_depth, write_values, write_wide, wide_result, scores_done, contexts_done, job_written, empty
 );
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
@@ -25,6 +25,7 @@ module epilogue (
     localparam ROW_LOGITS = OUT_PAR * LOGIT_BITS;
     localparam ROW_RESULTS = OUT_PAR * ACTIVATION_BITS;
     localparam ROW_RESIDUALS = OUT_PAR * RESIDUAL_BITS;
+    localparam ROW_WIDE = OUT_PAR * 16;
     localparam OUT_SHIFT = $clog2(OUT_PAR);
 
     input  wire                                    clk;
@@ -74,6 +75,8 @@ module epilogue (
     output wire [OUT_PARTS-1:0]                    write_parts;
     output wire [TOKEN_PAR*16-1:0]                 write_depth;
     output wire [TOKEN_PAR*VECTOR_BITS-1:0]        write_values;
+    output wire [TOKEN_PAR*VECTOR*16-1:0]          write_wide;  // GATE_INPUT's rows in their place
+    input  wire                                    wide_result;
     output reg  [7:0]                              scores_done;
     output reg  [7:0]                              contexts_done;
     output wire                                    job_written;  // all results of one more group have been written
@@ -134,6 +137,9 @@ module epilogue (
     end
     wire guarded = step_10[DRAIN_KIND +: 3] == PASS_WEIGHTED;
 
+    // The second step of wide tokens takes the sums of high digits from the first, which has no results.
+    wire joins_2 = WIDE_TOKENS != 0 && !step_2[DRAIN_FIRST] && (has_channels || kind_2 == PASS_HEAD);
+    wire [POST_ROWS*ROW_WIDE-1:0] wides_11;
     wire [POST_ROWS*ROW_RESULTS-1:0] activations_11, gelus_23;
     wire [POST_ROWS*ROW_RESIDUALS-1:0] residuals_19;
     wire [POST_ROWS*LANE_BITS-1:0] bank_11, bank_15, bank_17, bank_19, bank_23;
@@ -144,7 +150,7 @@ module epilogue (
             wire [LANE_BITS-1:0] lane_1 = step_1[DRAIN_LANE +: LANE_BITS] | r[LANE_BITS-1:0];
             wire [LANE_BITS-1:0] lane_2 = step_2[DRAIN_LANE +: LANE_BITS] | r[LANE_BITS-1:0];
             wire part_17 = OUT_PARTS > 1 && rest_17[REST_BITS-1];
-            reg [ROW_SUMS-1:0] sums_2;
+            reg [ROW_SUMS-1:0] sums_2, high_3;
             reg [FACTOR_BITS-1:0] row_factor_3;
             reg [5:0] row_shift_3;
             reg from_channels_3;
@@ -153,6 +159,7 @@ module epilogue (
             reg [ROW_RESIDUALS-1:0] residual_18;
             always @(posedge clk) begin
                 sums_2 <= drain_sums[lane_1*ROW_SUMS +: ROW_SUMS];
+                if (valid[2]) high_3 <= sums_2;
                 from_channels_3 <= has_channels;
                 multipliers_3 <= multipliers;
                 shifts_3 <= shifts;
@@ -180,8 +187,8 @@ module epilogue (
             for (n = 0; n < OUT_PAR; n = n + 1) begin : outputs
                 localparam AT = r * OUT_PAR + n;
                 post_lane #(
-                    .ACCUMULATOR_BITS(ACCUMULATOR_BITS), .FACTOR_BITS(FACTOR_BITS),
-                    .MULTIPLIER_BITS(MULTIPLIER_BITS), .SCORE_WEIGHT_BITS(SCORE_WEIGHT_BITS),
+                    .ACCUMULATOR_BITS(ACCUMULATOR_BITS), .JOINED_BITS(JOINED_BITS), .WIDE_LIMIT(WIDE_LIMIT),
+                    .FACTOR_BITS(FACTOR_BITS), .MULTIPLIER_BITS(MULTIPLIER_BITS), .SCORE_WEIGHT_BITS(SCORE_WEIGHT_BITS),
                     .GUARD_BITS(GUARD_BITS), .ACTIVATION_BITS(ACTIVATION_BITS), .SCORE_BITS(SCORE_BITS),
                     .OUTPUT_BITS(OUTPUT_BITS), .RESIDUAL_BITS(RESIDUAL_BITS), .ZERO_BITS(FIELD_OUTPUT_ZERO_WIDTH),
                     .FINE(FINE), .GELU_BITS(GELU_BITS), .GELU_FRACTION(GELU_FRACTION),
@@ -189,6 +196,7 @@ module epilogue (
                     .GELU_DELTA_TABLE_BITS(GELU_DELTA_TABLE_BITS), .GELU_DELTA_TABLE(GELU_DELTA_TABLE)
                 ) lane (
                     .clk(clk), .rst_n(rst_n), .sum(sums_2[n*ACCUMULATOR_BITS +: ACCUMULATOR_BITS]),
+                    .high(joins_2 ? high_3[n*ACCUMULATOR_BITS +: ACCUMULATOR_BITS] : {ACCUMULATOR_BITS{1'b0}}),
                     .bias(has_channels ? biases[n*ACCUMULATOR_BITS +: ACCUMULATOR_BITS] : {ACCUMULATOR_BITS{1'b0}}),
                     .factor(from_channels_3
                         ? {{(FACTOR_BITS-MULTIPLIER_BITS){1'b0}}, multipliers_3[n*MULTIPLIER_BITS +: MULTIPLIER_BITS]}
@@ -199,6 +207,7 @@ module epilogue (
                     .residual(residual_18[n*RESIDUAL_BITS +: RESIDUAL_BITS]),
                     .activation(activations_11[AT*ACTIVATION_BITS +: ACTIVATION_BITS]),
                     .score(scores[AT*SCORE_BITS +: SCORE_BITS]), .head(head_values[AT*OUTPUT_BITS +: OUTPUT_BITS]),
+                    .wide(wides_11[AT*16 +: 16]),
                     .gelu_out(gelus_23[AT*ACTIVATION_BITS +: ACTIVATION_BITS]),
                     .residual_out(residuals_19[AT*RESIDUAL_BITS +: RESIDUAL_BITS]));
 
@@ -251,13 +260,21 @@ module epilogue (
     wire gelu = valid[23] && rest_23[POST_ROWS +: 3] == PASS_GELU;
     wire direct = valid[11] && (kind_11 == PASS_QKV || kind_11 == PASS_CONTEXT);
     wire write_part = gelu ? rest_23[REST_BITS-1] : step_11[DRAIN_PART];
-    assign write_buffer = gelu ? BUFFER_HIDDEN[3:0] : kind_11 == PASS_CONTEXT ? BUFFER_NORM[3:0]
+    assign write_buffer = gelu ? BUFFER_HIDDEN[3:0]
+        : kind_11 == PASS_CONTEXT ? (WIDE_TOKENS != 0 && wide_result ? BUFFER_GATE_INPUT[3:0] : BUFFER_NORM[3:0])
         : BUFFER_QUERY[3:0] + {2'b00, step_11[DRAIN_THIRD +: 2]};
     bank_writer #(.ROWS(POST_ROWS), .BANKS(TOKEN_PAR), .BITS(ROW_RESULTS), .PARTS(OUT_PARTS)) activation_writer (
         .valid(gelu ? rest_23[POST_ROWS-1:0] : direct ? step_11[DRAIN_ROWS +: POST_ROWS] : {POST_ROWS{1'b0}}),
         .bank(gelu ? bank_23 : bank_11), .depth(gelu ? depth_23 : depth_11),
         .values(gelu ? gelus_23 : activations_11),
         .write_enable(write_enable), .write_depth(write_depth), .write_values(write_values));
+
+    wire [TOKEN_PAR-1:0] unused_wide_enable;
+    wire [TOKEN_PAR*16-1:0] unused_wide_depth;
+    bank_writer #(.ROWS(POST_ROWS), .BANKS(TOKEN_PAR), .BITS(ROW_WIDE), .PARTS(OUT_PARTS)) wide_writer (
+        .valid(direct ? step_11[DRAIN_ROWS +: POST_ROWS] : {POST_ROWS{1'b0}}), .bank(bank_11), .depth(depth_11),
+        .values(wides_11), .write_enable(unused_wide_enable), .write_depth(unused_wide_depth),
+        .write_values(write_wide));
 
     // Residual: read in 15, written in 19. Two steps of a pass never touch the same part of a row.
     wire [2:0] kind_19 = rest_19[POST_ROWS +: 3];
@@ -280,7 +297,7 @@ module epilogue (
             assign residual_parts = 1'b1;
         end
     endgenerate
-    wire unused = &{1'b0, unused_enable, unused_values, write_part, step_1, step_3, step_5, step_6, step_9, step_10,
+    wire unused = &{1'b0, unused_wide_enable, unused_wide_depth, wide_result, unused_enable, unused_values, write_part, step_1, step_3, step_5, step_6, step_9, step_10,
                     rest_15, rest_19};
 `ifdef SIMULATION
     wire [POST_ROWS-1:0] rows_3 = step_3[DRAIN_ROWS +: POST_ROWS];

@@ -35,7 +35,7 @@ module matmul (
     input  wire [TOKEN_PAR*VECTOR_BITS-1:0] hidden;
     input  wire [TOKEN_PAR*VECTOR*16-1:0]   gate_input;
     input  wire [TOKEN_PAR*VECTOR_BITS-1:0] query;
-    input  wire [TOKEN_PAR*VECTOR_BITS-1:0] gathered;
+    input  wire [TOKEN_PAR*GATHERED_BITS-1:0] gathered;
     output wire                             job_valid;
     output wire [JOB_BITS-1:0]              job;
     output wire                             job_ready;
@@ -106,7 +106,7 @@ module matmul (
                 .hidden(hidden[lane*VECTOR_BITS +: VECTOR_BITS]),
                 .gate_input(gate_input[lane*VECTOR*16 +: VECTOR*16]),
                 .query(query[lane*VECTOR_BITS +: VECTOR_BITS]),
-                .gathered(gathered[lane*VECTOR_BITS +: VECTOR_BITS]),
+                .gathered(gathered[lane*GATHERED_BITS +: GATHERED_BITS]),
                 .drain_slot(drain_slot), .drain_sums(drain_sums[lane*ROW_SUMS +: ROW_SUMS]),
                 .score_write(score_write[lane]), .score_first(score_first), .score_address(score_address),
                 .scores(scores[(lane%POST_ROWS)*ROW_SCORES +: ROW_SCORES]), .score_mask(score_mask),

@@ -29,7 +29,7 @@ module matmul_lane (
     input  wire [VECTOR_BITS-1:0]              hidden;
     input  wire [VECTOR*16-1:0]                gate_input;
     input  wire [VECTOR_BITS-1:0]              query;
-    input  wire [VECTOR_BITS-1:0]              gathered;
+    input  wire [GATHERED_BITS-1:0]            gathered;
     input  wire [SLOT_BITS-1:0]                drain_slot;
     output wire [OUT_PAR*ACCUMULATOR_BITS-1:0] drain_sums;
     input  wire                                score_write;
@@ -85,7 +85,16 @@ module matmul_lane (
 
     wire part = IN_PARTS > 1 ? step_7[STEP_PART] : 1'b0;
     reg [IN_PAR*ACTIVATION_BITS-1:0] activations;
-    wire [IN_PAR*16-1:0] wide = gate_input[part*IN_PAR*16 +: IN_PAR*16];
+    wire of_gathered = WIDE_TOKENS != 0 && step_7[STEP_LEFT +: 3] == LEFT_GATHERED_WIDE;
+    wire [VECTOR*16-1:0] wide_vector;
+    generate
+        if (WIDE_TOKENS != 0) begin : wide_tokens
+            assign wide_vector = of_gathered ? gathered : gate_input;
+        end else begin : gates_alone
+            assign wide_vector = gate_input;
+        end
+    endgenerate
+    wire [IN_PAR*16-1:0] wide = wide_vector[part*IN_PAR*16 +: IN_PAR*16];
     reg [IN_PAR*OPERAND_BITS-1:0] operands, operands_8;
     reg signed [15:0] value;
     reg signed [15:0] high;
@@ -103,7 +112,7 @@ module matmul_lane (
             if (step_7[STEP_EXPONENTIAL])
                 operands[input_*OPERAND_BITS +: OPERAND_BITS] =
                     {1'b0, exponentials[input_*EXPONENTIAL_BITS +: EXPONENTIAL_BITS]};
-            else if (step_7[STEP_LEFT +: 3] == LEFT_GATE_INPUT) begin
+            else if (step_7[STEP_LEFT +: 3] == LEFT_GATE_INPUT || of_gathered) begin
                 // Digits of 8 bits: value = 256·high + low; W16A16 takes the value whole.
                 value = wide[input_*16 +: 16];
                 high = (value + 16'sd128) >>> 8;

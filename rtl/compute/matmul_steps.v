@@ -2,7 +2,7 @@
 // The loops of a pass: one step of the array per cycle.
 //
 //   for group of output tiles, for input tile, for member of the group (gate: for digit of the right tile):   one tile
-//       for token tile (gate: for digit of the left operand):                                                 one step
+//       for token tile (gate and wide tokens: for digit of the left operand):                                 one step
 //
 // The next pass is made ready while one runs. A step waits for: its right tile (tile_arrived counts tiles that stand in
 // the queue; tile_done leaves 7 cycles after a tile's last step, when the queue may drop it); room in the ring of sums;
@@ -58,7 +58,8 @@ module matmul_steps (
     wire [15:0] last_row = next[PASS_END_ROW +: 16] - 16'd1;
     wire [15:0] span = (last_row >> LANE_BITS) - next_first_tile;
     reg [26:0] first_depth;
-    wire [3:0] next_sums = next[PASS_KIND +: 3] == PASS_LOGITS ? LOGIT_ROWS[3:0] : next[PASS_MEMBERS +: 4];
+    wire [3:0] next_sums = next[PASS_KIND +: 3] == PASS_LOGITS ? LOGIT_ROWS[3:0]
+        : WIDE_TOKENS != 0 && next[PASS_WIDE] ? 4'd2 : next[PASS_MEMBERS +: 4];
     wire [11:0] slots_of_group = next_tiles * next_sums;  // sums of a token × token tiles
     wire load;
     assign pass_ready = preparing == 2'd0;
@@ -99,16 +100,17 @@ module matmul_steps (
 
     wire [2:0] kind = now[PASS_KIND +: 3];
     wire gate = kind == PASS_LOGITS && GATE_DIGITS == 2;
+    wire two_digits = gate || (WIDE_TOKENS != 0 && now[PASS_WIDE]);  // of the left operand
     wire is_context = kind == PASS_CONTEXT;
     wire [11:0] wide_tiles = {4'd0, tiles};
     wire [SLOT_BITS-1:0] tile_slots = wide_tiles[SLOT_BITS-1:0];
     wire unused_tiles = &{1'b0, wide_tiles[11:SLOT_BITS]};
     wire [SLOT_BITS-1:0] one_slot = {{(SLOT_BITS-1){1'b0}}, 1'b1};
-    wire [SLOT_BITS-1:0] slot_step = !gate ? one_slot : low_digit ? one_slot - tile_slots : tile_slots;
+    wire [SLOT_BITS-1:0] slot_step = !two_digits ? one_slot : low_digit ? one_slot - tile_slots : tile_slots;
     wire [VECTORS_BITS-1:0] left_vectors = now[PASS_LEFT_VECTORS +: VECTORS_BITS];
 
     wire tile_opens = token_tile == 8'd0 && !low_digit;
-    wire token_ends = !gate || low_digit;
+    wire token_ends = !two_digits || low_digit;
     wire tile_closes = token_tile + 8'd1 == tiles && token_ends;
     wire last_member = member + 4'd1 == group_members;
     wire input_closes = tile_closes && last_member && (!gate || second_tile);
@@ -199,7 +201,7 @@ module matmul_steps (
             key_base <= (first_key >> IN_SHIFT) << IN_SHIFT;
         end else if (issue) begin
             begun <= 1'b1;
-            low_digit <= gate && !low_digit;
+            low_digit <= two_digits && !low_digit;
             if (token_ends) begin
                 token_tile <= tile_closes ? 8'd0 : token_tile + 8'd1;
                 depth <= depth + {5'd0, left_vectors};
@@ -225,7 +227,8 @@ module matmul_steps (
             end
         end
         // Sums of a group stand in a row of the ring: member by member, token tile by token tile. The gate's "members"
-        // are products of two high digits, of a high and a low one, of two low ones: a tile's steps go back and forth.
+        // are products of two high digits, of a high and a low one, of two low ones, those of wide tokens of high and of
+        // low ones: a tile's steps go back and forth.
         if (!rst_n) begin
             base_slot <= {SLOT_BITS{1'b0}};
             slot <= {SLOT_BITS{1'b0}};
@@ -259,7 +262,8 @@ module matmul_steps (
         step[STEP_SCORE +: SCORE_ADDRESS_BITS] <= {now[PASS_BLOCK], token_tile[2:0], column[KEY_WORD_BITS-1:0]};
         step[STEP_MASK +: IN_PAR] <= mask;
         job_valid <= rst_n && issue && group_closes;
-        job <= {last_group, gate ? LOGIT_ROWS[3:0] : group_members, output_tile, tiles, base_slot, now};
+        job <= {last_group, gate ? LOGIT_ROWS[3:0] : two_digits ? 4'd2 : group_members, output_tile, tiles, base_slot,
+                now};
     end
 
     reg [7:0] closing;

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 // One post lane: a sum of the array through every epilogue; the pass decides which result is used.
 //
-//   y = saturate(round_shift((sum + bias)·factor, shift)),  RESIDUAL_BITS + GUARD_BITS wide
-//   activation, score, head = y saturated further;  gelu = GELU epilogue of y
+//   y = saturate(round_shift((256·high + sum + bias)·factor, shift)),  RESIDUAL_BITS + GUARD_BITS wide
+//   activation, score, head = y saturated further, wide = y within ±WIDE_LIMIT;  gelu = GELU epilogue of y
 //   residual_out = saturate(residual + round_shift(y·weight, SCORE_WEIGHT_BITS + (guarded ? GUARD_BITS : 0)))
 // RESIDUAL has weight 2^SCORE_WEIGHT_BITS and is not guarded, score-weighted experts have the score and are.
 //
-// Cycles, sum and bias arriving in 0: factor, shift 1; weight, guarded 8; activation, score, head 9; residual 16;
-// residual_out 17; gelu 21. Depth: see requantise, gelu; an addition of ACCUMULATOR_BITS.
+// high is the sum of high digits where tokens are wide, and else 0; JOINED_BITS is then wider than ACCUMULATOR_BITS.
+// Cycles, sum, high and bias arriving in 0: factor, shift 1; weight, guarded 8; activation, score, head, wide 9;
+// residual 16; residual_out 17; gelu 21. Depth: see requantise, gelu; an addition of JOINED_BITS, three terms if wide.
 `default_nettype none
 module post_lane #(
     parameter ACCUMULATOR_BITS = 32,
+    parameter JOINED_BITS = 32,
+    parameter WIDE_LIMIT = 32639,
     parameter FACTOR_BITS = 16,
     parameter MULTIPLIER_BITS = 16,
     parameter SCORE_WEIGHT_BITS = 16,
@@ -31,6 +34,7 @@ module post_lane #(
     input  wire                               clk,
     input  wire                               rst_n,
     input  wire signed [ACCUMULATOR_BITS-1:0] sum,
+    input  wire signed [ACCUMULATOR_BITS-1:0] high,
     input  wire signed [ACCUMULATOR_BITS-1:0] bias,
     input  wire        [FACTOR_BITS-1:0]      factor,
     input  wire        [5:0]                  shift,
@@ -43,17 +47,28 @@ module post_lane #(
     output reg  signed [ACTIVATION_BITS-1:0]  activation,
     output reg  signed [SCORE_BITS-1:0]       score,
     output reg  signed [OUTPUT_BITS-1:0]      head,
+    output reg  signed [15:0]                 wide,
     output wire signed [ACTIVATION_BITS-1:0]  gelu_out,
     output reg  signed [RESIDUAL_BITS-1:0]    residual_out
 );
     localparam POST_BITS = RESIDUAL_BITS + GUARD_BITS;  // the widest that any epilogue keeps
     localparam UPDATE_BITS = RESIDUAL_BITS + 2;
 
-    reg signed [ACCUMULATOR_BITS-1:0] value_1;
+    reg signed [JOINED_BITS-1:0] value_1;
     wire signed [POST_BITS-1:0] y_8;
     wire [3:0] unused_valid;
-    always @(posedge clk) value_1 <= sum + bias;
-    requantise #(.VALUE_BITS(ACCUMULATOR_BITS), .MULTIPLIER_WIDTH(FACTOR_BITS), .RESULT_BITS(POST_BITS)) scale (
+    generate
+        if (JOINED_BITS > ACCUMULATOR_BITS) begin : joined
+            localparam MORE = JOINED_BITS - ACCUMULATOR_BITS;
+            always @(posedge clk)
+                value_1 <= {{MORE{sum[ACCUMULATOR_BITS-1]}}, sum} + {{MORE{bias[ACCUMULATOR_BITS-1]}}, bias}
+                    + {high, {MORE{1'b0}}};
+        end else begin : whole
+            always @(posedge clk) value_1 <= sum + bias;
+            wire unused_high = &{1'b0, high};
+        end
+    endgenerate
+    requantise #(.VALUE_BITS(JOINED_BITS), .MULTIPLIER_WIDTH(FACTOR_BITS), .RESULT_BITS(POST_BITS)) scale (
         .clk(clk), .rst_n(rst_n), .valid_in(1'b1), .value(value_1), .multiplier(factor), .shift(shift),
         .valid_out(unused_valid[0]), .result(y_8));
 
@@ -68,6 +83,7 @@ module post_lane #(
         activation <= fits_activation ? y_8[ACTIVATION_BITS-1:0] : {negative, {(ACTIVATION_BITS-1){!negative}}};
         score <= fits_score ? y_8[SCORE_BITS-1:0] : {negative, {(SCORE_BITS-1){!negative}}};
         head <= fits_head ? y_8[OUTPUT_BITS-1:0] : {negative, {(OUTPUT_BITS-1){!negative}}};
+        wide <= y_8 > WIDE_LIMIT ? WIDE_LIMIT[15:0] : y_8 < -WIDE_LIMIT ? -WIDE_LIMIT[15:0] : y_8[15:0];
         gelu_9 <= fits_gelu ? y_8[GELU_BITS-1:0] : {negative, {(GELU_BITS-1){!negative}}};
     end
     gelu #(

@@ -21,6 +21,7 @@ module accesses (
 );
 `include "edgemoe_spec.vh"
 `include "instruction_fields.vh"
+    wire wide = WIDE_TOKENS != 0 && wide_source;
 
     localparam [15:0] ONE_THIRD = 43691;
     reg [31:0] product;
@@ -73,7 +74,7 @@ module accesses (
             OPCODE_ATTENTION[7:0]: begin
                 used = slot <= 3;
                 name = slot == 0 ? BUFFER_QUERY[3:0] : slot == 1 ? BUFFER_KEY[3:0]
-                     : slot == 2 ? BUFFER_VALUE[3:0] : BUFFER_NORM[3:0];
+                     : slot == 2 ? BUFFER_VALUE[3:0] : WIDE_TOKENS != 0 && wide_result ? BUFFER_GATE_INPUT[3:0] : BUFFER_NORM[3:0];
                 begin_row = source_row;
             end
             OPCODE_GATE[7:0]: begin
@@ -89,7 +90,7 @@ module accesses (
             OPCODE_COPY[7:0]: used = slot == 0 || slot == 3;
             OPCODE_HEAD[7:0]: begin
                 used = slot == 0;
-                name = BUFFER_NORM[3:0];
+                name = wide ? BUFFER_GATE_INPUT[3:0] : BUFFER_NORM[3:0];
             end
             OPCODE_STORE[7:0]: begin
                 used = slot == 0;

@@ -22,6 +22,7 @@ module field_rules (
     localparam LAST_STEP = DIVIDEND_BITS + 1;
 
 `include "instruction_fields.vh"
+    wire wide = WIDE_TOKENS != 0 && wide_source;
 
     function whole_vectors;  // a multiple of VECTOR between VECTOR and MAX_FEATURES
         input [15:0] count;
@@ -112,16 +113,17 @@ module field_rules (
     end
 
     // Combination of buffers.
+    wire [3:0] tokens = wide ? BUFFER_GATE_INPUT[3:0] : BUFFER_NORM[3:0];
     reg operands;
     always @* begin
         operands = 1'b1;
         if (opcode == OPCODE_STORE[7:0]) operands = source != BUFFER_NONE[3:0];
         if (opcode == OPCODE_LINEAR[7:0])
             case (epilogue)
-                EPILOGUE_QKV[3:0]: operands = source == BUFFER_NORM[3:0] && destination == BUFFER_QUERY[3:0];
-                EPILOGUE_GELU[3:0]: operands = source == BUFFER_NORM[3:0] && destination == BUFFER_HIDDEN[3:0];
+                EPILOGUE_QKV[3:0]: operands = source == tokens && destination == BUFFER_QUERY[3:0];
+                EPILOGUE_GELU[3:0]: operands = source == tokens && destination == BUFFER_HIDDEN[3:0];
                 EPILOGUE_RESIDUAL[3:0]:
-                    operands = (source == BUFFER_NORM[3:0] || source == BUFFER_HIDDEN[3:0])
+                    operands = (source == tokens || (source == BUFFER_HIDDEN[3:0] && !wide))
                         && destination == BUFFER_RESIDUAL[3:0];
                 default: operands = 1'b0;
             endcase

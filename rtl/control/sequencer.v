@@ -71,6 +71,7 @@ module sequencer (
     output reg  [31:0]               segments_dropped;
 
 `include "instruction_fields.vh"
+    wire wide = WIDE_TOKENS != 0 && wide_source;
     wire [VECTORS_BITS-1:0] vectors = in_features[4 +: VECTORS_BITS];
     wire [VECTORS_BITS-1:0] out_vectors = out_features[4 +: VECTORS_BITS];
     wire [VECTORS_BITS-1:0] hidden_vectors = hidden_features[4 +: VECTORS_BITS];
@@ -222,7 +223,7 @@ module sequencer (
     experts_sequence experts_passes (
         .clk(clk), .rst_n(rst_n), .start(state == BEGIN && is_experts), .busy(experts_busy), .fault(experts_fault),
         .experts(experts), .vectors(vectors), .hidden_vectors(hidden_vectors), .segment(segment),
-        .narrow(narrow_weights), .expert_lines(expert_lines), .lengths(lengths), .fetch_room(fetch_room), .fetch_push(experts_fetch_push),
+        .wide(wide), .narrow(narrow_weights), .expert_lines(expert_lines), .lengths(lengths), .fetch_room(fetch_room), .fetch_push(experts_fetch_push),
         .fetch(experts_fetch), .header_done(header_done), .header_fault(header_fault), .pass_room(pass_room),
         .pass_push(experts_pass_push), .pass(experts_pass), .pass_issued(pass_issued), .start_gather(start_gather),
         .gather_expert(gather_expert), .gather_busy(rows_busy), .ran(ran), .dropped(dropped));
@@ -254,7 +255,7 @@ module sequencer (
     wire [15:0] first_row = is_patch ? 16'd0 : source_row;
     assign own_pass[PASS_KIND +: 3] = is_head ? PASS_HEAD : is_gate ? PASS_LOGITS : of_qkv ? PASS_QKV
         : is_linear && epilogue == EPILOGUE_GELU[3:0] ? PASS_GELU : PASS_RESIDUAL;
-    assign own_pass[PASS_LEFT +: 3] = is_gate ? LEFT_GATE_INPUT : from_hidden ? LEFT_HIDDEN : LEFT_NORM;
+    assign own_pass[PASS_LEFT +: 3] = is_gate || wide ? LEFT_GATE_INPUT : from_hidden ? LEFT_HIDDEN : LEFT_NORM;
     assign own_pass[PASS_FIRST_ROW +: 16] = first_row;
     assign own_pass[PASS_END_ROW +: 16] = first_row + rows;
     assign own_pass[PASS_LEFT_VECTORS +: VECTORS_BITS] = vectors;
@@ -268,6 +269,7 @@ module sequencer (
     assign own_pass[PASS_BLOCK] = 1'b0;
     assign own_pass[PASS_AFTER_DRAIN] = 1'b0;
     assign own_pass[PASS_EXPERT +: 8] = 8'd0;
+    assign own_pass[PASS_WIDE] = wide;
 
     assign fetch_push = is_attention ? attention_push : is_experts ? experts_fetch_push
         : fetch_room && (asks_header || state == PAYLOAD || state == WEIGHTS);

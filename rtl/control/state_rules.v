@@ -36,6 +36,7 @@ module state_rules (
     localparam [32:0] HIDDEN_ROOM = HIDDEN_ELEMENTS;
 
 `include "instruction_fields.vh"
+    wire wide = WIDE_TOKENS != 0 && wide_source;
     wire is_experts = opcode == OPCODE_EXPERTS[7:0];
     wire is_gate = opcode == OPCODE_GATE[7:0];
 
@@ -125,7 +126,8 @@ module state_rules (
 
     // The rest of rule 8, and rule 9; inputs stand still, so these only have to be there before the last step.
     reg out_of_order, beyond, hidden_too_small, source_gone, destination_gone;
-    reg [15:0] norm_rows, residual_rows;
+    reg [15:0] token_rows, residual_rows;
+    wire [3:0] tokens = wide ? BUFFER_GATE_INPUT[3:0] : BUFFER_NORM[3:0];
     reg [16:0] whole_longest;
     reg [32:0] product;
     wire [15:0] wanted_rows = destination_end == 0 ? 16'd1 : destination_end;
@@ -135,10 +137,10 @@ module state_rules (
         whole_longest <= ({1'b0, longest} + TILE_MASK) & ~TILE_MASK;
         product <= whole_longest * hidden_features;
         hidden_too_small <= is_experts && product > HIDDEN_ROOM;
-        norm_rows <= valid_features[16*BUFFER_NORM +: 16] == in_features ? valid_rows[16*BUFFER_NORM +: 16] : 16'd0;
+        token_rows <= valid_features[16*tokens +: 16] == in_features ? valid_rows[16*tokens +: 16] : 16'd0;
         residual_rows <=
             valid_features[16*BUFFER_RESIDUAL +: 16] == in_features ? valid_rows[16*BUFFER_RESIDUAL +: 16] : 16'd0;
-        source_gone <= is_experts && source_end > norm_rows;
+        source_gone <= is_experts && source_end > token_rows;
         destination_gone <= is_experts && wanted_rows > residual_rows;
         done <= rst_n & busy & ~check & ~begin_run & step == LAST_STEP[4:0];
         fault <= wrong_segment ? FAULT_SEGMENT_MISMATCH[4:0]

@@ -18,7 +18,8 @@ localparam PASS_DESTINATION_BASE = PASS_DESTINATION_VECTORS + VECTORS_BITS;  // 
 localparam PASS_BLOCK = PASS_DESTINATION_BASE + VECTORS_BITS;  // 1; which half of the score rows
 localparam PASS_AFTER_DRAIN = PASS_BLOCK + 1;  // 1; begins when everything before it has been written
 localparam PASS_EXPERT = PASS_AFTER_DRAIN + 1;  // 8
-localparam PASS_BITS = PASS_EXPERT + 8;
+localparam PASS_WIDE = PASS_EXPERT + 8;  // 1; left operands of two digits, whose sums are joined on their way out
+localparam PASS_BITS = PASS_WIDE + 1;
 
 // Fields of a drain job, the sums of one group on their way out: the pass, then these.
 localparam JOB_SLOT = PASS_BITS;  // SLOT_BITS; first row of sums

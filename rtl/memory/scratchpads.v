@@ -4,7 +4,8 @@
 // Reads: the array has all of them but RESIDUAL, KEY and VALUE; LAYERNORM, COPY, STORE and EXPERTS take over the ports
 // of what they read while their instruction executes. Writes: each buffer has its writers, never two at a time.
 // ULTRA_RAM: QUERY, KEY, VALUE and HIDDEN lie in UltraRAM; with the weight buffer they fill the one of `kv260`'s part.
-// Latency: 2 from a depth to its values; norm_vector 3, store_values 4.
+// WIDE_TOKENS: attention may write rows of 16 bits to GATE_INPUT, and EXPERTS may gather them.
+// Latency: 2 from a depth to its values; token_vector 3, store_values 4.
 // Depth: a multiplexer of readers in front of the memories; of banks, then of buffers behind them.
 `default_nettype none
 `include "require.vh"
@@ -15,6 +16,8 @@ module scratchpads #(
     parameter VECTOR_BITS = 128,
     parameter RESIDUAL_BITS = 16,
     parameter RESIDUAL_VECTOR = 256,
+    parameter GATHERED_BITS = 128,  // VECTOR·16 with WIDE_TOKENS
+    parameter WIDE_TOKENS = 0,
     parameter OUT_PARTS = 1,  // output tiles per vector
     parameter ROW_DEPTH = 396,  // vectors in a bank
     parameter HIDDEN_DEPTH = 1584,
@@ -38,7 +41,7 @@ module scratchpads #(
     output wire [TOKEN_PAR*VECTOR_BITS-1:0]     hidden,
     output wire [TOKEN_PAR*VECTOR*16-1:0]       gate_input,
     output wire [TOKEN_PAR*VECTOR_BITS-1:0]     query,
-    output wire [TOKEN_PAR*VECTOR_BITS-1:0]     gathered,
+    output wire [TOKEN_PAR*GATHERED_BITS-1:0]   gathered,
     input  wire [15:0]                          attention_depth,
     output wire [TOKEN_PAR*VECTOR_BITS-1:0]     keys,
     output wire [TOKEN_PAR*VECTOR_BITS-1:0]     values,
@@ -53,6 +56,7 @@ module scratchpads #(
     input  wire [OUT_PARTS-1:0]                 epilogue_parts,
     input  wire [TOKEN_PAR*16-1:0]              epilogue_depth,
     input  wire [TOKEN_PAR*VECTOR_BITS-1:0]     epilogue_values,
+    input  wire [TOKEN_PAR*VECTOR*16-1:0]       epilogue_wide,
     input  wire [15:0]                          layernorm_read_depth,
     input  wire [TOKEN_PAR-1:0]                 layernorm_enable,
     input  wire [TOKEN_PAR*16-1:0]              layernorm_depth,
@@ -74,11 +78,12 @@ module scratchpads #(
     input  wire [VECTOR_BITS-1:0]               patch_values,
     input  wire [LANE_BITS-1:0]                 gather_read_bank,
     input  wire [15:0]                          gather_read_depth,
-    output reg  [VECTOR_BITS-1:0]               norm_vector,
+    input  wire                                 gather_wide,
+    output reg  [GATHERED_BITS-1:0]             token_vector,
     input  wire                                 gather_enable,
     input  wire [LANE_BITS-1:0]                 gather_bank,
     input  wire [15:0]                          gather_depth,
-    input  wire [VECTOR_BITS-1:0]               gather_values,
+    input  wire [GATHERED_BITS-1:0]             gather_values,
     input  wire [3:0]                           store_source,
     input  wire [LANE_BITS-1:0]                 store_bank,
     input  wire [15:0]                          store_depth,
@@ -115,9 +120,23 @@ module scratchpads #(
         .write_parts(of_layernorm ? WHOLE : epilogue_parts),
         .write_depth(of_layernorm ? layernorm_depth : epilogue_depth),
         .write_values(of_layernorm ? layernorm_norm : epilogue_values), .read_depth(norm_depth), .read_values(norm));
-    scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATE_VECTOR), .PARTS(1), .DEPTH(ROW_DEPTH)) gate_rows (
-        .clk(clk), .write_enable(layernorm_gate_enable), .write_parts(1'b1), .write_depth(layernorm_depth),
-        .write_values(layernorm_gate), .read_depth(activation_depth), .read_values(gate_input));
+    generate
+        if (WIDE_TOKENS != 0) begin : wide_tokens
+            scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATE_VECTOR), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) gate_rows (
+                .clk(clk),
+                .write_enable(of_layernorm ? layernorm_gate_enable
+                    : epilogue_buffer == BUFFER_GATE_INPUT[3:0] ? epilogue_enable : {TOKEN_PAR{1'b0}}),
+                .write_parts(of_layernorm ? WHOLE : epilogue_parts),
+                .write_depth(of_layernorm ? layernorm_depth : epilogue_depth),
+                .write_values(of_layernorm ? layernorm_gate : epilogue_wide),
+                .read_depth(norm_depth), .read_values(gate_input));
+        end else begin : gates_alone
+            scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATE_VECTOR), .PARTS(1), .DEPTH(ROW_DEPTH)) gate_rows (
+                .clk(clk), .write_enable(layernorm_gate_enable), .write_parts(1'b1), .write_depth(layernorm_depth),
+                .write_values(layernorm_gate), .read_depth(activation_depth), .read_values(gate_input));
+            wire unused_wide = &{1'b0, epilogue_wide, gather_wide};
+        end
+    endgenerate
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
     ) query_rows (
@@ -146,7 +165,7 @@ module scratchpads #(
         .write_depth(patch_enable ? {TOKEN_PAR{patch_depth}} : epilogue_depth),
         .write_values(patch_enable ? {TOKEN_PAR{patch_values}} : epilogue_values),
         .read_depth(activation_depth), .read_values(hidden));
-    scratchpad #(.BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(1), .DEPTH(ROW_DEPTH)) gathered_rows (
+    scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATHERED_BITS), .PARTS(1), .DEPTH(ROW_DEPTH)) gathered_rows (
         .clk(clk), .write_enable(gather_enable ? one << gather_bank : {TOKEN_PAR{1'b0}}), .write_parts(1'b1),
         .write_depth({TOKEN_PAR{gather_depth}}), .write_values({TOKEN_PAR{gather_values}}),
         .read_depth(array_depth), .read_values(gathered));
@@ -169,7 +188,12 @@ module scratchpads #(
         gather_2 <= gather_1;
         store_1 <= store_bank;
         store_2 <= store_1;
-        if (of_experts) norm_vector <= norm[gather_2*VECTOR_BITS +: VECTOR_BITS];
+        if (of_experts) begin
+            token_vector <= {GATHERED_BITS{1'b0}};
+            token_vector[VECTOR_BITS-1:0] <= norm[gather_2*VECTOR_BITS +: VECTOR_BITS];
+            if (WIDE_TOKENS != 0 && gather_wide)
+                token_vector <= gate_input[gather_2*GATE_VECTOR +: GATHERED_BITS];
+        end
         if (of_store) begin
             residual_3 <= residual[store_2*RESIDUAL_VECTOR +: RESIDUAL_VECTOR];
             gate_3 <= gate_input[store_2*GATE_VECTOR +: GATE_VECTOR];

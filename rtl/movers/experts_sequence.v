@@ -9,7 +9,7 @@
 // header_fault other than 0 ends the sequence; what is in the queues stays.
 `default_nettype none
 module experts_sequence (
-    clk, rst_n, start, busy, fault, experts, vectors, hidden_vectors, segment, narrow, expert_lines, lengths,
+    clk, rst_n, start, busy, fault, experts, vectors, hidden_vectors, segment, wide, narrow, expert_lines, lengths,
     fetch_room, fetch_push, fetch, header_done, header_fault, pass_room, pass_push, pass, pass_issued,
     start_gather, gather_expert, gather_busy, ran, dropped
 );
@@ -27,6 +27,7 @@ module experts_sequence (
     input  wire [VECTORS_BITS-1:0]   vectors;
     input  wire [VECTORS_BITS-1:0]   hidden_vectors;
     input  wire [31:0]               segment;
+    input  wire                      wide;    // tokens of 16 bits
     input  wire                      narrow;  // weights of 4 bits
     input  wire [31:0]               expert_lines;
     input  wire [MAX_EXPERTS*16-1:0] lengths;
@@ -123,7 +124,7 @@ module experts_sequence (
     wire [11:0] inputs = IN_PARTS == 1 ? {1'b0, in_vectors} : {in_vectors, 1'b0};
     wire [11:0] outputs = OUT_PARTS == 1 ? {1'b0, out_vectors} : {out_vectors, 1'b0};
     assign pass[PASS_KIND +: 3] = down ? PASS_WEIGHTED : PASS_GELU;
-    assign pass[PASS_LEFT +: 3] = down ? LEFT_HIDDEN : LEFT_GATHERED;
+    assign pass[PASS_LEFT +: 3] = down ? LEFT_HIDDEN : wide ? LEFT_GATHERED_WIDE : LEFT_GATHERED;
     assign pass[PASS_FIRST_ROW +: 16] = 16'd0;
     assign pass[PASS_END_ROW +: 16] = length;
     assign pass[PASS_LEFT_VECTORS +: VECTORS_BITS] = in_vectors;
@@ -137,6 +138,7 @@ module experts_sequence (
     assign pass[PASS_BLOCK] = 1'b0;
     assign pass[PASS_AFTER_DRAIN] = down;
     assign pass[PASS_EXPERT +: 8] = expert;
+    assign pass[PASS_WIDE] = wide && !down;
 
     assign fetch[FETCH_KIND +: 3] = state == HEADER ? FETCH_HEADER : state == SKIP ? FETCH_SKIP : FETCH_WEIGHTS;
     assign fetch[FETCH_NUMBER +: 32] = segment + {24'd0, expert};

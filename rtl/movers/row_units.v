@@ -13,7 +13,7 @@ module row_units (
     array_depth, norm, hidden, gate_input, query, gathered, attention_depth, keys, values,
     epilogue_read_depth, residual, epilogue_residual_enable, epilogue_residual_parts, epilogue_residual_depth,
     epilogue_residual_values, epilogue_enable, epilogue_buffer, epilogue_parts, epilogue_depth, epilogue_values,
-    lookup_expert, lookup_index, lookup_destination, lookup_score, logits_valid, logits_row, logits_tile, logits, moves
+    epilogue_wide, lookup_expert, lookup_index, lookup_destination, lookup_score, logits_valid, logits_row, logits_tile, logits, moves
 );
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
@@ -64,7 +64,7 @@ module row_units (
     output wire [ALL-1:0]                          hidden;
     output wire [TOKEN_PAR*VECTOR*16-1:0]          gate_input;
     output wire [ALL-1:0]                          query;
-    output wire [ALL-1:0]                          gathered;
+    output wire [TOKEN_PAR*GATHERED_BITS-1:0]      gathered;
     input  wire [15:0]                             attention_depth;
     output wire [ALL-1:0]                          keys;
     output wire [ALL-1:0]                          values;
@@ -79,6 +79,7 @@ module row_units (
     input  wire [OUT_PARTS-1:0]                    epilogue_parts;
     input  wire [DEPTHS-1:0]                       epilogue_depth;
     input  wire [ALL-1:0]                          epilogue_values;
+    input  wire [TOKEN_PAR*VECTOR*16-1:0]          epilogue_wide;
     input  wire [7:0]                              lookup_expert;
     input  wire [15:0]                             lookup_index;
     output wire [15:0]                             lookup_destination;
@@ -189,10 +190,10 @@ module row_units (
 
     wire [LANE_BITS-1:0] gather_read_bank, gather_bank;
     wire [15:0] gather_read_depth, gather_depth;
-    wire [VECTOR_BITS-1:0] norm_vector, gather_values;
+    wire [GATHERED_BITS-1:0] token_vector, gather_values;
     wire gather_enable;
     experts #(
-        .MAX_EXPERTS(MAX_EXPERTS), .MAX_ROWS(MAX_ROWS), .VECTOR_BITS(VECTOR_BITS), .LANE_BITS(LANE_BITS),
+        .MAX_EXPERTS(MAX_EXPERTS), .MAX_ROWS(MAX_ROWS), .VECTOR_BITS(GATHERED_BITS), .LANE_BITS(LANE_BITS),
         .DEPTH_BITS(DEPTH_BITS), .VECTORS_BITS(VECTORS_BITS)
     ) expert_queues (
         .clk(clk), .rst_n(rst_n), .clear(clear_queues), .push_valid(push_valid), .push_expert(push_expert),
@@ -202,13 +203,13 @@ module row_units (
         .destination_end(destination_end), .lookup_expert(lookup_expert), .lookup_index(lookup_index),
         .lookup_destination(lookup_destination), .lookup_score(lookup_score), .start_gather(start_gather),
         .gather_expert(gather_expert), .vectors(vectors), .busy(gather_busy), .norm_read_bank(gather_read_bank),
-        .norm_read_depth(gather_read_depth), .norm_vector(norm_vector), .write_enable(gather_enable),
+        .norm_read_depth(gather_read_depth), .norm_vector(token_vector), .write_enable(gather_enable),
         .write_bank(gather_bank), .write_depth(gather_depth), .write_values(gather_values));
 
     scratchpads #(
         .TOKEN_PAR(TOKEN_PAR), .VECTOR(VECTOR), .ACTIVATION_BITS(ACTIVATION_BITS), .VECTOR_BITS(VECTOR_BITS),
-        .RESIDUAL_BITS(RESIDUAL_BITS), .RESIDUAL_VECTOR(RESIDUAL_VECTOR), .OUT_PARTS(OUT_PARTS),
-        .ROW_DEPTH(ROW_DEPTH), .HIDDEN_DEPTH(HIDDEN_DEPTH), .ULTRA_RAM(ULTRA_RAM), .LANE_BITS(LANE_BITS),
+        .RESIDUAL_BITS(RESIDUAL_BITS), .RESIDUAL_VECTOR(RESIDUAL_VECTOR), .GATHERED_BITS(GATHERED_BITS),
+        .WIDE_TOKENS(WIDE_TOKENS), .OUT_PARTS(OUT_PARTS), .ROW_DEPTH(ROW_DEPTH), .HIDDEN_DEPTH(HIDDEN_DEPTH), .ULTRA_RAM(ULTRA_RAM), .LANE_BITS(LANE_BITS),
         .BUFFER_RESIDUAL(BUFFER_RESIDUAL), .BUFFER_NORM(BUFFER_NORM), .BUFFER_GATE_INPUT(BUFFER_GATE_INPUT),
         .BUFFER_QUERY(BUFFER_QUERY), .BUFFER_KEY(BUFFER_KEY), .BUFFER_VALUE(BUFFER_VALUE),
         .BUFFER_HIDDEN(BUFFER_HIDDEN)
@@ -220,14 +221,15 @@ module row_units (
         .epilogue_residual_parts(epilogue_residual_parts), .epilogue_residual_depth(epilogue_residual_depth),
         .epilogue_residual_values(epilogue_residual_values), .epilogue_enable(epilogue_enable),
         .epilogue_buffer(epilogue_buffer), .epilogue_parts(epilogue_parts), .epilogue_depth(epilogue_depth),
-        .epilogue_values(epilogue_values), .layernorm_read_depth(layernorm_read_depth),
+        .epilogue_values(epilogue_values), .epilogue_wide(epilogue_wide), .gather_wide(wide_source),
+        .layernorm_read_depth(layernorm_read_depth),
         .layernorm_enable(layernorm_enable), .layernorm_depth(layernorm_depth), .layernorm_norm(layernorm_norm),
         .layernorm_gate_enable(layernorm_gate_enable), .layernorm_gate(layernorm_gate),
         .copy_read_depth(copy_read_depth), .copy_enable(copy_enable), .copy_bank(copy_bank),
         .copy_depth(copy_depth), .copy_value(copy_value), .position_enable(position_enable), .position_bank(position_bank),
         .position_depth(position_depth), .position_values(position_values), .patch_enable(patch_enable),
         .patch_bank(patch_bank), .patch_depth(patch_depth), .patch_values(patch_values),
-        .gather_read_bank(gather_read_bank), .gather_read_depth(gather_read_depth), .norm_vector(norm_vector),
+        .gather_read_bank(gather_read_bank), .gather_read_depth(gather_read_depth), .token_vector(token_vector),
         .gather_enable(gather_enable), .gather_bank(gather_bank), .gather_depth(gather_depth),
         .gather_values(gather_values), .store_source(source), .store_bank(store_bank), .store_depth(store_depth),
         .store_values(store_values));

@@ -58,6 +58,18 @@ def fetch_of(work: Pass, vectors: int, heads: int) -> int:
 
 
 LONG = Pass(PassKind.HEAD, Left.NORM, SECOND, CONFIG.max_rows - SECOND, 1, 1, 2)
+WIDE = [
+    [Pass(PassKind.QKV, Left.GATE_INPUT, 2, 2 * TOKEN_PAR, 1, VECTOR // IN_PAR, 3 * VECTOR // OUT_PAR, wide=1,
+          destination_vectors=1)],
+    [Pass(PassKind.RESIDUAL, Left.GATE_INPUT, SECOND, 13, 2, 2 * VECTOR // IN_PAR, 2 * VECTOR // OUT_PAR, wide=1,
+          destination_vectors=2)],
+    [
+        Pass(PassKind.GELU, Left.GATHERED_WIDE, 0, TOKEN_PAR + 1, 2, 2 * VECTOR // IN_PAR, VECTOR // OUT_PAR, wide=1,
+             destination_vectors=1, expert=1),
+        Pass(PassKind.WEIGHTED, Left.HIDDEN, 0, TOKEN_PAR + 1, 1, VECTOR // IN_PAR, 2, after_drain=1, expert=1),
+    ],
+    [Pass(PassKind.HEAD, Left.GATE_INPUT, 0, CONFIG.max_rows, 1, VECTOR // IN_PAR, 3, wide=1)],
+]  # fmt: skip
 GROUPS = [
     Group([Pass(PassKind.QKV, Left.NORM, 0, 1, 1, VECTOR // IN_PAR, 1)]),
     Group([Pass(PassKind.RESIDUAL, Left.HIDDEN, SECOND, CONFIG.max_rows - SECOND, 2, 2 * VECTOR // IN_PAR, 3)]),
@@ -78,4 +90,5 @@ GROUPS = [
     attention(IN_PAR + 3, 1, 2, 1),
     Group([Pass(PassKind.LOGITS, Left.GATE_INPUT, SECOND, 1, 1, 1, 1)]),
     attention(OUT_PAR - 1, OUT_PAR + 1, 1, 1),
+    *(Group(passes) for passes in WIDE if CONFIG.wide_tokens),
 ]  # fmt: skip

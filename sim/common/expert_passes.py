@@ -20,6 +20,7 @@ class Case:
     faulty: int | None = None
     fault: Fault = Fault.SEGMENT_MISMATCH
     narrow: int = 0
+    wide: int = 0
 
 
 @dataclass
@@ -49,12 +50,13 @@ def expected(case: Case, segment: int, lines: int) -> Seen:
         seen.ran += 1
         seen.gathered.append(expert)
         for inputs, outputs, kind, left in (
-            (outer, inner, PassKind.GELU, Left.GATHERED),
+            (outer, inner, PassKind.GELU, Left.GATHERED_WIDE if case.wide else Left.GATHERED),
             (inner, outer, PassKind.WEIGHTED, Left.HIDDEN),
         ):
             tiles = {"output_tiles": outputs // OUT_PAR, "input_tiles": inputs // IN_PAR, "members": 1}
             seen.fetches.append(FETCH.pack(kind=Fetch.WEIGHTS, channels=1, narrow=case.narrow, **tiles))
             work = Pass(kind, left, 0, length, inputs // VECTOR, destination_vectors=outputs // VECTOR,
-                        after_drain=int(kind == PassKind.WEIGHTED), expert=expert, **tiles)  # fmt: skip
+                        after_drain=int(kind == PassKind.WEIGHTED), expert=expert,
+                        wide=int(case.wide and kind == PassKind.GELU), **tiles)  # fmt: skip
             seen.passes.append(work.word)
     return seen

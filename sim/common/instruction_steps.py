@@ -70,7 +70,7 @@ class Task:
         i = self.instruction
         sizes = i.in_features // VECTOR, i.hidden_features // VECTOR
         faulty = self.header if self.header_fault else None
-        return Queues(self.lengths[: i.experts], *sizes, faulty, self.header_fault, i.narrow_weights)
+        return Queues(self.lengths[: i.experts], *sizes, faulty, self.header_fault, i.narrow_weights, i.wide_source)
 
     @property
     def fault(self) -> Fault:
@@ -138,9 +138,10 @@ def _linear(i: Instruction, segment: int) -> Iterator[tuple[str, int]]:
     third = 3 if i.epilogue == Epilogue.QKV else 1
     work = Pass(
         kind[Opcode(i.opcode)] if i.opcode in kind else OF_LINEAR[Epilogue(i.epilogue)],
-        Left.GATE_INPUT if gate else Left.HIDDEN if hidden else Left.NORM,
+        Left.GATE_INPUT if gate or i.wide_source else Left.HIDDEN if hidden else Left.NORM,
         0 if patches else i.source_row, i.rows, i.in_features // VECTOR, inputs, outputs,
         destination_row=i.destination_row + patches, destination_vectors=i.out_features // third // VECTOR,
+        wide=i.wide_source,
     )  # fmt: skip
     yield "pass", work.word
 

@@ -68,6 +68,7 @@ class Pass:
     block: int = 0
     after_drain: int = 0
     expert: int = 0
+    wide: int = 0
 
     @property
     def word(self) -> int:
@@ -89,7 +90,7 @@ class Pass:
     @property
     def sums(self) -> int:
         """Slots of a group in the ring of sums, for each token tile."""
-        return LOGIT_ROWS if self.kind == PassKind.LOGITS else self.members
+        return LOGIT_ROWS if self.kind == PassKind.LOGITS else 2 if self.wide else self.members
 
     def lanes_of(self, token_tile: int) -> list[tuple[int, int]]:
         """(lane, row relative to the pass) of a token tile."""

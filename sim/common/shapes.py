@@ -17,6 +17,17 @@ SHAPES = {
     "narrow_tiles": replace(
         load_hardware_config("micro"), name="narrow_tiles", in_par=16, out_par=16, post_lanes=16, narrow_weights=True
     ),
+    # Tokens of 16 bits: half a vector is drained a row, one row a cycle; a whole one, two rows.
+    "wide_tokens": replace(load_hardware_config("micro"), name="wide_tokens", wide_tokens=True),
+    "wide_tokens_pairs": replace(
+        load_hardware_config("micro"),
+        name="wide_tokens_pairs",
+        in_par=16,
+        out_par=16,
+        post_lanes=32,
+        wide_tokens=True,
+        narrow_weights=True,
+    ),
     # The examples of programs and instructions are made for it.
     "small": small_hardware("w8a8"),
 }

@@ -45,8 +45,8 @@ def jobs_of(passes: list[Pass]) -> list[tuple[Pass, dict[str, int]]]:
 
 
 def sums_of(work: Pass, group: range) -> int:
-    """Members of a job: output tiles, or the sums of the gate's one."""
-    return LOGIT_ROWS if work.kind == PassKind.LOGITS else len(group)
+    """Members of a job: output tiles, or the sums of the gate's one, or of wide tokens."""
+    return LOGIT_ROWS if work.kind == PassKind.LOGITS else 2 if work.wide else len(group)
 
 
 def steps_of(work: Pass, job: dict[str, int]) -> list[dict[str, int]]:
@@ -61,12 +61,14 @@ def steps_of(work: Pass, job: dict[str, int]) -> list[dict[str, int]]:
         rows = [0 <= start + row - work.first_row < work.rows for row in range(stride)]
         token_tile = start // TOKEN_PAR - work.first_row // TOKEN_PAR
         for member in range(job["members"]):
-            tile = group.start + (0 if work.kind == PassKind.LOGITS else member)
-            vector, part = divmod(group.start + member, OUT_PARTS)  # a logit's sums go nowhere
+            tile = group.start + (0 if work.kind == PassKind.LOGITS or work.wide else member)
+            # A logit's sums go nowhere, those of wide tokens with the last one.
+            vector, part = divmod(tile if work.wide else group.start + member, OUT_PARTS)
+            goes = not work.wide or member == 1
             third, vector = divmod(vector, work.destination_vectors) if work.kind == PassKind.QKV else (0, vector)
             steps.append(
                 {
-                    "rows": sum(valid << row for row, valid in enumerate(rows)),
+                    "rows": sum(valid << row for row, valid in enumerate(rows)) if goes else 0,
                     "kind": work.kind,
                     "lane": start % TOKEN_PAR,
                     "slot": (job["slot"] + member * job["tiles"] + token_tile) % SLOTS,

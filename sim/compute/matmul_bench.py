@@ -44,11 +44,13 @@ from sim.common.pipeline import noise
 from sim.common.rows import Banks, each_cycle
 from sim.common.runs import Run
 
-RUNS = [Run("micro"), Run("wide")]
+RUNS = [Run("micro"), Run("wide"), Run("wide_tokens"), Run("wide_tokens_pairs")]
 BITS, SCORE_BITS, ACC_BITS = NUMBERS.activation_bits, NUMBERS.score_bits, NUMBERS.accumulator_bits
 DEPTH = 2 * (CONFIG.max_rows // TOKEN_PAR + 1)
+GATHERED = Left.GATHERED_WIDE if CONFIG.wide_tokens else Left.GATHERED
 BUFFERS = {"norm": Left.NORM, "hidden": Left.HIDDEN, "gate_input": Left.GATE_INPUT, "query": Left.QUERY,
-           "gathered": Left.GATHERED}  # fmt: skip
+           "gathered": GATHERED}  # fmt: skip
+WIDE_BUFFERS = ("gate_input", "gathered") if CONFIG.wide_tokens else ("gate_input",)
 # Around a full ring of sums: a group that just fits, of this pass and of the next; one of which a row does not.
 EIGHTH = Pass(PassKind.HEAD, Left.NORM, 0, SLOTS // 8 * TOKEN_PAR, 1, 1, 9)
 ONE = Pass(PassKind.HEAD, Left.NORM, 0, 1, 1, 1, 1)
@@ -67,7 +69,7 @@ class Bench:
     def __init__(self, dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
         self.dut, self.check, self.rng = dut, check, rng
         self.idle, self.backpressure = idle_rate(stalls), backpressure_rate(stalls)
-        self.banks = {name: Banks(TOKEN_PAR, DEPTH, 16 if name == "gate_input" else BITS) for name in BUFFERS}
+        self.banks = {name: Banks(TOKEN_PAR, DEPTH, 16 if name in WIDE_BUFFERS else BITS) for name in BUFFERS}
         self.packed: dict[str, list[list[int]]] = {}
         for name in BUFFERS:
             self.fill(name)
@@ -89,7 +91,7 @@ class Bench:
         """Any operands."""
         banks = self.banks[name]
         values = extremes(self.rng, banks.bits, banks.values.size).reshape(banks.values.shape)
-        gate = name == "gate_input" and not NUMBERS.fine
+        gate = name in WIDE_BUFFERS and not NUMBERS.fine
         banks.values = np.clip(values, -WIDE_LIMIT, WIDE_LIMIT) if gate else values
         self.packed[name] = [[pack(vector, banks.bits) for vector in bank] for bank in banks.values.tolist()]
 
@@ -150,13 +152,26 @@ class Bench:
             padded = np.zeros((work.rows, work.input_tiles * IN_PAR), dtype=np.int64)
             padded[:, start : start + self.group.keys] = weights
             return padded
-        name = next(name for name, left in BUFFERS.items() if left == work.left)
-        rows = self.banks[name].rows(work.first_row, work.rows, work.left_vectors)
+        if work.left == Left.GATHERED:
+            rows = self.narrow_gathered(work)
+        else:
+            name = next(name for name, left in BUFFERS.items() if left == work.left)
+            rows = self.banks[name].rows(work.first_row, work.rows, work.left_vectors)
         return rows[:, work.left_base * VECTOR :][:, : work.input_tiles * IN_PAR]
+
+    def narrow_gathered(self, work: Pass) -> IntArray:
+        """Tokens of activation_bits; where wide ones have room, they stand in the lower half of a vector."""
+        rows = self.banks["gathered"].rows(work.first_row, work.rows, work.left_vectors)
+        if not CONFIG.wide_tokens:
+            return rows
+        halves = rows.astype("<i2").view(np.int8).reshape(len(rows), -1, 2 * VECTOR)[:, :, :VECTOR]
+        return halves.reshape(len(rows), -1).astype(np.int64)
 
     def sums(self, work: Pass, right: IntArray) -> IntArray:
         """Sums [rows, members, OUT_PAR] of one group; right: [output tiles, OUT_PAR, inputs]."""
         left = self.left(work)
+        if work.wide:
+            return np.stack([digits @ right[0].T for digits in split_digits(left)], axis=1)
         if work.kind != PassKind.LOGITS or LOGIT_ROWS == 1:
             every: IntArray = np.einsum("ri,moi->rmo", left, right)
             return every
@@ -323,7 +338,7 @@ async def passes(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str
                 await ReadOnly()
             await drive(dut)
             dut.pass_valid.value = 0
-            digits = 4 if work.kind == PassKind.LOGITS and not NUMBERS.fine else 1
+            digits = 4 if work.kind == PassKind.LOGITS and not NUMBERS.fine else 2 if work.wide else 1
             steps += work.input_tiles * work.output_tiles * work.token_tiles * digits
         while int(dut.busy.value) or bench.jobs or bench.issued < len(bench.passes):
             await drive(dut)

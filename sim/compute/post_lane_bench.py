@@ -11,24 +11,27 @@ from cocotb.triggers import ReadOnly
 from numpy.typing import NDArray
 
 from edgemoe.spec.machine import Sizes
-from edgemoe.spec.precision import GUARD_BITS, MAX_SHIFT, OUTPUT_BITS, SCORE_BITS
+from edgemoe.spec.precision import DIGIT_BITS, GUARD_BITS, MAX_SHIFT, OUTPUT_BITS, SCORE_BITS, WIDE_LIMIT
 from edgemoe_golden.ops.gelu import gelu_requantise
 from edgemoe_golden.ops.requantise import round_shift, saturate
 from sim.common.bench import Checker, Dut, checked, drive, extremes, hardware, reset, signed
 from sim.common.pipeline import noise
 from sim.common.runs import Run
 
-RUNS = [Run("micro"), Run("micro_w16a16")]
+RUNS = [Run("micro"), Run("micro_w16a16"), Run("wide_tokens")]
 NUMBERS = hardware().numbers
+WIDE = hardware().wide_tokens
 ACC_BITS, RESIDUAL_BITS = NUMBERS.accumulator_bits, NUMBERS.residual_bits
 POST_BITS, FACTOR_BITS = Sizes(hardware()).post_bits, Sizes(hardware()).factor_bits
 RESIDUAL_FACTOR = 1 << SCORE_BITS  # weight of the residual epilogue
 COUNT = 1200
-INPUTS = {"sum": 0, "bias": 0, "factor": 1, "shift": 1, "weight": 8, "guarded": 8, "residual": 16}  # name: cycle
+# Name: cycle.
+INPUTS = {"sum": 0, "high": 0, "bias": 0, "factor": 1, "shift": 1, "weight": 8, "guarded": 8, "residual": 16}
 OUTPUTS = {  # name: cycle, bits
     "activation": (9, NUMBERS.activation_bits),
     "score": (9, NUMBERS.score_bits),
     "head": (9, OUTPUT_BITS),
+    "wide": (9, 16),
     "gelu_out": (21, NUMBERS.activation_bits),
     "residual_out": (17, RESIDUAL_BITS),
 }
@@ -41,13 +44,20 @@ def draw(rng: np.random.Generator) -> dict[str, NDArray[INT64]]:
     accumulators = extremes(rng, min(ACC_BITS, 47), COUNT) >> rng.integers(0, ACC_BITS - 2, COUNT)
     bias = extremes(rng, NUMBERS.bias_bits, COUNT) * (rng.random(COUNT) < 0.8)
     factor = np.where(rng.random(COUNT) < 0.1, (1 << FACTOR_BITS) - 1, rng.integers(0, 1 << FACTOR_BITS, COUNT))
-    products = [abs(a * f).bit_length() for a, f in zip(accumulators.tolist(), factor.tolist(), strict=True)]
     wanted = rng.integers(0, POST_BITS + 3, COUNT)
     near = rng.choice([NUMBERS.activation_bits, NUMBERS.score_bits, OUTPUT_BITS, POST_BITS, NUMBERS.gelu_bits], COUNT)
     wanted = np.where(rng.random(COUNT) < 0.5, near - 1, wanted)
     weighted = rng.random(COUNT) < 0.5
+    high = extremes(rng, ACC_BITS - 2, COUNT) >> rng.integers(0, ACC_BITS - 4, COUNT)
+    high = np.where(rng.random(COUNT) < 0.7, high, 0) if WIDE else 0 * high
+    total = accumulators - bias
+    if WIDE:  # joined sums have room for both
+        total = (total + (1 << (ACC_BITS - 1))) % (1 << ACC_BITS) - (1 << (ACC_BITS - 1))
+    whole = (total + bias + (high << DIGIT_BITS)).tolist()
+    products = [abs(value * f).bit_length() for value, f in zip(whole, factor.tolist(), strict=True)]
     return {
-        "sum": accumulators - bias,
+        "sum": total,
+        "high": high,
         "bias": bias,
         "factor": factor,
         "shift": np.clip(np.array(products) - wanted, 0, MAX_SHIFT),
@@ -59,10 +69,10 @@ def draw(rng: np.random.Generator) -> dict[str, NDArray[INT64]]:
 
 def golden(inputs: dict[str, NDArray[INT64]], grid: tuple[int, int, int]) -> dict[str, NDArray[INT64]]:
     """All epilogues of all sums."""
-    columns = [inputs[name].tolist() for name in ("sum", "bias", "factor", "shift")]
+    columns = [inputs[name].tolist() for name in ("sum", "high", "bias", "factor", "shift")]
     values = [  # products of W16A16 have more than 64 bits
-        ((total + bias) * factor + (1 << shift >> 1)) >> shift
-        for total, bias, factor, shift in zip(*columns, strict=True)
+        ((total + (high << DIGIT_BITS) + bias) * factor + (1 << shift >> 1)) >> shift
+        for total, high, bias, factor, shift in zip(*columns, strict=True)
     ]
     limit = 1 << (POST_BITS + 1)
     y = saturate(np.array([max(-limit, min(limit, value)) for value in values]), POST_BITS)
@@ -71,6 +81,7 @@ def golden(inputs: dict[str, NDArray[INT64]], grid: tuple[int, int, int]) -> dic
         "activation": saturate(y, NUMBERS.activation_bits),
         "score": saturate(y, NUMBERS.score_bits),
         "head": saturate(y, OUTPUT_BITS),
+        "wide": np.clip(y, -WIDE_LIMIT, WIDE_LIMIT),
         "gelu_out": gelu_requantise(saturate(y, NUMBERS.gelu_bits), *grid, NUMBERS),
         "residual_out": saturate(inputs["residual"] + update, RESIDUAL_BITS),
     }

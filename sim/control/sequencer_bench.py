@@ -24,7 +24,7 @@ from sim.common.pipeline import noise
 from sim.common.runs import Run
 from tests.examples.machine import COPY, program
 
-RUNS = [Run("micro"), Run("wide"), Run("narrow"), Run("narrow_tiles")]
+RUNS = [Run("micro"), Run("wide"), Run("narrow"), Run("narrow_tiles"), Run("wide_tokens")]
 PROGRAMS = 3
 LONGEST = 4000  # cycles of an instruction
 FETCHES = 0.1  # how often the fetch of an instruction begins
@@ -182,8 +182,9 @@ def moved(rng: np.random.Generator, i: Instruction) -> Task:
         changes["out_features"] = int(rng.integers(1, 9)) * VECTOR * (3 if i.epilogue == Epilogue.QKV else 1)
     if opcode == Opcode.HEAD:
         changes["out_features"] = int(rng.integers(1, 100))
-    if "narrow_weights" in used_fields(opcode, CONFIG.options):
-        changes["narrow_weights"] = int(rng.integers(2))
+    for name in ("narrow_weights", "wide_source"):
+        if name in used_fields(opcode, CONFIG.options):
+            changes[name] = int(rng.integers(2))
     lengths = rng.integers(1, 9, CONFIG.max_experts) * (rng.random(CONFIG.max_experts) < 0.6)
     return Task(replace(i, **changes), tuple(lengths.tolist()))
 

@@ -31,6 +31,7 @@ CASES = [
     Case((0, 0, 5, 0, 0), 2, 2),
     Case((4, 4, 4), 1, 2, faulty=1),
     Case((2, 0, 9), 3, 1, narrow=1),
+    Case((0, 5, 1), 2, 2, wide=1),
     Case((2, 0), 1, 1, faulty=0, fault=Fault.STREAM_END),
     Case((1, 2, 3, 0, 5, 6, 7, 8, 0, 0, 11, 12, 13, 14, 15, 16)[: CONFIG.max_experts], 3, 2),
 ]
@@ -53,6 +54,7 @@ async def run(dut: Dut, check: Checker, rng: np.random.Generator, case: Case, st
     await drive(dut)
     dut.experts.value = len(case.lengths)
     dut.vectors.value, dut.hidden_vectors.value, dut.narrow.value = case.vectors, case.hidden_vectors, case.narrow
+    dut.wide.value = case.wide
     dut.segment.value, dut.expert_lines.value, dut.lengths.value = segment, lines, pack(case.lengths, 16)
     dut.start.value = 1
     await drive(dut)
@@ -84,12 +86,12 @@ async def run(dut: Dut, check: Checker, rng: np.random.Generator, case: Case, st
                 headers, header_due = headers + 1, cycle + 4 + int(rng.integers(slow))
         if int(dut.pass_push.value):
             seen.passes.append(int(getattr(dut, "pass").value))
-            of_gathered = PASS.unpack(seen.passes[-1])["left"] == Left.GATHERED
+            of_gathered = PASS.unpack(seen.passes[-1])["left"] in (Left.GATHERED, Left.GATHERED_WIDE)
             assert not of_gathered or (gather_begun >= 0 and cycle > gather_end), f"{case}: a pass before its tokens"
             after = max([cycle, *(due for due, _ in issues)])
             issues.append((after + 3 + int(rng.integers(slow)), of_gathered))
         if int(dut.start_gather.value):
-            ups = sum(PASS.unpack(word)["left"] == Left.GATHERED for word in seen.passes)
+            ups = sum(PASS.unpack(word)["left"] in (Left.GATHERED, Left.GATHERED_WIDE) for word in seen.passes)
             assert ups == len(seen.gathered), f"{case}: tokens are gathered over those of an expert that waits"
             assert not any(reads for _, reads in issues), f"{case}: tokens are gathered while they are read"
             assert up_issued < 0 or cycle > up_issued + STILL_READING, f"{case}: gathered too early"

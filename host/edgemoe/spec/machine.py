@@ -12,7 +12,7 @@ from typing import overload
 
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE
-from edgemoe.spec.precision import GUARD_BITS, MAX_FEATURES, MAX_SHIFT, MAX_TOKENS, MULTIPLIER_BITS
+from edgemoe.spec.precision import DIGIT_BITS, GUARD_BITS, MAX_FEATURES, MAX_SHIFT, MAX_TOKENS, MULTIPLIER_BITS
 
 # What the Verilog cannot be built beyond (docs/hardware/rtl.md, Limits).
 ROW_TILES_LIMIT = 127  # tiles of token_par rows: they are counted with 8 bits, twice as many in a block of scores
@@ -85,6 +85,8 @@ class Sizes:
                          "lines of the channel records of an output tile")
     vector_bits = Size(lambda s: VECTOR * s.widths.activation_bits, "a vector of activations")
     residual_vector = Size(lambda s: VECTOR * s.widths.residual_bits, "bits of a vector of residual values")
+    gathered_bits = Size(lambda s: 16 * VECTOR if s.hardware.wide_tokens else s.vector_bits,
+                         "one of EXPERTS' gathered tokens")
     residual_all = Size(lambda s: s.hardware.token_par * s.residual_vector, "bits of one of each bank")
     in_parts = Size(lambda s: VECTOR // s.hardware.in_par, "input tiles per vector of a scratchpad")
     out_parts = Size(lambda s: VECTOR // s.hardware.out_par, "output tiles per vector")
@@ -113,6 +115,8 @@ class Sizes:
                        "cycles from the last step of a pass until its left operands have been read")
 
     post_rows = Size(lambda s: s.hardware.post_lanes // s.hardware.out_par, "rows drained at a time", "The post lanes")
+    joined_bits = Size(lambda s: s.widths.accumulator_bits + (DIGIT_BITS if s.hardware.wide_tokens else 0),
+                       "sums of both digits")
     post_bits = Size(lambda s: s.widths.residual_bits + GUARD_BITS, "the widest that any epilogue keeps")
     factor_bits = Size(lambda s: max(s.widths.reciprocal_bits, MULTIPLIER_BITS))
     channel_bits = Size(lambda s: s.widths.accumulator_bits + MULTIPLIER_BITS + MAX_SHIFT.bit_length(),
@@ -131,7 +135,7 @@ class Sizes:
     row_tiles = Size(lambda s: -(-s.hardware.max_rows // s.hardware.token_par) + 1, "token tiles that rows may touch",
                      "Sums: a ring of rows per lane")
     group_slots = Size(lambda s: max(s.row_tiles, QUERY_TILES * CONTEXT_MEMBERS), "rows of sums of a group")
-    logit_slots = Size(lambda s: s.logit_rows * s.row_tiles, "of a group of logits")
+    logit_slots = Size(lambda s: s.logit_rows * s.row_tiles, "of a group of logits, more than one of two digits")
     slot_bits = Size(lambda s: clog2(max(2 * s.group_slots, s.logit_slots)), "two groups, or one of logits")
     slots = Size(lambda s: 1 << s.slot_bits)
     # fmt: on
@@ -164,6 +168,7 @@ class Left(IntEnum):
     QUERY = 3
     GATHERED = 4
     EXPONENTIALS = 5
+    GATHERED_WIDE = 6
 
 
 class Fetch(IntEnum):

@@ -85,6 +85,7 @@ PASS = Record(
         RecordField("block", 1, "which half of the score rows"),
         RecordField("after_drain", 1, "begins when everything before it has been written"),
         RecordField("expert", 8),
+        RecordField("wide", 1, "left operands of two digits, whose sums are joined on their way out"),
     ),
 )
 

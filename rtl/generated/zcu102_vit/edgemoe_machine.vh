@@ -12,6 +12,7 @@ localparam LINE_TILES = 1;  // tiles of such weights in those lines
 localparam CHANNEL_LINES = 2;  // lines of the channel records of an output tile
 localparam VECTOR_BITS = 128;  // a vector of activations
 localparam RESIDUAL_VECTOR = 256;  // bits of a vector of residual values
+localparam GATHERED_BITS = 128;  // one of EXPERTS' gathered tokens
 localparam RESIDUAL_ALL = 2048;  // bits of one of each bank
 localparam IN_PARTS = 1;  // input tiles per vector of a scratchpad
 localparam OUT_PARTS = 1;  // output tiles per vector
@@ -39,6 +40,7 @@ localparam READ_CYCLES = 24;  // cycles from the last step of a pass until its l
 
 // The post lanes
 localparam POST_ROWS = 2;  // rows drained at a time
+localparam JOINED_BITS = 32;  // sums of both digits
 localparam POST_BITS = 20;  // the widest that any epilogue keeps
 localparam FACTOR_BITS = 16;
 localparam CHANNEL_BITS = 54;  // bias, multiplier, shift
@@ -57,7 +59,7 @@ localparam TOTAL_BITS = 21;  // Σe
 // Sums: a ring of rows per lane
 localparam ROW_TILES = 34;  // token tiles that rows may touch
 localparam GROUP_SLOTS = 64;  // rows of sums of a group
-localparam LOGIT_SLOTS = 102;  // of a group of logits
+localparam LOGIT_SLOTS = 102;  // of a group of logits, more than one of two digits
 localparam SLOT_BITS = 7;  // two groups, or one of logits
 localparam SLOTS = 128;
 
@@ -78,6 +80,7 @@ localparam [2:0] LEFT_GATE_INPUT = 2;
 localparam [2:0] LEFT_QUERY = 3;
 localparam [2:0] LEFT_GATHERED = 4;
 localparam [2:0] LEFT_EXPONENTIALS = 5;
+localparam [2:0] LEFT_GATHERED_WIDE = 6;
 
 // Fetches of stream_reader
 localparam [2:0] FETCH_HEADER = 0;
