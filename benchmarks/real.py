@@ -156,7 +156,6 @@ def agreement(name: str, precision: str, ours: Map, theirs: Map) -> Agreement:
         float(np.corrcoef(ours.ravel(), theirs.ravel())[0, 1]),
         float((high & expected).sum() / either) if either else None,
         float(np.abs(ours - theirs).max()),
-        bool(expected.any()),
     )
 
 

@@ -19,7 +19,7 @@ from edgemoe.devices.registry import open_device
 from edgemoe.diff import compare_engines
 from edgemoe.frames import read_rows
 from edgemoe.session import Session
-from edgemoe.spec.calibration import Calibration, mixable_activations, mixable_layers
+from edgemoe.spec.calibration import Calibration, is_inner, mixable_activations, mixable_layers
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.isa import OPTIONS, Buffer, Opcode
 from edgemoe.spec.memory import LinearWeights
@@ -235,9 +235,29 @@ def test_narrow_weights_on_the_rtl_equal_golden_in_every_stored_value(shape_name
     assert found.values > 10_000
 
 
-@pytest.mark.parametrize(("engine", "option"), [("rtl", "wide_tokens"), ("csim", "narrow_weights")])
+TOKENS = [name for name in ACTIVATIONS if not is_inner(name)]
+
+
+@pytest.mark.parametrize("shape_name", ["wide_tokens", "wide_tokens_pairs"])
+@pytest.mark.parametrize("part", ["norm1", "attention", "norm2", "heads", ""])
+def test_wide_tokens_on_the_rtl_equal_golden_in_every_stored_value(shape_name: str, part: str) -> None:
+    """Each kind alone, and all of them together."""
+    hardware = shape(shape_name)
+    narrow = LAYERS if hardware.narrow_weights else []
+    model = mixed_model([name for name in TOKENS if part in name], narrow)
+    program = compile_model(model, TASKS, hardware, trace=True)
+    frame = np.random.default_rng(3).integers(0, 256, (CONFIG.image_height, CONFIG.image_width, 3), dtype=np.uint8)
+    try:
+        found = compare_engines(program, frame, ("golden", "rtl"))
+    except DeviceError as error:
+        pytest.skip(str(error))
+    assert found.difference is None, str(found.difference)
+    assert found.values > 10_000
+
+
+@pytest.mark.parametrize(("engine", "option"), [("rtl", "wide_inner"), ("csim", "narrow_weights")])
 def test_an_engine_without_an_option_says_so_before_anything_is_built(engine: str, option: str) -> None:
-    hardware = replace(load_hardware_config("micro"), **{option: True})
+    hardware = replace(load_hardware_config("micro"), wide_tokens=True, **{option: True})
     with pytest.raises(
         DeviceError, match=f"engine '{engine}' does not take hardware 'micro', 'golden' does: .*{option}"
     ):
