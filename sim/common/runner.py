@@ -35,11 +35,11 @@ from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, RUNTIME, keep_
 from edgemoe.spec.files import write_text
 from edgemoe.spec.generate.machine import verilog_headers, verilog_values
 from edgemoe.spec.hardware import HardwareConfig
-from sim.common.runs import ROOT
+from edgemoe.spec.places import BUILDS, REPOSITORY
 from sim.common.shapes import SHAPES, shape
 
 RTL = RTL_FOLDER
-CACHE = ROOT / "build" / "sim"
+CACHE = BUILDS / "sim"
 DEFAULT_SEED = 1
 SIMULATORS = ("verilator", "icarus")
 ENVIRONMENT = "EDGEMOE_BENCH_"  # prefix of what a bench is told, see sim.common.bench
@@ -188,7 +188,7 @@ def simulate(
     command = [sys.executable, "-m", "sim.common.runner", *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     environment["SIM"] = chosen_simulator
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{_tail(done.stdout + done.stderr)}\nto repeat: {repeat}"
 
 
@@ -210,7 +210,7 @@ def main() -> int:
         hardware = str(Path(hardware).resolve())  # the simulator runs in another folder
 
     folder = build(options.top, hardware, parameters, options.waves)
-    sys.path.insert(0, str(ROOT))  # the simulator inherits it
+    sys.path.insert(0, str(REPOSITORY))  # the simulator inherits it
     run_folder = folder / f"run-{os.getpid()}"
     told = {"HARDWARE": hardware, "FLIP": str(int(options.flip))}
     told |= {f"PARAMETER_{name}": value for name, value in parameters.items()}

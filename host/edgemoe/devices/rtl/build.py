@@ -18,13 +18,13 @@ from edgemoe.spec.files import whole_folder
 from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.machine import OUT_PAR_CHOICES, ROW_TILES_LIMIT, TOP_K_LIMIT
+from edgemoe.spec.places import BUILDS, REPOSITORY
 from edgemoe.spec.registers import AP_DONE, AP_IDLE, AP_START
 
-ROOT = Path(__file__).resolve().parents[4]
-RTL_FOLDER = ROOT / "rtl"
+RTL_FOLDER = REPOSITORY / "rtl"
 INCLUDE_FOLDER = RTL_FOLDER / "include"
-HARNESS_FOLDER = ROOT / "sim" / "device"
-BUILD_FOLDER = ROOT / "build" / "rtl"
+HARNESS_FOLDER = REPOSITORY / "sim" / "device"
+BUILD_FOLDER = BUILDS / "rtl"
 TOP = "edgemoe_top"
 LIBRARY = "edgemoe.so"
 VERILATE = ("--cc", "--exe", "--threads", "1", "--no-timing", "-O3", "--x-assign", "fast", "--x-initial", "fast")

@@ -249,6 +249,7 @@ class Bench:
 
 
 def changed(index: int, **fields: Any) -> list[Instruction]:
+    """`program` with other fields in one instruction."""
     instructions = program()
     instructions[index] = replace(instructions[index], **fields)
     return instructions

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from machine_engine import Machine, widened
-from operations import IntArray
 
 from edgemoe.control import Control
+from edgemoe.devices.base import DeviceError
 from edgemoe.devices.rtl.build import DEVICE, HARNESS_FOLDER, Harness
 from edgemoe.devices.rtl.device import MemoryModel, RtlDevice
+from edgemoe.kernels.machine import Machine, widened
+from edgemoe.kernels.operations import IntArray
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import STREAM_LINE, Buffer, Instruction, Opcode, ProgramHeader, encode, encode_header
 from edgemoe.spec.machine import Sizes
@@ -41,16 +42,20 @@ class RtlMachine(Machine):
         self._variables: dict[str, Bytes] = {}
 
     def poke(self, buffer: Buffer, values: IntArray) -> None:
-        assert self.hardware.room(*values.shape) <= self.hardware.capacity(buffer), "more than this build holds"
+        """See Machine."""
+        self.require_room(buffer, values)
         self._poked[buffer] = values
 
     def enqueue(self, expert: int, source: int, destination: int, score: int) -> None:
+        """See Machine."""
         self._queues.setdefault(expert, []).append((source, destination, score))
 
     def empty_queues(self) -> None:
+        """See Machine."""
         self._queues.clear()
 
     def peek(self, buffer: Buffer, rows: int, features: int) -> IntArray:
+        """See Machine."""
         if buffer == Buffer.ROUTING:
             entries = self._variable("row_movers", "routing_rows").view("<u4").reshape(-1, self.hardware.max_top_k)
             return entries[:rows, :features].astype(np.int64)
@@ -66,6 +71,7 @@ class RtlMachine(Machine):
         frame: Bytes | None = None,
         output: Bytes | None = None,
     ) -> None:
+        """See Machine."""
         program = np.stack([encode(instruction), encode(Instruction(Opcode.HALT))])
         pieces = [segment(number, SegmentKind.LINEAR, payload) for number, payload in enumerate(payloads)]
         stream = np.concatenate([*pieces, np.zeros(STREAM_LINE if not pieces else 0, dtype=np.uint8)])
@@ -79,8 +85,10 @@ class RtlMachine(Machine):
         self._control.start(addresses)
         self._device.run(BEFORE_FIRST)
         self._fill()
-        assert self._control.wait(TIMEOUT, lambda _: None), "does not end"
-        assert self._control.fault() is None, self._control.fault()
+        ended = self._control.wait(TIMEOUT, lambda _: None)
+        fault = self._control.fault() if ended else f"no end after {TIMEOUT:g} s"
+        if fault is not None:
+            raise DeviceError(f"{instruction.opcode.name} ends with {fault}")
         if output is not None:
             output[:] = self._device.read(addresses["output"], output.size)
         for address in addresses.values():
