@@ -8,7 +8,7 @@ import importlib.util
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,14 +74,14 @@ def modules(folder: Path = RTL_FOLDER) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.rglob("*.v"), key=lambda path: path.stem)}
 
 
-def sources_of(top: Path, folder: Path = RTL_FOLDER) -> list[Path]:
-    """The top's file and those of all modules of `folder` in it, in order of their names.
+def sources_of(top: Path, known: Mapping[str, Path] | None = None) -> list[Path]:
+    """The top's file and those of all modules in it, in order of their names.
 
-    Raises DeviceError when the top's file is missing.
+    known: name → file of the modules there are, None: those of rtl/. Raises DeviceError when the top's file is missing.
     """
     if not top.is_file():
         raise DeviceError(f"engine 'rtl' needs {top}, which is missing; use a complete checkout of this project")
-    known = modules(folder) | {top.stem: top}
+    known = {**(modules() if known is None else known), top.stem: top}
     found: set[str] = set()
     waiting = [top.stem]
     while waiting:
