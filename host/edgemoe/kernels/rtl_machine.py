@@ -147,12 +147,12 @@ class RtlMachine(Machine):
         banks = self.hardware.token_par
         parts = 1 if buffer == Buffer.GATE_INPUT else VECTOR // self.hardware.out_par
         places = values.reshape(-1, banks, values.shape[1] // VECTOR, parts, VECTOR // parts)
-        capacity = self.hardware.capacity(buffer) // (VECTOR * banks)
+        depth = 1 << (self.hardware.capacity(buffer) // (VECTOR * banks) - 1).bit_length()  # see scratchpad.v
         names = {Buffer.GATE_INPUT: "gate"}
         scope = f"row_movers.buffers.{names.get(buffer, buffer.name.lower())}_rows"
         for bank in range(banks):
             for part in range(parts):
-                memory = self._variable(f"{scope}.banks[{bank}].parts[{part}]", "memory").reshape(capacity, -1)
+                memory = self._variable(f"{scope}.banks[{bank}].parts[{part}]", "memory").reshape(depth, -1)
                 yield places[:, bank, :, part], memory
 
     def _bits(self, buffer: Buffer) -> int:
@@ -185,4 +185,5 @@ def _unpacked(words: Bytes, shape: tuple[int, ...], bits: int) -> IntArray:
     ones = np.unpackbits(words[:count], axis=1, bitorder="little", count=shape[-1] * bits)
     place = 1 << np.arange(bits)
     place[-1] = -place[-1]
-    return (ones.reshape(*shape, bits) * place).sum(axis=-1)
+    values: IntArray = (ones.reshape(*shape, bits) * place).sum(axis=-1)
+    return values
