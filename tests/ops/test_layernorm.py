@@ -13,7 +13,7 @@ from op_cases import check, same
 from edgemoe.kernels.engines import OpEngine
 from edgemoe.kernels.operands import affine, integers
 from edgemoe.kernels.operations import LayerNorm
-from edgemoe.spec.precision import WIDE_LIMIT, MAX_WIDTH, W8A8, Precision
+from edgemoe.spec.precision import MAX_WIDTH, W8A8, WIDE_LIMIT, Precision
 from edgemoe_golden.ops.layernorm import normalise, reciprocal_square_root, variance
 
 ROOT_ERROR = {"w8a8": 2.0**-14, "w16a16": 2.0**-22}  # relative, as edgemoe_golden.ops.layernorm states

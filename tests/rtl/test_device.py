@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from edgemoe.devices.base import Bytes, DeviceError
-from edgemoe.devices.rtl.build import check_shape, library_path, sources_of
+from edgemoe.devices.rtl.build import check_shape, library_path, modules, sources_of
 from edgemoe.devices.rtl.device import MemoryModel, Response, RtlDevice
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig, hardware_names, load_hardware_config

@@ -36,7 +36,7 @@ from edgemoe.kernels.operations import (
     Requantise,
 )
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
-from edgemoe.spec.precision import GATE_OPERAND_LIMIT, MAX_TOKENS, Precision
+from edgemoe.spec.precision import MAX_TOKENS, WIDE_LIMIT, Precision
 
 OUTPUTS = 16  # of a layer whose weights are drawn
 HEAD_WIDTH = 64
@@ -160,7 +160,7 @@ INPUTS: dict[str, KernelInput] = {
         f"heads of {HEAD_WIDTH}, scales by which random operands fill the range", first=3,
     ),
     "gate": KernelInput(
-        "tokens", ("tokens", "features"), lambda _: (-GATE_OPERAND_LIMIT, GATE_OPERAND_LIMIT), _gate,
+        "tokens", ("tokens", "features"), lambda _: (-WIDE_LIMIT, WIDE_LIMIT), _gate,
         ("experts", "scores"), f"{_WEIGHTS}, top 2",
     ),
     "patch_embed": KernelInput(

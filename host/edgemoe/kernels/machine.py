@@ -288,7 +288,6 @@ def widened(values: IntArray, unit: int = VECTOR) -> IntArray:
 def padded(weights: LinearWeights, unit: int) -> LinearWeights:
     """Outputs padded with channels that give 0."""
     more = -len(weights.bias) % unit
-    return LinearWeights(
-        np.pad(weights.weight, ((0, more), (0, 0))),
-        *(np.pad(part, (0, more)) for part in (weights.bias, weights.multiplier, weights.shift)),
-    )
+    bias, multiplier, shift = (np.pad(part, (0, more)) for part in (weights.bias, weights.multiplier, weights.shift))
+    weight = np.pad(weights.weight, ((0, more), (0, 0)))
+    return replace(weights, weight=weight, bias=bias, multiplier=multiplier, shift=shift)

@@ -97,7 +97,7 @@ class RtlMachine(Machine):
     def products(self, left: IntArray, right: IntArray) -> IntArray:
         """See Machine; the logits are read where the gate keeps them."""
         hardware, inputs, tile = self.hardware, widened(left), self.hardware.out_par
-        bits, parts = Sizes(hardware).logit_bits, []
+        bits, banks, parts = Sizes(hardware).logit_bits, hardware.post_lanes // tile, []
         for first in range(0, right.shape[1], hardware.max_experts):
             weight = widened(right.T[first : first + hardware.max_experts])
             for buffer in (Buffer.GATE_INPUT, Buffer.NORM, Buffer.RESIDUAL):
@@ -108,8 +108,12 @@ class RtlMachine(Machine):
             self.execute(instruction, [pack_gate(weight, hardware)])
             tiles = []
             for number in range(-(-len(weight) // tile)):
-                kept = self._variable(f"row_movers.gate_unit.banks[0].tiles[{number}]", "memory")
-                tiles.append(_unpacked(kept.reshape(hardware.max_rows, -1), (len(left), tile), bits))
+                rows = np.zeros((-(-len(left) // banks) * banks, tile), dtype=np.int64)
+                for bank in range(banks):
+                    kept = self._variable(f"row_movers.gate_unit.banks[{bank}].tiles[{number}]", "memory")
+                    words = kept.reshape(-(-hardware.max_rows // banks), -1)
+                    rows[bank::banks] = _unpacked(words, (len(rows) // banks, tile), bits)
+                tiles.append(rows[: len(left)])
             parts.append(np.concatenate(tiles, axis=1)[:, : len(weight)])
         return np.concatenate(parts, axis=1)
 
