@@ -118,6 +118,7 @@ PLAN: tuple[Part, ...] = (
         "what must hold; may import everything",
         (
             Wing("ops", "every operation over all engines"),
+            Wing("kernels", "one kernel by the user's command"),
             Wing("rtl", "units, faults, top, coverage"),
             Wing("hls", "sources, builds, sanitizers"),
             Wing("host", "compiler, command, media, rules"),

@@ -136,7 +136,7 @@ def _compile(
             build_args=BUILD_ARGS, hdl_toplevel=top, build_dir=folder, waves=waves, log_file=log,
             timescale=("1ns", "1ps"),
         )  # fmt: skip
-    except (SystemExit, subprocess.CalledProcessError) as error:
+    except (SystemExit, RuntimeError, subprocess.CalledProcessError) as error:
         text = log.read_text(encoding="utf-8") if log.exists() else str(error)
         raise RuntimeError(f"Verilator could not build {top}:\n{_tail(text)}") from error
     if not waves and not runtime.exists():
@@ -159,7 +159,7 @@ def _compile_for_icarus(
             sources=sources, includes=[constants, INCLUDE_FOLDER], parameters=parameters, defines=DEFINES,
             hdl_toplevel=top, build_dir=folder, waves=waves, log_file=log, timescale=("1ns", "1ps"), always=True,
         )  # fmt: skip
-    except (SystemExit, subprocess.CalledProcessError) as error:
+    except (SystemExit, RuntimeError, subprocess.CalledProcessError) as error:
         text = log.read_text(encoding="utf-8") if log.exists() else str(error)
         raise RuntimeError(f"Icarus Verilog could not build {top}:\n{_tail(text)}") from error
 

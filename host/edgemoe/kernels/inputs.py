@@ -69,7 +69,7 @@ def _attention(tokens: IntArray, _: Drawn, hardware: HardwareConfig) -> Operatio
     query, key, value = tokens
     features = query.shape[1]
     heads = max(1, features // HEAD_WIDTH)
-    if features % heads:
+    if features > HEAD_WIDTH and features % HEAD_WIDTH:
         raise ArgumentError(f"{features} features are no whole number of heads of {HEAD_WIDTH}; give a multiple of it")
     scales = score_scales(features // heads, hardware.numbers)
     return Attention(query, key, value, heads, scales, hardware.numbers)
