@@ -54,7 +54,7 @@ PLAN: tuple[Part, ...] = (
     ),
     Part(
         "host/notebooks",
-        "first frame, live video, under the hood, own checkpoint",
+        "first frame, live video, under the hood, own checkpoint, kernel lab",
         (),
     ),
     Part(
@@ -128,6 +128,7 @@ PLAN: tuple[Part, ...] = (
             Wing("board", "self-test on a real board"),
             Wing("overlay", "block designs and handoffs"),
             Wing("notebooks", "every cell runs"),
+            Wing("release", "the wheel in an empty environment"),
             Wing("checks", "what make lint calls"),
             Wing("examples", "checkpoints and media to test with"),
         ),

@@ -78,7 +78,7 @@ def _listed(there: list[Bench]) -> str:
     takes = [(name, given.described(), given.others) for name, given in INPUTS.items()]
     return (
         table(("kernel", "module", "bench", "what it checks"), rows)
-        + "\n\nWith --input FILE.npy, integers:\n\n"
+        + f"\n\nThe files lie in {REPOSITORY}.\n\nWith --input FILE.npy, integers:\n\n"
         + table(("kernel", "array", "the rest"), takes)
     )
 
@@ -120,7 +120,7 @@ def _told(found: Simulation, options: argparse.Namespace) -> str:
     for test in found.tests:
         good = "saw the bit" if test.flipped else "equal" if test.failure is None else "WRONG"
         rows.append((test.name, test.options, test.values, test.cycles, good))
-    parts = [f"{found.bench.name}: {found.bench.checks}", table(("test", "", "values", "cycles", "golden"), rows)]
+    parts = [f"{found.bench.name}: {found.bench.checks}", table(("test", "with", "values", "cycles", "golden"), rows)]
     parts += [
         f"{test.name}{f' ({test.options})' if test.options else ''}: {test.failure}"
         for test in found.tests
