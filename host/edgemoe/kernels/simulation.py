@@ -36,7 +36,7 @@ class SimulationError(EdgeMoeError):
 
 
 @dataclass(frozen=True)
-class Test:
+class BenchTest:
     """What one test of a bench saw.
 
     options: those of its parametrisation, in words. values: compared with golden. cycles: of the clock, with those of
@@ -57,7 +57,7 @@ class Simulation:
 
     bench: Bench
     run: Run
-    tests: tuple[Test, ...]
+    tests: tuple[BenchTest, ...]
     seed: int
     flip: bool
     waves: Waves | None
@@ -101,13 +101,12 @@ def simulate(
         lines = report.read_text(encoding="utf-8").splitlines() if report.is_file() else []
     if not lines:
         raise SimulationError(_reason(bench, done))
-    tests = tuple(Test(**json.loads(line)) for line in lines)
+    tests = tuple(BenchTest(**json.loads(line)) for line in lines)
     found = WAVES_LINE.search(done.stdout)
     kept = None
     if found:
-        kept = keep_waves(
-            Path(found[1]), BUILDS / "waves" / path_part(f"{bench.name}-{run.hardware}"), known[bench.top]
-        )
+        name = "-".join([bench.name, Path(run.hardware).stem, *map(str, run.parameters.values())])
+        kept = keep_waves(Path(found[1]), BUILDS / "waves" / path_part(name), known[bench.top])
     return Simulation(bench, run, tests, seed, flip, kept)
 
 
