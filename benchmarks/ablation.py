@@ -23,10 +23,10 @@ from benchmarks.ablation_models import SEPARATE_UNITS
 from benchmarks.ablation_programs import first_moe_block
 from benchmarks.ablation_reads import Reads, measure_reads
 from benchmarks.ablation_variants import Rung, Runs, Variant, checks, ladder, variants
-from benchmarks.random_checkpoint import checkpoint_or_random
 from benchmarks.rtl_frames import Frame, measure
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.spec.hardware import DEFAULT_HARDWARE, HardwareConfig, load_hardware_config
+from sim.common.random_checkpoint import checkpoint_or_random
 
 REPORT = Path("build/reports/ablation.json")
 

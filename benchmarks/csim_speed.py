@@ -15,12 +15,12 @@ import numpy as np
 from tabulate import tabulate
 from tqdm import tqdm
 
-from benchmarks.random_checkpoint import checkpoint_or_random
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe_golden.scenes import VALIDATION_SEEDS, draw_scene
+from sim.common.random_checkpoint import checkpoint_or_random
 
 LIMIT_SECONDS = 3.0
 UPSTREAM_SECONDS = 12.0  # Edge-MoE's own C simulation of the same frame on the same kind of core

@@ -21,7 +21,6 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from benchmarks.golden_busy import busy_row, line
-from benchmarks.random_checkpoint import random_checkpoint
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
@@ -29,6 +28,7 @@ from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.model import load_model_config
 from edgemoe_golden.model import load_checkpoint_model
 from edgemoe_golden.scenes import VALIDATION_SEEDS, draw_scene
+from sim.common.random_checkpoint import random_checkpoint
 
 LIMIT = 5.0  # times torch's time
 

@@ -20,7 +20,6 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from benchmarks.random_checkpoint import checkpoint_or_random
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.program import Program
@@ -31,6 +30,7 @@ from edgemoe.session import Session
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.isa import MEMORY_WORD
 from edgemoe_golden.scenes import VALIDATION_SEEDS, draw_scene
+from sim.common.random_checkpoint import checkpoint_or_random
 
 REPORT = Path("build/reports/bench.json")
 BARS = {1: 600_000, 2: 1_000_000}  # by number of tasks, for `tiny` on `zcu102`

@@ -17,7 +17,6 @@ import cocotb
 import numpy as np
 from cocotb.task import bridge, resume
 
-from benchmarks.random_checkpoint import random_checkpoint
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.program import Program
 from edgemoe.devices.base import Bytes
@@ -27,6 +26,7 @@ from edgemoe.session import Session
 from edgemoe.spec.model import load_model_config
 from sim.common.axi_memory import WORD_BYTES, ReadMemory, WriteMemory
 from sim.common.bench import Checker, Dut, backpressure_rate, checked, cycles, drive, hardware, settle
+from sim.common.random_checkpoint import random_checkpoint
 from sim.common.runs import Run
 from sim.control.control_registers_bench import Host
 

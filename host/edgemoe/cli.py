@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 from types import ModuleType
 
-from edgemoe.commands import bench, compile_model, diff_engines, disasm, import_checkpoint, info, run
+from edgemoe.commands import bench, compile_model, diff_engines, disasm, import_checkpoint, info, run, sim
 from edgemoe.errors import EdgeMoeError
 from edgemoe.media.errors import reason
 from edgemoe.spec.terminal import accept_all_text
@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[ModuleType, str]] = {
     "import": (import_checkpoint, "import a checkpoint of M³ViT or Edge-MoE"),
     "info": (info, "print model, hardware, memory and predicted cycles"),
     "disasm": (disasm, "print a program's instructions"),
+    "sim": (sim, "simulate one kernel: its bench, or an array of yours on every engine"),
     "diff": (diff_engines, "find the first instruction at which two engines differ"),
 }
 FAULT_OF_OURS = 70  # EX_SOFTWARE of sysexits.h

@@ -63,6 +63,35 @@ def bars(labels: Sequence[str], parts: Mapping[str, Sequence[float]], unit: str 
     return Html(f'{_legend(parts)}<table style="border-collapse:collapse">{"".join(lines)}</table>')
 
 
+def waveform(rows: Mapping[str, Sequence[int]], first: int = 0, marked: int | None = None, cell: int = 44) -> Html:
+    """Signals over cycles first, first + 1, …: levels where all values are 0 or 1, boxes with their values elsewhere.
+
+    marked: a cycle to be shaded.
+    """
+    left, high, count = 150, 30, max(map(len, rows.values()))
+    parts = []
+    if marked is not None:
+        at = left + (marked - first) * cell
+        parts.append(f'<rect x="{at}" y="0" width="{cell}" height="{high * (len(rows) + 1)}" fill="#e0893b55"/>')
+    for number, (name, values) in enumerate([("cycle", range(first, first + count)), *rows.items()]):
+        top, bottom = high * number + 6, high * (number + 1) - 6
+        parts.append(f'<text x="0" y="{bottom - 3}" fill="currentColor">{escape(name)}</text>')
+        if number and set(values) <= {0, 1}:
+            places = [(left + index * cell, bottom if not value else top) for index, value in enumerate(values)]
+            line = " ".join(f"{x},{y} {x + cell},{y}" for x, y in places)
+            parts.append(f'<polyline points="{line}" fill="none" stroke="{PALETTE[0]}" stroke-width="2"/>')
+            continue
+        for index, value in enumerate(values):
+            x = left + index * cell
+            if number:
+                box = f'x="{x}" y="{top}" width="{cell}" height="{bottom - top}"'
+                parts.append(f'<rect {box} fill="none" stroke="{PALETTE[2]}"/>')
+            centre = f'x="{x + cell / 2}" y="{bottom - 4}" text-anchor="middle"'
+            parts.append(f'<text {centre} fill="currentColor">{value}</text>')
+    size = f'width="{left + count * cell}" height="{high * (len(rows) + 1)}"'
+    return Html(f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-size="11">{"".join(parts)}</svg>')
+
+
 def pictures(named: Mapping[str, Picture], width: int = 380) -> Html:
     """Pictures side by side at one width, each with its caption; small ones are enlarged without smoothing."""
     figures = []

@@ -12,15 +12,18 @@ settled after it (`await settle(dut)`): these are the values that the next risin
 from __future__ import annotations
 
 import functools
+import json
 import os
 import zlib
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly, with_timeout
+from cocotb.utils import get_sim_time
 from numpy.typing import NDArray
 
 from edgemoe.spec.hardware import HardwareConfig
@@ -92,15 +95,41 @@ def checked(function: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...,
         check = Checker(flip=os.environ.get(ENVIRONMENT + "FLIP") == "1")
         name = f"{function.__name__}{sorted(options.items())}"
         rng = np.random.default_rng([cocotb.RANDOM_SEED, zlib.crc32(name.encode())])
+        began = get_sim_time("ns")
         clock = dut.ap_clk if hasattr(dut, "ap_clk") else dut.clk  # the top's name is that of Vitis HLS
         Clock(clock, CLOCK_NS, unit="ns").start()
         run = cocotb.start_soon(function(dut, check, rng, **options))
-        await with_timeout(run, TIMEOUT_CYCLES * CLOCK_NS, "ns")
-        assert check.count > 0, "nothing was compared"
+        failure = None
+        try:
+            await with_timeout(run, TIMEOUT_CYCLES * CLOCK_NS, "ns")
+            assert check.count > 0, "nothing was compared"
+        except Exception as error:
+            failure = error
+            raise
+        finally:
+            passed = int((get_sim_time("ns") - began) // CLOCK_NS)
+            _report(function.__name__, options, check.count, passed, failure)
         cocotb.log.info("%s: %d values compared", name, check.count)
 
     del wrapper.__wrapped__  # cocotb looks at the signature
     return wrapper
+
+
+def _report(name: str, options: Mapping[str, Any], values: int, passed: int, failure: Exception | None) -> None:
+    """A line of JSON for whoever started the simulation and named a file for it (edgemoe.kernels.simulation)."""
+    told = os.environ.get(ENVIRONMENT + "REPORT")
+    if told:
+        said = str(failure) or type(failure).__name__
+        facts = {
+            "name": name,
+            "options": ", ".join(f"{option} {value}" for option, value in options.items()),
+            "values": values,
+            "cycles": passed,
+            "failure": None if failure is None else said,
+            "flipped": isinstance(failure, FlippedBitSeenError),
+        }
+        with Path(told).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(facts) + "\n")
 
 
 async def drive(dut: Dut) -> None:

@@ -1,13 +1,14 @@
 """Builds a Verilog unit with Verilator or Icarus and runs its cocotb bench; also the command that replays a failure.
 
     python -m sim.common.runner BENCH --top MODULE --hardware micro [--parameter NAME=VALUE] [--seed N] [--test REGEX]
-                         [--flip] [--waves]
+                         [--flip] [--waves] [--module FILE.v] [--report FILE]
 
 BENCH is the name of a Python module with cocotb tests (sim.parts.multiplier_bench). --hardware is the name of a
 configuration or of one of sim.common.shapes, or a JSON file. Sources are the top module and all modules of rtl/ that
 it has instances of, directly or not; parameters of the top that have the name of a constant of the specification get
 its value. Builds are cached under build/sim by a hash of sources, headers, constants, parameters and flags.
 --flip turns one bit of one golden value per test over: then every test has to fail, and to fail there.
+--module takes a file instead of the module of rtl/ that has its name; --report writes a line of JSON per test.
 SIM=icarus in the environment takes Icarus Verilog 11 or newer, which starts with unknown values and is 10 to 1000 times
 slower.
 """
@@ -32,14 +33,15 @@ from cocotb_tools.runner import get_runner
 
 from edgemoe.devices.build_cache import BuildCache, digest_of
 from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, RUNTIME, keep_runtime, modules, sources_of, verilator
+from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.files import write_text
 from edgemoe.spec.generate.machine import verilog_headers, verilog_values
 from edgemoe.spec.hardware import HardwareConfig
-from sim.common.runs import ROOT
+from edgemoe.spec.places import BUILDS, REPOSITORY
 from sim.common.shapes import SHAPES, shape
 
 RTL = RTL_FOLDER
-CACHE = ROOT / "build" / "sim"
+CACHE = BUILDS / "sim"
 DEFAULT_SEED = 1
 SIMULATORS = ("verilator", "icarus")
 ENVIRONMENT = "EDGEMOE_BENCH_"  # prefix of what a bench is told, see sim.common.bench
@@ -49,6 +51,7 @@ MAKE_FLAGS = "-- CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_COROUTINES=-fcoroutine
 TOOLS = (BUILD_ARGS, MAKE_FLAGS, *(importlib.metadata.version(name) for name in ("verilator", "cocotb")))
 RUNTIME_AGE_SECONDS = 3600
 OUTPUT_LINES = 60
+DOES_NOT_BUILD = 2
 DEFINES = {"SIMULATION": 1, "SLOW_CHECKS": 1}  # preconditions are checked, see rtl/include/require.vh
 PARAMETER = re.compile(r"^    parameter (?:\[.*\] )?(\w+) =", re.MULTILINE)
 INCLUDE = re.compile(r'^\s*`include "(\w+\.vh)"', re.MULTILINE)
@@ -93,13 +96,18 @@ def specified(module: Path, hardware: HardwareConfig) -> dict[str, str]:
     return {name: values[name] for name in PARAMETER.findall(module.read_text(encoding="utf-8")) if name in values}
 
 
-def build(top: str, hardware: str, parameters: Mapping[str, str], waves: bool = False) -> Path:
-    """The folder of a build of this module, parameters beside those `specified`; compiles it unless it is kept."""
+def build(
+    top: str, hardware: str, parameters: Mapping[str, str], waves: bool = False, instead: Sequence[Path] = ()
+) -> Path:
+    """The folder of a build of this module, parameters beside those `specified`; compiles it unless it is kept.
+
+    instead: files that stand for the modules of their names.
+    """
     tools, compiling = (TOOLS, _compile) if simulator() == "verilator" else (_icarus(), _compile_for_icarus)
-    known = modules()
+    known = modules() | {path.stem: path for path in instead}
     if top not in known:
         raise FileNotFoundError(f"rtl/ has no module {top}; there are {', '.join(known)}")
-    sources, constants = sources_of(known[top]), constants_of(hardware)
+    sources, constants = sources_of(known[top], known), constants_of(hardware)
     parameters = specified(known[top], shape(hardware)) | dict(parameters)
     files = (*sources, *headers_of(sources), *sorted(constants.glob("*.vh")))
     digest = digest_of((sorted(parameters.items()), waves, *sorted(DEFINES), *tools), files)
@@ -128,7 +136,7 @@ def _compile(
             build_args=BUILD_ARGS, hdl_toplevel=top, build_dir=folder, waves=waves, log_file=log,
             timescale=("1ns", "1ps"),
         )  # fmt: skip
-    except (SystemExit, subprocess.CalledProcessError) as error:
+    except (SystemExit, RuntimeError, subprocess.CalledProcessError) as error:
         text = log.read_text(encoding="utf-8") if log.exists() else str(error)
         raise RuntimeError(f"Verilator could not build {top}:\n{_tail(text)}") from error
     if not waves and not runtime.exists():
@@ -151,7 +159,7 @@ def _compile_for_icarus(
             sources=sources, includes=[constants, INCLUDE_FOLDER], parameters=parameters, defines=DEFINES,
             hdl_toplevel=top, build_dir=folder, waves=waves, log_file=log, timescale=("1ns", "1ps"), always=True,
         )  # fmt: skip
-    except (SystemExit, subprocess.CalledProcessError) as error:
+    except (SystemExit, RuntimeError, subprocess.CalledProcessError) as error:
         text = log.read_text(encoding="utf-8") if log.exists() else str(error)
         raise RuntimeError(f"Icarus Verilog could not build {top}:\n{_tail(text)}") from error
 
@@ -188,12 +196,14 @@ def simulate(
     command = [sys.executable, "-m", "sim.common.runner", *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     environment["SIM"] = chosen_simulator
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{_tail(done.stdout + done.stderr)}\nto repeat: {repeat}"
 
 
 def main() -> int:
-    """Build, run, and say what became of it; 0 where all tests passed (with --flip: saw the wrong bit)."""
+    """Build, run, and say what became of it; 0 where all tests passed (with --flip: saw the wrong bit), 2 where
+    nothing was built.
+    """
     parser = argparse.ArgumentParser(prog="python -m sim.common.runner", description="Run one RTL bench.")
     parser.add_argument("bench")
     parser.add_argument("--top", required=True)
@@ -203,17 +213,24 @@ def main() -> int:
     parser.add_argument("--test", default="")
     parser.add_argument("--flip", action="store_true")
     parser.add_argument("--waves", action="store_true")
+    parser.add_argument("--module", type=Path, action="append", default=[], metavar="FILE.v")
+    parser.add_argument("--report", type=Path, metavar="FILE")
     options = parser.parse_args()
     parameters = dict(item.split("=", 1) for item in options.parameter)
     hardware = options.hardware
     if hardware.endswith(".json"):
         hardware = str(Path(hardware).resolve())  # the simulator runs in another folder
 
-    folder = build(options.top, hardware, parameters, options.waves)
-    sys.path.insert(0, str(ROOT))  # the simulator inherits it
+    try:
+        folder = build(options.top, hardware, parameters, options.waves, [path.resolve() for path in options.module])
+    except (RuntimeError, OSError, EdgeMoeError) as error:
+        print(error, file=sys.stderr)
+        return DOES_NOT_BUILD
+    sys.path.insert(0, str(REPOSITORY))  # the simulator inherits it
     run_folder = folder / f"run-{os.getpid()}"
     told = {"HARDWARE": hardware, "FLIP": str(int(options.flip))}
     told |= {f"PARAMETER_{name}": value for name, value in parameters.items()}
+    told |= {"REPORT": str(options.report.resolve())} if options.report else {}
     runner = get_runner(simulator())
     runner.test(
         test_module=options.bench, hdl_toplevel=options.top, hdl_toplevel_lang="verilog", build_dir=folder,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
-from tests.examples.machine import small_hardware
+from sim.examples.machine import small_hardware
 
 SHAPES = {
     # Two rows are drained a cycle.

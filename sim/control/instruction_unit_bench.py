@@ -30,8 +30,8 @@ from sim.common.bench import (
     settle,
 )
 from sim.common.runs import Run
-from tests.examples.legality import Words
-from tests.examples.machine import INPUT_BYTES, OUTPUT_BYTES, encoded, image, program
+from sim.examples.legality import Words
+from sim.examples.machine import INPUT_BYTES, OUTPUT_BYTES, encoded, image, program
 
 RUNS = [Run("small")]
 BLOCK = 64

@@ -12,8 +12,8 @@ from cocotb.utils import get_sim_time
 from edgemoe.spec.faults import Fault
 from sim.common.bench import CLOCK_NS, Checker, Dut, checked, drive, hardware, pack, reset
 from sim.common.runs import Run
-from tests.examples.legality import Case, by_rule
-from tests.examples.legality_limits import just_fitting, mutants
+from sim.examples.legality import Case, by_rule
+from sim.examples.legality_limits import just_fitting, mutants
 
 RUNS = [Run("small"), Run("micro_w16a16", tests="mutants|just_fit"), Run("zcu102", tests="mutants|just_fit")]
 MOST_CYCLES = 24

@@ -22,7 +22,7 @@ from sim.common.instruction_steps import ROW_UNITS, STEPS, Step, Task, in_order,
 from sim.common.machine import CONFIG
 from sim.common.pipeline import noise
 from sim.common.runs import Run
-from tests.examples.machine import COPY, program
+from sim.examples.machine import COPY, program
 
 RUNS = [Run("micro"), Run("wide"), Run("narrow"), Run("narrow_tiles"), Run("wide_tokens")]
 PROGRAMS = 3

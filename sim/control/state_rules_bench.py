@@ -22,7 +22,7 @@ from edgemoe.spec.legality import reads, static_fault, writes
 from edgemoe_golden.ops.experts import expert_queue
 from sim.common.bench import CLOCK_NS, Checker, Dut, checked, drive, hardware, pack, reset
 from sim.common.runs import Run
-from tests.examples.machine import program
+from sim.examples.machine import program
 
 RUNS = [Run("small")]
 PROGRAMS = 80

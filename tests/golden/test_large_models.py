@@ -15,7 +15,6 @@ import pytest
 import torch
 from frame_memory import frame_for
 
-from benchmarks.random_checkpoint import random_checkpoint
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.fits import DoesNotFitError
 from edgemoe.devices.golden.machine import GoldenMachine
@@ -25,6 +24,7 @@ from edgemoe.session import Session
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.model import load_model_config
 from edgemoe_golden.model import head_maps, load_checkpoint_model
+from sim.common.random_checkpoint import random_checkpoint
 
 U50, ZCU102 = load_hardware_config("u50"), load_hardware_config("zcu102")
 MODELS = ("small", "small_pascal")

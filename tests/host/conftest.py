@@ -6,7 +6,7 @@ import pytest
 
 from edgemoe.devices.base import DeviceError
 from edgemoe.spec.faults import Fault
-from tests.examples.machine import HALT, Bench, Outcome, encoded, program, small_hardware
+from sim.examples.machine import HALT, Bench, Outcome, encoded, program, small_hardware
 
 ENGINES = ("golden", "csim", "rtl")
 LONG_BUILD = ("rtl", "w16a16")  # faults are found by the same modules in both precisions

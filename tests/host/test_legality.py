@@ -9,8 +9,8 @@ import pytest
 
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.isa import FIELDS, Opcode
-from tests.examples import legality
-from tests.examples.legality import ADDRESSED, LEGAL, LINEAR, RESERVED, Case
+from sim.examples import legality
+from sim.examples.legality import ADDRESSED, LEGAL, LINEAR, RESERVED, Case
 
 
 def name_of(case: Case) -> str:

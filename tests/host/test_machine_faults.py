@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from edgemoe.spec.faults import RTL_ONLY_FAULTS, Fault
 from edgemoe.spec.isa import FIELDS, Buffer, Epilogue, Instruction, Opcode
 from edgemoe.spec.legality import static_fault
-from tests.examples import machine as examples
-from tests.examples.machine import Bench, Outcome, changed, encoded, halts, program
+from sim.examples import machine as examples
+from sim.examples.machine import Bench, Outcome, changed, encoded, halts, program
 
 
 def test_the_good_program_uses_every_opcode_and_buffer_and_ends_at_halt(good: Outcome) -> None:

@@ -10,8 +10,8 @@ import pytest
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.isa import STREAM_LINE, Instruction, Opcode
 from edgemoe.spec.memory import SegmentKind, segment, segment_header
-from tests.examples import machine as examples
-from tests.examples.machine import Bench, Outcome, changed, encoded, halts, program
+from sim.examples import machine as examples
+from sim.examples.machine import Bench, Outcome, changed, encoded, halts, program
 
 CONSUMERS = [index for index, instruction in enumerate(program()) if instruction.segments]
 

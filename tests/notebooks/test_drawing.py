@@ -39,3 +39,11 @@ def test_pictures_are_shown_as_they_are() -> None:
     assert "caption &amp; more" in html
     (data,) = re.findall(r"base64,([^\"]+)", html)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))), values)
+
+
+def test_a_waveform_has_levels_boxes_and_the_marked_cycle() -> None:
+    html = drawing.waveform({"valid": [0, 1, 1], "<bus>": [7, -3, 0]}, first=40, marked=41)._repr_html_()
+    assert "&lt;bus&gt;" in html
+    assert all(f">{text}</text>" in html for text in ("40", "42", "-3", "valid"))
+    assert html.count("<polyline") == 1
+    assert html.count("<rect") == 1 + 3

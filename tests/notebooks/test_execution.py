@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -117,6 +118,26 @@ def test_own_checkpoint(execute: Execute, monkeypatch: pytest.MonkeyPatch) -> No
     (shown,) = [output.data["text/html"] for output in cell_with(cells, "features_picture(").outputs]
     assert shown.count("<img") == 3
     assert printed(cell_with(cells, "report = import_checkpoint(")).startswith("M³ViT file: ")
+
+
+@pytest.mark.slow
+def test_kernel_lab(execute: Execute) -> None:
+    pytest.importorskip("pywellen", reason="install the 'sim' extra")
+    cells = execute("5_kernel_lab")
+    header, *plain = rows_of(cell_with(cells, "def tests_of("))
+    assert header[-1] == "golden"
+    assert {row[-1] for row in plain} == {"equal"}
+    assert all("1 of " in row[-1] for row in rows_of(cell_with(cells, "flip=True"))[1:])
+    red = cell_with(cells, "broken = simulate(")
+    assert printed(red) == "red\n"
+    assert all("values differ, first at" in row[-1] for row in rows_of(red)[1:])
+    (found,) = re.findall(
+        r"the first in cycle (\d+): GELU of (-?\d+) is (-?\d+), golden (-?\d+)", printed(cell_with(cells, "wrong ="))
+    )
+    assert found[2] != found[3]
+    (drawn,) = [output.data["text/html"] for output in cell_with(cells, "marked=first").outputs]
+    assert all(f">{number}</text>" in drawn for number in found)
+    assert [row[-1] for row in rows_of(cell_with(cells, "ramp ="))[1:]] == ["equal", "equal"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engines import ENGINES, EngineNotBuiltError, OpEngine
 
+from edgemoe.kernels.engines import ENGINES, EngineNotBuiltError, OpEngine
 from edgemoe.spec.precision import PRECISIONS, Precision
 
 

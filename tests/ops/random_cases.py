@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from op_cases import gate_operands, gelu_grid, integers, layer
-from operations import (
+
+from edgemoe.kernels.operands import (
+    GATE_SCALE,
+    affine,
+    expert_layers,
+    gate_operands,
+    gelu_grid,
+    integers,
+    layer,
+    random_queues,
+    score_scales,
+)
+from edgemoe.kernels.operations import (
     Attention,
     Experts,
     Exponential,
     Gate,
     GeluRequantise,
     Head,
-    IntArray,
     LayerNorm,
     Linear,
     LinearGelu,
@@ -24,10 +34,7 @@ from operations import (
     PatchEmbed,
     Requantise,
 )
-
-from edgemoe.spec.memory import LinearWeights
-from edgemoe.spec.precision import GATE_FRACTION, Precision
-from edgemoe_golden.ops.experts import QueueEntries
+from edgemoe.spec.precision import Precision
 
 Maker = Callable[[np.random.Generator, Precision], Operation]
 
@@ -77,14 +84,6 @@ def head(rng: np.random.Generator, precision: Precision) -> Operation:
     return Head(values, layer(rng, 7, 48, 16, precision), precision)
 
 
-def affine(rng: np.random.Generator, width: int, precision: Precision) -> tuple[IntArray, IntArray, int]:
-    """(gain, offset, shift) whose results cover the activations and saturate now and then."""
-    shift = precision.gain_bits - 1 + precision.normalised_fraction - precision.activation_bits + 2
-    gain = integers(rng, precision.gain_bits, width)
-    limit = min(shift + precision.activation_bits - 2, precision.offset_bits - 1)
-    return gain, rng.integers(-(1 << limit), 1 << limit, width), shift
-
-
 def layernorm(rng: np.random.Generator, precision: Precision) -> Operation:
     residual = integers(rng, precision.residual_bits, 6, 48) >> rng.integers(0, precision.residual_bits, (6, 1))
     gain, offset, shift = affine(rng, 48, precision)
@@ -104,12 +103,6 @@ def softmax(rng: np.random.Generator, precision: Precision) -> Operation:
     return Exponential(scores, precision)
 
 
-def score_scales(width: int, precision: Precision) -> tuple[int, int, int, int]:
-    """Scales of attention by which random operands give scores of a few octaves, and outputs of full range."""
-    shift = 2 * (precision.activation_bits - 1) + int(0.5 * np.log2(width)) + 15 - precision.score_fraction - 2
-    return 45000, shift, 40000, 14
-
-
 def attention(rng: np.random.Generator, precision: Precision) -> Operation:
     query, key, value = (integers(rng, precision.activation_bits, 9, 64) for _ in range(3))
     return Attention(query, key, value, 2, score_scales(32, precision), precision)
@@ -120,31 +113,8 @@ def gelu(rng: np.random.Generator, precision: Precision) -> Operation:
     return GeluRequantise(values, gelu_grid(precision), precision)
 
 
-GATE_SCALE = 40000, 15 + 30 + 3 - GATE_FRACTION  # logits of 48 random products spread over some octaves
-
-
 def gate(rng: np.random.Generator, precision: Precision) -> Operation:
     return Gate(gate_operands(rng, 9, 48), gate_operands(rng, 16, 48), 2, *GATE_SCALE, precision)
-
-
-def expert_layers(
-    rng: np.random.Generator, count: int, width: int, hidden: int, precision: Precision
-) -> list[tuple[LinearWeights, LinearWeights]]:
-    """Layers of `count` experts."""
-    inner, outer = precision.gelu_bits - 3, precision.residual_bits + 4
-    return [
-        (layer(rng, hidden, width, inner, precision), layer(rng, width, hidden, outer, precision)) for _ in range(count)
-    ]
-
-
-def random_queues(rng: np.random.Generator, count: int, rows: int) -> list[QueueEntries]:
-    """Every row in two of the queues; the last queue is empty."""
-    chosen = np.stack([rng.permutation(count - 1)[:2] for _ in range(rows)])
-    queues = []
-    for expert in range(count):
-        members = np.flatnonzero((chosen == expert).any(axis=1))
-        queues.append(QueueEntries(members, rng.permutation(members), rng.integers(0, 1 << 16, len(members))))
-    return queues
 
 
 def experts(rng: np.random.Generator, precision: Precision) -> Operation:

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
-from engines import GOLDEN, OpEngine
-from machine_engine import MachineEngine
 from op_cases import check, expected_of, same
-from operations import OPERATIONS, Exponential, GeluRequantise, IntArray, LayerNorm, Operation
 from random_cases import RANDOM_CASES
+from scalar import reference_of
 
 import edgemoe_golden.ops
+from edgemoe.kernels.engines import GOLDEN, OpEngine
+from edgemoe.kernels.machine import MachineEngine
+from edgemoe.kernels.operations import OPERATIONS, Exponential, GeluRequantise, IntArray, LayerNorm, Operation
 from edgemoe.spec import tables
 from edgemoe.spec.precision import W8A8, W16A16, Precision
 
@@ -85,7 +86,7 @@ TABLES: dict[str, tuple[Callable[[], IntArray], Callable[[], Operation], int]] =
 def test_one_flipped_bit_of_any_table_entry_turns_the_comparison_red(name: str) -> None:
     get, make, bit = TABLES[name]
     table, case = get(), make()
-    expected = case.reference()
+    expected = reference_of(case)
     assert same(GOLDEN.run(case), expected) > 0
     unnoticed = []
     table.flags.writeable = True

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engines import OpEngine
 from hypothesis import given
 from hypothesis import strategies as st
-from op_cases import check, integers, same
-from operations import Attention, IntArray
-from random_cases import score_scales
+from op_cases import check, same
 
+from edgemoe.kernels.engines import OpEngine
+from edgemoe.kernels.operands import integers, score_scales
+from edgemoe.kernels.operations import Attention, IntArray
 from edgemoe.spec.precision import Precision
 from edgemoe_golden.ops.attention import attention_scores
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engines import GOLDEN, OpEngine
 from hypothesis import given
 from hypothesis import strategies as st
-from op_cases import check, gelu_grid, integers, layer, same
-from operations import Experts, Linear
-from random_cases import expert_layers, random_queues
+from op_cases import check, same
 
+from edgemoe.kernels.engines import GOLDEN, OpEngine
+from edgemoe.kernels.operands import expert_layers, gelu_grid, integers, layer, random_queues
+from edgemoe.kernels.operations import Experts, Linear
 from edgemoe.spec.memory import LinearWeights
 from edgemoe.spec.precision import Precision
 from edgemoe_golden.ops.experts import QueueEntries, expert_queue

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engines import OpEngine
 from hypothesis import given
 from hypothesis import strategies as st
-from op_cases import check, gate_operands, same
-from operations import Gate
-from random_cases import GATE_SCALE
+from op_cases import check, same
 
+from edgemoe.kernels.engines import OpEngine
+from edgemoe.kernels.operands import GATE_SCALE, gate_operands
+from edgemoe.kernels.operations import Gate
 from edgemoe.spec.precision import (
     GATE_EXPONENTIAL_BITS,
     GATE_FRACTION,

@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from engines import OpEngine
 from hypothesis import given
 from hypothesis import strategies as st
-from op_cases import check, gelu_grid, integers
-from operations import GeluRequantise
+from op_cases import check
 
+from edgemoe.kernels.engines import OpEngine
+from edgemoe.kernels.operands import gelu_grid, integers
+from edgemoe.kernels.operations import GeluRequantise
 from edgemoe.spec.precision import W8A8, W16A16, Precision
 from edgemoe_golden.ops.gelu import gelu, gelu_delta
 

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from engines import OpEngine
 from hypothesis import given
 from hypothesis import strategies as st
-from op_cases import check, integers, same
-from operations import LayerNorm
-from random_cases import affine
+from op_cases import check, same
 
+from edgemoe.kernels.engines import OpEngine
+from edgemoe.kernels.operands import affine, integers
+from edgemoe.kernels.operations import LayerNorm
 from edgemoe.spec.precision import MAX_WIDTH, W8A8, WIDE_LIMIT, Precision
 from edgemoe_golden.ops.layernorm import normalise, reciprocal_square_root, variance
 

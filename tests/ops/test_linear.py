@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engines import OpEngine
 from hypothesis import given
 from hypothesis import strategies as st
-from op_cases import check, gelu_grid, integers, layer, same
-from operations import Linear, LinearGelu, LinearResidual, LinearWeighted
+from op_cases import check, same
 
+from edgemoe.kernels.engines import OpEngine
+from edgemoe.kernels.operands import gelu_grid, integers, layer
+from edgemoe.kernels.operations import Linear, LinearGelu, LinearResidual, LinearWeighted
 from edgemoe.spec.memory import LinearWeights
 from edgemoe.spec.precision import MAX_FEATURES, Precision
 from edgemoe_golden.ops.linear import accumulate, prepare_linear

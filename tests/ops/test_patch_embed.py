@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from engines import OpEngine
 from hypothesis import given
 from hypothesis import strategies as st
-from op_cases import check, integers, layer, same
-from operations import PatchEmbed
+from op_cases import check, same
 
+from edgemoe.kernels.engines import OpEngine
+from edgemoe.kernels.operands import integers, layer
+from edgemoe.kernels.operations import PatchEmbed
 from edgemoe.spec.memory import LinearWeights
 from edgemoe.spec.precision import Precision
 

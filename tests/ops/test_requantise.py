@@ -6,12 +6,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from engines import OpEngine
 from hypothesis import given
 from hypothesis import strategies as st
-from op_cases import check, integers, same
-from operations import Requantise
+from op_cases import check, same
 
+from edgemoe.kernels.engines import OpEngine
+from edgemoe.kernels.operands import integers
+from edgemoe.kernels.operations import Requantise
 from edgemoe.spec.precision import MAX_SHIFT, PRECISIONS, Precision
 from edgemoe_golden.ops.requantise import requantise, round_shift, saturate
 

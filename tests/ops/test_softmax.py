@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engines import OpEngine
 from hypothesis import given
 from hypothesis import strategies as st
-from op_cases import check, integers, same
-from operations import Exponential, Reciprocal
+from op_cases import check, same
 
+from edgemoe.kernels.engines import OpEngine
+from edgemoe.kernels.operands import integers
+from edgemoe.kernels.operations import Exponential, Reciprocal
 from edgemoe.spec.precision import MAX_TOKENS, W8A8, Precision
 from edgemoe_golden.ops.softmax import fine_exponential, octave_maximum
 

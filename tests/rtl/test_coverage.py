@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgemoe.devices.rtl.build import modules, sources_of
-from sim.common.runs import ROOT, Bench, benches
+from edgemoe.kernels.benches import ROOT, Bench, benches
 
 MODULES = modules()
 BENCHES = {bench.top: bench for bench in benches()}

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from edgemoe.devices.base import Bytes, DeviceError
-from edgemoe.devices.rtl.build import check_shape, library_path, sources_of
+from edgemoe.devices.rtl.build import check_shape, library_path, modules, sources_of
 from edgemoe.devices.rtl.device import MemoryModel, Response, RtlDevice
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig, hardware_names, load_hardware_config
@@ -290,9 +290,9 @@ def test_the_other_shapes_are_within_all_limits(name: str) -> None:
 def test_sources_are_those_that_the_top_names(tmp_path: Path) -> None:
     for name, text in {"top": "a u ();  // not: c u ();", "a": "b #(.N(1)) u ();", "b": "wire c;", "c": ""}.items():
         (tmp_path / f"{name}.v").write_text(f"module {name};\n{text}\nendmodule\n", encoding="utf-8")
-    assert [path.stem for path in sources_of(tmp_path / "top.v", tmp_path)] == ["a", "b", "top"]
+    assert [path.stem for path in sources_of(tmp_path / "top.v", modules(tmp_path))] == ["a", "b", "top"]
     with pytest.raises(DeviceError, match="missing"):
-        sources_of(tmp_path / "nowhere.v", tmp_path)
+        sources_of(tmp_path / "nowhere.v", modules(tmp_path))
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from edgemoe.devices.rtl.device import MemoryModel, Response, RtlDevice
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.isa import INSTRUCTION_BYTES, MEMORY_WORD
 from edgemoe.spec.registers import AP_DONE, AP_IDLE, AP_START, CONTROL, OFFSETS
-from tests.examples import machine as examples
+from sim.examples import machine as examples
 
 HARDWARE = examples.small_hardware("w8a8")
 IMAGE = examples.image(HARDWARE, examples.encoded(examples.program()), np.concatenate(examples.segments(HARDWARE)))

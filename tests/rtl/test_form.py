@@ -13,8 +13,8 @@ import pytest
 
 from edgemoe.devices.rtl.build import RTL_FOLDER
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
+from edgemoe.spec.places import REPOSITORY
 from sim.common.misuse import VARIABLE
-from sim.common.runner import ROOT
 from tests.checks.rtl_lint import complaints
 
 MICRO = load_hardware_config("micro")
@@ -66,6 +66,6 @@ def test_a_broken_precondition_stops_the_simulation(misuse: str) -> None:
     command = [sys.executable, "-m", "sim.common.runner", "sim.common.misuse", "--top", top, *given]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     environment |= {VARIABLE: json.dumps(inputs), "SIM": "verilator"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert re.search(rf"^{top}\S*: .*{said}", done.stdout, re.MULTILINE), done.stdout + done.stderr

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from edgemoe.kernels.benches import Bench, Run, benches
 from sim.common.runner import simulate
-from sim.common.runs import Bench, Run, benches
 
 BENCHES = benches()
 

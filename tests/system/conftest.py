@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.random_checkpoint import random_checkpoint
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.program import Program
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.model import load_model_config
+from sim.common.random_checkpoint import random_checkpoint
 
 MINI = Path(__file__).resolve().parents[2] / "models" / "mini"
 Compile = Callable[..., Program]

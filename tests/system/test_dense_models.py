@@ -15,7 +15,6 @@ import pytest
 import torch
 from support import frame_of, result_of
 
-from benchmarks.random_checkpoint import random_checkpoint
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.program import Program
 from edgemoe.compiler.quantise import quantise
@@ -32,6 +31,7 @@ from edgemoe.spec.picture import model_pixels
 from edgemoe.spec.precision import precision_named
 from edgemoe.spec.task import TaskConfig
 from edgemoe_golden.model import load_checkpoint_model, task_output
+from sim.common.random_checkpoint import random_checkpoint
 
 
 def classes(pool: str, count: int = 11) -> TaskConfig:

@@ -14,8 +14,9 @@ from edgemoe.compiler.program import MANIFEST_FILE, Program, ProgramError, load_
 from edgemoe.spec.board import board_names, load_board
 from edgemoe.spec.checkpoint import CONFIG_FILE, CheckpointError
 from edgemoe.spec.hardware import DEFAULT_HARDWARE, hardware_names, load_hardware_config
+from edgemoe.spec.places import REPOSITORY
 
-_MODELS = Path(__file__).resolve().parents[3] / "models"
+_MODELS = REPOSITORY / "models"
 _PREFERRED = ("tiny", "mini")
 
 

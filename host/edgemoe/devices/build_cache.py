@@ -21,6 +21,7 @@ from pathlib import Path
 from edgemoe.devices.base import DeviceError
 from edgemoe.spec.files import whole_folder
 from edgemoe.spec.names import path_part
+from edgemoe.spec.places import OTHER_BUILDS
 
 Say = Callable[[str], None]
 
@@ -85,7 +86,7 @@ class BuildCache:
         except PermissionError as error:
             raise DeviceError(
                 f"{self.what} was built by another user in {proof.parent} and is closed to you; let its owner run "
-                f"`chmod -R a+rX {self.folder}`, or use a checkout of your own"
+                f"`chmod -R a+rX {self.folder}`, or {OTHER_BUILDS.format('of your own')}"
             ) from error
 
     @contextlib.contextmanager
@@ -116,11 +117,11 @@ class BuildCache:
     def _unusable(self, error: OSError) -> DeviceError:
         where, why = self.folder, (error.strerror or str(error)).lower()
         if isinstance(error, PermissionError):
-            remedy = f"let its owner run `chmod a+rwx {where}`, or use a checkout of your own"
+            remedy = f"let its owner run `chmod a+rwx {where}`, or {OTHER_BUILDS.format('of your own')}"
         elif error.errno in (errno.ENOSPC, errno.EDQUOT):
             remedy = "free some space there"
         else:
-            remedy = "use a checkout elsewhere"
+            remedy = OTHER_BUILDS.format("elsewhere")
         return DeviceError(f"{self.what} cannot be built in {where}: {why}; {remedy}")
 
 

@@ -37,11 +37,12 @@ from edgemoe.spec.generate.vitis import TOP, VITIS_VERSION
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.isa import ISA_VERSION
 from edgemoe.spec.names import path_part
+from edgemoe.spec.places import REPOSITORY
 from edgemoe.spec.strict import ConfigError
 from edgemoe.spec.terminal import accept_all_text
 
 ENGINES = ("rtl", "hls")
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = REPOSITORY
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from typing import Any
 from edgemoe.devices.base import Device, DeviceError
 from edgemoe.overlay.manifest import MANIFEST_FILE, OverlayError, check_hardware, load_overlay
 from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.places import REPOSITORY
 
 SIMULATED_VARIABLE, OVERLAY_VARIABLE = "EDGEMOE_SIMULATED_BOARD", "EDGEMOE_OVERLAY"
-_CHECKOUT = Path(__file__).resolve().parents[3]
+_CHECKOUT = REPOSITORY
 
 
 def open_board(name: str, hardware: HardwareConfig | None = None) -> Device:

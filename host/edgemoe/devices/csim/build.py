@@ -13,9 +13,10 @@ from edgemoe.devices.base import DeviceError
 from edgemoe.devices.build_cache import BuildCache, digest_of, run_tool
 from edgemoe.spec.generate.headers import hls_header
 from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.places import BUILDS, REPOSITORY
 
-HLS_FOLDER = Path(__file__).resolve().parents[4] / "hls"
-BUILD_FOLDER = HLS_FOLDER.parent / "build" / "csim"
+HLS_FOLDER = REPOSITORY / "hls"
+BUILD_FOLDER = BUILDS / "csim"
 SOURCES = ("edgemoe.cpp", "simulation/bridge.cpp")
 LIBRARY = "edgemoe.so"
 HEADER_PACKAGE = "da4ml"

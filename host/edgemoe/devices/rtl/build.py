@@ -8,7 +8,7 @@ import importlib.util
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +18,13 @@ from edgemoe.spec.files import whole_folder
 from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.machine import OUT_PAR_CHOICES, ROW_TILES_LIMIT, TOP_K_LIMIT
+from edgemoe.spec.places import BUILDS, REPOSITORY
 from edgemoe.spec.registers import AP_DONE, AP_IDLE, AP_START
 
-ROOT = Path(__file__).resolve().parents[4]
-RTL_FOLDER = ROOT / "rtl"
+RTL_FOLDER = REPOSITORY / "rtl"
 INCLUDE_FOLDER = RTL_FOLDER / "include"
-HARNESS_FOLDER = ROOT / "sim" / "device"
-BUILD_FOLDER = ROOT / "build" / "rtl"
+HARNESS_FOLDER = REPOSITORY / "sim" / "device"
+BUILD_FOLDER = BUILDS / "rtl"
 TOP = "edgemoe_top"
 LIBRARY = "edgemoe.so"
 VERILATE = ("--cc", "--exe", "--threads", "1", "--no-timing", "-O3", "--x-assign", "fast", "--x-initial", "fast")
@@ -74,14 +74,14 @@ def modules(folder: Path = RTL_FOLDER) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.rglob("*.v"), key=lambda path: path.stem)}
 
 
-def sources_of(top: Path, folder: Path = RTL_FOLDER) -> list[Path]:
-    """The top's file and those of all modules of `folder` in it, in order of their names.
+def sources_of(top: Path, known: Mapping[str, Path] | None = None) -> list[Path]:
+    """The top's file and those of all modules in it, in order of their names.
 
-    Raises DeviceError when the top's file is missing.
+    known: name → file of the modules there are, None: those of rtl/. Raises DeviceError when the top's file is missing.
     """
     if not top.is_file():
         raise DeviceError(f"engine 'rtl' needs {top}, which is missing; use a complete checkout of this project")
-    known = modules(folder) | {top.stem: top}
+    known = {**(modules() if known is None else known), top.stem: top}
     found: set[str] = set()
     waiting = [top.stem]
     while waiting:

@@ -1,4 +1,4 @@
-"""The HLS engine under the operation tests: machines and kernels of the C simulation, called one by one."""
+"""The HLS engine for single operations: machines and kernels of the C simulation, called one by one."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
-from engines import MOST, EngineNotBuiltError
-from kernels import pointer
-from machine_engine import Machine, MachineEngine, padded, widened
-from operations import IntArray, LinearWeighted
 
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.csim.build import compiler, header_folder, load_library
+from edgemoe.kernels.engines import MOST, EngineNotBuiltError, Shapes
+from edgemoe.kernels.machine import Machine, MachineEngine, padded, widened
+from edgemoe.kernels.mapped import pointer
+from edgemoe.kernels.operations import IntArray, LinearWeighted
 from edgemoe.spec.hardware import VECTOR, HardwareConfig, load_hardware_config
 from edgemoe.spec.isa import Buffer, Instruction, Opcode, encode
 from edgemoe.spec.memory import Bytes, LinearWeights, SegmentKind, pack_gate, segment
@@ -23,7 +23,7 @@ from edgemoe.spec.precision import Precision
 
 @cache
 def wide_hardware(precision: str) -> HardwareConfig:
-    """The small array with room for every case of the operation tests."""
+    """The small array with room for rows, tokens and experts as many as the instruction set has."""
     base = load_hardware_config("micro" if precision == "w8a8" else "micro_w16a16")
     rows, width = 2048, 1024
     return replace(
@@ -40,12 +40,13 @@ def wide_hardware(precision: str) -> HardwareConfig:
 
 
 class CsimEngine(MachineEngine):
-    """One library per precision, built on first use with the flags given."""
+    """One library per precision, built on first use for the hardware that `shapes` says."""
 
     name = "csim"
     limits = MOST
 
-    def __init__(self) -> None:
+    def __init__(self, shapes: Shapes = wide_hardware) -> None:
+        self._shapes = shapes
         self._machines: dict[str, CsimMachine] = {}
         try:
             compiler()
@@ -55,13 +56,14 @@ class CsimEngine(MachineEngine):
 
     def _machine(self, precision: Precision) -> CsimMachine:
         if precision.name not in self._machines:
-            self._machines[precision.name] = CsimMachine(wide_hardware(precision.name))
+            self._machines[precision.name] = CsimMachine(self._shapes(precision.name))
         return self._machines[precision.name]
 
     def _kernels(self, precision: Precision) -> ctypes.CDLL:
         return self._machine(precision).library
 
     def linear_weighted(self, op: LinearWeighted) -> list[IntArray]:
+        """See MachineEngine."""
         machine, inputs = self._machine(op.precision), widened(op.values)
         whole, outputs = padded(op.weights, VECTOR), len(op.weights.bias)
         machine.poke(Buffer.HIDDEN, inputs)
@@ -89,16 +91,19 @@ class CsimMachine(Machine):
         self._handle = ctypes.c_void_p(self.library.edgemoe_machine())
 
     def poke(self, buffer: Buffer, values: IntArray) -> None:
+        """See Machine."""
         values = np.ascontiguousarray(values, dtype=np.int64)
-        assert self.hardware.room(*values.shape) <= self.hardware.capacity(buffer), "more than this build holds"
+        self.require_room(buffer, values)
         self.library.edgemoe_poke(self._handle, int(buffer), *values.shape, pointer(values))
 
     def peek(self, buffer: Buffer, rows: int, features: int) -> IntArray:
+        """See Machine."""
         values = np.zeros((rows, features), dtype=np.int64)
         self.library.edgemoe_peek(self._handle, int(buffer), rows, features, pointer(values))
         return values
 
     def enqueue(self, expert: int, source: int, destination: int, score: int) -> None:
+        """See Machine."""
         self.library.edgemoe_enqueue(self._handle, expert, source, destination, score)
 
     def execute(
@@ -108,13 +113,15 @@ class CsimMachine(Machine):
         frame: Bytes | None = None,
         output: Bytes | None = None,
     ) -> None:
+        """See Machine."""
         pieces = [segment(n, SegmentKind.LINEAR, payload) for n, payload in enumerate(payloads)]
         stream = np.concatenate([np.zeros(0, dtype=np.uint8), *pieces])
         words = encode(instruction)
         lines = ctypes.c_int64(stream.size // 64)
         memory = [None if part is None else pointer(part) for part in (frame, output)]
         fault = self.library.edgemoe_execute(self._handle, pointer(words), pointer(stream), lines, *memory)
-        assert fault == 0, f"fault {fault} (100: lines left over)"
+        if fault:
+            raise DeviceError(f"{instruction.opcode.name} ends with fault {fault} (100: lines left over)")
 
     def weighted(self, instruction: Instruction, weights: LinearWeights) -> None:
         """The second layer of expert 0 alone."""
@@ -123,6 +130,7 @@ class CsimMachine(Machine):
         self.library.edgemoe_weighted(self._handle, pointer(words), pointer(payload), lines)
 
     def products(self, left: IntArray, right: IntArray) -> IntArray:
+        """See Machine."""
         rows, experts, most, inputs = len(left), right.shape[1], self.hardware.max_experts, widened(left)
         self.poke(Buffer.GATE_INPUT, inputs)
         parts = []

@@ -10,8 +10,8 @@ import numpy as np
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import FIELDS, Buffer, Epilogue, Instruction, Opcode, encode
 from edgemoe.spec.legality import static_fault
-from tests.examples.legality import LEGAL, Case, Words
-from tests.examples.machine import INPUT_BYTES, OUTPUT_BYTES
+from sim.examples.legality import LEGAL, Case, Words
+from sim.examples.machine import INPUT_BYTES, OUTPUT_BYTES
 
 REGIONS = np.array([INPUT_BYTES, OUTPUT_BYTES, 0, 16, 1 << 32, (1 << 64) - 1, (1 << 63) + 48], dtype=object)
 

@@ -1,4 +1,4 @@
-"""The RTL engine under the operation tests: instructions on the simulated Verilog; and units that no instruction shows
+"""The RTL engine for single operations: instructions on the simulated Verilog; and units that no instruction shows
 by themselves, built beside each other (sim/device/tests/leaves.v).
 """
 
@@ -9,13 +9,13 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
-from engines import EngineNotBuiltError, Limits
-from machine_engine import MachineEngine
-from operations import Experts, IntArray, LinearWeighted
-from rtl_machine import RtlMachine
 
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.rtl.build import HARNESS_FOLDER, Harness, library_path, verilator
+from edgemoe.kernels.engines import EngineNotBuiltError, Limits, Shapes
+from edgemoe.kernels.machine import MachineEngine
+from edgemoe.kernels.operations import Experts, IntArray, LinearWeighted
+from edgemoe.kernels.rtl_machine import RtlMachine
 from edgemoe.spec.hardware import VECTOR, HardwareConfig, load_hardware_config
 from edgemoe.spec.machine import ROW_TILES_LIMIT, TOP_K_LIMIT
 from edgemoe.spec.memory import LinearWeights
@@ -28,7 +28,7 @@ HARNESS = Harness((LEAVES.with_suffix(".cpp"),), LEAVES.with_suffix(".vlt"), opt
 
 @cache
 def wide_hardware(precision: str) -> HardwareConfig:
-    """The small array with as many rows as the Verilog takes, and the widest rows of the tests."""
+    """The small array with rows as many and as wide as the Verilog takes."""
     base = load_hardware_config("micro" if precision == "w8a8" else "micro_w16a16")
     rows, elements = ROW_TILES_LIMIT * base.token_par, 2 * base.token_par * MAX_FEATURES
     return replace(
@@ -44,7 +44,7 @@ def wide_hardware(precision: str) -> HardwareConfig:
 
 
 class RtlEngine(MachineEngine):
-    """One machine and one library of units per precision, built on first use.
+    """One machine and one library of units per precision, built on first use for the hardware that `shapes` says.
 
     limits: tokens, top_k: docs/hardware/rtl.md, Limits. gate_features: LAYERNORM makes what GATE reads, no wider than
     MAX_WIDTH, and 42 bits hold the sums of 8-bit digits up to there. repeats: GATE's destinations ascend (rule 8), so
@@ -54,7 +54,8 @@ class RtlEngine(MachineEngine):
     name = "rtl"
     limits = Limits(tokens=wide_hardware("w8a8").max_tokens, top_k=TOP_K_LIMIT, gate_features=MAX_WIDTH, repeats=False)
 
-    def __init__(self) -> None:
+    def __init__(self, shapes: Shapes = wide_hardware) -> None:
+        self._shapes = shapes
         self._machines: dict[str, RtlMachine] = {}
         self._units: dict[str, ctypes.CDLL] = {}
         try:
@@ -64,12 +65,12 @@ class RtlEngine(MachineEngine):
 
     def _machine(self, precision: Precision) -> RtlMachine:
         if precision.name not in self._machines:
-            self._machines[precision.name] = RtlMachine(wide_hardware(precision.name))
+            self._machines[precision.name] = RtlMachine(self._shapes(precision.name))
         return self._machines[precision.name]
 
     def _kernels(self, precision: Precision) -> ctypes.CDLL:
         if precision.name not in self._units:
-            hardware = replace(wide_hardware(precision.name), name=f"units_{precision.name}", max_tokens=MAX_TOKENS)
+            hardware = replace(self._shapes(precision.name), name=f"units_{precision.name}", max_tokens=MAX_TOKENS)
             self._units[precision.name] = ctypes.CDLL(str(library_path(hardware, top=LEAVES, harness=HARNESS)))
         return self._units[precision.name]
 

@@ -7,8 +7,8 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 from numpy.typing import NDArray
-from operations import Exponential, GeluRequantise, IntArray, Operation, Reciprocal, Requantise
 
+from edgemoe.kernels.operations import Exponential, GeluRequantise, IntArray, Operation, Reciprocal, Requantise
 from edgemoe.spec.precision import W8A8, Precision
 
 UNTOUCHED = np.iinfo(np.int64).min  # no operation's result
@@ -18,6 +18,7 @@ class KernelEngine(ABC):
     """One method per operation, of its name; here those that are parts of instructions."""
 
     def run(self, op: Operation) -> list[IntArray]:
+        """See Operation."""
         results: list[IntArray] = getattr(self, op.name)(op)
         return results
 
@@ -26,18 +27,22 @@ class KernelEngine(ABC):
         """The library with edgemoe_requantise, _gelu, _exponential and _reciprocal (hls/simulation/bridge.cpp)."""
 
     def requantise(self, op: Requantise) -> list[IntArray]:
+        """See Operation."""
         operands = np.broadcast_arrays(op.values, np.asarray(op.multiplier), np.asarray(op.shift))
         return self._map(W8A8, "edgemoe_requantise", operands, (op.bits,))  # the same in either precision
 
     def gelu_requantise(self, op: GeluRequantise) -> list[IntArray]:
+        """See Operation."""
         return self._map(op.precision, "edgemoe_gelu", [op.values], op.grid)
 
     def exponential(self, op: Exponential) -> list[IntArray]:
+        """See Operation."""
         rows = op.scores.reshape(-1, op.scores.shape[-1])
         parts = [self._map(op.precision, "edgemoe_exponential", [row])[0] for row in rows]
         return [np.stack(parts).reshape(op.scores.shape)]
 
     def reciprocal(self, op: Reciprocal) -> list[IntArray]:
+        """See Operation."""
         return self._map(op.precision, "edgemoe_reciprocal", [op.total], results=2)
 
     def _map(

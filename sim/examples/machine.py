@@ -63,8 +63,8 @@ def program() -> list[Instruction]:
         Opcode.LAYERNORM, gate_copy=1, rows=TOKENS, in_features=WIDTH, shift=20, output_shift=12, epsilon=1, segments=1
     )
     linear = Instruction(Opcode.LINEAR, rows=TOKENS, in_features=WIDTH, out_features=WIDTH, segments=1)
-    gelu = {"output_multiplier": 40000, "output_shift": 22, "output_zero": -100}
-    residual = {"epilogue": Epilogue.RESIDUAL, "destination": Buffer.RESIDUAL}
+    gelu: dict[str, Any] = {"output_multiplier": 40000, "output_shift": 22, "output_zero": -100}
+    residual: dict[str, Any] = {"epilogue": Epilogue.RESIDUAL, "destination": Buffer.RESIDUAL}
     store = Instruction(Opcode.STORE, rows=TOKENS)
     return [
         Instruction(Opcode.PATCH_EMBED, rows=3, in_features=PATCH, out_features=WIDTH, segment=0, segments=2),
@@ -249,6 +249,7 @@ class Bench:
 
 
 def changed(index: int, **fields: Any) -> list[Instruction]:
+    """`program` with other fields in one instruction."""
     instructions = program()
     instructions[index] = replace(instructions[index], **fields)
     return instructions

@@ -15,7 +15,7 @@ from edgemoe.spec.isa import FIELDS, Buffer, Epilogue, Opcode, encode, used_fiel
 from edgemoe.spec.legality import static_fault
 from edgemoe.spec.memory import row_pitch
 from edgemoe.spec.precision import MAX_FEATURES
-from tests.examples.machine import INPUT_BYTES, OUTPUT_BYTES, program, small_hardware
+from sim.examples.machine import INPUT_BYTES, OUTPUT_BYTES, program, small_hardware
 
 Words = NDArray[np.uint32]
 

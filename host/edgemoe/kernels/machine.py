@@ -11,8 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from kernels import KernelEngine
-from operations import (
+
+from edgemoe.devices.base import DeviceError
+from edgemoe.kernels.mapped import KernelEngine
+from edgemoe.kernels.operations import (
     Attention,
     Experts,
     Gate,
@@ -26,7 +28,6 @@ from operations import (
     Matmul,
     PatchEmbed,
 )
-
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import Buffer, Epilogue, Instruction, Opcode
 from edgemoe.spec.memory import (
@@ -73,12 +74,22 @@ class Machine(ABC):
     ) -> None:
         """One instruction with its segments, the input region and the output region, which is written.
 
-        Anything but a good end is an AssertionError.
+        Raises DeviceError for anything but a good end.
         """
 
     @abstractmethod
     def products(self, left: IntArray, right: IntArray) -> IntArray:
         """left @ right through the gate's product, which takes 16-bit operands and rounds nothing."""
+
+    def require_room(self, buffer: Buffer, values: IntArray) -> None:
+        """Raises DeviceError where a scratchpad cannot hold these rows [rows, features]."""
+        needed, there_is = self.hardware.room(*values.shape), self.hardware.capacity(buffer)
+        if needed > there_is:
+            rows, features = values.shape
+            raise DeviceError(
+                f"{rows} rows of {features} need {needed:,} values of scratchpad {buffer.name}, hardware "
+                f"'{self.hardware.name}' has {there_is:,}; give fewer rows, or larger hardware"
+            )
 
     def packed(self, weights: LinearWeights) -> Bytes:
         """The payload of a layer, its inputs widened."""
@@ -92,9 +103,11 @@ class MachineEngine(KernelEngine):
     def _machine(self, precision: Precision) -> Machine: ...
 
     @abstractmethod
-    def linear_weighted(self, op: LinearWeighted) -> list[IntArray]: ...
+    def linear_weighted(self, op: LinearWeighted) -> list[IntArray]:
+        """See Operation."""
 
     def matmul(self, op: Matmul) -> list[IntArray]:
+        """See Operation."""
         machine = self._machine(op.precision)
         if op.left.ndim == op.right.ndim == 2:
             return [machine.products(op.left, op.right)]
@@ -105,6 +118,7 @@ class MachineEngine(KernelEngine):
         return [np.stack(parts).reshape(*shape, *parts[0].shape)]
 
     def layernorm(self, op: LayerNorm) -> list[IntArray]:
+        """See Operation."""
         machine, (rows, width) = self._machine(op.precision), op.residual.shape
         machine.poke(Buffer.RESIDUAL, op.residual)
         instruction = Instruction(
@@ -122,6 +136,7 @@ class MachineEngine(KernelEngine):
         return [machine.peek(buffer, rows, width) for buffer in written]
 
     def attention(self, op: Attention) -> list[IntArray]:
+        """See Operation."""
         machine, rows = self._machine(op.precision), len(op.query)
         width = op.query.shape[1] // op.heads
 
@@ -148,6 +163,7 @@ class MachineEngine(KernelEngine):
         return [result[:, :, :width].reshape(op.query.shape)]
 
     def linear(self, op: Linear) -> list[IntArray]:
+        """See Operation."""
         if op.bits == op.precision.residual_bits:
             nothing = np.zeros((len(op.values), len(op.weights.bias)), dtype=np.int64)
             return self.linear_residual(LinearResidual(op.values, op.weights, nothing, op.precision))
@@ -158,18 +174,21 @@ class MachineEngine(KernelEngine):
         return [_outputs(machine, Buffer.QUERY, op)]
 
     def linear_gelu(self, op: LinearGelu) -> list[IntArray]:
+        """See Operation."""
         machine, whole = self._machine(op.precision), padded(op.weights, VECTOR)
         fields = dict(zip(("output_multiplier", "output_shift", "output_zero"), op.grid, strict=True))
         _linear(machine, op.values, whole, epilogue=Epilogue.GELU, destination=Buffer.HIDDEN, **fields)
         return [_outputs(machine, Buffer.HIDDEN, op)]
 
     def linear_residual(self, op: LinearResidual) -> list[IntArray]:
+        """See Operation."""
         machine, whole = self._machine(op.precision), padded(op.weights, VECTOR)
         machine.poke(Buffer.RESIDUAL, widened(op.residual))
         _linear(machine, op.values, whole, epilogue=Epilogue.RESIDUAL, destination=Buffer.RESIDUAL)
         return [_outputs(machine, Buffer.RESIDUAL, op)]
 
     def patch_embed(self, op: PatchEmbed) -> list[IntArray]:
+        """See Operation."""
         machine, (rows, features), outputs = self._machine(op.precision), op.patches.shape, len(op.weights.bias)
         whole = padded(op.weights, VECTOR)
         pixels = np.full((rows, features + -features % VECTOR), PIXEL_OFFSET, dtype=np.uint8)
@@ -182,6 +201,7 @@ class MachineEngine(KernelEngine):
         return [machine.peek(Buffer.RESIDUAL, rows + 1, len(whole.bias))[:, :outputs]]
 
     def gate(self, op: Gate) -> list[IntArray]:
+        """See Operation."""
         machine, rows, inputs = self._machine(op.precision), len(op.values), widened(op.values)
         machine.poke(Buffer.GATE_INPUT, inputs)
         machine.poke(Buffer.NORM, np.zeros_like(inputs))
@@ -202,6 +222,7 @@ class MachineEngine(KernelEngine):
         return [routing & 0xFFFF, routing >> 16]
 
     def experts(self, op: Experts) -> list[IntArray]:
+        """See Operation."""
         machine, residual = self._machine(op.precision), widened(op.residual)
         machine.poke(Buffer.NORM, widened(op.normalised))
         machine.poke(Buffer.RESIDUAL, residual)
@@ -224,6 +245,7 @@ class MachineEngine(KernelEngine):
         return [machine.peek(Buffer.RESIDUAL, *residual.shape)[:, : op.residual.shape[1]]]
 
     def head(self, op: Head) -> list[IntArray]:
+        """See Operation."""
         machine, inputs, outputs = self._machine(op.precision), widened(op.values), len(op.weights.bias)
         machine.poke(Buffer.NORM, inputs)
         memory = np.full(len(op.values) * row_pitch(outputs, 2), 0x5C, dtype=np.uint8)
@@ -266,7 +288,6 @@ def widened(values: IntArray, unit: int = VECTOR) -> IntArray:
 def padded(weights: LinearWeights, unit: int) -> LinearWeights:
     """Outputs padded with channels that give 0."""
     more = -len(weights.bias) % unit
-    return LinearWeights(
-        np.pad(weights.weight, ((0, more), (0, 0))),
-        *(np.pad(part, (0, more)) for part in (weights.bias, weights.multiplier, weights.shift)),
-    )
+    bias, multiplier, shift = (np.pad(part, (0, more)) for part in (weights.bias, weights.multiplier, weights.shift))
+    weight = np.pad(weights.weight, ((0, more), (0, 0)))
+    return replace(weights, weight=weight, bias=bias, multiplier=multiplier, shift=shift)

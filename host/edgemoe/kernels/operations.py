@@ -1,5 +1,6 @@
-"""The operations: one dataclass each, with its operands, what edgemoe_golden.ops makes of them, and what the scalar
-reference does. Whatever runs on an engine, `engine.run(operation)`, is one of these; one more is one more class here.
+"""The operations: one dataclass each, with its operands and what edgemoe_golden.ops makes of them.
+
+Whatever runs on an engine, `engine.run(operation)`, is one of these; one more is one more class here.
 """
 
 from __future__ import annotations
@@ -7,10 +8,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import reference
 from numpy.typing import NDArray
 
 from edgemoe.spec.memory import LinearWeights
@@ -34,7 +34,7 @@ Grid = tuple[int, int, int]  # multiplier, shift, zero of GELU's output
 class Operation(ABC):
     """Operands as in edgemoe_golden.ops: int64 arrays; linear layers come as LinearWeights, experts as pairs of layers.
 
-    golden and reference give the same list of integer arrays, or one of them is wrong. name: the engine's method.
+    name: the method of an engine that computes it.
     """
 
     name: ClassVar[str]
@@ -43,18 +43,11 @@ class Operation(ABC):
     def golden(self) -> list[IntArray]:
         """By edgemoe_golden.ops."""
 
-    @abstractmethod
-    def reference(self) -> list[Any]:
-        """By the scalar reference."""
-
-
-def plain(weights: LinearWeights) -> reference.Linear:
-    """The reference's form of a layer."""
-    return weights.weight.tolist(), weights.bias.tolist(), weights.multiplier.tolist(), weights.shift.tolist()
-
 
 @dataclass(frozen=True, eq=False)
 class Requantise(Operation):
+    """sat(round_shift(values · multiplier, shift)) to `bits` bits; multiplier and shift broadcast."""
+
     name = "requantise"
     values: IntArray
     multiplier: IntArray | int
@@ -62,13 +55,8 @@ class Requantise(Operation):
     bits: int
 
     def golden(self) -> list[IntArray]:
+        """See Operation."""
         return [requantise(self.values, self.multiplier, self.shift, self.bits)]
-
-    def reference(self) -> list[Any]:
-        wide = np.broadcast_arrays(self.values, self.multiplier, self.shift)
-        each = zip(*(array.reshape(-1).tolist() for array in wide), strict=True)
-        flat = [reference.requantise(v, m, s, self.bits) for v, m, s in each]
-        return [np.array(flat, dtype=np.int64).reshape(wide[0].shape)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,14 +70,14 @@ class Matmul(Operation):
     precision: Precision
 
     def golden(self) -> list[IntArray]:
+        """See Operation."""
         return [exact_matmul(self.left, self.right, self.limit, self.limit)]
-
-    def reference(self) -> list[Any]:
-        return [reference.matmul(self.left.tolist(), self.right.tolist())]
 
 
 @dataclass(frozen=True, eq=False)
 class Linear(Operation):
+    """Rows [rows, inputs] through a layer, saturated to `bits` bits."""
+
     name = "linear"
     values: IntArray
     weights: LinearWeights
@@ -97,14 +85,14 @@ class Linear(Operation):
     precision: Precision
 
     def golden(self) -> list[IntArray]:
+        """See Operation."""
         return [linear(self.values, prepare_linear(self.weights, self.precision), self.bits, self.precision)]
-
-    def reference(self) -> list[Any]:
-        return [reference.linear(self.values.tolist(), plain(self.weights), self.bits)]
 
 
 @dataclass(frozen=True, eq=False)
 class LinearGelu(Operation):
+    """A layer, then GELU onto the grid."""
+
     name = "linear_gelu"
     values: IntArray
     weights: LinearWeights
@@ -112,14 +100,14 @@ class LinearGelu(Operation):
     precision: Precision
 
     def golden(self) -> list[IntArray]:
+        """See Operation."""
         return [linear_gelu(self.values, prepare_linear(self.weights, self.precision), *self.grid, self.precision)]
-
-    def reference(self) -> list[Any]:
-        return [reference.linear_gelu(self.values.tolist(), plain(self.weights), self.grid, self.precision)]
 
 
 @dataclass(frozen=True, eq=False)
 class LinearResidual(Operation):
+    """A layer added to the residual stream."""
+
     name = "linear_residual"
     values: IntArray
     weights: LinearWeights
@@ -127,16 +115,15 @@ class LinearResidual(Operation):
     precision: Precision
 
     def golden(self) -> list[IntArray]:
+        """See Operation."""
         prepared = prepare_linear(self.weights, self.precision)
         return [linear_residual(self.values, prepared, self.residual, self.precision)]
-
-    def reference(self) -> list[Any]:
-        arguments = (self.values.tolist(), plain(self.weights), self.residual.tolist())
-        return [reference.linear_residual(*arguments, self.precision.residual_bits)]
 
 
 @dataclass(frozen=True, eq=False)
 class LinearWeighted(Operation):
+    """A layer weighted by a score per row, added to the residual stream."""
+
     name = "linear_weighted"
     values: IntArray
     weights: LinearWeights
@@ -145,12 +132,9 @@ class LinearWeighted(Operation):
     precision: Precision
 
     def golden(self) -> list[IntArray]:
+        """See Operation."""
         prepared = prepare_linear(self.weights, self.precision)
         return [linear_weighted(self.values, prepared, self.score, self.residual, self.precision)]
-
-    def reference(self) -> list[Any]:
-        arguments = (self.values.tolist(), plain(self.weights), self.score.tolist(), self.residual.tolist())
-        return [reference.linear_weighted(*arguments, self.precision.residual_bits)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,26 +148,23 @@ class PatchEmbed(Operation):
     precision: Precision
 
     def golden(self) -> list[IntArray]:
+        """See Operation."""
         prepared = prepare_linear(self.weights, self.precision)
         return [patch_embed(self.patches.astype(np.uint8), prepared, self.position, self.precision)]
-
-    def reference(self) -> list[Any]:
-        arguments = (self.patches.tolist(), plain(self.weights), self.position.tolist())
-        return [reference.patch_embed(*arguments, self.precision.residual_bits)]
 
 
 @dataclass(frozen=True, eq=False)
 class Head(Operation):
+    """Rows [rows, inputs] through a head: 16-bit outputs."""
+
     name = "head"
     values: IntArray
     weights: LinearWeights
     precision: Precision
 
     def golden(self) -> list[IntArray]:
+        """See Operation."""
         return [head(self.values, prepare_linear(self.weights, self.precision), self.precision)]
-
-    def reference(self) -> list[Any]:
-        return [reference.linear(self.values.tolist(), plain(self.weights), 16)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,14 +181,9 @@ class LayerNorm(Operation):
     precision: Precision
 
     def golden(self) -> list[IntArray]:
+        """See Operation."""
         affine = (self.gain, self.offset, self.epsilon, self.shift, self.gate_shift)
         return [part for part in layernorm(self.residual, *affine, self.precision) if part is not None]
-
-    def reference(self) -> list[Any]:
-        affine = (self.gain.tolist(), self.offset.tolist(), self.epsilon, self.shift, self.gate_shift)
-        return [
-            part for part in reference.layernorm(self.residual.tolist(), *affine, self.precision) if part is not None
-        ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,10 +195,8 @@ class Exponential(Operation):
     precision: Precision
 
     def golden(self) -> list[IntArray]:
+        """See Operation."""
         return [exponential(self.scores, self.precision)]
-
-    def reference(self) -> list[Any]:
-        return [[reference.exponential(row, self.precision) for row in self.scores.tolist()]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,10 +208,8 @@ class Reciprocal(Operation):
     precision: Precision
 
     def golden(self) -> list[IntArray]:
+        """See Operation."""
         return list(reciprocal(self.total, self.precision))
-
-    def reference(self) -> list[Any]:
-        return list(zip(*(reference.reciprocal(total, self.precision) for total in self.total.tolist()), strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,25 +225,22 @@ class Attention(Operation):
     precision: Precision
 
     def golden(self) -> list[IntArray]:
+        """See Operation."""
         return [attention(self.query, self.key, self.value, self.heads, *self.scales, self.precision)]
-
-    def reference(self) -> list[Any]:
-        tokens = (self.query.tolist(), self.key.tolist(), self.value.tolist())
-        return [reference.attention(*tokens, self.heads, self.scales, self.precision)]
 
 
 @dataclass(frozen=True, eq=False)
 class GeluRequantise(Operation):
+    """GELU of values in Q.gelu_fraction, onto the grid."""
+
     name = "gelu_requantise"
     values: IntArray
     grid: Grid
     precision: Precision
 
     def golden(self) -> list[IntArray]:
+        """See Operation."""
         return [gelu_requantise(self.values, *self.grid, self.precision)]
-
-    def reference(self) -> list[Any]:
-        return [[reference.gelu_requantise(value, *self.grid, self.precision) for value in self.values.tolist()]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -287,11 +256,8 @@ class Gate(Operation):
     precision: Precision
 
     def golden(self) -> list[IntArray]:
+        """See Operation."""
         return list(gate(self.values, self.weight, self.top_k, self.multiplier, self.shift))
-
-    def reference(self) -> list[Any]:
-        numbers = (self.top_k, self.multiplier, self.shift)
-        return list(reference.gate(self.values.tolist(), self.weight.tolist(), *numbers))
 
 
 @dataclass(frozen=True, eq=False)
@@ -307,20 +273,13 @@ class Experts(Operation):
     precision: Precision
 
     def golden(self) -> list[IntArray]:
+        """See Operation."""
+
         def weights_of(index: int) -> Expert:
             assert len(self.queues[index].scores), "weights of an expert without tokens were asked for"
             return Expert(*(prepare_linear(layer, self.precision) for layer in self.layers[index]))
 
         return [experts(self.normalised, self.residual, self.queues, weights_of, *self.grid, self.precision)]
-
-    def reference(self) -> list[Any]:
-        entries = [
-            list(zip(q.source_rows.tolist(), q.destination_rows.tolist(), q.scores.tolist(), strict=True))
-            for q in self.queues
-        ]
-        weights = [(plain(up), plain(down)) for up, down in self.layers]
-        rows = (self.normalised.tolist(), self.residual.tolist())
-        return [reference.experts(*rows, entries, weights, self.grid, self.precision)]
 
 
 OPERATIONS: tuple[type[Operation], ...] = tuple(Operation.__subclasses__())

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from machine_engine import Machine, widened
-from operations import IntArray
 
 from edgemoe.control import Control
+from edgemoe.devices.base import DeviceError
 from edgemoe.devices.rtl.build import DEVICE, HARNESS_FOLDER, Harness
 from edgemoe.devices.rtl.device import MemoryModel, RtlDevice
+from edgemoe.kernels.machine import Machine, widened
+from edgemoe.kernels.operations import IntArray
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import STREAM_LINE, Buffer, Instruction, Opcode, ProgramHeader, encode, encode_header
 from edgemoe.spec.machine import Sizes
@@ -41,16 +42,20 @@ class RtlMachine(Machine):
         self._variables: dict[str, Bytes] = {}
 
     def poke(self, buffer: Buffer, values: IntArray) -> None:
-        assert self.hardware.room(*values.shape) <= self.hardware.capacity(buffer), "more than this build holds"
+        """See Machine."""
+        self.require_room(buffer, values)
         self._poked[buffer] = values
 
     def enqueue(self, expert: int, source: int, destination: int, score: int) -> None:
+        """See Machine."""
         self._queues.setdefault(expert, []).append((source, destination, score))
 
     def empty_queues(self) -> None:
+        """See Machine."""
         self._queues.clear()
 
     def peek(self, buffer: Buffer, rows: int, features: int) -> IntArray:
+        """See Machine."""
         if buffer == Buffer.ROUTING:
             entries = self._variable("row_movers", "routing_rows").view("<u4").reshape(-1, self.hardware.max_top_k)
             return entries[:rows, :features].astype(np.int64)
@@ -66,6 +71,7 @@ class RtlMachine(Machine):
         frame: Bytes | None = None,
         output: Bytes | None = None,
     ) -> None:
+        """See Machine."""
         program = np.stack([encode(instruction), encode(Instruction(Opcode.HALT))])
         pieces = [segment(number, SegmentKind.LINEAR, payload) for number, payload in enumerate(payloads)]
         stream = np.concatenate([*pieces, np.zeros(STREAM_LINE if not pieces else 0, dtype=np.uint8)])
@@ -79,8 +85,10 @@ class RtlMachine(Machine):
         self._control.start(addresses)
         self._device.run(BEFORE_FIRST)
         self._fill()
-        assert self._control.wait(TIMEOUT, lambda _: None), "does not end"
-        assert self._control.fault() is None, self._control.fault()
+        ended = self._control.wait(TIMEOUT, lambda _: None)
+        fault = self._control.fault() if ended else f"no end after {TIMEOUT:g} s"
+        if fault is not None:
+            raise DeviceError(f"{instruction.opcode.name} ends with {fault}")
         if output is not None:
             output[:] = self._device.read(addresses["output"], output.size)
         for address in addresses.values():
@@ -89,7 +97,7 @@ class RtlMachine(Machine):
     def products(self, left: IntArray, right: IntArray) -> IntArray:
         """See Machine; the logits are read where the gate keeps them."""
         hardware, inputs, tile = self.hardware, widened(left), self.hardware.out_par
-        bits, parts = Sizes(hardware).logit_bits, []
+        bits, banks, parts = Sizes(hardware).logit_bits, hardware.post_lanes // tile, []
         for first in range(0, right.shape[1], hardware.max_experts):
             weight = widened(right.T[first : first + hardware.max_experts])
             for buffer in (Buffer.GATE_INPUT, Buffer.NORM, Buffer.RESIDUAL):
@@ -100,8 +108,12 @@ class RtlMachine(Machine):
             self.execute(instruction, [pack_gate(weight, hardware)])
             tiles = []
             for number in range(-(-len(weight) // tile)):
-                kept = self._variable(f"row_movers.gate_unit.banks[0].tiles[{number}]", "memory")
-                tiles.append(_unpacked(kept.reshape(hardware.max_rows, -1), (len(left), tile), bits))
+                rows = np.zeros((-(-len(left) // banks) * banks, tile), dtype=np.int64)
+                for bank in range(banks):
+                    kept = self._variable(f"row_movers.gate_unit.banks[{bank}].tiles[{number}]", "memory")
+                    words = kept.reshape(-(-hardware.max_rows // banks), -1)
+                    rows[bank::banks] = _unpacked(words, (len(rows) // banks, tile), bits)
+                tiles.append(rows[: len(left)])
             parts.append(np.concatenate(tiles, axis=1)[:, : len(weight)])
         return np.concatenate(parts, axis=1)
 
@@ -139,12 +151,12 @@ class RtlMachine(Machine):
         banks = self.hardware.token_par
         parts = 1 if buffer == Buffer.GATE_INPUT else VECTOR // self.hardware.out_par
         places = values.reshape(-1, banks, values.shape[1] // VECTOR, parts, VECTOR // parts)
-        capacity = self.hardware.capacity(buffer) // (VECTOR * banks)
+        depth = 1 << (self.hardware.capacity(buffer) // (VECTOR * banks) - 1).bit_length()  # see scratchpad.v
         names = {Buffer.GATE_INPUT: "gate"}
         scope = f"row_movers.buffers.{names.get(buffer, buffer.name.lower())}_rows"
         for bank in range(banks):
             for part in range(parts):
-                memory = self._variable(f"{scope}.banks[{bank}].parts[{part}]", "memory").reshape(capacity, -1)
+                memory = self._variable(f"{scope}.banks[{bank}].parts[{part}]", "memory").reshape(depth, -1)
                 yield places[:, bank, :, part], memory
 
     def _bits(self, buffer: Buffer) -> int:
@@ -177,4 +189,5 @@ def _unpacked(words: Bytes, shape: tuple[int, ...], bits: int) -> IntArray:
     ones = np.unpackbits(words[:count], axis=1, bitorder="little", count=shape[-1] * bits)
     place = 1 << np.arange(bits)
     place[-1] = -place[-1]
-    return (ones.reshape(*shape, bits) * place).sum(axis=-1)
+    values: IntArray = (ones.reshape(*shape, bits) * place).sum(axis=-1)
+    return values
