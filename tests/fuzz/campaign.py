@@ -143,11 +143,11 @@ class Worker:
     def lines(self) -> Iterator[dict[str, Any]]:
         """What it says, until it ends or is too slow and is ended."""
         assert self._process.stdout is not None
-        begun = False
+        self._begun = False
         patience = PATIENCE * max(target.seconds for target in self._targets)
         try:
-            for line in _lines(self._process.stdout, lambda: patience if begun else STARTING):
-                said, begun = json.loads(line), True
+            for line in _lines(self._process.stdout, lambda: patience if self._begun else STARTING):
+                said, self._begun = json.loads(line), True
                 self.number, self._target = said.get("begin"), said["target"]
                 yield said
         except TimeoutError:
@@ -156,7 +156,7 @@ class Worker:
         finally:
             self._process.stdout.close()
             status = self._process.wait()
-        if not begun or (status and self.number is None):
+        if not self._begun or (status and self.number is None):
             raise RuntimeError(f"the fuzzer itself failed: {self._log()}")
 
     def death(self) -> dict[str, Any]:

@@ -202,9 +202,9 @@ _GLOBALS = (
 )
 _GLOBAL = re.compile(rb"c([\w.]+)\n(\w+)\n")
 _GADGETS = (
-    *(b"cbuiltins\nbytearray\n\x8a\x05\x00\x00\x00\x00\x02\x85R", b"ctorch\nFloatTensor\n\x8a\x05\x00\x00\x00\x00\x02\x85R"),
-    *(b"\x8a\xff" + b"\x7f" * 255, b"X\xff\xff\xff\x7f", b"(" * 2000, b"]" * 2000, b"}]\x94h\x00a", b"0", b"N", b"R", b"Q"),
-    *(b"](" + b"2" * 60 + b"e", b"N\x85" + b"2\x86" * 60),
+    *(b"c" + name + b"\n\x8a\x05\x00\x00\x00\x00\x02\x85R" for name in (b"builtins\nbytearray", b"torch\nFloatTensor")),
+    *(b"\x8a\xff" + b"\x7f" * 255, b"X\xff\xff\xff\x7f", b"(" * 2000, b"]" * 2000, b"0", b"N", b"R", b"Q"),
+    *(b"N\x85" + b"q\xf0h\xf0\x86" * 60, b"(}N\x85" + b"q\xf0h\xf0\x86" * 60 + b"Ns0"),
 )  # fmt: skip
 
 

@@ -145,7 +145,7 @@ _KINDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     *(("x.png", mode, {}) for mode in ("RGB", "RGBA", "L", "LA", "P", "1", "I;16")),
     *(("x.bmp", "RGB", {}), ("x.bmp", "P", {}), ("x.webp", "RGB", {"lossless": True}), ("x.webp", "RGBA", {})),
     *(("x.gif", "P", {}), ("x.ppm", "RGB", {}), ("x.pgm", "L", {}), ("x.tif", "F", {}), ("x.tif", "I;16", {})),
-    *(("x.tif", "RGB", {"compression": name}) for name in ("raw", "tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits")),
+    *(("x.tif", "RGB", {"compression": name}) for name in ("raw", "tiff_lzw", "tiff_deflate", "packbits")),
 )  # fmt: skip
 
 

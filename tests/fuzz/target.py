@@ -19,8 +19,9 @@ Rng = np.random.Generator
 class Target:
     """Something that must hold for every case.
 
-    make: writes a case into an empty folder; valid: the same before it is mutated, None: there is no such thing. attempt: takes that folder and an empty one for what it writes; returns
+    make: writes a case into an empty folder. attempt: takes that folder and an empty one for what it writes; returns
     what to count the case as, and raises EdgeMoeError to refuse it with a sentence. Everything else is a fault.
+    valid: writes a case before it is mutated, None where there is no such thing.
     group: targets of one group share a process. environment: what that process needs. memory_mib: what a case may take,
     None: what the environment says. seconds: of CPU for a case. weight: share of the time.
     """
