@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgemoe.errors import EdgeMoeError
-from edgemoe.spec.names import complaint
+from edgemoe.spec.names import NAME_RULE, complaint, is_name, shown
 
 IGNORE = 255
 """Class of a pixel that no metric looks at."""
@@ -94,6 +94,9 @@ def read_names(path: Path) -> list[str]:
         raise DataError(f"{path}: no readable list of pictures; the split may be named otherwise") from error
     if not names:
         raise DataError(f"{path}: names no picture")
+    wrong = next((name for name in names if not is_name(name)), None)
+    if wrong is not None:
+        raise DataError(f"{path}: names of pictures must be {NAME_RULE}, found {shown(wrong)}")
     return names
 
 

@@ -115,7 +115,7 @@ def attempt(target: Target, case: Path, number: int, say: Say) -> None:
     if fault is None and _digest(given) != before:
         fault = "its input was changed"
     said = {"end": number, "target": target.name}
-    say(said | ({"outcome": outcome} if fault is None else {"fault": fault}))
+    say(said | ({"outcome": outcome} if fault is None else {"fault": fault.replace(str(case), "CASE")}))
     if fault is not None:
         gc.collect()
 

@@ -1,0 +1,362 @@
+"""Random programs: legal ones, drawn field by field from the tables of the instruction set and kept when the
+specification and golden's own state take them, and illegal ones made of these.
+
+A field that the instruction set gains is drawn without a change here: values of `_value` that it has no line for come
+from its range. What a segment must hold is asked of golden while it executes, so the weight stream follows by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgemoe.devices.flat_memory import FlatMemory
+from edgemoe.devices.golden.machine import GoldenMachine
+from edgemoe.devices.golden.program import DecodedProgram, MachineFaultError
+from edgemoe.spec.faults import Fault
+from edgemoe.spec.hardware import VECTOR, HardwareConfig
+from edgemoe.spec.isa import (
+    FIELDS,
+    INSTRUCTION_WORDS,
+    LINEAR_OPERANDS,
+    STREAM_LINE,
+    USED_FIELDS,
+    Buffer,
+    Epilogue,
+    Instruction,
+    Opcode,
+    ProgramHeader,
+    decode,
+    encode,
+)
+from edgemoe.spec.legality import element_bytes, reads, static_fault
+from edgemoe.spec.memory import (
+    Bytes,
+    LayerNormWeights,
+    LinearWeights,
+    SegmentKind,
+    pack_gate,
+    pack_layernorm,
+    pack_linear,
+    pack_position,
+    row_pitch,
+    segment,
+)
+from edgemoe.spec.precision import GATE_OPERAND_LIMIT
+from tests.fuzz.mutate import Rng, pick
+
+INPUT_BYTES, OUTPUT_BYTES = 4096, 1 << 15
+_CHOICES, _TRIES = 20, 60
+_FREE = OUTPUT_BYTES // 2  # of the output region; behind it all scratchpads are stored at the end
+_FOLLOWS = {
+    Opcode.LAYERNORM: (Opcode.GATE, Opcode.GATE, Opcode.LINEAR),
+    Opcode.LINEAR: (Opcode.ATTENTION, Opcode.ATTENTION, Opcode.LINEAR),
+    Opcode.GATE: (Opcode.EXPERTS, Opcode.GATE),
+}
+"""What needs the result of what: drawn more often behind it."""
+
+Words = np.ndarray[Any, np.dtype[np.uint32]]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A program: words uint32 [instructions, 16], the weight stream, a frame, and what its header may say instead."""
+
+    words: Words
+    stream: Bytes
+    frame: Bytes
+    header: dict[str, int]
+
+
+class InventedProgram(DecodedProgram):
+    """A program whose segments come into being when golden asks for them."""
+
+    def __init__(self, hardware: HardwareConfig, rng: Rng) -> None:
+        header = ProgramHeader(hardware.hash(), 1, 0, INPUT_BYTES, OUTPUT_BYTES)
+        nothing = np.zeros((0, INSTRUCTION_WORDS), dtype=np.uint32), np.zeros(0, dtype=np.uint8)
+        super().__init__(Fault.NONE, header, *nothing, hardware)
+        self.rng = rng
+        self.payloads: list[tuple[SegmentKind, Bytes]] = []
+
+    def keep(self, count: int) -> None:
+        """Forget all segments but the first."""
+        del self.payloads[count:]
+        self.prepared = {key: value for key, value in self.prepared.items() if key[0] < count}
+
+    def stream_bytes(self) -> Bytes:
+        """All segments with their headers."""
+        parts = [segment(number, *each) for number, each in enumerate(self.payloads)]
+        return np.concatenate([np.zeros(0, dtype=np.uint8), *parts])
+
+    def segment(self, number: int, expected_bytes: int) -> Bytes:
+        """See DecodedProgram. A layout that is unknown here is made of any bytes."""
+        self._offer(number, SegmentKind.LINEAR, np.zeros(0, dtype=np.uint8))
+        kind, payload = self.payloads[number]
+        if payload.size != expected_bytes:
+            payload = np.frombuffer(self.rng.bytes(expected_bytes), dtype=np.uint8)
+            self.payloads[number] = kind, payload
+        return payload
+
+    def position(self, number: int, rows: int, features: int) -> Any:
+        """See DecodedProgram."""
+        top = 1 << (self.hardware.numbers.residual_bits - 1)
+        table = self._integers(top >> int(self.rng.integers(0, 8)), (rows, features))
+        self._offer(number, SegmentKind.POSITION, pack_position(table, self.hardware))
+        return super().position(number, rows, features)
+
+    def layernorm(self, number: int, features: int) -> Any:
+        """See DecodedProgram."""
+        numbers = self.hardware.numbers
+        gain = self._integers(1 << (numbers.gain_bits - 1), (features,))
+        offset = self._integers(1 << int(self.rng.integers(8, numbers.offset_bits)), (features,))
+        self._offer(number, SegmentKind.LAYERNORM, pack_layernorm(LayerNormWeights(gain, offset), self.hardware))
+        return super().layernorm(number, features)
+
+    def linear(self, number: int, outputs: int, inputs: int, *more: Any) -> Any:
+        """See DecodedProgram."""
+        self._offer(number, SegmentKind.LINEAR, self._layer(outputs, inputs))
+        return super().linear(number, outputs, inputs, *more)
+
+    def gate(self, number: int, experts: int, features: int, *more: Any) -> Any:
+        """See DecodedProgram."""
+        weight = self._integers(GATE_OPERAND_LIMIT >> int(self.rng.integers(0, 12)), (experts, features))
+        self._offer(number, SegmentKind.GATE, pack_gate(weight, self.hardware))
+        return super().gate(number, experts, features, *more)
+
+    def check_expert(self, number: int, features: int, hidden: int, *more: Any) -> None:
+        """See DecodedProgram."""
+        layers = np.concatenate([self._layer(hidden, features), self._layer(features, hidden)])
+        self._offer(number, SegmentKind.EXPERT, layers)
+        super().check_expert(number, features, hidden, *more)
+
+    def _offer(self, number: int, kind: SegmentKind, payload: Bytes) -> None:
+        if number == len(self.payloads):
+            self.payloads.append((kind, payload))
+
+    def _layer(self, outputs: int, inputs: int) -> Bytes:
+        """Weights of any size, biases within their range, shifts around those that fill the outputs' range."""
+        rng, numbers = self.rng, self.hardware.numbers
+        top, middle = 1 << (numbers.weight_bits - 1), 12 + 2 * (numbers.weight_bits - 1)
+        weight = self._integers(pick(rng, (top, top, top >> 3, 2)), (outputs, inputs))
+        bias = self._integers(1 << int(rng.integers(4, numbers.bias_bits + 1)), (outputs,))
+        multiplier = rng.integers(pick(rng, (1 << 15, 1 << 15, 0)), 1 << 16, outputs)
+        shift = np.clip(rng.integers(middle - 14, middle + 6, outputs), 0, 60)
+        if rng.random() < 0.1:
+            shift = rng.integers(0, 61, outputs)
+        return pack_linear(LinearWeights(weight, bias, multiplier, shift), self.hardware)
+
+    def _integers(self, top: int, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """−top … top − 1, sometimes nothing but the ends, and never −top where only |value| < top is legal."""
+        values = self.rng.integers(-top + 1, top, shape)
+        if self.rng.random() < 0.15:
+            values = np.where(values < 0, -top + 1, top - 1)
+        return values
+
+
+class Generator:
+    """Draws one program. Private state of golden's scratchpads says what the next instruction may read."""
+
+    def __init__(self, hardware: HardwareConfig, rng: Rng) -> None:
+        self.hardware, self.rng = hardware, rng
+        self.program = InventedProgram(hardware, rng)
+        memory = FlatMemory()
+        regions = memory.allocate(INPUT_BYTES), memory.allocate(OUTPUT_BYTES)
+        self.frame = rng.integers(0, 256, INPUT_BYTES).astype(np.uint8)
+        memory.write(regions[0], self.frame)
+        self.machine = GoldenMachine(self.program, hardware, memory, *regions)
+        self.words: list[Words] = []
+
+    def legal(self) -> Drawn:
+        """Up to 24 instructions, then STORE of whatever the scratchpads hold, then HALT."""
+        for _ in range(int(self.rng.integers(1, 25))):
+            self._step()
+        self._store_all()
+        self.words.append(encode(Instruction(Opcode.HALT)))
+        return Drawn(np.stack(self.words), self.program.stream_bytes(), self.frame, {})
+
+    def _step(self) -> None:
+        """One more instruction, unless none is found."""
+        usual = [opcode for opcode in Opcode if opcode not in (Opcode.HALT, Opcode.PATCH_EMBED, Opcode.STORE)]
+        choices = (*usual * 3, *_FOLLOWS.get(self._last(), ()) * 30, Opcode.PATCH_EMBED, Opcode.STORE)
+        for _ in range(_CHOICES):
+            opcode = pick(self.rng, choices) if self._shape(Buffer.RESIDUAL)[0] else Opcode.PATCH_EMBED
+            needed = {area.buffer for area in reads(Instruction(opcode))} - {Buffer.NONE}
+            if all(self._shape(buffer)[0] for buffer in needed) and any(
+                self._take(self._fields(opcode)) for _ in range(_TRIES)
+            ):
+                return
+
+    def _last(self) -> Opcode:
+        """What was drawn last."""
+        return decode(self.words[-1]).opcode if self.words else Opcode.HALT
+
+    def _take(self, values: dict[str, int]) -> bool:
+        """Execute an instruction and keep it, if it is legal here."""
+        words = np.zeros(INSTRUCTION_WORDS, dtype=np.uint32)
+        for name, value in values.items():
+            place = FIELDS[name]
+            words[place.word] |= np.uint32((value & ((1 << place.width) - 1)) << place.low)
+        if static_fault(words, self.hardware, INPUT_BYTES, OUTPUT_BYTES) != Fault.NONE:
+            return False
+        count = len(self.program.payloads)
+        try:
+            self.machine.execute(decode(words))
+        except MachineFaultError:
+            self.program.keep(count)
+            self.machine._next_segment = count
+            return False
+        self.words.append(words)
+        return True
+
+    def _store_all(self) -> None:
+        at = _FREE
+        for buffer in list(Buffer)[1:]:
+            rows, features = self._shape(buffer)
+            size = rows * row_pitch(features, element_bytes(buffer, self.hardware))
+            if rows and at + size <= OUTPUT_BYTES:
+                store = Instruction(Opcode.STORE, source=buffer, rows=rows, in_features=features, address=at)
+                self.machine.execute(store)
+                self.words.append(encode(store))
+                at += size
+
+    def _shape(self, buffer: Buffer) -> tuple[int, int]:
+        """Valid rows and their features."""
+        pads = self.machine.scratchpads
+        return pads._rows[buffer], pads._features(buffer)
+
+    def _fields(self, opcode: Opcode) -> dict[str, int]:
+        values = {"opcode": int(opcode)}
+        for name in USED_FIELDS[opcode]:
+            values[name] = self._value(opcode, name, values)
+        return values
+
+    def _value(self, opcode: Opcode, name: str, so_far: dict[str, int]) -> int:
+        """A value that has a chance; what is not named here comes from anywhere in its field."""
+        rng, sizes = self.rng, self.hardware
+        vectors = VECTOR * int(rng.integers(1, 5))
+        epilogue = Epilogue(so_far.get("epilogue", 0))
+        rows, features = self._shape(self._main(opcode, so_far))
+        residual_rows, residual_features = self._shape(Buffer.RESIDUAL)
+        grid = opcode != Opcode.LINEAR or epilogue == Epilogue.GELU
+        match name:
+            case "epilogue":
+                return int(pick(rng, tuple(LINEAR_OPERANDS)))
+            case "source" if opcode == Opcode.LINEAR:
+                return int(pick(rng, LINEAR_OPERANDS[epilogue][0]))
+            case "source":
+                return int(pick(rng, tuple(Buffer)[1:]))
+            case "destination":
+                return int(LINEAR_OPERANDS[epilogue][1])
+            case "rows":
+                return int(pick(rng, (max(rows, 1), max(rows, 1), int(rng.integers(1, sizes.max_rows + 1)))))
+            case "in_features":
+                return features if features and rng.random() < 0.9 else vectors
+            case "out_features" if epilogue == Epilogue.RESIDUAL:
+                return residual_features
+            case "out_features" if epilogue == Epilogue.QKV:
+                return 3 * vectors
+            case "out_features" if opcode == Opcode.HEAD:
+                return int(rng.integers(1, 41))
+            case "out_features" | "hidden_features":
+                return vectors
+            case "source_row":
+                most = max(rows - so_far.get("rows", 0), 0)
+                return int(pick(rng, (0, most, int(rng.integers(0, most + 1)))))
+            case "destination_row":
+                return int(pick(rng, (0, so_far.get("source_row", 0), residual_rows, int(rng.integers(0, 16)))))
+            case "heads":
+                return int(rng.integers(1, 5))
+            case "experts":
+                return int(rng.integers(1, sizes.max_experts + 1))
+            case "top_k":
+                return int(rng.integers(1, sizes.max_top_k + 1))
+            case "segment":
+                return len(self.program.payloads)
+            case "segments" if opcode == Opcode.EXPERTS:
+                return so_far["experts"]
+            case "segments":
+                return 2 if opcode == Opcode.PATCH_EMBED else 1
+            case "output_multiplier" | "output_shift" | "output_zero" if not grid:
+                return 0
+            case "output_shift" if not so_far.get("gate_copy", 1):
+                return 0
+            case "multiplier" | "output_multiplier":
+                return int(rng.integers(pick(rng, (0, 1 << 15, 1 << 15)), 1 << 16))
+            case "shift" | "output_shift":
+                return int(rng.integers(1, pick(rng, (25, 40, 61))))
+            case "output_zero":
+                return int(rng.integers(-128, 128))
+            case "epsilon_low":
+                return int(rng.integers(1, 1 << int(rng.integers(1, 33))))
+            case "epsilon_high":
+                return int(rng.integers(0, 1 << 16)) if rng.random() < 0.2 else 0
+            case "address_low":
+                return 16 * int(rng.integers(0, (INPUT_BYTES if opcode == Opcode.PATCH_EMBED else _FREE) // 64))
+            case "address_high":
+                return 0
+        low, high = FIELDS[name].range
+        return int(rng.integers(low, high + 1)) if rng.random() < 0.5 else int(rng.integers(0, min(high, 3) + 1))
+
+    def _main(self, opcode: Opcode, so_far: dict[str, int]) -> Buffer:
+        """The scratchpad that an instruction reads first."""
+        partial = Instruction(opcode, Epilogue(so_far.get("epilogue", 0)), Buffer(so_far.get("source", 0)))
+        areas = reads(partial)
+        return areas[0].buffer if areas else Buffer.RESIDUAL
+
+
+def illegal(drawn: Drawn, rng: Rng) -> Drawn:
+    """A program with something changed: fields, bits, the order, the stream or the header."""
+    words, stream, header = drawn.words.copy(), drawn.stream.copy(), {}
+    match int(rng.integers(8)):
+        case 0 if len(words) > 2:
+            words = np.delete(words, int(rng.integers(len(words))), axis=0)
+        case 1:
+            at, again = (int(place) for place in rng.integers(0, len(words), 2))
+            words = np.insert(words, at, words[again], axis=0)
+        case 2 if stream.size:
+            stream = _altered_stream(stream, rng)
+        case 3:
+            header = pick(
+                rng,
+                (
+                    {"instructions": int(rng.integers(0, len(words) + 1))},
+                    {"stream_lines": int(rng.integers(0, stream.size // STREAM_LINE + 1)) // 4 * 4},
+                    {"output_bytes": 16 * int(rng.integers(0, OUTPUT_BYTES // 16))},
+                    {"input_bytes": 16 * int(rng.integers(0, INPUT_BYTES // 16))},
+                    {"config_hash": int(rng.integers(0, 1 << 32))},
+                ),
+            )
+        case _:
+            for _ in range(int(rng.integers(1, 3))):
+                _alter_word(words, int(rng.integers(len(words))), rng)
+    return Drawn(words, stream, drawn.frame, header)
+
+
+def _alter_word(words: Words, row: int, rng: Rng) -> None:
+    """A field near what it was or near a limit, or any bit."""
+    if rng.random() < 0.2:
+        words[row, int(rng.integers(INSTRUCTION_WORDS))] ^= np.uint32(1 << int(rng.integers(32)))
+        return
+    opcode = int(words[row, 0]) & 0xFF
+    used = USED_FIELDS[Opcode(opcode)] if opcode in list(Opcode) else ()
+    field = FIELDS[pick(rng, used if used and rng.random() < 0.8 else tuple(FIELDS))]
+    mask, word = (1 << field.width) - 1, int(words[row, field.word])
+    old = word >> field.low & mask
+    new = pick(rng, (old + 1, old - 1, old + VECTOR, old - VECTOR, 2 * old, 0, 1, mask, 60, 61, int(rng.integers(64))))
+    words[row, field.word] = word & ~(mask << field.low) & 0xFFFFFFFF | (new & mask) << field.low
+
+
+def _altered_stream(stream: Bytes, rng: Rng) -> Bytes:
+    """Number or length in a segment's header, or the stream cut short."""
+    starts, at = [], 0
+    while at < stream.size:
+        starts.append(at)
+        at += STREAM_LINE * (1 + int(stream[at + 4 : at + 8].view("<u4")[0]))
+    if rng.random() < 0.3:
+        return stream[: STREAM_LINE * int(rng.integers(0, stream.size // STREAM_LINE))]
+    start, word = pick(rng, starts), int(rng.integers(2))
+    view = stream[start + 4 * word : start + 4 * word + 4].view("<u4")
+    view[0] = pick(rng, (int(view[0]) + 1, max(int(view[0]) - 1, 0), 0, 0xFFFFFFFF, int(rng.integers(1 << 32))))
+    return stream
