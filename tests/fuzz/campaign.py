@@ -200,4 +200,5 @@ def replay(path: Path) -> tuple[dict[str, Any], str | None]:
         (folder / "case" / "in").mkdir(exist_ok=True)
         worker = Worker([target_named(facts["target"])], folder, ["--replay", "--first", facts["number"]])
         ends = list(worker.lines())
-        return facts, ends[-1].get("fault") if ends else worker.death()["fault"]
+        last = ends[-1] if worker.number is None else worker.death()
+        return facts, last.get("fault")

@@ -31,7 +31,7 @@ from edgemoe.spec.isa import (
     decode,
     encode,
 )
-from edgemoe.spec.legality import element_bytes, reads, static_fault
+from edgemoe.spec.legality import element_bytes, reads, static_fault, writes
 from edgemoe.spec.memory import (
     Bytes,
     LayerNormWeights,
@@ -47,9 +47,9 @@ from edgemoe.spec.memory import (
 from edgemoe.spec.precision import GATE_OPERAND_LIMIT
 from tests.fuzz.mutate import Rng, pick
 
-INPUT_BYTES, OUTPUT_BYTES = 4096, 1 << 15
-_CHOICES, _TRIES = 20, 60
-_FREE = OUTPUT_BYTES // 2  # of the output region; behind it all scratchpads are stored at the end
+INPUT_BYTES, OUTPUT_BYTES = 4096, 1 << 16
+_CHOICES, _TRIES = 20, 24
+_FREE = OUTPUT_BYTES // 4  # of the output region, for random addresses; behind it results are stored one by one
 _FOLLOWS = {
     Opcode.LAYERNORM: (Opcode.GATE, Opcode.GATE, Opcode.LINEAR),
     Opcode.LINEAR: (Opcode.ATTENTION, Opcode.ATTENTION, Opcode.LINEAR),
@@ -57,6 +57,7 @@ _FOLLOWS = {
 }
 """What needs the result of what: drawn more often behind it."""
 
+_OF_SOURCE = ("rows", "in_features", "source_row")
 Words = np.ndarray[Any, np.dtype[np.uint32]]
 
 
@@ -167,12 +168,17 @@ class Generator:
         memory.write(regions[0], self.frame)
         self.machine = GoldenMachine(self.program, hardware, memory, *regions)
         self.words: list[Words] = []
+        self.at = _FREE
 
     def legal(self) -> Drawn:
-        """Up to 24 instructions, then STORE of whatever the scratchpads hold, then HALT."""
-        for _ in range(int(self.rng.integers(1, 25))):
+        """Up to 16 instructions, most with STORE of what they wrote, then STORE of all that is there, then HALT."""
+        for _ in range(int(self.rng.integers(1, 17))):
+            count = len(self.words)
             self._step()
-        self._store_all()
+            if len(self.words) > count and self.rng.random() < 0.8:
+                written = [area.buffer for area in writes(decode(self.words[-1]))]
+                self._store(written or [Buffer.RESIDUAL])
+        self._store(list(Buffer)[1:])
         self.words.append(encode(Instruction(Opcode.HALT)))
         return Drawn(np.stack(self.words), self.program.stream_bytes(), self.frame, {})
 
@@ -189,8 +195,9 @@ class Generator:
                 return
 
     def _last(self) -> Opcode:
-        """What was drawn last."""
-        return decode(self.words[-1]).opcode if self.words else Opcode.HALT
+        """What was drawn last, but for STORE."""
+        drawn = [opcode for opcode in (decode(words).opcode for words in self.words) if opcode != Opcode.STORE]
+        return drawn[-1] if drawn else Opcode.HALT
 
     def _take(self, values: dict[str, int]) -> bool:
         """Execute an instruction and keep it, if it is legal here."""
@@ -210,16 +217,16 @@ class Generator:
         self.words.append(words)
         return True
 
-    def _store_all(self) -> None:
-        at = _FREE
-        for buffer in list(Buffer)[1:]:
+    def _store(self, buffers: list[Buffer]) -> None:
+        """All valid rows, each behind what was stored before, as far as there is room."""
+        for buffer in buffers:
             rows, features = self._shape(buffer)
             size = rows * row_pitch(features, element_bytes(buffer, self.hardware))
-            if rows and at + size <= OUTPUT_BYTES:
-                store = Instruction(Opcode.STORE, source=buffer, rows=rows, in_features=features, address=at)
+            if rows and self.at + size <= OUTPUT_BYTES:
+                store = Instruction(Opcode.STORE, source=buffer, rows=rows, in_features=features, address=self.at)
                 self.machine.execute(store)
                 self.words.append(encode(store))
-                at += size
+                self.at += size
 
     def _shape(self, buffer: Buffer) -> tuple[int, int]:
         """Valid rows and their features."""
@@ -237,8 +244,9 @@ class Generator:
         rng, sizes = self.rng, self.hardware
         vectors = VECTOR * int(rng.integers(1, 5))
         epilogue = Epilogue(so_far.get("epilogue", 0))
-        rows, features = self._shape(self._main(opcode, so_far))
+        rows, features = self._shape(self._main(opcode, so_far)) if name in _OF_SOURCE else (0, 0)
         residual_rows, residual_features = self._shape(Buffer.RESIDUAL)
+        queued = self.machine._queued.destination_end
         grid = opcode != Opcode.LINEAR or epilogue == Epilogue.GELU
         match name:
             case "epilogue":
@@ -265,7 +273,7 @@ class Generator:
                 most = max(rows - so_far.get("rows", 0), 0)
                 return int(pick(rng, (0, most, int(rng.integers(0, most + 1)))))
             case "destination_row":
-                return int(pick(rng, (0, so_far.get("source_row", 0), residual_rows, int(rng.integers(0, 16)))))
+                return int(pick(rng, (0, so_far.get("source_row", 0), residual_rows, queued, int(rng.integers(0, 16)))))
             case "heads":
                 return int(rng.integers(1, 5))
             case "experts":

@@ -48,6 +48,7 @@ def main(words: list[str] | None = None) -> int:
         _warm_up(target, options.folder)
     _limit_memory(targets)
     if options.replay:
+        say({"begin": options.first, "target": targets[0].name})
         attempt(targets[0], options.folder / "case", options.first, say)
         return 0
     end = time.monotonic() + options.seconds
@@ -103,8 +104,9 @@ def _limit_memory(targets: list[Target]) -> None:
 
 
 def attempt(target: Target, case: Path, number: int, say: Say) -> None:
-    """Try the case in `in`, and say how it ended."""
-    given, out = case / "in", case / "out"
+    """Try a copy of the case in `in`, and say how it ended."""
+    given, out = case / "given", case / "out"
+    shutil.copytree(case / "in", given)
     out.mkdir()
     before = _digest(given)
     signal.setitimer(signal.ITIMER_PROF, target.seconds)  # then the process is ended by SIGPROF

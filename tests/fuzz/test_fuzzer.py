@@ -1,0 +1,101 @@
+"""The fuzzer finds what is planted, keeps it in a file and repeats it; its programs reach the whole instruction set."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgemoe.spec.isa import FIELDS, USED_FIELDS, Opcode, raw_fields
+from edgemoe.spec.names import path_part
+from edgemoe.spec.precision import PRECISIONS
+from tests.examples.machine import small_hardware
+from tests.fuzz import planted
+from tests.fuzz.__main__ import main
+from tests.fuzz.campaign import Budget, Campaign, Tally, replay
+from tests.fuzz.programs import Generator
+from tests.fuzz.target import Target
+
+CASES = 15
+
+
+@pytest.fixture(scope="module")
+def tallies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tally]:
+    """Of one campaign over all planted readers."""
+    campaign = Campaign(list(planted.READERS), 1, tmp_path_factory.mktemp("kept"))
+    return {tally.target.name: tally for tally in campaign.run(Budget(cases=CASES))}
+
+
+@pytest.mark.parametrize("target", planted.READERS, ids=lambda target: target.name.split(":")[1])
+def test_a_planted_fault_is_found_kept_and_repeated(target: Target, tallies: dict[str, Tally]) -> None:
+    (path,) = tallies[target.name].kept
+    with zipfile.ZipFile(path) as archive:
+        facts = json.loads(archive.read("case.json"))
+        assert any(archive.read("in/x.bin"))
+    assert (facts["target"], facts["seed"]) == (target.name, 1)
+    assert path.name.startswith(f"{path_part(target.name)}-seed1-{facts['number']}")
+    assert planted.READERS[target] in facts["fault"]
+    again, fault = replay(path)
+    assert again == facts
+    assert fault is not None
+    assert planted.READERS[target] in fault
+
+
+def test_the_command_says_how_to_repeat_a_fault_and_when_it_is_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = planted.TRACEBACK.name
+    assert main(["--only", name, "--cases", str(CASES), "--out", str(tmp_path)]) == 1
+    (path,) = tmp_path.iterdir()
+    assert f"make fuzz REPLAY={path}" in capsys.readouterr().out
+    assert main(["--replay", str(path)]) == 1
+    monkeypatch.setenv(planted.MENDED, "1")
+    assert main(["--replay", str(path)]) == 0
+    assert capsys.readouterr().out.endswith("ends well now\n")
+    assert main(["--only", name, "--cases", str(CASES), "--out", str(tmp_path)]) == 0
+
+
+def test_every_case_is_counted_whatever_happens_to_the_process(tmp_path: Path) -> None:
+    (tally,) = Campaign([planted.KILLED], 1, tmp_path).run(Budget(cases=CASES))
+    assert tally.cases == CASES
+    assert 0 < tally.places.total() < CASES
+
+
+def test_the_same_seed_gives_the_same_cases(tmp_path: Path) -> None:
+    for number in range(20):
+        contents = set()
+        for attempt in range(2):
+            folder = tmp_path / f"{number}-{attempt}"
+            folder.mkdir()
+            planted.TRACEBACK.make(folder, planted.TRACEBACK.rng(3, number))
+            contents.add((folder / "x.bin").read_bytes())
+        assert len(contents) == 1
+
+
+def test_one_wrong_bit_of_an_engine_is_found(tmp_path: Path) -> None:
+    """In the result of the first ATTENTION; and its programs stand in the file, so that the case can be repeated."""
+    (tally,) = Campaign([planted.WRONG_BIT], 1, tmp_path).run(Budget(cases=40))
+    assert any("bytes of the output differ" in place for place in tally.places)
+    assert tally.outcomes
+    assert main(["--replay", str(tally.kept[0])]) == 1
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_legal_programs_use_all_opcodes_and_vary_all_fields(precision: str) -> None:
+    """A field that the instruction set gains, and that is always the same here, fails."""
+    found: dict[tuple[Opcode, str], set[int]] = defaultdict(set)
+    for seed in range(50):
+        for words in Generator(small_hardware(precision), np.random.default_rng(seed)).legal().words:
+            values = raw_fields(words)
+            for name in ("opcode", *USED_FIELDS[Opcode(values["opcode"])]):
+                found[Opcode(values["opcode"]), name].add(values[name])
+    assert {opcode for opcode, _ in found} == set(Opcode)
+    fixed = {"segments": set(Opcode) - {Opcode.EXPERTS}, "opcode": set(Opcode), "address_high": set(Opcode)}
+    same = [key for key, values in found.items() if len(values) == 1 and key[0] not in fixed.get(key[1], set())]
+    assert not same, f"always the same in random programs: {same}"
+    for name in FIELDS:
+        assert any(key[1] == name for key in found), f"field {name} is in no random program"
