@@ -74,10 +74,10 @@ class Campaign:
 
     def _group(self, targets: list[Target], budget: Budget) -> None:
         """Workers one after the other: where one ends at a case, the next begins behind it."""
-        begun, first = time.monotonic(), 0
+        begun, first, skip = time.monotonic(), 0, 0
         while first < budget.cases and (left := budget.seconds - (time.monotonic() - begun)) > 0:
             with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-                limits = ["--seed", self.seed, "--first", first, "--cases", budget.cases - first]
+                limits = ["--seed", self.seed, "--first", first, "--skip", skip, "--cases", budget.cases - first]
                 limits += ["--seconds", left] if left < float("inf") else []
                 worker = Worker(targets, Path(folder), limits)
                 for said in worker.lines():
@@ -85,7 +85,8 @@ class Campaign:
                 if worker.number is None:
                     break
                 self._count(worker.death(), Path(folder))
-                first = worker.number + 1
+                at = worker.number * len(targets) + worker.place + 1
+                first, skip = divmod(at, len(targets))
         for target in targets:
             self.tallies[target.name].seconds = (time.monotonic() - begun) / len(targets)
 
@@ -158,6 +159,11 @@ class Worker:
             status = self._process.wait()
         if not self._begun or (status and self.number is None):
             raise RuntimeError(f"the fuzzer itself failed: {self._log()}")
+
+    @property
+    def place(self) -> int:
+        """Of the target that it tried last, among its targets."""
+        return [target.name for target in self._targets].index(self._target)
 
     def death(self) -> dict[str, Any]:
         """The case that ended it, as a fault."""

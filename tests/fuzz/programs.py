@@ -185,7 +185,7 @@ class Generator:
     def _step(self) -> None:
         """One more instruction, unless none is found."""
         usual = [opcode for opcode in Opcode if opcode not in (Opcode.HALT, Opcode.PATCH_EMBED, Opcode.STORE)]
-        choices = (*usual * 3, *_FOLLOWS.get(self._last(), ()) * 30, Opcode.PATCH_EMBED, Opcode.STORE)
+        choices = (*usual * 3, *_FOLLOWS.get(self._last(), ()) * 30, Opcode.PATCH_EMBED, *[Opcode.STORE] * 4)
         for _ in range(_CHOICES):
             opcode = pick(self.rng, choices) if self._shape(Buffer.RESIDUAL)[0] else Opcode.PATCH_EMBED
             needed = {area.buffer for area in reads(Instruction(opcode))} - {Buffer.NONE}

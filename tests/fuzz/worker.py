@@ -38,6 +38,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--targets", nargs="+", required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--skip", type=int, default=0, help="so many targets' first case")
     parser.add_argument("--cases", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--replay", action="store_true", help="the case is in the folder `case`")
@@ -53,7 +54,7 @@ def main(words: list[str] | None = None) -> int:
         return 0
     end = time.monotonic() + options.seconds
     for number in range(options.first, options.first + options.cases):
-        for target in targets:
+        for target in targets[options.skip if number == options.first else 0 :]:
             if time.monotonic() > end:
                 return 0
             case = options.folder / "case"
