@@ -105,7 +105,7 @@ def _check_pickle(path: Path, content: IO[bytes] | mmap.mmap) -> None:
     """Follow a pickle's instructions without doing them; raises CheckpointError for a call that no state dict has."""
     stack: list[_Value | None] = []  # None: a mark
     memo: dict[Any, _Value] = {}
-    for opcode, argument, _ in pickletools.genops(content):
+    for opcode, argument, _ in pickletools.genops(content):  # type: ignore[arg-type]  # a map is read as a file is
         taken = _take(stack, opcode)
         value = _Value()
         if opcode.name in ("GLOBAL", "STACK_GLOBAL", "INST", "OBJ"):

@@ -30,7 +30,8 @@ from edgemoe.spec.memory import Bytes, unpack_linear
 from edgemoe.spec.precision import MAX_SHIFT, PRECISIONS
 from edgemoe.spec.registers import OFFSETS
 from tests.examples.machine import Bench, Outcome, encoded, program, small_hardware
-from tests.fuzz.programs import INPUT_BYTES, OUTPUT_BYTES, Drawn, Generator, illegal
+from tests.fuzz.programs import Drawn, Generator, illegal
+from tests.fuzz.segments import INPUT_BYTES, OUTPUT_BYTES
 from tests.fuzz.target import Rng, Target
 
 SANITIZED = "-O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer"

@@ -267,10 +267,20 @@ BY_SUFFIX: dict[str, Mutation] = {
 }
 
 
+_NAMES = ("a\nb", "\x1b[2J", "\u202e", "ä", ".hidden", "x" * 100, "-", "0.pth", "1.pth", "l0_x_weight.float32.bin")
+
+
 def mutate_folder(folder: Path, rng: Rng) -> None:
-    """One file of a folder, sometimes two, in the way of its suffix, and one time in five as plain bytes."""
+    """One file of a folder, sometimes two, in the way of its suffix, and one time in five as plain bytes; in folders
+    inside it a file is sometimes lost, or doubled under another name.
+    """
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for _ in range(1 if rng.random() < 0.8 else 2):
         path = pick(rng, files)
         mutation = altered_bytes if rng.random() < 0.2 else BY_SUFFIX.get(path.suffix, altered_bytes)
         path.write_bytes(mutation(path.read_bytes(), rng))
+    if path.parent != folder and rng.random() < 0.06:
+        content, other = path.read_bytes(), pick(rng, (path.name, *_NAMES))
+        if rng.random() < 0.5:
+            path.unlink()
+        (path.parent / (other if rng.random() < 0.5 else other + path.name[-100:])).write_bytes(content)

@@ -53,7 +53,7 @@ TRACEBACK = _planted("TRACEBACK", lambda given, out: {}["no such key"])
 MEMORY = _planted("MEMORY", lambda given, out: bytearray(8 << 30))
 ENDLESS = _planted("ENDLESS", _for_ever)
 HALF_WRITTEN = _planted("HALF_WRITTEN", _leave_half)
-TWO_LINES = _planted("TWO_LINES", lambda given, out: _raise(EdgeMoeError("one\ntwo")))
+NO_SENTENCE = _planted("NO_SENTENCE", lambda given, out: _raise(EdgeMoeError("no " * 1000)))
 SYSTEM_EXIT = _planted("SYSTEM_EXIT", lambda given, out: _raise(SystemExit(3)))
 KILLED = _planted("KILLED", lambda given, out: os.abort())
 INPUT_CHANGED = _planted("INPUT_CHANGED", lambda given, out: (given / "y.bin").write_bytes(b""))
@@ -61,7 +61,7 @@ WARNING = _planted("WARNING", lambda given, out: warnings.warn("overflow", Runti
 
 READERS = {
     TRACEBACK: "KeyError: 'no such key'", MEMORY: "MemoryError", HALF_WRITTEN: "refused, but it left half",
-    TWO_LINES: "no sentence", SYSTEM_EXIT: "SystemExit: 3", INPUT_CHANGED: "its input was changed",
+    NO_SENTENCE: "no sentence", SYSTEM_EXIT: "SystemExit: 3", INPUT_CHANGED: "its input was changed",
     WARNING: "RuntimeWarning: overflow", ENDLESS: "took too long", KILLED: "SIGABRT",
 }  # fmt: skip
 """Reader → what the fuzzer says of its fault; those that end the process come last, after the others' cases."""

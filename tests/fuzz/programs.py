@@ -14,7 +14,7 @@ import numpy as np
 
 from edgemoe.devices.flat_memory import FlatMemory
 from edgemoe.devices.golden.machine import GoldenMachine
-from edgemoe.devices.golden.program import DecodedProgram, MachineFaultError
+from edgemoe.devices.golden.program import MachineFaultError
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import (
@@ -27,27 +27,14 @@ from edgemoe.spec.isa import (
     Epilogue,
     Instruction,
     Opcode,
-    ProgramHeader,
     decode,
     encode,
 )
 from edgemoe.spec.legality import element_bytes, reads, static_fault, writes
-from edgemoe.spec.memory import (
-    Bytes,
-    LayerNormWeights,
-    LinearWeights,
-    SegmentKind,
-    pack_gate,
-    pack_layernorm,
-    pack_linear,
-    pack_position,
-    row_pitch,
-    segment,
-)
-from edgemoe.spec.precision import GATE_OPERAND_LIMIT
+from edgemoe.spec.memory import Bytes, row_pitch
 from tests.fuzz.mutate import Rng, pick
+from tests.fuzz.segments import INPUT_BYTES, OUTPUT_BYTES, InventedProgram
 
-INPUT_BYTES, OUTPUT_BYTES = 4096, 1 << 16
 _CHOICES, _TRIES = 20, 24
 _FREE = OUTPUT_BYTES // 4  # of the output region, for random addresses; behind it results are stored one by one
 _FOLLOWS = {
@@ -69,91 +56,6 @@ class Drawn:
     stream: Bytes
     frame: Bytes
     header: dict[str, int]
-
-
-class InventedProgram(DecodedProgram):
-    """A program whose segments come into being when golden asks for them."""
-
-    def __init__(self, hardware: HardwareConfig, rng: Rng) -> None:
-        header = ProgramHeader(hardware.hash(), 1, 0, INPUT_BYTES, OUTPUT_BYTES)
-        nothing = np.zeros((0, INSTRUCTION_WORDS), dtype=np.uint32), np.zeros(0, dtype=np.uint8)
-        super().__init__(Fault.NONE, header, *nothing, hardware)
-        self.rng = rng
-        self.payloads: list[tuple[SegmentKind, Bytes]] = []
-
-    def keep(self, count: int) -> None:
-        """Forget all segments but the first."""
-        del self.payloads[count:]
-        self.prepared = {key: value for key, value in self.prepared.items() if key[0] < count}
-
-    def stream_bytes(self) -> Bytes:
-        """All segments with their headers."""
-        parts = [segment(number, *each) for number, each in enumerate(self.payloads)]
-        return np.concatenate([np.zeros(0, dtype=np.uint8), *parts])
-
-    def segment(self, number: int, expected_bytes: int) -> Bytes:
-        """See DecodedProgram. A layout that is unknown here is made of any bytes."""
-        self._offer(number, SegmentKind.LINEAR, np.zeros(0, dtype=np.uint8))
-        kind, payload = self.payloads[number]
-        if payload.size != expected_bytes:
-            payload = np.frombuffer(self.rng.bytes(expected_bytes), dtype=np.uint8)
-            self.payloads[number] = kind, payload
-        return payload
-
-    def position(self, number: int, rows: int, features: int) -> Any:
-        """See DecodedProgram."""
-        top = 1 << (self.hardware.numbers.residual_bits - 1)
-        table = self._integers(top >> int(self.rng.integers(0, 8)), (rows, features))
-        self._offer(number, SegmentKind.POSITION, pack_position(table, self.hardware))
-        return super().position(number, rows, features)
-
-    def layernorm(self, number: int, features: int) -> Any:
-        """See DecodedProgram."""
-        numbers = self.hardware.numbers
-        gain = self._integers(1 << (numbers.gain_bits - 1), (features,))
-        offset = self._integers(1 << int(self.rng.integers(8, numbers.offset_bits)), (features,))
-        self._offer(number, SegmentKind.LAYERNORM, pack_layernorm(LayerNormWeights(gain, offset), self.hardware))
-        return super().layernorm(number, features)
-
-    def linear(self, number: int, outputs: int, inputs: int, *more: Any) -> Any:
-        """See DecodedProgram."""
-        self._offer(number, SegmentKind.LINEAR, self._layer(outputs, inputs))
-        return super().linear(number, outputs, inputs, *more)
-
-    def gate(self, number: int, experts: int, features: int, *more: Any) -> Any:
-        """See DecodedProgram."""
-        weight = self._integers(GATE_OPERAND_LIMIT >> int(self.rng.integers(0, 12)), (experts, features))
-        self._offer(number, SegmentKind.GATE, pack_gate(weight, self.hardware))
-        return super().gate(number, experts, features, *more)
-
-    def check_expert(self, number: int, features: int, hidden: int, *more: Any) -> None:
-        """See DecodedProgram."""
-        layers = np.concatenate([self._layer(hidden, features), self._layer(features, hidden)])
-        self._offer(number, SegmentKind.EXPERT, layers)
-        super().check_expert(number, features, hidden, *more)
-
-    def _offer(self, number: int, kind: SegmentKind, payload: Bytes) -> None:
-        if number == len(self.payloads):
-            self.payloads.append((kind, payload))
-
-    def _layer(self, outputs: int, inputs: int) -> Bytes:
-        """Weights of any size, biases within their range, shifts around those that fill the outputs' range."""
-        rng, numbers = self.rng, self.hardware.numbers
-        top, middle = 1 << (numbers.weight_bits - 1), 12 + 2 * (numbers.weight_bits - 1)
-        weight = self._integers(pick(rng, (top, top, top >> 3, 2)), (outputs, inputs))
-        bias = self._integers(1 << int(rng.integers(4, numbers.bias_bits + 1)), (outputs,))
-        multiplier = rng.integers(pick(rng, (1 << 15, 1 << 15, 0)), 1 << 16, outputs)
-        shift = np.clip(rng.integers(middle - 14, middle + 6, outputs), 0, 60)
-        if rng.random() < 0.1:
-            shift = rng.integers(0, 61, outputs)
-        return pack_linear(LinearWeights(weight, bias, multiplier, shift), self.hardware)
-
-    def _integers(self, top: int, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """−top … top − 1, sometimes nothing but the ends, and never −top where only |value| < top is legal."""
-        values = self.rng.integers(-top + 1, top, shape)
-        if self.rng.random() < 0.15:
-            values = np.where(values < 0, -top + 1, top - 1)
-        return values
 
 
 class Generator:

@@ -56,6 +56,7 @@ READERS: tuple[Target, ...] = (
     reader("overlay", copied(samples.overlay), usage.overlay, mend=samples.mend_overlay),
     reader("hwh", copied(samples.handoff), usage.handoff),
     reader("picture", samples.picture, usage.source),
+    reader("picture folder", samples.pictures, usage.source),
     reader("video", samples.video, usage.source, group="video"),
     reader("pth", later("moe_file"), usage.import_moe, group="torch"),
     reader("ranks", copied(later("ranks")), usage.import_moe, group="torch"),

@@ -62,10 +62,10 @@ def program(folder: Path) -> None:
 
 def mutate_program(folder: Path, rng: Rng) -> None:
     """As any folder, or fields of instructions."""
+    path = folder / "program" / programs.PROGRAM_FILE
     if rng.random() < 0.6:
         mutate_folder(folder, rng)
         return
-    path = folder / "program" / programs.PROGRAM_FILE
     words = np.frombuffer(path.read_bytes(), dtype="<u4").reshape(-1, 16).copy()
     for _ in range(int(rng.integers(1, 4))):
         field = FIELDS[pick(rng, tuple(FIELDS))]
@@ -90,11 +90,13 @@ def mend_program(folder: Path, rng: Rng) -> None:
     identity = hashlib.sha256(hardware.encode()).digest()[:4]
     manifest["config_hash"] = int.from_bytes(identity, "little")
     image = folder / "program" / programs.PROGRAM_FILE
-    words = bytearray(image.read_bytes())
-    words[8:12] = identity
-    image.write_bytes(words)
+    if image.is_file():
+        words = bytearray(image.read_bytes())
+        words[8:12] = identity
+        image.write_bytes(words)
     for name in (programs.PROGRAM_FILE, programs.WEIGHTS_FILE):
-        digests[name] = file_digest(folder / "program" / name)
+        if (folder / "program" / name).is_file():
+            digests[name] = file_digest(folder / "program" / name)
     path.write_text(json.dumps(manifest), encoding="utf-8")
 
 
@@ -163,6 +165,15 @@ def picture(folder: Path, rng: Rng) -> None:
         exif[0x0112] = int(rng.integers(0, 10))
         options = {**options, "exif": exif}
     made.save(folder / name, **options)
+
+
+def pictures(folder: Path, rng: Rng) -> None:
+    """A folder of three."""
+    for number in range(3):
+        (folder / "pictures").mkdir(exist_ok=True)
+        picture(folder / "pictures", rng)
+        made = next((folder / "pictures").glob("x.*"))
+        made.rename(made.with_stem(f"street{number}"))
 
 
 @cache

@@ -20,7 +20,7 @@ from tests.fuzz.campaign import Budget, Campaign, Tally, replay
 from tests.fuzz.programs import Generator
 from tests.fuzz.target import Target
 
-CASES = 15
+CASES = 20
 
 
 @pytest.fixture(scope="module")

@@ -131,7 +131,7 @@ def _outcome(target: Target, given: Path, out: Path) -> tuple[str, str | None]:
             return target.attempt(given, out), None
     except EdgeMoeError as error:
         text = str(error)
-        if not text or not text.isprintable() or len(text) > LONGEST_SENTENCE:
+        if not text or not text.replace("\n  ", "").isprintable() or len(text) > LONGEST_SENTENCE:
             return "", f"refused with what is no sentence: {text[:LONGEST_SENTENCE]!r}"
         return "refused", None
     except BaseException:
