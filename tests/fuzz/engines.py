@@ -9,7 +9,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -45,12 +46,12 @@ class WatchedProgram(DecodedProgram):
 
     unspecified = False
 
-    def _prepare(self, payload: Bytes, outputs: int, inputs: int, *more: Any) -> Any:
-        weights = unpack_linear(payload, outputs, inputs, self.hardware)
+    def _prepare(self, payload: Bytes, outputs: int, inputs: int, narrow: int) -> Any:
+        weights = unpack_linear(payload, outputs, inputs, self.hardware, narrow)
         limit = 1 << self.hardware.numbers.bias_bits
         if (weights.shift > MAX_SHIFT).any() or (np.abs(weights.bias) >= limit).any():
             self.unspecified = True
-        return super()._prepare(payload, outputs, inputs, *more)
+        return super()._prepare(payload, outputs, inputs, narrow)
 
 
 class WatchedGolden(GoldenDevice):
@@ -68,12 +69,12 @@ class WatchedGolden(GoldenDevice):
         return self.watched is not None and self.watched.unspecified
 
 
-def make(precision: str) -> Callable[[Path, Rng], None]:
+def make(hardware: HardwareConfig) -> Callable[[Path, Rng], None]:
     """One case in three is legal throughout."""
 
     def write(folder: Path, rng: Rng) -> None:
         legal = bool(rng.random() < 1 / 3)
-        drawn = Generator(small_hardware(precision), rng).legal()
+        drawn = Generator(hardware, rng).legal()
         if not legal:
             drawn = illegal(drawn, rng)
         for name, content in (("words", drawn.words), ("stream", drawn.stream), ("frame", drawn.frame)):
@@ -86,7 +87,9 @@ def make(precision: str) -> Callable[[Path, Rng], None]:
     return write
 
 
-def attempt(precision: str, device: Callable[[HardwareConfig, MemoryModel], Device]) -> Callable[[Path, Path], str]:
+def attempt(
+    hardware: HardwareConfig, device: Callable[[HardwareConfig, MemoryModel], Device]
+) -> Callable[[Path, Path], str]:
     """Compare one case; returns the fault that it ends with."""
 
     def compare(folder: Path, _: Path) -> str:
@@ -96,7 +99,6 @@ def attempt(precision: str, device: Callable[[HardwareConfig, MemoryModel], Devi
             for name, kind in (("words", np.uint32), ("stream", np.uint8), ("frame", np.uint8))
         )
         case = Drawn(words.reshape(-1, 16), stream, frame, facts["header"])
-        hardware = small_hardware(precision)
         golden = WatchedGolden(hardware)
         expected = _run(golden, case)
         _check_against_specification(case, hardware, expected, facts["legal"])
@@ -169,29 +171,29 @@ def _csim(hardware: HardwareConfig, _: MemoryModel) -> Device:
     return CsimDevice(hardware)
 
 
-ENGINES: tuple[Target, ...] = (
-    *(
-        Target(
-            f"csim {precision}",
-            make(precision),
-            attempt(precision, _csim),
-            "csim",
-            environment=sanitizers,
-            memory_mib=None,
-            weight=8.0,
-        )
-        for precision in PRECISIONS
-    ),
-    *(
-        Target(
-            f"rtl {precision}",
-            make(precision),
-            attempt(precision, RtlDevice),
-            "rtl",
-            memory_mib=2048,
-            seconds=60.0,
-            weight=10.0,
-        )
-        for precision in PRECISIONS
-    ),
-)
+def build(precision: str, options: Sequence[str] = ()) -> HardwareConfig:
+    """The small machine of the machine tests, with options (`edgemoe.spec.isa.OPTIONS`)."""
+    base = small_hardware(precision)
+    return replace(base, name="_".join((base.name, *options)), **dict.fromkeys(options, True))
+
+
+TAKEN: dict[str, tuple[str, ...]] = {"csim": (), "rtl": ("narrow_weights",)}
+"""Options that an engine takes; a test sees that there are no others."""
+
+BUILDS = [
+    (engine, precision, options)
+    for engine, taken in TAKEN.items()
+    for precision, options in (*((precision, ()) for precision in PRECISIONS), *([("w8a8", taken)] if taken else ()))
+]
+
+
+def _engine(engine: str, hardware: HardwareConfig) -> Target:
+    what = " ".join((engine, hardware.precision, *hardware.options))
+    if engine == "csim":
+        tried = attempt(hardware, _csim)
+        return Target(what, make(hardware), tried, engine, None, sanitizers, memory_mib=None, weight=8.0)
+    tried = attempt(hardware, RtlDevice)
+    return Target(what, make(hardware), tried, engine, memory_mib=2048, seconds=60.0, weight=8.0)
+
+
+ENGINES: tuple[Target, ...] = tuple(_engine(engine, build(*which)) for engine, *which in BUILDS)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgemoe.devices.golden.corrupted import CorruptedDevice
 from edgemoe.errors import EdgeMoeError
-from tests.fuzz.engines import attempt, make
+from tests.fuzz.engines import attempt, build, make
 from tests.fuzz.readers import reader
 from tests.fuzz.target import Rng, Target
 
@@ -68,8 +68,8 @@ READERS = {
 
 WRONG_BIT = Target(
     f"{__name__}:WRONG_BIT",
-    make("w8a8"),
-    attempt("w8a8", lambda hardware, _: CorruptedDevice(hardware)),
+    make(build("w8a8")),
+    attempt(build("w8a8"), lambda hardware, _: CorruptedDevice(hardware)),
     "wrong bit",
     memory_mib=None,
 )

@@ -21,16 +21,17 @@ from edgemoe.spec.isa import (
     FIELDS,
     INSTRUCTION_WORDS,
     LINEAR_OPERANDS,
+    OPTIONS,
     STREAM_LINE,
-    USED_FIELDS,
     Buffer,
     Epilogue,
     Instruction,
     Opcode,
     decode,
     encode,
+    used_fields,
 )
-from edgemoe.spec.legality import element_bytes, reads, static_fault, writes
+from edgemoe.spec.legality import EITHER_WIDTH, element_bytes, reads, static_fault, writes
 from edgemoe.spec.memory import Bytes, row_pitch
 from tests.fuzz.mutate import Rng, pick
 from tests.fuzz.segments import INPUT_BYTES, OUTPUT_BYTES, InventedProgram
@@ -122,10 +123,11 @@ class Generator:
     def _store(self, buffers: list[Buffer]) -> None:
         """All valid rows, each behind what was stored before, as far as there is room."""
         for buffer in buffers:
-            rows, features = self._shape(buffer)
-            size = rows * row_pitch(features, element_bytes(buffer, self.hardware))
+            (rows, features), wide = self._shape(buffer), self._wide(buffer)
+            size = rows * row_pitch(features, element_bytes(buffer, self.hardware, wide))
             if rows and self.at + size <= OUTPUT_BYTES:
-                store = Instruction(Opcode.STORE, source=buffer, rows=rows, in_features=features, address=self.at)
+                which = {"source": buffer, "wide_source": wide, "rows": rows, "in_features": features}
+                store = Instruction(Opcode.STORE, address=self.at, **which)
                 self.machine.execute(store)
                 self.words.append(encode(store))
                 self.at += size
@@ -135,9 +137,13 @@ class Generator:
         pads = self.machine.scratchpads
         return pads._rows[buffer], pads._features(buffer)
 
+    def _wide(self, buffer: Buffer) -> int:
+        """Whether its valid rows are of 16 bits, where they may be of either width."""
+        return int(buffer in EITHER_WIDTH and self.machine.scratchpads._wide[buffer])
+
     def _fields(self, opcode: Opcode) -> dict[str, int]:
         values = {"opcode": int(opcode)}
-        for name in USED_FIELDS[opcode]:
+        for name in used_fields(opcode, self.hardware.options):
             values[name] = self._value(opcode, name, values)
         return values
 
@@ -157,10 +163,20 @@ class Generator:
                 return int(pick(rng, LINEAR_OPERANDS[epilogue][0]))
             case "source":
                 return int(pick(rng, tuple(Buffer)[1:]))
+            case "wide_source" if opcode == Opcode.LINEAR and so_far["source"] == Buffer.GATE_INPUT:
+                return 1
+            case "wide_source" if opcode in (Opcode.LINEAR, Opcode.STORE):
+                return self._wide(Buffer(so_far["source"]))
+            case "wide_source" if opcode == Opcode.ATTENTION:
+                return self._wide(Buffer.QUERY)
             case "destination":
                 return int(LINEAR_OPERANDS[epilogue][1])
+            case "rows" if opcode == Opcode.PATCH_EMBED:
+                return int(rng.integers(1, sizes.max_rows))
             case "rows":
-                return int(pick(rng, (max(rows, 1), max(rows, 1), int(rng.integers(1, sizes.max_rows + 1)))))
+                all_rows = max(min(rows, sizes.max_tokens) if opcode == Opcode.ATTENTION else rows, 1)
+                few, any_rows = (int(rng.integers(1, most + 1)) for most in (all_rows, sizes.max_rows))
+                return int(pick(rng, (all_rows, all_rows, few, few, any_rows)))
             case "in_features":
                 return features if features and rng.random() < 0.9 else vectors
             case "out_features" if epilogue == Epilogue.RESIDUAL:
@@ -175,7 +191,9 @@ class Generator:
                 most = max(rows - so_far.get("rows", 0), 0)
                 return int(pick(rng, (0, most, int(rng.integers(0, most + 1)))))
             case "destination_row":
-                return int(pick(rng, (0, so_far.get("source_row", 0), residual_rows, queued, int(rng.integers(0, 16)))))
+                there = self._shape(self._target(opcode, so_far))[0]
+                within = int(rng.integers(0, there + 1))
+                return int(pick(rng, (0, so_far.get("source_row", 0), there, within, residual_rows, queued)))
             case "heads":
                 return int(rng.integers(1, 5))
             case "experts":
@@ -208,6 +226,12 @@ class Generator:
                 return 0
         low, high = FIELDS[name].range
         return int(rng.integers(low, high + 1)) if rng.random() < 0.5 else int(rng.integers(0, min(high, 3) + 1))
+
+    def _target(self, opcode: Opcode, so_far: dict[str, int]) -> Buffer:
+        """The scratchpad that an instruction writes last."""
+        partial = Instruction(opcode, Epilogue(so_far.get("epilogue", 0)), destination=so_far.get("destination", 0))
+        areas = writes(partial)
+        return Buffer(areas[-1].buffer) if areas else Buffer.RESIDUAL
 
     def _main(self, opcode: Opcode, so_far: dict[str, int]) -> Buffer:
         """The scratchpad that an instruction reads first."""
@@ -250,7 +274,7 @@ def _alter_word(words: Words, row: int, rng: Rng) -> None:
         words[row, int(rng.integers(INSTRUCTION_WORDS))] ^= np.uint32(1 << int(rng.integers(32)))
         return
     opcode = int(words[row, 0]) & 0xFF
-    used = USED_FIELDS[Opcode(opcode)] if opcode in list(Opcode) else ()
+    used = used_fields(Opcode(opcode), OPTIONS) if opcode in list(Opcode) else ()
     field = FIELDS[pick(rng, used if used and rng.random() < 0.8 else tuple(FIELDS))]
     mask, word = (1 << field.width) - 1, int(words[row, field.word])
     old = word >> field.low & mask

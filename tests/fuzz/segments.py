@@ -21,10 +21,11 @@ from edgemoe.spec.memory import (
     pack_position,
     segment,
 )
-from edgemoe.spec.precision import GATE_OPERAND_LIMIT
+from edgemoe.spec.precision import WIDE_LIMIT
 from tests.fuzz.mutate import Rng, pick
 
 INPUT_BYTES, OUTPUT_BYTES = 4096, 1 << 16
+NARROW_BITS = 4
 
 
 class InventedProgram(DecodedProgram):
@@ -71,38 +72,39 @@ class InventedProgram(DecodedProgram):
         self._offer(number, SegmentKind.LAYERNORM, pack_layernorm(LayerNormWeights(gain, offset), self.hardware))
         return super().layernorm(number, features)
 
-    def linear(self, number: int, outputs: int, inputs: int, *more: Any) -> Any:
+    def linear(self, number: int, outputs: int, inputs: int, narrow: int) -> Any:
         """See DecodedProgram."""
-        self._offer(number, SegmentKind.LINEAR, self._layer(outputs, inputs))
-        return super().linear(number, outputs, inputs, *more)
+        self._offer(number, SegmentKind.LINEAR, self._layer(outputs, inputs, narrow))
+        return super().linear(number, outputs, inputs, narrow)
 
-    def gate(self, number: int, experts: int, features: int, *more: Any) -> Any:
+    def gate(self, number: int, experts: int, features: int) -> Any:
         """See DecodedProgram."""
-        weight = self._integers(GATE_OPERAND_LIMIT >> int(self.rng.integers(0, 12)), (experts, features))
+        weight = self._integers(WIDE_LIMIT >> int(self.rng.integers(0, 12)), (experts, features))
         self._offer(number, SegmentKind.GATE, pack_gate(weight, self.hardware))
-        return super().gate(number, experts, features, *more)
+        return super().gate(number, experts, features)
 
-    def check_expert(self, number: int, features: int, hidden: int, *more: Any) -> None:
+    def check_expert(self, number: int, features: int, hidden: int, narrow: int) -> None:
         """See DecodedProgram."""
-        layers = np.concatenate([self._layer(hidden, features), self._layer(features, hidden)])
+        layers = np.concatenate([self._layer(hidden, features, narrow), self._layer(features, hidden, narrow)])
         self._offer(number, SegmentKind.EXPERT, layers)
-        super().check_expert(number, features, hidden, *more)
+        super().check_expert(number, features, hidden, narrow)
 
     def _offer(self, number: int, kind: SegmentKind, payload: Bytes) -> None:
         if number == len(self.payloads):
             self.payloads.append((kind, payload))
 
-    def _layer(self, outputs: int, inputs: int) -> Bytes:
+    def _layer(self, outputs: int, inputs: int, narrow: int) -> Bytes:
         """Weights of any size, biases within their range, shifts around those that fill the outputs' range."""
         rng, numbers = self.rng, self.hardware.numbers
-        top, middle = 1 << (numbers.weight_bits - 1), 12 + 2 * (numbers.weight_bits - 1)
-        weight = self._integers(pick(rng, (top, top, top >> 3, 2)), (outputs, inputs))
+        top = 1 << ((NARROW_BITS if narrow else numbers.weight_bits) - 1)
+        middle = 12 + numbers.weight_bits + top.bit_length() - 2
+        weight = self._integers(pick(rng, (top, top, max(top >> 3, 2), 2)), (outputs, inputs))
         bias = self._integers(1 << int(rng.integers(4, numbers.bias_bits + 1)), (outputs,))
         multiplier = rng.integers(pick(rng, (1 << 15, 1 << 15, 0)), 1 << 16, outputs)
         shift = np.clip(rng.integers(middle - 14, middle + 6, outputs), 0, 60)
         if rng.random() < 0.1:
             shift = rng.integers(0, 61, outputs)
-        return pack_linear(LinearWeights(weight, bias, multiplier, shift), self.hardware)
+        return pack_linear(LinearWeights(weight, bias, multiplier, shift, bool(narrow)), self.hardware)
 
     def _integers(self, top: int, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.int64]]:
         """−top … top − 1, sometimes nothing but the ends, and never −top where only |value| < top is legal."""

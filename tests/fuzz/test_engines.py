@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,40 +9,43 @@ import pytest
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.csim import build as csim
 from edgemoe.devices.rtl import build as rtl
-from tests.examples.machine import small_hardware
+from edgemoe.spec.hardware import HardwareConfig
 from tests.fuzz.campaign import Budget, Campaign
-from tests.fuzz.engines import ENGINES, SANITIZED, sanitizers
+from tests.fuzz.engines import BUILDS, ENGINES, SANITIZED, build, sanitizers
+from tests.fuzz.target import Target
 
-CASES = {"csim w8a8": 40, "csim w16a16": 40, "rtl w8a8": 20, "rtl w16a16": 20}
+RTL = [target for target in ENGINES if target.group == "rtl"]
+
+CASES = {"csim": 40, "rtl": 20}
 
 
 @pytest.mark.parametrize(
-    "names",
+    "targets",
     [
-        ("csim w8a8", "csim w16a16"),
-        ("rtl w8a8",),
-        pytest.param(("rtl w16a16",), marks=pytest.mark.slow),  # takes long to build
+        [target for target in ENGINES if target.group == "csim"],
+        *([target] if target.name == "rtl w8a8" else pytest.param([target], marks=pytest.mark.slow) for target in RTL),
     ],
-    ids=" and ".join,
+    ids=lambda targets: " and ".join(target.name for target in targets),
 )
-def test_random_programs_end_as_on_golden(names: Sequence[str], tmp_path: Path) -> None:
-    targets = [target for target in ENGINES if target.name in names]
+def test_random_programs_end_as_on_golden(targets: list[Target], tmp_path: Path) -> None:
+    """Verilated builds that no other test needs take long."""
+    cases = CASES[targets[0].group]
     try:
-        for name in names:
-            _build(*name.split())
+        for engine, *which in BUILDS:
+            if any(target.name == " ".join((engine, which[0], *which[1])) for target in targets):
+                _build(engine, build(*which))
     except DeviceError as error:
         pytest.skip(str(error))
-    tallies = Campaign(targets, 1, tmp_path).run(Budget(cases=CASES[names[0]]))
+    tallies = Campaign(targets, 1, tmp_path).run(Budget(cases=cases))
     for tally in tallies:
         assert not tally.places, f"{tally.target.name}: {tally.places}; repeat: make fuzz REPLAY={tally.kept[0]}"
-        assert tally.cases == CASES[names[0]]
+        assert tally.cases == cases
         assert tally.outcomes["ended"] >= tally.cases // 3
         assert len(tally.outcomes) >= 4, "hardly any faults among the illegal programs"
 
 
-def _build(engine: str, precision: str) -> None:
+def _build(engine: str, hardware: HardwareConfig) -> None:
     """Or raise DeviceError with what is missing."""
-    hardware = small_hardware(precision)
     if engine == "csim":
         csim.library_path(hardware, tuple(SANITIZED.split()))
         if any(not Path(part).is_absolute() for part in sanitizers()["LD_PRELOAD"].split()):

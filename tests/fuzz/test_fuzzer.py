@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgemoe.spec.isa import FIELDS, USED_FIELDS, Opcode, raw_fields
+from edgemoe.devices.base import DeviceError
+from edgemoe.devices.csim import build as csim
+from edgemoe.devices.rtl import build as rtl
+from edgemoe.spec.isa import OPTIONS, USED_FIELDS, WIDE_INNER, WIDE_TOKENS, Opcode, raw_fields
 from edgemoe.spec.names import path_part
-from edgemoe.spec.precision import PRECISIONS
-from tests.examples.machine import small_hardware
 from tests.fuzz import planted
 from tests.fuzz.__main__ import main
 from tests.fuzz.campaign import Budget, Campaign, Tally, replay
+from tests.fuzz.engines import TAKEN, build
 from tests.fuzz.programs import Generator
 from tests.fuzz.target import Target
 
@@ -81,18 +83,27 @@ def test_one_wrong_bit_of_an_engine_is_found(tmp_path: Path) -> None:
     assert main(["--replay", str(tally.kept[0])]) == 1
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
-def test_legal_programs_use_all_opcodes_and_vary_all_fields(precision: str) -> None:
+def test_legal_programs_use_all_opcodes_and_vary_all_fields() -> None:
     """A field that the instruction set gains, and that is always the same here, fails."""
     found: dict[tuple[Opcode, str], set[int]] = defaultdict(set)
-    for seed in range(50):
-        for words in Generator(small_hardware(precision), np.random.default_rng(seed)).legal().words:
-            values = raw_fields(words)
-            for name in ("opcode", *USED_FIELDS[Opcode(values["opcode"])]):
-                found[Opcode(values["opcode"]), name].add(values[name])
-    assert {opcode for opcode, _ in found} == set(Opcode)
-    fixed = {"segments": set(Opcode) - {Opcode.EXPERTS}, "opcode": set(Opcode), "address_high": set(Opcode)}
-    same = [key for key, values in found.items() if len(values) == 1 and key[0] not in fixed.get(key[1], set())]
+    for hardware in (build("w8a8"), build("w8a8", OPTIONS), build("w16a16")):
+        for seed in range(40):
+            for words in Generator(hardware, np.random.default_rng(seed)).legal().words:
+                values = raw_fields(words)
+                for name in USED_FIELDS[Opcode(values["opcode"])]:
+                    found[Opcode(values["opcode"]), name].add(values[name])
+    fixed = {"segments": set(Opcode) - {Opcode.EXPERTS}, "address_high": set(Opcode)}
+    wanted = {(opcode, name) for opcode, names in USED_FIELDS.items() for name in names}
+    wanted -= {(opcode, name) for name, opcodes in fixed.items() for opcode in opcodes}
+    same = sorted(f"{key[0].name}.{key[1]}" for key in wanted if len(found[key]) < 2)
     assert not same, f"always the same in random programs: {same}"
-    for name in FIELDS:
-        assert any(key[1] == name for key in found), f"field {name} is in no random program"
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("engine", TAKEN)
+def test_no_engine_takes_an_option_that_is_not_fuzzed(engine: str, option: str) -> None:
+    if option in TAKEN[engine]:
+        return
+    options = (WIDE_TOKENS, option) if option == WIDE_INNER else (option,)
+    with pytest.raises(DeviceError, match="does not take hardware"):
+        (csim if engine == "csim" else rtl).library_path(build("w8a8", options))
