@@ -185,6 +185,8 @@ class Generator:
                 return 3 * vectors
             case "out_features" if opcode == Opcode.HEAD:
                 return int(rng.integers(1, 41))
+            case "out_features" if opcode == Opcode.PATCH_EMBED and residual_features:
+                return int(pick(rng, (residual_features, vectors)))
             case "out_features" | "hidden_features":
                 return vectors
             case "source_row":
