@@ -146,7 +146,7 @@ _KINDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     *(("x.jpg", "RGB", {"quality": 70}), ("x.jpg", "L", {"progressive": True}), ("x.jpg", "CMYK", {})),
     *(("x.png", mode, {}) for mode in ("RGB", "RGBA", "L", "LA", "P", "1", "I;16")),
     *(("x.bmp", "RGB", {}), ("x.bmp", "P", {}), ("x.webp", "RGB", {"lossless": True}), ("x.webp", "RGBA", {})),
-    *(("x.gif", "P", {}), ("x.ppm", "RGB", {}), ("x.pgm", "L", {}), ("x.tif", "F", {}), ("x.tif", "I;16", {})),
+    *(("x.gif", "P", {}), ("x.ppm", "RGB", {}), ("x.pgm", "L", {}), ("x.tif", "I;16", {})),
     *(("x.tif", "RGB", {"compression": name}) for name in ("raw", "tiff_lzw", "tiff_deflate", "packbits")),
 )  # fmt: skip
 
