@@ -24,7 +24,7 @@ from tests.fuzz.targets import target_named
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 20.0  # seconds on the clock for one of a case's CPU: other programs run here, too
-STARTING = 600.0  # seconds on the clock until a worker has built and loaded what it needs
+STARTING = 3600.0  # seconds on the clock until a worker has built and loaded what it needs: Verilated engines take long
 KEPT = 20  # files of one target
 _CASE = "case.json"
 _FRAME = re.compile(r'File ".*?([\w.]+)", line (\d+)')
