@@ -5,6 +5,7 @@ BOARD ?= zcu102
 ENGINE ?= rtl
 MODEL ?= mini
 MINUTES ?= 16
+SEED ?= 1
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet -c constraints.txt
@@ -23,7 +24,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks test test-full test-host test-pynq test-driver selftest bench bench-csim ablation real eval accuracy scaling report train calibrate hls bitstream release test-vitis-rtl generate hierarchy drawings docs area lint style clean
+.PHONY: help demo notebooks test test-full test-host test-pynq test-driver selftest bench bench-csim ablation real eval accuracy scaling report train calibrate hls bitstream release test-vitis-rtl generate hierarchy drawings docs area fuzz lint style clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -159,6 +160,9 @@ docs: $(VENV)/test.stamp ## the pages as a site, build/docs; a dead link or a mi
 
 area: $(VENV)/test.stamp ## synthesise the RTL with Yosys: LUT, FF, DSP, block RAM, logic levels
 	nice $(PY) -m benchmarks.area
+
+fuzz: $(VENV)/test.stamp ## mutated files for all readers, random programs on all engines (MINUTES=16 SEED=1); REPLAY=file: one case again
+	OMP_NUM_THREADS=1 nice $(PY) -m tests.fuzz $(if $(REPLAY),--replay $(REPLAY),--minutes $(MINUTES) --seed $(SEED))
 
 style: $(VENV)/test.stamp
 	@echo "== style and types"

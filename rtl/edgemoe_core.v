@@ -197,12 +197,13 @@ module edgemoe_core (
     assign word_address = of_store ? store_word_address : head_word_address;
     assign word = of_store ? store_word : head_word;
 
-    // The reader: the program's words, or a frame's patches.
+    // The reader: the program's words, or a frame's patches; those of a PATCH_EMBED that met a fault are its own until the
+    // next run.
     reg patch_words;
     always @(posedge clk)
         if (!engine_rst_n) patch_words <= 1'b0;
         else if (start_patches) patch_words <= 1'b1;
-        else if (!of_patch) patch_words <= 1'b0;
+        else if (!of_patch && !halted) patch_words <= 1'b0;
     assign patching = patch_words;
     assign command_valid = patch_command || unit_command;
     assign command_address = patch_command ? input_at : unit_address;

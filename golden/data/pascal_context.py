@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.spec.names import complaint
 from edgemoe_golden.data.samples import (
     IGNORE,
     DataError,
@@ -131,7 +132,9 @@ class PascalContext:
             shared = [name for name in nyu if name in context and name != "unknown"]
             return [int(context[name]) for name in {*shared, _NORMALS_TOO} if name in context]
         except (OSError, ValueError, TypeError) as error:
-            raise DataError(f"{paths[0].parent}: expected two objects of class name → number ({error})") from error
+            raise DataError(
+                f"{paths[0].parent}: expected two objects of class name → number ({complaint(error)})"
+            ) from error
 
 
 def _part_number(name: str, path: Path) -> int:
@@ -147,7 +150,7 @@ def _objects(path: Path) -> Iterator[Any]:
     try:
         yield from np.ravel(np.ravel(annotation)[0]["objects"])
     except (IndexError, ValueError, TypeError) as error:
-        raise DataError(f"{path}: 'anno' holds no objects ({error})") from error
+        raise DataError(f"{path}: 'anno' holds no objects ({complaint(error)})") from error
 
 
 def read_mat(path: Path, variable: str) -> NDArray[Any]:
@@ -158,8 +161,8 @@ def read_mat(path: Path, variable: str) -> NDArray[Any]:
         raise DataError(f"{path}: reading MATLAB files needs scipy; install the 'train' extra") from error
     try:
         content = loadmat(str(path), variable_names=[variable])
-    except (OSError, ValueError, TypeError, NotImplementedError) as error:
-        raise DataError(f"{path}: not a readable MATLAB file ({error})") from error
+    except Exception as error:  # SciPy's readers have errors of their own besides ValueError, OSError and others
+        raise DataError(f"{path}: not a readable MATLAB file ({complaint(error)})") from error
     if variable not in content:
         raise DataError(f"{path}: no variable '{variable}'")
     values: NDArray[Any] = content[variable]

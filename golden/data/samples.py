@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgemoe.errors import EdgeMoeError
+from edgemoe.spec.names import NAME_RULE, complaint, is_name, shown
 
 IGNORE = 255
 """Class of a pixel that no metric looks at."""
@@ -69,8 +70,9 @@ def read_array(path: Path, dimensions: tuple[int, ...]) -> NDArray[Any]:
         stored = np.load(path, mmap_mode="r", allow_pickle=False)  # mapped: a header alone allocates nothing
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
-    except (OSError, ValueError, EOFError, OverflowError) as error:
-        raise DataError(f"{path}: not a readable NumPy array ({error})") from error
+    except Exception as error:
+        # NumPy parses the header as Python's text: tokenize.TokenError, BadZipFile and others come besides ValueError.
+        raise DataError(f"{path}: not a readable NumPy array ({complaint(error)})") from error
     if not isinstance(stored, np.ndarray) or stored.dtype.kind not in "biuf":
         raise DataError(f"{path}: not a readable NumPy array (expected one array of numbers)")
     values: NDArray[Any] = np.array(stored)
@@ -79,6 +81,8 @@ def read_array(path: Path, dimensions: tuple[int, ...]) -> NDArray[Any]:
         raise DataError(f"{path}: shape {values.shape}; expected {expected} dimensions")
     if not np.isfinite(values).all():
         raise DataError(f"{path}: holds NaN or infinite values")
+    if values.dtype.kind == "f" and np.abs(values).max(initial=0) > np.finfo(np.float32).max:
+        raise DataError(f"{path}: holds values beyond those of float32")
     return values
 
 
@@ -90,6 +94,9 @@ def read_names(path: Path) -> list[str]:
         raise DataError(f"{path}: no readable list of pictures; the split may be named otherwise") from error
     if not names:
         raise DataError(f"{path}: names no picture")
+    wrong = next((name for name in names if not is_name(name)), None)
+    if wrong is not None:
+        raise DataError(f"{path}: names of pictures must be {NAME_RULE}, found {shown(wrong)}")
     return names
 
 
@@ -107,5 +114,5 @@ def _opened(path: Path) -> Image.Image:
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: not a readable picture ({error})") from error
+        raise DataError(f"{path}: not a readable picture ({complaint(error)})") from error
     return picture

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from edgemoe.spec.checkpoint import CheckpointError, read_tensors
 from edgemoe.spec.names import shown
+from edgemoe_golden.importing.torch_files import load_torch
 
 State = dict[str, Tensor]
 
@@ -24,23 +23,8 @@ _BACKBONE = "backbone."
 _CLASSIFIER = re.compile(r"^(head|norm|pre_logits|fc_norm)\b")
 """Parts of an ImageNet classifier that a bare backbone file brings along and M³ViT drops."""
 
-_SCALAR = np.float64(0).__reduce__()[0]
-_RESULT_TYPES: list[Any] = [
-    _SCALAR,
-    (_SCALAR, "numpy.core.multiarray.scalar"),
-    np.dtype,
-    *(type(np.dtype(kind)) for kind in (np.float32, np.float64, np.int64)),
-]
-"""What the best result of a training run may be stored as, besides tensors and plain numbers; none can run code."""
-
 MAX_VALUES = 1 << 29
 """Values of a safetensors file at most: 500 million parameters, more than any network that fits a board's rows."""
-
-_READ_ERRORS = (
-    *(RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError),
-    *(AssertionError, ArithmeticError, MemoryError),
-)
-"""What torch raises for files that are no torch files, or altered ones."""
 
 
 def is_rank_folder(source: Path) -> bool:
@@ -85,18 +69,7 @@ def read_file(path: Path) -> State:
     if path.suffix == ".safetensors":
         stored = read_tensors(path, "not named by a configuration", ((MAX_VALUES,),))
         return {_stripped(name): torch.from_numpy(value) for name, value in stored.items()}
-    try:
-        with torch.serialization.safe_globals(_RESULT_TYPES):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path}: not read, because it is no torch file or holds objects other than tensors and numbers, "
-            "and loading those could run foreign code"
-        ) from error
-    except _READ_ERRORS as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise CheckpointError(f"{path}: not a readable torch file ({reason})") from error
-    return {_stripped(name): value for name, value in _tensors(path, content).items()}
+    return {_stripped(name): value for name, value in _tensors(path, load_torch(path)).items()}
 
 
 def _tensors(path: Path, content: Any) -> Mapping[str, Tensor]:
@@ -110,7 +83,7 @@ def _tensors(path: Path, content: Any) -> Mapping[str, Tensor]:
         raise CheckpointError(f"{path}: holds no state dict; expected tensors by name, or those under 'state_dict'")
     for name, value in content.items():
         if not isinstance(name, str):
-            raise CheckpointError(f"{path}: has a tensor under the key {name!r}; expected names")
+            raise CheckpointError(f"{path}: has a tensor under the key {shown(name)}; expected names")
         if not isinstance(value, Tensor):
             raise CheckpointError(f"{path}: {shown(name)} is a {type(value).__name__}; expected tensors by name")
         _require_plain(f"{path}: tensor {shown(name)}", value)

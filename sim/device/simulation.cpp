@@ -89,7 +89,10 @@ void Simulation::reset() {
 }
 
 void Simulation::tick() {
-    if (context_->gotError()) return;
+    if (context_->gotError()) {
+        ++shared_.cycle;  // whoever waits for some cycles comes to an end
+        return;
+    }
     top_->eval();  // what the inputs set since the last edge lead to
 #if VM_TRACE
     if (waves_) waves_->dump(4 * shared_.cycle);

@@ -192,16 +192,24 @@ class Outcome:
 class Bench:
     """A device with guarded memory: sentinels around the output region; inputs must stay as they are.
 
-    engine: a name, or a device of that hardware.
+    engine: a name, or a device of that hardware. frame: the input region; output_bytes: size of the other.
     """
 
-    def __init__(self, hardware: HardwareConfig, engine: str | Device = "golden") -> None:
+    def __init__(
+        self,
+        hardware: HardwareConfig,
+        engine: str | Device = "golden",
+        frame: Bytes | None = None,
+        output_bytes: int = OUTPUT_BYTES,
+    ) -> None:
         self.hardware = hardware
+        self._output_bytes = output_bytes
         self.device = open_device(engine, hardware) if isinstance(engine, str) else engine
         self.stream = np.concatenate(segments(hardware))
-        self._output = self.device.allocate(2 * GUARD + OUTPUT_BYTES)
-        self._frame = np.random.default_rng(12).integers(0, 256, INPUT_BYTES).astype(np.uint8)
-        self._frame_at = self.device.allocate(INPUT_BYTES)
+        self._output = self.device.allocate(2 * GUARD + output_bytes)
+        usual = np.random.default_rng(12).integers(0, 256, INPUT_BYTES).astype(np.uint8)
+        self._frame = usual if frame is None else frame
+        self._frame_at = self.device.allocate(self._frame.size)
         self.device.write(self._frame_at, self._frame)
         self._inputs: dict[int, Bytes] = {}
 
@@ -221,20 +229,20 @@ class Bench:
         for name, address in addresses.items():
             self.device.write_register(OFFSETS[name], address & 0xFFFFFFFF)
             self.device.write_register(OFFSETS[name] + 4, address >> 32)
-        self.device.write(self._output, np.full(2 * GUARD + OUTPUT_BYTES, SENTINEL, dtype=np.uint8))
+        self.device.write(self._output, np.full(2 * GUARD + self._output_bytes, SENTINEL, dtype=np.uint8))
         return addresses
 
     def outcome(self) -> Outcome:
         """Of the run that has been started; checks that it ends, and that nothing but the output region has changed."""
         assert self.device.read_register(CONTROL) & AP_DONE
-        memory = self.device.read(self._output, 2 * GUARD + OUTPUT_BYTES)
+        memory = self.device.read(self._output, 2 * GUARD + self._output_bytes)
         assert (memory[:GUARD] == SENTINEL).all(), "wrote below the output region"
-        assert (memory[GUARD + OUTPUT_BYTES :] == SENTINEL).all(), "wrote beyond the output region"
+        assert (memory[GUARD + self._output_bytes :] == SENTINEL).all(), "wrote beyond the output region"
         for address, data in (*self._inputs.items(), (self._frame_at, self._frame)):
             assert np.array_equal(self.device.read(address, data.size), data), "an input region was changed"
         fault = Fault(self.device.read_register(OFFSETS["error_code"]))
         counter = self.device.read_register(OFFSETS["program_counter"])
-        return Outcome(fault, counter, memory[GUARD : GUARD + OUTPUT_BYTES])
+        return Outcome(fault, counter, memory[GUARD : GUARD + self._output_bytes])
 
     def run_image(self, program_image: Bytes, stream: Bytes | None = None) -> Outcome:
         """Load, start, and wait."""
@@ -245,7 +253,8 @@ class Bench:
     def run(self, words: np.ndarray, stream: Bytes | None = None, **header: int) -> Outcome:
         """Run encoded instructions with this bench's weights, or others."""
         weights = self.stream if stream is None else stream
-        return self.run_image(image(self.hardware, words, weights, **header), weights)
+        regions = {"input_bytes": self._frame.size, "output_bytes": self._output_bytes}
+        return self.run_image(image(self.hardware, words, weights, **{**regions, **header}), weights)
 
 
 def changed(index: int, **fields: Any) -> list[Instruction]:

@@ -149,6 +149,20 @@ def pickled(root: Path) -> None:
     np.save(root / "val/depth/3.npy", np.array([{}], dtype=object), allow_pickle=True)
 
 
+def torn_header(root: Path) -> None:
+    """NumPy parses it as Python's text, and tokenize has errors of its own."""
+    path = root / "val/depth/3.npy"
+    path.write_bytes(path.read_bytes().replace(b"}", b"("))
+
+
+def torn_archive(root: Path) -> None:
+    (root / "val/depth/3.npy").write_bytes(b"PK\x03\x04" + bytes(40))
+
+
+def beyond_float32(root: Path) -> None:
+    save(root / "val/depth/3.npy", np.full((*SIZE, 1), 1e300))
+
+
 def named(root: Path) -> None:
     save(root / "val/image/first.npy", np.zeros((*SIZE, 3)))
 
@@ -162,6 +176,9 @@ def named(root: Path) -> None:
         (not_finite, "depth/3.npy: holds NaN"),
         (lost, "depth/3.npy: no such file"),
         (pickled, "depth/3.npy: not a readable NumPy array"),
+        (torn_header, "depth/3.npy: not a readable NumPy array"),
+        (torn_archive, "depth/3.npy: not a readable NumPy array"),
+        (beyond_float32, "depth/3.npy: holds values beyond those of float32"),
         (named, "first.npy: expected arrays 0.npy, 1.npy"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -170,6 +187,24 @@ def test_broken_files_are_named(damage: Callable[[Path], None], message: str, tm
     damage(make_cityscapes(tmp_path))
     with pytest.raises(DataError, match=message):
         list(open_data(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["a\x7f", "a\x00", "../../a", "a b", "x" * 65])
+def test_a_list_of_pictures_holds_names(name: str, tmp_path: Path) -> None:
+    root = make_nyud(tmp_path)
+    (root / "gt_sets/val.txt").write_text(f"0001\n{name}\n")
+    with pytest.raises(DataError, match=r"val\.txt: names of pictures must be 1 to 64 letters.*, found '") as caught:
+        open_data(root)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("cut", [0, 100, 200, -8])
+def test_a_torn_matlab_file_is_named(cut: int, tmp_path: Path) -> None:
+    root = make_pascal(tmp_path)
+    path = root / "human_parts/2008_000002.mat"
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(DataError, match=r"000002\.mat: not a readable MATLAB file \("):
+        list(open_data(root))
 
 
 def test_a_broken_list_picture_and_part_are_named(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,15 @@ def test_files_that_are_broken_are_refused(tmp_path: Path, case: str) -> None:
     path.write_bytes(BROKEN[case])
     with pytest.raises(CheckpointError, match=rf"^{path}: not a readable safetensors file \("):
         read_tensors(path, "micro", [VALUES.shape])
+
+
+def test_a_small_file_takes_little_memory_whatever_its_model_allows(tmp_path: Path) -> None:
+    path = write(tmp_path / "x", "F32", STORED["F32"])
+    tracemalloc.start()
+    read_tensors(path, "large", [(1 << 29,)])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
 
 
 def test_a_name_cannot_move_the_cursor(tmp_path: Path) -> None:

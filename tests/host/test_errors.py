@@ -153,3 +153,24 @@ def test_the_package_names_what_it_offers() -> None:
     assert all(getattr(edgemoe, name) for name in edgemoe.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Acelerator'"):
         edgemoe.Acelerator  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("a\x1b[2Jb: no such file", r"a\x1b[2Jb: no such file"),
+        ("first\nsecond\u202e\x00", r"first\nsecond\u202e\x00"),
+        ("'Straße 道路.png' is empty", "'Straße 道路.png' is empty"),
+        ("does not fit:\n  rows\n  tokens", "does not fit:\n  rows\n  tokens"),
+    ],
+)
+def test_what_names_of_files_bring_along_is_written_out(message: str, shown: str) -> None:
+    """For every error of the project: names of files come from others, too."""
+    assert str(ArgumentError(message)) == shown
+
+
+def test_a_picture_whose_name_would_clear_the_screen_is_refused_on_one_line(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "a\x1b[2J\n.png").write_bytes(b"no picture")
+    assert main(["run", str(tmp_path), "--model", "mini", "--out", str(tmp_path / "out")]) == 1
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last.startswith(r"edgemoe: 'a\x1b[2J\n.png' is not a picture")

@@ -15,7 +15,8 @@ import pytest
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.rtl.device import MemoryModel, Response, RtlDevice
 from edgemoe.spec.faults import Fault
-from edgemoe.spec.isa import INSTRUCTION_BYTES, MEMORY_WORD
+from edgemoe.spec.isa import INSTRUCTION_BYTES, MEMORY_WORD, STREAM_LINE
+from edgemoe.spec.memory import SegmentKind, segment
 from edgemoe.spec.registers import AP_DONE, AP_IDLE, AP_START, CONTROL, OFFSETS
 from sim.examples import machine as examples
 
@@ -248,3 +249,20 @@ def test_however_memory_stalls_values_and_faults_are_the_same(
             outcome, expected = bench.run(words), golden.run(words)
             assert (outcome.fault, outcome.program_counter) == (expected.fault, expected.program_counter)
             assert np.array_equal(outcome.output, expected.output)
+
+
+@pytest.mark.parametrize("latency", [10, 40, 80, 160])
+def test_patches_on_their_way_when_their_instruction_meets_a_fault_are_nobodys(
+    latency: int, good: examples.Outcome
+) -> None:
+    """The stream ends between the two segments of a PATCH_EMBED, while memory has not yet answered a STORE."""
+    instructions = [*examples.program()[:1], examples.program()[examples.STORE_RESIDUAL]]
+    instructions[1] = replace(instructions[1], source_row=0)
+    instructions += [replace(instructions[0], segment=2), examples.program()[examples.HALT]]
+    pieces = examples.segments(HARDWARE)[:2]
+    again = segment(2, SegmentKind.POSITION, pieces[0][STREAM_LINE:])
+    bench = opened(MemoryModel(first_beat_cycles=latency, outstanding=1))
+    with bench.device:
+        outcome = bench.run(examples.encoded(instructions), np.concatenate([*pieces, again]))
+        assert (outcome.fault, outcome.program_counter) == (Fault.STREAM_END, 2)
+        runs_well(bench, good)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edgemoe.media.errors import MediaError, reason
+from edgemoe.spec.names import complaint
 
 MAX_PIXELS = 80_000_000
 """Largest picture that is decoded (10,000×8,000); it needs 240 MB as RGB."""
@@ -56,10 +57,10 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     except OSError as error:
         if error.errno is not None:
             raise MediaError(f"'{name}' cannot be read: {reason(error)}") from error
-        raise MediaError(f"'{name}' is damaged or truncated ({_one_line(error)}); copy it again") from error
+        raise MediaError(f"'{name}' is damaged or truncated ({complaint(error)}); copy it again") from error
     except Exception as error:
         # Pillow's decoders raise many kinds (SyntaxError, struct.error, zlib.error, …) on damaged files.
-        raise MediaError(f"'{name}' is damaged ({_one_line(error)}); {ACCEPTED}") from error
+        raise MediaError(f"'{name}' is damaged ({complaint(error)}); {ACCEPTED}") from error
 
 
 def to_rgb(picture: Image.Image, name: str) -> NDArray[np.uint8]:
@@ -99,8 +100,3 @@ def _decode(path: Path) -> NDArray[np.uint8]:
             check_pixels(path.name, *picture.size)
             picture.load()
             return to_rgb(ImageOps.exif_transpose(picture), path.name)
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text[:160]

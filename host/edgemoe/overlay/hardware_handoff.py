@@ -13,7 +13,7 @@ from edgemoe.spec.files import read_limited, write_text
 from edgemoe.spec.generate.handoff import hardware_handoff
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.interface import CLOCK_PIN, INTERRUPT_PIN, IP_NAME
-from edgemoe.spec.names import is_text, shown
+from edgemoe.spec.names import complaint, is_text, shown
 
 MAX_BYTES = 64 << 20
 _DEFAULT_BOARD = "zcu102"
@@ -89,13 +89,13 @@ def parse_handoff(text: str, where: str) -> Handoff:
     try:
         root = Xml.fromstring(text)
     except Xml.ParseError as error:
-        raise HandoffError(f"{where}: not XML ({error}); take the .hwh that Vivado wrote") from error
+        raise HandoffError(f"{where}: not XML ({complaint(error)}); take the .hwh that Vivado wrote") from error
     try:
         return _accelerator(root, where)
     except (KeyError, ValueError, OverflowError) as error:
         if isinstance(error, HandoffError):
             raise
-        raise HandoffError(f"{where}: an attribute is missing or no number ({error})") from error
+        raise HandoffError(f"{where}: an attribute is missing or no number ({complaint(error)})") from error
 
 
 def _accelerator(root: Xml.Element, where: str) -> Handoff:

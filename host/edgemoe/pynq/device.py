@@ -145,7 +145,7 @@ class PynqDevice(Device):
 
     def _held(self) -> Resources:
         if self._resources.forked:
-            raise DeviceError(self.use.refusal())
+            raise DeviceError(self.use.refusal() or f"{self.use.name} belongs to another process")
         return self._resources
 
     def _configure(self) -> None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.files import read_limited
 from edgemoe.spec.model import ModelConfig, load_model_config
-from edgemoe.spec.names import shown
+from edgemoe.spec.names import complaint, shown
 from edgemoe.spec.strict import distinct
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -120,7 +120,7 @@ def read_tensors(path: Path, model: str, shapes: Iterable[tuple[int, ...]]) -> T
         header = int.from_bytes(content[:8], "little")
         json.loads(content[8 : 8 + header], object_pairs_hook=distinct)
     except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from error
+        raise CheckpointError(f"{path}: not a readable safetensors file ({complaint(error)})") from error
     del content
     return {name: _widened(f"{path}: tensor {shown(name)}", **facts) for name, facts in stored}
 

@@ -28,7 +28,7 @@ def read_limited(path: Path, limit: int) -> bytes:
     if not path.is_file() and path.exists():
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     with path.open("rb") as file:
-        return file.read(limit + 1)
+        return file.read(min(limit, os.fstat(file.fileno()).st_size) + 1)  # Python makes room for what is asked
 
 
 @contextlib.contextmanager

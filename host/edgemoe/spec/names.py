@@ -12,6 +12,7 @@ NAME_LENGTH = 64
 NAME_RULE = f"1 to {NAME_LENGTH} letters, digits, '_', '.' or '-', and not '.' or '..'"
 _NAME = re.compile(rf"[A-Za-z0-9_.\-]{{1,{NAME_LENGTH}}}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.\-]")
+_COMPLAINT_LENGTH = 160
 _NOT_TEXT = ("Cc", "Cf", "Cs", "Zl", "Zp")  # control, invisible, half of a pair, line and paragraph separators
 
 
@@ -31,6 +32,13 @@ def shown(value: object) -> str:
         return f"{type(value).__name__} of {len(value):,}"
     text = repr(value)
     return text if len(text) <= NAME_LENGTH + 2 else f"{text[: NAME_LENGTH - 1]}…{text[-1]}"
+
+
+def complaint(error: BaseException) -> str:
+    """What another library says of a file, for a message: one line, short, without anything that would end the line."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    text = "".join(character if character.isprintable() else "_" for character in words)
+    return text if len(text) <= _COMPLAINT_LENGTH else f"{text[: _COMPLAINT_LENGTH - 1]}…"
 
 
 def path_part(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.files import read_limited
-from edgemoe.spec.names import NAME_RULE, is_name, is_text, shown
+from edgemoe.spec.names import NAME_RULE, complaint, is_name, is_text, shown
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ def read_json(path: Path) -> Any:
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     except ValueError as error:
-        raise ConfigError(f"{path}: not valid JSON ({error})") from error
+        raise ConfigError(f"{path}: not valid JSON ({complaint(error)})") from error
     except RecursionError:
         raise ConfigError(f"{path}: {_TOO_DEEP}") from None
     if _too_deep(data):

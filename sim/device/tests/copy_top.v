@@ -169,7 +169,7 @@ module edgemoe_top (
         end
 
     wire clk = ap_clk;
-    `REQUIRE(running, breach != 3'd7, "a run with breach 7")
+    `REQUIRE(running && read, breach != 3'd7, "a run with breach 7")  // so that RVALID stays for ever
 
     // What the device may look at: a "program counter" that moves on every 64 words.
     wire [15:0] trace_index = passed[21:6];

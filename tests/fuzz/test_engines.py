@@ -1,0 +1,54 @@
+"""A fixed sample of random programs, legal and illegal, on the other engines; `make fuzz` goes on from there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgemoe.devices.base import DeviceError
+from edgemoe.devices.csim import build as csim
+from edgemoe.devices.rtl import build as rtl
+from edgemoe.spec.hardware import HardwareConfig
+from tests.fuzz.campaign import Budget, Campaign
+from tests.fuzz.engines import BUILDS, ENGINES, SANITIZED, build, sanitizers
+from tests.fuzz.target import Target
+
+RTL = [target for target in ENGINES if target.group == "rtl"]
+
+CASES = {"csim": 40, "rtl": 20}
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        [target for target in ENGINES if target.group == "csim"],
+        *([target] if target.name == "rtl w8a8" else pytest.param([target], marks=pytest.mark.slow) for target in RTL),
+    ],
+    ids=lambda targets: " and ".join(target.name for target in targets),
+)
+def test_random_programs_end_as_on_golden(targets: list[Target], tmp_path: Path) -> None:
+    """Verilated builds that no other test needs take long."""
+    cases = CASES[targets[0].group]
+    try:
+        for engine, *which in BUILDS:
+            if any(target.name == " ".join((engine, which[0], *which[1])) for target in targets):
+                _build(engine, build(*which))
+    except DeviceError as error:
+        pytest.skip(str(error))
+    tallies = Campaign(targets, 1, tmp_path).run(Budget(cases=cases))
+    for tally in tallies:
+        assert not tally.places, f"{tally.target.name}: {tally.places}; repeat: make fuzz REPLAY={tally.kept[0]}"
+        assert tally.cases == cases
+        assert tally.outcomes["ended"] >= tally.cases // 3
+        assert len(tally.outcomes) >= 4, "hardly any faults among the illegal programs"
+
+
+def _build(engine: str, hardware: HardwareConfig) -> None:
+    """Or raise DeviceError with what is missing."""
+    if engine == "csim":
+        csim.library_path(hardware, tuple(SANITIZED.split()))
+        if any(not Path(part).is_absolute() for part in sanitizers()["LD_PRELOAD"].split()):
+            raise DeviceError("g++ comes without the runtimes of its sanitizers")
+    else:
+        rtl.library_path(hardware)
