@@ -30,7 +30,7 @@ from edgemoe.spec.legality import static_fault
 from edgemoe.spec.memory import Bytes, unpack_linear
 from edgemoe.spec.precision import MAX_SHIFT, PRECISIONS
 from edgemoe.spec.registers import OFFSETS
-from tests.examples.machine import Bench, Outcome, encoded, program, small_hardware
+from sim.examples.machine import Bench, Outcome, encoded, program, small_hardware
 from tests.fuzz.programs import Drawn, Generator, illegal
 from tests.fuzz.segments import INPUT_BYTES, OUTPUT_BYTES
 from tests.fuzz.target import Rng, Target

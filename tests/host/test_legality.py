@@ -1,6 +1,6 @@
 """Legality: for every opcode, every rule, one change to a legal instruction that breaks that rule gives its fault.
 
-The instructions are those of tests/examples/legality.py.
+The instructions are those of sim/examples/legality.py.
 """
 
 from __future__ import annotations

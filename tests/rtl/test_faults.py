@@ -1,6 +1,6 @@
 """What only the RTL engine can meet: memory that refuses, hangs or stalls, a host that resets or starts at any time.
 
-The program is that of the machine tests (tests/examples/machine.py); illegal programs are tested there.
+The program is that of the machine tests (sim/examples/machine.py); illegal programs are tested there.
 Reproduce one: `python -m pytest "tests/rtl/test_faults.py::NAME"`; what is random has the seed in the memory model.
 """
 
