@@ -66,7 +66,8 @@ class Proof:
     harness: name of the module in sim/formal/<harness>.v, whose instance `unit` is the module `unit` of rtl/.
     parameters: of the harness. beside: other files of sim/formal that it needs; one with the name of a module of rtl/
     stands for that module. hardware: whose constants the module is built with. invariants: assertions of the harness
-    that carry an induction. slow: left to `make formal` and `make test-full`.
+    that carry an induction. registers: memories of the module that become
+    registers, so that the harness can name their words. slow: left to `make formal` and `make test-full`.
     """
 
     harness: str
@@ -77,6 +78,7 @@ class Proof:
     beside: tuple[str, ...] = ()
     hardware: str = "micro"
     invariants: tuple[str, ...] = ()
+    registers: tuple[str, ...] = ()
     slow: bool = False
 
     @property

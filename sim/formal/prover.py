@@ -28,6 +28,8 @@ SCRIPT = """\
 read_verilog -formal -sv -DSIMULATION -I. {files}
 hierarchy -check -top {top}{parameters}
 proc
+memory_collect
+{registers}
 chformal -assert2assume {unit}/* $paramod\\\\{unit}\\\\*/* $paramod$*\\\\{unit}/*
 flatten
 chformal -assert -remove t:$check {kept}
@@ -104,6 +106,7 @@ def _formulas(proof: Proof, labels: Sequence[str], folder: Path, mutant: Mutant 
         kept += " c:*$assert$* %d"
     script = SCRIPT.format(
         files=" ".join(path.name for path in sources), top=proof.harness, unit=proof.unit, kept=kept,
+        registers="".join(f"memory_map */c:{name}\n" for name in proof.registers),
         parameters="".join(f" -chparam {name} {value}" for name, value in proof.parameters.items()),
     )  # fmt: skip
     (folder / "script.ys").write_text(script, encoding="utf-8")
