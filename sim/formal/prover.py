@@ -39,7 +39,7 @@ chformal -lower
 setundef -undriven -anyseq
 opt -keepdc -fast
 dffunmap
-opt_clean
+opt_clean -purge
 write_smt2 -wires formulas.smt2
 """
 
