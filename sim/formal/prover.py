@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgemoe.devices.build_cache import run_tool
-from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, modules, sources_of
+from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, sources_of
 from sim.formal.proof import Bounded, Induction, Mutant, Proof, Property
 
 FOLDER = Path(__file__).parent
@@ -94,8 +94,7 @@ def mutated(mutant: Mutant, folder: Path = RTL_FOLDER) -> str:
 
 def _formulas(proof: Proof, labels: Sequence[str], folder: Path, mutant: Mutant | None = None) -> None:
     beside = [FOLDER / f"{name}.v" for name in proof.beside]
-    sources = [path for path in sources_of(modules()[proof.unit]) if path.stem not in proof.beside]
-    sources += [*beside, FOLDER / f"{proof.harness}.v"]
+    sources = [path for path in sources_of(FOLDER / f"{proof.harness}.v") if path.stem not in proof.beside] + beside
     headers = [*INCLUDE_FOLDER.glob("*.vh"), *(RTL_FOLDER / "generated" / proof.hardware).glob("*.vh")]
     for path in (*sources, *headers):
         shutil.copy(path, folder)
