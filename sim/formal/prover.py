@@ -98,6 +98,12 @@ def _formulas(proof: Proof, labels: Sequence[str], folder: Path, mutant: Mutant 
     headers = [*INCLUDE_FOLDER.glob("*.vh"), *(RTL_FOLDER / "generated" / proof.hardware).glob("*.vh")]
     for path in (*sources, *headers):
         shutil.copy(path, folder)
+    for name, value in proof.constants.items():
+        header = folder / "edgemoe_machine.vh"
+        text, count = re.subn(rf"(localparam .*\b{name} = )[^;]+;", rf"\g<1>{value};", header.read_text(encoding="utf-8"))
+        if count != 1:
+            raise ProverError(f"{header.name} has no constant {name}")
+        header.write_text(text, encoding="utf-8")
     if mutant:
         (folder / Path(mutant.file).name).write_text(mutated(mutant), encoding="utf-8")
     kept = "".join(f" c:{label} %d c:*.{label} %d" for label in labels if label != PRECONDITIONS)
