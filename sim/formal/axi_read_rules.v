@@ -62,7 +62,7 @@ module axi_read_rules #(
                 burst_of_16_at_most: assert (arlen < 16);
                 bursts_within_limit: assert (in_flight < LIMIT);
             end
-            model: assert (possible(due, in_flight) && in_flight <= LIMIT);
+            burst_model: assert (possible(due, in_flight) && in_flight <= LIMIT);
         end
 endmodule
 `default_nettype wire

@@ -67,7 +67,8 @@ class Proof:
     parameters: of the harness. beside: other files of sim/formal that it needs; one with the name of a module of rtl/
     stands for that module. hardware: whose constants the module is built with. invariants: assertions of the harness
     that carry an induction. registers: memories of the module that become
-    registers, so that the harness can name their words. constants: of edgemoe_machine.vh, made smaller. slow: left to `make formal` and `make test-full`.
+    registers, so that the harness can name their words. constants: of edgemoe_machine.vh, made smaller. small:
+    parameters for mutants, whose limits are reached sooner. slow: left to `make formal` and `make test-full`.
     """
 
     harness: str
@@ -80,6 +81,7 @@ class Proof:
     invariants: tuple[str, ...] = ()
     registers: tuple[str, ...] = ()
     constants: Mapping[str, int] = field(default_factory=dict)
+    small: Mapping[str, int] = field(default_factory=dict)
     slow: bool = False
 
     @property

