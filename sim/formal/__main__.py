@@ -1,7 +1,7 @@
 """All proofs, and for each property the mutant that it kills: `make formal`, or `python -m sim.formal [PART OF NAME]`.
 
 Prints a table and writes build/reports/formal.json. Ends with 1 when a property does not hold or its mutant lives.
-Seconds are those of the processor.
+Seconds are those of the clock on the wall.
 """
 
 from __future__ import annotations

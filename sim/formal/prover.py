@@ -128,7 +128,7 @@ def _formulas(proof: Proof, labels: Sequence[str], folder: Path, mutant: Mutant 
 
 def _plain(name: str) -> str:
     """The label of an assertion, whatever instance it stands in."""
-    return PRECONDITIONS if "$assert$" in name else re.split(r"[./]", name)[-1]
+    return PRECONDITIONS if "$assert$" in name or ".v:" in name else re.split(r"[./]", name)[-1]
 
 
 def _solve(folder: Path, how: Sequence[str]) -> tuple[str, ...]:
