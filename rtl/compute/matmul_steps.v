@@ -8,8 +8,10 @@
 // the queue; tile_done leaves 7 cycles after a tile's last step, when the queue may drop it); room in the ring of sums;
 // and at the start of a pass for what it reads: everything drained (AFTER_DRAIN), or the scores of its block.
 // A group's drain job leaves with its last step; job_ready follows when all lanes have their sums.
+// Precondition: a group has fewer than SLOTS sums.
 // Depth: a comparison and a counter; one small multiplication while a pass is made ready.
 `default_nettype none
+`include "require.vh"
 `include "attributes.vh"
 module matmul_steps (
     clk, rst_n, pass_valid, pass_ready, pass, first_key, end_key,
@@ -274,5 +276,8 @@ module matmul_steps (
     end
     assign tile_done = closing[7];
     assign job_ready = finishing[JOB_DELAY-1];
+
+    // Preconditions.
+    `REQUIRE(rst_n && load, next_slots < SLOTS, "a group has too many sums")
 endmodule
 `default_nettype wire

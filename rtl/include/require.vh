@@ -5,11 +5,14 @@
 //   `REQUIRE_SLOWLY(when, holds, "...")              in benches alone: too slow for whole frames
 //
 // SIMULATION is defined in every bench and in the Verilated engine, SLOW_CHECKS in benches; for synthesis nothing is
-// left. Unknown values pass.
+// left. Unknown values pass. FORMAL: what a proof of the module takes for granted, and one of a module around it proves
+// (sim/formal).
 `ifndef REQUIRE_VH
 `define REQUIRE_VH
 `define REQUIRE_TEXT(text) begin $display("%m: %s", text); $stop; end
-`ifdef SIMULATION
+`ifdef FORMAL
+`define REQUIRE(when, holds, text) always @(posedge clk) if (when) assert (holds);
+`elsif SIMULATION
 `define REQUIRE(when, holds, text) always @(posedge clk) if ((when) && !(holds)) `REQUIRE_TEXT(text)
 `else
 `define REQUIRE(when, holds, text)

@@ -189,6 +189,6 @@ module weight_buffer #(
     // Preconditions.
     `REQUIRE(rst_n && take, take_lines != 0 && {1'b0, take_lines} <= available, "more lines taken than are available")
     `REQUIRE(rst_n && take, !skip, "take and skip together")
-    `REQUIRE(rst_n && skip, {32'd0, skip_lines} <= left, "more lines skipped than are left")
+    `REQUIRE(rst_n && skip, {32'd0, skip_lines} <= left - {32'd0, step_before}, "more lines skipped than are left")
 endmodule
 `default_nettype wire

@@ -1,0 +1,1 @@
+"""Proofs about the Verilog, by Yosys, yosys-smtbmc and Boolector: `make formal`."""

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// fifo under every use that its precondition allows: any one entry is followed from push to pop.
+`default_nettype none
+module fifo_proof #(
+    parameter BITS = 8
+) (
+    input wire            clk,
+    input wire            push,
+    input wire [BITS-1:0] value,
+    input wire            pop,
+    input wire            choose
+);
+    reg rst_n = 1'b0;
+    always @(posedge clk) rst_n <= 1'b1;
+    wire [BITS-1:0] front;
+    wire empty, full;
+    wire [2:0] count;
+    fifo #(.BITS(BITS), .DEPTH(4)) unit (.*);
+
+    // The entry that is followed, and how many stand before it.
+    reg followed;
+    reg [1:0] before;
+    reg [BITS-1:0] kept;
+    reg [2:0] held;  // pushed and not popped
+    always @(posedge clk)
+        if (!rst_n) begin
+            followed <= 0;
+            held <= 0;
+        end else begin
+            held <= held + push - pop;
+            if (push && choose && !followed) begin
+                followed <= 1;
+                kept <= value;
+                before <= held - pop;
+            end else if (followed && pop) begin
+                followed <= before != 0;
+                before <= before - 2'd1;
+            end
+        end
+
+    (* hierconn *) wire [1:0] \unit.first ;
+    (* hierconn *) wire [1:0] \unit.next ;
+    (* hierconn *) wire [BITS-1:0] \unit.entries[0] ;
+    (* hierconn *) wire [BITS-1:0] \unit.entries[1] ;
+    (* hierconn *) wire [BITS-1:0] \unit.entries[2] ;
+    (* hierconn *) wire [BITS-1:0] \unit.entries[3] ;
+    wire [1:0] place = \unit.first + before;
+    wire [BITS-1:0] there = place == 0 ? \unit.entries[0] : place == 1 ? \unit.entries[1]
+        : place == 2 ? \unit.entries[2] : \unit.entries[3] ;
+    always @(posedge clk)
+        if (rst_n) begin
+            places: assert (\unit.next == \unit.first + count[1:0] && (!followed || before < held));
+            stands: assert (!followed || there == kept);
+            counts: assert (count == held && count <= 4);
+            flags: assert (empty == (held == 0) && full == (held == 4));
+            if (followed && before == 0) first_in_first_out: assert (front == kept);
+        end
+endmodule
+`default_nettype wire

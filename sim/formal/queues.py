@@ -1,0 +1,88 @@
+"""Proofs of what holds data back: fifos, the ring of sums, the weight buffer."""
+
+from __future__ import annotations
+
+from sim.formal.proof import Bounded, Induction, Mutant, Proof, Property
+
+FIFO, WORD_FIFO, RING = "parts/fifo.v", "parts/word_fifo.v", "compute/sum_ring.v"
+STEPS, BUFFER = "compute/matmul_steps.v", "memory/weight_buffer.v"
+
+FIRST_OUT = "entries leave in the order in which they came, unchanged"
+
+FIFO_PROOF = Proof(
+    "fifo_proof", "fifo", Induction(3), registers=("entries",), invariants=("places", "stands"),
+    properties=(
+        Property("first_in_first_out", FIRST_OUT, Mutant(FIFO, "entries[next] <= value", "entries[first] <= value")),
+        Property("counts", "count is what was pushed and not popped",
+                 Mutant(FIFO, "push} - {{INDEX_BITS{1'b0}}, pop}", "push}")),
+        Property("flags", "empty and full say so at once",
+                 Mutant(FIFO, "full = count == DEPTH[INDEX_BITS:0]", "full = count == LAST")),
+    ),
+)  # fmt: skip
+
+WORD_FIFO_PROOF = Proof(
+    "word_fifo_proof", "word_fifo", Induction(3), registers=("entries",), invariants=("places", "stands"),
+    properties=(
+        Property("first_in_first_out", FIRST_OUT, Mutant(WORD_FIFO, "entries[taken[", "entries[written[")),
+        Property("counts", "count is what was pushed and not popped",
+                 Mutant(WORD_FIFO, "if (!push && pop) count", "if (pop) count")),
+        Property("offers_what_it_holds", "what was held a cycle ago stands at the front",
+                 Mutant(WORD_FIFO, "if (load) empty <= 1'b0;", "if (load && !push) empty <= 1'b0;")),
+    ),
+)  # fmt: skip
+
+SUM_RING = Proof(
+    "sum_ring_proof", "sum_ring", Induction(2),
+    properties=(
+        Property("sum_since_first", "a slot has the sum of its products since the last `first`",
+                 Mutant(RING, "{(SUM_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}", "{(SUM_BITS-PRODUCT_BITS){1'b0}}")),
+    ),
+)  # fmt: skip
+
+MATMUL_STEPS = Proof(
+    "matmul_steps_proof", "matmul_steps", Bounded(15), constants={"SLOT_BITS": 3, "SLOTS": 8}, slow=True,
+    properties=(
+        Property("nothing_over_an_undrained_sum", "no sum begins in a slot that waits to be drained",
+                 Mutant(STEPS, "slots_free <= !(issue && group_opens) && (load", "slots_free <= (load")),
+        Property("a_sum_begins_with_first", "the first product of a group in a slot begins a new sum",
+                 Mutant(STEPS, "(!second_tile || low_digit)", "!second_tile"), 20),
+        Property("sums_lie_in_their_job", "the slots that a group fills are those that its job has drained",
+                 Mutant(STEPS, "base_slot <= base_slot + group_slots[SLOT_BITS-1:0];", "base_slot <= slot;")),
+        Property("jobs_in_a_row", "jobs follow each other in the ring without a gap",
+                 Mutant(STEPS, "next_sums = next[PASS_KIND +: 3] == PASS_LOGITS ?", "next_sums = 1'b0 ?")),
+        Property("tiles_after_they_came", "a tile is used up once, and not before it came",
+                 Mutant(STEPS, "!tile_opens || tiles_waiting != 8'd0", "1'b1"), 20),
+        Property("never_more_than_the_ring", "groups that are not drained fit into the ring",
+                 Mutant(STEPS, "wire fits = used + group_slots <= room", "wire fits = used <= room"), 20),
+    ),
+)  # fmt: skip
+
+WEIGHT_BUFFER = Proof(
+    "weight_buffer_proof", "weight_buffer", Induction(2), slow=True,
+    invariants=("heads", "received", "levels", "settles", "compares", "corrected", "completes", "ports"),
+    properties=(
+        Property("available_lines_are_there", "what is available has come whole, over every port",
+                 Mutant(BUFFER, "received > complete", "received >= complete")),
+        Property("never_past_the_run", "nothing beyond the last line is available",
+                 Mutant(BUFFER, "many || few[3] ? 4'd8", "1'b1 ? 4'd8")),
+        Property("room_is_free", "ports are never let into a row that waits to be taken",
+                 Mutant(BUFFER, "CAPACITY = DEPTH * LINES;", "CAPACITY = DEPTH * LINES + LINES;")),
+        Property("room_comes_back", "what is taken or skipped is room one cycle later",
+                 Mutant(BUFFER, "room <= room + {{(LINE_BITS-32){1'b0}}, step_before};", "room <= room;")),
+        Property("skips_what_is_taken", "skip_to follows lines taken and skipped at once",
+                 Mutant(BUFFER, "head <= head + {{(LINE_BITS-32){1'b0}}, step};",
+                        "head <= head + {{(LINE_BITS-32){1'b0}}, step_before};")),
+        Property("left_follows", "left is what the run has beyond lines taken and skipped",
+                 Mutant(BUFFER, "left <= left - {32'd0, step_before};", "left <= left - {32'd0, step};")),
+    ),
+)  # fmt: skip
+
+WEIGHT_BUFFER_LINES = Proof(
+    "weight_buffer_proof", "weight_buffer", Bounded(12), slow=True, parameters={"PORTS": 4, "TILE_LINES": 2},
+    properties=(
+        Property("taken_is_what_came", "lines taken are those that the ports delivered, in the order of the stream",
+                 Mutant(BUFFER, "bank_2 <= bank_1;", "bank_2 <= head_bank;")),
+    ),
+)  # fmt: skip
+
+PROOFS = (FIFO_PROOF, WORD_FIFO_PROOF, SUM_RING, MATMUL_STEPS, WEIGHT_BUFFER, WEIGHT_BUFFER_LINES)

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+// weight_buffer behind ports that deliver as weight_port does (in order, within room and run, gaps only up to skip_to),
+// with any takes and skips that its preconditions allow.
+`default_nettype none
+module weight_buffer_proof #(
+    parameter PORTS = 2,
+    parameter TILE_LINES = 4,
+    parameter PREFETCH_BYTES = 2048
+) (
+    input wire                clk,
+    input wire                begin_run,
+    input wire [63:0]         run_lines,
+    input wire                take,
+    input wire [2:0]          take_lines,
+    input wire                skip,
+    input wire [31:0]         skip_lines,
+    input wire [PORTS-1:0]    port_word_valid,
+    input wire [PORTS*128-1:0] port_word,
+    input wire [PORTS*40-1:0] port_word_index
+);
+    localparam CAPACITY = PREFETCH_BYTES / 64;
+    localparam PARTS = 4 / PORTS;
+    localparam SHIFT = $clog2(PARTS);
+    reg rst_n = 1'b0;
+    always @(posedge clk) rst_n <= 1'b1;
+    wire [39:0] run_words, room_words, skip_to;
+    wire [3:0] available;
+    wire taken_valid;
+    wire [TILE_LINES*512-1:0] taken;
+    wire [63:0] left;
+    weight_buffer #(.PORTS(PORTS), .TILE_LINES(TILE_LINES), .PREFETCH_BYTES(PREFETCH_BYTES)) unit (.*);
+
+    // A run, and what the ports have delivered of it.
+    reg begun;
+    reg [37:0] lines, head, head_before;
+    reg [39:0] next [0:PORTS-1];  // first word of each port that has not come
+    reg [37:0] whole [0:PORTS-1];  // lines up to which each port has delivered
+    reg ordered;
+    integer port;
+    always @* begin
+        ordered = 1;
+        for (port = 0; port < PORTS; port = port + 1)
+            if (port_word_valid[port] && (port_word_index[port*40 +: 40] >= room_words
+                || port_word_index[port*40 +: 40] >= lines << SHIFT || port_word_index[port*40 +: 40] < next[port]
+                || (port_word_index[port*40 +: 40] > next[port] && port_word_index[port*40 +: 40] > skip_to)))
+                ordered = 0;
+    end
+    always @(posedge clk) begin
+        if (!begun || begin_run) assume (!take && !skip && port_word_valid == 0);
+        if (begun) assume (ordered);
+        if (begin_run) assume (run_lines < 64'd1 << 8);
+        if (begin_run) begin
+            lines <= run_lines;
+            head <= 0;
+            head_before <= 0;
+            for (port = 0; port < PORTS; port = port + 1) begin
+                next[port] <= 0;
+                whole[port] <= 0;
+            end
+        end else begin
+            head_before <= head;
+            head <= head + (take ? take_lines : 3'd0) + (skip ? skip_lines : 32'd0);
+            for (port = 0; port < PORTS; port = port + 1)
+                if (port_word_valid[port]) begin
+                    next[port] <= port_word_index[port*40 +: 40] + 1;
+                    if (port_word_index[port*40 +: 40] % PARTS == PARTS - 1)
+                        whole[port] <= port_word_index[port*40 +: 40] / PARTS + 38'd1;
+                end
+        end
+        begun <= rst_n && (begun || begin_run);
+    end
+    reg [37:0] least;  // lines that all ports have delivered
+    always @* begin
+        least = whole[0];
+        for (port = 1; port < PORTS; port = port + 1)
+            if (whole[port] < least) least = whole[port];
+    end
+
+    always @(posedge clk)
+        if (rst_n && begun && !begin_run) begin
+            available_lines_are_there: assert (available == 0 || head + available <= least);
+            never_past_the_run: assert (head <= lines && head + available <= lines);
+            room_is_free: assert (room_words <= (head + CAPACITY) << SHIFT);
+            room_comes_back: assert (room_words == (head_before + CAPACITY) << SHIFT);
+            skips_what_is_taken: assert (skip_to == head << SHIFT);
+            left_follows: assert (left == lines - head_before);
+        end
+
+    // Any one word of any one line is what is taken.
+    (* anyconst *) reg [37:0] line;
+    (* anyconst *) reg [1:0] column;
+    reg [127:0] value;
+    reg [37:0] first_1, first_2, first_3;
+    reg [2:0] count_1, count_2, count_3;
+    reg restarted;
+    wire [37:0] place = line - first_3;
+    always @(posedge clk) begin
+        if (port_word_valid[column % PORTS]
+            && port_word_index[(column % PORTS)*40 +: 40] == (line << SHIFT) + column / PORTS)
+            value <= port_word[(column % PORTS)*128 +: 128];
+        restarted <= begun && (restarted || begin_run);
+        {first_1, count_1} <= {head, take && rst_n ? take_lines : 3'd0};
+        {first_2, count_2} <= {first_1, count_1};
+        {first_3, count_3} <= {first_2, count_2};
+        if (rst_n && begun && !restarted && taken_valid && line >= first_3 && place < count_3)
+            taken_is_what_came: assert (taken[place[1:0]*512 + column*128 +: 128] == value);
+    end
+
+    // Invariants.
+    (* hierconn *) wire [37:0] \unit.head ;
+    (* hierconn *) wire [37:0] \unit.room ;
+    (* hierconn *) wire [37:0] \unit.complete ;
+    (* hierconn *) wire [5:0] \unit.level ;
+    (* hierconn *) wire [5:0] \unit.ahead ;
+    (* hierconn *) wire \unit.arrived ;
+    (* hierconn *) wire \unit.behind ;
+    (* hierconn *) wire [1:0] \unit.settling ;
+    (* hierconn *) wire [31:0] \unit.step_before ;
+    (* hierconn *) wire [37:0] \unit.arrival[0].received ;
+    (* hierconn *) wire [37:0] \unit.arrival[1].received ;
+    wire [37:0] complete = \unit.complete ;
+    always @(posedge clk)
+        if (rst_n && begun) begin
+            heads: assert (\unit.head == head && head == head_before + \unit.step_before && head <= lines
+                           && \unit.room == head_before + CAPACITY && left == lines - head_before && head_before <= head && lines < 38'd1 << 8);
+            received: assert (\unit.arrival[0].received == whole[0] && \unit.arrival[1].received == whole[1]);
+            if (\unit.settling == 0)
+                levels: assert (complete >= head && complete - head <= CAPACITY && complete <= lines
+                                && \unit.level + \unit.arrived == complete - head && available <= \unit.level );
+            if (\unit.settling != 0) settles: assert (available == 0);
+            if (\unit.settling == 2) compares: assert (\unit.behind == (complete < head) && !\unit.arrived
+                && (complete < head || \unit.ahead == complete - head));
+            if (\unit.settling == 1) corrected: assert (complete >= head && complete <= lines && !\unit.arrived
+                && complete - head <= CAPACITY && \unit.level == complete - head);
+            completes: assert (complete <= head || complete <= least);
+            ports: assert (next[0] <= lines << SHIFT && next[1] <= lines << SHIFT
+                           && next[0] >= whole[0] << SHIFT && next[1] >= whole[1] << SHIFT
+                           && whole[0] <= lines && whole[1] <= lines
+                           && next[0] <= room_words && next[1] <= room_words);
+        end
+endmodule
+`default_nettype wire
