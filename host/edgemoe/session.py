@@ -7,11 +7,13 @@ with open_device("golden", program.manifest.hardware) as device, Session(program
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.program import Program, ProgramError
 from edgemoe.control import Control
 from edgemoe.devices.base import Bytes, Device
@@ -276,7 +278,13 @@ class Session:
             routing=routing,
             timings_ms=run.clock.result(),
             counters=run.counters,
+            clock_mhz=manifest.hardware.clock_mhz,
+            estimated_cycles=self._estimated_cycles,
         )
+
+    @cached_property
+    def _estimated_cycles(self) -> int:
+        return sum(each.cycles for each in predicted_cycles(self.program))
 
     def _instruction(self, index: int) -> str:
         words, labels = self.program.words, self.program.manifest.labels

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from edgemoe.commands.common import add_model_arguments, is_program, model_folder, obtain_program, table, task_names
+from edgemoe.commands.common import add_model_arguments, is_program, obtain_program, table, task_names
 from edgemoe.compiler.program import Manifest, Program
 from edgemoe.devices.registry import described_engines, open_device, require_engine
 from edgemoe.errors import ArgumentError
@@ -25,6 +25,7 @@ from edgemoe.media.files import require_writable, write_whole
 from edgemoe.media.resize import resize
 from edgemoe.media.sources import open_source
 from edgemoe.session import Session
+from edgemoe.shipped import model_folder
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 
 _SEED = 1
