@@ -14,11 +14,11 @@ from edgemoe.spec.generate.files import generated_files
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = {"edgemoe": ROOT / "host" / "edgemoe", "edgemoe_golden": ROOT / "golden"}
-HEAVY = ("torch", "pynq", "cv2")
+HEAVY = ("torch", "pynq", "cv2", "av")
 HELPS = ("description", "help", "epilog")  # what argparse shows
 
 # Who may import whom, by the first matching prefix; a module may always import its own entry.
-EVERYBODY = ("edgemoe.errors", "edgemoe.version")
+EVERYBODY = ("edgemoe.errors", "edgemoe.extras", "edgemoe.version")
 ALLOWED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(EVERYBODY, ()),
     "edgemoe_golden.ops": ("edgemoe.spec",),
@@ -35,7 +35,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "edgemoe": ("edgemoe",),
 }
 # Where each heavy library may be imported at all; everything else must run without it.
-HOMES = {"torch": ("edgemoe_golden",), "pynq": ("edgemoe.pynq",), "cv2": ("edgemoe.media.video",)}
+HOMES = {
+    "torch": ("edgemoe_golden",),
+    "pynq": ("edgemoe.pynq",),
+    "cv2": ("edgemoe.media.camera",),
+    "av": ("edgemoe.media.video",),
+}
 
 
 def modules() -> Iterator[tuple[str, Path]]:

@@ -6,7 +6,7 @@ with open_device("golden", program.manifest.hardware) as device, Session(program
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from functools import cached_property
 from types import TracebackType
 
@@ -81,7 +81,7 @@ class Session:
         """One frame → the bytes of the output region."""
         return self._execute(frame)[1]
 
-    def stream(self, frames: Iterable[NDArray[np.uint8]]) -> Iterator[FrameResult]:
+    def stream(self, frames: Iterable[NDArray[np.uint8]]) -> Generator[FrameResult, None, None]:
         """Frames one after the other → results in order, two frames in flight.
 
         While the accelerator works on one frame the host copies the next in and decodes the last, so a result comes

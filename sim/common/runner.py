@@ -35,6 +35,7 @@ from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, RUNTIME, keep_
 from edgemoe.spec.files import write_text
 from edgemoe.spec.generate.machine import verilog_headers, verilog_values
 from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.terminal import accept_all_text
 from sim.common.runs import ROOT
 from sim.common.shapes import SHAPES, shape
 
@@ -194,6 +195,7 @@ def simulate(
 
 def main() -> int:
     """Build, run, and say what became of it; 0 where all tests passed (with --flip: saw the wrong bit)."""
+    accept_all_text()
     parser = argparse.ArgumentParser(prog="python -m sim.common.runner", description="Run one RTL bench.")
     parser.add_argument("bench")
     parser.add_argument("--top", required=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgemoe.commands.common import task_names
 from edgemoe.errors import ArgumentError
+from edgemoe.extras import how_to_install
 from edgemoe.media.files import require_writable
 from edgemoe.spec.model import load_model_config, model_names
 
@@ -59,7 +60,7 @@ def main(options: argparse.Namespace) -> int:
     try:
         from edgemoe_golden.importing import GateOptions, import_checkpoint, import_dense
     except ModuleNotFoundError as error:
-        raise ArgumentError(f"importing needs {error.name}; install the 'train' extra of this package") from error
+        raise ArgumentError(f"importing needs {error.name}; run: {how_to_install('train')}") from error
     require_writable(options.out.parent)
     if options.config is None:
         _refuse(options, _ONLY_MOE, "belong to M³ViT's checkpoints, whose sizes --config names")
