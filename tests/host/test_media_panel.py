@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgemoe.media import figures, legends
-from edgemoe.media.canvas import LIGHT, Canvas, fit, font, printable, text_width
+from edgemoe.media import figures, legends, typeface
+from edgemoe.media.canvas import LIGHT, Canvas
 from edgemoe.media.colours import class_colours, expert_colours
 from edgemoe.media.layout import CAPTION, Layout
-from edgemoe.media.panel import PanelStyle, default_span, draw_panel
+from edgemoe.media.panel import PanelStyle, draw_panel
+from edgemoe.media.spans import default_span
+from edgemoe.media.typeface import fit, printable, text_width
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.task import TaskConfig
 from tests.examples.media import model, result
@@ -46,8 +48,10 @@ def texts_of(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[float, fl
 
     def text(self: Canvas, x: float, y: float, words: str, size: int, colour: Any, anchor: str = "ls") -> None:
         if words:
-            left, top, right, bottom = font(size).getbbox(printable(words), anchor=anchor)
-            seen.append((words, (x + left, y + top, x + right, y + bottom)))
+            boxes = [each.getbbox(part, anchor=f"l{anchor[1]}") for part, each in typeface.runs(words, size)]
+            left = x - {"l": 0.0, "m": 0.5, "r": 1.0}[anchor[0]] * text_width(words, size)
+            top, bottom = min(box[1] for box in boxes), max(box[3] for box in boxes)
+            seen.append((words, (left, y + top, left + text_width(words, size), y + bottom)))
         draw(self, x, y, words, size, colour, anchor)
 
     monkeypatch.setattr(Canvas, "text", text)

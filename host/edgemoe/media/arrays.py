@@ -49,7 +49,8 @@ def png_bytes(
     """
     image = Image.fromarray(picture)
     if palette is not None:
-        image.putpalette(palette.tobytes())
+        # All 256 entries: with fewer, Pillow stores fewer bits and cuts larger values.
+        image.putpalette(palette.tobytes().ljust(3 * 256, b"\x3c"))
     text = PngInfo()
     if about:
         text.add_text("Description", about)

@@ -116,10 +116,13 @@ def _opened(path: Path) -> Iterator[Any]:
             stream = container.streams.video[0]
             check_pixels(path.name, stream.codec_context.width, stream.codec_context.height)
             yield container
-    except av.FFmpegError as error:
+    except MediaError:
+        raise
+    except Exception as error:
+        # PyAV raises many kinds on damaged files, also UnicodeDecodeError; its own may be OSError or MemoryError, too.
+        if not isinstance(error, av.FFmpegError) and isinstance(error, OSError):
+            raise MediaError(f"'{path.name}' cannot be read: {reason(error)}") from error
         raise MediaError(unreadable) from error
-    except OSError as error:
-        raise MediaError(f"'{path.name}' cannot be read: {reason(error)}") from error
 
 
 def _packets(av: Any, container: Any, stream: Any) -> Iterator[Any]:
