@@ -102,6 +102,20 @@ def test_docstrings_are_data_for_nobody_but_help_texts() -> None:
                     assert id(node) in helps, f"{path.relative_to(ROOT)}:{node.lineno}: a docstring used as data"
 
 
+PROGRAMS = [
+    path.relative_to(ROOT)
+    for folder in ("host", "golden", "benchmarks", "sim", "tests/checks")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if '__name__ == "__main__"' in path.read_text(encoding="utf-8") or path.name == "__main__.py"
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=str)
+def test_programs_print_on_any_terminal(program: Path) -> None:
+    """A benchmark must not end after minutes because a terminal lacks a `×`."""
+    assert "accept_all_text()" in (ROOT / program).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     "module", ["edgemoe.session", "edgemoe.cli", "edgemoe.devices.golden", "edgemoe_golden.scenes"]
 )
