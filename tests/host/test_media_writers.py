@@ -281,6 +281,16 @@ def test_a_video_of_panels_has_the_time_stamps_of_its_source(tmp_path: Path) -> 
     assert [frame["seconds"] for frame in report(tmp_path)["frames"]] == list(stamps)
 
 
+def test_videos_and_pictures_follow_each_other_in_a_video_of_panels(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    given = [("a.mp4", 0.0), ("a.mp4", 0.5), ("b.mp4", 0.0), ("b.mp4", 0.1), ("c.jpg", None), ("d.jpg", None)]
+    with RunWriter(tmp_path, CONFIG, options=RunOptions(panels=False, arrays=False, video_rate=10)) as writer:
+        for source, seconds in given:
+            writer.write(SourceFrame("f", result(CONFIG).frame, source, seconds), result(CONFIG))
+    shown = [frame.seconds for frame in open_source(tmp_path / "panel.mp4")]
+    assert shown == pytest.approx([0, 0.5, 0.6, 0.7, 0.8, 0.9], abs=1e-4)
+
+
 def test_what_was_skipped_and_what_was_there_before_is_reported(tmp_path: Path) -> None:
     with RunWriter(tmp_path, CONFIG) as writer:
         writer.write("old", result(CONFIG))

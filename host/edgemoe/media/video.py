@@ -21,6 +21,7 @@ from edgemoe.media.pictures import check_pixels
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")
 
+_KNOWN = ", ".join(suffix[1:] for suffix in VIDEO_SUFFIXES)
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegvideo,mpegts"
 _TRACK_DURATION = re.compile(r"(\d+):(\d\d):(\d\d\.\d+)")  # in Matroska, which does not count its frames
 _FRAMES_OFF = 2  # that a duration may be off: its last frame has no length of its own
@@ -104,25 +105,26 @@ def read_video(path: Path) -> Iterator[VideoFrame]:
 def _opened(path: Path) -> Iterator[Any]:
     """The container of a file that holds a video stream of a size that can be taken."""
     av = load_pyav("reading a video")
-    known = ", ".join(suffix[1:] for suffix in VIDEO_SUFFIXES)
-    unreadable = f"'{path.name}' cannot be read as a video (damaged or truncated?); accepted are {known}"
+    unreadable = f"'{path.name}' cannot be read as a video (damaged or truncated?); accepted are {_KNOWN}"
     try:
         # An open file instead of its name: FFmpeg then follows no other name that stands in it.
-        if path.stat().st_size == 0:
-            raise MediaError(unreadable)
         with path.open("rb") as file, av.open(file, options={"format_whitelist": _CONTAINERS}) as container:
-            if not container.streams.video:
-                raise MediaError(f"'{path.name}' holds sound and no pictures; accepted are videos: {known}")
-            stream = container.streams.video[0]
-            check_pixels(path.name, stream.codec_context.width, stream.codec_context.height)
+            _require_pictures(container, path.name)
             yield container
     except MediaError:
         raise
     except Exception as error:
         # PyAV raises many kinds on damaged files, also UnicodeDecodeError; its own may be OSError or MemoryError, too.
-        if not isinstance(error, av.FFmpegError) and isinstance(error, OSError):
+        if not isinstance(error, av.FFmpegError) and isinstance(error, OSError) and path.stat().st_size:
             raise MediaError(f"'{path.name}' cannot be read: {reason(error)}") from error
         raise MediaError(unreadable) from error
+
+
+def _require_pictures(container: Any, name: str) -> None:
+    if not container.streams.video:
+        raise MediaError(f"'{name}' holds sound and no pictures; accepted are videos: {_KNOWN}")
+    codec = container.streams.video[0].codec_context
+    check_pixels(name, codec.width, codec.height)
 
 
 def _packets(av: Any, container: Any, stream: Any) -> Iterator[Any]:

@@ -81,7 +81,7 @@ class RunWriter:
         self._frames: list[dict[str, Any]] = []
         self._spans: dict[str, Span] = {}
         self._before = results_in(self._folder)
-        self._start: float | None = None
+        self._due, self._begun, self._origin = 0.0, 0.0, ""  # of the video: its last frame; of the source: its start
         rate = self._options.video_rate
         self._video = None if rate is None else VideoWriter(self._folder / VIDEO, rate)
         self._run: dict[str, Any] = {}
@@ -113,7 +113,8 @@ class RunWriter:
         entry = frame_entry(name, source, seconds, list(contents), result, resized)
         self._frames.append(entry | _classes(result, self._model))
         if self._video is not None and panel is not None:
-            self._video.write(panel, self._due(seconds))
+            self._due = self._when_due(source, seconds)
+            self._video.write(panel, self._due)
         return paths
 
     def skip(self, skipped: Skipped) -> None:
@@ -172,12 +173,14 @@ class RunWriter:
         style = self._options.style
         return replace(style, spans={**self._spans, **style.spans}, whole_legend=style.whole_legend or self._steady)
 
-    def _due(self, seconds: float | None) -> float | None:
-        """When a frame of the video is due, counted from the first one; None: at the video's rate."""
+    def _when_due(self, source: str, seconds: float | None) -> float:
+        """When a frame of the video is due: at the time stamps of its source, whose first frame follows at the rate."""
+        following = self._due + 1 / (self._options.video_rate or 1) if self._frames[1:] else 0.0
         if seconds is None:
-            return None
-        self._start = seconds if self._start is None else self._start
-        return seconds - self._start
+            return following
+        if source != self._origin or not self._frames[1:]:
+            self._origin, self._begun = source, following - seconds
+        return max(self._begun + seconds, self._due)
 
     def _discard_video(self) -> None:
         if self._video is not None:
