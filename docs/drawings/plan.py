@@ -25,8 +25,8 @@ class Part:
     wings: tuple[Wing, ...]
 
 
-COMMON = ("edgemoe/errors",)
-"""What every module may import: the root of all errors that speak to users."""
+COMMON = ("edgemoe/errors", "edgemoe/extras")
+"""What every module may import: the root of all errors that speak to users, and what to install."""
 
 SPEC, DEVICES, SESSION, OPS = "edgemoe/spec", "edgemoe/devices", "edgemoe", "golden/ops"
 
