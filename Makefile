@@ -49,10 +49,10 @@ $(VENV)/jupyter.stamp: $(VENV)/test.stamp
 
 demo: $(VENV)/base.stamp ## draw three street scenes and run the main job on them
 	@echo "== drawing scenes"
-	@for seed in 27 51 36; do $(PY) -m edgemoe_golden.scenes --seed $$seed --out build/demo/scenes/scene_$$seed.png; done
+	@for seed in 59 51 36; do $(PY) -m edgemoe_golden.scenes --seed $$seed --out build/demo/scenes/scene_$$seed.png; done
 	@echo "== running the accelerator's integers on them"
 	$(VENV)/bin/edgemoe run build/demo/scenes --task semseg,depth --device golden --out build/demo/out
-	@echo "== look at build/demo/out/scene_27.panel.png; then try: $(VENV)/bin/edgemoe run YOUR_PICTURE"
+	@echo "== look at build/demo/out/scene_59.panel.png; then try: $(VENV)/bin/edgemoe run YOUR_PICTURE"
 
 notebooks: $(VENV)/jupyter.stamp ## open the notebooks in JupyterLab
 	$(VENV)/bin/jupyter lab host/notebooks
