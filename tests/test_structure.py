@@ -14,7 +14,7 @@ from edgemoe.spec.generate.files import generated_files
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = {"edgemoe": ROOT / "host" / "edgemoe", "edgemoe_golden": ROOT / "golden"}
-HEAVY = ("torch", "pynq", "cv2", "av")
+HEAVY = ("torch", "pynq", "cv2", "av", "tornado")
 HELPS = ("description", "help", "epilog")  # what argparse shows
 
 # Who may import whom, by the first matching prefix; a module may always import its own entry.
@@ -32,6 +32,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "edgemoe.devices": ("edgemoe.spec", "edgemoe.devices"),
     "edgemoe.frames": ("edgemoe.spec", "edgemoe.compiler.program", "edgemoe.results"),
     "edgemoe.commands.import_checkpoint": ("edgemoe", "edgemoe_golden.importing"),
+    "edgemoe.commands.demo": ("edgemoe", "edgemoe_golden.scenes"),
+    "edgemoe.demo.drawn": ("edgemoe", "edgemoe_golden.scenes"),
     "edgemoe": ("edgemoe",),
 }
 # Where each heavy library may be imported at all; everything else must run without it.
@@ -40,6 +42,7 @@ HOMES = {
     "pynq": ("edgemoe.pynq",),
     "cv2": ("edgemoe.media.camera",),
     "av": ("edgemoe.media.video",),
+    "tornado": ("edgemoe.demo.server",),
 }
 
 

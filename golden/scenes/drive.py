@@ -129,8 +129,8 @@ class Drive:
             if place > 1.5 and not _crossed(place + street.travelled, 1) and chance.random() < 0.7:
                 draw_sign(canvas, weather, street.place(side * (street.half + 0.6), place), chance)
         if 3 < street.crossing < _FAR:
-            place = street.place(side * (street.half + 0.6), street.crossing - 1)
-            draw_traffic_light(canvas, weather, place, self._chance("light", side))
+            corner = street.place(side * (street.half + 0.6), street.crossing - 1)
+            draw_traffic_light(canvas, weather, corner, self._chance("light", side))
 
     def _parked(self, canvas: Canvas, weather: Weather, street: Street, side: float) -> None:
         for z, chance in self._along("parked", side, 6.25, street):

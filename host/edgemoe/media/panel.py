@@ -120,7 +120,8 @@ def _input(
     legends.fact_list(canvas, x + 20, y + CAPTION + 12, layout.column - 40, facts, pitch)
 
 
-def _title(task: TaskConfig) -> str:
+def title_of(task: TaskConfig) -> str:
+    """What people call a task."""
     return TASK_TITLES.get(task.name, task.name.replace("_", " ").capitalize())
 
 
@@ -136,7 +137,7 @@ def _segmentation(
     logits = result.outputs[task.name]
     table = class_colours(task.labels, task.channels)
     picture = figures.segmentation_picture(result.frame, logits, table, layout.height, layout.width, inner)
-    x, y = _tile(canvas, layout, index, 0, _title(task), f"{task.channels} classes", picture)
+    x, y = _tile(canvas, layout, index, 0, title_of(task), f"{task.channels} classes", picture)
     labels = task.labels or tuple(f"class {number}" for number in range(task.channels))
     left, top, right, bottom = inner or (0, 0, result.frame.shape[1], result.frame.shape[0])
     classes = class_map(logits, *result.frame.shape[:2])[top:bottom, left:right]
@@ -148,7 +149,7 @@ def _classification(canvas: Canvas, layout: Layout, index: int, task: TaskConfig
     """Bars in place of a picture."""
     classes = top_classes(task, result.outputs[task.name])
     page = np.full((layout.height, layout.width, 3), canvas.theme.raised, dtype=np.uint8)
-    _tile(canvas, layout, index, 0, _title(task), f"{task.channels} classes", page)
+    _tile(canvas, layout, index, 0, title_of(task), f"{task.channels} classes", page)
     x, y = layout.corner(index, 0)
     canvas.box(x, y + CAPTION, layout.column, layout.height, canvas.theme.raised, _RADIUS)
     legends.class_bars(canvas, x + 24, y + CAPTION + 12, layout.column - 48, layout.height - 24, classes)
@@ -160,7 +161,7 @@ def _features(
     patches = result.outputs[task.name][model.prefix_tokens :]
     grid = (model.grid_height, model.grid_width)
     picture = figures.features_picture(patches, grid, layout.height, layout.width)
-    _tile(canvas, layout, index, 0, _title(task), f"{model.width} per token, three strongest directions", picture)
+    _tile(canvas, layout, index, 0, title_of(task), f"{model.width} per token, three strongest directions", picture)
 
 
 def _regression(
@@ -179,7 +180,7 @@ def _regression(
     picture = figures.regression_picture(shown, span, layout.height, layout.width)
     if inner is not None:
         picture = figures.inside(picture, result.frame.shape[:2], inner)
-    x, y = _tile(canvas, layout, index, 0, _title(task), _regression_detail(task), picture)
+    x, y = _tile(canvas, layout, index, 0, title_of(task), _regression_detail(task), picture)
     if not vectors:
         legends.colour_bar(canvas, x, y, layout.column, span, task.unit)
 
@@ -212,6 +213,6 @@ def _experts(
     grid = (model.grid_height, model.grid_width)
     picture = figures.expert_picture(result.frame, experts[model.prefix_tokens :], table, grid, layout.cell)
     detail = f"block {block}, first choice" + (" (corner: second)" if model.top_k > 1 and layout.cell >= 16 else "")
-    x, y = _tile(canvas, layout, index, 1, f"Experts for {_title(task).lower()}", detail, picture)
+    x, y = _tile(canvas, layout, index, 1, f"Experts for {title_of(task).lower()}", detail, picture)
     counts = np.bincount(experts.ravel(), minlength=model.experts)
     legends.load_bars(canvas, x, y, layout.column, counts, table)
