@@ -1,4 +1,4 @@
-"""The page of the demonstration in a headless Chromium: it shows frames, and keys, clicks and a telephone's width work."""
+"""The page of the demonstration in a headless Chromium: frames, keys, clicks, and a telephone's width."""
 
 from __future__ import annotations
 

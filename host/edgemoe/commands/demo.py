@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edgemoe.accelerator import Accelerator
-from edgemoe.commands.common import add_model_arguments
+from edgemoe.commands.common import add_model_arguments, task_names
 from edgemoe.devices.registry import described_engines, require_engine
 from edgemoe.errors import ArgumentError
 from edgemoe.extras import how_to_install
@@ -59,6 +59,8 @@ def main(options: argparse.Namespace) -> int:
     if not (folder / CONFIG_FILE).is_file():
         raise ArgumentError(f"{folder}: no checkpoint; the demonstration compiles for the tasks that are chosen in it")
     model = load_model_config(folder / CONFIG_FILE)
+    for name in task_names(options.task) or ():
+        model.task_index(name)
     if options.record is None:
         server = _module("server")
     else:
@@ -69,7 +71,7 @@ def main(options: argparse.Namespace) -> int:
         accelerator.load(folder)
         if options.record is not None:
             count = _module("record").record(
-                accelerator, model, source, options.record, options.frames, options.rate, options.task
+                accelerator, model, source, options.record, options.frames, options.rate, task_names(options.task)
             )
             print(f"{options.record}: {count} frames")
             return 0
@@ -121,7 +123,7 @@ def _show(
 
         show = Show(accelerator, model, source, hold, listen)
         if options.task:
-            show.choose(options.task.split(","))
+            show.choose(list(task_names(options.task) or ()))
 
         def ready() -> None:
             print(f"look at {page.url} (Ctrl-C ends it)", flush=True)

@@ -32,7 +32,7 @@ def record(
     path: Path,
     frames: int,
     rate: float,
-    tasks: str | None = None,
+    tasks: tuple[str, ...] | None = None,
 ) -> int:
     """Write `frames` panels at `rate` per second; the source begins again where it ends. Returns their number.
 
@@ -59,12 +59,11 @@ def record(
 
 
 def _panels(
-    accelerator: Accelerator, model: ModelConfig, frames: Iterator[SourceFrame], tasks: str | None
+    accelerator: Accelerator, model: ModelConfig, frames: Iterator[SourceFrame], tasks: tuple[str, ...] | None
 ) -> Iterator[RGBPicture]:
     spans: dict[str, Span] = {}
-    names = None if tasks is None else tuple(tasks.split(","))
     for frame in frames:
-        result = accelerator(frame.picture, names)
+        result = accelerator(frame.picture, tasks)
         for task in model.tasks:
             if task.kind == "regression" and task.name in result.outputs:
                 now = default_span(task, result.outputs[task.name])

@@ -28,6 +28,7 @@ function begin(message) {
   model = message;
   tiles.clear();
   $("tiles").replaceChildren();
+  $("tiles").dataset.tasks = model.tasks.length;
   $("origin").textContent = `${model.model} · ${model.engine} engine · ${model.hardware}`;
   document.title = `${model.model} · edgemoe demo`;
   tile("input", "Picture", `${model.size[1]}×${model.size[0]} pixels`);
