@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import importlib
+import os
 import sys
 import webbrowser
 from collections.abc import Callable, Iterator
@@ -102,6 +103,11 @@ def _source(
     return lambda: iter(given), _HOLD[given.kind]
 
 
+def _has_screen() -> bool:
+    """Whether a browser has a window to open; elsewhere one for terminals would take this one."""
+    return sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+
+
 def _show(
     server: Any,
     accelerator: Accelerator,
@@ -129,7 +135,7 @@ def _show(
             print(f"look at {page.url} (Ctrl-C ends it)", flush=True)
             if options.host != _LOOPBACK:
                 print(f"edgemoe: note: whoever reaches {options.host} and has this address can look", file=sys.stderr)
-            if not options.no_browser:
+            if not options.no_browser and _has_screen():
                 webbrowser.open(page.url)
 
         await server.serve(page, show, ready)
