@@ -124,12 +124,12 @@ def _refuse(options: argparse.Namespace, names: tuple[str, ...], why: str) -> No
 def _summary(folder: Path, report: ImportReport) -> str:
     config, variant = report.config, report.variant
     lines = [f"{folder}: {report.tensors} tensors from {report.layout}, model '{config.name}'", *report.notes]
+    numbers = "; ".join(
+        f"{what} {', '.join(f'{value:g}' for value in values)}"
+        for what, values in (("mean", config.pixel_mean), ("deviation", config.pixel_std))
+    )
+    lines.append(f"pictures of {config.image_height}×{config.image_width} pixels, {numbers}")
     if report.notes:
-        numbers = "; ".join(
-            f"{what} {', '.join(f'{value:g}' for value in values)}"
-            for what, values in (("mean", config.pixel_mean), ("deviation", config.pixel_std))
-        )
-        lines.append(f"pictures of {config.image_height}×{config.image_width} pixels, {numbers}")
         lines.append(f"tasks: {', '.join(f'{task.name} ({task.channels} channels)' for task in config.tasks)}")
     if variant.decoders:
         heads = ", ".join(f"{task} ({channels} channels)" for task, channels in variant.decoders.items())
