@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import struct
+import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -188,6 +191,30 @@ def test_a_source_that_fails_ends_the_show_with_its_sentence(checkpoint: Path) -
         after(3)
         show._thread.join(20)
         assert str(show.error) == "camera 0 stopped giving frames"
+
+
+def test_a_fault_of_ours_ends_the_show_too(checkpoint: Path) -> None:
+    def broken() -> Iterator[SourceFrame]:
+        raise ZeroDivisionError
+        yield
+
+    with showing(checkpoint, broken) as (show, _):
+        show._thread.join(20)
+        assert isinstance(show.error, ZeroDivisionError)
+
+
+def test_ctrl_c_in_a_terminal_ends_the_demonstration_quietly(checkpoint: Path) -> None:
+    """It reaches every process of the terminal's group, also the one that draws."""
+    command = [sys.executable, "-m", "edgemoe.cli", "demo", "--model", str(checkpoint), "--hardware", "micro"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [*command, "--no-browser"], stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("look at http://127.0.0.1:")
+        os.killpg(process.pid, signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output, errors) == (0, "", "")
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ from edgemoe.spec.checkpoint import CONFIG_FILE
 from edgemoe.spec.model import ModelConfig, load_model_config
 
 _LOOPBACK = "127.0.0.1"
-_HOLD = {"picture": 3600.0, "folder": 2.0, "inputs": 2.0, "camera": 0.0, "video": 0.0}  # seconds that a frame stays
+_HOLD = {"picture": 1.0, "folder": 2.0, "inputs": 2.0, "camera": 0.0, "video": 0.0}  # seconds that a frame stays
 _DRIVE_HOLD = 1 / 24
 _MODEL = "mini"
 

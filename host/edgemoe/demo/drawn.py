@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -30,8 +31,9 @@ class DrawnDrive:
         self._drive = drive
         self._keeps = drive.frames * drive.height * drive.width * 3 <= _MOST_KEPT
         self._kept: dict[int, NDArray[np.uint8]] = {}
-        # Not forked: the program that shows has threads.
-        self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        # Not forked: the program that shows has threads. Ctrl-C, which both get, is for that program to see.
+        spawned = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(1, spawned, signal.signal, (signal.SIGINT, signal.SIG_IGN))
 
     def __enter__(self) -> DrawnDrive:
         return self

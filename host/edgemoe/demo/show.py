@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 
 from edgemoe.accelerator import Accelerator
 from edgemoe.demo.message import Pace, about_frame
-from edgemoe.errors import EdgeMoeError
 from edgemoe.media.sources import SourceFrame
 from edgemoe.media.spans import Span, default_span, steady_span
 from edgemoe.picture_result import PictureResult
@@ -26,7 +25,7 @@ class Show:
 
     accelerator: with its model loaded, and used by nobody else meanwhile. source: gives the frames from the beginning
     whenever it is called. hold: seconds that a frame without a time stamp is shown at least. listen: called in the
-    thread of the show with the message of every frame.
+    thread of the show with the message of every frame. error: what has ended the show, if anything has.
     """
 
     def __init__(
@@ -37,7 +36,7 @@ class Show:
         hold: float,
         listen: Listener,
     ) -> None:
-        self.error: EdgeMoeError | None = None
+        self.error: Exception | None = None
         self.newest: bytes | None = None
         self._accelerator, self._model, self._source, self._listen = accelerator, model, source, listen
         self._hold = hold
@@ -95,8 +94,8 @@ class Show:
         try:
             while not self._over.is_set():
                 self._lap()
-        except EdgeMoeError as error:
-            self.error = error
+        except Exception as error:
+            self.error = error  # whoever waits for the end raises it
             self._over.set()
 
     def _lap(self) -> None:
