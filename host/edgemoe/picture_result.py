@@ -67,7 +67,8 @@ class PictureResult(FrameResult):
         if chosen.kind == "classification":
             raise ArgumentError(f"task '{task}' is a classification and has no picture; panel() shows its classes")
         shown = output if chosen.channels == 3 else output[0]
-        return Image.fromarray(regression_picture(shown, default_span(chosen, output), height, width))
+        part = None if inner is None else (self.frame.shape[:2], inner)
+        return Image.fromarray(regression_picture(shown, default_span(chosen, output), height, width, part))
 
     def panel(self, style: PanelStyle | None = None) -> Image.Image:
         """The page that `edgemoe run` writes: picture, every task's answer, experts and times."""

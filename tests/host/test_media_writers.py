@@ -361,6 +361,7 @@ def test_plain_pictures_hold_classes_and_metres(tmp_path: Path, padded: bool) ->
     with np.errstate(divide="ignore"):
         metres = np.rint(256 / upsample(frame.outputs["depth"], 32, 48)[0])
     assert np.array_equal(depth, np.where(inside & (metres <= 65535), metres, 0))
-    with Image.open(tmp_path / "a.semseg.overlay.png") as overlay:
-        border = np.asarray(overlay)[: overlay.height // 5]
-    assert (len(np.unique(border)) == 1) is padded
+    for name in ("a.semseg.overlay.png", "a.depth.colour.png"):
+        with Image.open(tmp_path / name) as picture:
+            border = np.asarray(picture)[: picture.height // 5]
+        assert (len(np.unique(border)) == 1) is padded, name

@@ -61,12 +61,24 @@ def inside(picture: RGBPicture, size: tuple[int, ...], inner: tuple[int, int, in
     return shown
 
 
-def regression_picture(values: NDArray[np.float32], span: tuple[float, float], height: int, width: int) -> RGBPicture:
-    """One channel h×w by the depth colours; three channels 3×h×w, read as −1 … 1 (normals), as red, green, blue."""
+def regression_picture(
+    values: NDArray[np.float32],
+    span: tuple[float, float],
+    height: int,
+    width: int,
+    frame: tuple[tuple[int, ...], tuple[int, int, int, int]] | None = None,
+) -> RGBPicture:
+    """One channel h×w by the depth colours; three channels 3×h×w, read as −1 … 1 (normals), as red, green, blue.
+
+    frame: size (height, width) of the frame and its part (left, top, right, bottom) that is picture; the border around
+    it is dark grey.
+    """
     shown = upsample(values, height, width)
     if shown.ndim == 3:
-        return _to_bytes(np.nan_to_num((shown.transpose(1, 2, 0) + 1) * 127.5))
-    return apply_depth_colours(shown, *span)
+        coloured = _to_bytes(np.nan_to_num((shown.transpose(1, 2, 0) + 1) * 127.5))
+    else:
+        coloured = apply_depth_colours(shown, *span)
+    return coloured if frame is None else inside(coloured, *frame)
 
 
 def features_picture(features: NDArray[np.float32], grid: tuple[int, int], height: int, width: int) -> RGBPicture:

@@ -177,9 +177,8 @@ def _regression(
     vectors = task.channels == 3
     shown = output if vectors else output[0]
     span = look.spans.get(task.name) or default_span(task, output, inner, result.frame.shape[:2])
-    picture = figures.regression_picture(shown, span, layout.height, layout.width)
-    if inner is not None:
-        picture = figures.inside(picture, result.frame.shape[:2], inner)
+    part = None if inner is None else (result.frame.shape[:2], inner)
+    picture = figures.regression_picture(shown, span, layout.height, layout.width, part)
     x, y = _tile(canvas, layout, index, 0, title_of(task), _regression_detail(task), picture)
     if not vectors:
         legends.colour_bar(canvas, x, y, layout.column, span, task.unit)

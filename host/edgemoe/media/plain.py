@@ -38,6 +38,7 @@ def plain_pictures(
     inner: (left, top, right, bottom), the part of the frame that is picture; the border around it gets 255 or 0.
     """
     layout = Layout.of(model, 1, False)
+    part = None if inner is None else (result.frame.shape[:2], inner)
     size = (layout.height, layout.width)
     contents: dict[str, bytes] = {}
     for task in model.tasks:
@@ -55,11 +56,11 @@ def plain_pictures(
             contents[f"{task.name}.png"] = png_bytes(shown)
         elif task.channels == 3:
             span = spans.get(task.name, (0.0, 1.0))
-            contents[f"{task.name}.png"] = png_bytes(figures.regression_picture(output, span, *size))
+            contents[f"{task.name}.png"] = png_bytes(figures.regression_picture(output, span, *size, part))
         else:
             span = spans.get(task.name) or default_span(task, output, inner, result.frame.shape[:2])
             contents[f"{task.name}.png"] = _values(upsample(output[0], *result.frame.shape[:2]), task, inner)
-            contents[f"{task.name}.colour.png"] = png_bytes(figures.regression_picture(output[0], span, *size))
+            contents[f"{task.name}.colour.png"] = png_bytes(figures.regression_picture(output[0], span, *size, part))
     return contents
 
 
