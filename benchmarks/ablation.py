@@ -26,6 +26,7 @@ from benchmarks.ablation_variants import Rung, Runs, Variant, checks, ladder, va
 from benchmarks.rtl_frames import Frame, measure
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.spec.hardware import DEFAULT_HARDWARE, HardwareConfig, load_hardware_config
+from edgemoe.spec.terminal import accept_all_text
 from sim.common.random_checkpoint import checkpoint_or_random
 
 REPORT = Path("build/reports/ablation.json")
@@ -102,6 +103,7 @@ def as_report(
 
 def main() -> None:
     """Run, print, write build/reports/ablation.json."""
+    accept_all_text()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", type=Path, default=Path("models/tiny"), help="folder; random weights if missing")
     parser.add_argument("--hardware", default=DEFAULT_HARDWARE)

@@ -32,6 +32,7 @@ from edgemoe.spec.checkpoint import CALIBRATION_FILE, load_checkpoint
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.isa import Buffer
 from edgemoe.spec.precision import OUTPUT_BITS
+from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.model import load_checkpoint_model
 from edgemoe_golden.model.recorder import TensorRecorder
 from edgemoe_golden.scenes import VALIDATION_SEEDS, draw_scene
@@ -163,6 +164,7 @@ def _rows(tensor: FloatArray) -> FloatArray:
 
 def main() -> None:
     """Print the worst and mean over scenes, per instruction; write build/reports/agreement.json."""
+    accept_all_text()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", type=Path, default=Path("models/mini"))
     parser.add_argument("--hardware", nargs="+", default=["zcu102", "zcu102_w16a16"])

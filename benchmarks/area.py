@@ -22,6 +22,7 @@ from benchmarks.area_synthesis import ROOT, Module, Resources, elaborate, synthe
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.rtl.build import TOP
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
+from edgemoe.spec.terminal import accept_all_text
 
 REPORT = ROOT / "build" / "reports" / "area.json"
 SHAPES = ("zcu102", "zcu102_w16a16", "kv260")
@@ -151,6 +152,7 @@ def report(shape: Shape) -> dict[str, object]:
 
 def main() -> int:
     """Print the tables; write build/reports/area.json; 1 when a shape does not fit or a path is too long."""
+    accept_all_text()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--hardware", nargs="+", default=list(SHAPES))
     parser.add_argument("--top", default=TOP, help="a module, for a look at a part of the machine")

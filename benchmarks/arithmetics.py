@@ -24,6 +24,7 @@ from tqdm import tqdm
 from benchmarks.agreement import agreement, subject
 from benchmarks.evaluate import HARDWARE, TRAINING_SCENES, Figure, Tally, evaluate, table
 from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.edge_moe import EdgeMoe, Frame, to_real
 from edgemoe_golden.model import M3ViT, head_maps, load_checkpoint_model
 from edgemoe_golden.model.recorder import TensorRecorder
@@ -184,6 +185,7 @@ def show(report: Report) -> None:
 
 def main() -> None:
     """Measure, print, write build/reports/arithmetics.json."""
+    accept_all_text()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", type=Path, default=Path("models/mini"))
     parser.add_argument("--scenes", type=int, default=50, help="for metrics and routing (default: %(default)s)")

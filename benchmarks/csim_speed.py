@@ -19,6 +19,7 @@ from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
 from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.scenes import VALIDATION_SEEDS, draw_scene
 from sim.common.random_checkpoint import checkpoint_or_random
 
@@ -61,6 +62,7 @@ def measure(folder: Path, hardware_name: str, rounds: int) -> list[dict[str, Any
 
 def main() -> None:
     """Print the table; write build/reports/bench-csim.json."""
+    accept_all_text()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", type=Path, default=Path("models/tiny"), help="folder; random weights if missing")
     parser.add_argument("--hardware", nargs="+", default=["zcu102", "zcu102_w16a16", "kv260", "micro"])

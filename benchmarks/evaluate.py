@@ -30,6 +30,7 @@ from edgemoe.spec.files import write_text
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.strict import ConfigError
+from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.data.metrics import ClassMetric
 from edgemoe_golden.model import M3ViT, head_maps, load_checkpoint_model
 from edgemoe_golden.model.recorder import TensorRecorder
@@ -199,6 +200,7 @@ def losses(figures: Sequence[Figure]) -> str:
 
 def main() -> None:
     """Evaluate and report."""
+    accept_all_text()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("model", type=Path, nargs="?", default=Path("models/mini"))
     parser.add_argument("--scenes", type=int, default=500)

@@ -27,6 +27,7 @@ from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.registry import open_device
 from edgemoe.errors import EdgeMoeError
 from edgemoe.session import Session
+from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.data import DataError, metric_of, open_data
 from edgemoe_golden.importing import ImportedModel, load_imported_model
 from edgemoe_golden.model.decoder import answers
@@ -122,6 +123,7 @@ def _on_engine(
 
 def main() -> None:
     """Evaluate and report."""
+    accept_all_text()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", type=Path, default=Path("models/mini"))

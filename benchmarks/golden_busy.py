@@ -25,6 +25,7 @@ from edgemoe.devices.golden.threads import VARIABLES
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
 from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.terminal import accept_all_text
 
 LIMIT = 1.5  # times its time alone
 MODEL, HARDWARE = Path(__file__).resolve().parents[1] / "models" / "tiny", "zcu102"
@@ -113,6 +114,7 @@ def line(row: dict[str, Any]) -> str:
 
 def main() -> None:
     """Measure and print."""
+    accept_all_text()
     if sys.argv[1:2] == ["--json"]:
         print(json.dumps(measure(int(sys.argv[2]))))
     else:

@@ -26,6 +26,7 @@ from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.model import load_model_config
+from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.model import load_checkpoint_model
 from edgemoe_golden.scenes import VALIDATION_SEEDS, draw_scene
 from sim.common.random_checkpoint import random_checkpoint
@@ -80,6 +81,7 @@ def _turns(first: Callable[[], object], second: Callable[[], object], rounds: in
 
 def main() -> None:
     """Print the table and how a busy computer slows it down; write golden_speed.json and golden_busy.json."""
+    accept_all_text()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", default="tiny", help="configuration, run with seeded random weights")
     parser.add_argument("--hardware", nargs="+", default=["zcu102", "zcu102_w16a16"])

@@ -44,6 +44,7 @@ from edgemoe.session import Session
 from edgemoe.spec.files import write_bytes, write_text
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.onnx_file import require_onnx
+from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.calibrate import main as calibrate
 from edgemoe_golden.importing import DenseOptions, import_dense
 
@@ -202,6 +203,7 @@ def summary(found: Sequence[Agreement], precision: str) -> tuple[float, float]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run; 1 when a bar is missed or an engine differs."""
+    accept_all_text()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.real", description=__doc__)
     parser.add_argument("--engines", default=",".join(ENGINES), help="for one photograph (default: %(default)s)")
     options = parser.parse_args(arguments)

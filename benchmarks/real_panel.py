@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.real_sources import NETWORK, NETWORK_IS, NETWORK_LICENCE, Photograph
+from edgemoe.media.arrays import png_bytes
 from edgemoe.media.canvas import DARK, Canvas, RGBPicture
 from edgemoe.media.colours import apply_depth_colours
 from edgemoe.media.figures import input_picture
 from edgemoe.media.interpolate import upsample
-from edgemoe.media.writers import png_bytes
 
 if TYPE_CHECKING:
     from benchmarks.real import Agreement

@@ -18,6 +18,8 @@ from benchmarks import report_tables as tables
 from benchmarks.report_figures import figures
 from benchmarks.report_inputs import SOURCES, Inputs, ReportError, load_inputs
 from benchmarks.report_readme import update_readme
+from edgemoe.extras import how_to_install
+from edgemoe.spec.terminal import accept_all_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,6 +66,7 @@ def page(inputs: Inputs, template: Path, drawn: Mapping[str, Figure]) -> str:
 
 def main() -> int:
     """Write the page, its pictures and the README's tables; 1 when a figure is missing."""
+    accept_all_text()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--reports", type=Path, default=ROOT / "build/reports", help="where the benches' files are")
     parser.add_argument("--root", type=Path, default=ROOT, help="the checkout that is written to")
@@ -78,7 +81,7 @@ def main() -> int:
         print(f"no report: {error}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
-        print(f"no report: it needs {error.name}; install this project with its extra 'plots'", file=sys.stderr)
+        print(f"no report: it needs {error.name}; run: {how_to_install('plots')}", file=sys.stderr)
         return 1
     from benchmarks.report_style import save
 

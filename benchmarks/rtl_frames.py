@@ -29,6 +29,7 @@ from edgemoe.frames import expert_loads, routings
 from edgemoe.session import Session
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.isa import MEMORY_WORD
+from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.scenes import VALIDATION_SEEDS, draw_scene
 from sim.common.random_checkpoint import checkpoint_or_random
 
@@ -224,6 +225,7 @@ def milliseconds(frame: Frame) -> float:
 
 def main() -> int:
     """Print the tables; write build/reports/bench.json; 1 when a frame differs from golden."""
+    accept_all_text()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", type=Path, default=Path("models/tiny"), help="folder; random weights if missing")
     parser.add_argument("--hardware", nargs="+", default=["zcu102", "zcu102_w16a16", "kv260", "micro"])

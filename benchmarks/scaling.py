@@ -15,29 +15,18 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from tabulate import tabulate
 
 from edgemoe.compiler.compile import compile_model
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.fits import limits
-from edgemoe.compiler.quantised import (
-    HiddenGrid,
-    QuantisedAttention,
-    QuantisedBlock,
-    QuantisedFeedForward,
-    QuantisedGate,
-    QuantisedHead,
-    QuantisedModel,
-    QuantisedMoe,
-    QuantisedNorm,
-)
+from edgemoe.compiler.hollow import hollow_model
 from edgemoe.spec.hardware import DEFAULT_HARDWARE, VECTOR, HardwareConfig, load_hardware_config
 from edgemoe.spec.isa import Instruction, Opcode
-from edgemoe.spec.memory import LayerNormWeights, LinearWeights, round_up
+from edgemoe.spec.memory import round_up
 from edgemoe.spec.model import ModelConfig, load_model_config
 from edgemoe.spec.task import TaskConfig
+from edgemoe.spec.terminal import accept_all_text
 
 # Tokens → picture (height, width); 197 is ImageNet's, 1201 NYUD's.
 PICTURES = {
@@ -90,36 +79,6 @@ class Point:
     bytes_read: int
     bytes_written: int
     too_small: tuple[str, ...]
-
-
-def hollow_model(config: ModelConfig, hardware: HardwareConfig) -> QuantisedModel:
-    """A model of the right shapes with all weights 0 that take no memory: enough to compile."""
-
-    def zeros(*shape: int) -> NDArray[np.int64]:
-        return np.broadcast_to(np.zeros(1, dtype=np.int64), shape)
-
-    def linear(outputs: int, inputs: int) -> LinearWeights:
-        return LinearWeights(zeros(outputs, inputs), zeros(outputs), zeros(outputs), zeros(outputs))
-
-    width = config.width
-    norm = QuantisedNorm(LayerNormWeights(zeros(width), zeros(width)), 1, 1, 1, 1.0, 1.0, wide=False)
-    attention = QuantisedAttention(
-        linear(3 * width, width), linear(width, width), 0, 0, 0, 0, wide=False, wide_output=False
-    )
-
-    def feed_forward(hidden: int) -> QuantisedFeedForward:
-        return QuantisedFeedForward(linear(hidden, width), linear(width, hidden))
-
-    def block(index: int) -> QuantisedBlock:
-        gates = (QuantisedGate(zeros(config.experts, width), 0, 0),) * len(config.tasks)
-        moe = QuantisedMoe(gates, (feed_forward(config.expert_hidden),) * config.experts)
-        mlp = moe if index in config.moe_blocks else feed_forward(config.mlp_hidden)
-        return QuantisedBlock(norm, attention, norm, HiddenGrid(0, 0, 0, 1.0, wide=False), mlp)
-
-    heads = {t.name: QuantisedHead(norm, linear(config.head_outputs(t.name), width), 1.0) for t in config.tasks}
-    patch_embed, position = linear(width, config.patch_features), zeros(config.tokens, width)
-    blocks = tuple(block(index) for index in range(config.depth))
-    return QuantisedModel(config, hardware.numbers, 1.0, patch_embed, position, blocks, heads)
 
 
 def multiply_accumulates(instructions: Sequence[Instruction]) -> int:
@@ -229,6 +188,7 @@ def show(points: Sequence[Point]) -> None:
 
 def main() -> None:
     """Predict, print, write build/reports/scaling.json and the pictures."""
+    accept_all_text()
     # needs the `plots` extra, the predictions do not
     from benchmarks.scaling_plots import draw_bytes, draw_cycles, draw_roofline
 

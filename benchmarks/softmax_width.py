@@ -23,6 +23,7 @@ from edgemoe.compiler.quantise import activation_scale
 from edgemoe.compiler.quantised import QuantisedAttention
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.precision import W8A8
+from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.model import load_checkpoint_model
 from edgemoe_golden.model.recorder import TensorRecorder
 from edgemoe_golden.ops.attention import attention, attention_scores
@@ -113,6 +114,7 @@ def _mean(values: list[float]) -> float:
 
 def main() -> None:
     """Print the table; write build/reports/softmax_width.json."""
+    accept_all_text()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", type=Path, default=Path("models/mini"))
     parser.add_argument("--scenes", type=int, default=8)

@@ -29,12 +29,12 @@ myst_heading_anchors = 4
 copybutton_exclude = ".linenos, .gp, .go"
 
 # Boards have PYNQ, the computer that builds the site need not; nothing is looked up over the network.
-autodoc_mock_imports = ["pynq", "pynqmetadata", "cv2"]
+autodoc_mock_imports = ["pynq", "pynqmetadata", "cv2", "av"]
 toc_object_entries = False  # modules are listed, their names are found by searching; half the time of a build
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "undoc-members": True, "special-members": "__call__"}
 # Types of other packages, and type variables; ours must resolve.
-nitpick_ignore_regex = [(r"py:.*", r"(?!edgemoe).*"), (r"py:class", r"edgemoe[\w.]*\.T")]
+nitpick_ignore_regex = [(r"py:.*", r"(?!edgemoe).*|edgemoe_golden\.scenes.*"), (r"py:class", r"edgemoe[\w.]*\.T")]
 
 html_theme = "furo"
 html_title = "Edge-MoE, in the open"

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from edgemoe.errors import EdgeMoeError
+from edgemoe.extras import how_to_install
 from edgemoe_golden.ranges import Histogram
 
 INSIDE, OUTSIDE, LIMIT = "#3465a4", "#d6663c", "#be1e1e"
@@ -28,7 +29,7 @@ def draw_distribution(histogram: Histogram, low: float, high: float, title: str,
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise DrawingError("a drawing needs matplotlib; install this project with its extra 'plots'") from error
+        raise DrawingError(f"a drawing needs matplotlib; run: {how_to_install('plots')}") from error
 
     centres, counts = histogram.bins()
     left, right = min(histogram.low, low), max(histogram.high, high)

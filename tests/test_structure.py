@@ -14,11 +14,11 @@ from edgemoe.spec.generate.files import generated_files
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = {"edgemoe": ROOT / "host" / "edgemoe", "edgemoe_golden": ROOT / "golden"}
-HEAVY = ("torch", "pynq", "cv2", "onnx", "onnxruntime")
+HEAVY = ("torch", "pynq", "cv2", "av", "tornado", "onnx", "onnxruntime")
 HELPS = ("description", "help", "epilog")  # what argparse shows
 
 # Who may import whom, by the first matching prefix; a module may always import its own entry.
-EVERYBODY = ("edgemoe.errors", "edgemoe.version")
+EVERYBODY = ("edgemoe.errors", "edgemoe.extras", "edgemoe.version")
 ALLOWED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(EVERYBODY, ()),
     "edgemoe_golden.ops": ("edgemoe.spec",),
@@ -33,13 +33,17 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "edgemoe.frames": ("edgemoe.spec", "edgemoe.compiler.program", "edgemoe.results"),
     "edgemoe.kernels": ("edgemoe", "edgemoe_golden.ops"),
     "edgemoe.commands.import_checkpoint": ("edgemoe", "edgemoe_golden.importing"),
+    "edgemoe.commands.demo": ("edgemoe", "edgemoe_golden.scenes"),
+    "edgemoe.demo.drawn": ("edgemoe", "edgemoe_golden.scenes"),
     "edgemoe": ("edgemoe",),
 }
 # Where each heavy library may be imported at all; everything else must run without it.
 HOMES = {
     "torch": ("edgemoe_golden",),
     "pynq": ("edgemoe.pynq",),
-    "cv2": ("edgemoe.media.video",),
+    "cv2": ("edgemoe.media.camera",),
+    "av": ("edgemoe.media.video",),
+    "tornado": ("edgemoe.demo.server",),
     "onnx": ("edgemoe.spec.onnx_file", "edgemoe_golden.importing.onnx"),
     "onnxruntime": ("edgemoe.spec.onnx_file",),
 }
@@ -104,6 +108,20 @@ def test_docstrings_are_data_for_nobody_but_help_texts() -> None:
             for node in ast.walk(tree):
                 if "__doc__" in (getattr(node, "id", None), getattr(node, "attr", None)):
                     assert id(node) in helps, f"{path.relative_to(ROOT)}:{node.lineno}: a docstring used as data"
+
+
+PROGRAMS = [
+    path.relative_to(ROOT)
+    for folder in ("host", "golden", "benchmarks", "sim", "tests/checks")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if '__name__ == "__main__"' in path.read_text(encoding="utf-8") or path.name == "__main__.py"
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=str)
+def test_programs_print_on_any_terminal(program: Path) -> None:
+    """A benchmark must not end after minutes because a terminal lacks a `×`."""
+    assert "accept_all_text()" in (ROOT / program).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

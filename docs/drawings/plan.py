@@ -25,8 +25,8 @@ class Part:
     wings: tuple[Wing, ...]
 
 
-COMMON = ("edgemoe/errors",)
-"""What every module may import: the root of all errors that speak to users."""
+COMMON = ("edgemoe/errors", "edgemoe/extras")
+"""What every module may import: the root of all errors that speak to users, and what to install."""
 
 SPEC, DEVICES, SESSION, OPS = "edgemoe/spec", "edgemoe/devices", "edgemoe", "golden/ops"
 
@@ -47,7 +47,9 @@ PLAN: tuple[Part, ...] = (
             Wing("media", "pictures and video in, panels out", (SPEC, "edgemoe/results", "edgemoe/version")),
             Wing("overlay", "bitstreams and their manifests", (SPEC, DEVICES)),
             Wing(".", "Accelerator, session, command", ("edgemoe",)),
-            Wing("commands", "one file per command", ("edgemoe", "golden/importing")),
+            Wing("commands", "one file per command", ("edgemoe", "golden/importing", "golden/scenes")),
+            Wing("demo", "frames live in the browser, or recorded", ("edgemoe", "golden/scenes")),
+            Wing("demo/page", "its page: HTML, style, script"),
             Wing("pynq", "driver and board, through PYNQ", ("edgemoe",)),
             Wing("pynq/simulated", "a board on the PC", ("edgemoe",)),
         ),

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.extras import how_to_install
 from edgemoe.spec.names import complaint
 from edgemoe_golden.data.samples import (
     IGNORE,
@@ -158,7 +159,7 @@ def read_mat(path: Path, variable: str) -> NDArray[Any]:
     try:
         from scipy.io import loadmat
     except ModuleNotFoundError as error:
-        raise DataError(f"{path}: reading MATLAB files needs scipy; install the 'train' extra") from error
+        raise DataError(f"{path}: reading MATLAB files needs scipy; run: {how_to_install('train')}") from error
     try:
         content = loadmat(str(path), variable_names=[variable])
     except Exception as error:  # SciPy's readers have errors of their own besides ValueError, OSError and others

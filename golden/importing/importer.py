@@ -23,6 +23,8 @@ from edgemoe_golden.model import M3ViT, TensorRecorder
 from edgemoe_golden.model.checkpoint import check_variant_tensors
 from edgemoe_golden.model.variant import DECODERS_FILE, VARIANT_FILE, Variant
 
+_MOST_OFF = 0.01  # error against a reference frame, as a share of the variance of its tokens
+
 
 @dataclass(frozen=True)
 class ImportReport:
@@ -58,7 +60,7 @@ def import_checkpoint(
         check_variant_tensors(imported.config, imported.variant, tensors)
     except CheckpointError as error:
         raise CheckpointError(f"{source}: {error}") from error
-    errors = (None, None) if reference is None else _compare(imported, reference)
+    errors = (None, None) if reference is None else _compare(source, imported, reference)
     write_imported(imported, out_folder)
     return ImportReport(layout, len(tensors) + len(imported.decoders), imported.config, imported.variant, *errors)
 
@@ -82,15 +84,27 @@ def _read(source: Path, config: ModelConfig, options: GateOptions) -> tuple[str,
         raise (error if text.startswith(str(source)) else CheckpointError(f"{source}: {text}")) from error
 
 
-def _compare(imported: Imported, reference: Reference) -> tuple[float, float]:
-    """Mean squared and mean absolute error of the last block's tokens of the first task."""
+def _compare(source: Path, imported: Imported, reference: Reference) -> tuple[float, float]:
+    """Mean squared and mean absolute error of the last block's tokens of the first task.
+
+    Raises CheckpointError where they are not the reference's: every file has the right size, so nothing else shows that
+    one of them is stored in another order.
+    """
     model = M3ViT(imported.config, imported.variant)
     model.load_state_dict(imported.tensors)
     recorder = TensorRecorder()
     with torch.inference_mode():
         model.eval()(reference.frame, imported.config.tasks[0].name, recorder)
     difference = recorder.values[f"blocks.{imported.config.depth - 1}.mlp.residual"][0] - reference.tokens
-    return float((difference**2).mean()), float(difference.abs().mean())
+    squared, absolute = float((difference**2).mean()), float(difference.abs().mean())
+    varies = float(reference.tokens.var())
+    if not squared <= _MOST_OFF * varies:
+        raise CheckpointError(
+            f"{source}: does not reproduce its own reference frame (MSE {squared:.3g}, "
+            f"its tokens vary by {varies:.3g}); "
+            "look for a file whose values stand in another order, such as a kernel H×W×in×out or a gate transposed"
+        )
+    return squared, absolute
 
 
 def write_imported(imported: Imported, folder: Path, files: Mapping[str, bytes] | None = None) -> None:

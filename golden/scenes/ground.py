@@ -100,10 +100,11 @@ def draw_ground(canvas: Canvas, weather: Weather, street: Street, rng: Generator
     below = (y < 0) & (depth < FAR)
     depth = depth[below]
     points = _Ground(x[below] * depth, z[below] * depth, depth, canvas, street)
+    along = points.z + np.float32(street.travelled)
 
     shift = rng.uniform(0, 512, 2).tolist()
-    grain = sample(texture(0.5, 1), points.x * 14 + shift[0], points.z * 9 + shift[1]) - 0.5
-    blotch = sample(texture(1.6, 2), points.x * 5 + shift[1], points.z * 3 + shift[0]) - 0.5
+    grain = sample(texture(0.5, 1), points.x * 14 + shift[0], along * 9 + shift[1]) - 0.5
+    blotch = sample(texture(1.6, 2), points.x * 5 + shift[1], along * 3 + shift[0]) - 0.5
     tone = rng.uniform(0.36, 0.52)
     asphalt = np.array([tone, tone, tone * rng.uniform(1.0, 1.06)], dtype=np.float32)
     wheel = np.abs(np.abs(points.lateral / street.lane % 1 - 0.5) - 0.25)
@@ -116,14 +117,14 @@ def draw_ground(canvas: Canvas, weather: Weather, street: Street, rng: Generator
     meadow = rgb(int(rng.choice([0x7E9B4E, 0x6F9150, 0x93A05A, 0x64884A])))
     if points.paved.any():
         part = points.paved
-        lateral, along = points.lateral[part], points.z[part]
-        joint = ((lateral / slab % 1 < 0.06) | (along / slab % 1 < 0.06)) & (points.stretch[part] < slab / 3)
+        joint = (points.lateral[part] / slab % 1 < 0.06) | (along[part] / slab % 1 < 0.06)
+        joint &= points.stretch[part] < slab / 3
         color[part] = stone * (1 + 0.1 * grain[part] + 0.1 * blotch[part] - 0.13 * joint)[:, None]
     if street.pavement > 0:
         color[points.kerb] = rgb(0xCFCBC2)
     if points.grass.any():
         part = points.grass
-        blades = sample(texture(0.9, 8), points.x[part] * 22, points.z[part] * 12) - 0.5
+        blades = sample(texture(0.9, 8), points.x[part] * 22, along[part] * 12) - 0.5
         color[part] = meadow * (1 + 0.3 * blotch[part] + 0.22 * blades)[:, None]
 
     color *= weather.light(np.array([0, 1, 0], dtype=np.float32))
@@ -156,7 +157,7 @@ class _Ground:
 def _markings(street: Street, lateral: Floats, z: Floats, rng: Generator) -> Mask:
     """Where paint lies: lane dashes, centre and edge lines, a zebra crossing."""
     period = rng.uniform(7, 10)
-    dash = (z / period + rng.random()) % 1 < 0.42
+    dash = ((z + np.float32(street.travelled)) / period + rng.random()) % 1 < 0.42
     thin, across = 0.07, np.abs(lateral)
     paint = across < thin if rng.random() < 0.5 else (across < thin) & dash
     for lane in range(1, street.lanes):

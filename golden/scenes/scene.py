@@ -74,7 +74,7 @@ def draw_scene(seed: int, height: int = 128, width: int = 256) -> Scene:
     draw_ground(canvas, weather, street, rng)
     _fill(canvas, weather, street, rng)
     return Scene(
-        image=_develop(canvas, weather, rng),
+        image=develop(canvas, weather, rng),
         label=np.ascontiguousarray(canvas.label[::SAMPLES, ::SAMPLES]),
         inverse_depth=np.ascontiguousarray(canvas.inverse[::SAMPLES, ::SAMPLES]),
         camera=camera,
@@ -194,7 +194,7 @@ def _people(canvas: Canvas, weather: Weather, street: Street, rng: Generator) ->
             )
 
 
-def _develop(canvas: Canvas, weather: Weather, rng: Generator) -> NDArray[np.uint8]:
+def develop(canvas: Canvas, weather: Weather, rng: Generator) -> NDArray[np.uint8]:
     """Haze with distance, average the samples of a pixel, vignette, a little sensor noise."""
     color, inverse = canvas.color, canvas.inverse
     depth = 1 / np.maximum(inverse, np.float32(1e-3))

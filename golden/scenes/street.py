@@ -18,6 +18,7 @@ class Street:
 
     lanes: per direction. half: half width of the carriageway. pavement: width of each pavement (0: none).
     verge: width of grass between pavement and what follows. crossing: Z of a side street, or infinity.
+    travelled: how far the camera has gone along it: what is painted and worn on the ground stays where it is.
     """
 
     style: str
@@ -33,6 +34,7 @@ class Street:
     crossing_width: float
     zebra: float
     paved: bool
+    travelled: float = 0.0
 
     def center(self, z: float) -> float:
         """X of the centre line at Z."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -172,6 +173,36 @@ _MOODS = {
         0.8,
     ),
 }
+
+
+def weather_of(name: str, azimuth: float) -> Weather:
+    """The middle of a mood, with the sun at `azimuth`, radians from the direction of the street."""
+    mood = _MOODS[name]
+    return Weather(
+        name=name,
+        zenith=rgb(mood.zenith),
+        horizon=rgb(mood.horizon),
+        cloud=rgb(mood.cloud),
+        sun=rgb(mood.sun) * np.float32(mood.sun_power),
+        ambient=rgb(mood.ambient) * np.float32(mood.ambient_power),
+        elevation=sum(mood.elevation) / 2,
+        azimuth=azimuth,
+        fog=sum(mood.fog) / 2,
+        cover=sum(mood.cover) / 2,
+        lit=mood.lit,
+        wet=mood.wet * 0.85,
+    )
+
+
+def between(first: Weather, second: Weather, share: float) -> Weather:
+    """Weather on its way from the first (share 0) to the second (1)."""
+
+    def mixed(field: str) -> Any:
+        a, b = getattr(first, field), getattr(second, field)
+        return a + (b - a) * (np.float32(share) if isinstance(a, np.ndarray) else share)
+
+    values = {each.name: mixed(each.name) for each in fields(Weather) if each.name != "name"}
+    return Weather(name=second.name if share >= 0.5 else first.name, **values)
 
 
 def random_weather(rng: Generator) -> Weather:

@@ -1,15 +1,19 @@
 """Accelerator: a model on an engine in three lines, the same on a PC and on a board.
 
-with Accelerator("csim") as accelerator:
-    accelerator.load("models/mini")
-    result = accelerator(frame, tasks=("semseg", "depth"))
+with Accelerator("golden") as accelerator:
+    accelerator.load()
+    accelerator("street.jpg").panel().save("street.panel.png")
 """
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +22,12 @@ from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.base import Device
 from edgemoe.devices.exclusive import ExclusiveUse, Use
 from edgemoe.devices.registry import open_device
-from edgemoe.media.resize import resize
+from edgemoe.media.accept import as_picture
+from edgemoe.media.resize import Resized, resize
+from edgemoe.picture_result import PictureResult
 from edgemoe.results import FrameResult
 from edgemoe.session import Session, SessionError
+from edgemoe.shipped import model_folder
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 
 
@@ -42,6 +49,7 @@ class Accelerator:
         self, engine: str = "golden", hardware: str | HardwareConfig | None = None, timeout: float = 600.0
     ) -> None:
         wanted = load_hardware_config(hardware) if isinstance(hardware, str) else hardware
+        self._engine = engine
         self._device: Device | None = open_device(engine, wanted)
         self.hardware = self._device.hardware
         self._timeout = timeout
@@ -56,35 +64,42 @@ class Accelerator:
             raise SessionError("this accelerator is closed; make a new one")
         return self._device
 
-    def load(self, folder: str | Path) -> None:
-        """Use the checkpoint in `folder` from now on; checked when the first frame needs it.
+    def load(self, model: str | Path | None = None) -> Accelerator:
+        """Use a model from now on; checked when the first frame needs it. Returns this accelerator.
 
-        Raises SessionError during a call or a stream.
+        model: a checkpoint folder, or the name of a shipped model, such as mini; None: the shipped model that is
+        preferred.
+        Raises SessionError during a call or a stream, CheckpointError where there is no such folder or model.
         """
+        folder = model_folder(model)
         use = Use("the loading of a model")
         try:
             self._take(use)
             self._drop_sessions()
-            self._folder = Path(folder)
+            self._folder = folder
+            return self
         finally:
             self._use.uses.pop(use, None)
 
-    def __call__(self, frame: NDArray[np.uint8], tasks: Sequence[str] | None = None) -> FrameResult:
-        """One picture, uint8 height×width×3 RGB of any size (the centre is cropped to the model's aspect).
+    def __call__(self, frame: Any, tasks: Sequence[str] | None = None) -> PictureResult:
+        """One picture of any size (the centre is cropped to the model's aspect).
 
-        tasks: None means all of the model's, a string one of them. Raises ArgumentError for a frame that is no such
-        array, SessionError before `load`, for faults of the device and while it is in use; CheckpointError,
-        ConfigError, ProgramError, DoesNotFitError for a model that cannot be used.
+        frame: a path, a Pillow image, or an array: uint8 height×width×3 RGB, ×4 RGBA, or height×width grey; see
+        `edgemoe.media.accept.as_picture`. tasks: None means all of the model's, a string one of them.
+        Raises ArgumentError for what is no picture, MediaError for a file that cannot be read, SessionError for faults
+        of the device and while it is in use; CheckpointError, ConfigError, ProgramError, DoesNotFitError for a model
+        that cannot be used.
         """
         use = Use("a frame")
         try:
             self._take(use)
             session = self._session(tasks)
-            return session.run(_fitted(frame, session))
+            resized = _fitted(frame, session)
+            return _shown(session, resized, frame, session.run(resized.frame))
         finally:
             self._use.uses.pop(use, None)
 
-    def stream(self, frames: Iterable[NDArray[np.uint8]], tasks: Sequence[str] | None = None) -> Iterator[FrameResult]:
+    def stream(self, frames: Iterable[Any], tasks: Sequence[str] | None = None) -> Iterator[PictureResult]:
         """Pictures of any size → results in order, two frames in flight; see Session.stream. Raises as a call does."""
         use = Use("the beginning of a stream")
         try:
@@ -92,7 +107,7 @@ class Accelerator:
             session = self._session(tasks)
         finally:
             self._use.uses.pop(use, None)
-        return session.stream(_fitted(frame, session) for frame in frames)
+        return _streamed(session, frames)
 
     def close(self) -> None:
         """Give back memory and device; ends a stream, harmless to repeat.
@@ -110,6 +125,13 @@ class Accelerator:
                 self._device = None
         finally:
             self._use.uses.pop(use, None)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._device is None else f"hardware '{self.hardware.name}', model {self._model_name()}"
+        return f"<Accelerator on '{self._engine}': {state}>"
+
+    def _model_name(self) -> str:
+        return f"'{self._folder.name}'" if self._folder else "not loaded yet"
 
     def __enter__(self) -> Accelerator:
         return self
@@ -129,7 +151,7 @@ class Accelerator:
         tasks = (names,) if isinstance(names, str) else None if names is None else tuple(names)
         device = self.device
         if self._folder is None:
-            raise SessionError("no model is loaded; call load('models/mini') or another checkpoint folder first")
+            raise SessionError("no model is loaded; call load() for the one of this package, or load('FOLDER')")
         if tasks not in self._sessions:
             program = compile_checkpoint(self._folder, tasks, self.hardware)
             self._sessions[tasks] = Session(program, device, self._timeout)
@@ -141,6 +163,25 @@ class Accelerator:
             del self._sessions[tasks]
 
 
-def _fitted(frame: NDArray[np.uint8], session: Session) -> NDArray[np.uint8]:
+def _fitted(frame: Any, session: Session) -> Resized:
     model = session.program.manifest.model
-    return resize(frame, model.image_height, model.image_width).frame
+    return resize(as_picture(frame), model.image_height, model.image_width)
+
+
+def _shown(session: Session, resized: Resized, frame: Any, result: FrameResult) -> PictureResult:
+    name = Path(os.fspath(frame)).name if isinstance(frame, str | os.PathLike) else ""
+    return PictureResult.of(result, session.program.manifest.model, resized, name)
+
+
+def _streamed(session: Session, frames: Iterable[Any]) -> Iterator[PictureResult]:
+    waiting: deque[tuple[Resized, Any]] = deque()  # what is in flight
+
+    def fitted() -> Iterator[NDArray[np.uint8]]:
+        for frame in frames:
+            resized = _fitted(frame, session)
+            waiting.append((resized, frame if isinstance(frame, str | os.PathLike) else None))
+            yield resized.frame
+
+    with closing(session.stream(fitted())) as results:
+        for result in results:
+            yield _shown(session, *waiting.popleft(), result)

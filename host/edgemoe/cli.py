@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 from types import ModuleType
 
-from edgemoe.commands import bench, compile_model, diff_engines, disasm, import_checkpoint, info, run, sim
+from edgemoe.commands import bench, compile_model, demo, diff_engines, disasm, import_checkpoint, info, run, sim
 from edgemoe.errors import EdgeMoeError
 from edgemoe.media.errors import reason
 from edgemoe.spec.terminal import accept_all_text
@@ -18,6 +18,7 @@ from edgemoe.version import version
 
 COMMANDS: dict[str, tuple[ModuleType, str]] = {
     "run": (run, "run pictures, a video or a camera through an engine"),
+    "demo": (demo, "show a drive, or your own pictures, live in the browser"),
     "bench": (bench, "measure latency, frame rate and, on a board, power"),
     "compile": (compile_model, "compile a checkpoint into a program"),
     "import": (import_checkpoint, "import a checkpoint of M³ViT or Edge-MoE"),

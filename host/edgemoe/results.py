@@ -26,6 +26,8 @@ class FrameResult:
     timings_ms: name → milliseconds on this host; `total` is the whole frame and is what panels show.
     counters: name → count of the engine; `cycles` is shown on panels when present.
     engine, model, hardware: names for titles and reports, e.g. `golden`, `tiny`, `zcu102`.
+    clock_mhz: what the hardware is meant to reach; 0: not said. estimated_cycles: of a frame, predicted from shapes,
+        for engines that count none; 0: not estimated.
     """
 
     frame: NDArray[np.uint8]
@@ -37,6 +39,29 @@ class FrameResult:
     routing: dict[str, dict[int, Routing]] = field(default_factory=dict)
     timings_ms: dict[str, float] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
+    clock_mhz: float = 0.0
+    estimated_cycles: int = 0
+
+    @property
+    def cycles(self) -> int:
+        """Of the accelerator, counted by the engine or else estimated; 0: neither."""
+        return self.counters.get("cycles", 0) or self.estimated_cycles
+
+    @property
+    def accelerator_ms(self) -> float | None:
+        """Milliseconds of the accelerator: its cycles at its clock; None where either is not known."""
+        return self.cycles / self.clock_mhz / 1e3 if self.cycles and self.clock_mhz else None
+
+    def __repr__(self) -> str:
+        """One line instead of pages of numbers."""
+        outputs = ", ".join(f"{task} {'×'.join(map(str, output.shape))}" for task, output in self.outputs.items())
+        blocks = max((len(each) for each in self.routing.values()), default=0)
+        experts = f"; experts of {blocks} block{'s' if blocks != 1 else ''}" if blocks else ""
+        time = self.accelerator_ms
+        counted = "counted" if self.counters.get("cycles") else "estimated"
+        clock = f"; {time:.3g} ms at {self.clock_mhz:g} MHz, {counted}" if time is not None else ""
+        host = f"; {self.timings_ms['total']:.3g} ms on this host" if "total" in self.timings_ms else ""
+        return f"{type(self).__name__}({self.model} on {self.engine}: {outputs}{experts}{clock}{host})"
 
     def check(self, model: ModelConfig) -> None:
         """Compare every shape and type with `model`; raises ArgumentError naming the first that differs."""

@@ -6,12 +6,14 @@ with open_device("golden", program.manifest.hardware) as device, Session(program
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from functools import cached_property
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.program import Program, ProgramError
 from edgemoe.control import Control
 from edgemoe.decoder import decoder_of
@@ -21,7 +23,6 @@ from edgemoe.errors import EdgeMoeError
 from edgemoe.frame_run import Clock, FrameRun
 from edgemoe.frames import head_outputs, input_image, routings
 from edgemoe.results import FrameResult
-from edgemoe.spec.isa import Opcode, raw_fields
 from edgemoe.spec.memory import stripe
 from edgemoe.spec.registers import IDENTITY
 
@@ -82,7 +83,7 @@ class Session:
         """One frame → the bytes of the output region."""
         return self._execute(frame)[1]
 
-    def stream(self, frames: Iterable[NDArray[np.uint8]]) -> Iterator[FrameResult]:
+    def stream(self, frames: Iterable[NDArray[np.uint8]]) -> Generator[FrameResult, None, None]:
         """Frames one after the other → results in order, two frames in flight.
 
         While the accelerator works on one frame the host copies the next in and decodes the last, so a result comes
@@ -248,7 +249,7 @@ class Session:
         if not self._control.wait(self.timeout, self.device.pause):
             raise SessionError(
                 f"device '{name}' did not finish within {self.timeout:g} s; it stands at "
-                f"{self._instruction(self._control.low('program_counter'))}"
+                f"{self.program.described(self._control.low('program_counter'))}"
             )
         run.clock.lap("engine")
         if not self._identified and self._control.low("identity") != IDENTITY:
@@ -256,7 +257,7 @@ class Session:
         self._identified = True
         fault = self._control.fault()
         if fault:
-            place = self._instruction(self._control.low("program_counter"))
+            place = self.program.described(self._control.low("program_counter"))
             raise SessionError(f"device '{name}' stopped at {place} with {fault}; compile the program again")
         run.counters = self._control.counters()
         self.device.use.running = False
@@ -281,6 +282,8 @@ class Session:
             routing=routing,
             timings_ms=run.clock.result(),
             counters=run.counters,
+            clock_mhz=manifest.hardware.clock_mhz,
+            estimated_cycles=self._estimated_cycles,
         )
 
     def _decoded(self, outputs: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
@@ -288,11 +291,6 @@ class Session:
         read = next((outputs[task.name] for task in tasks if task.kind == "features" and task.name in outputs), None)
         return {} if self._decoder is None or read is None else self._decoder(read)
 
-    def _instruction(self, index: int) -> str:
-        words, labels = self.program.words, self.program.manifest.labels
-        if index >= len(words):
-            return f"instruction {index}, beyond the program's end"
-        number = raw_fields(words[index])["opcode"]
-        name = Opcode(number).name if number in list(Opcode) else f"opcode {number}"
-        label = f" ({labels[index]})" if index < len(labels) else ""
-        return f"instruction {index} {name}{label}"
+    @cached_property
+    def _estimated_cycles(self) -> int:
+        return sum(each.cycles for each in predicted_cycles(self.program))

@@ -38,6 +38,7 @@ from edgemoe.spec.files import write_text
 from edgemoe.spec.generate.machine import verilog_headers, verilog_values
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.places import BUILDS, REPOSITORY
+from edgemoe.spec.terminal import accept_all_text
 from sim.common.shapes import SHAPES, shape
 
 RTL = RTL_FOLDER
@@ -204,6 +205,7 @@ def main() -> int:
     """Build, run, and say what became of it; 0 where all tests passed (with --flip: saw the wrong bit), 2 where
     nothing was built.
     """
+    accept_all_text()
     parser = argparse.ArgumentParser(prog="python -m sim.common.runner", description="Run one RTL bench.")
     parser.add_argument("bench")
     parser.add_argument("--top", required=True)

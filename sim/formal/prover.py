@@ -17,7 +17,7 @@ from pathlib import Path
 
 from edgemoe.devices.build_cache import run_tool
 from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, sources_of
-from sim.formal.proof import Bounded, Induction, Mutant, Proof, Property
+from sim.formal.proof import Induction, Mutant, Proof, Property
 
 FOLDER = Path(__file__).parent
 BUILD = FOLDER.parents[1] / "build" / "formal"
@@ -100,7 +100,9 @@ def _formulas(proof: Proof, labels: Sequence[str], folder: Path, mutant: Mutant 
         shutil.copy(path, folder)
     for name, value in proof.constants.items():
         header = folder / "edgemoe_machine.vh"
-        text, count = re.subn(rf"(localparam .*\b{name} = )[^;]+;", rf"\g<1>{value};", header.read_text(encoding="utf-8"))
+        text, count = re.subn(
+            rf"(localparam .*\b{name} = )[^;]+;", rf"\g<1>{value};", header.read_text(encoding="utf-8")
+        )
         if count != 1:
             raise ProverError(f"{header.name} has no constant {name}")
         header.write_text(text, encoding="utf-8")

@@ -19,6 +19,7 @@ from clang import cindex
 from clang.cindex import Cursor, CursorKind, TranslationUnit
 
 from edgemoe.devices.csim.build import HLS_FOLDER, compiler, header_folder
+from edgemoe.spec.terminal import accept_all_text
 
 NUMBER, VARIABLE, PORT, WORD, FLAG = "number", "variable", "port", "word", "flag"
 
@@ -244,6 +245,7 @@ def _descendants(cursor: Cursor) -> Iterator[Cursor]:
 
 def main() -> int:
     """Print complaints; 1 when there are any."""
+    accept_all_text()
     complaints = check()
     print("\n".join(complaints) or "HLS pragmas: no complaints")
     return 1 if complaints else 0

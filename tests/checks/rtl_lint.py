@@ -18,6 +18,7 @@ from edgemoe.devices.base import DeviceError
 from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, TOP, check_shape, sources_of, verilator
 from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import HardwareConfig, hardware_names, load_hardware_config
+from edgemoe.spec.terminal import accept_all_text
 
 STANDARD = ("--std", "1364-2005")
 WARNINGS = ["extra", "error"]
@@ -61,6 +62,7 @@ def _slang(sources: list[str], include: list[str]) -> list[str]:
 
 def main() -> int:
     """Print complaints by configuration that the Verilog has; 1 when there are any."""
+    accept_all_text()
     failed, read = False, []
     for name in hardware_names():
         hardware = load_hardware_config(name)

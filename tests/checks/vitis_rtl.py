@@ -17,6 +17,7 @@ from pyverilog.vparser.parser import VerilogParser
 
 from edgemoe.spec.generate.vitis import TOP
 from edgemoe.spec.registers import REGISTERS
+from edgemoe.spec.terminal import accept_all_text
 
 CONTROL = ("AWVALID", "AWREADY", "AWADDR", "WVALID", "WREADY", "WDATA", "WSTRB", "BVALID", "BREADY", "BRESP")
 CONTROL += ("ARVALID", "ARREADY", "ARADDR", "RVALID", "RREADY", "RDATA", "RRESP")
@@ -102,6 +103,7 @@ def _module(folder: Path, name: str) -> ast.ModuleDef | None:
 
 def main() -> int:
     """Print complaints; 1 when there are any."""
+    accept_all_text()
     if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
         print("usage: make test-vitis-rtl RTL_DIR=FOLDER, the folder with the Verilog that Vitis generated")
         return 2

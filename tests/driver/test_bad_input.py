@@ -25,8 +25,8 @@ from simulated_boards import BOARD, HANDSHAKES, simulated
 from edgemoe.compiler.program import Program, ProgramError
 from edgemoe.devices.base import Bytes, DeviceError
 from edgemoe.devices.golden.device import GoldenDevice
+from edgemoe.media.camera import read_camera
 from edgemoe.media.errors import MediaError
-from edgemoe.media.video import read_camera
 from edgemoe.pynq.device import PynqDevice
 from edgemoe.pynq.lock import ProcessLock
 from edgemoe.pynq.simulated.board import SimulatedBoard
@@ -318,7 +318,7 @@ class _Camera:
 def test_an_unplugged_camera(
     board: Any, program: Program, frames: Any, expected: list[Bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgemoe.media.video.load_opencv", lambda purpose: _Camera(frames))
+    monkeypatch.setattr("edgemoe.media.camera.load_opencv", lambda: _Camera(frames))
     with Session(program, board) as session:
         seen = 0
         with pytest.raises(MediaError, match="camera 0 stopped giving frames; check"):  # noqa: PT012 (after a result)

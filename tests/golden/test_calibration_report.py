@@ -13,6 +13,7 @@ from PIL import Image, ImageColor
 
 from edgemoe.compiler.quantise import quantise
 from edgemoe.compiler.quantised import QuantisedMoe
+from edgemoe.extras import how_to_install
 from edgemoe.spec.calibration import Range, calibrated_tensors, load_calibration
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.precision import W8A8, W16A16, Precision
@@ -197,10 +198,7 @@ def test_without_matplotlib_ranges_are_still_written_and_the_drawing_is_missed_i
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     main([str(checkpoint), "--scenes", "1", "--report", str(tmp_path / "report")])
-    assert (
-        "none drawn (a drawing needs matplotlib; install this project with its extra 'plots')"
-        in capsys.readouterr().out
-    )
+    assert f"none drawn (a drawing needs matplotlib; run: {how_to_install('plots')})" in capsys.readouterr().out
     assert (checkpoint / "calibration.json").is_file()
     assert [path.name for path in (tmp_path / "report").iterdir()] == ["calibration_random.json"]
 

@@ -74,13 +74,38 @@ def test_the_reference_frame_is_reproduced(made: Path, tmp_path: Path) -> None:
     assert model.config.pixel_std == pytest.approx([256 / 255] * 3)
 
 
-def test_a_wrong_reference_is_seen(made: Path, tmp_path: Path) -> None:
+def transpose_a_gate(folder: Path) -> None:
+    values = np.fromfile(folder / "l1_w_gate_T_task0.float32.bin", dtype="<f4")
+    write(folder, "l1_w_gate_T_task0", values.reshape(32, 4).T)
+
+
+def store_the_kernel_in_another_order(folder: Path) -> None:
+    name = next(folder.glob("*patch_embed*weight*")).name.removesuffix(".float32.bin")
+    kernel = np.fromfile(folder / f"{name}.float32.bin", dtype="<f4").reshape(32, 3, 16, 16)
+    write(folder, name, kernel.transpose(2, 3, 1, 0))
+
+
+def grow(folder: Path) -> None:
+    write(folder, "l0_fc2_weight", np.fromfile(folder / "l0_fc2_weight.float32.bin", dtype="<f4") * 1e38)
+
+
+def shift_the_reference(folder: Path) -> None:
+    write(folder, "l11_x_post_moe", np.fromfile(folder / "l11_x_post_moe.float32.bin", dtype="<f4") + 1)
+
+
+@pytest.mark.parametrize(
+    "damage", [transpose_a_gate, store_the_kernel_in_another_order, grow, shift_the_reference],
+    ids=lambda value: value.__name__,
+)  # fmt: skip
+def test_a_folder_that_does_not_reproduce_its_reference_is_refused(
+    damage: Callable[[Path], None], made: Path, tmp_path: Path
+) -> None:
+    """All sizes are right, and only the reference frame shows that something is not."""
     folder = Path(shutil.copytree(made, tmp_path / "raw"))
-    tokens = np.fromfile(folder / "l11_x_post_moe.float32.bin", dtype="<f4")
-    write(folder, "l11_x_post_moe", tokens + 1)
-    report = import_checkpoint(folder, MICRO, tmp_path / "out")
-    assert report.reference_mse == pytest.approx(1, rel=1e-3)
-    assert report.reference_mae == pytest.approx(1, rel=1e-3)
+    damage(folder)
+    with pytest.raises(CheckpointError, match=r"does not reproduce its own reference frame \(MSE .*another order"):
+        import_checkpoint(folder, MICRO, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_reference_frame_is_optional(made: Path, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edgemoe.errors import ArgumentError
 from edgemoe.spec.model import load_model_config
-from edgemoe_golden.scenes import DEMO_SEEDS, LABELS, TRAINING_SEEDS, VALIDATION_SEEDS, draw_scene
+from edgemoe_golden.scenes import DEMO_SEEDS, LABELS, TRAINING_SEEDS, VALIDATION_SEEDS, Drive, draw_scene
 from edgemoe_golden.scenes.camera import NEAR
 from edgemoe_golden.scenes.labels import ROAD, SKY
 from edgemoe_golden.scenes.scene import SAMPLES
@@ -79,3 +80,52 @@ def test_impossible_seeds_and_sizes_are_refused() -> None:
         draw_scene(-3)
     with pytest.raises(ValueError, match="sides must be 16 … 4096"):
         draw_scene(1, 8, 256)
+
+
+def test_a_drive_is_one_world_whichever_way_one_looks_at_it() -> None:
+    """The same frame again, a lap later, and from a drive with other frames between."""
+    drive = Drive(seed=3, height=64, width=128, frames=100)
+    frame = drive.frame(17)
+    for same in (drive.frame(17), drive.frame(117), Drive(seed=3, height=64, width=128, frames=200).frame(34)):
+        assert np.array_equal(frame.image, same.image)
+        assert np.array_equal(frame.inverse_depth, same.inverse_depth)
+    assert not np.array_equal(frame.image, Drive(seed=4, height=64, width=128, frames=100).frame(17).image)
+
+
+def test_a_drive_moves_little_from_frame_to_frame_also_where_the_lap_ends() -> None:
+    drive = Drive(height=64, width=128, frames=480)
+
+    def change(first: int, second: int) -> float:
+        return float(np.abs(drive.frame(first).image.astype(int) - drive.frame(second).image).mean())
+
+    far, steps = change(10, 250), [change(number, number + 1) for number in (10, 171, 333, 479)]
+    assert max(steps) < far / 2, f"{steps} against {far} between places that lie apart"
+    assert steps[-1] < 1.5 * max(steps[:-1]), f"{steps}: the lap ends with a jump"
+
+
+@pytest.mark.parametrize("number", [20, 200])
+def test_what_stands_comes_nearer_as_fast_as_the_camera_goes(number: int) -> None:
+    """400 m in 400 frames: every tree, which has one depth, is a metre nearer in the next frame."""
+    drive = Drive(height=64, width=128, frames=400)
+
+    def trees(frame: int) -> np.ndarray:
+        scene = drive.frame(frame)
+        near = (scene.label == LABELS.index("vegetation")) & (scene.inverse_depth > 1 / 40)
+        distances, pixels = np.unique((1 / scene.inverse_depth[near]).round(2), return_counts=True)
+        return np.asarray(distances[pixels >= 3])
+
+    before, after = trees(number), trees(number + 1)
+    assert len(before) >= 3
+    assert [float(np.abs(after - (distance - 1)).min()) < 0.03 for distance in before] == [True] * len(before)
+
+
+def test_a_drive_shows_every_class_and_changing_weather() -> None:
+    scenes = [Drive(height=64, width=128, frames=12).frame(number) for number in range(12)]
+    assert len({scene.weather for scene in scenes}) == 6
+    assert set(np.unique(np.concatenate([scene.label for scene in scenes]))) == set(range(len(LABELS)))
+
+
+@pytest.mark.parametrize("wrong", [{"seed": -1}, {"frames": 0}, {"height": 8}, {"width": 5000}])
+def test_a_drive_that_cannot_be_drawn_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ArgumentError, match="drive"):
+        Drive(**wrong)

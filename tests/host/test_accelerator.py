@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import io
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from edgemoe import Accelerator
 from edgemoe.devices.base import DeviceError
@@ -94,16 +96,19 @@ def test_errors_are_sentences_and_the_next_call_works(checkpoint: Path, tmp_path
     with Accelerator("golden", "micro") as accelerator:
         with pytest.raises(SessionError, match="no model is loaded"):
             accelerator(FRAME)
-        accelerator.load(tmp_path / "nowhere")
+        with pytest.raises(CheckpointError, match="is not a folder"):
+            accelerator.load(tmp_path / "nowhere")
+        (tmp_path / "empty").mkdir()
+        accelerator.load(tmp_path / "empty")
         with pytest.raises((CheckpointError, ConfigError)):
             accelerator(FRAME)
         accelerator.load(checkpoint)
         with pytest.raises(ConfigError, match="has no task 'normals'"):
             accelerator(FRAME, tasks=("normals",))
         with pytest.raises(ValueError, match="expected uint8"):
-            accelerator(FRAME.astype(float))  # type: ignore[arg-type]
-        with pytest.raises(EdgeMoeError, match="a frame is a NumPy array"):
-            accelerator("street.png")  # type: ignore[arg-type]
+            accelerator(FRAME.astype(float))
+        with pytest.raises(EdgeMoeError, match=r"'street\.png' does not exist"):
+            accelerator("street.png")
         assert set(accelerator(FRAME).outputs) == {"semseg", "depth"}
 
 
@@ -113,3 +118,91 @@ def test_one_task_may_be_named_by_itself(checkpoint: Path) -> None:
         accelerator.load(checkpoint)
         assert set(accelerator(FRAME, tasks="depth").outputs) == {"depth"}
         assert [set(result.outputs) for result in accelerator.stream([FRAME], tasks="semseg")] == [{"semseg"}]
+
+
+def test_every_way_to_hand_over_a_picture_gives_the_same(checkpoint: Path, tmp_path: Path) -> None:
+    """A path, its name, a Pillow image, arrays of RGB, RGBA and from the other end; grey in three forms."""
+    grey = FRAME[:, :, 0]
+    Image.fromarray(FRAME).save(tmp_path / "a.png")
+    opaque = np.dstack([FRAME, np.full(grey.shape, 255, np.uint8)])
+    coloured = [FRAME, tmp_path / "a.png", str(tmp_path / "a.png"), Image.fromarray(FRAME), opaque, FRAME[::-1][::-1]]
+    greys = [np.dstack([grey] * 3), grey, grey[:, :, None], Image.fromarray(grey)]
+    with Accelerator("golden", "micro") as accelerator:
+        accelerator.load(checkpoint)
+        for same in (coloured, greys):
+            results = [accelerator(frame, tasks="depth") for frame in same]
+            streamed = list(accelerator.stream(same, tasks="depth"))
+            for each in (*results, *streamed):
+                assert np.array_equal(each.outputs["depth"], results[0].outputs["depth"])
+            assert [each.name for each in results] == [each.name for each in streamed]
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (None, "a frame is a path, a Pillow image or a NumPy array .*; found NoneType"),
+        ([[1, 2], [3, 4]], r"found list; numpy\.asarray"),
+        (np.zeros((0, 4, 3), np.uint8), r"the frame is empty \(uint8 \(0, 4, 3\)\)"),
+        (np.zeros((3, 8, 9), np.uint8), r"channels come last: frame\.transpose"),
+        (np.zeros((2, 8, 9, 3), np.uint8), "one picture at a time"),
+        (np.zeros((8, 9, 3)), r"found float64 \(8, 9, 3\); values of 0 … 1 become"),
+        (np.zeros((8, 9, 2), np.uint8), r"expected uint8 height×width×3 .* found uint8 \(8, 9, 2\)"),
+        (b"bytes", "found bytes"),
+        ("folder", "is not a file"),
+        ("a\0b", "cannot be read|does not exist|is not a file"),
+    ],
+    ids=str,
+)
+def test_what_is_no_picture_gets_one_sentence_with_what_to_do(
+    checkpoint: Path, tmp_path: Path, frame: object, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with Accelerator("golden", "micro") as accelerator:
+        accelerator.load(checkpoint)
+        with pytest.raises(EdgeMoeError, match=words) as caught:
+            accelerator(frame)
+        assert "\n" not in str(caught.value)
+        assert set(accelerator(FRAME).outputs) == {"semseg", "depth"}
+
+
+def test_accelerator_and_result_say_in_a_line_what_they_are(checkpoint: Path) -> None:
+    with Accelerator("golden", "micro") as accelerator:
+        assert repr(accelerator) == "<Accelerator on 'golden': hardware 'micro', model not loaded yet>"
+        result = accelerator.load(checkpoint)(FRAME)
+        assert repr(accelerator) == "<Accelerator on 'golden': hardware 'micro', model 'micro'>"
+    assert repr(accelerator) == "<Accelerator on 'golden': closed>"
+    shown = repr(result)
+    assert shown.startswith("PictureResult(micro on golden: semseg 7×4×6, depth 1×4×6; experts of 1 block; ")
+    assert "MHz, estimated; " in shown
+    assert shown.endswith(" ms on this host)")
+
+
+def test_a_result_shows_and_saves_itself(checkpoint: Path, tmp_path: Path) -> None:
+    with Accelerator("golden", "micro") as accelerator:
+        result = accelerator.load(checkpoint)(FRAME)
+    png = result._repr_png_()
+    with Image.open(io.BytesIO(png)) as displayed:
+        assert displayed.size == result.panel().size
+        assert np.array_equal(np.asarray(displayed), np.asarray(result.panel()))
+    assert result.map("semseg").shape == (32, 48)
+    assert result.picture("depth").mode == "RGB"
+    assert result.resized is not None
+    assert result.resized.to_source(result.map("depth"), np.nan).shape == FRAME.shape[:2], "over the picture that came"
+    names = {path.name for path in result.save(tmp_path, "a")}
+    assert names == {
+        *("a.panel.png", "a.npz", "a.semseg.png", "a.semseg.overlay.png", "a.depth.png", "a.depth.colour.png"),
+    }
+    with pytest.raises(EdgeMoeError, match="task 'normals' was not run; there are semseg, depth"):
+        result.map("normals")
+
+
+def test_models_go_by_folder_or_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Wherever this is called from, also as the README spells it."""
+    monkeypatch.chdir(tmp_path)
+    with Accelerator("golden", "zcu102") as accelerator:
+        for name in ("mini", "models/mini", Path("models/mini")):
+            assert "model 'mini'" in repr(accelerator.load(name))
+        assert "model 'tiny'" in repr(accelerator.load())
+        with pytest.raises(CheckpointError, match="or one of mini, tiny"):
+            accelerator.load("micra")

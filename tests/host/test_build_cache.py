@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import stat
@@ -16,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from edgemoe.devices.base import DeviceError
-from edgemoe.devices.build_cache import BuildCache, digest_of, run_tool, say_to_people
+from edgemoe.devices.build_cache import BuildCache, digest_of, run_tool
+from edgemoe.devices.telling import say_to_people, telling
 
 PROOF = "result.txt"
 
@@ -214,3 +216,38 @@ def test_announcements_go_to_people_only(
 def test_a_tool_s_output_is_kept_apart_from_its_complaints() -> None:
     done = run_tool(["bash", "-c", "echo out; echo err >&2; exit 3"])
     assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "err\n")
+
+
+def test_a_terminal_sees_how_long_a_build_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", stream)
+    with telling("building, once …", say_to_people):
+        deadline = time.monotonic() + 20
+        while "building, once … 00:01" not in stream.getvalue():
+            assert time.monotonic() < deadline, stream.getvalue()
+            time.sleep(0.05)
+    assert not [thread for thread in threading.enumerate() if thread.name == "clock of a build"]
+
+
+def test_who_waits_for_another_builder_is_told(tmp_path: Path) -> None:
+    """Two threads want the same entry: one builds it, the other one waits and says so."""
+    cache, said = BuildCache(tmp_path, "engine 'x'"), list[str]()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def build(folder: Path) -> None:
+        begun.set()
+        assert go_on.wait(20)
+        filled()(folder)
+
+    first = threading.Thread(target=lambda: cache.entry("micro", "0123", PROOF, build))
+    first.start()
+    assert begun.wait(20)
+
+    def say(text: str) -> None:
+        said.append(text)
+        go_on.set()
+
+    cache.entry("micro", "0123", PROOF, build, saying="building", say=say)
+    first.join(20)
+    assert said == ["waiting for another process that builds engine 'x' …"]

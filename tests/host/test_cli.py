@@ -16,8 +16,10 @@ from PIL import Image
 
 import edgemoe
 from edgemoe.cli import COMMANDS, main
-from edgemoe.commands.common import model_folder
 from edgemoe.compiler.program import load_program
+from edgemoe.results import FrameResult
+from edgemoe.session import Session
+from edgemoe.shipped import model_folder
 from tests.examples.program import write_checkpoint
 
 Capture = pytest.CaptureFixture[str]
@@ -55,6 +57,7 @@ def test_run_writes_a_panel_arrays_and_a_report(
     with np.load(tmp_path / "out" / "street.npz") as arrays:
         assert arrays["output.semseg"].shape == (7, 4, 6)
         assert arrays["experts.depth.1"].shape == (7, 2)
+    assert Path(report["frames"][0]["source"]).name == "street.png"
     assert "1 frame (60×90 → crop 60×40 → 48×32) on 'golden' for semseg and depth" in capsys.readouterr().out
 
 
@@ -81,6 +84,95 @@ def test_a_folder_runs_whole_or_up_to_a_number_of_frames(base: list[str], tmp_pa
     assert sorted(path.name for path in (tmp_path / "two").iterdir()) == ["0.npz", "1.npz", "run.json"]
 
 
+def test_a_run_goes_on_after_a_bad_file_and_says_at_the_end_what_it_skipped(
+    base: list[str], picture: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for name in ("1.png", "3.png"):
+        (folder / name).write_bytes(picture.read_bytes())
+    (folder / "2.jpg").write_text("no picture")
+    assert main(["run", str(folder), *base]) == 1
+    said = capsys.readouterr()
+    assert "2 frames (60×90 → crop 60×40 → 48×32) on 'golden'" in said.out
+    assert said.err.splitlines()[-1].startswith("edgemoe: skipped: '2.jpg' is not a picture that can be read")
+    report = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    assert (report["complete"], report["error"]) == (False, None)
+    assert [Path(each["source"]).name for each in report["skipped"]] == ["2.jpg"]
+    assert [Path(each["source"]).name for each in report["frames"]] == ["1.png", "3.png"]
+
+
+def test_a_run_in_which_nothing_can_be_read_writes_nothing(base: list[str], tmp_path: Path, capsys: Capture) -> None:
+    for name in ("1.jpg", "2.jpg"):
+        (tmp_path / name).write_text("no picture")
+    assert main(["run", str(tmp_path / "1.jpg"), str(tmp_path / "2.jpg"), *base]) == 1
+    assert "'1.jpg' is not a picture that can be read" in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
+def test_several_pictures_of_several_sizes_in_one_run(
+    base: list[str], picture: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    Image.new("RGB", (300, 100)).save(tmp_path / "wide.png")
+    Image.new("RGB", (48, 32)).save(tmp_path / "exact.png")
+    given = [str(picture), str(tmp_path / "wide.png"), str(tmp_path / "exact.png"), str(picture)]
+    assert main(["run", *given, *base, "--no-panels"]) == 0
+    assert "4 frames (60×90 → crop 60×40 → 48×32 and 2 other sizes)" in capsys.readouterr().out
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["exact.npz", "run.json", "street-2.npz", "street.npz", "wide.npz"]
+
+
+def test_ctrl_c_keeps_what_was_finished_and_says_that_it_is_not_all(
+    base: list[str], picture: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Session.run
+    calls: list[int] = []
+
+    def interrupted(self: Session, frame: np.ndarray) -> FrameResult:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return run(self, frame)
+
+    monkeypatch.setattr(Session, "run", interrupted)
+    assert main(["run", str(picture), str(picture), str(picture), *base]) == 130
+    said = capsys.readouterr()
+    assert "1 frame (" in said.out
+    assert "stopped by Ctrl-C; what was finished is kept" in said.err.splitlines()[-1]
+    report = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    assert (report["complete"], report["error"]) == (False, "stopped by Ctrl-C")
+    assert len(report["frames"]) == 1
+
+
+def test_results_of_earlier_runs_are_told_apart(
+    base: list[str], picture: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    assert main(["run", str(picture), *base]) == 0
+    Image.new("RGB", (48, 32)).save(tmp_path / "other.png")
+    assert main(["run", str(tmp_path / "other.png"), *base]) == 0
+    assert "still holds 2 results of earlier runs" in capsys.readouterr().err
+    report = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    assert report["earlier_results"] == ["street.npz", "street.panel.png"]
+
+
+def test_a_run_into_the_folder_of_its_pictures_can_be_repeated(
+    base: list[str], picture: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    base[-1] = str(tmp_path)
+    for _ in range(2):
+        assert main(["run", str(tmp_path), *base, "--pictures"]) == 0
+        assert "1 frame (" in capsys.readouterr().out
+
+
+def test_the_scale_of_a_task_can_be_given(base: list[str], picture: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert main(["run", str(picture), *base, "--span", "depth=0,0.5"]) == 0
+    for bad in ("depth", "depth=1", "depth=1,1", "depth=a,b", "depth=0,inf", "depth=nan,1"):
+        assert main(["run", str(picture), *base, "--span", bad]) == 1
+        assert "expected TASK=LOW,HIGH with two different numbers" in capsys.readouterr().err
+    assert main(["run", str(picture), *base, "--span", "normals=0,1"]) == 1
+    assert "has no task 'normals'" in capsys.readouterr().err
+
+
 def test_a_compiled_program_runs_like_its_checkpoint(picture: Path, base: list[str], tmp_path: Path) -> None:
     assert main(["run", str(picture), *base]) == 0
     model, out = base[:4], tmp_path / "program"
@@ -93,7 +185,7 @@ def test_a_compiled_program_runs_like_its_checkpoint(picture: Path, base: list[s
 
 
 def test_a_video_in_and_a_video_of_panels_out(base: list[str], tmp_path: Path) -> None:
-    pytest.importorskip("cv2")
+    pytest.importorskip("av")
     folder = tmp_path / "frames"
     folder.mkdir()
     for number in range(4):
@@ -105,6 +197,14 @@ def test_a_video_in_and_a_video_of_panels_out(base: list[str], tmp_path: Path) -
     report = json.loads((tmp_path / "second" / "run.json").read_text(encoding="utf-8"))
     assert report["summary"]["frames"] == 4
     assert len(list((tmp_path / "second").glob("panel-*.npz"))) == 4
+    assert [frame["seconds"] for frame in report["frames"]] == pytest.approx([0, 0.1, 0.2, 0.3], abs=1e-4)
+    content = (tmp_path / "out" / "panel.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(content[: int(0.7 * len(content))])
+    base[-1] = str(tmp_path / "third")
+    assert main(["run", str(tmp_path / "cut.mp4"), *base, "--no-panels"]) == 1
+    report = json.loads((tmp_path / "third" / "run.json").read_text(encoding="utf-8"))
+    assert report["complete"] is False
+    assert "'cut.mp4' is cut off or damaged" in report["skipped"][0]["reason"]
 
 
 def test_weights_far_too_large_for_the_model_are_refused_unread(picture: Path, tmp_path: Path, capsys: Capture) -> None:
@@ -119,6 +219,16 @@ def test_info_names_model_hardware_memory_and_every_instruction(base: list[str],
     text = capsys.readouterr().out
     for part in ("Model 'micro'", "Hardware 'micro'", "weight stream", "On-chip limits", "block 1 experts", "cycles a"):
         assert part in text
+
+
+def test_info_of_sizes_without_weights(base: list[str], capsys: Capture) -> None:
+    assert main(["info", "--config", "micro", "--hardware", "micro"]) == 0
+    hollow = capsys.readouterr().out
+    assert main(["info", *base[:4]]) == 0
+    assert hollow == capsys.readouterr().out, "sizes and cycles do not depend on the weights"
+    for wrong in (["--model", "mini"], ["--engine", "rtl"]):
+        assert main(["info", "--config", "micro", "--hardware", "micro", *wrong]) == 1
+        assert "give one of the two" in capsys.readouterr().err
 
 
 def test_disasm_shows_every_instruction_with_its_label(base: list[str], capsys: Capture) -> None:
@@ -236,6 +346,8 @@ BAD: dict[str, tuple[Setup, str]] = {
     "an unknown device": (_arguments("--hardware", "micro", "--device", "board9"), "unknown device 'board9'"),
     "an unknown hardware": (_arguments("--hardware", "zcu999"), "no hardware configuration 'zcu999'"),
     "a model that is not a folder": (_arguments("--model", "/nowhere/at/all"), "is not a folder"),
+    "a pattern that nothing matches": (_made(lambda tmp: str(tmp / "*.jpg")), "no file matches"),
+    "an unknown task to scale": (_arguments("--hardware", "micro", "--span", "normals=0,1"), "has no task 'normals'"),
     "no frames wanted": (_arguments("--hardware", "micro", "--frames", "0"), "--frames must be at least 1"),
     "a truncated program": (_program(_truncate), "truncated or altered"),
     "an altered program": (_program(_alter), "truncated or altered"),
@@ -259,6 +371,12 @@ def test_bad_input_gives_one_sentence_and_no_files(
     assert len(lines) == 1
     assert message in lines[0]
     assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_name_of_a_folder_is_none(picture: Path, base: list[str], capsys: Capture) -> None:
+    base[-1] = ""
+    assert main(["run", str(picture), *base]) == 1
+    assert "--out is empty; name a folder" in capsys.readouterr().err
 
 
 def test_no_room_on_the_disk_gives_one_sentence_and_no_half_frame(

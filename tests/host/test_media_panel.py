@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgemoe.media import figures, legends
-from edgemoe.media.canvas import LIGHT, Canvas, fit, font, printable, text_width
+from edgemoe.media import figures, legends, typeface
+from edgemoe.media.canvas import LIGHT, Canvas
 from edgemoe.media.colours import class_colours, expert_colours
 from edgemoe.media.layout import CAPTION, Layout
-from edgemoe.media.panel import PanelStyle, default_span, draw_panel
+from edgemoe.media.panel import PanelStyle, draw_panel
+from edgemoe.media.panel_facts import facts_of
+from edgemoe.media.spans import default_span, steady_span
+from edgemoe.media.typeface import fit, printable, text_width
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.task import TaskConfig
 from tests.examples.media import model, result
@@ -46,8 +49,10 @@ def texts_of(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[float, fl
 
     def text(self: Canvas, x: float, y: float, words: str, size: int, colour: Any, anchor: str = "ls") -> None:
         if words:
-            left, top, right, bottom = font(size).getbbox(printable(words), anchor=anchor)
-            seen.append((words, (x + left, y + top, x + right, y + bottom)))
+            boxes = [each.getbbox(part, anchor=f"l{anchor[1]}") for part, each in typeface.runs(words, size)]
+            left = x - {"l": 0.0, "m": 0.5, "r": 1.0}[anchor[0]] * text_width(words, size)
+            top, bottom = min(box[1] for box in boxes), max(box[3] for box in boxes)
+            seen.append((words, (left, y + top, left + text_width(words, size), y + bottom)))
         draw(self, x, y, words, size, colour, anchor)
 
     monkeypatch.setattr(Canvas, "text", text)
@@ -101,6 +106,47 @@ def test_title_model_engine_hardware_time_and_cycles_are_named(monkeypatch: pyte
         assert words in written
 
 
+@pytest.mark.parametrize(
+    ("counters", "large", "small"),
+    [
+        (
+            {"cycles": 471_603},
+            "1.57 ms",
+            "accelerator at 300 MHz, counted  ·  471,603 accelerator cycles",
+        ),
+        ({}, "≈ 2 ms", "accelerator at 300 MHz, estimated  ·  12.5 ms on this host"),
+    ],
+)
+def test_the_accelerators_time_is_larger_than_the_hosts(
+    counters: dict[str, int], large: str, small: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cycles at the clock: counted ones before an estimate, and said which."""
+    frame = replace(result(model()), counters=counters, clock_mhz=300, estimated_cycles=600_000)
+    sizes: dict[str, int] = {}
+    draw = Canvas.text
+
+    def text(self: Canvas, x: float, y: float, words: str, size: int, colour: Any, anchor: str = "ls") -> None:
+        sizes[words] = size
+        draw(self, x, y, words, size, colour, anchor)
+
+    monkeypatch.setattr(Canvas, "text", text)
+    draw_panel(frame, model())
+    (below,) = [words for words in sizes if words.startswith(small)]
+    assert sizes[large] > sizes[below]
+
+
+def test_the_table_of_the_run_has_the_same_rows_whatever_the_engine_counts() -> None:
+    counted = {"cycles": 1000, "mac_busy_cycles": 910, "bytes_read": 5_000_000, "softmax_cycles": 3}
+    for timings in ({}, {"total": 12.5}, {"total": 0.01, "engine": 0.001}):
+        tables = [
+            dict(facts_of(replace(result(model()), counters=counters, timings_ms=timings), model()))
+            for counters in ({}, {"experts_run": 4}, counted)
+        ]
+        assert len({tuple(table) for table in tables}) == 1
+        assert tables[0]["Cycles"] == tables[0]["Array busy"] == "not counted by this engine"
+        assert (tables[2]["Cycles"], tables[2]["Array busy"], tables[2]["Memory read"]) == ("1,000", "91 %", "5.00 MB")
+
+
 def test_no_time_is_invented(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = texts_of(monkeypatch)
     draw_panel(replace(result(model()), timings_ms={}, counters={}), model())
@@ -117,6 +163,41 @@ def test_the_legend_names_only_classes_that_are_there(monkeypatch: pytest.Monkey
     written = [words for words, _ in texts]
     assert [words for words in written if words in config.tasks[0].labels] == ["road", "sky"]
     assert written.count("50 %") == 2
+
+
+def test_the_legend_of_a_video_names_every_class_in_one_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing moves when a class comes or goes, or when another one becomes the largest."""
+    config, places = model(), []
+    texts = texts_of(monkeypatch)
+    for seed in range(3):
+        frame = result(config, seed)
+        logits = np.full_like(frame.outputs["semseg"], -5)
+        logits[seed] = 5
+        logits[6, seed, seed] = 9
+        texts.clear()
+        draw_panel(replace(frame, outputs={"semseg": logits}), config, style=PanelStyle(whole_legend=True))
+        places.append([(words, box[:2]) for words, box in texts if words in config.tasks[0].labels])
+    assert [words for words, _ in places[0]] == list(config.tasks[0].labels)
+    assert places[0] == places[1] == places[2]
+
+
+def test_the_border_around_a_picture_gets_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--resize pad`: rows 8 … 23 of 32 are picture; the border says sky, which must not count."""
+    config = model(moe_blocks=())
+    frame = result(config)
+    logits = np.full_like(frame.outputs["semseg"], -5)
+    logits[0] = 5
+    logits[5, 0], logits[5, -1] = 9, 9
+    shown = replace(frame, outputs={"semseg": logits, "depth": frame.outputs["depth"]})
+    texts, pictures = texts_of(monkeypatch), []
+    place = Canvas.picture
+    monkeypatch.setattr(Canvas, "picture", lambda self, *rest: (pictures.append(rest[2]), place(self, *rest))[1])
+    draw_panel(shown, config, inner=(0, 8, 48, 24))
+    assert [words for words, _ in texts if words in config.tasks[0].labels] == ["road"]
+    segmentation, depth = pictures[1], pictures[2]
+    for picture in (segmentation, depth):
+        assert len(np.unique(picture[: len(picture) // 5])) == 1
+        assert len(np.unique(picture[len(picture) // 3 : len(picture) // 2])) > 1
 
 
 @pytest.mark.parametrize("block", [None, 1, 3])
@@ -193,6 +274,17 @@ def test_near_is_the_warm_end(unit: str, values: list[float], span: tuple[float,
     assert default_span(task, spread) == pytest.approx(span, rel=1e-3)
 
 
+def test_the_scale_of_a_video_stays_and_grows_to_round_values() -> None:
+    spans = [None]
+    for near in (0.13, 0.11, 0.05, 0.18, 0.02):
+        spans.append(steady_span("1/m", spans[-1], (0.0, near)))
+    assert [None if span is None else round(1 / span[1], 6) for span in spans] == [None, 7, 7, 7, 5, 5]
+    first = steady_span("m", None, (37.0, 2.2))
+    assert first == (40.0, 0.0)
+    assert steady_span("m", first, (30.0, 3.0)) == first
+    assert steady_span("", (0.0, 1.0), (-0.2, 0.8)) == pytest.approx((-0.2, 1.0))
+
+
 def test_ticks_of_inverse_depth_are_distances() -> None:
     ticks = legends.metre_ticks((0.0, 0.25))
     assert (0.0, "far") in ticks
@@ -207,6 +299,24 @@ def test_ticks_of_values_are_few_and_inside(span: tuple[float, float]) -> None:
     assert 2 <= len(ticks) <= 6
     assert all(min(span) - 1e-9 <= value <= max(span) * (1 + 1e-9) for value, _ in ticks)
     assert ticks[-1][1].endswith(" kg")
+
+
+def test_letters_that_the_font_lacks_come_from_the_system_or_are_spelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names of files, and the × and → of the console."""
+    monkeypatch.setattr(typeface, "_SYSTEM", ())
+    typeface.runs.cache_clear()
+    typeface._system_fonts.cache_clear()
+    try:
+        assert "".join(part for part, _ in typeface.runs("3×4 → ä 猫", 16)) == "3x4 > a ?"
+        plain = text_width("ä", 16)
+        assert plain == text_width("a", 16)
+    finally:
+        monkeypatch.undo()
+        typeface.runs.cache_clear()
+        typeface._system_fonts.cache_clear()
+    if not typeface._system_fonts(16):
+        pytest.skip("this system has no font of those that are looked for")
+    assert "".join(part for part, _ in typeface.runs("3×4 → ä", 16)) == "3×4 → ä"
 
 
 def test_text_is_spelled_with_what_the_font_has_and_cut_to_fit() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from edgemoe.media.errors import MediaError
 from edgemoe.media.pictures import MAX_PIXELS, read_picture
@@ -56,6 +56,43 @@ def test_16_bit_grey_keeps_its_upper_8_bits(tmp_path: Path, name: str) -> None:
         save(tmp_path / name, Image.fromarray(deep))
     read = read_picture(tmp_path / name)
     assert read[0, :, 0].tolist() == [0, 0, 1, 127, 128, 255]
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_fewer_bits_at_the_lower_end_of_16_are_not_black(tmp_path: Path, bits: int) -> None:
+    """As cameras and scanners store them."""
+    deep = np.linspace(0, (1 << bits) - 1, 64).astype(np.uint16)[None]
+    read = read_picture(save(tmp_path / "a.png", Image.fromarray(deep)))
+    assert read[0, 0, 0] == 0
+    assert read[0, -1, 0] == 255
+    assert np.array_equal(read[0, :, 0], deep[0] >> (bits - 8))
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow was built without AVIF")
+def test_avif_is_read(tmp_path: Path) -> None:
+    read = read_picture(save(tmp_path / "a.avif", Image.new("RGB", (16, 12), (200, 90, 30))))
+    assert read.shape == (12, 16, 3)
+    assert np.abs(read.astype(int) - (200, 90, 30)).max() < 12
+
+
+def test_a_jpeg_above_the_limit_comes_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Telephones take 108 megapixels."""
+    smooth = np.repeat(np.linspace(0, 255, 320).astype(np.uint8)[None, :, None], 240, axis=0).repeat(3, axis=2)
+    path = save(tmp_path / "a.jpg", Image.fromarray(smooth), quality=95)
+    monkeypatch.setattr("edgemoe.media.pictures.MAX_PIXELS", 240 * 320 // 3)
+    read = read_picture(path)
+    assert read.shape == (120, 160, 3)
+    assert np.abs(read.astype(int) - smooth[::2, ::2].astype(int)).max() < 8
+    monkeypatch.setattr("edgemoe.media.pictures._MAX_REDUCED", 240 * 320 - 1)
+    with pytest.raises(MediaError, match="more than the limit"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("name", ["a.heic", "b.HEIF", "c.dng", "d.jxl"])
+def test_what_cannot_be_read_says_what_to_save_it_as(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"\0\0\0\x18ftypheic")
+    with pytest.raises(MediaError, match="save it as JPEG"):
+        read_picture(tmp_path / name)
 
 
 def test_black_and_white(tmp_path: Path) -> None:

@@ -14,11 +14,10 @@ from PIL import Image
 from edgemoe.media.errors import MediaError
 from edgemoe.media.files import Names, write_whole
 from edgemoe.media.interpolate import upsample
-from edgemoe.media.panel import draw_panel
+from edgemoe.media.panel import PanelStyle, draw_panel
 from edgemoe.media.resize import resize
-from edgemoe.media.sources import open_source
+from edgemoe.media.sources import Skipped, SourceFrame, open_source
 from edgemoe.media.writers import RunOptions, RunWriter
-from edgemoe.results import FrameResult
 from tests.examples.media import model, result
 
 CONFIG = model()
@@ -85,13 +84,17 @@ def test_the_report_tells_the_run(tmp_path: Path) -> None:
     first, second = content["frames"]
     assert first == {
         "name": "one",
+        "source": None,
         "files": ["one.panel.png", "one.npz"],
         "resize": resized.statement,
         "box": list(resized.box),
+        "inner": list(resized.inner),
         "timings_ms": {"total": 12.5, "run": 10.0},
         "counters": {"cycles": 1234567},
     }
     assert second["name"] == "two"
+    assert content["pixels"] == {"mean": list(CONFIG.pixel_mean), "deviation": list(CONFIG.pixel_std)}
+    assert (content["skipped"], content["notes"], content["earlier_results"]) == ([], [], [])
 
 
 @pytest.mark.parametrize(
@@ -198,8 +201,10 @@ def test_a_result_of_another_model_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("error", "complete"), [(MediaError("damaged"), False), (KeyboardInterrupt(), True)])
-def test_an_early_end_still_reports_the_frames_so_far(tmp_path: Path, error: BaseException, complete: bool) -> None:
+@pytest.mark.parametrize(
+    ("error", "words"), [(MediaError("damaged"), "damaged"), (KeyboardInterrupt(), "stopped by Ctrl-C")]
+)
+def test_an_early_end_still_reports_the_frames_so_far(tmp_path: Path, error: BaseException, words: str) -> None:
     def run() -> None:
         with RunWriter(tmp_path, CONFIG) as writer:
             writer.write("a", result(CONFIG))
@@ -208,13 +213,13 @@ def test_an_early_end_still_reports_the_frames_so_far(tmp_path: Path, error: Bas
     with pytest.raises(type(error)):
         run()
     content = report(tmp_path)
-    assert content["complete"] is complete
-    assert content["error"] == (None if complete else "damaged")
+    assert content["complete"] is False
+    assert content["error"] == words
     assert [frame["name"] for frame in content["frames"]] == ["a"]
 
 
 def test_a_video_of_the_panels(tmp_path: Path) -> None:
-    pytest.importorskip("cv2")
+    pytest.importorskip("av")
     options = RunOptions(panels=False, arrays=False, video_rate=5)
     frames = [result(CONFIG, seed) for seed in range(3)]
     with RunWriter(tmp_path, CONFIG, options=options) as writer:
@@ -230,18 +235,133 @@ def test_a_video_of_the_panels(tmp_path: Path) -> None:
     assert np.abs(shown - panel).mean() < 6
 
 
-def test_colours_of_a_video_change_slowly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("cv2")
-    spans: list[tuple[float, float]] = []
+def test_the_colours_of_a_video_keep_their_scale_and_only_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In 1/m, by the nearest distance: 1.25 m, farther, still farther, 0.55 m, farther again."""
+    pytest.importorskip("av")
+    styles: list[PanelStyle] = []
 
-    def panel(frame: FrameResult, config: object, name: str, statement: str, style: Any) -> np.ndarray:
-        spans.append(style.spans["depth"])
+    def panel(*arguments: Any) -> np.ndarray:
+        styles.append(arguments[4])
         return np.zeros((32, 32, 3), np.uint8)
 
     monkeypatch.setattr("edgemoe.media.writers.draw_panel", panel)
     with RunWriter(tmp_path, CONFIG, options=RunOptions(arrays=False, video_rate=5)) as writer:
-        for level in (1.0, 2.0, 2.0):
+        for level in (0.8, 0.5, 0.1, 1.8, 0.5):
             frame = result(CONFIG)
             frame.outputs["depth"][:] = level
             writer.write("f", frame)
-    assert np.allclose(spans, [(0, 1.0), (0, 1.1), (0, 1.19)])
+    assert np.allclose([style.spans["depth"] for style in styles], [(0, 1), (0, 1), (0, 1), (0, 2), (0, 2)])
+    assert all(style.whole_legend for style in styles)
+
+
+def test_pictures_of_a_folder_have_their_own_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    styles: list[PanelStyle] = []
+
+    def panel(*arguments: Any) -> np.ndarray:
+        styles.append(arguments[4])
+        return np.zeros((32, 32, 3), np.uint8)
+
+    monkeypatch.setattr("edgemoe.media.writers.draw_panel", panel)
+    with RunWriter(tmp_path, CONFIG, options=RunOptions(arrays=False)) as writer:
+        for level in (0.8, 0.1):
+            frame = result(CONFIG)
+            frame.outputs["depth"][:] = level
+            writer.write("f", frame)
+    assert np.allclose([style.spans["depth"] for style in styles], [(0, 0.8), (0, 0.1)])
+
+
+def test_a_video_of_panels_has_the_time_stamps_of_its_source(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    stamps = (2.0, 2.04, 2.5, 3.1)  # not from 0: a source that was joined on its way
+    with RunWriter(tmp_path, CONFIG, options=RunOptions(panels=False, arrays=False, video_rate=25)) as writer:
+        for seconds in stamps:
+            writer.write(SourceFrame("f", result(CONFIG).frame, "drive.mp4", seconds), result(CONFIG))
+    shown = [frame.seconds for frame in open_source(tmp_path / "panel.mp4")]
+    assert shown == pytest.approx([seconds - stamps[0] for seconds in stamps], abs=1e-4)
+    assert [frame["seconds"] for frame in report(tmp_path)["frames"]] == list(stamps)
+
+
+def test_videos_and_pictures_follow_each_other_in_a_video_of_panels(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    given = [("a.mp4", 0.0), ("a.mp4", 0.5), ("b.mp4", 0.0), ("b.mp4", 0.1), ("c.jpg", None), ("d.jpg", None)]
+    with RunWriter(tmp_path, CONFIG, options=RunOptions(panels=False, arrays=False, video_rate=10)) as writer:
+        for source, seconds in given:
+            writer.write(SourceFrame("f", result(CONFIG).frame, source, seconds), result(CONFIG))
+    shown = [frame.seconds for frame in open_source(tmp_path / "panel.mp4")]
+    assert shown == pytest.approx([0, 0.5, 0.6, 0.7, 0.8, 0.9], abs=1e-4)
+
+
+def test_what_was_skipped_and_what_was_there_before_is_reported(tmp_path: Path) -> None:
+    with RunWriter(tmp_path, CONFIG) as writer:
+        writer.write("old", result(CONFIG))
+        writer.write("both", result(CONFIG))
+    with RunWriter(tmp_path, CONFIG, "pictures", notes=("a note",)) as writer:
+        writer.write(SourceFrame("both", result(CONFIG).frame, "pictures/both.jpg"), result(CONFIG))
+        writer.skip(Skipped("pictures/bad.jpg", "'bad.jpg' is damaged"))
+    content = report(tmp_path)
+    assert content["complete"] is False
+    assert content["error"] is None
+    assert content["skipped"] == [{"source": "pictures/bad.jpg", "reason": "'bad.jpg' is damaged"}]
+    assert content["notes"] == ["a note"]
+    assert content["frames"][0]["source"] == "pictures/both.jpg"
+    assert content["earlier_results"] == ["old.npz", "old.panel.png"]
+    with RunWriter(tmp_path, CONFIG) as writer:
+        writer.write("third", result(CONFIG))
+    assert set(content["earlier_results"]) < set(report(tmp_path)["earlier_results"]), "nor are they forgotten"
+
+
+@pytest.mark.parametrize(
+    ("frame", "title"),
+    [
+        (SourceFrame("cat", result(CONFIG).frame, "in/cat.jpg"), "cat.jpg"),
+        (SourceFrame("drive-000031", result(CONFIG).frame, "drive.mp4", 63.25), "drive.mp4  ·  1:03.25"),
+        (SourceFrame("camera0-000001", result(CONFIG).frame, "camera 0"), "camera0-000001"),
+        ("plain", "plain"),
+    ],
+)
+def test_a_panel_is_called_after_its_file(
+    tmp_path: Path, frame: SourceFrame | str, title: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`cat.jpg` and `cat.png` are two pictures."""
+    titles: list[str] = []
+
+    def panel(*arguments: Any) -> np.ndarray:
+        titles.append(arguments[2])
+        return np.zeros((32, 32, 3), np.uint8)
+
+    monkeypatch.setattr("edgemoe.media.writers.draw_panel", panel)
+    with RunWriter(tmp_path, CONFIG) as writer:
+        writer.write(frame, result(CONFIG))
+    assert titles == [title]
+
+
+def read_png(path: Path) -> tuple[np.ndarray, str]:
+    with Image.open(path) as picture:
+        return np.asarray(picture), picture.info["Description"]
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_plain_pictures_hold_classes_and_metres(tmp_path: Path, padded: bool) -> None:
+    """A wide picture padded to 48×32: rows 8 … 23 are picture."""
+    resized = resize(np.zeros((16, 48, 3), np.uint8), 32, 48, "pad" if padded else "stretch")
+    frame = result(CONFIG)
+    with RunWriter(tmp_path, CONFIG, options=RunOptions(panels=False, arrays=False, pictures=True)) as writer:
+        paths = writer.write("a", frame, resized)
+    assert sorted(path.name for path in paths) == [
+        "a.depth.colour.png", "a.depth.png", "a.semseg.overlay.png", "a.semseg.png",
+    ]  # fmt: skip
+    inside = np.zeros((32, 48), dtype=bool)
+    inside[slice(8, 24) if padded else slice(None)] = True
+    classes, names = read_png(tmp_path / "a.semseg.png")
+    expected = upsample(frame.outputs["semseg"], 32, 48).argmax(axis=0)
+    assert np.array_equal(classes, np.where(inside, expected, 255))
+    assert names.startswith("0: road; 1: vehicle;")
+    depth, unit = read_png(tmp_path / "a.depth.png")
+    assert unit == "metres × 256; 0: not known"
+    with np.errstate(divide="ignore"):
+        metres = np.rint(256 / upsample(frame.outputs["depth"], 32, 48)[0])
+    assert np.array_equal(depth, np.where(inside & (metres <= 65535), metres, 0))
+    for name in ("a.semseg.overlay.png", "a.depth.colour.png"):
+        with Image.open(tmp_path / name) as picture:
+            border = np.asarray(picture)[: picture.height // 5]
+        assert (len(np.unique(border)) == 1) is padded, name

@@ -19,6 +19,7 @@ from benchmarks.report import main
 from benchmarks.report_inputs import SOURCES, ReportError, load_inputs
 from benchmarks.report_readme import update_readme
 from benchmarks.report_tables import same_precision
+from edgemoe.extras import how_to_install
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = ROOT / "docs" / "published.json"
@@ -212,5 +213,5 @@ def test_without_the_libraries_the_report_says_what_to_install(
     assert report(checkout, files(), monkeypatch) == 1
     error = capsys.readouterr().err
     assert error.startswith("no report: it needs ")
-    assert error.endswith("install this project with its extra 'plots'\n")
+    assert error.endswith(f"run: {how_to_install('plots')}\n")
     assert (checkout / "README.md").read_bytes() == before

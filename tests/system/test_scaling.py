@@ -17,7 +17,6 @@ from benchmarks.scaling import (
     TASKS,
     TOP_K,
     Point,
-    hollow_model,
     multiply_accumulates,
     point,
     roomy,
@@ -26,6 +25,7 @@ from benchmarks.scaling import (
 from edgemoe.compiler.compile import compile_checkpoint, compile_model
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.fits import require_fit
+from edgemoe.compiler.hollow import hollow_model
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.model import load_model_config
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from edgemoe.commands.common import add_model_arguments, is_program, model_folder, obtain_program, table, task_names
+from edgemoe.commands.common import add_model_arguments, is_program, obtain_program, table, task_names
 from edgemoe.compiler.program import Manifest, Program
 from edgemoe.devices.registry import described_engines, open_device, require_engine
 from edgemoe.errors import ArgumentError
@@ -25,6 +25,7 @@ from edgemoe.media.files import require_writable, write_whole
 from edgemoe.media.resize import resize
 from edgemoe.media.sources import open_source
 from edgemoe.session import Session
+from edgemoe.shipped import model_folder
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 
 _SEED = 1
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rails", help="power rails to count, separated by commas (default: all that there are)")
     parser.add_argument("--check", action="store_true", help="also compare with the golden engine")
-    parser.add_argument("--out", type=Path, help="JSON file (default: build/reports/device-DEVICE.json)")
+    parser.add_argument("--out", type=Path, help="also write the figures to this JSON file")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -49,8 +50,8 @@ def main(options: argparse.Namespace) -> int:
     if options.frames < 1 or not 0 < options.seconds < 86400:
         raise ArgumentError(f"--frames and --seconds must be positive, found {options.frames} and {options.seconds:g}")
     require_engine(options.device)
-    path = options.out or Path("build/reports") / f"device-{options.device}.json"
-    require_writable(path.parent)
+    if options.out is not None:
+        require_writable(options.out.parent)
     picture = None if options.input is None else next(iter(open_source(options.input))).picture
     ready = obtain_program(options) if is_program(model_folder(options.model)) else None
     with open_device(options.device, _hardware(options, ready)) as device:
@@ -72,9 +73,10 @@ def main(options: argparse.Namespace) -> int:
             equal = same_values(session.run(frame), result)
     shown = options.input or f"noise, seed {_SEED}"
     report = _report(options.device, program.manifest, found, shown, facts, equal)
-    write_whole(path.parent, {path.name: (json.dumps(report, indent=1) + "\n").encode()})
     print(_printed(report, found))
-    print(f"written to {path}")
+    if options.out is not None:
+        write_whole(options.out.parent, {options.out.name: (json.dumps(report, indent=1) + "\n").encode()})
+        print(f"written to {options.out}")
     return 0 if found.steady and equal is not False else 1
 
 

@@ -11,13 +11,9 @@ from tqdm import tqdm
 
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.program import MANIFEST_FILE, Program, ProgramError, load_program
+from edgemoe.shipped import model_folder
 from edgemoe.spec.board import board_names, load_board
-from edgemoe.spec.checkpoint import CONFIG_FILE, CheckpointError
 from edgemoe.spec.hardware import DEFAULT_HARDWARE, hardware_names, load_hardware_config
-from edgemoe.spec.places import REPOSITORY
-
-_MODELS = REPOSITORY / "models"
-_PREFERRED = ("tiny", "mini")
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,22 +31,6 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 def task_names(text: str | None) -> tuple[str, ...] | None:
     """`semseg,depth` → names; None when nothing was asked."""
     return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def model_folder(given: Path | None) -> Path:
-    """The folder to use, or that of the shipped model of this name; raises CheckpointError when there is none."""
-    if given is None:
-        for name in _PREFERRED:
-            if (_MODELS / name / CONFIG_FILE).is_file():
-                return _MODELS / name
-        raise CheckpointError("no model is installed beside the package; name one with --model FOLDER")
-    if given.is_dir():
-        return given
-    shipped = {path.parent.name: path.parent for path in sorted(_MODELS.glob(f"*/{CONFIG_FILE}"))}
-    if str(given) in shipped:
-        return shipped[str(given)]
-    names = f", or one of {', '.join(shipped)}" if shipped else ""
-    raise CheckpointError(f"'{given}' is not a folder; --model takes a checkpoint folder or a program folder{names}")
 
 
 def is_program(folder: Path) -> bool:

@@ -45,5 +45,4 @@ def _frame(options: argparse.Namespace, model: ModelConfig) -> NDArray[np.uint8]
     if options.input is None:
         shape = (model.image_height, model.image_width, 3)
         return np.random.default_rng(options.seed).integers(0, 256, shape, dtype=np.uint8)
-    _, picture = next(iter(open_source(options.input)))
-    return resize(picture, model.image_height, model.image_width).frame
+    return resize(next(iter(open_source(options.input))).picture, model.image_height, model.image_width).frame

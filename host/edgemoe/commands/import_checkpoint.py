@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgemoe.commands.common import task_names
 from edgemoe.errors import ArgumentError
+from edgemoe.extras import how_to_install
 from edgemoe.media.files import require_writable
 from edgemoe.spec.model import load_model_config, model_names
 
@@ -61,7 +62,7 @@ def main(options: argparse.Namespace) -> int:
     try:
         from edgemoe_golden.importing import GateOptions, import_checkpoint, import_dense
     except ModuleNotFoundError as error:
-        raise ArgumentError(f"importing needs {error.name}; install the 'train' extra of this package") from error
+        raise ArgumentError(f"importing needs {error.name}; run: {how_to_install('train')}") from error
     require_writable(options.out.parent)
     if options.config is None:
         _refuse(options, _ONLY_MOE, "belong to M³ViT's checkpoints, whose sizes --config names")
@@ -125,12 +126,12 @@ def _refuse(options: argparse.Namespace, names: tuple[str, ...], why: str) -> No
 def _summary(folder: Path, report: ImportReport) -> str:
     config, variant = report.config, report.variant
     lines = [f"{folder}: {report.tensors} tensors from {report.layout}, model '{config.name}'", *report.notes]
+    numbers = "; ".join(
+        f"{what} {', '.join(f'{value:g}' for value in values)}"
+        for what, values in (("mean", config.pixel_mean), ("deviation", config.pixel_std))
+    )
+    lines.append(f"pictures of {config.image_height}×{config.image_width} pixels, {numbers}")
     if report.notes:
-        numbers = "; ".join(
-            f"{what} {', '.join(f'{value:g}' for value in values)}"
-            for what, values in (("mean", config.pixel_mean), ("deviation", config.pixel_std))
-        )
-        lines.append(f"pictures of {config.image_height}×{config.image_width} pixels, {numbers}")
         lines.append(f"tasks: {', '.join(f'{task.name} ({task.channels} channels)' for task in config.tasks)}")
     if variant.decoders:
         heads = ", ".join(f"{task} ({channels} channels)" for task, channels in variant.decoders.items())

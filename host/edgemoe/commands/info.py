@@ -6,19 +6,27 @@ import argparse
 
 import numpy as np
 
-from edgemoe.commands.common import add_model_arguments, obtain_program, table
+from edgemoe.commands.common import add_model_arguments, obtain_program, table, task_names
+from edgemoe.compiler.compile import compile_model
 from edgemoe.compiler.cycles import predicted_cycles
-from edgemoe.compiler.fits import limits
+from edgemoe.compiler.fits import limits, require_fit
 from edgemoe.compiler.hls_cycles import predicted_hls_cycles
+from edgemoe.compiler.hollow import hollow_model
 from edgemoe.compiler.program import Program
 from edgemoe.devices.rtl.device import RtlDevice
 from edgemoe.devices.rtl.trace import counted_cycles
+from edgemoe.errors import ArgumentError
 from edgemoe.session import Session
+from edgemoe.spec.hardware import DEFAULT_HARDWARE, load_hardware_config
+from edgemoe.spec.model import load_model_config, model_names
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this command."""
     add_model_arguments(parser)
+    parser.add_argument(
+        "--config", help=f"sizes without weights: {', '.join(model_names())}, or a JSON file (instead of --model)"
+    )
     parser.add_argument(
         "--engine",
         choices=("hls", "rtl"),
@@ -28,9 +36,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print; returns the exit status."""
-    program = obtain_program(options)
+    program = obtain_program(options) if options.config is None else _hollow(options)
     print("\n\n".join((_model(program), _hardware(program), _memory(program), _cycles(program, options.engine))))
     return 0
+
+
+def _hollow(options: argparse.Namespace) -> Program:
+    """The program of a configuration without weights; raises ArgumentError, ConfigError, DoesNotFitError."""
+    if options.model is not None or options.engine == "rtl":
+        other = "--model" if options.model is not None else "--engine rtl"
+        raise ArgumentError(f"--config names sizes without weights, which {other} needs; give one of the two")
+    config = load_model_config(options.config)
+    hardware = load_hardware_config(options.hardware or DEFAULT_HARDWARE)
+    tasks = task_names(options.task) or tuple(task.name for task in config.tasks)
+    for task in tasks:
+        config.task_index(task)
+    require_fit(config, tasks, hardware)
+    return compile_model(hollow_model(config, hardware), tasks, hardware)
 
 
 def _model(program: Program) -> str:
@@ -45,8 +67,14 @@ def _model(program: Program) -> str:
         f"Model '{model.name}' (0x{model.hash():08X}): {model.image_width}×{model.image_height} pixels, "
         f"{model.tokens} tokens, width {model.width}, {model.heads} heads, {model.depth} blocks\n"
         f"  {experts}; dense hidden {model.mlp_hidden}\n"
-        f"  tasks {tasks}; compiled for {', '.join(program.manifest.tasks)}"
+        f"  tasks {tasks}; compiled for {', '.join(program.manifest.tasks)}\n"
+        f"  pixels of 0 … 1 minus {_numbers(model.pixel_mean)}, divided by {_numbers(model.pixel_std)}"
     )
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    """One number for channels that are alike."""
+    return ", ".join(f"{value:g}" for value in (values[:1] if len(set(values)) == 1 else values))
 
 
 def _hardware(program: Program) -> str:

@@ -1,9 +1,10 @@
-"""`edgemoe run INPUT`: pictures, a video or a camera through an engine; panels, arrays and a report."""
+"""`edgemoe run INPUT …`: pictures, videos or a camera through an engine; panels, arrays, pictures and a report."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
@@ -11,71 +12,163 @@ from tqdm import tqdm
 from edgemoe.commands.common import add_model_arguments, obtain_program
 from edgemoe.devices.registry import described_engines, open_device, require_engine
 from edgemoe.errors import ArgumentError
+from edgemoe.media.errors import MediaError
 from edgemoe.media.files import require_writable
+from edgemoe.media.inputs import open_sources
+from edgemoe.media.panel import PanelStyle
 from edgemoe.media.resize import MODES, resize
-from edgemoe.media.sources import FrameSource, open_source
+from edgemoe.media.run_report import STOPPED
+from edgemoe.media.sources import FrameSource
+from edgemoe.media.spans import Span
 from edgemoe.media.writers import RunOptions, RunWriter
 from edgemoe.session import Session
+from edgemoe.spec.model import ModelConfig
 
 _VIDEO_RATE = 10.0
+_SHOWN = 10
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+@dataclass
+class _Progress:
+    """What has been run: statements of the resize in the order of their first coming, and engine milliseconds."""
+
+    frames: int = 0
+    milliseconds: float = 0.0
+    statements: dict[str, int] = field(default_factory=dict)
+    stopped: bool = False
+
+    def in_words(self) -> str:
+        """Number of frames, and what became of their sizes."""
+        first, *others = self.statements
+        more = f" and {len(others)} other size{'s' if len(others) != 1 else ''}" if others else ""
+        return f"{self.frames} frame{'s' if self.frames != 1 else ''} ({first}{more})"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this command."""
-    parser.add_argument("input", help="a picture, a folder of pictures, a video file, or camera:0")
+    parser.add_argument(
+        "input",
+        nargs="+",
+        help="pictures, folders of pictures, video files, patterns such as 'in/*.jpg'; or camera:0; or - for a picture "
+        "that is piped in",
+    )
     add_model_arguments(parser)
     parser.add_argument("--device", default="golden", help=f"{described_engines()} (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for results (default: %(default)s)")
+    parser.add_argument("--out", default="out", help="folder for results (default: %(default)s)")
     parser.add_argument("--resize", choices=MODES, default="crop", help="fit of pictures (default: %(default)s)")
     parser.add_argument("--frames", type=int, help="stop after so many frames")
     parser.add_argument("--video", action="store_true", help="also write a video of the panels")
+    parser.add_argument(
+        "--pictures", action="store_true", help="also write masks, depth and overlays as PNG, without a panel"
+    )
     parser.add_argument("--no-panels", action="store_true", help="write no panel pictures")
     parser.add_argument("--no-arrays", action="store_true", help="write no .npz files")
+    parser.add_argument(
+        "--span",
+        action="append",
+        default=[],
+        metavar="TASK=LOW,HIGH",
+        help="values at the ends of a task's colours, as in depth=0,0.25 (default: of each picture; of a video, those "
+        "that hold for all of its frames so far)",
+    )
 
 
 def main(options: argparse.Namespace) -> int:
-    """Run; returns the exit status."""
+    """Run; returns the exit status: 0 when all of the input was run, 1 when some was skipped, 130 after Ctrl-C."""
     if options.frames is not None and options.frames < 1:
         raise ArgumentError(f"--frames must be at least 1, found {options.frames}")
+    if not options.out.strip():
+        raise ArgumentError("--out is empty; name a folder, or write --out . for the current one")
+    folder = Path(options.out)
     require_engine(options.device)
-    require_writable(options.out)
-    source = open_source(options.input)
+    require_writable(folder)
+    source = open_sources(options.input)
     program = obtain_program(options)
     manifest = program.manifest
     rate = (source.frames_per_second or _VIDEO_RATE) if options.video else None
-    writes = RunOptions(panels=not options.no_panels, arrays=not options.no_arrays, video_rate=rate)
+    writes = RunOptions(
+        panels=not options.no_panels,
+        arrays=not options.no_arrays,
+        pictures=options.pictures,
+        video_rate=rate,
+        style=PanelStyle(spans=_spans(options.span, manifest.model)),
+        steady=source.kind in ("video", "camera"),
+    )
+    for note in source.notes:
+        print(f"edgemoe: note: {note}", file=sys.stderr)
     with (
         open_device(options.device, manifest.hardware) as device,
         Session(program, device) as session,
-        RunWriter(options.out, manifest.model, source.description, writes) as writer,
+        RunWriter(folder, manifest.model, source.description, writes, source.notes) as writer,
     ):
         if session.decoder_note:
             print(session.decoder_note, file=sys.stderr)
-        frames, statement, milliseconds = _frames(source, options, session, writer)
-    kinds = [kind for kind, wanted in (("panels", writes.panels), ("arrays", writes.arrays), ("video", rate)) if wanted]
-    tasks, files = " and ".join(manifest.tasks), ", ".join([*kinds, "run.json"])
-    print(
-        f"{frames} frame{'s' if frames != 1 else ''} ({statement}) on '{options.device}' for {tasks}, "
-        f"{milliseconds:.0f} ms each; {files} in {options.out}"
-    )
-    return 0
+        progress = _run(source, options, session, writer)
+        if progress.stopped:
+            writer.stop()
+        elif not progress.frames:
+            raise MediaError(writer.skipped[0].reason if writer.skipped else f"{source.description} gave no frame")
+    if progress.frames:
+        print(_summary(progress, options, manifest.tasks, folder))
+    _warn(writer, folder)
+    return INTERRUPTED if progress.stopped else 1 if writer.skipped else 0
 
 
-def _frames(
-    source: FrameSource, options: argparse.Namespace, session: Session, writer: RunWriter
-) -> tuple[int, str, float]:
-    """Number of frames, what the resize did to the last, mean milliseconds of the engine's part."""
-    model = session.program.manifest.model
+def _run(source: FrameSource, options: argparse.Namespace, session: Session, writer: RunWriter) -> _Progress:
+    """Run every frame; Ctrl-C ends it, and what was finished is kept."""
+    model, progress = session.program.manifest.model, _Progress()
     total = source.length if options.frames is None else min(options.frames, source.length or options.frames)
-    count, statement, spent = 0, "", 0.0
     try:
-        for name, picture in tqdm(source, total=total, desc=source.kind, unit="frame", file=sys.stderr):
-            resized = resize(picture, model.image_height, model.image_width, options.resize)
+        frames = source.open_frames(writer.skip)
+        for frame in tqdm(frames, total=total, desc=source.kind, unit="frame", file=sys.stderr):
+            resized = resize(frame.picture, model.image_height, model.image_width, options.resize)
             result = session.run(resized.frame)
-            writer.write(name, result, resized)
-            count, statement, spent = count + 1, resized.statement, spent + result.timings_ms["total"]
-            if count == options.frames:
+            writer.write(frame, result, resized)
+            progress.frames += 1
+            progress.milliseconds += result.timings_ms["total"]
+            progress.statements[resized.statement] = progress.statements.get(resized.statement, 0) + 1
+            if progress.frames == options.frames:
                 break
     except KeyboardInterrupt:
-        print("\nstopped by Ctrl-C; what was finished is kept", file=sys.stderr)
-    return count, statement, spent / max(count, 1)
+        progress.stopped = True
+    return progress
+
+
+def _spans(texts: list[str], model: ModelConfig) -> dict[str, Span]:
+    """`depth=0,0.25` → {"depth": (0, 0.25)}; raises ArgumentError, ConfigError for a task that the model lacks."""
+    spans: dict[str, Span] = {}
+    for text in texts:
+        task, _, ends = text.partition("=")
+        try:
+            low, high = (float(end) for end in ends.split(","))
+        except ValueError:
+            low = high = 0.0
+        if not abs(high - low) > 0 or abs(high - low) == float("inf"):
+            raise ArgumentError(f"--span {text}: expected TASK=LOW,HIGH with two different numbers, as in depth=0,0.25")
+        model.task_index(task)
+        spans[task] = (low, high)
+    return spans
+
+
+def _summary(progress: _Progress, options: argparse.Namespace, tasks: tuple[str, ...], folder: Path) -> str:
+    wanted = {"panels": not options.no_panels, "arrays": not options.no_arrays, "pictures": options.pictures}
+    kinds = [kind for kind, written in {**wanted, "video": options.video}.items() if written]
+    return (
+        f"{progress.in_words()} on '{options.device}' for {' and '.join(tasks)}, "
+        f"{progress.milliseconds / progress.frames:.0f} ms each; {', '.join([*kinds, 'run.json'])} in {folder}"
+    )
+
+
+def _warn(writer: RunWriter, folder: Path) -> None:
+    """Say on standard error what is not as one would think."""
+    if writer.earlier_results:
+        count = len(writer.earlier_results)
+        print(f"edgemoe: note: {folder} still holds {count} result{'s' if count != 1 else ''} of earlier runs",
+              file=sys.stderr)  # fmt: skip
+    for skipped in writer.skipped[:_SHOWN]:
+        print(f"edgemoe: skipped: {skipped.reason}", file=sys.stderr)
+    if len(writer.skipped) > _SHOWN:
+        print(f"edgemoe: skipped: {len(writer.skipped) - _SHOWN} more, named in run.json", file=sys.stderr)
+    if writer.stopped:
+        print(f"edgemoe: {STOPPED}; what was finished is kept, and run.json says that it is not all", file=sys.stderr)

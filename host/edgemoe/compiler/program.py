@@ -26,10 +26,12 @@ from edgemoe.spec.isa import (
     STREAM_LINE,
     Buffer,
     Instruction,
+    Opcode,
     ProgramHeader,
     decode,
     decode_header,
     encode_header,
+    raw_fields,
 )
 from edgemoe.spec.legality import element_bytes
 from edgemoe.spec.model import ModelConfig
@@ -121,6 +123,16 @@ class Program:
     def instructions(self) -> list[Instruction]:
         """Decoded instructions."""
         return [decode(row) for row in self.words]
+
+    def described(self, index: int) -> str:
+        """An instruction by number, name and label, whatever its words are."""
+        words, labels = self.words, self.manifest.labels
+        if index >= len(words):
+            return f"instruction {index}, beyond the program's end"
+        number = raw_fields(words[index])["opcode"]
+        name = Opcode(number).name if number in list(Opcode) else f"opcode {number}"
+        label = f" ({labels[index]})" if index < len(labels) else ""
+        return f"instruction {index} {name}{label}"
 
     @property
     def image(self) -> NDArray[np.uint8]:

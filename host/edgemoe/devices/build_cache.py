@@ -13,17 +13,15 @@ import hashlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgemoe.devices.base import DeviceError
+from edgemoe.devices.telling import Say, say_to_people, telling
 from edgemoe.spec.files import whole_folder
 from edgemoe.spec.names import path_part
 from edgemoe.spec.places import OTHER_BUILDS
-
-Say = Callable[[str], None]
 
 
 def digest_of(facts: object, files: Iterable[Path] = ()) -> str:
@@ -33,12 +31,6 @@ def digest_of(facts: object, files: Iterable[Path] = ()) -> str:
         content = path.read_bytes()
         digest.update(repr((path.name, len(content))).encode() + content)
     return digest.hexdigest()[:16]
-
-
-def say_to_people(text: str) -> None:
-    """A line on standard error where somebody may be waiting: on a terminal and in a notebook."""
-    if sys.stderr.isatty() or "ipykernel" in sys.modules:
-        print(text, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
@@ -65,11 +57,9 @@ class BuildCache:
         entry = self.place(name, digest)
         if self._is_there(entry / proof):
             return entry
-        with self._locked(entry.name):
+        with self._locked(entry.name, say):
             if not self._is_there(entry / proof):
-                if saying:
-                    say(saying)
-                with self._fresh(entry) as fresh:
+                with telling(saying, say), self._fresh(entry) as fresh:
                     build(fresh)
         return entry
 
@@ -99,8 +89,8 @@ class BuildCache:
             raise self._unusable(error) from error
 
     @contextlib.contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
-        """One builder of the same entry at a time, where the file system has locks: a second one waits."""
+    def _locked(self, name: str, say: Say) -> Iterator[None]:
+        """One builder of the same entry at a time, where the file system has locks: a second one waits, and says so."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             # Opened for reading, so that the lock of another user will do.
@@ -109,7 +99,11 @@ class BuildCache:
             raise self._unusable(error) from error
         try:
             with contextlib.suppress(OSError):
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    with telling(f"waiting for another process that builds {self.what} …", say):
+                        fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         finally:
             os.close(lock)

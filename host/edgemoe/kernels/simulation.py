@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgemoe.devices.build_cache import run_tool, say_to_people
+from edgemoe.devices.build_cache import run_tool
 from edgemoe.devices.rtl.build import modules, verilator
+from edgemoe.devices.telling import say_to_people
 from edgemoe.errors import EdgeMoeError
 from edgemoe.kernels.benches import Bench, Run
 from edgemoe.kernels.waves import Waves, keep_waves

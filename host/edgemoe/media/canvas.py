@@ -1,14 +1,15 @@
-"""A drawing surface with one typeface, rounded shapes and themes; Pillow's built-in scalable font is all it needs."""
+"""A drawing surface with one typeface, rounded shapes and themes."""
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from edgemoe.media.typeface import runs, text_width
 
 Colour = tuple[int, int, int]
 RGBPicture = NDArray[np.uint8]
@@ -29,37 +30,6 @@ class Theme:
 DARK = Theme((15, 17, 22), (27, 30, 38), (240, 242, 246), (160, 167, 180), (112, 119, 134), (50, 55, 66))
 LIGHT = Theme((250, 249, 246), (238, 236, 231), (24, 26, 32), (92, 97, 108), (138, 143, 153), (214, 211, 204))
 
-# The built-in font holds ASCII, Latin-1 marks and few others; these have a plain spelling.
-_SPELLING = str.maketrans({"×": "x", "→": ">", "–": "-", "—": "-", "−": "-", "³": "3", "²": "2", "≤": "<=", "ß": "ss"})
-
-
-def printable(text: str) -> str:
-    """Spell `text` with the characters that the built-in font has; what cannot be spelled becomes `?`."""
-    plain = unicodedata.normalize("NFKD", text.translate(_SPELLING))
-    letters = (letter for letter in plain if not unicodedata.combining(letter))
-    return "".join(letter if " " <= letter <= "~" or letter in "·…°" else "?" for letter in letters)
-
-
-@lru_cache(maxsize=32)
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's built-in font at `size` pixels."""
-    return ImageFont.load_default(size)
-
-
-def text_width(text: str, size: int) -> int:
-    """Width in pixels of one line."""
-    return int(np.ceil(font(size).getlength(printable(text))))
-
-
-def fit(text: str, size: int, width: int) -> str:
-    """Shorten `text` with `…` until it is at most `width` pixels wide."""
-    plain = printable(text)
-    if text_width(plain, size) <= width:
-        return plain
-    while plain and text_width(plain.rstrip() + "…", size) > width:
-        plain = plain[:-1]
-    return plain.rstrip() + "…" if plain else ""
-
 
 class Canvas:
     """An RGB page; coordinates in pixels from the top left."""
@@ -71,8 +41,11 @@ class Canvas:
         self._draw = ImageDraw.Draw(self._image)
 
     def text(self, x: float, y: float, text: str, size: int, colour: Colour, anchor: str = "ls") -> None:
-        """Write one line; `anchor` as in Pillow: `ls` is left on the baseline, `rs` right, `mm` the middle."""
-        self._draw.text((x, y), printable(text), font=font(size), fill=colour, anchor=anchor)
+        """Write one line; `anchor`: `ls` is left on the baseline, `ms` its middle, `rs` its right end."""
+        x -= {"l": 0.0, "m": 0.5, "r": 1.0}[anchor[0]] * text_width(text, size)
+        for part, each in runs(text, size):
+            self._draw.text((x, y), part, font=each, fill=colour, anchor=f"l{anchor[1]}")
+            x += each.getlength(part)
 
     def line(self, x0: int, y0: int, x1: int, y1: int, colour: Colour) -> None:
         """Draw a line of one pixel."""

@@ -6,13 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from edgemoe.media.canvas import RGBPicture, font
+from edgemoe.media.canvas import RGBPicture
 from edgemoe.media.colours import apply_depth_colours
 from edgemoe.media.decode import class_map
 from edgemoe.media.interpolate import upsample
 from edgemoe.media.palette import ColourTable
+from edgemoe.media.typeface import font
 
 _SUPERSAMPLING = 2
+BORDER = 60  # grey level
 
 
 def input_picture(frame: RGBPicture, height: int, width: int) -> RGBPicture:
@@ -22,9 +24,17 @@ def input_picture(frame: RGBPicture, height: int, width: int) -> RGBPicture:
 
 
 def segmentation_picture(
-    frame: RGBPicture, logits: NDArray[np.float32], table: ColourTable, height: int, width: int
+    frame: RGBPicture,
+    logits: NDArray[np.float32],
+    table: ColourTable,
+    height: int,
+    width: int,
+    inner: tuple[int, int, int, int] | None = None,
 ) -> RGBPicture:
-    """Classes in colour over the grey input, with smooth edges and a fine light outline between classes."""
+    """Classes in colour over the grey input, with smooth edges and a fine light outline between classes.
+
+    inner: (left, top, right, bottom), the part of the frame that is picture; the border around it keeps its grey.
+    """
     scale = _SUPERSAMPLING
     labels = class_map(logits, height * scale, width * scale)
     colours = table[labels].astype(np.float32)
@@ -38,15 +48,37 @@ def segmentation_picture(
     grey = _grey(input_picture(frame, height, width))
     # The grey input modulates the colour around its own value, so that texture shows and the hue stays true.
     mixed = tinted * (0.62 + 0.5 * grey) + 22 * grey
-    return _to_bytes(mixed * (1 - outline) + 250 * outline)
+    shown = _to_bytes(mixed * (1 - outline) + 250 * outline)
+    return shown if inner is None else inside(shown, frame.shape[:2], inner)
 
 
-def regression_picture(values: NDArray[np.float32], span: tuple[float, float], height: int, width: int) -> RGBPicture:
-    """One channel h×w by the depth colours; three channels 3×h×w, read as −1 … 1 (normals), as red, green, blue."""
+def inside(picture: RGBPicture, size: tuple[int, ...], inner: tuple[int, int, int, int]) -> RGBPicture:
+    """The picture of a frame of `size` (height, width), with the border around its part `inner` in dark grey."""
+    scale = (picture.shape[1] / size[1], picture.shape[0] / size[0]) * 2
+    left, top, right, bottom = (round(edge * each) for edge, each in zip(inner, scale, strict=True))
+    shown = np.full_like(picture, BORDER)
+    shown[top:bottom, left:right] = picture[top:bottom, left:right]
+    return shown
+
+
+def regression_picture(
+    values: NDArray[np.float32],
+    span: tuple[float, float],
+    height: int,
+    width: int,
+    frame: tuple[tuple[int, ...], tuple[int, int, int, int]] | None = None,
+) -> RGBPicture:
+    """One channel h×w by the depth colours; three channels 3×h×w, read as −1 … 1 (normals), as red, green, blue.
+
+    frame: size (height, width) of the frame and its part (left, top, right, bottom) that is picture; the border around
+    it is dark grey.
+    """
     shown = upsample(values, height, width)
     if shown.ndim == 3:
-        return _to_bytes(np.nan_to_num((shown.transpose(1, 2, 0) + 1) * 127.5))
-    return apply_depth_colours(shown, *span)
+        coloured = _to_bytes(np.nan_to_num((shown.transpose(1, 2, 0) + 1) * 127.5))
+    else:
+        coloured = apply_depth_colours(shown, *span)
+    return coloured if frame is None else inside(coloured, *frame)
 
 
 def features_picture(features: NDArray[np.float32], grid: tuple[int, int], height: int, width: int) -> RGBPicture:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgemoe.media.canvas import Canvas, fit, text_width
+from edgemoe.media.canvas import Canvas
 from edgemoe.media.classes import ClassScore
 from edgemoe.media.palette import DEPTH, ColourTable
+from edgemoe.media.typeface import fit, text_width
 
 TEXT = 16
 SMALL = 13
-_METRES = (0.5, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100, 200)
+_METRES = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100, 200)
 
 
 def class_legend(
@@ -24,30 +25,55 @@ def class_legend(
     labels: Sequence[str],
     shares: NDArray[np.float64],
     table: ColourTable,
+    whole: bool = False,
     rows: int = 3,
 ) -> None:
-    """Swatch, name and share of every class in the picture, largest first, on at most `rows` lines."""
-    present = [int(index) for index in np.argsort(-shares, kind="stable") if shares[index] > 0]
+    """Swatch, name and share of classes in the order of the model, on at most `rows` lines.
+
+    whole: of all classes, else of those in the picture; where they are too many, of the largest.
+    """
+    named = [index for index in range(len(labels)) if whole or shares[index] > 0]
+    names = [fit(label, TEXT, width - 120) for label in labels]
+    # A share never needs more room than this, so that nothing moves when it changes.
+    wide = [24 + text_width(name, TEXT) + 8 + text_width("100 %", TEXT) + 18 for name in names]
+    shown = sorted(named, key=lambda index: (-shares[index], index))
+    while _lines([wide[index] for index in sorted(shown)], width, len(named) - len(shown)) > rows:
+        shown.pop()
     left, line = 0, 0
-    for position, index in enumerate(present):
-        percent = shares[index] * 100
-        share = f"{percent:.0f} %" if percent >= 0.95 else "<1 %"
-        name = fit(labels[index], TEXT, width - 120)
-        needed = 24 + text_width(name, TEXT) + 8 + text_width(share, TEXT)
-        remaining = len(present) - position
-        more = text_width(f"+ {remaining} more", TEXT) + 22
-        last_line_full = line == rows - 1 and remaining > 1 and left + needed + 22 + more > width
-        if left and (left + needed > width or last_line_full):
-            if line == rows - 1:
-                canvas.text(x + left, y + line * 28 + 14, f"+ {remaining} more", TEXT, canvas.theme.faint)
-                return
+    for index in sorted(shown):
+        if left and left + wide[index] - 18 > width:
             left, line = 0, line + 1
         top = y + line * 28
-        red, green, blue = (int(value) for value in table[index])
-        canvas.box(x + left, top, 16, 16, (red, green, blue), 4)
-        canvas.text(x + left + 24, top + 14, name, TEXT, canvas.theme.ink)
-        canvas.text(x + left + needed, top + 14, share, TEXT, canvas.theme.muted, "rs")
-        left += needed + 22
+        percent = shares[index] * 100
+        share = f"{percent:.0f} %" if percent >= 0.95 else "<1 %" if percent > 0 else ""
+        there = percent > 0
+        canvas.box(x + left, top, 16, 16, rgb(table[index]), 4)
+        at = x + left + 24
+        canvas.text(at, top + 14, names[index], TEXT, canvas.theme.ink if there else canvas.theme.faint)
+        canvas.text(at + text_width(names[index], TEXT) + 8, top + 14, share, TEXT, canvas.theme.muted)
+        left += wide[index]
+    if len(shown) < len(named):
+        more = f"+ {len(named) - len(shown)} more"
+        if left + text_width(more, TEXT) > width:
+            left, line = 0, line + 1
+        canvas.text(x + left, y + line * 28 + 14, more, TEXT, canvas.theme.faint)
+
+
+def _lines(widths: Sequence[int], width: int, left_out: int) -> int:
+    """Lines that entries of these widths take, with the word about those left out."""
+    extra = [text_width(f"+ {left_out} more", TEXT) + 18] if left_out else []
+    left, lines = 0, 1
+    for each in (*widths, *extra):
+        if left and left + each - 18 > width:
+            left, lines = 0, lines + 1
+        left += each
+    return lines
+
+
+def rgb(colour: NDArray[np.uint8]) -> tuple[int, int, int]:
+    """A row of a table of colours."""
+    red, green, blue = (int(value) for value in colour)
+    return red, green, blue
 
 
 def colour_bar(canvas: Canvas, x: int, y: int, width: int, span: tuple[float, float], unit: str) -> None:
@@ -85,7 +111,7 @@ def value_ticks(span: tuple[float, float], unit: str) -> list[tuple[float, str]]
 
 
 def load_bars(
-    canvas: Canvas, x: int, y: int, width: int, counts: NDArray[np.int64], table: ColourTable, height: int = 44
+    canvas: Canvas, x: int, y: int, width: int, counts: NDArray[np.int64], table: ColourTable, height: int = 40
 ) -> None:
     """A bar per expert: how many tokens chose it; numbers of experts below, of tokens above where there is room."""
     pitch = width / len(counts)
@@ -97,19 +123,19 @@ def load_bars(
         left, right = round(x + expert * pitch), round(x + (expert + 1) * pitch)
         gap = max(1, round(pitch * 0.12))
         tall = round(int(count) / peak * height)
-        red, green, blue = (int(value) for value in table[expert])
-        canvas.box(left + gap, base - tall, right - left - 2 * gap, tall, (red, green, blue), 3)
+        canvas.box(left + gap, base - tall, right - left - 2 * gap, tall, rgb(table[expert]), 3)
         if numbered:
             middle = (left + right) / 2
             colour = canvas.theme.muted if count else canvas.theme.faint
             canvas.text(middle, base - tall - 5, str(int(count)), SMALL, colour, "ms")
             canvas.text(middle, base + 17, str(expert), SMALL, canvas.theme.ink if count else colour, "ms")
+    said = "number of the expert, tokens that chose it" if numbered else f"tokens of experts 0 … {len(counts) - 1}"
+    canvas.text(x + width / 2, base + 37, fit(said, SMALL, width), SMALL, canvas.theme.faint, "ms")
 
 
 def class_bars(canvas: Canvas, x: int, y: int, width: int, height: int, classes: Sequence[ClassScore]) -> None:
     """The most likely classes, best first: name, probability, and a bar whose full width is certainty."""
     pitch = height // max(len(classes), 1)
-    red, green, blue = (int(value) for value in DEPTH[170])
     for index, each in enumerate(classes):
         base = y + index * pitch + pitch // 2
         ink = canvas.theme.ink if index == 0 else canvas.theme.muted
@@ -118,7 +144,7 @@ def class_bars(canvas: Canvas, x: int, y: int, width: int, height: int, classes:
         canvas.text(x + width, base, percent, TEXT, ink, "rs")
         canvas.box(x, base + 8, width, 8, canvas.theme.line, 4)
         if (filled := round(each.probability * width)) >= 2:
-            canvas.box(x, base + 8, filled, 8, (red, green, blue), 4)
+            canvas.box(x, base + 8, filled, 8, rgb(DEPTH[170]), 4)
 
 
 def fact_list(canvas: Canvas, x: int, y: int, width: int, facts: Sequence[tuple[str, str]], pitch: int) -> None:

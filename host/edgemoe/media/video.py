@@ -1,175 +1,152 @@
-"""Video files and cameras through OpenCV, an optional extra that is imported only when it is needed."""
+"""Reading video files through PyAV, an optional extra that is imported only when it is needed.
+
+Files are untrusted: only containers that hold their own pictures are opened, none that names other files or addresses.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.extras import how_to_install
 from edgemoe.media.errors import MediaError, reason
 from edgemoe.media.pictures import check_pixels
-from edgemoe.spec.files import draft_folder
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")
 
-# H.264 and VP9 play in browsers and notebooks; MPEG-4 part 2 is what every OpenCV can write.
-CODECS = ("avc1", "vp09", "mp4v")
+_KNOWN = ", ".join(suffix[1:] for suffix in VIDEO_SUFFIXES)
+_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegvideo,mpegts"
+_TRACK_DURATION = re.compile(r"(\d+):(\d\d):(\d\d\.\d+)")  # in Matroska, which does not count its frames
+_FRAMES_OFF = 2  # that a duration may be off: its last frame has no length of its own
 
 
-def load_opencv(purpose: str) -> Any:
-    """Import cv2; raises MediaError saying how to install it. `purpose` starts the sentence."""
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+def load_pyav(purpose: str) -> Any:
+    """Import av; raises MediaError saying how to install it. `purpose` starts the sentence."""
     try:
-        import cv2
+        import av
     except ImportError as error:
-        raise MediaError(f"{purpose} needs OpenCV, please run: pip install 'edgemoe[video]'") from error
-    return cv2
+        raise MediaError(f"{purpose} needs PyAV; run: {how_to_install('video')}") from error
+    av.logging.set_level(None)
+    return av
 
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What a container says about itself: frames (a claim, not a promise) and their rate, None if unknown."""
+    """What a container says about itself.
+
+    length: frames (a claim, not a promise). frames_per_second: the mean rate. Both None if unknown.
+    sound: whether there is any; nothing here uses it.
+    """
 
     length: int | None
     frames_per_second: float | None
+    sound: bool
+
+
+class VideoFrame(NamedTuple):
+    """seconds: the time stamp of the file, counted from its first frame. picture: uint8 H×W×3 RGB, upright."""
+
+    seconds: float
+    picture: NDArray[np.uint8]
 
 
 def probe_video(path: Path) -> VideoFacts:
     """Open a video file and read its facts; raises MediaError when it cannot be opened or is too large."""
-    cv2 = load_opencv("reading a video")
-    capture = _open_file(cv2, path)
-    try:
-        length = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        rate = float(capture.get(cv2.CAP_PROP_FPS))
-        return VideoFacts(length if length > 0 else None, rate if 0 < rate <= 1000 else None)
-    finally:
-        capture.release()
+    with _opened(path) as container:
+        stream = container.streams.video[0]
+        rate = float(stream.average_rate or 0)
+        length = stream.frames or round(float(container.duration or 0) / 1e6 * rate)
+        return VideoFacts(length or None, rate if 0 < rate <= 1000 else None, bool(container.streams.audio))
 
 
-def read_video(path: Path) -> Iterator[NDArray[np.uint8]]:
-    """Yield every frame as uint8 H×W×3 RGB; raises MediaError when there is none."""
-    cv2 = load_opencv("reading a video")
-    yield from _frames(cv2, _open_file(cv2, path), f"'{path.name}' holds no frame that can be decoded")
-
-
-def read_camera(index: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield frames of camera `index` until the caller stops; raises MediaError without one, or when it is unplugged."""
-    cv2 = load_opencv("reading a camera")
-    capture = cv2.VideoCapture(index)
-    if not capture.isOpened():
-        capture.release()
-        raise MediaError(f"camera {index} cannot be opened; check that it is plugged in and free")
-    yield from _frames(cv2, capture, f"camera {index} gives no frames; check that no other program uses it")
-    raise MediaError(f"camera {index} stopped giving frames; check that it is still plugged in, then start again")
-
-
-def _open_file(cv2: Any, path: Path) -> Any:
-    capture = cv2.VideoCapture(str(path))
-    if not capture.isOpened():
-        capture.release()
-        known = ", ".join(suffix[1:] for suffix in VIDEO_SUFFIXES)
-        raise MediaError(f"'{path.name}' cannot be read as a video (damaged or truncated?); accepted are {known}")
-    try:
-        width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
-        check_pixels(path.name, width, int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
-    except MediaError:
-        capture.release()
-        raise
-    return capture
-
-
-def _frames(cv2: Any, capture: Any, nothing: str) -> Iterator[NDArray[np.uint8]]:
-    count = 0
-    try:
-        while True:
-            there, picture = capture.read()
-            if not there or picture is None:
-                break
-            count += 1
-            yield np.ascontiguousarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
-    finally:
-        capture.release()
-    if count == 0:
-        raise MediaError(nothing)
-
-
-class VideoWriter:
-    """Writes RGB frames of one size to a file that takes its name only when it is complete.
-
-    Raises MediaError: OpenCV missing, no codec, a frame of another size, or a file that does not read back
-    (OpenCV does not report a full disk, so `close` opens the file again and counts its frames).
+def read_video(path: Path) -> Iterator[VideoFrame]:
+    """Yield every frame. Raises MediaError at once when there is none, and at the end when the file held fewer than it
+    says, because it was cut off or is damaged: what could be read has been given by then.
     """
-
-    def __init__(self, path: Path, frames_per_second: float, codecs: Sequence[str] = CODECS) -> None:
-        self._cv2 = load_opencv("writing a video")
-        self._path = path
-        self._drafts = contextlib.ExitStack()  # holds the folder that the file grows in
-        self._temporary = path
-        self._rate = frames_per_second
-        self._codecs = codecs
-        self._writer: Any = None
-        self._shape: tuple[int, ...] = ()
-        self._count = 0
-
-    def write(self, frame: NDArray[np.uint8]) -> None:
-        """Append one uint8 H×W×3 RGB frame; H and W even, as codecs need, and the same for every frame."""
-        if self._writer is None:
-            self._open(frame.shape)
-        if frame.shape != self._shape:
-            raise MediaError(f"'{self._path.name}': a frame of {frame.shape} after frames of {self._shape}")
-        self._writer.write(self._cv2.cvtColor(frame, self._cv2.COLOR_RGB2BGR))
-        self._count += 1
-
-    def close(self) -> None:
-        """Finish the file and give it its name; does nothing when no frame was written."""
-        if self._writer is None:
-            return
-        self._writer.release()
-        self._writer = None
-        with self._drafts:
-            if self._readable_frames() != self._count:
-                raise MediaError(f"'{self._path}' could not be written completely; check the space on its disk")
+    av = load_pyav("reading a video")
+    given = packets = damaged = 0
+    first: float | None = None
+    seconds = end = 0.0
+    with _opened(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        for packet in _packets(av, container, stream):
+            packets += packet.size > 0
             try:
-                self._temporary.replace(self._path)
-            except OSError as error:
-                raise MediaError(f"'{self._path}' cannot be written: {reason(error)}") from error
+                frames = packet.decode()
+            except av.FFmpegError:
+                damaged += 1
+                continue
+            for frame in frames:
+                damaged += frame.is_corrupt
+                # A file without time stamps is taken at its rate.
+                stamp = given / float(stream.average_rate or 25) if frame.time is None else float(frame.time)
+                first = stamp if first is None else first
+                seconds = max(stamp - first, seconds)
+                end = stamp + float(frame.duration or 0) * float(frame.time_base or 0)
+                given += 1
+                yield VideoFrame(seconds, _upright(frame))
+        missing = _missing(stream, packets, end)
+    if given == 0:
+        raise MediaError(f"'{path.name}' holds no frame that can be decoded")
+    if missing or damaged:
+        said = f"'{path.name}' is cut off or damaged: {given} frame{'s' if given != 1 else ''} could be read"
+        raise MediaError(f"{said}{missing or f', {damaged} of them in part or not at all'}; copy it again")
 
-    def discard(self) -> None:
-        """Drop everything written so far."""
-        if self._writer is not None:
-            self._writer.release()
-            self._writer = None
-        self._drafts.close()
 
-    def _open(self, shape: tuple[int, ...]) -> None:
-        height, width = shape[:2]
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            if height % 2 or width % 2:
-                raise MediaError(f"'{self._path.name}': video frames need even sides, found {width}×{height}")
-            self._temporary = self._drafts.enter_context(draft_folder(self._path.parent)) / self._path.name
-        except OSError as error:
-            raise MediaError(f"'{self._path.parent}' cannot be made: {reason(error)}") from error
-        for codec in self._codecs:
-            fourcc = self._cv2.VideoWriter_fourcc(*codec)
-            writer = self._cv2.VideoWriter(str(self._temporary), fourcc, self._rate, (width, height))
-            if writer.isOpened():
-                self._writer, self._shape = writer, shape
-                return
-            writer.release()
-        self._drafts.close()
-        raise MediaError(f"'{self._path}' cannot be written with any of the codecs {', '.join(self._codecs)}")
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The container of a file that holds a video stream of a size that can be taken."""
+    av = load_pyav("reading a video")
+    unreadable = f"'{path.name}' cannot be read as a video (damaged or truncated?); accepted are {_KNOWN}"
+    try:
+        # An open file instead of its name: FFmpeg then follows no other name that stands in it.
+        with path.open("rb") as file, av.open(file, options={"format_whitelist": _CONTAINERS}) as container:
+            _require_pictures(container, path.name)
+            yield container
+    except MediaError:
+        raise
+    except Exception as error:
+        # PyAV raises many kinds on damaged files, also UnicodeDecodeError; its own may be OSError or MemoryError, too.
+        if not isinstance(error, av.FFmpegError) and isinstance(error, OSError) and path.stat().st_size:
+            raise MediaError(f"'{path.name}' cannot be read: {reason(error)}") from error
+        raise MediaError(unreadable) from error
 
-    def _readable_frames(self) -> int:
-        capture = self._cv2.VideoCapture(str(self._temporary))
-        try:
-            return int(capture.get(self._cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
-        finally:
-            capture.release()
+
+def _require_pictures(container: Any, name: str) -> None:
+    if not container.streams.video:
+        raise MediaError(f"'{name}' holds sound and no pictures; accepted are videos: {_KNOWN}")
+    codec = container.streams.video[0].codec_context
+    check_pixels(name, codec.width, codec.height)
+
+
+def _packets(av: Any, container: Any, stream: Any) -> Iterator[Any]:
+    """Packets up to the end, or up to where the container is damaged."""
+    with contextlib.suppress(av.FFmpegError):
+        yield from container.demux(stream)
+
+
+def _upright(frame: Any) -> NDArray[np.uint8]:
+    """As it is to be shown: telephones store pictures as the sensor lies and say how to turn them."""
+    picture = frame.to_ndarray(format="rgb24")
+    return np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90) % 4))
+
+
+def _missing(stream: Any, packets: int, end: float) -> str:
+    """What a container says that its pictures are beyond what was in it; empty when nothing is missing."""
+    if stream.frames > packets:
+        return f" of the {stream.frames} that it says it holds"
+    stated = _TRACK_DURATION.fullmatch(stream.metadata.get("DURATION", ""))
+    if stated:
+        hours, minutes, seconds = (float(part) for part in stated.groups())
+        length = 3600 * hours + 60 * minutes + seconds
+        if length > end + _FRAMES_OFF / float(stream.average_rate or 25):
+            return f", {end:.1f} s of the {length:.1f} s that it says it holds"
+    return ""

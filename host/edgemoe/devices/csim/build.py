@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.build_cache import BuildCache, digest_of, run_tool
+from edgemoe.extras import how_to_install
 from edgemoe.spec.generate.headers import hls_header
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.places import BUILDS, REPOSITORY
@@ -39,7 +40,7 @@ def header_folder() -> Path:
     if package is None or package.submodule_search_locations is None:
         raise DeviceError(
             f"engine 'csim' needs the open ap_int headers of the package '{HEADER_PACKAGE}'; "
-            f"install this project with its extra 'csim'"
+            f"run: {how_to_install('csim', '--no-deps')}"
         )
     return Path(package.submodule_search_locations[0]) / "codegen/hls/source/ap_types/include"
 

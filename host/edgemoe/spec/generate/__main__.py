@@ -8,10 +8,12 @@ from pathlib import Path
 
 from edgemoe.spec.files import write_text
 from edgemoe.spec.generate.files import generated_files, stale_files
+from edgemoe.spec.terminal import accept_all_text
 
 
 def main() -> int:
     """Run the command; returns the exit status."""
+    accept_all_text()
     parser = argparse.ArgumentParser(prog="python -m edgemoe.spec.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, fail when a file is stale")
     parser.add_argument("--root", type=Path, default=Path.cwd(), help="repository root (default: here)")

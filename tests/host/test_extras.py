@@ -1,0 +1,28 @@
+"""Remedies work where they are printed: for this Python, without a checkout or an index that knows this package."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from importlib import metadata
+
+import pytest
+
+from edgemoe.extras import how_to_install
+
+STATED = ["numpy>=1.26", "av>=17 ; extra == 'video'", 'torch>=2.4; extra == "train"', 'scipy; extra == "train"']
+
+
+def test_the_packages_of_an_extra_are_named_for_this_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata, "requires", lambda name: STATED)
+    assert shlex.split(how_to_install("video")) == [sys.executable, "-m", "pip", "install", "av>=17"]
+    assert shlex.split(how_to_install("train"))[4:] == ["torch>=2.4", "scipy"]
+    assert shlex.split(how_to_install("video", "--no-deps"))[3:] == ["install", "--no-deps", "av>=17"]
+
+
+def test_sources_that_are_not_installed_name_their_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> list[str]:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "requires", missing)
+    assert shlex.split(how_to_install("video"))[-1] == ".[video]"
