@@ -21,10 +21,10 @@ COMMANDS: dict[str, tuple[ModuleType, str]] = {
     "demo": (demo, "show a drive, or your own pictures, live in the browser"),
     "bench": (bench, "measure latency, frame rate and, on a board, power"),
     "compile": (compile_model, "compile a checkpoint into a program"),
-    "import": (import_checkpoint, "import a checkpoint of M³ViT or Edge-MoE"),
+    "import": (import_checkpoint, "import a checkpoint of M³ViT, a ViT, an ONNX graph"),
     "info": (info, "print model, hardware, memory and predicted cycles"),
     "disasm": (disasm, "print a program's instructions"),
-    "sim": (sim, "simulate one kernel: its bench, or an array of yours on every engine"),
+    "sim": (sim, "simulate one kernel, with its bench or your array"),
     "diff": (diff_engines, "find the first instruction at which two engines differ"),
 }
 FAULT_OF_OURS = 70  # EX_SOFTWARE of sysexits.h
