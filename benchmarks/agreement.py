@@ -27,6 +27,7 @@ from edgemoe.devices.base import Bytes
 from edgemoe.devices.registry import open_device
 from edgemoe.frames import read_rows
 from edgemoe.session import Session
+from edgemoe.spec.calibrated import load_calibrated
 from edgemoe.spec.calibration import Calibration, load_calibration
 from edgemoe.spec.checkpoint import CALIBRATION_FILE, load_checkpoint
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
@@ -80,7 +81,9 @@ def subject(folder: Path, hardware: HardwareConfig) -> Subject:
     """Read, calibrate and quantise."""
     config, tensors = load_checkpoint(folder)
     calibration = load_calibration(folder / CALIBRATION_FILE, config)
-    return Subject(folder, hardware, calibration, quantise(config, tensors, calibration, hardware.numbers))
+    calibrated = load_calibrated(folder, config, tensors, calibration)
+    model = quantise(config, tensors, calibration, hardware.numbers, calibrated)
+    return Subject(folder, hardware, calibration, model)
 
 
 def agreement(of: Subject, task: str, frame: NDArray[np.uint8]) -> list[Agreement]:

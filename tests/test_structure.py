@@ -33,6 +33,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "edgemoe.frames": ("edgemoe.spec", "edgemoe.compiler.program", "edgemoe.results"),
     "edgemoe.kernels": ("edgemoe", "edgemoe_golden.ops"),
     "edgemoe.commands.import_checkpoint": ("edgemoe", "edgemoe_golden.importing"),
+    "edgemoe.commands.calibrate": ("edgemoe", "edgemoe_golden.quantising"),
     "edgemoe": ("edgemoe",),
 }
 # Where each heavy library may be imported at all; everything else must run without it.

@@ -249,4 +249,4 @@ def test_the_command_imports_and_says_what_comes_next(tmp_path: Path, capsys: py
     assert edgemoe(["import", str(path), "--config", str(config), "--out", str(tmp_path / "out")]) == 0
     text = capsys.readouterr().out
     assert "semseg (7 channels), depth (1 channels)" in text
-    assert "next: python -m edgemoe_golden.calibrate" in text
+    assert "next: edgemoe calibrate" in text
