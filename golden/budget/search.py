@@ -53,8 +53,9 @@ class Chosen:
 class Search:
     """Widths for one model on one hardware shape.
 
-    tasks: of one frame. calibrated: tensors that the quantiser put in the place of `tensors`. remembered: measurements of an earlier, interrupted run, round by round; `keep` is called after
-    each new one, so that they can be written down. progress: called per measurement.
+    tasks: of one frame. calibrated: tensors that the quantiser put in the place of `tensors`. remembered: measurements
+    of an earlier, interrupted run, round by round; `keep` is called after each new one, so that they can be written
+    down. progress: called per measurement.
     """
 
     config: ModelConfig
