@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-DAMPING = 0.01
-"""Share of H's mean diagonal that is added to all of it, so that inputs that hardly move do not take large errors."""
+DAMPING = 0.1
+"""Share of H's mean diagonal that is added to all of it: a few pictures do not say how others correlate. On eight
+photographs, weights of 4 bits: 0.01 fits those by 1 dB better, and others by 0.2 dB worse."""
 
 BLOCK = 64
 """Columns whose errors are gathered before the rest of the matrix is updated."""
