@@ -32,7 +32,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "edgemoe.devices": ("edgemoe.spec", "edgemoe.devices"),
     "edgemoe.frames": ("edgemoe.spec", "edgemoe.compiler.program", "edgemoe.results"),
     "edgemoe.kernels": ("edgemoe", "edgemoe_golden.ops"),
-    "edgemoe.commands.import_checkpoint": ("edgemoe", "edgemoe_golden.importing"),
+    "edgemoe.commands.import_checkpoint": ("edgemoe", "edgemoe_golden.importing", "edgemoe_golden.quantising"),
     "edgemoe.commands.calibrate": ("edgemoe", "edgemoe_golden.quantising"),
     "edgemoe": ("edgemoe",),
 }

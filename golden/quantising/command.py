@@ -24,7 +24,7 @@ from edgemoe.spec.precision import W8A8, precision_named
 from edgemoe.spec.strict import to_dict
 from edgemoe_golden.calibration_report import WORST_SHOWN, Loss, losses, table, weight_losses, write_report
 from edgemoe_golden.model import M3ViT, load_checkpoint_model
-from edgemoe_golden.model.variant import VARIANT_FILE
+from edgemoe_golden.model.variant import VARIANT_FILE, load_variant
 from edgemoe_golden.quantising.arguments import SCENES, chosen_steps
 from edgemoe_golden.quantising.gains import gains
 from edgemoe_golden.quantising.gains import table as gains_table
@@ -77,6 +77,11 @@ def calibrate_folder(options: argparse.Namespace) -> str:
     steps = chosen_steps(options.without)
     if path.exists() and not (options.keep or options.again):
         raise ArgumentError(f"{path}: the model is calibrated already; --again replaces it, --keep reports on it")
+    if load_variant(options.checkpoint).float_only:
+        raise ArgumentError(
+            f"{options.checkpoint}: its gates are more than a softmax of W·x; only the float model can compute them, and "
+            f"there is nothing to calibrate"
+        )
     of = _subject(options)
     kept = _kept(path, of.config) if options.keep else None
     if kept or options.rule or not steps:

@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from edgemoe.errors import ArgumentError
 from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.names import one_line
 from edgemoe.spec.picture import model_pixels
 from edgemoe_golden.scenes import TRAINING_SEEDS, draw_scene
 
@@ -24,6 +25,8 @@ FEW_PICTURES = 6
 
 # Training scenes, so that validation scenes stay unseen by everything that shapes the shipped model.
 CALIBRATION_SEEDS = TRAINING_SEEDS[-100_000:]
+
+_NAMED = 3
 
 Frames = list[NDArray[np.uint8]]
 
@@ -66,12 +69,12 @@ def model_frames(config: ModelConfig, folders: Sequence[Path]) -> Frames:
     that show nothing.
     """
     paths = [path for folder in folders for path in picture_paths(folder)]
+    frames = [model_pixels(frame, config) for frame in picture_frames(config, paths)]
     if len(paths) < LEAST_PICTURES:
         raise ArgumentError(
-            f"{len(paths)} picture{'s' * (len(paths) > 1)} in {_named(folders)}: ranges that hold for others need at "
+            f"{len(paths)} picture in {_named(folders)}: ranges that hold for others need at "
             f"least {LEAST_PICTURES}, of the kind that the model will see"
         )
-    frames = [model_pixels(frame, config) for frame in picture_frames(config, paths)]
     if all((frame == frames[0][0, 0]).all() for frame in frames):
         raise ArgumentError(
             f"all {len(frames)} pictures in {_named(folders)} are of one and the same colour, so there are no ranges "
@@ -86,4 +89,7 @@ def pictures_provenance(folders: Sequence[Path], count: int) -> str:
 
 
 def _named(folders: Sequence[Path]) -> str:
-    return ", ".join(f"'{folder.name}'" for folder in folders)
+    """Names for one line of text, not too many."""
+    if len(folders) > _NAMED:
+        return f"{_named(folders[:_NAMED])} and {len(folders) - _NAMED} more folders"
+    return ", ".join(f"'{one_line(folder.resolve().name)}'" for folder in folders)

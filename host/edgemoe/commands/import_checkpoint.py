@@ -64,9 +64,12 @@ def main(options: argparse.Namespace) -> int:
     """Import; returns the exit status."""
     try:
         from edgemoe_golden.importing import GateOptions, import_checkpoint, import_dense
+        from edgemoe_golden.quantising.pictures import picture_paths
     except ModuleNotFoundError as error:
         raise ArgumentError(f"importing needs {error.name}; install the 'train' extra of this package") from error
     require_writable(options.out.parent)
+    for folder in options.pictures or ():
+        picture_paths(folder)  # said now rather than after the import
     if options.config is None:
         _refuse(options, _ONLY_MOE, "belong to M³ViT's checkpoints, whose sizes --config names")
         report = import_dense(options.source, options.out, dense_options(options))
