@@ -62,7 +62,8 @@ def on_grid(values: Tensor, high: Tensor, low: float | None, bits: int) -> Tenso
     top = 2 ** (bits - 1) - 1
     step = (high.clamp_min(SMALLEST) - low) / (2**bits - 1)
     zero = -(top + 1) - torch.round(low / step)
-    return (torch.clamp((values / step).round() + zero, -top - 1, top) - zero) * step
+    codes: Tensor = torch.clamp((values / step).round() + zero, -top - 1, top) - zero
+    return codes * step
 
 
 @dataclass(frozen=True)
