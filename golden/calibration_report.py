@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tabulate import tabulate
 
-from edgemoe.spec.calibration import Calibration, Range
+from edgemoe.spec.calibration import Calibration, Range, activation_of
 from edgemoe.spec.checkpoint import Tensors
 from edgemoe.spec.files import write_atomically, write_text
 from edgemoe.spec.model import ModelConfig
@@ -58,8 +58,10 @@ class Grid:
     bits: int
 
 
-def grid(tensor: str, span: Range, precision: Precision) -> Grid:
-    """Grid of an activation tensor with the calibrated range `span`."""
+def grid(tensor: str, span: Range, precision: Precision, wide: bool = False) -> Grid:
+    """Grid of an activation tensor with the calibrated range `span`; wide: of 16 bits in a W8A8 build."""
+    if wide:
+        return Grid(-span.magnitude, span.magnitude, 2 * WIDE_LIMIT, GATE_BITS)
     if tensor.endswith(".scores"):
         # Fixed point in octaves, whatever the range.
         bits = precision.score_bits
@@ -88,7 +90,9 @@ def losses(config: ModelConfig, calibration: Calibration, histograms: Mapping[st
     for name, ranges in calibration.ranges.items():
         precision = precision_named(name)
         for tensor, span in ranges.items():
-            found.append(_loss(tensor, name, "activation", grid(tensor, span, precision), histograms[tensor]))
+            wide = not precision.fine and activation_of(tensor) in calibration.wide
+            own = grid(tensor, calibration.of_wide(tensor) if wide else span, precision, wide)
+            found.append(_loss(tensor, name, "activation", own, histograms[tensor]))
         for block in config.moe_blocks:
             norm = f"blocks.{block}.norm2"
             gate = gate_grid(ranges[norm], precision)
@@ -151,13 +155,21 @@ def table(found: Sequence[Loss], rows: int | None = WORST_SHOWN) -> str:
     return "\n".join(tables)
 
 
-def write_report(folder: Path, model: str, found: Sequence[Loss], histograms: Mapping[str, Histogram]) -> str:
+def write_report(
+    folder: Path,
+    model: str,
+    found: Sequence[Loss],
+    histograms: Mapping[str, Histogram],
+    steps: Sequence[dict[str, object]] = (),
+) -> str:
     """`calibration_<model>.json` with all losses, and `calibration_<model>.png` of the worst activation.
 
+    steps: rows on what the quantiser's steps gain, of kind `step` in the same list.
     Returns what is to be found where; without matplotlib there is no drawing, and the text says so.
     """
     path = folder / f"calibration_{model}.json"
-    write_text(path, json.dumps([asdict(loss) for loss in found], indent=1) + "\n")
+    rows = [*(asdict(loss) for loss in found), *({"kind": "step", **row} for row in steps)]
+    write_text(path, json.dumps(rows, indent=1) + "\n")
     worst = next(loss for loss in found if loss.kind == "activation")
     try:
         picture = draw_distribution(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from edgemoe.compiler.fits import DoesNotFitError, require_fit
 from edgemoe.compiler.quantise import quantise
 from edgemoe.errors import ArgumentError
+from edgemoe.spec.calibrated import Calibrated
 from edgemoe.spec.calibration import Calibration, is_inner, mixable_activations, mixable_layers
 from edgemoe.spec.checkpoint import Tensors
 from edgemoe.spec.hardware import HardwareConfig
@@ -52,8 +53,9 @@ class Chosen:
 class Search:
     """Widths for one model on one hardware shape.
 
-    tasks: of one frame. remembered: measurements of an earlier, interrupted run, round by round; `keep` is called after
-    each new one, so that they can be written down. progress: called per measurement.
+    tasks: of one frame. calibrated: tensors that the quantiser put in the place of `tensors`. remembered: measurements
+    of an earlier, interrupted run, round by round; `keep` is called after each new one, so that they can be written
+    down. progress: called per measurement.
     """
 
     config: ModelConfig
@@ -63,6 +65,7 @@ class Search:
     tasks: Sequence[str]
     references: Sequence[Reference]
     narrow: Sequence[str] = ()
+    calibrated: Calibrated | None = None
     remembered: dict[str, Measured] | None = None
     keep: Callable[[dict[str, Measured]], None] = lambda _: None
     progress: Callable[[], None] = lambda: None
@@ -74,7 +77,7 @@ class Search:
                 f"hardware '{self.hardware.name}' takes no activations of 16 bits beside those of 8; choose one with "
                 '"wide_tokens": true'
             )
-        self._plain, self._model = plain, quantise(self.config, self.tensors, plain, W8A8)
+        self._plain, self._model = plain, quantise(self.config, self.tensors, plain, W8A8, self.calibrated)
         self._rounds = dict(self.remembered or {})
         self._base = self._cycles((), ())
 
@@ -121,7 +124,8 @@ class Search:
             if name in gains:
                 continue
             if start is None:
-                start = Sensitivity(self.config, self.tensors, replace(self._plain, wide=tuple(wide)), self.references)
+                mixed = replace(self._plain, wide=tuple(wide))
+                start = Sensitivity(self.config, self.tensors, mixed, self.references, self.calibrated)
             gains[name] = start.with_widths(_block_of(name), (name,), ()) if name else start.noise
             self.keep(self._rounds)
             self.progress()

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from edgemoe.compiler.quantise import Quantiser
+from edgemoe.spec.calibrated import Calibrated
 from edgemoe.spec.calibration import Calibration
 from edgemoe.spec.checkpoint import Tensors
 from edgemoe.spec.model import ModelConfig
@@ -24,10 +25,16 @@ class Sensitivity:
     """One starting point: the network with the widths of `calibration`, run once and kept block by block."""
 
     def __init__(
-        self, config: ModelConfig, tensors: Tensors, calibration: Calibration, found: Sequence[Reference]
+        self,
+        config: ModelConfig,
+        tensors: Tensors,
+        calibration: Calibration,
+        found: Sequence[Reference],
+        calibrated: Calibrated | None = None,
     ) -> None:
         self.config, self.tensors, self.calibration, self.references = config, tensors, calibration, found
-        model = Quantiser(config, tensors, calibration, W8A8).model()
+        self.calibrated = calibrated
+        model = Quantiser(config, tensors, calibration, W8A8, calibrated).model()
         self.scale = model.residual_scale
         self.blocks = [IntegerBlock(block, config, W8A8) for block in model.blocks]
         self.before = [[embedded(model, reference.frame)] for reference in found]
@@ -49,7 +56,8 @@ class Sensitivity:
         """That noise when block `index` takes these further widths."""
         own = self.calibration
         mixed = replace(own, wide=(*own.wide, *wide), narrow=(*own.narrow, *narrow))
-        block = IntegerBlock(Quantiser(self.config, self.tensors, mixed, W8A8).block(index), self.config, W8A8)
+        quantiser = Quantiser(self.config, self.tensors, mixed, W8A8, self.calibrated)
+        block = IntegerBlock(quantiser.block(index), self.config, W8A8)
         noise = self._noise.copy()
         for row, (reference, kept) in enumerate(zip(self.references, self.before, strict=True)):
             residual: IntArray = kept[index]

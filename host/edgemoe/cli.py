@@ -10,7 +10,18 @@ import traceback
 from collections.abc import Sequence
 from types import ModuleType
 
-from edgemoe.commands import bench, compile_model, demo, diff_engines, disasm, import_checkpoint, info, run, sim
+from edgemoe.commands import (
+    bench,
+    calibrate,
+    compile_model,
+    demo,
+    diff_engines,
+    disasm,
+    import_checkpoint,
+    info,
+    run,
+    sim,
+)
 from edgemoe.errors import EdgeMoeError
 from edgemoe.media.errors import reason
 from edgemoe.spec.terminal import accept_all_text
@@ -22,6 +33,7 @@ COMMANDS: dict[str, tuple[ModuleType, str]] = {
     "bench": (bench, "measure latency, frame rate and, on a board, power"),
     "compile": (compile_model, "compile a checkpoint into a program"),
     "import": (import_checkpoint, "import a checkpoint of M³ViT, a ViT, an ONNX graph"),
+    "calibrate": (calibrate, "choose ranges and round weights on pictures"),
     "info": (info, "print model, hardware, memory and predicted cycles"),
     "disasm": (disasm, "print a program's instructions"),
     "sim": (sim, "simulate one kernel, with its bench or your array"),

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 from upstream_files import save_file, save_ranks
 from upstream_reference import Gates, State, random_state, reference_head, reference_tokens
@@ -249,4 +250,25 @@ def test_the_command_imports_and_says_what_comes_next(tmp_path: Path, capsys: py
     assert edgemoe(["import", str(path), "--config", str(config), "--out", str(tmp_path / "out")]) == 0
     text = capsys.readouterr().out
     assert "semseg (7 channels), depth (1 channels)" in text
-    assert "next: python -m edgemoe_golden.calibrate" in text
+    assert "next: edgemoe calibrate" in text
+
+
+def test_the_command_calibrates_at_once_on_pictures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where its report goes
+    config, street = tmp_path / "own.json", tmp_path / "street"
+    config.write_text(json.dumps(to_dict(MICRO)))
+    path, out = save_file(random_state(MICRO), tmp_path / "c.pth"), tmp_path / "out"
+    given = ["import", str(path), "--config", str(config), "--out", str(out), "--pictures", str(street)]
+    street.mkdir()
+    assert edgemoe(given) == 1
+    assert "street: no pictures; expected files ending in" in capsys.readouterr().err
+    assert not out.exists(), "imported before the pictures were looked for"
+    for index, grey in enumerate((20, 90, 200)):
+        Image.new("L", (9, 6), grey).save(street / f"{index}.png")
+    assert edgemoe(given) == 0
+    assert compile_checkpoint(out, None, load_hardware_config("micro"))
+    text = capsys.readouterr().out
+    assert "next: edgemoe calibrate" not in text
+    assert "step, added to those above" in text

@@ -329,7 +329,7 @@ BAD: dict[str, tuple[Setup, str]] = {
     "a camera that is not there": (_made(lambda tmp: "camera:77"), "camera"),
     "NaN weights": (_nan, "tensor 'backbone.cls_token' holds NaN"),
     "no weights": (_without("weights.safetensors"), "no such file"),
-    "no calibration": (_without("calibration.json"), "edgemoe_golden.calibrate"),
+    "no calibration": (_without("calibration.json"), "edgemoe calibrate"),
     "an unknown key in a config": (_edited("config.json", '"depth"', '"deepness"'), "unknown key 'deepness'"),
     "a config that is not JSON": (_edited("config.json", "{", "{,"), "not valid JSON"),
     "weights that are not safetensors": (

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgemoe.commands import calibrate
 from edgemoe.commands.common import task_names
 from edgemoe.errors import ArgumentError
 from edgemoe.extras import how_to_install
@@ -35,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="file (.pth, .safetensors, .onnx), folder of the library's files, of 0.pth 1.pth …, or of *.float32.bin",
     )
     parser.add_argument("--out", type=Path, required=True, help="checkpoint folder to write; must not exist")
+    parser.add_argument(
+        "--pictures", type=Path, nargs="+", metavar="FOLDER", help="calibrate on these folders of pictures, too"
+    )
     names = ", ".join(model_names())
     parser.add_argument("--config", help=f"M³ViT and Edge-MoE: sizes and tasks, one of {names}, or a JSON file")
     moe = parser.add_argument_group("M³ViT's gates")
@@ -61,9 +65,12 @@ def main(options: argparse.Namespace) -> int:
     """Import; returns the exit status."""
     try:
         from edgemoe_golden.importing import GateOptions, import_checkpoint, import_dense
+        from edgemoe_golden.quantising.pictures import picture_paths
     except ModuleNotFoundError as error:
         raise ArgumentError(f"importing needs {error.name}; run: {how_to_install('train')}") from error
     require_writable(options.out.parent)
+    for folder in options.pictures or ():
+        picture_paths(folder)  # said now rather than after the import
     if options.config is None:
         _refuse(options, _ONLY_MOE, "belong to M³ViT's checkpoints, whose sizes --config names")
         report = import_dense(options.source, options.out, dense_options(options))
@@ -71,7 +78,12 @@ def main(options: argparse.Namespace) -> int:
         _refuse(options, _ONLY_DENSE, "belong to dense models, which are imported without --config")
         gates = GateOptions(options.gate_order or "auto", options.experts_per_task, options.gate_input_ahead)
         report = import_checkpoint(options.source, load_model_config(options.config), options.out, gates)
-    print(_summary(options.out, report))
+    print(_summary(options.out, report, calibrated=bool(options.pictures)))
+    if options.pictures and not report.variant.float_only:
+        parser = argparse.ArgumentParser()
+        calibrate.add_arguments(parser)
+        folders = [str(folder) for folder in options.pictures]
+        calibrate.main(parser.parse_args([str(options.out), "--pictures", *folders]))
     return 0
 
 
@@ -123,7 +135,7 @@ def _refuse(options: argparse.Namespace, names: tuple[str, ...], why: str) -> No
         raise ArgumentError(f"{', '.join(given)} {why}")
 
 
-def _summary(folder: Path, report: ImportReport) -> str:
+def _summary(folder: Path, report: ImportReport, calibrated: bool) -> str:
     config, variant = report.config, report.variant
     lines = [f"{folder}: {report.tensors} tensors from {report.layout}, model '{config.name}'", *report.notes]
     numbers = "; ".join(
@@ -140,6 +152,6 @@ def _summary(folder: Path, report: ImportReport) -> str:
         lines.append(f"against the reference frame: MSE {report.reference_mse:.3g}, MAE {report.reference_mae:.3g}")
     if variant.float_only:
         lines.append("its gates are more than softmax of a matrix product, so it runs in the float model only")
-    else:
-        lines.append(f"next: python -m edgemoe_golden.calibrate {folder} --pictures FOLDER_OF_YOUR_PICTURES")
+    elif not calibrated:
+        lines.append(f"next: edgemoe calibrate {folder} --pictures FOLDER_OF_YOUR_PICTURES")
     return "\n".join(lines)

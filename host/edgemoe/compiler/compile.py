@@ -27,6 +27,7 @@ from edgemoe.compiler.program import (
 from edgemoe.compiler.quantise import quantise
 from edgemoe.compiler.quantised import QuantisedModel
 from edgemoe.compiler.schedule import Step, schedule
+from edgemoe.spec.calibrated import load_calibrated
 from edgemoe.spec.calibration import is_inner, load_calibration
 from edgemoe.spec.checkpoint import CALIBRATION_FILE, DECODER_FILE, load_checkpoint
 from edgemoe.spec.faults import FAULT_TEXT, Fault
@@ -124,7 +125,8 @@ def compile_checkpoint(
     for task in chosen:
         config.task_index(task)
     require_fit(config, tuple(chosen), hardware, calibration.wide if not hardware.numbers.fine else ())
-    model = quantise(config, tensors, calibration, hardware.numbers)
+    calibrated = load_calibrated(folder, config, tensors, calibration)
+    model = quantise(config, tensors, calibration, hardware.numbers, calibrated)
     return _with_decoder(compile_model(model, chosen, hardware, trace, progress), folder)
 
 

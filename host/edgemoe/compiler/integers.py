@@ -49,16 +49,20 @@ def linear_integers(
     input_zero: int,
     precision: Precision,
     narrow: bool = False,
+    steps: FloatArray | None = None,
 ) -> LinearWeights:
     """Integers of out/output_scale = (input_scale·(x − input_zero)) @ weight.T + bias.
 
     weight [outputs, inputs], bias [outputs]; output_scale a number or [outputs]. A channel's weight scale is the larger
-    of what its weights and what its bias need; narrow: weights of 4 bits. Raises QuantiseError.
+    of what its weights and what its bias need, or steps [outputs] where that is above 0; narrow: weights of 4 bits.
+    Raises QuantiseError.
     """
     largest_weight = NARROW_LIMIT if narrow else 2 ** (precision.weight_bits - 1) - 1
     largest_bias = 2 ** (precision.bias_bits - 1)
     scale = np.maximum(np.abs(weight).max(axis=1) / largest_weight, np.abs(bias) / (input_scale * largest_bias))
     scale = np.maximum(scale, _SMALLEST_SCALE)
+    if steps is not None:
+        scale = np.where(steps > 0, steps, scale)
     integers = np.rint(weight / scale[:, None]).astype(np.int64)
     offset = np.rint(bias / (input_scale * scale)).astype(np.int64) - input_zero * integers.sum(axis=1)
     if np.abs(offset).max(initial=0) >= 2**precision.bias_bits:

@@ -30,6 +30,7 @@ from edgemoe.compiler.quantised import (
     QuantisedNorm,
 )
 from edgemoe.compiler.rewrites import folded_patch_embed, folded_position, without_key_bias
+from edgemoe.spec.calibrated import Calibrated
 from edgemoe.spec.calibration import Calibration
 from edgemoe.spec.checkpoint import Tensors, check_tensors
 from edgemoe.spec.memory import LinearWeights
@@ -38,28 +39,36 @@ from edgemoe.spec.precision import (
     GATE_FRACTION,
     GUARD_BITS,
     OUTPUT_BITS,
-    W16A16,
     WIDE_LIMIT,
     Precision,
 )
 
 FloatArray = NDArray[np.float64]
-Layer = tuple[FloatArray, FloatArray]
+Layer = tuple[FloatArray, FloatArray, FloatArray]
 IntArray = NDArray[np.int64]
 
 
 ON_ACCELERATOR = ("gelu", "gelu_tanh")  # what the table of δ serves; the two differ by less than 0.0005
 
 
-def quantise(config: ModelConfig, tensors: Tensors, calibration: Calibration, precision: Precision) -> QuantisedModel:
-    """Quantise a checkpoint; raises CheckpointError, ConfigError or QuantiseError, each naming the tensor."""
+def quantise(
+    config: ModelConfig,
+    tensors: Tensors,
+    calibration: Calibration,
+    precision: Precision,
+    calibrated: Calibrated | None = None,
+) -> QuantisedModel:
+    """Quantise a checkpoint; raises CheckpointError, ConfigError or QuantiseError, each naming the tensor.
+
+    calibrated: tensors of W8A8 builds that the quantiser put in the place of `tensors`.
+    """
     check_tensors(config, tensors)
     if config.activation not in ON_ACCELERATOR:
         raise QuantiseError(
             f"model '{config.name}' has activation function '{config.activation}'; on the accelerator run "
             f"{' and '.join(ON_ACCELERATOR)}"
         )
-    return Quantiser(config, tensors, calibration, precision).model()
+    return Quantiser(config, tensors, calibration, precision, calibrated).model()
 
 
 def activation_scale(calibration: Calibration, precision: Precision, tensor: str, bits: int | None = None) -> float:
@@ -71,9 +80,18 @@ def activation_scale(calibration: Calibration, precision: Precision, tensor: str
 class Quantiser:
     """Holds what every step needs; one method per part of the network."""
 
-    def __init__(self, config: ModelConfig, tensors: Tensors, calibration: Calibration, precision: Precision) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        tensors: Tensors,
+        calibration: Calibration,
+        precision: Precision,
+        calibrated: Calibrated | None = None,
+    ) -> None:
+        if calibrated is None or precision.fine:
+            calibrated = Calibrated(tensors, {})
         self.config = config
-        self.tensors = tensors
+        self.tensors, self.steps = calibrated.tensors, calibrated.steps
         self.calibration = calibration
         self.precision = precision
         self.wide = () if precision.fine else calibration.wide
@@ -99,12 +117,13 @@ class Quantiser:
         return self.tensors[name].astype(np.float64)
 
     def _layer(self, name: str) -> Layer:
-        """Weight and bias of a linear layer, or of all experts' layers."""
-        return self._float(f"{name}.weight"), self._float(f"{name}.bias")
+        """Weight, bias and weight scales of a linear layer, or of all experts'; scales of 0 are still to choose."""
+        weight, bias = self._float(f"{name}.weight"), self._float(f"{name}.bias")
+        return weight, bias, self.steps[name].astype(np.float64) if name in self.steps else np.zeros_like(bias)
 
     def _scale(self, tensor: str, bits: int | None = None, wide: bool = False) -> float:
         if wide:
-            return self.calibration.of(W16A16.name, tensor).magnitude / WIDE_LIMIT
+            return self.calibration.of_wide(tensor).magnitude / WIDE_LIMIT
         return activation_scale(self.calibration, self.precision, tensor, bits)
 
     def _linear(
@@ -112,20 +131,22 @@ class Quantiser:
         name: str,
         weight: FloatArray,
         bias: FloatArray,
+        steps: FloatArray,
         input_scale: float,
         output_scale: float | FloatArray,
         input_zero: int = 0,
         narrow: bool = False,
     ) -> LinearWeights:
         try:
-            return linear_integers(weight, bias, input_scale, output_scale, input_zero, self.precision, narrow)
+            return linear_integers(weight, bias, input_scale, output_scale, input_zero, self.precision, narrow, steps)
         except QuantiseError as error:
             raise QuantiseError(f"tensor '{name}': {error}") from error
 
     def _patch_embed(self) -> tuple[LinearWeights, IntArray]:
         config, name = self.config, "backbone.patch_embed.proj"
-        folded, narrow = folded_patch_embed(config, *self._layer(name)), "patch_embed" in self.narrow
-        linear = self._linear(name, *folded, 1.0, self.residual_scale, narrow=narrow)
+        *layer, steps = self._layer(name)
+        folded, narrow = folded_patch_embed(config, *layer), "patch_embed" in self.narrow
+        linear = self._linear(name, *folded, steps, 1.0, self.residual_scale, narrow=narrow)
         position = folded_position(self._float("backbone.pos_embed"), self._prefix())
         limit = 2 ** (self.precision.residual_bits - 1)
         table = np.clip(np.rint(position / self.residual_scale), -limit, limit - 1).astype(np.int64)
@@ -176,9 +197,11 @@ class Quantiser:
         wide, wide_output = f"{own}.qkv" in self.wide, f"{own}.attention" in self.wide
         query, key, value = (self._scale(f"{own}.{part}", wide=wide) for part in ("query", "key", "value"))
         output = self._scale(f"{own}.attention", wide=wide_output)
-        weight, bias = self._float(f"{name}.qkv.weight"), without_key_bias(self._float(f"{name}.qkv.bias"), width)
+        weight, bias, steps = self._layer(f"{name}.qkv")
+        if not steps.any():  # else a bias of the keys is their zero point
+            bias = without_key_bias(bias, width)
         scales, narrow = np.repeat([query, key, value], width), f"{own}.qkv" in self.narrow
-        qkv = self._linear(f"{name}.qkv", weight, bias, norm.read_scale, scales, narrow=narrow)
+        qkv = self._linear(f"{name}.qkv", weight, bias, steps, norm.read_scale, scales, narrow=narrow)
         narrow = f"{own}.proj" in self.narrow
         layer = self._layer(f"{name}.proj")
         projection = self._linear(f"{name}.proj", *layer, output, self.residual_scale, narrow=narrow)

@@ -1,4 +1,4 @@
-"""Calibration files: the value range of every activation tensor, measured on pictures by `edgemoe_golden.calibrate`.
+"""Calibration files: the value range of every activation tensor, measured on pictures by `edgemoe calibrate`.
 
 One set of ranges serves all tasks of a model, so that one task alone and all tasks together give the same integers.
 Ranges are kept per precision, because the best clipping differs between 8 and 16 bits.
@@ -12,10 +12,13 @@ from pathlib import Path
 
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.names import shown
-from edgemoe.spec.precision import precision_named
+from edgemoe.spec.precision import W16A16, precision_named
 from edgemoe.spec.strict import ConfigError, from_dict, read_json
 
 CALIBRATION_VERSION = 1
+WIDE = "wide"
+"""Ranges of 16-bit activations in W8A8 builds: they have headroom, and are those of the calibrated tensors."""
+
 _LARGEST = 1e30  # so that no product of scales leaves the range of float64
 
 
@@ -42,8 +45,9 @@ class Range:
 class Calibration:
     """Ranges by precision name (`w8a8`, `w16a16`), then tensor name; `provenance` says how they were measured.
 
-    wide: activations that have 16 bits in W8A8 builds, with their ranges of `w16a16`; names of `mixable_activations`.
-    narrow: layers that have weights of 4 bits there; names of `mixable_layers`.
+    wide: activations that have 16 bits in W8A8 builds, with their ranges of `wide`, without those of `w16a16`; names of
+    `mixable_activations`. narrow: layers that have weights of 4 bits there; names of `mixable_layers`.
+    tensors_sha256: of `calibrated.safetensors` beside it, where the ranges `w8a8` and `wide` are those of its tensors.
     """
 
     version: int
@@ -52,6 +56,11 @@ class Calibration:
     ranges: dict[str, dict[str, Range]]
     wide: tuple[str, ...] = ()
     narrow: tuple[str, ...] = ()
+    tensors_sha256: str = ""
+
+    def of_wide(self, tensor: str) -> Range:
+        """Range of an activation of 16 bits in W8A8 builds; raises ConfigError when it was not calibrated."""
+        return self.of(WIDE if WIDE in self.ranges else W16A16.name, tensor)
 
     def of(self, precision: str, tensor: str) -> Range:
         """Range of one tensor; raises ConfigError when it was not calibrated."""
@@ -104,6 +113,22 @@ def mixable_layers(config: ModelConfig) -> list[str]:
     return names + [f"heads.{task.name}.linear" for task in config.tasks]
 
 
+def activation_of(tensor: str) -> str:
+    """Name in `mixable_activations` of a calibrated tensor: query, key and value have one width."""
+    start, _, part = tensor.rpartition(".")
+    return f"{start}.qkv" if part in ("query", "key", "value") else tensor
+
+
+def layer_of(name: str) -> str:
+    """Name in `mixable_layers` of a layer's tensors: `backbone.blocks.1.mlp.experts.htoh4` → `blocks.1.experts`."""
+    if name.startswith("backbone.patch_embed."):
+        return "patch_embed"
+    parts = name.removeprefix("backbone.").split(".")
+    if parts[0] != "blocks":
+        return name
+    return f"blocks.{parts[1]}.{'experts' if 'experts' in parts else parts[-1]}"
+
+
 def _check_mixed(calibration: Calibration, config: ModelConfig, name: str) -> None:
     """Raise ConfigError for a name in `wide` or `narrow` that the model does not have, or has twice."""
     known = {"wide": mixable_activations(config), "narrow": mixable_layers(config)}
@@ -120,8 +145,8 @@ def load_calibration(path: Path, config: ModelConfig) -> Calibration:
     """Read a calibration and check that it belongs to `config` and is complete; raises ConfigError."""
     if not path.exists():
         raise ConfigError(
-            f"{path}: no such file, the model has not been calibrated; call `python -m edgemoe_golden.calibrate "
-            f"{path.parent} --pictures FOLDER` with pictures of the kind that it will see"
+            f"{path}: no such file, the model has not been calibrated; call `edgemoe calibrate {path.parent} "
+            f"--pictures FOLDER` with pictures of the kind that it will see"
         )
     calibration = from_dict(Calibration, read_json(path), path.name)
     if calibration.version != CALIBRATION_VERSION:
@@ -130,7 +155,8 @@ def load_calibration(path: Path, config: ModelConfig) -> Calibration:
         raise ConfigError(f"{path.name}: made for another model than '{config.name}'; calibrate again")
     tensors = calibrated_tensors(config)
     for precision, ranges in calibration.ranges.items():
-        precision_named(precision)
+        if precision != WIDE:
+            precision_named(precision)
         missing = [name for name in tensors if name not in ranges]
         if missing:
             raise ConfigError(f"{path.name}: {precision}: tensor '{missing[0]}' has no range")

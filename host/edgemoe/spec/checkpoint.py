@@ -8,10 +8,12 @@ after the first; position embeddings have a row for every token (zeros for regis
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +37,7 @@ _LARGEST_BYTES = 8  # of one element
 _FLOATS = {"BF16": "<u2", "F16": "<f2", "F32": "<f4", "F64": "<f8"}
 
 Tensors = dict[str, NDArray[np.float32]]
+Stored = list[tuple[str, dict[str, Any]]]
 
 
 class CheckpointError(EdgeMoeError, ValueError):
@@ -108,6 +111,15 @@ def read_tensors(path: Path, model: str, shapes: Iterable[tuple[int, ...]]) -> T
     shapes: of the tensors that `model` has, because a file that is larger is not read. Raises CheckpointError naming
     the file, and a tensor of another type: integers and 8-bit floats need scales, and no file says where they are.
     """
+    stored, _ = read_stored(path, model, shapes)
+    return {name: _widened(f"{path}: tensor {shown(name)}", **facts) for name, facts in stored}
+
+
+def read_stored(path: Path, model: str, shapes: Iterable[tuple[int, ...]]) -> tuple[Stored, str]:
+    """Name, then dtype, shape and data of every tensor of a safetensors file, and the SHA-256 of the file.
+
+    shapes: as in `read_tensors`. Raises CheckpointError naming the file.
+    """
     from safetensors import SafetensorError, deserialize
 
     limit = _LARGEST_BYTES * sum(math.prod(shape) for shape in shapes) + _HEADER_BYTES
@@ -116,13 +128,12 @@ def read_tensors(path: Path, model: str, shapes: Iterable[tuple[int, ...]]) -> T
         raise CheckpointError(f"{path}: {size:,} bytes, model '{model}' has at most {limit:,}")
     try:
         content = read_limited(path, limit)
-        stored = deserialize(content)  # type: ignore[no-untyped-call]
+        stored: Stored = deserialize(content)  # type: ignore[no-untyped-call]
         header = int.from_bytes(content[:8], "little")
         json.loads(content[8 : 8 + header], object_pairs_hook=distinct)
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path}: not a readable safetensors file ({complaint(error)})") from error
-    del content
-    return {name: _widened(f"{path}: tensor {shown(name)}", **facts) for name, facts in stored}
+    return stored, hashlib.sha256(content).hexdigest()
 
 
 def _widened(where: str, dtype: str, shape: list[int], data: bytearray) -> NDArray[np.float32]:

@@ -68,6 +68,25 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
+def write_together(folder: Path, contents: dict[str, bytes]) -> None:
+    """Replace files of a folder, in this order; when one cannot be placed, all are as they were before.
+
+    Whoever reads them must be able to tell files that do not belong together: a writer may be killed in between.
+    """
+    with draft_folder(folder) as draft, contextlib.ExitStack() as undo:
+        for name, content in contents.items():
+            (draft / name).write_bytes(content)
+        for name in contents:
+            path, old = folder / name, draft / f"{name}.old"
+            if path.exists():
+                shutil.copy2(path, old)
+                undo.callback(old.replace, path)
+            else:
+                undo.callback(path.unlink, missing_ok=True)
+            (draft / name).replace(path)
+        undo.pop_all()
+
+
 @contextlib.contextmanager
 def whole_folder(folder: Path, existing: Literal["refuse", "keep", "replace"] = "refuse") -> Iterator[Path]:
     """A folder to fill, which becomes `folder` when the block ends well. existing: what becomes of one that is there.

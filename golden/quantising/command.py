@@ -1,0 +1,211 @@
+"""One run of the command: pictures in, files and report out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from tabulate import tabulate
+from tqdm import tqdm
+
+from edgemoe.errors import ArgumentError
+from edgemoe.spec.calibrated import CALIBRATED_FILE
+from edgemoe.spec.calibration import Calibration, Range, calibrated_tensors, load_calibration
+from edgemoe.spec.checkpoint import CALIBRATION_FILE
+from edgemoe.spec.files import write_text
+from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.picture import model_pixels
+from edgemoe.spec.precision import W8A8, precision_named
+from edgemoe.spec.strict import to_dict
+from edgemoe_golden.calibration_report import WORST_SHOWN, Loss, losses, table, weight_losses, write_report
+from edgemoe_golden.model import M3ViT, load_checkpoint_model
+from edgemoe_golden.model.variant import VARIANT_FILE, load_variant
+from edgemoe_golden.quantising.arguments import SCENES, chosen_steps
+from edgemoe_golden.quantising.gains import gains
+from edgemoe_golden.quantising.gains import table as gains_table
+from edgemoe_golden.quantising.observed import (
+    DEFAULT_RULE,
+    Histograms,
+    calibration_of,
+    coarse_range,
+    fine_range,
+    observe,
+)
+from edgemoe_golden.quantising.options import STEPS, Options
+from edgemoe_golden.quantising.output import rounded_losses, write_calibrated
+from edgemoe_golden.quantising.pictures import (
+    FEW_PICTURES,
+    Frames,
+    drawn_frames,
+    model_frames,
+    pictures_provenance,
+    scenes_provenance,
+)
+from edgemoe_golden.quantising.quantiser import quantise_network
+from edgemoe_golden.ranges import RULES, Histogram
+
+MOST_ROWS = 32_768
+"""Rows over tasks, pictures and tokens that steps look at, evenly chosen pictures of many. Ranges of W16A16 and of the
+residual stream come from all."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A checkpoint with its pictures and what the float network did with them."""
+
+    folder: Path
+    model: M3ViT
+    frames: Frames
+    histograms: Histograms
+    provenance: str
+
+    @property
+    def config(self) -> ModelConfig:
+        """The model's configuration."""
+        return self.model.config
+
+
+def calibrate_folder(options: argparse.Namespace) -> str:
+    """Measure, write, and say what was written; options: of `arguments`. Raises EdgeMoeError, OSError."""
+    torch.set_num_threads(1)
+    path = options.checkpoint / CALIBRATION_FILE
+    steps = chosen_steps(options.without)
+    if path.exists() and not (options.keep or options.again):
+        raise ArgumentError(f"{path}: the model is calibrated already; --again replaces it, --keep reports on it")
+    if load_variant(options.checkpoint).float_only:
+        raise ArgumentError(
+            f"{options.checkpoint}: its gates are more than a softmax of W·x; only the float model can compute them, "
+            f"and there is nothing to calibrate"
+        )
+    of = _subject(options)
+    kept = _kept(path, of.config) if options.keep else None
+    if kept or options.rule or not steps:
+        return _by_rule(of, options, kept)
+    return _by_steps(of, options, steps)
+
+
+def _subject(options: argparse.Namespace) -> Subject:
+    folder: Path = options.checkpoint
+    model = load_checkpoint_model(folder)
+    if options.pictures:
+        frames = model_frames(model.config, options.pictures)
+        provenance = pictures_provenance(options.pictures, len(frames))
+    elif options.scenes is None and (folder / VARIANT_FILE).is_file():
+        raise ArgumentError(
+            f"{folder}: an imported model was not trained on drawn scenes; name pictures of the kind that it will see "
+            f"by --pictures FOLDER, or ask for scenes by --scenes {SCENES}"
+        )
+    else:
+        count = SCENES if options.scenes is None else options.scenes
+        frames = [model_pixels(frame, model.config) for frame in drawn_frames(model.config, count)]
+        provenance = scenes_provenance(count)
+    return Subject(folder, model, frames, observe(model, frames, len(frames)), provenance)
+
+
+def _kept(path: Path, config: ModelConfig) -> Calibration:
+    calibration = load_calibration(path, config)
+    if calibration.tensors_sha256:
+        raise ArgumentError(
+            f"{path}: its ranges are those of the tensors in {CALIBRATED_FILE}, which were reported on when they were "
+            f"made; --keep reports on ranges by rule"
+        )
+    return calibration
+
+
+def _by_rule(of: Subject, options: argparse.Namespace, kept: Calibration | None) -> str:
+    """Ranges by a tensor's own distribution, all weights as they are."""
+    rule, path = options.rule or DEFAULT_RULE, of.folder / CALIBRATION_FILE
+    calibration = kept or calibration_of(of.config, of.histograms, of.provenance, rule)
+    activations = losses(of.config, calibration, of.histograms)
+    tensors = {name: value.numpy() for name, value in of.model.state_dict().items()}
+    weights = [loss for name in calibration.ranges for loss in weight_losses(of.config, tensors, precision_named(name))]
+    _print_tables(activations, weights, options.all)
+    print(f"{gate_comparison(of.config, activations)}\n\n{rule_comparison(of.config, of.histograms)}\n")
+    shown = write_report(options.report, of.folder.name, activations + weights, of.histograms)
+    count = len(calibration.ranges["w8a8"])
+    if kept:
+        return f"{path}: {count} ranges, kept as they are; {shown}"
+    write_text(path, json.dumps(to_dict(calibration), indent=1) + "\n")
+    (of.folder / CALIBRATED_FILE).unlink(missing_ok=True)
+    return f"{path}: {count} ranges by rule '{rule}'; {shown}"
+
+
+def _by_steps(of: Subject, options: argparse.Namespace, steps: frozenset[str]) -> str:
+    """Ranges, rewrites, rounding and biases by `steps`."""
+    config, chosen = of.config, Options(steps)
+    state = dict(of.model.state_dict())
+    frames, residual = _evenly(config, of.frames), of.histograms["residual"]
+    judged = len(frames) > 1
+    parts = config.depth + len(config.tasks)
+    with tqdm(desc="quantising", unit="part", total=parts * (1 + judged * (len(steps) + 1))) as bar:
+
+        def rule(name: str, histogram: Histogram) -> Range:
+            return coarse_range(name, histogram, DEFAULT_RULE)
+
+        found = gains(config, state, frames, residual, chosen, rule, bar.update) if judged else []
+        work = quantise_network(config, state, frames, residual, chosen, rule, progress=bar.update)
+    fine = {name: fine_range(name, of.histograms[name]) for name in calibrated_tensors(config)}
+    scores = {name: span for name, span in fine.items() if name.endswith(".scores")}
+    calibration = write_calibrated(of.folder, work, scores, fine, of.provenance)
+    coarse = replace(calibration, ranges={"w8a8": calibration.ranges["w8a8"]})
+    seen = {**of.histograms, **work.result.histograms}
+    activations = losses(config, coarse, seen)
+    activations += losses(config, replace(calibration, ranges={"w16a16": fine}), of.histograms)
+    weights = rounded_losses(work)
+    _print_tables(activations, weights, options.all)
+    if found:
+        print(f"{gains_table(found, len(frames))}\n")
+    for block, experts in work.result.unreached.items():
+        print(_unreached(block, experts))
+    if len(of.frames) < FEW_PICTURES:
+        print(f"{len(of.frames)} pictures are few: from {FEW_PICTURES} on, ranges hold better for others\n")
+    shown = write_report(options.report, of.folder.name, activations + weights, seen, [asdict(each) for each in found])
+    names = ", ".join(step for step in STEPS if step in steps)
+    return f"{of.folder / CALIBRATION_FILE}, {CALIBRATED_FILE}: {len(work.result.layers)} layers by {names}; {shown}"
+
+
+def _evenly(config: ModelConfig, frames: Frames) -> Frames:
+    most = max(2, MOST_ROWS // (config.tokens * len(config.tasks)))
+    if len(frames) <= most:
+        return frames
+    return [frames[int(index)] for index in np.linspace(0, len(frames) - 1, most)]
+
+
+def _unreached(block: int, experts: Sequence[int]) -> str:
+    one = len(experts) == 1
+    names = ", ".join(map(str, experts))
+    return (
+        f"block {block}: no picture reaches expert{'s' * (not one)} {names}, so {'its' if one else 'their'} weights "
+        f"are rounded to the nearest; more pictures may reach {'it' if one else 'them'}\n"
+    )
+
+
+def _print_tables(activations: list[Loss], weights: list[Loss], everything: bool) -> None:
+    rows = None if everything else WORST_SHOWN
+    print(f"activations\n{table(activations, rows)}\n\nweights\n{table(weights, rows)}\n")
+
+
+def rule_comparison(config: ModelConfig, histograms: Histograms) -> str:
+    """Least and mean SQNR of the 8-bit activations by every rule."""
+    rows = []
+    for rule in RULES:
+        calibration = calibration_of(config, histograms, "", rule)
+        coarse = [loss for loss in losses(config, calibration, histograms) if loss.precision == "w8a8"]
+        own = [loss for loss in coarse if loss.bits == W8A8.activation_bits]
+        sqnr, clipped = [loss.sqnr_db for loss in own], [loss.clipped for loss in own]
+        rows.append((rule, min(sqnr), float(np.mean(sqnr)), 100 * float(np.mean(clipped))))
+    heads = ("rule, w8a8 on 8 bits", "least dB", "mean dB", "clipped %")
+    return tabulate(rows, heads, "plain", floatfmt=("", ".1f", ".1f", ".4f"))
+
+
+def gate_comparison(config: ModelConfig, found: Sequence[Loss]) -> str:
+    """What the gates' own 16-bit input saves over the experts' 8 bits of the same tensor."""
+    sqnr = {loss.tensor: loss.sqnr_db for loss in found if loss.precision == "w8a8"}
+    names = [(f"blocks.{block}.gate.input", f"blocks.{block}.norm2") for block in config.moe_blocks]
+    rows = [(gate, sqnr[gate], sqnr[experts]) for gate, experts in names]
+    return tabulate(rows, ("gate, w8a8", "on 16 bits, dB", "on 8, dB"), "plain", floatfmt=".1f")

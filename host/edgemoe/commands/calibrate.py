@@ -1,0 +1,25 @@
+"""`edgemoe calibrate`: pictures → ranges, moved zero points and scales, rounded weights of a checkpoint folder."""
+
+from __future__ import annotations
+
+import argparse
+
+from edgemoe.errors import ArgumentError
+from edgemoe.extras import how_to_install
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this command."""
+    from edgemoe_golden.quantising.arguments import add_arguments as add
+
+    add(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Calibrate; returns the exit status."""
+    try:
+        from edgemoe_golden.quantising.command import calibrate_folder
+    except ModuleNotFoundError as error:
+        raise ArgumentError(f"calibrating needs {error.name}; run: {how_to_install('train')}") from error
+    print(calibrate_folder(options))
+    return 0
