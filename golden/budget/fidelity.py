@@ -17,6 +17,7 @@ from edgemoe_golden.model.recorder import TensorRecorder
 
 FloatArray = NDArray[np.float64]
 Frame = NDArray[np.uint8]
+"""A picture at the model's size, RGB [H, W, 3]."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.picture import model_pixels
 from edgemoe.spec.precision import W8A8, precision_named
 from edgemoe.spec.strict import to_dict
+from edgemoe_golden.budget.command import Wish, choose_widths, mixing, parse_budget
+from edgemoe_golden.budget.search import narrow_layers
 from edgemoe_golden.calibration_report import WORST_SHOWN, Loss, losses, table, weight_losses, write_report
 from edgemoe_golden.model import M3ViT, load_checkpoint_model
 from edgemoe_golden.model.variant import VARIANT_FILE, load_variant
@@ -75,6 +77,9 @@ def calibrate_folder(options: argparse.Namespace) -> str:
     torch.set_num_threads(1)
     path = options.checkpoint / CALIBRATION_FILE
     steps = chosen_steps(options.without)
+    wish = None if options.budget is None else Wish(parse_budget(options.budget), mixing(options.hardware))
+    if wish and path.exists() and not options.again:
+        return choose_widths(options.checkpoint, _subject_frames(options)[0], wish, options.report)
     if path.exists() and not (options.keep or options.again):
         raise ArgumentError(f"{path}: the model is calibrated already; --again replaces it, --keep reports on it")
     if load_variant(options.checkpoint).float_only:
@@ -84,14 +89,21 @@ def calibrate_folder(options: argparse.Namespace) -> str:
         )
     of = _subject(options)
     kept = _kept(path, of.config) if options.keep else None
-    if kept or options.rule or not steps:
-        return _by_rule(of, options, kept)
-    return _by_steps(of, options, steps)
+    by_rule = kept or options.rule or not steps
+    text = _by_rule(of, options, kept) if by_rule else _by_steps(of, options, steps)
+    return f"{text}\n\n{choose_widths(of.folder, of.frames, wish, options.report)}" if wish else text
 
 
 def _subject(options: argparse.Namespace) -> Subject:
+    model = load_checkpoint_model(options.checkpoint)
+    frames, provenance = _subject_frames(options, model)
+    return Subject(options.checkpoint, model, frames, observe(model, frames, len(frames)), provenance)
+
+
+def _subject_frames(options: argparse.Namespace, loaded: M3ViT | None = None) -> tuple[Frames, str]:
+    """Pictures as the model sees them, and where they come from."""
     folder: Path = options.checkpoint
-    model = load_checkpoint_model(folder)
+    model = loaded or load_checkpoint_model(folder)
     if options.pictures:
         frames = model_frames(model.config, options.pictures)
         provenance = pictures_provenance(options.pictures, len(frames))
@@ -104,7 +116,7 @@ def _subject(options: argparse.Namespace) -> Subject:
         count = SCENES if options.scenes is None else options.scenes
         frames = [model_pixels(frame, model.config) for frame in drawn_frames(model.config, count)]
         provenance = scenes_provenance(count)
-    return Subject(folder, model, frames, observe(model, frames, len(frames)), provenance)
+    return frames, provenance
 
 
 def _kept(path: Path, config: ModelConfig) -> Calibration:
@@ -137,7 +149,8 @@ def _by_rule(of: Subject, options: argparse.Namespace, kept: Calibration | None)
 
 def _by_steps(of: Subject, options: argparse.Namespace, steps: frozenset[str]) -> str:
     """Ranges, rewrites, rounding and biases by `steps`."""
-    config, chosen = of.config, Options(steps)
+    config = of.config
+    chosen = Options(steps, narrow=frozenset(narrow_layers(config, options.narrow)))
     state = dict(of.model.state_dict())
     frames, residual = _evenly(config, of.frames), of.histograms["residual"]
     judged = len(frames) > 1
