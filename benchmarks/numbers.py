@@ -25,6 +25,7 @@ from edgemoe.spec.calibrated import merged
 from edgemoe.spec.calibration import calibrated_tensors, mixable_activations, mixable_layers
 from edgemoe.spec.files import write_text
 from edgemoe.spec.precision import W8A8, W16A16
+from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.budget.fidelity import Reference, fidelity, references
 from edgemoe_golden.model import M3ViT, load_checkpoint_model
 from edgemoe_golden.quantising.observed import (
@@ -113,6 +114,7 @@ def rows(of: Network) -> Iterator[Row]:
 
 def main() -> None:
     """Print the table; write build/reports/numbers.json."""
+    accept_all_text()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("dense", type=Path, help="folder of Edge-MoE's dense weights, *.float32.bin")
     parser.add_argument("calibration", type=Path, help="folder of pictures to calibrate on")

@@ -17,6 +17,6 @@ def how_to_install(extra: str, *options: str) -> str:
         stated = metadata.requires("edgemoe") or []
     except metadata.PackageNotFoundError:
         stated = []
-    marked = re.compile(rf"\s*;.*\bextra\s*==\s*['\"]{re.escape(extra)}['\"].*")
-    packages = [marked.sub("", text) for text in stated if marked.search(text)]
+    marked = re.compile(rf"\s*(?:;|\band\b)\s*extra\s*==\s*['\"]{re.escape(extra)}['\"]\s*$")
+    packages = [marked.sub("", text) for text in stated if marked.search(text)]  # other conditions stay, for pip
     return shlex.join([sys.executable or "python3", "-m", "pip", "install", *options, *(packages or [f".[{extra}]"])])

@@ -17,6 +17,7 @@ from pathlib import Path
 from tabulate import tabulate
 from tqdm import tqdm
 
+from edgemoe.spec.terminal import accept_all_text
 from sim.formal import arithmetic, control, masters, queues
 from sim.formal.proof import Proof, Property
 from sim.formal.prover import Verdict, kill, prove
@@ -79,6 +80,7 @@ def table(rows: list[Row]) -> str:
 
 def main() -> int:
     """Judge the proofs whose name has the given part, and report; 1 when something fails."""
+    accept_all_text()
     parser = argparse.ArgumentParser(prog="python -m sim.formal", description=__doc__)
     parser.add_argument("part", nargs="?", default="", help="of the names of proofs; all without it")
     part = parser.parse_args().part

@@ -20,6 +20,19 @@ def test_the_packages_of_an_extra_are_named_for_this_python(monkeypatch: pytest.
     assert shlex.split(how_to_install("video", "--no-deps"))[3:] == ["install", "--no-deps", "av>=17"]
 
 
+def test_conditions_of_a_package_are_left_to_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older release where the machine needs one: named without its condition, both would be asked for at once."""
+    stated = [
+        'opencv>=4.9; platform_machine != "aarch64" and extra == "camera"',
+        'opencv<4.12; platform_machine == "aarch64" and extra == "camera"',
+    ]
+    monkeypatch.setattr(metadata, "requires", lambda name: stated)
+    assert shlex.split(how_to_install("camera"))[4:] == [
+        'opencv>=4.9; platform_machine != "aarch64"',
+        'opencv<4.12; platform_machine == "aarch64"',
+    ]
+
+
 def test_sources_that_are_not_installed_name_their_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> list[str]:
         raise metadata.PackageNotFoundError(name)
