@@ -58,7 +58,7 @@ MISUSES: dict[str, tuple[str, dict[str, int], list[dict[str, int]], str]] = {  #
     "weight_buffer": (
         "weight_buffer",
         {"PREFETCH_BYTES": 8192},
-        [{"begin_run": 1, "run_lines": 4}, {"begin_run": 0, "skip": 1, "skip_lines": 3}, {}, {}],
+        [{"begin_run": 1, "run_lines": 4}, {"begin_run": 0, "skip": 1, "skip_lines": 3}, {}, {"skip": 0}],
         "more lines skipped than are left",
     ),
     "legality": ("legality", {}, [{"start": 1}, {"start": 0, "instruction": 1}, {}], "changed before it was checked"),
