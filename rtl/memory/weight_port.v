@@ -6,9 +6,10 @@
 // end at 16-beat boundaries of the address, so that none crosses 4 KiB; one that does not fit into the room waits until
 // it does. Words come with their index, since a skip leaves a gap; those below skip_to that were requested before come
 // too.
-// Precondition: begin_run only after a flush, while flushed; room_words and skip_to never fall within a run, and are
-// those of the new run from the cycle after begin_run; the buffer behind holds more than 16 words of this port beyond
-// what its reader waits for. The four low bits of base_address are taken as 0.
+// Precondition: begin_run only while flushed and nothing is about to be requested: after a flush, or once all words have
+// come; room_words and skip_to never fall within a run, and are those of the new run from the cycle after begin_run;
+// the buffer behind holds more than 16 words of this port beyond what its reader waits for. The four low bits of
+// base_address are taken as 0.
 // flush ends the run: nothing more is requested, words in flight are dropped, flushed says that none is left, bus_error
 // falls: the next run's header comes before begin_run.
 // Latency: 5 cycles per request; word_valid one cycle after the beat. Depth: an addition or a comparison of INDEX_BITS.
@@ -170,7 +171,7 @@ module weight_port #(
     wire unused = &{1'b0, m_axi_RID, m_axi_RRESP[0], base_address[3:0]};
 
     // Preconditions.
-    `REQUIRE(rst_n && begin_run, flushed && !active, "begin_run before the last run is flushed")
+    `REQUIRE(rst_n && begin_run, flushed && !request, "begin_run before the last run is flushed")
 
 `ifdef SIMULATION
     reg [INDEX_BITS-1:0] room_before, skip_before;

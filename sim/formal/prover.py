@@ -57,7 +57,10 @@ class Verdict:
 
 
 def prove(proof: Proof) -> Verdict:
-    """Judge all properties of a proof together. Raises ProverError when a tool fails."""
+    """Judge all properties of a proof together; a violation's trace goes to build/formal.
+
+    Raises ProverError when a tool fails.
+    """
     labels = [one.label for one in proof.properties] + list(proof.invariants)
     began = time.monotonic()
     with _folder(proof) as name:
@@ -66,6 +69,8 @@ def prove(proof: Proof) -> Verdict:
         failed = _solve(folder, ["-t", str(proof.method.depth)])
         if not failed and isinstance(proof.method, Induction):
             failed = _solve(folder, ["-i", "-t", str(proof.method.depth)])
+        if failed:
+            (folder / "trace.vcd").replace(BUILD / f"{proof.name}.vcd")
     return Verdict(failed, time.monotonic() - began)
 
 
@@ -100,9 +105,8 @@ def _formulas(proof: Proof, labels: Sequence[str], folder: Path, mutant: Mutant 
         shutil.copy(path, folder)
     for name, value in proof.constants.items():
         header = folder / "edgemoe_machine.vh"
-        text, count = re.subn(
-            rf"(localparam .*\b{name} = )[^;]+;", rf"\g<1>{value};", header.read_text(encoding="utf-8")
-        )
+        before = header.read_text(encoding="utf-8")
+        text, count = re.subn(rf"(localparam .*\b{name} = )[^;]+;", rf"\g<1>{value};", before)
         if count != 1:
             raise ProverError(f"{header.name} has no constant {name}")
         header.write_text(text, encoding="utf-8")

@@ -54,6 +54,18 @@ MISUSES: dict[str, tuple[str, dict[str, int], list[dict[str, int]], str]] = {  #
     "dot_product": ("dot_product", {"LANES": 8}, [{"activations": 1 << 10}], "an activation of the smallest value"),
     "row_walk": ("row_walk", {}, [{"start": 1, "rows": 2, "vectors": 1}, {}], "start while it walks"),
     "scratchpad": ("scratchpad", {"DEPTH": 3}, [{"write_enable": 1, "write_depth": 3}], "a write beyond DEPTH"),
+    "weight_port": (
+        "weight_port",
+        {},
+        [{"begin_run": 1, "words": 4, "room_words": 16}, {"begin_run": 0}, {}, {}, {"begin_run": 1}, {"begin_run": 0}],
+        "begin_run before the last run is flushed",
+    ),
+    "weight_buffer": (
+        "weight_buffer",
+        {"PREFETCH_BYTES": 8192},
+        [{"begin_run": 1, "run_lines": 4}, {"begin_run": 0, "skip": 1, "skip_lines": 3}, {}, {"skip": 0}],
+        "more lines skipped than are left",
+    ),
     "legality": ("legality", {}, [{"start": 1}, {"start": 0, "instruction": 1}, {}], "changed before it was checked"),
 }
 
