@@ -27,6 +27,11 @@ MICRO = Sizes(load_hardware_config("micro"))
 LITERAL = r"(?:-?\d+'[a-z]*)?-?\d\w*"
 C_CONSTANT = re.compile(rf"\b([A-Z][A-Z0-9_]+)\s*=\s*{LITERAL}\s*[,;}}]|^\s*#define\s+([A-Z][A-Z0-9_]+)\s+{LITERAL}\b")
 VERILOG_CONSTANT = re.compile(rf"(?<!parameter )\b([A-Z][A-Z0-9_]+)\s*=\s*{LITERAL}\s*[,;]")
+OWN_CONSTANT = re.compile(r"^\s*localparam (?:\[[^\]]*\] )?([A-Z][A-Z0-9_]+) = ([^,;]+);", re.MULTILINE)
+WIDTH = re.compile(r"\[((?:\d+\*)?[A-Z][A-Z0-9_]+\+\d+:0)\]")
+NUMBER = re.compile(r"(?<![\w'])\d+\b")
+SMALL = 2  # up to here a number is a step or a sign
+COMMON = {near for power in range(32) for near in ((1 << power) - 1, 1 << power, (1 << power) + 1)} | {*range(65)}
 PART_SELECT = re.compile(r"\b([A-Z]+)_([A-Z_]+?)(?:_LOW)?\s*\+:\s*(\w+)")
 NARROWER = {"DRAIN_LANE +: LANE_BITS", "DRAIN_TILE +: 8", "DRAIN_TILE +: KEY_WORD_BITS"}  # low bits are all that count
 ENUMS = (machine.PassKind, machine.Left, machine.Fetch, Opcode, Buffer, Epilogue)
@@ -152,6 +157,46 @@ def test_a_repeat_is_found(suffix: str, text: str, name: str) -> None:
 )
 def test_what_is_derived_or_its_own_passes(suffix: str, text: str) -> None:
     assert repeats(suffix, text) == []
+
+
+def shared(texts: dict[str, str]) -> Iterator[str]:
+    """What several modules of the Verilog, name → text, make from the same number: the specification lacks its name.
+
+    A localparam and its value; a constant with something added, as a width; a number that is not COMMON, whatever its
+    name. Parameters come from a module's parent; states, several to a statement, are its own.
+    """
+    owners: dict[str, set[str]] = {}
+    for module, text in texts.items():
+        code = re.sub(r"//[^\n]*", "", text)
+        constants = OWN_CONSTANT.findall(code)
+        said = [f"{name} = {value}" for name, value in constants] + WIDTH.findall(code)
+        said = [each for each in said if any(int(number) > SMALL for number in NUMBER.findall(each))]
+        numbers = [value.rpartition("'d")[2] for _, value in constants]
+        said += [number for number in numbers if number.isdecimal() and int(number) not in COMMON]
+        for each in said:
+            owners.setdefault(each, set()).add(module)
+    return (f"{each}: {', '.join(sorted(modules))}" for each, modules in owners.items() if len(modules) > 1)
+
+
+def test_no_two_modules_make_the_same_constant() -> None:
+    """What two modules need has a name in edgemoe.spec.machine, or one of them gives it to the other."""
+    found = [*shared({path.stem: path.read_text(encoding="utf-8") for path in files(".v")})]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("    localparam VARIANCE_BITS = 68;\n", "    localparam VARIANCE_BITS = 68;  // as there\n"),
+        ("    localparam SUM_BITS = RESIDUAL_BITS + 10;\n", "    localparam SUM_BITS = RESIDUAL_BITS + 10;\n"),
+        ("    localparam THIRD = 43691;\n", "    localparam [15:0] ONE_THIRD = 16'd43691;\n"),
+        ("    input wire [RESIDUAL_BITS+9:0] sum,\n", "    reg [RESIDUAL_BITS+9:0] total;\n"),
+    ],
+)
+def test_a_constant_of_two_modules_is_found(first: str, second: str) -> None:
+    assert [*shared({"first": first, "second": second})], f"{first!r} beside {second!r} passes"
+    own = "    parameter SUM_BITS = 26,\n    localparam IDLE = 0, LAST = 68;\n"
+    assert not [*shared({"first": first, "second": own})]
 
 
 def field_widths() -> dict[tuple[str, str], int | str]:

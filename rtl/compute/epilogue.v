@@ -307,8 +307,8 @@ module epilogue (
             for (n = 0; n < r; n = n + 1) begin : other
                 wire same_11 = bank_11[r*LANE_BITS +: LANE_BITS] == bank_11[n*LANE_BITS +: LANE_BITS];
                 wire same_19 = bank_19[r*LANE_BITS +: LANE_BITS] == bank_19[n*LANE_BITS +: LANE_BITS];
-                `REQUIRE(direct && step_11[DRAIN_ROWS+r] && step_11[DRAIN_ROWS+n], !same_11, "two rows in one bank")
-                `REQUIRE(updates && rest_19[r] && rest_19[n], !same_19, "two rows in one bank")
+                `REQUIRE(direct && step_11[DRAIN_ROWS+r] && step_11[DRAIN_ROWS+n], !same_11, "two rows of activations in one bank")
+                `REQUIRE(updates && rest_19[r] && rest_19[n], !same_19, "two rows of RESIDUAL in one bank")
             end
         end
     endgenerate

@@ -4,7 +4,7 @@
 //   slot 0 … 2: read, 3 … 5: written; rows first … row_end − 1 of `scratchpad`, of so many features each
 //
 // EXPERTS has none here: what it reads is named by its queues. third = ⌊out_features / 3⌋ by a multiplication with
-// 43691/2^17, exact for 16 bits.
+// ONE_THIRD / 2^THIRD_SHIFT, exact for 16 bits.
 // Precondition: the instruction is held, for 2 cycles before the first slot that is a third.
 // Latency: 1 from slot; 2 from the instruction to third. Depth: an 8:1 multiplexer and an addition; a multiplication.
 `default_nettype none
@@ -20,15 +20,15 @@ module accesses (
     output reg  [15:0]  third
 );
 `include "edgemoe_spec.vh"
+`include "edgemoe_machine.vh"
 `include "instruction_fields.vh"
     wire wide = WIDE_TOKENS != 0 && wide_source;
 
-    localparam [15:0] ONE_THIRD = 43691;
     reg [31:0] product;
-    wire unused = &{1'b0, instruction, product[16:0]};
+    wire unused = &{1'b0, instruction, product[THIRD_SHIFT-1:0]};
     always @(posedge clk) begin
-        product <= out_features * ONE_THIRD;
-        third <= {1'b0, product[31:17]};
+        product <= out_features * ONE_THIRD[15:0];
+        third <= {{(THIRD_SHIFT-16){1'b0}}, product[31:THIRD_SHIFT]};
     end
 
     reg used;

@@ -21,7 +21,6 @@ module sequencer (
 `include "fetch.vh"
     localparam OUT_SHIFT = $clog2(OUT_PAR);
     localparam NARROW_SHIFT = LINE_TILES - 1;  // tiles of narrow weights per line, log2: one or two
-    localparam THIRD = 43691;  // ⌊x·43691 / 2^17⌋ = x/3 for every multiple of 3 below 2^16
 
     input  wire                      clk;
     input  wire                      rst_n;
@@ -250,7 +249,7 @@ module sequencer (
 
     wire of_qkv = is_linear && epilogue == EPILOGUE_QKV[3:0];
     reg [31:0] third;
-    always @(posedge clk) third <= out_features * THIRD;
+    always @(posedge clk) third <= out_features * ONE_THIRD;
     wire from_hidden = is_patch || (is_linear && source == BUFFER_HIDDEN[3:0]);
     wire [15:0] first_row = is_patch ? 16'd0 : source_row;
     assign own_pass[PASS_KIND +: 3] = is_head ? PASS_HEAD : is_gate ? PASS_LOGITS : of_qkv ? PASS_QKV
@@ -264,7 +263,7 @@ module sequencer (
     assign own_pass[PASS_OUTPUT_TILES +: 12] = out_tiles;
     assign own_pass[PASS_MEMBERS +: 4] = 4'd1;
     assign own_pass[PASS_DESTINATION_ROW +: 16] = destination_row + {15'd0, is_patch};  // row 0 is the class token
-    assign own_pass[PASS_DESTINATION_VECTORS +: VECTORS_BITS] = of_qkv ? third[21 +: VECTORS_BITS] : out_vectors;
+    assign own_pass[PASS_DESTINATION_VECTORS +: VECTORS_BITS] = of_qkv ? third[THIRD_SHIFT+4 +: VECTORS_BITS] : out_vectors;
     assign own_pass[PASS_DESTINATION_BASE +: VECTORS_BITS] = {VECTORS_BITS{1'b0}};
     assign own_pass[PASS_BLOCK] = 1'b0;
     assign own_pass[PASS_AFTER_DRAIN] = 1'b0;

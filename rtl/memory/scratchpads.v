@@ -23,6 +23,7 @@ module scratchpads #(
     parameter HIDDEN_DEPTH = 1584,
     parameter ULTRA_RAM = 0,
     parameter LANE_BITS = 3,
+    parameter DEPTH_BITS = 16,
     parameter BUFFER_RESIDUAL = 1,
     parameter BUFFER_NORM = 2,
     parameter BUFFER_GATE_INPUT = 3,
@@ -36,61 +37,61 @@ module scratchpads #(
     input  wire                                 of_copy,
     input  wire                                 of_store,
     input  wire                                 of_experts,
-    input  wire [TOKEN_PAR*16-1:0]              array_depth,
+    input  wire [TOKEN_PAR*DEPTH_BITS-1:0]      array_depth,
     output wire [TOKEN_PAR*VECTOR_BITS-1:0]     norm,
     output wire [TOKEN_PAR*VECTOR_BITS-1:0]     hidden,
     output wire [TOKEN_PAR*VECTOR*16-1:0]       gate_input,
     output wire [TOKEN_PAR*VECTOR_BITS-1:0]     query,
     output wire [TOKEN_PAR*GATHERED_BITS-1:0]   gathered,
-    input  wire [15:0]                          attention_depth,
+    input  wire [DEPTH_BITS-1:0]                attention_depth,
     output wire [TOKEN_PAR*VECTOR_BITS-1:0]     keys,
     output wire [TOKEN_PAR*VECTOR_BITS-1:0]     values,
     output wire [TOKEN_PAR*RESIDUAL_VECTOR-1:0] residual,
-    input  wire [TOKEN_PAR*16-1:0]              epilogue_read_depth,
+    input  wire [TOKEN_PAR*DEPTH_BITS-1:0]      epilogue_read_depth,
     input  wire [TOKEN_PAR-1:0]                 epilogue_residual_enable,
     input  wire [OUT_PARTS-1:0]                 epilogue_residual_parts,
-    input  wire [TOKEN_PAR*16-1:0]              epilogue_residual_depth,
+    input  wire [TOKEN_PAR*DEPTH_BITS-1:0]      epilogue_residual_depth,
     input  wire [TOKEN_PAR*RESIDUAL_VECTOR-1:0] epilogue_residual_values,
     input  wire [TOKEN_PAR-1:0]                 epilogue_enable,
     input  wire [3:0]                           epilogue_buffer,
     input  wire [OUT_PARTS-1:0]                 epilogue_parts,
-    input  wire [TOKEN_PAR*16-1:0]              epilogue_depth,
+    input  wire [TOKEN_PAR*DEPTH_BITS-1:0]      epilogue_depth,
     input  wire [TOKEN_PAR*VECTOR_BITS-1:0]     epilogue_values,
     input  wire [TOKEN_PAR*VECTOR*16-1:0]       epilogue_wide,
-    input  wire [15:0]                          layernorm_read_depth,
+    input  wire [DEPTH_BITS-1:0]                layernorm_read_depth,
     input  wire [TOKEN_PAR-1:0]                 layernorm_enable,
-    input  wire [TOKEN_PAR*16-1:0]              layernorm_depth,
+    input  wire [TOKEN_PAR*DEPTH_BITS-1:0]      layernorm_depth,
     input  wire [TOKEN_PAR*VECTOR_BITS-1:0]     layernorm_norm,
     input  wire [TOKEN_PAR-1:0]                 layernorm_gate_enable,
     input  wire [TOKEN_PAR*VECTOR*16-1:0]       layernorm_gate,
-    input  wire [15:0]                          copy_read_depth,
+    input  wire [DEPTH_BITS-1:0]                copy_read_depth,
     input  wire                                 copy_enable,
     input  wire [LANE_BITS-1:0]                 copy_bank,
-    input  wire [15:0]                          copy_depth,
+    input  wire [DEPTH_BITS-1:0]                copy_depth,
     input  wire [RESIDUAL_VECTOR-1:0]           copy_value,
     input  wire                                 position_enable,
     input  wire [LANE_BITS-1:0]                 position_bank,
-    input  wire [15:0]                          position_depth,
+    input  wire [DEPTH_BITS-1:0]                position_depth,
     input  wire [RESIDUAL_VECTOR-1:0]           position_values,
     input  wire                                 patch_enable,
     input  wire [LANE_BITS-1:0]                 patch_bank,
-    input  wire [15:0]                          patch_depth,
+    input  wire [DEPTH_BITS-1:0]                patch_depth,
     input  wire [VECTOR_BITS-1:0]               patch_values,
     input  wire [LANE_BITS-1:0]                 gather_read_bank,
-    input  wire [15:0]                          gather_read_depth,
+    input  wire [DEPTH_BITS-1:0]                gather_read_depth,
     input  wire                                 gather_wide,
     output reg  [GATHERED_BITS-1:0]             token_vector,
     input  wire                                 gather_enable,
     input  wire [LANE_BITS-1:0]                 gather_bank,
-    input  wire [15:0]                          gather_depth,
+    input  wire [DEPTH_BITS-1:0]                gather_depth,
     input  wire [GATHERED_BITS-1:0]             gather_values,
     input  wire [3:0]                           store_source,
     input  wire [LANE_BITS-1:0]                 store_bank,
-    input  wire [15:0]                          store_depth,
+    input  wire [DEPTH_BITS-1:0]                store_depth,
     output reg  [VECTOR*32-1:0]                 store_values
 );
     localparam GATE_VECTOR = VECTOR * 16;
-    localparam DEPTHS = TOKEN_PAR * 16;
+    localparam DEPTHS = TOKEN_PAR * DEPTH_BITS;
 
     localparam [OUT_PARTS-1:0] WHOLE = {OUT_PARTS{1'b1}};
     wire [DEPTHS-1:0] store_depths = {TOKEN_PAR{store_depth}};
@@ -104,7 +105,7 @@ module scratchpads #(
     // Copies and positions go to one bank at a time, results of the array to all of them.
     wire single = copy_enable || position_enable;
     wire [LANE_BITS-1:0] single_bank = copy_enable ? copy_bank : position_bank;
-    wire [15:0] single_depth = copy_enable ? copy_depth : position_depth;
+    wire [DEPTH_BITS-1:0] single_depth = copy_enable ? copy_depth : position_depth;
     wire [RESIDUAL_VECTOR-1:0] single_value = copy_enable ? copy_value : position_values;
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(RESIDUAL_VECTOR), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) residual_rows (
         .clk(clk),
@@ -215,13 +216,13 @@ module scratchpads #(
     end
 
     // A buffer has one writer at a time, and one of the units that take over ports executes.
-    `REQUIRE(copy_enable || position_enable, !(|epilogue_residual_enable), "two writers of RESIDUAL")
-    `REQUIRE(copy_enable, !position_enable, "two writers of RESIDUAL")
+    `REQUIRE(copy_enable || position_enable, !(|epilogue_residual_enable), "the array and a copy or positions write RESIDUAL")
+    `REQUIRE(copy_enable, !position_enable, "a copy and positions write RESIDUAL")
     `REQUIRE(|layernorm_enable, of_layernorm, "LAYERNORM writes after its instruction")
-    `REQUIRE(of_layernorm && |epilogue_enable, epilogue_buffer != BUFFER_NORM[3:0], "two writers of NORM")
-    `REQUIRE(patch_enable && |epilogue_enable, epilogue_buffer != BUFFER_HIDDEN[3:0], "two writers of HIDDEN")
-    `REQUIRE(of_layernorm, !of_copy && !of_store && !of_experts, "two instructions have the ports")
-    `REQUIRE(of_copy, !of_store && !of_experts, "two instructions have the ports")
-    `REQUIRE(of_store, !of_experts, "two instructions have the ports")
+    `REQUIRE(of_layernorm && |epilogue_enable, epilogue_buffer != BUFFER_NORM[3:0], "LAYERNORM and the array write NORM")
+    `REQUIRE(patch_enable && |epilogue_enable, epilogue_buffer != BUFFER_HIDDEN[3:0], "patches and the array write HIDDEN")
+    `REQUIRE(of_layernorm, !of_copy && !of_store && !of_experts, "LAYERNORM has the ports with another instruction")
+    `REQUIRE(of_copy, !of_store && !of_experts, "COPY has the ports with another instruction")
+    `REQUIRE(of_store, !of_experts, "STORE has the ports with EXPERTS")
 endmodule
 `default_nettype wire

@@ -20,6 +20,10 @@ module layernorm #(
     parameter VECTOR = 16,
     parameter MAX_WIDTH = 192,
     parameter RESIDUAL_BITS = 16,
+    parameter ROW_SUM_BITS = 26,
+    parameter ROW_SQUARES_BITS = 41,
+    parameter VARIANCE_BITS = 68,
+    parameter ROOT_BITS = 17,
     parameter ACTIVATION_BITS = 8,
     parameter GAIN_BITS = 16,
     parameter OFFSET_BITS = 32,
@@ -65,8 +69,6 @@ module layernorm #(
     localparam INDEX_BITS = GROUP > 1 ? GROUP_SHIFT : 1;
     localparam TILE_SHIFT = $clog2(TOKEN_PAR);
     localparam ROW_BITS = VECTOR * RESIDUAL_BITS;  // of one row's vector
-    localparam SUM_BITS = RESIDUAL_BITS + 10;
-    localparam ROOT_BITS = RSQRT_FRACTION + 2;
     localparam PART_BITS = 8;
     localparam WAITING_BITS = 8;  // vectors that may be on their way, more than the latency and a row of 64
     localparam GROUPS_BITS = 6;  // groups that may be on their way, more than the latency
@@ -149,13 +151,14 @@ module layernorm #(
     end
 
     wire group_ready, affine_ready;
-    wire [GROUP*SUM_BITS-1:0] sums;
+    wire [GROUP*ROW_SUM_BITS-1:0] sums;
     wire [GROUP*ROOT_BITS-1:0] roots;
     wire [GROUP*7-1:0] exponents;
     layernorm_roots #(
         .GROUP(GROUP), .ENTRY_BITS(GROUPS_BITS), .VECTOR(VECTOR), .RESIDUAL_BITS(RESIDUAL_BITS),
-        .RSQRT_MANTISSA_BITS(RSQRT_MANTISSA_BITS), .RSQRT_FRACTION(RSQRT_FRACTION), .RSQRT_STEPS(RSQRT_STEPS),
-        .RSQRT_INDEX_BITS(RSQRT_INDEX_BITS), .RSQRT_TABLE_SIZE(RSQRT_TABLE_SIZE),
+        .ROW_SUM_BITS(ROW_SUM_BITS), .ROW_SQUARES_BITS(ROW_SQUARES_BITS), .VARIANCE_BITS(VARIANCE_BITS),
+        .ROOT_BITS(ROOT_BITS), .RSQRT_MANTISSA_BITS(RSQRT_MANTISSA_BITS), .RSQRT_FRACTION(RSQRT_FRACTION),
+        .RSQRT_STEPS(RSQRT_STEPS), .RSQRT_INDEX_BITS(RSQRT_INDEX_BITS), .RSQRT_TABLE_SIZE(RSQRT_TABLE_SIZE),
         .RSQRT_TABLE_BITS(RSQRT_TABLE_BITS), .RSQRT_TABLE(RSQRT_TABLE)
     ) row_roots (
         .clk(clk), .rst_n(rst_n), .valid_in(valid[3]), .first(first[3]), .last(last[3]), .values(values_3),
@@ -166,7 +169,7 @@ module layernorm #(
     reg [PART_BITS-1:0] part, part_1, part_2;
     reg taken_2;
     reg [GROUP*ROW_BITS-1:0] held_1, held_2;
-    reg [GROUP*SUM_BITS-1:0] sums_1, sums_2;
+    reg [GROUP*ROW_SUM_BITS-1:0] sums_1, sums_2;
     reg [GROUP*ROOT_BITS-1:0] roots_1, roots_2;
     reg [GROUP*7-1:0] exponents_1, exponents_2;
     assign taken = group_ready & affine_ready;
@@ -206,13 +209,14 @@ module layernorm #(
             wire row_valid;
             wire [PART_BITS-1:0] row_part, row_channel_part;
             layernorm_normalise #(
-                .LANES(VECTOR), .RESIDUAL_BITS(RESIDUAL_BITS), .ACTIVATION_BITS(ACTIVATION_BITS),
-                .GAIN_BITS(GAIN_BITS), .OFFSET_BITS(OFFSET_BITS), .NORMALISED_BITS(NORMALISED_BITS),
+                .LANES(VECTOR), .PART_BITS(PART_BITS), .RESIDUAL_BITS(RESIDUAL_BITS), .ROW_SUM_BITS(ROW_SUM_BITS),
+                .ROOT_BITS(ROOT_BITS), .ACTIVATION_BITS(ACTIVATION_BITS), .GAIN_BITS(GAIN_BITS),
+                .OFFSET_BITS(OFFSET_BITS), .NORMALISED_BITS(NORMALISED_BITS),
                 .NORMALISED_FRACTION(NORMALISED_FRACTION), .RSQRT_MANTISSA_BITS(RSQRT_MANTISSA_BITS),
                 .RSQRT_FRACTION(RSQRT_FRACTION), .WIDE_LIMIT(WIDE_LIMIT)
             ) normalise (
                 .clk(clk), .rst_n(rst_n), .valid_in(taken_2), .part(part_2),
-                .values(held_2[row*ROW_BITS +: ROW_BITS]), .sum(sums_2[row*SUM_BITS +: SUM_BITS]),
+                .values(held_2[row*ROW_BITS +: ROW_BITS]), .sum(sums_2[row*ROW_SUM_BITS +: ROW_SUM_BITS]),
                 .root(roots_2[row*ROOT_BITS +: ROOT_BITS]), .exponent(exponents_2[row*7 +: 7]), .width(width),
                 .channel_part(row_channel_part), .gains(gains), .offsets(offsets),
                 .shift(shift), .gate_shift(gate_shift), .valid_out(row_valid), .part_out(row_part),

@@ -6,13 +6,16 @@
 //   norm = saturate(round_shift(a, shift))           gate = clip(round_shift(a, gate_shift), ±WIDE_LIMIT)
 //
 // `part` numbers the parts of a row; channel_part asks for gains and offsets, which arrive one cycle later.
-// Precondition: width D ≤ 1024, shift and gate_shift 1 … 60 are held while values are in flight.
+// Precondition: width D ≤ 2^WIDTH_BITS = 1024, shift and gate_shift 1 … 60 are held while values are in flight.
 // Latency: 18; channel_part comes 9 after part. Depth: one multiplication; an addition; see round_shift.
 `default_nettype none
 `include "require.vh"
 module layernorm_normalise #(
     parameter LANES = 32,
+    parameter PART_BITS = 8,
     parameter RESIDUAL_BITS = 16,
+    parameter ROW_SUM_BITS = 26,
+    parameter ROOT_BITS = 17,
     parameter ACTIVATION_BITS = 8,
     parameter GAIN_BITS = 16,
     parameter OFFSET_BITS = 32,
@@ -25,26 +28,24 @@ module layernorm_normalise #(
     input  wire                                    clk,
     input  wire                                    rst_n,
     input  wire                                    valid_in,
-    input  wire        [7:0]                       part,
+    input  wire        [PART_BITS-1:0]             part,
     input  wire        [LANES*RESIDUAL_BITS-1:0]   values,
-    input  wire signed [RESIDUAL_BITS+9:0]         sum,
-    input  wire        [RSQRT_FRACTION+1:0]        root,
+    input  wire signed [ROW_SUM_BITS-1:0]          sum,
+    input  wire        [ROOT_BITS-1:0]             root,
     input  wire signed [6:0]                       exponent,
     input  wire        [10:0]                      width,
-    output wire        [7:0]                       channel_part,
+    output wire        [PART_BITS-1:0]             channel_part,
     input  wire        [LANES*GAIN_BITS-1:0]       gains,
     input  wire        [LANES*OFFSET_BITS-1:0]     offsets,
     input  wire        [5:0]                       shift,
     input  wire        [5:0]                       gate_shift,
     output wire                                    valid_out,
-    output wire        [7:0]                       part_out,
+    output wire        [PART_BITS-1:0]             part_out,
     output wire        [LANES*ACTIVATION_BITS-1:0] norm,
     output wire        [LANES*16-1:0]              gate
 );
-    localparam PART_BITS = 8;
-    localparam SUM_BITS = RESIDUAL_BITS + 10;
-    localparam ROOT_BITS = RSQRT_FRACTION + 2;
-    localparam CENTRED_BITS = RESIDUAL_BITS + 12;
+    localparam WIDTH_BITS = ROW_SUM_BITS - RESIDUAL_BITS;
+    localparam CENTRED_BITS = RESIDUAL_BITS + WIDTH_BITS + 2;
     localparam PRODUCT_BITS = NORMALISED_BITS + GAIN_BITS;
     localparam AFFINE_BITS = (PRODUCT_BITS > OFFSET_BITS ? PRODUCT_BITS : OFFSET_BITS) + 1;
     localparam GATE_BITS = 16;  // saturation lies beyond the limit to which the gate's operand is clipped
@@ -53,14 +54,14 @@ module layernorm_normalise #(
 
     reg [LATENCY-1:0] valid;
     reg [LATENCY*PART_BITS-1:0] parts;
-    reg [3*SUM_BITS-1:0] sums;
+    reg [3*ROW_SUM_BITS-1:0] sums;
     reg [3*ROOT_BITS-1:0] roots;
     reg [17:0] scales;
     wire [6:0] scale_in = exponent + SCALE[6:0];
     always @(posedge clk) begin
         valid <= rst_n ? {valid[LATENCY-2:0], valid_in} : {LATENCY{1'b0}};
         parts <= {parts[(LATENCY-1)*PART_BITS-1:0], part};
-        sums <= {sums[2*SUM_BITS-1:0], sum};
+        sums <= {sums[2*ROW_SUM_BITS-1:0], sum};
         roots <= {roots[2*ROOT_BITS-1:0], root};
         scales <= {scales[11:0], scale_in[5:0]};
     end
@@ -68,15 +69,16 @@ module layernorm_normalise #(
     assign valid_out = valid[LATENCY-1];
     assign part_out = parts[(LATENCY-1)*PART_BITS +: PART_BITS];
     assign channel_part = parts[8*PART_BITS +: PART_BITS];
-    wire signed [SUM_BITS-1:0] sum_3 = sums[2*SUM_BITS +: SUM_BITS];
+    wire signed [ROW_SUM_BITS-1:0] sum_3 = sums[2*ROW_SUM_BITS +: ROW_SUM_BITS];
 
     genvar lane;
     generate
         for (lane = 0; lane < LANES; lane = lane + 1) begin : lanes
             reg signed [RESIDUAL_BITS-1:0] value_1;
-            reg signed [11:0] width_1;
+            reg signed [WIDTH_BITS+1:0] width_1;
             wire signed [CENTRED_BITS-1:0] scaled;
-            wire signed [CENTRED_BITS-1:0] centred = scaled - {{(CENTRED_BITS-SUM_BITS){sum_3[SUM_BITS-1]}}, sum_3};
+            wire signed [CENTRED_BITS-1:0] centred = scaled
+                - {{(CENTRED_BITS-ROW_SUM_BITS){sum_3[ROW_SUM_BITS-1]}}, sum_3};
             wire signed [NORMALISED_BITS-1:0] normalised;
             wire signed [PRODUCT_BITS-1:0] product;
             wire signed [GAIN_BITS-1:0] gain = gains[lane*GAIN_BITS +: GAIN_BITS];
@@ -88,7 +90,7 @@ module layernorm_normalise #(
             reg [15:0] gate_18;
             wire valid_10;
 
-            multiplier #(.WIDE_BITS(12), .NARROW_BITS(RESIDUAL_BITS)) scale_value (
+            multiplier #(.WIDE_BITS(WIDTH_BITS + 2), .NARROW_BITS(RESIDUAL_BITS)) scale_value (
                 .clk(clk), .wide(width_1), .narrow(value_1), .product(scaled));
             requantise #(.VALUE_BITS(CENTRED_BITS), .MULTIPLIER_WIDTH(ROOT_BITS), .RESULT_BITS(NORMALISED_BITS))
                 standardise (
@@ -119,7 +121,7 @@ module layernorm_normalise #(
     endgenerate
 
     // Preconditions.
-    `REQUIRE(rst_n && valid_in, width <= 1024, "width is above 1024")
+    `REQUIRE(rst_n && valid_in, {21'd0, width} <= 1 << WIDTH_BITS, "width is above that of the sums")
     `REQUIRE(rst_n && valid_in, shift != 0 && shift <= 60, "shift is not 1 ... 60")
 endmodule
 `default_nettype wire

@@ -15,6 +15,10 @@ module layernorm_roots #(
     parameter ENTRY_BITS = 6,
     parameter VECTOR = 16,
     parameter RESIDUAL_BITS = 16,
+    parameter ROW_SUM_BITS = 26,
+    parameter ROW_SQUARES_BITS = 41,
+    parameter VARIANCE_BITS = 68,
+    parameter ROOT_BITS = 17,
     parameter RSQRT_MANTISSA_BITS = 16,
     parameter RSQRT_FRACTION = 15,
     parameter RSQRT_STEPS = 1,  // Newton steps
@@ -33,46 +37,45 @@ module layernorm_roots #(
     input  wire [63:0]                           epsilon,
     output wire                                  ready,
     input  wire                                  take,
-    output wire [GROUP*(RESIDUAL_BITS+10)-1:0]   sums,
-    output wire [GROUP*(RSQRT_FRACTION+2)-1:0]   roots,
+    output wire [GROUP*ROW_SUM_BITS-1:0]         sums,
+    output wire [GROUP*ROOT_BITS-1:0]            roots,
     output wire [GROUP*7-1:0]                    exponents
 );
     localparam ROW_BITS = VECTOR * RESIDUAL_BITS;
-    localparam SUM_BITS = RESIDUAL_BITS + 10;
-    localparam SQUARES_BITS = 2 * RESIDUAL_BITS + 9;
-    localparam ROOT_BITS = RSQRT_FRACTION + 2;
-    localparam VARIANCE_BITS = 68;
     localparam ENTRIES = 1 << ENTRY_BITS;
 
     wire [GROUP-1:0] row_done;
-    wire [GROUP*SUM_BITS-1:0] row_sums;
-    wire [GROUP*SQUARES_BITS-1:0] row_squares;
+    wire [GROUP*ROW_SUM_BITS-1:0] row_sums;
+    wire [GROUP*ROW_SQUARES_BITS-1:0] row_squares;
     wire done = row_done[0];
 
     // One row of the group after the other.
     reg [GROUP-1:0] waiting;
-    reg [GROUP*SUM_BITS-1:0] waiting_sums;
-    reg [GROUP*SQUARES_BITS-1:0] waiting_squares;
+    reg [GROUP*ROW_SUM_BITS-1:0] waiting_sums;
+    reg [GROUP*ROW_SQUARES_BITS-1:0] waiting_squares;
     wire [GROUP:0] then_waiting = {1'b0, waiting};
-    wire [(GROUP+1)*SUM_BITS-1:0] then_sums = {{SUM_BITS{1'b0}}, waiting_sums};
-    wire [(GROUP+1)*SQUARES_BITS-1:0] then_squares = {{SQUARES_BITS{1'b0}}, waiting_squares};
+    wire [(GROUP+1)*ROW_SUM_BITS-1:0] then_sums = {{ROW_SUM_BITS{1'b0}}, waiting_sums};
+    wire [(GROUP+1)*ROW_SQUARES_BITS-1:0] then_squares = {{ROW_SQUARES_BITS{1'b0}}, waiting_squares};
     always @(posedge clk) begin
         waiting <= !rst_n ? {GROUP{1'b0}} : done ? {GROUP{1'b1}} : then_waiting[GROUP:1];
-        waiting_sums <= done ? row_sums : then_sums[SUM_BITS +: GROUP*SUM_BITS];
-        waiting_squares <= done ? row_squares : then_squares[SQUARES_BITS +: GROUP*SQUARES_BITS];
+        waiting_sums <= done ? row_sums : then_sums[ROW_SUM_BITS +: GROUP*ROW_SUM_BITS];
+        waiting_squares <= done ? row_squares : then_squares[ROW_SQUARES_BITS +: GROUP*ROW_SQUARES_BITS];
     end
 
     wire variance_valid, root_valid;
     wire [VARIANCE_BITS-1:0] variance;
     wire [ROOT_BITS-1:0] root;
     wire signed [6:0] exponent;
-    layernorm_variance #(.RESIDUAL_BITS(RESIDUAL_BITS)) row_variance (
-        .clk(clk), .rst_n(rst_n), .valid_in(waiting[0]), .width(width), .sum(waiting_sums[SUM_BITS-1:0]),
-        .squares(waiting_squares[SQUARES_BITS-1:0]), .epsilon(epsilon),
+    layernorm_variance #(
+        .RESIDUAL_BITS(RESIDUAL_BITS), .ROW_SUM_BITS(ROW_SUM_BITS), .ROW_SQUARES_BITS(ROW_SQUARES_BITS),
+        .VARIANCE_BITS(VARIANCE_BITS)
+    ) row_variance (
+        .clk(clk), .rst_n(rst_n), .valid_in(waiting[0]), .width(width), .sum(waiting_sums[ROW_SUM_BITS-1:0]),
+        .squares(waiting_squares[ROW_SQUARES_BITS-1:0]), .epsilon(epsilon),
         .valid_out(variance_valid), .variance(variance));
     reciprocal_root #(
-        .RSQRT_MANTISSA_BITS(RSQRT_MANTISSA_BITS), .RSQRT_FRACTION(RSQRT_FRACTION), .RSQRT_STEPS(RSQRT_STEPS),
-        .RSQRT_INDEX_BITS(RSQRT_INDEX_BITS), .RSQRT_TABLE_SIZE(RSQRT_TABLE_SIZE),
+        .VARIANCE_BITS(VARIANCE_BITS), .RSQRT_MANTISSA_BITS(RSQRT_MANTISSA_BITS), .RSQRT_FRACTION(RSQRT_FRACTION),
+        .RSQRT_STEPS(RSQRT_STEPS), .RSQRT_INDEX_BITS(RSQRT_INDEX_BITS), .RSQRT_TABLE_SIZE(RSQRT_TABLE_SIZE),
         .RSQRT_TABLE_BITS(RSQRT_TABLE_BITS), .RSQRT_TABLE(RSQRT_TABLE)
     ) row_root (
         .clk(clk), .rst_n(rst_n), .valid_in(variance_valid), .variance(variance),
@@ -104,17 +107,21 @@ module layernorm_roots #(
     genvar row;
     generate
         for (row = 0; row < GROUP; row = row + 1) begin : rows
-            reg [SUM_BITS-1:0] kept_sums [0:ENTRIES-1];
+            reg [ROW_SUM_BITS-1:0] kept_sums [0:ENTRIES-1];
             reg [ROOT_BITS+6:0] kept_roots [0:ENTRIES-1];
-            layernorm_statistics #(.LANES(VECTOR), .RESIDUAL_BITS(RESIDUAL_BITS)) statistics (
+            layernorm_statistics #(
+                .LANES(VECTOR), .RESIDUAL_BITS(RESIDUAL_BITS), .ROW_SUM_BITS(ROW_SUM_BITS),
+                .ROW_SQUARES_BITS(ROW_SQUARES_BITS)
+            ) statistics (
                 .clk(clk), .rst_n(rst_n), .valid_in(valid_in), .first(first), .last(last),
                 .values(values[row*ROW_BITS +: ROW_BITS]), .valid_out(row_done[row]),
-                .sum(row_sums[row*SUM_BITS +: SUM_BITS]), .squares(row_squares[row*SQUARES_BITS +: SQUARES_BITS]));
+                .sum(row_sums[row*ROW_SUM_BITS +: ROW_SUM_BITS]),
+                .squares(row_squares[row*ROW_SQUARES_BITS +: ROW_SQUARES_BITS]));
             always @(posedge clk) begin
-                if (done) kept_sums[sum_entry] <= row_sums[row*SUM_BITS +: SUM_BITS];
+                if (done) kept_sums[sum_entry] <= row_sums[row*ROW_SUM_BITS +: ROW_SUM_BITS];
                 if (root_valid & turn[row]) kept_roots[root_entry] <= {exponent, root};
             end
-            assign sums[row*SUM_BITS +: SUM_BITS] = kept_sums[oldest];
+            assign sums[row*ROW_SUM_BITS +: ROW_SUM_BITS] = kept_sums[oldest];
             assign {exponents[row*7 +: 7], roots[row*ROOT_BITS +: ROOT_BITS]} = kept_roots[oldest];
             if (row > 0) begin : together
                 wire unused = row_done[row];

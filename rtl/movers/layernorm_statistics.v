@@ -4,13 +4,15 @@
 //   sum = Σ x,  squares = Σ x²   over all parts from `first` to `last`
 //
 // Rows may follow each other without a gap. Precondition: lanes beyond the end of a row are 0; a row has at most
-// 1024 values; LANES a multiple of 4.
+// 2^(ROW_SUM_BITS − RESIDUAL_BITS) values; LANES a multiple of 4.
 // Latency: 7 from the last part (operands, squares 2, sums of four, sums of sixteen, sum of those, row).
 // Depth: see multiplier; two additions.
 `default_nettype none
 module layernorm_statistics #(
     parameter LANES = 32,
-    parameter RESIDUAL_BITS = 16
+    parameter RESIDUAL_BITS = 16,
+    parameter ROW_SUM_BITS = 26,
+    parameter ROW_SQUARES_BITS = 41
 ) (
     input  wire                                  clk,
     input  wire                                  rst_n,
@@ -19,13 +21,10 @@ module layernorm_statistics #(
     input  wire                                  last,
     input  wire        [LANES*RESIDUAL_BITS-1:0] values,
     output reg                                   valid_out,
-    output reg  signed [RESIDUAL_BITS+9:0]       sum,
-    output reg         [2*RESIDUAL_BITS+8:0]     squares
+    output reg  signed [ROW_SUM_BITS-1:0]        sum,
+    output reg         [ROW_SQUARES_BITS-1:0]    squares
 );
-    localparam WIDTH_BITS = 10;  // 1024 values
-    localparam SUM_BITS = RESIDUAL_BITS + WIDTH_BITS;
     localparam SQUARE_BITS = 2 * RESIDUAL_BITS - 1;
-    localparam SQUARES_BITS = SQUARE_BITS + WIDTH_BITS;
     localparam FOURS = LANES / 4;
     localparam SIXTEENS = (FOURS + 3) / 4;
 
@@ -36,12 +35,12 @@ module layernorm_statistics #(
     reg signed [RESIDUAL_BITS-1:0] value_2 [0:LANES-1];
     reg signed [RESIDUAL_BITS-1:0] value_3 [0:LANES-1];
     wire [SQUARE_BITS-1:0] square_3 [0:LANES-1];
-    reg signed [SUM_BITS-1:0] sum_4 [0:FOURS-1];
-    reg signed [SUM_BITS-1:0] sum_5 [0:SIXTEENS-1];
-    reg signed [SUM_BITS-1:0] sum_6;
-    reg [SQUARES_BITS-1:0] squares_4 [0:FOURS-1];
-    reg [SQUARES_BITS-1:0] squares_5 [0:SIXTEENS-1];
-    reg [SQUARES_BITS-1:0] squares_6;
+    reg signed [ROW_SUM_BITS-1:0] sum_4 [0:FOURS-1];
+    reg signed [ROW_SUM_BITS-1:0] sum_5 [0:SIXTEENS-1];
+    reg signed [ROW_SUM_BITS-1:0] sum_6;
+    reg [ROW_SQUARES_BITS-1:0] squares_4 [0:FOURS-1];
+    reg [ROW_SQUARES_BITS-1:0] squares_5 [0:SIXTEENS-1];
+    reg [ROW_SQUARES_BITS-1:0] squares_6;
     integer lane, four, sixteen;
     reg [6:1] valid, opens, closes;  // of the part in each stage
     always @(posedge clk) begin

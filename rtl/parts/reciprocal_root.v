@@ -12,6 +12,7 @@
 `default_nettype none
 `include "require.vh"
 module reciprocal_root #(
+    parameter VARIANCE_BITS = 68,  // even
     parameter RSQRT_MANTISSA_BITS = 16,
     parameter RSQRT_FRACTION = 15,
     parameter RSQRT_STEPS = 1,  // Newton steps
@@ -23,12 +24,11 @@ module reciprocal_root #(
     input  wire                             clk,
     input  wire                             rst_n,
     input  wire                             valid_in,
-    input  wire        [67:0]               variance,
+    input  wire        [VARIANCE_BITS-1:0]  variance,
     output wire                             valid_out,
     output wire        [RSQRT_FRACTION+1:0] root,
     output wire signed [6:0]                exponent
 );
-    localparam VARIANCE_BITS = 68;
     localparam PAIRS = VARIANCE_BITS / 2;
     localparam P = RSQRT_MANTISSA_BITS;
     localparam R = RSQRT_FRACTION;

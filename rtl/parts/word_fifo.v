@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-// First in, first out, for what a receiver may hold back.
+// A queue with an output register, for what a receiver may hold back. The oldest entry stands at `front` while not empty.
 //
-// As fifo, but `front` comes from a register: what is pushed first stands there while not `empty`. `count` is what it holds.
+// Ports are those of fifo. Beside it because its front is read from memory in the receiver's cycle, this one a cycle
+// before: words for memory are chosen and held back by logic that leaves no time for that, and may come a cycle later.
+// `count` includes the output register.
 // Precondition: push only while count < DEPTH; pop only while not empty. DEPTH is a power of two.
 // Latency: 2 from push to front (memory, output register); one a cycle. Depth: a counter and an 8:1 multiplexer.
 `default_nettype none

@@ -1,6 +1,7 @@
-"""cocotb: inputs that break a precondition of a unit, which then stops the simulation; tests/rtl/test_form.py looks on.
+"""cocotb: inputs that break a precondition of a unit, which then stops the simulation.
 
 EDGEMOE_MISUSE holds a JSON list, one object per cycle after reset: inputs by name. Those not named keep their value.
+tests/rtl/test_preconditions.py looks on.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cocotb
 import numpy as np
 
+from edgemoe.spec.precision import MAX_WIDTH
 from sim.common.bench import (
     Checker,
     Dut,
@@ -24,7 +25,6 @@ from sim.common.runs import Run
 RUNS = [Run("micro", {"LANES": 16}, icarus=True)]
 BITS = hardware().numbers.residual_bits
 ROWS = 60
-WIDEST = 1024
 
 
 @cocotb.test()
@@ -34,8 +34,8 @@ async def rows(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) 
     """Rows of one part, of the greatest width at the bound of their values, and any others."""
     lanes = parameter("LANES")
     data = [extremes(rng, BITS, lanes * int(rng.choice([1, 2, 3, 12]))) for _ in range(ROWS)]
-    data[ROWS // 2] = np.full(WIDEST, -(1 << (BITS - 1)))
-    data[ROWS // 2 + 1] = np.full(WIDEST, (1 << (BITS - 1)) - 1)
+    data[ROWS // 2] = np.full(MAX_WIDTH, -(1 << (BITS - 1)))
+    data[ROWS // 2 + 1] = np.full(MAX_WIDTH, (1 << (BITS - 1)) - 1)
     beats = [
         {
             "values": pack(row[start : start + lanes], BITS),

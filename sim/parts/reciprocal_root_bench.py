@@ -5,6 +5,7 @@ from __future__ import annotations
 import cocotb
 import numpy as np
 
+from edgemoe.spec.machine import Sizes
 from edgemoe_golden.ops.layernorm import reciprocal_square_root
 from sim.common.bench import Checker, Dut, checked, hardware, idle_rate, reset, signed
 from sim.common.pipeline import noise, through
@@ -13,7 +14,7 @@ from sim.common.runs import Run
 RUNS = [Run("micro", icarus=True), Run("micro_w16a16")]
 NUMBERS = hardware().numbers
 LATENCY = 4 + 9 * NUMBERS.rsqrt_steps
-VARIANCE_BITS = 68
+VARIANCE_BITS = Sizes(hardware()).variance_bits
 RANDOM_PER_LENGTH = 6
 
 

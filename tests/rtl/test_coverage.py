@@ -31,7 +31,6 @@ SHARED = {
     "scratchpads": "edgemoe_top",
     "sum_ring": "matmul",
     "weight_ports": "edgemoe_top",
-    "word_fifo": "head",
 }
 
 

@@ -77,7 +77,7 @@ def files() -> dict[str, Any]:
     return {
         "bench": {"memory": {"zcu102": {"ports": 4, "port_bytes": 16, "bytes_per_cycle": 45.5,
                                         "first_beat_cycles": 64}},
-                  "published": [], "frames": [frame(1, 487_654), frame(2, 812_345),
+                  "frames": [frame(1, 487_654), frame(2, 812_345),
                                               frame(1, 1_234_567, "zcu102_w16a16", precision="w16a16"),
                                               frame(1, 3_456_789, "micro", NO_PART)]},
         "area": [{"hardware": hardware, "part": "a part", "precision": "w8a8", "macs_per_cycle": 2048,

@@ -12,7 +12,16 @@ from typing import overload
 
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE
-from edgemoe.spec.precision import DIGIT_BITS, GUARD_BITS, MAX_FEATURES, MAX_SHIFT, MAX_TOKENS, MULTIPLIER_BITS
+from edgemoe.spec.precision import (
+    DIGIT_BITS,
+    GUARD_BITS,
+    MAX_FEATURES,
+    MAX_SHIFT,
+    MAX_TOKENS,
+    MAX_WIDTH,
+    MULTIPLIER_BITS,
+    PRECISIONS,
+)
 
 # What the Verilog cannot be built beyond (docs/hardware/rtl.md, Limits).
 ROW_TILES_LIMIT = 127  # tiles of token_par rows: they are counted with 8 bits, twice as many in a block of scores
@@ -37,6 +46,7 @@ _DRAIN_DELAY = 14  # lane 0: from a step to the first cycle in which its sums ma
 _READ_DELAY = 16  # lane 0: from a step to the first cycle in which its left operands may be overwritten
 _ALIGNMENT = 19  # bits between the two weights of a packed operand: a product and its sign
 _LOGIT_BITS = 42  # MAX_WIDTH products of two 16-bit operands, signed
+_THIRD_SHIFT = 17
 
 
 def clog2(value: int) -> int:
@@ -99,6 +109,9 @@ class Sizes:
     values_latency = Size(VALUES_LATENCY, "cycles from store's depth to its values")
     take_latency = Size(TAKE_LATENCY, "cycles, of the weight buffer")
 
+    third_shift = Size(_THIRD_SHIFT, "⌊x·ONE_THIRD / 2^THIRD_SHIFT⌋ = ⌊x/3⌋ below 2^16", "A third of QKV's outputs")
+    one_third = Size(-(-(1 << _THIRD_SHIFT) // 3))
+
     operand_bits = Size(lambda s: s.widths.exponential_bits + 1, "left: activation or exponential, signed", "The array")
     packed_bits = Size(lambda s: s.widths.weight_bits + (s.widths.weight_bits if s.widths.fine else _ALIGNMENT),
                        "right: weights of two outputs")
@@ -131,6 +144,12 @@ class Sizes:
     score_address_bits = Size(lambda s: s.query_bits + s.key_word_bits)
     octave_bits = Size(lambda s: s.widths.score_bits - s.widths.score_fraction + 1, "a running maximum")
     total_bits = Size(lambda s: s.widths.exponential_bits + clog2(MAX_TOKENS), "Σe")
+
+    row_sum_bits = Size(lambda s: s.widths.residual_bits + clog2(MAX_WIDTH), "Σx of a row, signed", "LayerNorm")
+    row_squares_bits = Size(lambda s: 2 * s.widths.residual_bits - 1 + clog2(MAX_WIDTH), "Σx²")
+    variance_bits = Size(2 * (max(each.residual_bits for each in PRECISIONS.values()) + clog2(MAX_WIDTH)),
+                         "D·Σx² − (Σx)² + ε, whole pairs of bits; ε has 64 in either precision")
+    root_bits = Size(lambda s: s.widths.rsqrt_fraction + 2, "a reciprocal root, up to 2")
 
     row_tiles = Size(lambda s: -(-s.hardware.max_rows // s.hardware.token_par) + 1, "token tiles that rows may touch",
                      "Sums: a ring of rows per lane")

@@ -25,6 +25,10 @@ localparam READ_LATENCY = 2;  // cycles, of a scratchpad
 localparam VALUES_LATENCY = 4;  // cycles from store's depth to its values
 localparam TAKE_LATENCY = 3;  // cycles, of the weight buffer
 
+// A third of QKV's outputs
+localparam THIRD_SHIFT = 17;  // ⌊x·ONE_THIRD / 2^THIRD_SHIFT⌋ = ⌊x/3⌋ below 2^16
+localparam ONE_THIRD = 43691;
+
 // The array
 localparam OPERAND_BITS = 11;  // left: activation or exponential, signed
 localparam PACKED_BITS = 27;  // right: weights of two outputs
@@ -55,6 +59,12 @@ localparam KEY_WORD_BITS = 5;  // word of a row of scores
 localparam SCORE_ADDRESS_BITS = 9;
 localparam OCTAVE_BITS = 11;  // a running maximum
 localparam TOTAL_BITS = 21;  // Σe
+
+// LayerNorm
+localparam ROW_SUM_BITS = 26;  // Σx of a row, signed
+localparam ROW_SQUARES_BITS = 41;  // Σx²
+localparam VARIANCE_BITS = 68;  // D·Σx² − (Σx)² + ε, whole pairs of bits; ε has 64 in either precision
+localparam ROOT_BITS = 17;  // a reciprocal root, up to 2
 
 // Sums: a ring of rows per lane
 localparam ROW_TILES = 66;  // token tiles that rows may touch
