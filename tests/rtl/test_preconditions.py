@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from edgemoe.devices.rtl.build import modules
+from edgemoe.kernels.benches import Run, benches
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.isa import Buffer
 from edgemoe.spec.machine import PassKind, Sizes
@@ -20,7 +21,6 @@ from edgemoe.spec.places import REPOSITORY
 from edgemoe.spec.precision import MAX_WIDTH
 from edgemoe.spec.records import DRAIN
 from sim.common.misuse import VARIABLE
-from sim.common.runs import Run, benches
 from sim.common.shapes import shape
 
 RUNS = {bench.top: bench.runs[0] for bench in benches()}
