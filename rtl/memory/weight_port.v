@@ -6,7 +6,7 @@
 // end at 16-beat boundaries of the address, so that none crosses 4 KiB; one that does not fit into the room waits until
 // it does. Words come with their index, since a skip leaves a gap; those below skip_to that were requested before come
 // too.
-// Precondition: begin_run only while flushed and nothing is about to be requested: after a flush, or once all words have
+// Precondition: begin_run only while flushed and no request is under way: after a flush, or once all words have
 // come; room_words and skip_to never fall within a run, and are those of the new run from the cycle after begin_run;
 // the buffer behind holds more than 16 words of this port beyond what its reader waits for. The four low bits of
 // base_address are taken as 0.
