@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from edgemoe.devices.rtl.build import modules, sources_of
-from edgemoe.kernels.benches import ROOT, Bench, benches
+from edgemoe.kernels.benches import Bench, benches
+from edgemoe.spec.places import REPOSITORY
 
 MODULES = modules()
 BENCHES = {bench.top: bench for bench in benches()}
@@ -46,7 +47,7 @@ def test_a_bench_instantiates(module: str) -> None:
 @pytest.mark.parametrize("bench", BENCHES.values(), ids=lambda bench: bench.name)
 def test_a_bench_stands_where_its_module_does(bench: Bench) -> None:
     assert bench.top in MODULES, f"{bench.path} is of a module that rtl/ does not have"
-    wings = bench.path.relative_to(ROOT / "sim").parent, MODULES[bench.top].relative_to(ROOT / "rtl").parent
+    wings = bench.path.relative_to(REPOSITORY / "sim").parent, MODULES[bench.top].relative_to(REPOSITORY / "rtl").parent
     assert wings[0] == wings[1], f"{bench.path} belongs into sim/{wings[1]}"
     assert {run.top for run in bench.runs} == {bench.runs[0].top}, f"{bench.path} is of several modules"
 

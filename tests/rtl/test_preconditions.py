@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from edgemoe.devices.rtl.build import modules
+from edgemoe.kernels.benches import Run, benches
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.isa import Buffer
 from edgemoe.spec.machine import PassKind, Sizes
 from edgemoe.spec.places import REPOSITORY
 from edgemoe.spec.precision import MAX_WIDTH
-from edgemoe.spec.records import DRAIN
+from edgemoe.spec.records import DRAIN, PASS, Record
 from sim.common.misuse import VARIABLE
-from sim.common.runs import Run, benches
 from sim.common.shapes import shape
 
 RUNS = {bench.top: bench.runs[0] for bench in benches()}
@@ -38,6 +38,12 @@ class Misuse:
     run: Run | None = field(default=None, repr=False)
 
 
+def word(record: Record, hardware: str, **fields: int) -> int:
+    """A record with these fields, others 0."""
+    places = record.layout(Sizes(shape(hardware)))
+    return sum(value << places[name].low for name, value in fields.items())
+
+
 PUSH, TAKE = {"push": 1}, {"take": 1, "take_lines": 1}
 NOTHING: dict[str, int] = {}
 WEIGHT_RUN: list[Mapping[str, int]] = [
@@ -53,8 +59,6 @@ ONE_LINE: list[Mapping[str, int]] = [  # of the weight stream, on one port
 ]
 GROUPS = Run("micro", {"GROUP": 2, "ENTRY_BITS": 1})
 GROUP: Mapping[str, int] = {"valid_in": 1, "first": 1, "last": 1, "width": 16, "epsilon": 1}
-PLACES = DRAIN.layout(Sizes(shape("pairs")))
-TWO_ROWS = 3 << PLACES["rows"].low | PassKind.WEIGHTED << PLACES["kind"].low
 
 FIRST_MISUSES = [  # of each wing one
     Misuse("fifo", "push while full", [PUSH] * 6),
@@ -74,7 +78,11 @@ MORE_MISUSES = [
     Misuse("softmax", "a row is swept less than 3 cycles after its last score",
            [{"write_valid": 1}, {"write_valid": 0, "step_valid": 1}]),
     Misuse("epilogue", "a score-weighted step of several rows",
-           [{"step_valid": 1, "step": TWO_ROWS}, {"step_valid": 0}, *[NOTHING] * 3], Run("pairs")),
+           [{"step_valid": 1, "step": word(DRAIN, "pairs", rows=3, kind=PassKind.WEIGHTED)}, {"step_valid": 0},
+            *[NOTHING] * 3], Run("pairs")),
+    Misuse("matmul_steps", "a group has too many sums",
+           [{"pass_valid": 1, "pass": word(PASS, "micro", kind=PassKind.RESIDUAL, end_row=300, members=4)},
+            *[NOTHING] * 5]),
     Misuse("state_rules", "check before the last one is done", [{"check": 1}, NOTHING]),
     Misuse("instruction_unit", "a word that was not asked for", [{"word_valid": 1}]),
     Misuse("control_registers", "done without a run", [{"done": 1}]),

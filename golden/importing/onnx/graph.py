@@ -15,7 +15,7 @@ import numpy as np
 
 from edgemoe.spec.checkpoint import CheckpointError
 from edgemoe.spec.names import shown
-from edgemoe.spec.onnx_file import MAX_VALUES, inferred_shapes, require_onnx, require_small
+from edgemoe.spec.onnx_file import MAX_ONNX_VALUES, inferred_shapes, require_onnx, require_small
 from edgemoe_golden.importing.onnx.runtime import Array, run_graph
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _fixed_shape(entry: Any, size: tuple[int, int] | None) -> tuple[int, ...]:
             raise CheckpointError(f"{where} has {axis} {numbers[side]}; --size says {wanted}")
         numbers[side] = wanted
     numbers[0] = 1
-    if numbers[rows] * numbers[columns] > MAX_VALUES // 4:
+    if numbers[rows] * numbers[columns] > MAX_ONNX_VALUES // 4:
         raise CheckpointError(f"{where}: pictures of {numbers[rows]}×{numbers[columns]} pixels are too large")
     for side, number in zip(sides, numbers, strict=True):
         side.dim_value = number

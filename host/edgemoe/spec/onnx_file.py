@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 OPSETS = range(11, 24)
 """Versions of ONNX's operator set that are read: those that exporters have written since 2019."""
 
-MAX_BYTES = (1 << 31) - 1  # of a file, and of a file with its external data; protobuf ends there
+MAX_ONNX_BYTES = (1 << 31) - 1  # of a file, and of a file with its external data; protobuf ends there
 MAX_MEMORY = 1 << 33  # of all that the runtime computes at once
 MAX_NODES = 100_000
 MAX_RANK = 8
-MAX_VALUES = 1 << 28  # elements of any one value of a graph: 1 GiB
+MAX_ONNX_VALUES = 1 << 28  # elements of any one value of a graph: 1 GiB
 
 _OWN_DOMAINS = ("", "ai.onnx")
 _INTEGER_KINDS = (
@@ -51,11 +51,11 @@ def read_onnx(path: Path) -> ModelProto:
     Raises CheckpointError for what is cut, too large, too new, not plain floats, or reaches out of its folder.
     """
     try:
-        content = read_limited(path, MAX_BYTES)
+        content = read_limited(path, MAX_ONNX_BYTES)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
-    if len(content) > MAX_BYTES:
-        raise CheckpointError(f"{path}: more than {MAX_BYTES:,} bytes; ONNX files end there")
+    if len(content) > MAX_ONNX_BYTES:
+        raise CheckpointError(f"{path}: more than {MAX_ONNX_BYTES:,} bytes; ONNX files end there")
     try:
         return parse_onnx(content, path.parent)
     except CheckpointError as error:
@@ -148,8 +148,8 @@ def _require_tensors(model: ModelProto, folder: Path | None) -> None:
     total = 0
     for tensor in stored:
         total += _byte_count(tensor)
-        if total > MAX_BYTES:
-            raise CheckpointError(f"its tensors have more than {MAX_BYTES:,} bytes; ONNX files end there")
+        if total > MAX_ONNX_BYTES:
+            raise CheckpointError(f"its tensors have more than {MAX_ONNX_BYTES:,} bytes; ONNX files end there")
     for tensor in stored:
         if tensor.data_location == 1:  # TensorProto.EXTERNAL
             _read_external(tensor, folder)
@@ -167,8 +167,8 @@ def _byte_count(tensor: TensorProto) -> int:
     if len(tensor.dims) > MAX_RANK or any(side < 0 for side in tensor.dims):
         raise CheckpointError(f"{where} has shape {tuple(tensor.dims)[: MAX_RANK + 1]}, which no tensor can have")
     count = math.prod(tensor.dims)
-    if count > MAX_VALUES:
-        raise CheckpointError(f"{where} has {count:,} values; at most {MAX_VALUES:,} are read")
+    if count > MAX_ONNX_VALUES:
+        raise CheckpointError(f"{where} has {count:,} values; at most {MAX_ONNX_VALUES:,} are read")
     try:
         each = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
     except (KeyError, TypeError, ValueError) as error:
@@ -260,7 +260,7 @@ def inferred_shapes(model: ModelProto) -> dict[str, tuple[int, ...]]:
 def require_small(shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Raise CheckpointError for a value that is too large to compute, before anything computes it."""
     for name, shape in shapes.items():
-        if len(shape) > MAX_RANK or math.prod(shape) > MAX_VALUES:
+        if len(shape) > MAX_RANK or math.prod(shape) > MAX_ONNX_VALUES:
             raise CheckpointError(
-                f"value {shown(name)} has {math.prod(shape):,} elements; at most {MAX_VALUES:,} are computed"
+                f"value {shown(name)} has {math.prod(shape):,} elements; at most {MAX_ONNX_VALUES:,} are computed"
             )
