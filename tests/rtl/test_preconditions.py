@@ -19,7 +19,7 @@ from edgemoe.spec.isa import Buffer
 from edgemoe.spec.machine import PassKind, Sizes
 from edgemoe.spec.places import REPOSITORY
 from edgemoe.spec.precision import MAX_WIDTH
-from edgemoe.spec.records import DRAIN, PASS
+from edgemoe.spec.records import DRAIN, PASS, Record
 from sim.common.misuse import VARIABLE
 from sim.common.shapes import shape
 
@@ -38,6 +38,12 @@ class Misuse:
     run: Run | None = field(default=None, repr=False)
 
 
+def word(record: Record, hardware: str, **fields: int) -> int:
+    """A record with these fields, others 0."""
+    places = record.layout(Sizes(shape(hardware)))
+    return sum(value << places[name].low for name, value in fields.items())
+
+
 PUSH, TAKE = {"push": 1}, {"take": 1, "take_lines": 1}
 NOTHING: dict[str, int] = {}
 WEIGHT_RUN: list[Mapping[str, int]] = [
@@ -53,14 +59,6 @@ ONE_LINE: list[Mapping[str, int]] = [  # of the weight stream, on one port
 ]
 GROUPS = Run("micro", {"GROUP": 2, "ENTRY_BITS": 1})
 GROUP: Mapping[str, int] = {"valid_in": 1, "first": 1, "last": 1, "width": 16, "epsilon": 1}
-PLACES = DRAIN.layout(Sizes(shape("pairs")))
-SIZES = Sizes(load_hardware_config("micro"))
-PASS_PLACES = PASS.layout(SIZES)
-FULL_RING = (
-    SIZES.slots // 4 * SIZES.hardware.token_par << PASS_PLACES["end_row"].low | 4 << PASS_PLACES["members"].low
-    | 1 << PASS_PLACES["input_tiles"].low | 4 << PASS_PLACES["output_tiles"].low
-)  # fmt: skip
-TWO_ROWS = 3 << PLACES["rows"].low | PassKind.WEIGHTED << PLACES["kind"].low
 
 FIRST_MISUSES = [  # of each wing one
     Misuse("fifo", "push while full", [PUSH] * 6),
@@ -80,18 +78,18 @@ MORE_MISUSES = [
     Misuse("softmax", "a row is swept less than 3 cycles after its last score",
            [{"write_valid": 1}, {"write_valid": 0, "step_valid": 1}]),
     Misuse("epilogue", "a score-weighted step of several rows",
-           [{"step_valid": 1, "step": TWO_ROWS}, {"step_valid": 0}, *[NOTHING] * 3], Run("pairs")),
+           [{"step_valid": 1, "step": word(DRAIN, "pairs", rows=3, kind=PassKind.WEIGHTED)}, {"step_valid": 0},
+            *[NOTHING] * 3], Run("pairs")),
     Misuse("matmul_steps", "a group has too many sums",
-           [{"pass_valid": 1, "pass": FULL_RING}, {"pass_valid": 0}, *[NOTHING] * 4]),
+           [{"pass_valid": 1, "pass": word(PASS, "micro", kind=PassKind.RESIDUAL, end_row=300, members=4)},
+            *[NOTHING] * 5]),
     Misuse("state_rules", "check before the last one is done", [{"check": 1}, NOTHING]),
     Misuse("instruction_unit", "a word that was not asked for", [{"word_valid": 1}]),
     Misuse("control_registers", "done without a run", [{"done": 1}]),
     Misuse("weight_buffer", "more lines taken than are available", [TAKE]),
     Misuse("weight_buffer", "take and skip together", [*ONE_LINE, {**TAKE, "skip": 1, "skip_lines": 1}]),
-    Misuse("weight_buffer", "more lines skipped than are left",  # by two skips, before `left` has heard of the first
-           [{"begin_run": 1, "run_lines": 4}, {"begin_run": 0, "skip": 1, "skip_lines": 3}, NOTHING, {"skip": 0}]),
-    Misuse("weight_port", "begin_run before the last run is flushed",  # at the edge of its first request
-           [*WEIGHT_RUN[:4], {"begin_run": 1}, {"begin_run": 0}]),
+    Misuse("weight_buffer", "more lines skipped than are left", [*ONE_LINE, {"skip": 1, "skip_lines": 2}]),
+    Misuse("weight_port", "begin_run before the last run is flushed", [*WEIGHT_RUN, {"begin_run": 1}]),
     Misuse("weight_port", "room_words or skip_to fell within a run", [*WEIGHT_RUN, {"room_words": 8}, NOTHING]),
     Misuse("scratchpads", "the array and a copy or positions write RESIDUAL",
            [{"copy_enable": 1, "epilogue_residual_enable": 1}]),
