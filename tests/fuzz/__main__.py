@@ -10,6 +10,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from edgemoe.spec.files import write_text
+from edgemoe.spec.terminal import accept_all_text
 from tests.fuzz.campaign import ROOT, Budget, Campaign, Tally, replay
 from tests.fuzz.targets import TARGETS, target_named
 
@@ -18,6 +19,7 @@ REPORT = ROOT / "build" / "reports" / "fuzz.json"
 
 def main(words: list[str] | None = None) -> int:
     """Fuzz or replay; 1 where there is a fault."""
+    accept_all_text()
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--cases", type=int, default=1 << 40, help="of each target at most")

@@ -16,11 +16,11 @@ from tests.fuzz.target import Rng, Target, copied
 Make = Callable[[Path, Rng], object]
 
 
-def later(name: str) -> Callable[..., Any]:
-    """A function of torch_samples, imported when it is first called: readers without torch need none."""
+def later(name: str, module: str = "torch_samples") -> Callable[..., Any]:
+    """A function of a module that needs torch or onnx, imported when it is first called: other readers need none."""
 
     def call(*arguments: Any) -> Any:
-        return getattr(importlib.import_module("tests.fuzz.torch_samples"), name)(*arguments)
+        return getattr(importlib.import_module(f"tests.fuzz.{module}"), name)(*arguments)
 
     return call
 
@@ -47,6 +47,10 @@ def reader(
     return Target(name, make, attempt, group or "files", write)
 
 
+def _onnx(name: str) -> Callable[..., Any]:
+    return later(name, "onnx_samples")
+
+
 READERS: tuple[Target, ...] = (
     reader("model config", copied(samples.model_config), usage.model_config),
     reader("hardware config", copied(samples.hardware_config), usage.hardware_config),
@@ -63,6 +67,7 @@ READERS: tuple[Target, ...] = (
     reader("raw folder", copied(later("raw_folder")), usage.import_moe, group="torch"),
     reader("dense safetensors", copied(later("dense_safetensors")), usage.import_dense, group="torch"),
     reader("dense pth", copied(later("dense_torch")), usage.import_dense, group="torch"),
+    reader("onnx", copied(_onnx("onnx_file")), usage.import_onnx, "onnx", _onnx("mutate_onnx")),
     reader("float checkpoint", copied(later("float_checkpoint")), usage.float_checkpoint, group="torch"),
     reader("npy", samples.array, usage.array, "torch", samples.mutate_array),
     reader("data set", later("data_set"), usage.data_set, group="torch"),

@@ -125,6 +125,13 @@ def import_dense(given: Path, out: Path) -> None:
     load_imported_model(out / "model")
 
 
+def import_onnx(given: Path, out: Path) -> None:
+    """Without what the trunk leaves to the host, which the library's own runtime executes."""
+    from edgemoe_golden.importing import import_dense as dense
+
+    dense(given, out / "model")
+
+
 def float_checkpoint(given: Path, _: Path) -> None:
     from edgemoe_golden.importing import load_imported_model
 

@@ -260,6 +260,14 @@ def external(location: str, length: str = "") -> Callable[[Path], Path]:
     return make
 
 
+def not_a_number(tmp_path: Path) -> Path:
+    def change(model: Any) -> None:
+        tensor = next(each for each in model.graph.initializer if len(each.dims) == 2)
+        tensor.raw_data = b"\x01\x00\x80\x7f" + tensor.raw_data[4:]
+
+    return changed(small(tmp_path), change)
+
+
 def huge(tmp_path: Path) -> Path:
     def change(model: Any) -> None:
         tensor = next(each for each in model.graph.initializer if len(each.dims) == 2)
@@ -337,10 +345,13 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
     "data above the folder": (external("../secret"), ("'../secret', outside the folder of the file",)),
     "data at an absolute path": (external("/etc/hostname"), ("'/etc/hostname', outside the folder",)),
     "data behind a link": (external("link"), ("'link', outside the folder",)),
+    "data under a name too long": (external("x" * 300), ("outside the folder",)),
+    "data under a name with a zero byte": (external("a\0b"), ("'a\\x00b', outside the folder",)),
     "data that is cut": (external("short"), ("bytes of 'short', which is cut or missing",)),
     "data that is missing": (external("absent"), ("bytes of 'absent', which is cut or missing",)),
     "data of another length": (external("short", "4"), ("has 4 bytes in 'short'; its shape needs",)),
     "data of no length": (external("short", "-1"), ("has offset and length '0', '-1'",)),
+    "a signalling NaN": (not_a_number, ("holds NaN",)),
     "a tensor of absurd size": (huge, ("values; at most 268,435,456 are read",)),
     "a value of absurd size": (huge_value(False), ("value 'zeros' has 1,099,511,627,776 elements",)),
     "a value whose absurd size is computed": (huge_value(True), ("onnxruntime cannot run this graph",)),

@@ -20,6 +20,13 @@ from edgemoe_golden.importing.onnx.graph import Graph, Node
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+
+def floats(values: Any) -> Floats:
+    """As float64, without a warning; NaN of any kind stay NaN, and are refused with the tensor that they end up in."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(values, np.float64)
+
+
 _WHOLE = ("uint8", "int8", "int16", "uint16")
 CONSTANT = -1  # index of an element that does not depend on the base
 _MOVES = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Gather", "Slice", "Split")
@@ -98,7 +105,7 @@ def _applied(graph: Graph, node: Node, output: str, before: Affine) -> Affine:
 
 def _arithmetic(graph: Graph, node: Node, before: Affine) -> Affine:
     first = graph.constant(node.inputs[0])
-    constant = np.asarray(first if first is not None else graph.constant(node.inputs[1]), np.float64)
+    constant = floats(first if first is not None else graph.constant(node.inputs[1]))
     index, scale, addend = before.index, before.scale, before.addend
     if node.kind == "Mul":
         scale, addend = scale * constant, addend * constant

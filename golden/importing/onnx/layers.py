@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgemoe_golden.importing.onnx.affine import Affine, Floats, affine
+from edgemoe_golden.importing.onnx.affine import Affine, Floats, affine, floats
 from edgemoe_golden.importing.onnx.graph import Graph, Node, misfit
 from edgemoe_golden.model.layers import ACTIVATIONS
 
@@ -59,9 +59,9 @@ def norm_of(graph: Graph, name: str) -> Norm | None:
             weight, bias = (graph.constant(each) for each in (*node.inputs[1:], "")[:2])
             if int(node.attributes.get("axis", -1)) not in (-1, rank - 1) or weight is None or weight.size != width:
                 return None
-            offset = np.zeros(width) if bias is None else np.asarray(bias, np.float64).reshape(-1)
+            offset = np.zeros(width) if bias is None else floats(bias).reshape(-1)
             epsilon = float(node.attributes.get("epsilon", DEFAULT_EPSILON))
-            return Norm(node, node.outputs[0], np.asarray(weight, np.float64).reshape(-1), offset, epsilon)
+            return Norm(node, node.outputs[0], floats(weight).reshape(-1), offset, epsilon)
     return _chained_norm(graph, name, rank, width)
 
 
@@ -111,7 +111,7 @@ def _reader(graph: Graph, before: Node | None, kind: str) -> Node | None:
 
 def _vector(graph: Graph, node: Node, width: int) -> Floats | None:
     found = [value for name in node.inputs if (value := graph.constant(name)) is not None]
-    return np.asarray(found[0], np.float64).reshape(-1) if len(found) == 1 and found[0].size == width else None
+    return floats(found[0]).reshape(-1) if len(found) == 1 and found[0].size == width else None
 
 
 def product(graph: Graph, name: str) -> tuple[Node, str, Floats, Floats] | None:
@@ -122,7 +122,7 @@ def product(graph: Graph, name: str) -> tuple[Node, str, Floats, Floats] | None:
     matrix = graph.constant(node.inputs[1])
     if matrix is None or matrix.ndim != 2 or graph.constant(node.inputs[0]) is not None:
         return None
-    weight = np.asarray(matrix, np.float64).T
+    weight = floats(matrix).T
     bias = np.zeros(len(weight))
     if node.kind == "Gemm":
         if node.attributes.get("transA", 0):
@@ -133,7 +133,7 @@ def product(graph: Graph, name: str) -> tuple[Node, str, Floats, Floats] | None:
             return None
         bias = np.zeros(len(weight))
         if offset is not None:
-            bias = bias + np.asarray(offset, np.float64).reshape(-1) * float(node.attributes.get("beta", 1.0))
+            bias = bias + floats(offset).reshape(-1) * float(node.attributes.get("beta", 1.0))
     return node, node.inputs[0], weight, bias
 
 

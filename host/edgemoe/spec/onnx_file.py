@@ -183,10 +183,7 @@ def _read_external(tensor: TensorProto, folder: Path | None) -> None:
     location = facts.get("location", "")
     if folder is None:
         raise CheckpointError(f"{where} lies in another file, {shown(location)}; a host decoder holds its own tensors")
-    relative, inside = Path(location), False
-    if location and not relative.is_absolute() and ".." not in relative.parts:
-        inside = (folder / relative).resolve().is_relative_to(folder.resolve())
-    if not inside:
+    if not _inside(folder, location):
         raise CheckpointError(f"{where} lies in {shown(location)}, outside the folder of the file; that is not read")
     needed = _byte_count(tensor)
     numbers = [facts.get("offset", "0") or "0", facts.get("length", "") or str(needed)]
@@ -195,7 +192,7 @@ def _read_external(tensor: TensorProto, folder: Path | None) -> None:
     offset, length = map(int, numbers)
     if length != needed:
         raise CheckpointError(f"{where} has {length:,} bytes in {shown(location)}; its shape needs {needed:,}")
-    path = folder / relative
+    path = folder / location
     if not path.is_file() or path.stat().st_size < offset + length:
         raise CheckpointError(f"{where} needs {offset + length:,} bytes of {shown(location)}, which is cut or missing")
     try:
@@ -207,6 +204,19 @@ def _read_external(tensor: TensorProto, folder: Path | None) -> None:
     del tensor.external_data[:]
     tensor.data_location = 0  # type: ignore[assignment]  # TensorProto.DEFAULT
     tensor.raw_data = content
+
+
+def _inside(folder: Path, location: str) -> bool:
+    """Whether a location names something in the folder or below, links followed."""
+    relative = Path(location)
+    if not location or relative.is_absolute() or ".." in relative.parts:
+        return False
+    try:
+        return (folder / relative).resolve(strict=True).is_relative_to(folder.resolve())
+    except FileNotFoundError:
+        return True  # which is said in a sentence of its own
+    except (OSError, ValueError):  # a name too long, a zero byte, a loop of links
+        return False
 
 
 def runtime_session(content: bytes, rewrites: bool = True) -> Any:
