@@ -34,7 +34,8 @@ module matmul_steps_proof (
 
     // Passes: rows, tiles and members that the ring has room for.
     wire [15:0] rows = pass[PASS_END_ROW +: 16] - 16'd1 - pass[PASS_FIRST_ROW +: 16];
-    wire [3:0] sums = pass[PASS_KIND +: 3] == PASS_LOGITS ? LOGIT_ROWS : pass[PASS_MEMBERS +: 4];
+    wire [3:0] sums = pass[PASS_KIND +: 3] == PASS_LOGITS ? LOGIT_ROWS
+        : WIDE_TOKENS != 0 && pass[PASS_WIDE] ? 4'd2 : pass[PASS_MEMBERS +: 4];
     wire [15:0] last_tile = (pass[PASS_END_ROW +: 16] - 16'd1) >> LANE_BITS;
     wire [15:0] tiles = last_tile - (pass[PASS_FIRST_ROW +: 16] >> LANE_BITS) + 16'd1;
     always @(posedge clk) begin
@@ -42,7 +43,8 @@ module matmul_steps_proof (
             assume (pass[PASS_END_ROW +: 16] > pass[PASS_FIRST_ROW +: 16] && rows < 16'd16 && pass[PASS_MEMBERS +: 4] != 0
                 && pass[PASS_MEMBERS +: 4] <= 4 && pass[PASS_INPUT_TILES +: 12] != 0 && pass[PASS_INPUT_TILES +: 12] <= 2
                 && pass[PASS_OUTPUT_TILES +: 12] != 0 && pass[PASS_OUTPUT_TILES +: 12] <= 4
-                && (pass[PASS_KIND +: 3] != PASS_LOGITS || pass[PASS_MEMBERS +: 4] == 1) && tiles * sums <= SLOTS);
+                && ((pass[PASS_KIND +: 3] != PASS_LOGITS && !(WIDE_TOKENS != 0 && pass[PASS_WIDE]))
+                    || pass[PASS_MEMBERS +: 4] == 1) && tiles * sums <= SLOTS);
         if (freed_valid) assume (rst_n && groups != 0);
     end
 
@@ -52,7 +54,8 @@ module matmul_steps_proof (
     reg [SLOT_BITS-1:0] front;  // first slot of the oldest group that is not drained
     wire steps = step[STEP_VALID] && step[STEP_SLOT +: SLOT_BITS] == slot;
     wire [SLOT_BITS:0] job_slots = job[JOB_TILES +: 8]
-        * (job[PASS_KIND +: 3] == PASS_LOGITS ? LOGIT_ROWS : job[PASS_MEMBERS +: 4]);
+        * (job[PASS_KIND +: 3] == PASS_LOGITS ? LOGIT_ROWS
+           : WIDE_TOKENS != 0 && job[PASS_WIDE] ? 4'd2 : job[PASS_MEMBERS +: 4]);
     wire [SLOT_BITS-1:0] place_in_job = slot - job[JOB_SLOT +: SLOT_BITS];
     wire [SLOT_BITS-1:0] place_in_front = slot - front;
     wire in_job = {1'b0, place_in_job} < job_slots;

@@ -67,7 +67,7 @@ class Proof:
     parameters: of the harness. beside: other files of sim/formal that it needs; one with the name of a module of rtl/
     stands for that module. hardware: whose constants the module is built with. invariants: assertions of the harness
     that carry an induction. registers: memories of the module that become
-    registers, so that the harness can name their words. constants: of edgemoe_machine.vh, made smaller. small:
+    registers, so that the harness can name their words. constants: of the generated headers, with other values. small:
     parameters for mutants, whose limits are reached sooner. slow: left to `make formal` and `make test-full`.
     """
 
@@ -86,6 +86,6 @@ class Proof:
 
     @property
     def name(self) -> str:
-        """Module, method and parameters, for tables and tests."""
-        parameters = [f"{name}={value}" for name, value in self.parameters.items()]
+        """Harness, method, parameters and constants, for tables and tests."""
+        parameters = [f"{name}={value}" for name, value in {**self.parameters, **self.constants}.items()]
         return "-".join([self.harness, type(self.method).__name__.lower(), *parameters])

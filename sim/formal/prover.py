@@ -104,12 +104,7 @@ def _formulas(proof: Proof, labels: Sequence[str], folder: Path, mutant: Mutant 
     for path in (*sources, *headers):
         shutil.copy(path, folder)
     for name, value in proof.constants.items():
-        header = folder / "edgemoe_machine.vh"
-        before = header.read_text(encoding="utf-8")
-        text, count = re.subn(rf"(localparam .*\b{name} = )[^;]+;", rf"\g<1>{value};", before)
-        if count != 1:
-            raise ProverError(f"{header.name} has no constant {name}")
-        header.write_text(text, encoding="utf-8")
+        _set_constant(folder, name, value)
     if mutant:
         (folder / Path(mutant.file).name).write_text(mutated(mutant), encoding="utf-8")
     parameters = {**proof.parameters, **(proof.small if mutant else {})}
@@ -130,6 +125,17 @@ def _formulas(proof: Proof, labels: Sequence[str], folder: Path, mutant: Mutant 
     missing = [label for label in labels if not any(_plain(name) == label for name in found)]
     if missing:
         raise ProverError(f"{proof.harness} has no assertion {', '.join(missing)}")
+
+
+def _set_constant(folder: Path, name: str, value: int) -> None:
+    """Give a constant of the generated headers another value."""
+    for header in (folder / "edgemoe_spec.vh", folder / "edgemoe_machine.vh"):
+        before = header.read_text(encoding="utf-8")
+        after, count = re.subn(rf"(localparam .*\b{name} = )[^;]+;", rf"\g<1>{value};", before)
+        if count == 1:
+            header.write_text(after, encoding="utf-8")
+            return
+    raise ProverError(f"the generated headers have no constant {name}")
 
 
 def _plain(name: str) -> str:

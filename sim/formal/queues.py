@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sim.formal.proof import Bounded, Induction, Mutant, Proof, Property
 
 FIFO, WORD_FIFO, RING = "parts/fifo.v", "parts/word_fifo.v", "compute/sum_ring.v"
@@ -57,6 +59,8 @@ MATMUL_STEPS = Proof(
     ),
 )  # fmt: skip
 
+WIDE_STEPS = replace(MATMUL_STEPS, constants={**MATMUL_STEPS.constants, "WIDE_TOKENS": 1})
+
 WEIGHT_BUFFER = Proof(
     "weight_buffer_proof", "weight_buffer", Induction(2), slow=True,
     invariants=("heads", "received", "levels", "settles", "compares", "corrected", "completes", "ports"),
@@ -85,4 +89,4 @@ WEIGHT_BUFFER_LINES = Proof(
     ),
 )  # fmt: skip
 
-PROOFS = (FIFO_PROOF, WORD_FIFO_PROOF, SUM_RING, MATMUL_STEPS, WEIGHT_BUFFER, WEIGHT_BUFFER_LINES)
+PROOFS = (FIFO_PROOF, WORD_FIFO_PROOF, SUM_RING, MATMUL_STEPS, WIDE_STEPS, WEIGHT_BUFFER, WEIGHT_BUFFER_LINES)
