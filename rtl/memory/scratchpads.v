@@ -121,23 +121,18 @@ module scratchpads #(
         .write_parts(of_layernorm ? WHOLE : epilogue_parts),
         .write_depth(of_layernorm ? layernorm_depth : epilogue_depth),
         .write_values(of_layernorm ? layernorm_norm : epilogue_values), .read_depth(norm_depth), .read_values(norm));
-    generate
-        if (WIDE_TOKENS != 0) begin : wide_tokens
-            scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATE_VECTOR), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) gate_rows (
-                .clk(clk),
-                .write_enable(of_layernorm ? layernorm_gate_enable
-                    : epilogue_buffer == BUFFER_GATE_INPUT[3:0] ? epilogue_enable : {TOKEN_PAR{1'b0}}),
-                .write_parts(of_layernorm ? WHOLE : epilogue_parts),
-                .write_depth(of_layernorm ? layernorm_depth : epilogue_depth),
-                .write_values(of_layernorm ? layernorm_gate : epilogue_wide),
-                .read_depth(norm_depth), .read_values(gate_input));
-        end else begin : gates_alone
-            scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATE_VECTOR), .PARTS(1), .DEPTH(ROW_DEPTH)) gate_rows (
-                .clk(clk), .write_enable(layernorm_gate_enable), .write_parts(1'b1), .write_depth(layernorm_depth),
-                .write_values(layernorm_gate), .read_depth(activation_depth), .read_values(gate_input));
-            wire unused_wide = &{1'b0, epilogue_wide, gather_wide};
-        end
-    endgenerate
+    // Rows of 16 bits: LAYERNORM's, and attention's where tokens may be wide.
+    localparam GATE_PARTS = WIDE_TOKENS != 0 ? OUT_PARTS : 1;
+    wire of_attention = WIDE_TOKENS != 0 && !of_layernorm;
+    scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATE_VECTOR), .PARTS(GATE_PARTS), .DEPTH(ROW_DEPTH)) gate_rows (
+        .clk(clk),
+        .write_enable(!of_attention ? layernorm_gate_enable
+            : epilogue_buffer == BUFFER_GATE_INPUT[3:0] ? epilogue_enable : {TOKEN_PAR{1'b0}}),
+        .write_parts(of_attention ? epilogue_parts[GATE_PARTS-1:0] : {GATE_PARTS{1'b1}}),
+        .write_depth(of_attention ? epilogue_depth : layernorm_depth),
+        .write_values(of_attention ? epilogue_wide : layernorm_gate),
+        .read_depth(WIDE_TOKENS != 0 ? norm_depth : activation_depth), .read_values(gate_input));
+    wire unused_wide = &{1'b0, epilogue_wide, gather_wide};
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
     ) query_rows (
