@@ -7,6 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
+from edgemoe.extras import how_to_install
 from edgemoe.spec.calibration import mixable_activations
 from edgemoe.spec.model import ModelConfig
 from edgemoe_golden.budget.search import Chosen
@@ -24,7 +25,7 @@ def draw_choice(config: ModelConfig, chosen: Chosen) -> Image.Image:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise DrawingError("a drawing needs matplotlib; install this project with its extra 'plots'") from error
+        raise DrawingError(f"a drawing needs matplotlib; run: {how_to_install('plots')}") from error
     figure = Figure(figsize=(10.4, 1.6 + 0.3 * config.depth), dpi=DPI, layout="constrained")
     squares, steps = figure.subplots(1, 2, width_ratios=(2, 3))
     wide = {name: name in chosen.calibration.wide for name in mixable_activations(config)}

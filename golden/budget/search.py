@@ -34,7 +34,6 @@ class Choice:
     """One change that was taken: noise and cycles of the whole network with it and all before it."""
 
     name: str
-    kind: str
     noise: float
     cycles: int
 
@@ -79,10 +78,10 @@ class Search:
             )
         self._plain, self._model = plain, quantise(self.config, self.tensors, plain, W8A8, self.calibrated)
         self._rounds = dict(self.remembered or {})
-        self._base = self._cycles((), ())
+        self._base = frame_cycles(self._model, self.tasks, self.hardware)
 
-    def _cycles(self, wide: Sequence[str], narrow: Sequence[str]) -> int:
-        return frame_cycles(self._model, self.tasks, self.hardware, wide, narrow)
+    def _cycles(self, wide: Sequence[str]) -> int:
+        return frame_cycles(self._model, self.tasks, self.hardware, wide, self._plain.narrow)
 
     def _fits(self, wide: Sequence[str]) -> bool:
         if any(name for name in wide if is_inner(name)) and not self.hardware.wide_inner:
@@ -109,15 +108,15 @@ class Search:
             choices += taken
             wide += [choice.name for choice in taken]
         calibration = replace(self._plain, wide=_in_order(wide, mixable_activations(self.config)))
-        return Chosen(calibration, self._base, self._cycles(wide, self._plain.narrow), tuple(choices))
+        return Chosen(calibration, self._base, self._cycles(wide), tuple(choices))
 
     def _round(self, key: str, wide: Sequence[str], allowed: int) -> list[Choice]:
         """Changes of one round: single gains from one starting point, best ratio first, while cycles allow."""
-        now, noise, gains = self._cycles(wide, self._plain.narrow), None, self._rounds.setdefault(key, {})
+        now, gains = self._cycles(wide), self._rounds.setdefault(key, {})
         start: Sensitivity | None = None
         prices = {}
         for name in self._candidates(wide):
-            cost = self._cycles([*wide, name], self._plain.narrow) - now
+            cost = self._cycles([*wide, name]) - now
             if now + cost <= allowed and self._fits([*wide, name]):
                 prices[name] = cost
         for name in ("", *prices):
@@ -135,9 +134,9 @@ class Search:
         for name in order:
             gain = noise - gains[name]
             own = [*wide, *(choice.name for choice in taken), name]
-            cycles = self._cycles(own, self._plain.narrow)
+            cycles = self._cycles(own)
             if gain > 0 and cycles <= allowed and self._fits(own):
-                taken.append(Choice(name, "16 bits", gains[name], cycles))
+                taken.append(Choice(name, gains[name], cycles))
         return taken
 
     def _candidates(self, wide: Sequence[str]) -> list[str]:
