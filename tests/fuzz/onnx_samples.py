@@ -89,7 +89,7 @@ def mutate_onnx(folder: Path, rng: Rng) -> None:
 def _alter(model: Any, rng: Rng) -> None:
     graph, number, text = model.graph, pick(rng, NUMBERS) % (1 << 63), pick(rng, TEXTS)
     node, tensor = pick(rng, graph.node), pick(rng, graph.initializer)
-    match int(rng.integers(12)):
+    match int(rng.integers(15)):
         case 0 if len(graph.node) > 1:
             graph.node.remove(node)
         case 1:
@@ -117,5 +117,13 @@ def _alter(model: Any, rng: Rng) -> None:
         case 10:
             sides = graph.input[0].type.tensor_type.shape.dim
             pick(rng, sides).dim_value = number
-        case _:
+        case 11:
             model.opset_import[0].version = number % (1 << 31)
+        case 12:
+            node.name, model.producer_name = text, text
+        case 13:
+            graph.node.add(op_type="Identity", input=[pick(rng, node.output)], output=["unused"])
+        case _ if tensor.raw_data:
+            values = bytearray(tensor.raw_data)
+            values[4 * int(rng.integers(len(values) // 4))] ^= 1
+            tensor.raw_data = bytes(values)

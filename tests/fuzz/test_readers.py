@@ -10,7 +10,7 @@ from tests.fuzz.campaign import Budget, Campaign
 from tests.fuzz.readers import READERS
 from tests.fuzz.target import Target
 
-CASES = {"files": 60, "video": 30, "torch": 40, "onnx": 20}
+CASES = {"files": 60, "video": 30, "torch": 40, "onnx": 60}
 GROUPS = sorted({target.group for target in READERS})
 NEEDS = {"video": ("cv2",), "torch": ("torch", "scipy"), "onnx": ("torch", "scipy", "onnx", "onnxruntime")}
 
