@@ -24,8 +24,9 @@ from edgemoe.errors import ArgumentError
 from edgemoe.spec.files import draft_folder, write_text
 from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.isa import Activation
 from edgemoe.spec.precision import Precision
-from edgemoe.spec.tables import gelu_delta_table
+from edgemoe.spec.tables import delta_table
 from edgemoe_golden.ops.gelu import gelu
 from sim.common.runner import headers_of as headers_in
 from sim.common.runner import specified
@@ -137,7 +138,7 @@ def measure_units(hardware: HardwareConfig) -> list[GeluUnit]:
     precision = hardware.numbers
     if precision.fine:
         raise ArgumentError(f"the comparison of GELU units is for w8a8, found {precision.name}")
-    delta, step_bits = gelu_delta_table(precision), step_bits_of_equal_error(precision)
+    delta, step_bits = delta_table(precision, Activation.GELU), step_bits_of_equal_error(precision)
     wide, values = wide_table(step_bits, precision), all_inputs(precision)
     units = {
         "gelu": ("ReLU − δ table", delta, gelu(values, precision)),

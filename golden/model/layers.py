@@ -126,6 +126,7 @@ class MixtureOfExperts(nn.Module):
     def __init__(self, config: ModelConfig, variant: Variant) -> None:
         super().__init__()
         self.top_k = config.top_k
+        self.activation = ACTIVATIONS[config.activation]
         self.renormalised = variant.renormalised
         self.gate_input_ahead = variant.gate_input_ahead
         self.gate = nn.ModuleList(Gate(config.width, config.experts, variant.gate_bias) for _ in config.tasks)
@@ -163,7 +164,7 @@ class MixtureOfExperts(nn.Module):
             routed = rows.index_select(0, row)
             if self.training:
                 routed = functional.pad(routed, (0, 0, 0, -count % TRAINING_ROWS))
-            hidden = functional.gelu(functional.linear(routed, weight1, bias1))
+            hidden = self.activation(functional.linear(routed, weight1, bias1))
             recorder.record(f"{name}.experts.{expert}.hidden", hidden[:count])
             result = functional.linear(hidden, weight2, bias2)[:count]
             output = output.index_add(0, row, result.float() * scores[row, rank, None])

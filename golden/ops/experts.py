@@ -1,7 +1,7 @@
 """Experts, one after the other: each runs once over all tokens that chose it (Edge-MoE, expert-by-expert reordering).
 
     for e ascending, if its queue is not empty:
-        hidden = GELU(W1[e]·x[source rows] + b1[e])
+        hidden = f(W1[e]·x[source rows] + b1[e])
         residual[destination rows] += score·(W2[e]·hidden + b2[e])
 
 Experts come in ascending order, and programs queue a row once per expert: so the result does not depend on the order of
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgemoe.spec.isa import Activation
 from edgemoe.spec.precision import Precision
 from edgemoe_golden.ops.linear import PreparedLinear, linear_gelu, linear_weighted
 from edgemoe_golden.ops.requantise import IntArray
@@ -57,11 +58,12 @@ def experts(
     precision: Precision,
     wide_source: bool = False,
     wide_hidden: bool = False,
+    activation: Activation = Activation.GELU,
 ) -> IntArray:
     """The new residual [rows, D]; queues has one entry per expert.
 
     weights_of(e) delivers an expert's weights and is asked only for experts that have tokens.
-    multiplier, shift, zero: GELU's output grid, one for all experts of the layer.
+    multiplier, shift, zero: the output grid of the activation function f, one for all experts of the layer.
     """
     updated = residual.copy()
     for index, queue in enumerate(queues):
@@ -69,7 +71,8 @@ def experts(
             continue
         weights = weights_of(index)
         gathered = normalised[queue.source_rows]
-        hidden = linear_gelu(gathered, weights.up, multiplier, shift, zero, precision, wide_source, wide_hidden)
+        modes = wide_source, wide_hidden, activation
+        hidden = linear_gelu(gathered, weights.up, multiplier, shift, zero, precision, *modes)
         for part in _runs_of_distinct_rows(queue.destination_rows):
             rows, score = queue.destination_rows[part], queue.scores[part]
             updated[rows] = linear_weighted(hidden[part], weights.down, score, updated[rows], precision, wide_hidden)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.spec.isa import Activation
 from edgemoe.spec.memory import LinearWeights
 from edgemoe.spec.precision import DIGIT_BITS, GUARD_BITS, MAX_FEATURES, SCORE_BITS, Precision
 from edgemoe_golden.ops.gelu import gelu_requantise
@@ -87,10 +88,11 @@ def linear_gelu(
     precision: Precision,
     wide_source: bool = False,
     wide_result: bool = False,
+    activation: Activation = Activation.GELU,
 ) -> IntArray:
     """GELU epilogue: hidden activations [rows, outputs]."""
     inner = linear(values, weights, precision.gelu_bits, precision, wide_source)
-    return gelu_requantise(inner, multiplier, shift, zero, precision, wide_result)
+    return gelu_requantise(inner, multiplier, shift, zero, precision, wide_result, activation)
 
 
 def linear_residual(

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from edgemoe.spec.precision import W8A8
+from edgemoe_golden.model.layers import ACTIVATIONS
 from edgemoe_golden.quantising.attention import error
 from edgemoe_golden.quantising.equalise import Rewrite, best_rewrite, nearest_weights
 from edgemoe_golden.quantising.experts import balanced_moment, own_share, second_moment
@@ -48,7 +49,8 @@ def quantise_experts(work: Work, index: int) -> None:
     first, second = ((state[f"{layer}.weight"], state[f"{layer}.bias"]) for layer in (up, down))
 
     routes = routed(work.config, state, index, exact, work.task)
-    hidden = functional.gelu(per_expert(exact[routes.row], routes, *first))
+    activation = ACTIVATIONS[work.config.activation]
+    hidden = activation(per_expert(exact[routes.row], routes, *first))
     exact_update = experts_sum(len(exact), routes, per_expert(hidden, routes, *second))
 
     queues = _queues(work, index, found)
@@ -61,11 +63,11 @@ def quantise_experts(work: Work, index: int) -> None:
     learned = grid(found[work.learned])
     some = learned[torch.linspace(0, len(learned) - 1, min(len(learned), LAYER_ROWS)).long()]
     inner, of_layer = _rounded(work, up, queues, grid, grid(rows), wanted, [some] * work.config.experts)
-    hidden = functional.gelu(inner)
+    hidden = activation(inner)
     sample = queues.sample(hidden)
     grid = work.grid(f"{tensor}.hidden", sample, queues.reader(second[0]), sample.lowest())
-    of_layer = [grid(functional.gelu(each)) for each in of_layer]
-    wanted = per_expert(functional.gelu(wanted), queues.routes, *second)
+    of_layer = [grid(activation(each)) for each in of_layer]
+    wanted = per_expert(activation(wanted), queues.routes, *second)
     output, _ = _rounded(work, down, queues, grid, grid(hidden), wanted, of_layer)
     work.add(exact_update, experts_sum(len(found), queues.routes, output))
 

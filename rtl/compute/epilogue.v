@@ -12,7 +12,7 @@
 `include "require.vh"
 module epilogue (
     clk, rst_n, step_valid, step, drain_slot, drain_sums, channel_push, channel_lines, channel_done, scale_query,
-    scale_factors, scale_shifts, multiplier, shift, output_multiplier, output_shift, output_zero, first_key, end_key,
+    scale_factors, scale_shifts, multiplier, shift, output_multiplier, output_shift, output_zero, activation, first_key, end_key,
     lookup_expert, lookup_index, lookup_destination, lookup_score, score_write, score_first, score_address, scores,
     score_mask, logits_valid, logits_row, logits_tile, logits, head_valid, head_row, head_tile, head_values,
     residual_read_depth, residual_read, residual_enable, residual_parts, residual_depth, residual_values, write_enable,
@@ -45,6 +45,7 @@ module epilogue (
     input  wire [MULTIPLIER_BITS-1:0]              output_multiplier;
     input  wire [5:0]                              output_shift;
     input  wire [FIELD_OUTPUT_ZERO_WIDTH-1:0]      output_zero;
+    input  wire [FIELD_ACTIVATION_WIDTH-1:0]       activation;
     input  wire [15:0]                             first_key;
     input  wire [15:0]                             end_key;
     output wire [7:0]                              lookup_expert;
@@ -192,7 +193,7 @@ module epilogue (
                     .GUARD_BITS(GUARD_BITS), .ACTIVATION_BITS(ACTIVATION_BITS), .SCORE_BITS(SCORE_BITS),
                     .OUTPUT_BITS(OUTPUT_BITS), .RESIDUAL_BITS(RESIDUAL_BITS), .ZERO_BITS(FIELD_OUTPUT_ZERO_WIDTH),
                     .FINE(FINE), .GELU_BITS(GELU_BITS), .GELU_FRACTION(GELU_FRACTION),
-                    .GELU_STEP_BITS(GELU_STEP_BITS), .GELU_ENTRIES(GELU_ENTRIES),
+                    .GELU_STEP_BITS(GELU_STEP_BITS), .GELU_TABLES(GELU_TABLES), .DELTA_ENTRIES(DELTA_ENTRIES),
                     .GELU_DELTA_TABLE_BITS(GELU_DELTA_TABLE_BITS), .GELU_DELTA_TABLE(GELU_DELTA_TABLE)
                 ) lane (
                     .clk(clk), .rst_n(rst_n), .sum(sums_2[n*ACCUMULATOR_BITS +: ACCUMULATOR_BITS]),
@@ -202,7 +203,7 @@ module epilogue (
                         ? {{(FACTOR_BITS-MULTIPLIER_BITS){1'b0}}, multipliers_3[n*MULTIPLIER_BITS +: MULTIPLIER_BITS]}
                         : row_factor_3),
                     .shift(from_channels_3 ? shifts_3[n*6 +: 6] : row_shift_3),
-                    .gelu_multiplier(output_multiplier), .gelu_shift(output_shift), .gelu_zero(output_zero),
+                    .gelu_activation(activation), .gelu_multiplier(output_multiplier), .gelu_shift(output_shift), .gelu_zero(output_zero),
                     .weight(weights[6*17 +: 17]), .guarded(guarded),
                     .residual(residual_18[n*RESIDUAL_BITS +: RESIDUAL_BITS]),
                     .activation(activations_11[AT*ACTIVATION_BITS +: ACTIVATION_BITS]),

@@ -27,9 +27,10 @@ module post_lane #(
     parameter GELU_BITS = 18,
     parameter GELU_FRACTION = 10,
     parameter GELU_STEP_BITS = 6,  // entries of δ per unit, log2
-    parameter GELU_ENTRIES = 256,
+    parameter GELU_TABLES = 1,  // activation functions, 1, 2 or 4
+    parameter DELTA_ENTRIES = 256,  // of each table
     parameter GELU_DELTA_TABLE_BITS = 8,
-    parameter [(GELU_ENTRIES+FINE)*GELU_DELTA_TABLE_BITS-1:0] GELU_DELTA_TABLE = 0  // δ, entry 0 in the low bits
+    parameter [GELU_TABLES*(DELTA_ENTRIES+FINE)*GELU_DELTA_TABLE_BITS-1:0] GELU_DELTA_TABLE = 0  // δ, entry 0 lowest
 ) (
     input  wire                               clk,
     input  wire                               rst_n,
@@ -38,6 +39,7 @@ module post_lane #(
     input  wire signed [ACCUMULATOR_BITS-1:0] bias,
     input  wire        [FACTOR_BITS-1:0]      factor,
     input  wire        [5:0]                  shift,
+    input  wire        [1:0]                  gelu_activation,
     input  wire        [MULTIPLIER_BITS-1:0]  gelu_multiplier,
     input  wire        [5:0]                  gelu_shift,
     input  wire signed [ZERO_BITS-1:0]        gelu_zero,
@@ -89,11 +91,11 @@ module post_lane #(
     gelu #(
         .FINE(FINE), .ACTIVATION_BITS(ACTIVATION_BITS), .MULTIPLIER_BITS(MULTIPLIER_BITS), .ZERO_BITS(ZERO_BITS),
         .GELU_BITS(GELU_BITS), .GELU_FRACTION(GELU_FRACTION), .GELU_STEP_BITS(GELU_STEP_BITS),
-        .GELU_ENTRIES(GELU_ENTRIES), .GELU_DELTA_TABLE_BITS(GELU_DELTA_TABLE_BITS),
+        .GELU_TABLES(GELU_TABLES), .DELTA_ENTRIES(DELTA_ENTRIES), .GELU_DELTA_TABLE_BITS(GELU_DELTA_TABLE_BITS),
         .GELU_DELTA_TABLE(GELU_DELTA_TABLE)
     ) activate (
-        .clk(clk), .rst_n(rst_n), .valid_in(1'b1), .value(gelu_9), .multiplier(gelu_multiplier), .shift(gelu_shift),
-        .zero(gelu_zero), .valid_out(unused_valid[1]), .result(gelu_out));
+        .clk(clk), .rst_n(rst_n), .valid_in(1'b1), .value(gelu_9), .activation(gelu_activation),
+        .multiplier(gelu_multiplier), .shift(gelu_shift), .zero(gelu_zero), .valid_out(unused_valid[1]), .result(gelu_out));
 
     wire signed [UPDATE_BITS-1:0] update_15;
     reg signed [UPDATE_BITS-1:0] update_16;

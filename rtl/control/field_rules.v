@@ -73,7 +73,7 @@ module field_rules (
     wire of_routing = opcode == OPCODE_STORE[7:0] && source == BUFFER_ROUTING[3:0];
     reg [31:0] expected_segments;
     reg own_ranges;
-    wire grid_unused = output_multiplier == 0 && output_shift == 0 && output_zero == 0;
+    wire grid_unused = output_multiplier == 0 && output_shift == 0 && output_zero == 0 && activation == 0;
     always @* begin
         expected_segments = 32'd0;
         own_ranges = 1'b1;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// GELU as ReLU minus a small table, scaled to the hidden grid.
+// GELU, or another activation function, as ReLU minus a small table, scaled to the hidden grid.
 //
-//   g = max(x, 0) − δ(|x|)                                                       x, g in Q.GELU_FRACTION
+//   g = max(x, 0) − δ(|x|), δ of the activation function                         x, g in Q.GELU_FRACTION
 //   result = saturate(round_shift(g · multiplier, shift) + zero)
 //
 // δ has one entry T[i] per 1/64 and is 0 beyond its last entry: the nearest entry in W8A8, in W16A16
 //   δ(a) = T[i] + round_shift((T[i+1] − T[i])·(a mod 2^s), s),  i = a div 2^s,  s = GELU_FRACTION − GELU_STEP_BITS
-// Precondition: multiplier, shift and zero are held while values are in flight.
+// Precondition: activation (below GELU_TABLES), multiplier, shift and zero are held while values are in flight.
 // Latency: 12 (magnitude, tables, interpolation 2, requantise of the difference 7, zero and saturate).
-// Depth: a negation and rounding; a table of GELU_ENTRIES; one multiplication; an addition with clipping.
+// Depth: a negation and rounding; a table of GELU_TABLES·DELTA_ENTRIES; one multiplication; an addition with clipping.
 `default_nettype none
 module gelu #(
     parameter FINE = 0,  // 1: entries are interpolated
@@ -18,14 +18,16 @@ module gelu #(
     parameter GELU_BITS = 18,
     parameter GELU_FRACTION = 10,
     parameter GELU_STEP_BITS = 6,  // entries of δ per unit, log2
-    parameter GELU_ENTRIES = 256,
+    parameter GELU_TABLES = 1,  // activation functions, 1, 2 or 4
+    parameter DELTA_ENTRIES = 256,  // of each table
     parameter GELU_DELTA_TABLE_BITS = 8,
-    parameter [(GELU_ENTRIES+FINE)*GELU_DELTA_TABLE_BITS-1:0] GELU_DELTA_TABLE = 0  // δ, entry 0 in the low bits
+    parameter [GELU_TABLES*(DELTA_ENTRIES+FINE)*GELU_DELTA_TABLE_BITS-1:0] GELU_DELTA_TABLE = 0  // δ, entry 0 lowest
 ) (
     input  wire                              clk,
     input  wire                              rst_n,
     input  wire                              valid_in,
     input  wire signed [GELU_BITS-1:0]       value,
+    input  wire        [1:0]                 activation,
     input  wire        [MULTIPLIER_BITS-1:0] multiplier,
     input  wire        [5:0]                 shift,
     input  wire signed [ZERO_BITS-1:0]       zero,
@@ -34,23 +36,28 @@ module gelu #(
 );
     localparam STEP = GELU_FRACTION - GELU_STEP_BITS;
     localparam INDEX_BITS = GELU_BITS - STEP;
-    localparam ADDRESS = FINE != 0 ? 9 : 8;  // of the tables, filled up with 0 beyond GELU_ENTRIES
+    localparam ADDRESS = $clog2(DELTA_ENTRIES);  // within a table, filled up with 0 beyond DELTA_ENTRIES
+    localparam WHOLE = ADDRESS + $clog2(GELU_TABLES);
+    localparam LOW_PLACES = (1 << ADDRESS) - 1;
     localparam DELTA = GELU_DELTA_TABLE_BITS;
     localparam SCALED_BITS = ZERO_BITS + 2;  // what is clipped here saturates whatever zero is
     localparam signed [SCALED_BITS:0] LARGEST = (1 << (ACTIVATION_BITS - 1)) - 1;
     localparam signed [SCALED_BITS:0] SMALLEST = -(1 << (ACTIVATION_BITS - 1));
 
-    reg [DELTA-1:0] delta_table [0:(1<<ADDRESS)-1];
+    // Place p of all tables together: entry p mod 2^ADDRESS of table p div 2^ADDRESS.
+    reg [DELTA-1:0] delta_table [0:(1<<WHOLE)-1];
     integer entry;
     initial
-        for (entry = 0; entry < 1 << ADDRESS; entry = entry + 1)
-            delta_table[entry] = entry < GELU_ENTRIES ? GELU_DELTA_TABLE[entry*DELTA +: DELTA] : {DELTA{1'b0}};
+        for (entry = 0; entry < 1 << WHOLE; entry = entry + 1)
+            delta_table[entry] = (entry & LOW_PLACES) >= DELTA_ENTRIES ? {DELTA{1'b0}}
+                : GELU_DELTA_TABLE[((entry >> ADDRESS)*(DELTA_ENTRIES+FINE) + (entry & LOW_PLACES))*DELTA +: DELTA];
 
     // The magnitude of the smallest value needs all GELU_BITS bits, unsigned.
     wire [GELU_BITS-1:0] magnitude = value < 0 ? -value : value;
     localparam [GELU_BITS-1:0] HALF_STEP = FINE != 0 ? 0 : 1 << (STEP - 1);
     wire [GELU_BITS-1:0] located = magnitude + HALF_STEP;
     reg [INDEX_BITS-1:0] index_1;
+    wire [WHOLE-1:0] place_1;
     reg [GELU_BITS-2:0] positive_1, positive_2, positive_3, positive_4;
     reg [DELTA-1:0] entry_2, entry_3;
     reg inside_2, inside_3;
@@ -67,20 +74,28 @@ module gelu #(
         index_1 <= located[GELU_BITS-1:STEP];
         inside_2 <= ~|index_1[INDEX_BITS-1:ADDRESS];
         inside_3 <= inside_2;
-        entry_2 <= delta_table[index_1[ADDRESS-1:0]];
+        entry_2 <= delta_table[place_1];
         entry_3 <= entry_2;
         delta_4 <= inside_3 ? delta_3 : {DELTA{1'b0}};
     end
 
     generate
+        if (GELU_TABLES > 1) begin : chosen
+            assign place_1 = {activation[$clog2(GELU_TABLES)-1:0], index_1[ADDRESS-1:0]};
+        end else begin : only
+            wire unused_activation = &{1'b0, activation};
+            assign place_1 = index_1[ADDRESS-1:0];
+        end
         if (FINE != 0) begin : interpolated
             localparam SLOPE = STEP + 2;  // |δ'| ≤ 1/2, and a sign
-            reg signed [SLOPE-1:0] slope_table [0:(1<<ADDRESS)-1];
-            integer interval;
+            reg signed [SLOPE-1:0] slope_table [0:(1<<WHOLE)-1];
+            integer interval, from;
             initial
-                for (interval = 0; interval < 1 << ADDRESS; interval = interval + 1)
-                    slope_table[interval] = interval >= GELU_ENTRIES ? {SLOPE{1'b0}}
-                        : GELU_DELTA_TABLE[(interval+1)*DELTA +: SLOPE] - GELU_DELTA_TABLE[interval*DELTA +: SLOPE];
+                for (interval = 0; interval < 1 << WHOLE; interval = interval + 1) begin
+                    from = (interval >> ADDRESS)*(DELTA_ENTRIES+FINE) + (interval & LOW_PLACES);
+                    slope_table[interval] = (interval & LOW_PLACES) >= DELTA_ENTRIES ? {SLOPE{1'b0}}
+                        : GELU_DELTA_TABLE[(from+1)*DELTA +: SLOPE] - GELU_DELTA_TABLE[from*DELTA +: SLOPE];
+                end
             reg [STEP-1:0] rest_1, rest_2;
             reg signed [SLOPE-1:0] slope;
             reg signed [SLOPE+STEP:0] product;
@@ -89,7 +104,7 @@ module gelu #(
             always @(posedge clk) begin
                 rest_1 <= located[STEP-1:0];
                 rest_2 <= rest_1;
-                slope <= slope_table[index_1[ADDRESS-1:0]];
+                slope <= slope_table[place_1];
                 product <= slope * $signed({1'b0, rest_2});
             end
             assign delta_3 = entry_3 + rise[DELTA-1:0];

@@ -28,6 +28,9 @@ SHAPES = {
         wide_tokens=True,
         narrow_weights=True,
     ),
+    # Four tables of activation functions, looked up at the nearest entry and interpolated.
+    "activations": replace(load_hardware_config("micro"), name="activations", activations=True),
+    "activations_fine": replace(load_hardware_config("micro_w16a16"), name="activations_fine", activations=True),
     # The examples of programs and instructions are made for it.
     "small": small_hardware("w8a8"),
 }

@@ -95,7 +95,7 @@ async def epilogues(dut: Dut, check: Checker, rng: np.random.Generator, grid: tu
     await reset(dut)
     inputs = draw(rng)
     dut.gelu_multiplier.value, dut.gelu_shift.value = grid[0], grid[1]
-    dut.gelu_zero.value = grid[2]
+    dut.gelu_zero.value, dut.gelu_activation.value = grid[2], 0
     columns = {name: inputs[name].tolist() for name in INPUTS}
     found: dict[str, list[int]] = {name: [] for name in OUTPUTS}
     signals = {name: getattr(dut, name) for name in (*INPUTS, *OUTPUTS)}

@@ -17,6 +17,7 @@ from edgemoe.kernels.engines import GOLDEN, OpEngine
 from edgemoe.kernels.machine import MachineEngine
 from edgemoe.kernels.operations import OPERATIONS, Exponential, GeluRequantise, IntArray, LayerNorm, Operation
 from edgemoe.spec import tables
+from edgemoe.spec.isa import Activation
 from edgemoe.spec.precision import W8A8, W16A16, Precision
 
 
@@ -71,8 +72,8 @@ TABLES: dict[str, tuple[Callable[[], IntArray], Callable[[], Operation], int]] =
     "exp2": (lambda: tables.exp2_table(W8A8), lambda: every_exponential(W8A8, 1), 0),
     "exp2 high": (tables.fine_exp2_high_table, lambda: every_exponential(W16A16, 64), 0),
     "exp2 low": (tables.fine_exp2_low_table, lambda: every_exponential(W16A16, 1), 0),
-    "gelu w8a8": (lambda: tables.gelu_delta_table(W8A8), lambda: every_delta(W8A8), 0),
-    "gelu w16a16": (lambda: tables.gelu_delta_table(W16A16), lambda: every_delta(W16A16), 0),
+    "gelu w8a8": (lambda: tables.delta_table(W8A8, Activation.GELU), lambda: every_delta(W8A8), 0),
+    "gelu w16a16": (lambda: tables.delta_table(W16A16, Activation.GELU), lambda: every_delta(W16A16), 0),
     "rsqrt w8a8": (lambda: tables.rsqrt_table(W8A8), lambda: every_root(W8A8), W8A8.rsqrt_fraction - 3),
     "rsqrt w16a16": (
         lambda: tables.rsqrt_table(W16A16),
@@ -127,7 +128,7 @@ def test_tables_hold_what_the_reference_computes_in_decimal_and_integer_roots() 
     for numbers, extra in ((W8A8, 0), (W16A16, 1)):
         fraction, entries = numbers.gelu_fraction, numbers.gelu_entries + extra
         deltas = [reference.gelu_delta_entry(i, fraction) for i in range(entries)]
-        assert tables.gelu_delta_table(numbers).tolist() == deltas
+        assert tables.delta_table(numbers, Activation.GELU).tolist() == deltas
         roots = [reference.rsqrt_entry(i, numbers.rsqrt_fraction) for i in range(64, 256)]
         assert tables.rsqrt_table(numbers).tolist() == roots
 

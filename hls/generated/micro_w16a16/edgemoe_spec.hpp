@@ -50,6 +50,12 @@ constexpr int EPILOGUE_QKV = 1;
 constexpr int EPILOGUE_GELU = 2;
 constexpr int EPILOGUE_RESIDUAL = 3;
 
+// Activation functions
+constexpr int ACTIVATION_GELU = 0;
+constexpr int ACTIVATION_GELU_TANH = 1;
+constexpr int ACTIVATION_QUICK_GELU = 2;
+constexpr int ACTIVATION_RELU = 3;
+
 // Scratchpads
 constexpr int BUFFER_NONE = 0;
 constexpr int BUFFER_RESIDUAL = 1;
@@ -139,6 +145,9 @@ constexpr int FIELD_WIDE_RESULT_WIDTH = 1;
 constexpr int FIELD_NARROW_WEIGHTS_WORD = 0;  // weights of 4 bits in a W8A8 build, two to a byte
 constexpr int FIELD_NARROW_WEIGHTS_LOW = 23;
 constexpr int FIELD_NARROW_WEIGHTS_WIDTH = 1;
+constexpr int FIELD_ACTIVATION_WORD = 0;  // activation function of the hidden layer
+constexpr int FIELD_ACTIVATION_LOW = 24;
+constexpr int FIELD_ACTIVATION_WIDTH = 2;
 constexpr int FIELD_ROWS_WORD = 1;  // tokens processed
 constexpr int FIELD_ROWS_LOW = 0;
 constexpr int FIELD_ROWS_WIDTH = 16;
@@ -213,6 +222,7 @@ constexpr int RECIPROCAL_BITS = 20;
 constexpr int GELU_BITS = 24;
 constexpr int GELU_FRACTION = 16;
 constexpr int GELU_ENTRIES = 384;
+constexpr int ACTIVATION_ENTRIES = 1024;
 constexpr int NORMALISED_BITS = 24;
 constexpr int NORMALISED_FRACTION = 18;
 constexpr int RSQRT_MANTISSA_BITS = 26;
@@ -246,7 +256,10 @@ constexpr int ULTRA_RAM = 0;
 constexpr int WIDE_TOKENS = 0;
 constexpr int WIDE_INNER = 0;
 constexpr int NARROW_WEIGHTS = 0;
-constexpr int CONFIG_HASH = 234154176;
+constexpr int ACTIVATIONS = 0;
+constexpr unsigned CONFIG_HASH = 3315853465u;
+constexpr int GELU_TABLES = 1;  // activation functions
+constexpr int DELTA_ENTRIES = 384;  // of each
 
 // Schedule of the HLS engine
 constexpr int HLS_QUERY_TILES = 4;  // tiles of queries whose scores are kept at a time

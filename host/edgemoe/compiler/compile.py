@@ -33,7 +33,17 @@ from edgemoe.spec.checkpoint import CALIBRATION_FILE, DECODER_FILE, load_checkpo
 from edgemoe.spec.faults import FAULT_TEXT, Fault
 from edgemoe.spec.files import read_limited
 from edgemoe.spec.hardware import HardwareConfig
-from edgemoe.spec.isa import ISA_VERSION, NARROW_WEIGHTS, WIDE_INNER, WIDE_TOKENS, Buffer, Instruction, Opcode, encode
+from edgemoe.spec.isa import (
+    ACTIVATIONS,
+    ISA_VERSION,
+    NARROW_WEIGHTS,
+    WIDE_INNER,
+    WIDE_TOKENS,
+    Buffer,
+    Instruction,
+    Opcode,
+    encode,
+)
 from edgemoe.spec.legality import Rows, element_bytes, static_fault
 from edgemoe.spec.memory import Bytes, round_up, row_pitch, segment
 
@@ -144,8 +154,18 @@ def _with_decoder(program: Program, folder: Path) -> Program:
     return replace(program, manifest=replace(manifest, sha256=sha256), decoder=decoder)
 
 
+WITHOUT_TABLES = ("gelu", "gelu_tanh")
+"""Activation functions that GELU's table of δ serves: tanh GELU differs from it by less than 0.0005."""
+
+
 def _require_options(model: QuantisedModel, hardware: HardwareConfig) -> None:
-    """Raise ProgramError for widths that this build does not take."""
+    """Raise ProgramError for an activation function or widths that this build does not take."""
+    name, activation = model.config.name, model.config.activation
+    if not hardware.activations and activation not in WITHOUT_TABLES:
+        raise ProgramError(
+            f"model '{name}' has activation function '{activation}', for which hardware '{hardware.name}' has no table "
+            f'(it has that of {" and ".join(WITHOUT_TABLES)}); choose a build with "{ACTIVATIONS}": true'
+        )
     for option, names, what in (
         (WIDE_TOKENS, [name for name in model.wide if not is_inner(name)], "activations of 16 bits"),
         (WIDE_INNER, [name for name in model.wide if is_inner(name)], "inner activations of 16 bits"),
@@ -153,7 +173,7 @@ def _require_options(model: QuantisedModel, hardware: HardwareConfig) -> None:
     ):
         if names and option not in hardware.options:
             raise ProgramError(
-                f"model '{model.config.name}' has {len(names)} {what}, which hardware '{hardware.name}' does not take; "
+                f"model '{name}' has {len(names)} {what}, which hardware '{hardware.name}' does not take; "
                 f'choose a build with "{option}": true, or calibrate the model without a budget'
             )
 

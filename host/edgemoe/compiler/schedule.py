@@ -22,7 +22,7 @@ from edgemoe.compiler.quantised import (
     QuantisedNorm,
 )
 from edgemoe.spec.hardware import HardwareConfig
-from edgemoe.spec.isa import Buffer, Epilogue, Instruction, Opcode
+from edgemoe.spec.isa import Activation, Buffer, Epilogue, Instruction, Opcode
 from edgemoe.spec.legality import Rows, normalised, writes
 from edgemoe.spec.memory import (
     Bytes,
@@ -33,6 +33,7 @@ from edgemoe.spec.memory import (
     pack_linear,
     pack_position,
 )
+from edgemoe.spec.model import ModelConfig
 
 Payload = tuple[SegmentKind, Callable[[], Bytes]]
 
@@ -63,6 +64,11 @@ def schedule(model: QuantisedModel, tasks: Sequence[str], hardware: HardwareConf
     return list(_Scheduler(model, tasks, hardware).steps())
 
 
+def activation_of(config: ModelConfig, hardware: HardwareConfig) -> Activation:
+    """The table of δ that a model is run with: GELU's for tanh GELU, too, where a build has no other."""
+    return Activation[config.activation.upper()] if hardware.activations else Activation.GELU
+
+
 class _Scheduler:
     """Walks the network once; `groups` is the number of row groups in use, 1 up to the first MoE block."""
 
@@ -71,6 +77,7 @@ class _Scheduler:
         self.config = model.config
         self.tasks = tuple(tasks)
         self.hardware = hardware
+        self.activation = activation_of(model.config, hardware)
         self.groups = 1
 
     @property
@@ -146,6 +153,7 @@ class _Scheduler:
             output_multiplier=grid.multiplier if grid else 0,
             output_shift=grid.shift if grid else 0,
             output_zero=grid.zero if grid else 0,
+            activation=self.activation if grid else Activation.GELU,
             segments=1,
         )
         return Step(label, instruction, (self._linear_payload(weights),))
@@ -218,6 +226,7 @@ class _Scheduler:
             output_multiplier=block.hidden.multiplier,
             output_shift=block.hidden.shift,
             output_zero=block.hidden.zero,
+            activation=self.activation,
             segments=config.experts,
         )
         payloads = tuple(self._expert_payload(expert) for expert in moe.experts)

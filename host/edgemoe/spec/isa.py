@@ -58,6 +58,15 @@ class Epilogue(IntEnum):
     RESIDUAL = 3
 
 
+class Activation(IntEnum):
+    """What LINEAR's GELU epilogue and EXPERTS apply to their hidden layer: ReLU(x) − δ(|x|), each with its own δ."""
+
+    GELU = 0
+    GELU_TANH = 1
+    QUICK_GELU = 2
+    RELU = 3
+
+
 @dataclass(frozen=True)
 class Field:
     """Position of one field: 32-bit word, lowest bit, width; signed fields are two's complement."""
@@ -85,6 +94,7 @@ FIELDS: dict[str, Field] = {
     "wide_source": Field(0, 21, 1, text="activations read are 16 bits wide in a W8A8 build, two digits each"),
     "wide_result": Field(0, 22, 1, text="activations written are; EXPERTS: those of its hidden layer"),
     "narrow_weights": Field(0, 23, 1, text="weights of 4 bits in a W8A8 build, two to a byte"),
+    "activation": Field(0, 24, 2, text="activation function of the hidden layer"),
     "rows": Field(1, 0, 16, text="tokens processed"),
     "in_features": Field(1, 16, 16, text="features read per token"),
     "out_features": Field(2, 0, 16, text="features written per token"),
@@ -118,9 +128,9 @@ USED_FIELDS: dict[Opcode, tuple[str, ...]] = {
         "segments", "epsilon_low", "epsilon_high",
     ),
     Opcode.LINEAR: (
-        "epilogue", "source", "destination", "wide_source", "wide_result", "narrow_weights", "rows", "in_features",
-        "out_features", "source_row", "destination_row", "output_multiplier", "output_shift", "output_zero",
-        "segment", "segments",
+        "epilogue", "source", "destination", "wide_source", "wide_result", "narrow_weights", "activation", "rows",
+        "in_features", "out_features", "source_row", "destination_row", "output_multiplier", "output_shift",
+        "output_zero", "segment", "segments",
     ),
     Opcode.ATTENTION: (
         "wide_source", "wide_result", "rows", "in_features", "source_row", "heads", "multiplier", "shift",
@@ -131,7 +141,7 @@ USED_FIELDS: dict[Opcode, tuple[str, ...]] = {
         "segment", "segments",
     ),
     Opcode.EXPERTS: (
-        "wide_source", "wide_result", "narrow_weights", "in_features", "hidden_features", "experts",
+        "wide_source", "wide_result", "narrow_weights", "activation", "in_features", "hidden_features", "experts",
         "output_multiplier", "output_shift", "output_zero", "segment", "segments",
     ),
     Opcode.COPY: ("rows", "in_features", "source_row", "destination_row"),
@@ -142,9 +152,11 @@ USED_FIELDS: dict[Opcode, tuple[str, ...]] = {
     Opcode.STORE: ("source", "wide_source", "rows", "in_features", "source_row", "address_low", "address_high"),
 }  # fmt: skip
 
-WIDE_TOKENS, WIDE_INNER, NARROW_WEIGHTS = OPTIONS = ("wide_tokens", "wide_inner", "narrow_weights")
+WIDE_TOKENS, WIDE_INNER, NARROW_WEIGHTS, ACTIVATIONS = OPTIONS = (
+    "wide_tokens", "wide_inner", "narrow_weights", "activations",
+)  # fmt: skip
 """Options of a hardware configuration that some fields need: 16 bits for what LayerNorm and attention give; for
-queries, keys, values and hidden layers; weights of 4 bits."""
+queries, keys, values and hidden layers; weights of 4 bits; activation functions other than GELU."""
 
 _WIDE_FIELDS = {
     (Opcode.LINEAR, "wide_source"): WIDE_TOKENS,
@@ -164,7 +176,8 @@ def used_fields(opcode: Opcode, options: Collection[str]) -> tuple[str, ...]:
 
 
 def _option(opcode: Opcode, field: str) -> str | None:
-    return NARROW_WEIGHTS if field == NARROW_WEIGHTS else _WIDE_FIELDS.get((opcode, field))
+    whatever = {"narrow_weights": NARROW_WEIGHTS, "activation": ACTIVATIONS}
+    return whatever.get(field) or _WIDE_FIELDS.get((opcode, field))
 
 
 # Which buffers LINEAR may join, by epilogue: (sources, destination). QKV writes QUERY, KEY and VALUE.
@@ -188,6 +201,7 @@ class Instruction:
     wide_source: int = 0
     wide_result: int = 0
     narrow_weights: int = 0
+    activation: Activation = Activation.GELU
     rows: int = 0
     in_features: int = 0
     out_features: int = 0
@@ -244,6 +258,7 @@ def decode(words: NDArray[np.uint32]) -> Instruction:
         epilogue=Epilogue(values.pop("epilogue")),
         source=Buffer(values.pop("source")),
         destination=Buffer(values.pop("destination")),
+        activation=Activation(values.pop("activation")),
         epsilon=epsilon,
         address=address,
         **values,

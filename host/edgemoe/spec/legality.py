@@ -106,7 +106,8 @@ def _opcode_ranges(i: Instruction) -> bool:
             gate_shift = i.output_shift >= 1 if i.gate_copy else i.output_shift == 0
             return i.shift >= 1 and gate_shift and i.epsilon >= 1
         case Opcode.LINEAR:
-            if i.epilogue != Epilogue.GELU and (i.output_multiplier or i.output_shift or i.output_zero):
+            grid = i.output_multiplier or i.output_shift or i.output_zero
+            if i.epilogue != Epilogue.GELU and (grid or i.activation):
                 return False
             if i.epilogue == Epilogue.RESIDUAL and i.wide_result:
                 return False

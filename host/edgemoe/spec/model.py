@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from edgemoe.spec.hardware import VECTOR
+from edgemoe.spec.isa import Activation
 from edgemoe.spec.names import shown
 from edgemoe.spec.precision import MAX_FEATURES
 from edgemoe.spec.strict import ConfigError, check_name, check_range, from_dict, read_json, to_dict
@@ -20,7 +21,7 @@ from edgemoe.spec.task import TaskConfig
 
 CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "configs" / "models"
 
-ACTIVATIONS = ("gelu", "gelu_tanh", "quick_gelu", "relu")
+ACTIVATIONS = tuple(activation.name.lower() for activation in Activation)
 MAX_PREFIX_TOKENS = 8
 MAX_TASKS = 64
 
@@ -63,7 +64,7 @@ class ModelConfig:
     prefix_tokens: tokens before the patches, 0 … 8: the class token, a distillation token, registers.
     picture_channels: 3 for RGB, 1 for grey pictures and spectrograms.
     patch_stride: pixels from patch to patch where patches overlap (spectrograms); 0: they stand side by side.
-    activation: of the MLP: `gelu` (erf), `gelu_tanh`, `quick_gelu`, `relu`.
+    activation: of MLPs and experts: `gelu` (erf), `gelu_tanh`, `quick_gelu`, `relu`.
     """
 
     name: str

@@ -40,7 +40,8 @@ class Precision:
     exponential_bits: e = exp2(t − m), unsigned.
     reciprocal_bits: 1 / Σe, normalised.
     gelu_bits, gelu_fraction: input of GELU, signed Q.gelu_fraction.
-    gelu_entries: entries of the δ table, one per 1/64; interpolated in W16A16, nearest in W8A8.
+    gelu_entries: entries of GELU's δ table, one per 1/64; interpolated in W16A16, nearest in W8A8.
+    activation_entries: those of each table where there are other activation functions, whose δ vanishes later.
     normalised_bits, normalised_fraction: LayerNorm's (x − μ)/σ before γ and β.
     rsqrt_mantissa_bits, rsqrt_fraction, rsqrt_steps: reciprocal square root, see edgemoe_golden.ops.layernorm.
     gain_bits: LayerNorm's γ, signed. offset_bits: LayerNorm's β, signed.
@@ -60,6 +61,7 @@ class Precision:
     gelu_bits: int
     gelu_fraction: int
     gelu_entries: int
+    activation_entries: int
     normalised_bits: int
     normalised_fraction: int
     rsqrt_mantissa_bits: int
@@ -108,6 +110,7 @@ W8A8 = Precision(
     gelu_bits=18,
     gelu_fraction=10,
     gelu_entries=256,
+    activation_entries=512,
     normalised_bits=18,
     normalised_fraction=12,
     rsqrt_mantissa_bits=16,
@@ -132,6 +135,7 @@ W16A16 = Precision(
     gelu_bits=24,
     gelu_fraction=16,
     gelu_entries=384,
+    activation_entries=1024,
     normalised_bits=24,
     normalised_fraction=18,
     rsqrt_mantissa_bits=26,

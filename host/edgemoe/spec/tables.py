@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemoe.spec.isa import Activation
 from edgemoe.spec.precision import GATE_EXPONENTIAL_BITS, GATE_FRACTION, Precision
 
 IntArray = NDArray[np.int64]
@@ -46,18 +47,37 @@ def fine_exp2_low_table() -> IntArray:
     return _frozen([round(65536 * 2.0 ** (-i / 2**GATE_FRACTION)) for i in range(2**FINE_HALF_BITS)])
 
 
-@cache
-def gelu_delta_table(precision: Precision) -> IntArray:
-    """δ(a) = a·(1 − Φ(a)) at a = i/64 in Q.gelu_fraction; one more entry than intervals when interpolated.
+def _rest(activation: Activation, a: float) -> float:
+    """1 − g(a) of an activation function x·g(x) with g(x) + g(−x) = 1, a ≥ 0: what δ(a) = a·(1 − g(a)) is made of."""
+    match activation:
+        case Activation.GELU:
+            return 0.5 * math.erfc(a / math.sqrt(2.0))
+        case Activation.GELU_TANH:
+            return 1 / (1 + math.exp(2 * math.sqrt(2 / math.pi) * (a + 0.044715 * a**3)))
+        case Activation.QUICK_GELU:
+            return 1 / (1 + math.exp(1.702 * a))
+        case _:
+            return 0.0
 
-    GELU(x) = ReLU(x) − δ(|x|) for either sign of x (Edge-MoE, "GELU as ReLU minus a small table").
+
+@cache
+def delta_table(precision: Precision, activation: Activation) -> IntArray:
+    """δ(a) at a = i/64 in Q.gelu_fraction; one more entry than intervals when interpolated.
+
+    f(x) = ReLU(x) − δ(|x|) for either sign of x (Edge-MoE, "GELU as ReLU minus a small table"). It holds for every
+    x·g(x) with g(x) + g(−x) = 1: GELU with erf or tanh, x·sigmoid(1.702·x), and ReLU itself, whose δ is 0.
     """
-    entries = precision.gelu_entries + (1 if precision.fine else 0)
-    scale, values = 2**precision.gelu_fraction, []
-    for i in range(entries):
-        a = i / 2**GELU_STEP_BITS
-        values.append(round(scale * a * 0.5 * math.erfc(a / math.sqrt(2.0))))
-    return _frozen(values)
+    intervals = precision.gelu_entries if activation == Activation.GELU else precision.activation_entries
+    places = [i / 2**GELU_STEP_BITS for i in range(intervals + int(precision.fine))]
+    return _frozen([round(2**precision.gelu_fraction * a * _rest(activation, a)) for a in places])
+
+
+@cache
+def delta_tables(precision: Precision) -> IntArray:
+    """The tables of all activation functions, in the order of `Activation`, each filled up with 0 to one size."""
+    size = precision.activation_entries + int(precision.fine)
+    tables = [delta_table(precision, activation) for activation in Activation]
+    return _frozen(np.concatenate([np.pad(table, (0, size - len(table))) for table in tables]).tolist())
 
 
 @cache

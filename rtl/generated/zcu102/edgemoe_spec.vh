@@ -46,6 +46,12 @@ localparam EPILOGUE_QKV = 1;
 localparam EPILOGUE_GELU = 2;
 localparam EPILOGUE_RESIDUAL = 3;
 
+// Activation functions
+localparam ACTIVATION_GELU = 0;
+localparam ACTIVATION_GELU_TANH = 1;
+localparam ACTIVATION_QUICK_GELU = 2;
+localparam ACTIVATION_RELU = 3;
+
 // Scratchpads
 localparam BUFFER_NONE = 0;
 localparam BUFFER_RESIDUAL = 1;
@@ -135,6 +141,9 @@ localparam FIELD_WIDE_RESULT_WIDTH = 1;
 localparam FIELD_NARROW_WEIGHTS_WORD = 0;  // weights of 4 bits in a W8A8 build, two to a byte
 localparam FIELD_NARROW_WEIGHTS_LOW = 23;
 localparam FIELD_NARROW_WEIGHTS_WIDTH = 1;
+localparam FIELD_ACTIVATION_WORD = 0;  // activation function of the hidden layer
+localparam FIELD_ACTIVATION_LOW = 24;
+localparam FIELD_ACTIVATION_WIDTH = 2;
 localparam FIELD_ROWS_WORD = 1;  // tokens processed
 localparam FIELD_ROWS_LOW = 0;
 localparam FIELD_ROWS_WIDTH = 16;
@@ -209,6 +218,7 @@ localparam RECIPROCAL_BITS = 16;
 localparam GELU_BITS = 18;
 localparam GELU_FRACTION = 10;
 localparam GELU_ENTRIES = 256;
+localparam ACTIVATION_ENTRIES = 512;
 localparam NORMALISED_BITS = 18;
 localparam NORMALISED_FRACTION = 12;
 localparam RSQRT_MANTISSA_BITS = 16;
@@ -242,7 +252,10 @@ localparam ULTRA_RAM = 0;
 localparam WIDE_TOKENS = 0;
 localparam WIDE_INNER = 0;
 localparam NARROW_WEIGHTS = 0;
-localparam CONFIG_HASH = 32'h873BA380;
+localparam ACTIVATIONS = 0;
+localparam CONFIG_HASH = 32'hD2D9B1B8;
+localparam GELU_TABLES = 1;  // activation functions
+localparam DELTA_ENTRIES = 256;  // of each
 
 // bits that may be set, entry 16·opcode + word
 localparam INSTRUCTION_MASK_SIZE = 160;

@@ -74,6 +74,7 @@ EDGEMOE_CALL void edgemoe_gelu(int64_t count, const int64_t *values, int multipl
     top.multiplier = multiplier;
     top.shift = shift;
     top.zero = zero;
+    top.gelu_activation = 0;
     bench().stream(
         count, top.gelu_valid, top.gelu_done, [&](int64_t n) { top.value = values[n] & ((1LL << 48) - 1); },
         [&](int64_t n) { results[n] = top.gelu_result; });

@@ -13,6 +13,7 @@ module edgemoe_top (
     output wire signed [63:0] requantised [0:7],
     // gelu, on the grid of multiplier, shift and zero
     input  wire               gelu_valid,
+    input  wire        [1:0]  gelu_activation,
     input  wire signed [15:0] zero,
     output wire               gelu_done,
     output wire signed [63:0] gelu_result,
@@ -58,11 +59,11 @@ module edgemoe_top (
     gelu #(
         .FINE(FINE), .ACTIVATION_BITS(ACTIVATION_BITS), .MULTIPLIER_BITS(MULTIPLIER_BITS),
         .ZERO_BITS(FIELD_OUTPUT_ZERO_WIDTH), .GELU_BITS(GELU_BITS), .GELU_FRACTION(GELU_FRACTION),
-        .GELU_STEP_BITS(GELU_STEP_BITS), .GELU_ENTRIES(GELU_ENTRIES), .GELU_DELTA_TABLE_BITS(GELU_DELTA_TABLE_BITS),
+        .GELU_STEP_BITS(GELU_STEP_BITS), .GELU_TABLES(GELU_TABLES), .DELTA_ENTRIES(DELTA_ENTRIES), .GELU_DELTA_TABLE_BITS(GELU_DELTA_TABLE_BITS),
         .GELU_DELTA_TABLE(GELU_DELTA_TABLE)
     ) activations (
-        .clk(clk), .rst_n(rst_n), .valid_in(gelu_valid), .value(value[GELU_BITS-1:0]), .multiplier(multiplier),
-        .shift(shift), .zero(zero), .valid_out(gelu_done), .result(activation));
+        .clk(clk), .rst_n(rst_n), .valid_in(gelu_valid), .value(value[GELU_BITS-1:0]), .activation(gelu_activation),
+        .multiplier(multiplier), .shift(shift), .zero(zero), .valid_out(gelu_done), .result(activation));
 
     wire [RECIPROCAL_BITS-1:0] quotient;
     wire [4:0] bit_length;

@@ -112,7 +112,8 @@ class GoldenMachine:
                 pads.write(buffer, row, part, bool(i.wide_result))
         elif i.epilogue == Epilogue.GELU:
             grid = (i.output_multiplier, i.output_shift, i.output_zero)
-            hidden = linear_gelu(values, weights, *grid, precision, bool(i.wide_source), bool(i.wide_result))
+            modes = bool(i.wide_source), bool(i.wide_result), i.activation
+            hidden = linear_gelu(values, weights, *grid, precision, *modes)
             pads.write(i.destination, row, hidden, bool(i.wide_result))
         else:
             residual = pads.read(Buffer.RESIDUAL, row, i.rows)
@@ -155,8 +156,8 @@ class GoldenMachine:
             self.scratchpads.read(buffer, 0, self.scratchpads.valid_rows(buffer, i.in_features))
             for buffer in (normalised(i.wide_source), Buffer.RESIDUAL)
         )
-        wide = bool(i.wide_source), bool(i.wide_result)
-        updated = experts(tokens, residual, queues[: i.experts], weights_of, *grid, self.precision, *wide)
+        modes = bool(i.wide_source), bool(i.wide_result), i.activation
+        updated = experts(tokens, residual, queues[: i.experts], weights_of, *grid, self.precision, *modes)
         self.scratchpads.write(Buffer.RESIDUAL, 0, updated)
         self.scratchpads.invalidate(Buffer.HIDDEN)
 

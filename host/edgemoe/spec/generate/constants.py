@@ -17,6 +17,7 @@ from edgemoe.spec.isa import (
     ISA_VERSION,
     MEMORY_WORD,
     STREAM_LINE,
+    Activation,
     Buffer,
     Epilogue,
     Opcode,
@@ -30,10 +31,11 @@ from edgemoe.spec.tables import (
     GELU_STEP_BITS,
     RSQRT_INDEX_BITS,
     IntArray,
+    delta_table,
+    delta_tables,
     exp2_table,
     fine_exp2_high_table,
     fine_exp2_low_table,
-    gelu_delta_table,
     rsqrt_table,
 )
 
@@ -101,6 +103,7 @@ def groups() -> list[Group]:
         Group("General", general),
         Group("Opcodes", tuple(Constant(f"OPCODE_{op.name}", op) for op in Opcode)),
         Group("Epilogues of LINEAR", tuple(Constant(f"EPILOGUE_{e.name}", e) for e in Epilogue)),
+        Group("Activation functions", tuple(Constant(f"ACTIVATION_{a.name}", a) for a in Activation)),
         Group("Scratchpads", tuple(Constant(f"BUFFER_{b.name}", b) for b in Buffer)),
         Group("Segment kinds", tuple(Constant(f"SEGMENT_{k.name}", k) for k in SegmentKind)),
         Group("Faults", tuple(Constant(f"FAULT_{f.name}", f, FAULT_TEXT[f]) for f in Fault)),
@@ -133,6 +136,15 @@ def instruction_masks(hardware: HardwareConfig) -> Table:
     return Table("INSTRUCTION_MASK", np.array(masks), "bits that may be set, entry 16·opcode + word")
 
 
+def gelu_shape(hardware: HardwareConfig) -> tuple[Constant, ...]:
+    """How many tables of δ a build has, and their size."""
+    numbers, all_of_them = hardware.numbers, hardware.activations
+    return (
+        Constant("GELU_TABLES", len(Activation) if all_of_them else 1, "activation functions"),
+        Constant("DELTA_ENTRIES", numbers.activation_entries if all_of_them else numbers.gelu_entries, "of each"),
+    )
+
+
 def precision_constants(precision: p.Precision) -> tuple[Constant, ...]:
     """Widths of one precision, by the names of its fields."""
     values = [(field.name, getattr(precision, field.name)) for field in fields(precision) if field.name != "name"]
@@ -140,13 +152,14 @@ def precision_constants(precision: p.Precision) -> tuple[Constant, ...]:
     return tuple(Constant(name.upper(), value) for name, value in values)
 
 
-def tables(precision: p.Precision) -> list[Table]:
-    """Tables of one precision. EXP2_TABLE is in both: Verilog resolves names in branches that FINE excludes."""
+def tables(precision: p.Precision, activations: bool) -> list[Table]:
+    """Tables of one build. EXP2_TABLE is in both: Verilog resolves names in branches that FINE excludes."""
+    deltas = delta_tables(precision) if activations else delta_table(precision, Activation.GELU)
     return [
         Table("EXP2_TABLE", exp2_table(p.W8A8), "W8A8's exponential, by the fraction of d"),
         Table("FINE_EXP2_HIGH_TABLE", fine_exp2_high_table(), "fine exponential, coarse factor"),
         Table("FINE_EXP2_LOW_TABLE", fine_exp2_low_table(), "fine exponential, fine factor, Q.16"),
-        Table("GELU_DELTA_TABLE", gelu_delta_table(precision), "δ, one entry per 1/64"),
+        Table("GELU_DELTA_TABLE", deltas, "δ, one entry per 1/64"),
         Table("RSQRT_TABLE", rsqrt_table(precision), "2^R/√x, first entry x = 1/4"),
     ]
 

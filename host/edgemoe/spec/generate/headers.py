@@ -6,6 +6,7 @@ from edgemoe.spec.generate.constants import (
     Constant,
     Group,
     Table,
+    gelu_shape,
     groups,
     hardware_constants,
     hls_schedule,
@@ -23,7 +24,7 @@ VERILOG_START, VERILOG_END = "/* verilator lint_off UNUSEDPARAM */", "/* verilat
 def all_groups(hardware: HardwareConfig) -> list[Group]:
     """Every constant of one build: the specification's, its precision's, its shape."""
     numbers = Group(f"Precision {hardware.precision}", precision_constants(hardware.numbers))
-    shape = Group(f"Hardware configuration {hardware.name}", hardware_constants(hardware))
+    shape = Group(f"Hardware configuration {hardware.name}", (*hardware_constants(hardware), *gelu_shape(hardware)))
     return [*groups(), numbers, shape]
 
 
@@ -35,7 +36,7 @@ def hls_header(hardware: HardwareConfig) -> str:
         lines.append(f"// {one_line(group.title)}")
         lines += [_hls_constant(constant) for constant in group.constants]
         lines.append("")
-    for table in (instruction_masks(hardware), *tables(hardware.numbers)):
+    for table in (instruction_masks(hardware), *tables(hardware.numbers, hardware.activations)):
         lines += _hls_table(table)
     return "\n".join([*lines, "}  // namespace spec", "}  // namespace edgemoe", ""])
 
@@ -62,7 +63,7 @@ def verilog_header(hardware: HardwareConfig) -> str:
     for group in all_groups(hardware):
         lines += ["", f"// {one_line(group.title)}"]
         lines += [verilog_constant(constant) for constant in group.constants]
-    for table in (instruction_masks(hardware), *tables(hardware.numbers)):
+    for table in (instruction_masks(hardware), *tables(hardware.numbers, hardware.activations)):
         lines += ["", *_verilog_table(table)]
     return "\n".join([*lines, VERILOG_END, ""])
 

@@ -41,7 +41,7 @@ def verilog_values(hardware: HardwareConfig) -> dict[str, str]:
     build = Sizes(hardware)
     found = {constant.name: str(constant.value) for group in all_groups(hardware) for constant in group.constants}
     found |= {size.name.upper(): str(getattr(build, size.name)) for size in sizes()}
-    for table in tables(hardware.numbers):
+    for table in tables(hardware.numbers, hardware.activations):
         entries, bits = table.values.tolist(), table.bits
         packed = sum(entry << bits * place for place, entry in enumerate(entries))
         found |= {f"{table.name}_SIZE": str(len(entries)), f"{table.name}_BITS": str(bits)}

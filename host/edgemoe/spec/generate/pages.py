@@ -15,6 +15,7 @@ from edgemoe.spec.isa import (
     LINEAR_OPERANDS,
     MEMORY_WORD,
     USED_FIELDS,
+    Activation,
     Buffer,
     Opcode,
 )
@@ -70,6 +71,12 @@ layers:
 
 A build without an option takes its fields as 0. The integers depend on the widths, never on the build.
 
+## Activation functions
+
+`activation` says what LINEAR's GELU epilogue and EXPERTS apply: {", ".join(f"{int(a)} {a.name}" for a in Activation)}.
+Each is ReLU(x) − δ(|x|) with a table of δ of its own ([numbers](numbers.md)). A build without the option `activations`
+has GELU's alone; there a model with tanh GELU, which differs from it by less than 0.0005, is run with that.
+
 ## Instructions
 """
     for opcode in Opcode:
@@ -102,7 +109,7 @@ Checked before an instruction executes, in this order; the first rule broken end
    LINEAR, GATE and HEAD; shifts are at most {p.MAX_SHIFT}, ATTENTION's `output_shift` at most {most},
    LAYERNORM's `shift` at least 1, its `output_shift` at least 1 with `gate_copy` and 0 without; `epsilon` ≥ 1;
    `in_features` is a multiple of {VECTOR}·`heads`; 1 ≤ `top_k` ≤ `experts`; COPY's ranges do not overlap; only GELU
-   uses the output grid; RESIDUAL has no `wide_result`.
+   uses the output grid and `activation`; RESIDUAL has no `wide_result`.
 3. ILLEGAL_OPERAND: `source` and `destination` are scratchpads that the opcode may use; LINEAR has `wide_source` with
    GATE_INPUT, not with NORM, with HIDDEN where there is `wide_inner`, STORE only with QUERY, KEY, VALUE and HIDDEN.
    (An unknown `source` or `destination` number is found before the ranges of rule 2, an unused one that is not 0 is
@@ -181,9 +188,17 @@ activations (16 bits in a W8A8 build, ±{p.WIDE_LIMIT} in two digits) stay below
     rows = [
         (each.name, f"`{table.name}`", len(table.values), table.bits, table.text)
         for each in p.PRECISIONS.values()
-        for table in tables(each)
+        for table in tables(each, activations=False)
     ]
-    return text + _table(("precision", "table", "entries", "bits", "meaning"), rows)
+    text += _table(("precision", "table", "entries", "bits", "meaning"), rows)
+    sizes = " and ".join(f"{each.activation_entries} ({each.name})" for each in p.PRECISIONS.values())
+    return (
+        text
+        + f"""
+With the option `activations`, `GELU_DELTA_TABLE` holds a table for each of {", ".join(a.name for a in Activation)} one
+after the other, {sizes} intervals each: x·g(x) is ReLU(x) − |x|·(1 − g(|x|)) wherever g(x) + g(−x) = 1.
+"""
+    )
 
 
 def memory_page() -> str:
