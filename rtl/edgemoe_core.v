@@ -155,7 +155,7 @@ module edgemoe_core (
         .header_done(header_done), .header_fault(segment_fault), .idle(compute_idle), .source_row(source_row),
         .rows(rows), .vectors(vectors), .out_features(out_features), .output_base(output_at), .multiplier(multiplier),
         .shift(shift[5:0]), .output_multiplier(output_multiplier), .output_shift(output_shift[5:0]),
-        .output_zero(output_zero), .activation(activation), .available(available), .take(take), .take_lines(take_lines),
+        .output_zero(output_zero), .activation(activation), .biased(biased), .available(available), .take(take), .take_lines(take_lines),
         .taken_valid(taken_valid), .taken(taken), .skip(skip), .skip_lines(skip_lines), .left(left),
         .line_valid(line_valid), .line_ready(of_layernorm || patch_line_ready), .line(line),
         .array_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),

@@ -20,6 +20,7 @@ from edgemoe.compiler.quantised import (
     QuantisedNorm,
 )
 from edgemoe.frames import input_image
+from edgemoe.spec.isa import Activation
 from edgemoe.spec.memory import LinearWeights, row_pitch
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.precision import Precision
@@ -107,17 +108,20 @@ class IntegerBlock:
         tokens, copy = self._norm(block.norm2, residual)
         grid = block.hidden.multiplier, block.hidden.shift, block.hidden.zero
         wide = block.norm2.wide, block.hidden.wide
+        modes = *wide, Activation[self.config.activation.upper()]
         if not isinstance(block.mlp, QuantisedMoe):
             layers = self._layers[0]
-            hidden = linear_gelu(tokens, layers.up, *grid, precision, *wide)
+            hidden = linear_gelu(tokens, layers.up, *grid, precision, *modes)
             return BlockResult(linear_residual(hidden, layers.down, residual, precision, wide[1]), None)
         own = block.mlp.gates[task]
         logits = gate_logits(copy, own.weight)
+        if own.bias is not None:
+            logits = logits + own.bias
         chosen = top_k_experts(logits, self.config.top_k)
         taken = chosen if forced is None else forced
-        scores = gate_scores(logits, taken, own.multiplier, own.shift)
+        scores = gate_scores(logits, taken, own.multiplier, own.shift, self.config.renormalised_scores)
         queues = [expert_queue(expert, taken, scores, 0, 0) for expert in range(self.config.experts)]
-        updated = experts(tokens, residual, queues, self._layers.__getitem__, *grid, precision, *wide)
+        updated = experts(tokens, residual, queues, self._layers.__getitem__, *grid, precision, *modes)
         return BlockResult(updated, chosen)
 
 

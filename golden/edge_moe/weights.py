@@ -63,7 +63,7 @@ def load_weights(folder: Path) -> Weights:
     if variant.float_only:
         from edgemoe_golden.model.checkpoint import load_float_only
 
-        return fixed_weights(*load_float_only(folder, variant), variant)
+        return fixed_weights(*load_float_only(folder), variant)
     return fixed_weights(*load_checkpoint(folder), variant)
 
 
@@ -156,10 +156,10 @@ class _Converter:
         weight = np.ascontiguousarray(self._fixed(f"{name}.w_gate", WEIGHT).T.astype(np.int16))
         bias = np.zeros(self.config.experts, dtype=np.int64)
         window = np.ones(self.config.experts, dtype=bool)
-        if self.variant.gate_bias:
+        if self.config.gate_bias:
             real = self.tensors[f"{name}.bias"]
             window = real > MASKED / 2
             bias = self._fixed(f"{name}.bias", FEATURE, np.where(window, real, 0))
         return Gate(
-            Linear(weight, bias), tuple(window.tolist()), self.variant.renormalised, self.variant.gate_input_ahead
+            Linear(weight, bias), tuple(window.tolist()), self.config.renormalised_scores, self.variant.gate_input_ahead
         )

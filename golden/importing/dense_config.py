@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from edgemoe.spec.checkpoint import CheckpointError
 from edgemoe.spec.model import MAX_PREFIX_TOKENS, ModelConfig
@@ -166,7 +167,7 @@ class DenseShape:
     def _activation(self) -> str:
         return self.options.activation or self.source.activation or "gelu"
 
-    def _pixels(self) -> dict[str, tuple[float, ...]]:
+    def _pixels(self) -> dict[str, Any]:
         mean = self.options.mean or self.source.mean
         deviation = self.options.deviation or self.source.deviation
         if not mean or not deviation:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from edgemoe.spec.checkpoint import CheckpointError
+from edgemoe.spec.checkpoint import CheckpointError, check_tensors
 from edgemoe.spec.names import one_line, path_part
 from edgemoe_golden.importing.dense import from_dense, is_dense
 from edgemoe_golden.importing.dense_config import DenseOptions
 from edgemoe_golden.importing.importer import ImportReport, write_imported
 from edgemoe_golden.importing.source_config import read_source_config
 from edgemoe_golden.importing.states import State, read_file
-from edgemoe_golden.model.checkpoint import check_variant_tensors
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.onnx")
 SHARDS = "model.safetensors.index.json"
@@ -42,7 +41,7 @@ def import_dense(source: Path, out_folder: Path, options: DenseOptions | None = 
         imported, notes = from_dense(state, beside, chosen)
         variant = replace(imported.variant, source=one_line(source.name), format=LAYOUT)
         imported = replace(imported, variant=variant)
-        check_variant_tensors(imported.config, variant, {name: each.numpy() for name, each in imported.tensors.items()})
+        check_tensors(imported.config, {name: each.numpy() for name, each in imported.tensors.items()})
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
     write_imported(imported, out_folder)

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
-from edgemoe.spec.checkpoint import CONFIG_FILE, FLOAT_WEIGHTS_FILE, WEIGHTS_FILE, CheckpointError
+from edgemoe.spec.checkpoint import CONFIG_FILE, FLOAT_WEIGHTS_FILE, WEIGHTS_FILE, CheckpointError, check_tensors
 from edgemoe.spec.files import whole_folder
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.names import one_line
@@ -20,7 +20,6 @@ from edgemoe_golden.importing.gates import GateOptions
 from edgemoe_golden.importing.states import is_rank_folder, read_state
 from edgemoe_golden.importing.upstream import Imported, from_upstream
 from edgemoe_golden.model import M3ViT, TensorRecorder
-from edgemoe_golden.model.checkpoint import check_variant_tensors
 from edgemoe_golden.model.variant import DECODERS_FILE, VARIANT_FILE, Variant
 
 _MOST_OFF = 0.01  # error against a reference frame, as a share of the variance of its tokens
@@ -57,7 +56,7 @@ def import_checkpoint(
     imported = replace(imported, variant=replace(imported.variant, source=one_line(source.name), format=layout))
     try:
         tensors = {name: value.numpy() for name, value in imported.tensors.items()}
-        check_variant_tensors(imported.config, imported.variant, tensors)
+        check_tensors(imported.config, tensors)
     except CheckpointError as error:
         raise CheckpointError(f"{source}: {error}") from error
     errors = (None, None) if reference is None else _compare(source, imported, reference)

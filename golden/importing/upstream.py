@@ -55,8 +55,9 @@ def from_upstream(state: State, config: ModelConfig, options: GateOptions) -> Im
     _require_same_family(state, config)
     used: set[str] = set()
     linear_heads = any(name.startswith("heads.") for name in state)
-    own = config if linear_heads else feature_config(config)
     gates, biased = rewritten_gates(state, config, options)
+    config = replace(config, gate_bias=biased, renormalised_scores=options.renormalised(state))
+    own = config if linear_heads else feature_config(config)
     tensors: State = {}
     for name, shape in tensor_shapes(own).items():
         if ".mlp.gate." in name:
@@ -64,7 +65,6 @@ def from_upstream(state: State, config: ModelConfig, options: GateOptions) -> Im
         elif linear_heads or not name.startswith("heads."):
             tensors[name] = require(state, name, shape)
             used.add(name)
-    tensors |= {name: value for name, value in gates.items() if name.endswith(".bias")}
     decoders: State = {}
     channels: dict[str, int] = {}
     if not linear_heads:
@@ -77,12 +77,7 @@ def from_upstream(state: State, config: ModelConfig, options: GateOptions) -> Im
                 decoders |= {f"decoders.{task.name}.{name}": value for name, value in found.items()}
                 channels[task.name] = task.channels
     _require_nothing_else(state, used, config)
-    variant = Variant(
-        gate_bias=biased,
-        renormalised=options.renormalised(state),
-        gate_input_ahead=options.input_ahead,
-        decoders=channels,
-    )
+    variant = Variant(gate_input_ahead=options.input_ahead, decoders=channels)
     return Imported(own, tensors, variant, decoders)
 
 

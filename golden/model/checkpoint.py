@@ -24,7 +24,7 @@ from edgemoe.spec.files import write_bytes, write_text
 from edgemoe.spec.model import ModelConfig, load_model_config
 from edgemoe.spec.strict import to_dict
 from edgemoe_golden.model.m3vit import M3ViT
-from edgemoe_golden.model.variant import Variant, gate_bias_shapes, load_variant
+from edgemoe_golden.model.variant import load_variant
 
 
 def load_checkpoint_model(folder: Path) -> M3ViT:
@@ -33,33 +33,22 @@ def load_checkpoint_model(folder: Path) -> M3ViT:
     Raises CheckpointError or ConfigError when the folder cannot be used.
     """
     variant = load_variant(folder)
-    config, tensors = load_float_only(folder, variant) if variant.float_only else load_checkpoint(folder)
+    config, tensors = load_float_only(folder) if variant.float_only else load_checkpoint(folder)
     model = M3ViT(config, variant)
     model.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
     return model.eval()
 
 
-def load_float_only(folder: Path, variant: Variant) -> tuple[ModelConfig, Tensors]:
+def load_float_only(folder: Path) -> tuple[ModelConfig, Tensors]:
     """Read a checkpoint whose gates only the float model can compute; raises CheckpointError or ConfigError."""
     config = load_model_config(folder / CONFIG_FILE)
     path = folder / FLOAT_WEIGHTS_FILE
-    tensors = read_tensors(path, config.name, (*tensor_shapes(config).values(), *gate_bias_shapes(config).values()))
+    tensors = read_tensors(path, config.name, tensor_shapes(config).values())
     try:
-        check_variant_tensors(config, variant, tensors)
+        check_tensors(config, tensors)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
     return config, tensors
-
-
-def check_variant_tensors(config: ModelConfig, variant: Variant, tensors: Tensors) -> None:
-    """`check_tensors` that also knows the biases of a variant's gates; raises CheckpointError."""
-    biases = gate_bias_shapes(config) if variant.gate_bias else {}
-    check_tensors(config, {name: value for name, value in tensors.items() if name not in biases})
-    for name, shape in biases.items():
-        found = tensors.get(name)
-        if found is None or found.shape != shape or not np.isfinite(found).all():
-            state = "is missing" if found is None else f"has shape {found.shape} or holds NaN"
-            raise CheckpointError(f"tensor '{name}' {state}; expected finite values of shape {shape}")
 
 
 def save_checkpoint(folder: Path, model: M3ViT) -> None:

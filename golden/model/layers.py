@@ -78,7 +78,7 @@ class Mlp(nn.Module):
 
 
 class Gate(nn.Module):
-    """Router of one task; `biased` is for variants only."""
+    """Router of one task."""
 
     def __init__(self, width: int, experts: int, biased: bool) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ class Experts(nn.Module):
 class MixtureOfExperts(nn.Module):
     """y = Σⱼ pⱼ · (W2 GELU(W1 x + b1) + b2) over the k chosen experts; each task has its own gate.
 
-    p is the softmax over all experts, not renormalised after the choice unless a variant says so.
+    p is the softmax over all experts, renormalised after the choice only where the configuration says so.
     Every token is routed, the class token too, and none is dropped.
     """
 
@@ -127,9 +127,9 @@ class MixtureOfExperts(nn.Module):
         super().__init__()
         self.top_k = config.top_k
         self.activation = ACTIVATIONS[config.activation]
-        self.renormalised = variant.renormalised
+        self.renormalised = config.renormalised_scores
         self.gate_input_ahead = variant.gate_input_ahead
-        self.gate = nn.ModuleList(Gate(config.width, config.experts, variant.gate_bias) for _ in config.tasks)
+        self.gate = nn.ModuleList(Gate(config.width, config.experts, config.gate_bias) for _ in config.tasks)
         self.experts = Experts(config.experts, config.width, config.expert_hidden)
 
     def forward(self, tokens: Tensor, task: int, recorder: Recorder, name: str, before: Tensor | None = None) -> Tensor:

@@ -1,12 +1,13 @@
 """What checkpoints of others have beyond `ModelConfig`: the float model computes it, the accelerator refuses it.
 
-M³ViT's gates come in more forms than one plain matrix per task. Two fields are enough for three of them:
+M³ViT's gates come in more forms than one plain matrix per task. Two fields of `ModelConfig` are enough for three:
 
     task-conditioned gate   logits = [h, f_t]·W = h·W[:D] + f_t·W[D:], and f_t is a constant: a bias per task
     expert window           softmax over a task's own experts alone: a bias of `MASKED` on all others
     top-k, then softmax     equals softmax, then top-k, then dividing by the sum of the k scores
 
-A fourth form reads another tensor: with `gate_input_ahead` the gate sees the block's input instead of LayerNorm 2.
+A fourth form reads another tensor: with `gate_input_ahead` the gate sees the block's input instead of LayerNorm 2. The
+accelerator refuses that one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.precision import MAX_FEATURES
 from edgemoe.spec.strict import ConfigError, check_name, from_dict, read_json
 
@@ -23,21 +23,18 @@ DECODERS_FILE = "decoders.safetensors"
 MASKED = -1e4
 """Bias of an expert outside a task's window: its softmax value is exactly 0 in float32."""
 
-VARIANT_VERSION = 1
+VARIANT_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Variant:
-    """gate_bias: every gate adds a bias. renormalised: the k scores of a token are divided by their sum.
+    """gate_input_ahead: gates read the residual stream before the block's attention, not normalised.
 
-    gate_input_ahead: gates read the residual stream before the block's attention, not normalised.
     decoders: task → channels of its convolutional head, which runs on the host.
     source, format: where an imported checkpoint came from.
     """
 
     version: int = VARIANT_VERSION
-    gate_bias: bool = False
-    renormalised: bool = False
     gate_input_ahead: bool = False
     decoders: dict[str, int] = field(default_factory=dict)
     source: str = ""
@@ -45,7 +42,7 @@ class Variant:
 
     def __post_init__(self) -> None:
         if self.version != VARIANT_VERSION:
-            raise ConfigError(f"version {self.version}, this package reads {VARIANT_VERSION}")
+            raise ConfigError(f"version {self.version}, this package reads {VARIANT_VERSION}; import it again")
         for task, channels in self.decoders.items():
             check_name(task, "decoders: a task")
             if not 1 <= channels <= MAX_FEATURES:
@@ -54,16 +51,7 @@ class Variant:
     @property
     def float_only(self) -> bool:
         """Whether the gates are beyond the accelerator."""
-        return self.gate_bias or self.renormalised or self.gate_input_ahead
-
-
-def gate_bias_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the gates' biases."""
-    return {
-        f"backbone.blocks.{block}.mlp.gate.{task}.bias": (config.experts,)
-        for block in config.moe_blocks
-        for task in range(len(config.tasks))
-    }
+        return self.gate_input_ahead
 
 
 def load_variant(folder: Path) -> Variant:

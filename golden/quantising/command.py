@@ -84,7 +84,7 @@ def calibrate_folder(options: argparse.Namespace) -> str:
         raise ArgumentError(f"{path}: the model is calibrated already; --again replaces it, --keep reports on it")
     if load_variant(options.checkpoint).float_only:
         raise ArgumentError(
-            f"{options.checkpoint}: its gates are more than a softmax of W·x; only the float model can compute them, "
+            f"{options.checkpoint}: its gates read the input of their block; only the float model can compute them, "
             f"and there is nothing to calibrate"
         )
     of = _subject(options)

@@ -75,8 +75,11 @@ def routed(config: ModelConfig, state: State, block: int, rows: Tensor, task: Te
     logits = torch.empty(len(rows), config.experts)
     for index in range(len(config.tasks)):
         own = task == index
-        logits[own] = rows[own] @ state[f"backbone.blocks.{block}.mlp.gate.{index}.w_gate"]
+        name = f"backbone.blocks.{block}.mlp.gate.{index}"
+        logits[own] = rows[own] @ state[f"{name}.w_gate"] + state.get(f"{name}.bias", torch.zeros(1))
     scores, chosen = top_k(logits.softmax(-1), config.top_k)
+    if config.renormalised_scores:
+        scores = scores / scores.sum(1, keepdim=True)
     found = [(chosen == expert).nonzero(as_tuple=True) for expert in range(config.experts)]
     first = np.cumsum([0, *(len(row) for row, _ in found)])
     row = torch.cat([row for row, _ in found])

@@ -16,6 +16,8 @@ struct Instruction {
     int wide_result;  // activations written are; EXPERTS: those of its hidden layer
     int narrow_weights;  // weights of 4 bits in a W8A8 build, two to a byte
     int activation;  // activation function of the hidden layer
+    int biased;  // GATE's segment has a bias per expert
+    int renormalise;  // GATE's scores are divided by the sum over the chosen experts
     int rows;  // tokens processed
     int in_features;  // features read per token
     int out_features;  // features written per token
@@ -47,6 +49,8 @@ inline Instruction decode(const RawInstruction &raw) {
     i.wide_result = field(raw, FIELD_WIDE_RESULT_WORD, FIELD_WIDE_RESULT_LOW, FIELD_WIDE_RESULT_WIDTH);
     i.narrow_weights = field(raw, FIELD_NARROW_WEIGHTS_WORD, FIELD_NARROW_WEIGHTS_LOW, FIELD_NARROW_WEIGHTS_WIDTH);
     i.activation = field(raw, FIELD_ACTIVATION_WORD, FIELD_ACTIVATION_LOW, FIELD_ACTIVATION_WIDTH);
+    i.biased = field(raw, FIELD_BIASED_WORD, FIELD_BIASED_LOW, FIELD_BIASED_WIDTH);
+    i.renormalise = field(raw, FIELD_RENORMALISE_WORD, FIELD_RENORMALISE_LOW, FIELD_RENORMALISE_WIDTH);
     i.rows = field(raw, FIELD_ROWS_WORD, FIELD_ROWS_LOW, FIELD_ROWS_WIDTH);
     i.in_features = field(raw, FIELD_IN_FEATURES_WORD, FIELD_IN_FEATURES_LOW, FIELD_IN_FEATURES_WIDTH);
     i.out_features = field(raw, FIELD_OUT_FEATURES_WORD, FIELD_OUT_FEATURES_LOW, FIELD_OUT_FEATURES_WIDTH);

@@ -6,7 +6,7 @@
 module compute (
     clk, rst_n, pass_room, pass_push, pass, pass_issued, fetch_room, fetch_push, fetch, header_done, header_fault, idle,
     source_row, rows, vectors, out_features, output_base, multiplier, shift, output_multiplier, output_shift, output_zero,
-    activation,
+    activation, biased,
     available, take, take_lines, taken_valid, taken, skip, skip_lines, left, line_valid, line_ready, line,
     array_depth, norm, hidden, gate_input, query, gathered, attention_depth, keys, values,
     residual_read_depth, residual, residual_enable, residual_parts, residual_depth, residual_values,
@@ -45,6 +45,7 @@ module compute (
     input  wire [5:0]                              output_shift;
     input  wire [15:0]                             output_zero;
     input  wire [1:0]                              activation;
+    input  wire                                    biased;
     input  wire [3:0]                              available;
     output wire                                    take;
     output wire [2:0]                              take_lines;
@@ -182,7 +183,7 @@ module compute (
         .drain_sums(drain_sums), .channel_push(channel_push), .channel_lines(channel_lines),
         .channel_done(channel_done), .scale_query(scale_query), .scale_factors(scale_factors),
         .scale_shifts(scale_shifts), .multiplier(multiplier), .shift(shift), .output_multiplier(output_multiplier),
-        .output_shift(output_shift), .output_zero(output_zero), .activation(activation),
+        .output_shift(output_shift), .output_zero(output_zero), .activation(activation), .biased(biased),
         .first_key(source_row), .end_key(end_key),
         .lookup_expert(lookup_expert), .lookup_index(lookup_index), .lookup_destination(lookup_destination),
         .lookup_score(lookup_score), .score_write(score_write), .score_first(score_first),

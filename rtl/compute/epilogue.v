@@ -12,7 +12,8 @@
 `include "require.vh"
 module epilogue (
     clk, rst_n, step_valid, step, drain_slot, drain_sums, channel_push, channel_lines, channel_done, scale_query,
-    scale_factors, scale_shifts, multiplier, shift, output_multiplier, output_shift, output_zero, activation, first_key, end_key,
+    scale_factors, scale_shifts, multiplier, shift, output_multiplier, output_shift, output_zero, activation, biased,
+    first_key, end_key,
     lookup_expert, lookup_index, lookup_destination, lookup_score, score_write, score_first, score_address, scores,
     score_mask, logits_valid, logits_row, logits_tile, logits, head_valid, head_row, head_tile, head_values,
     residual_read_depth, residual_read, residual_enable, residual_parts, residual_depth, residual_values, write_enable,
@@ -46,6 +47,7 @@ module epilogue (
     input  wire [5:0]                              output_shift;
     input  wire [FIELD_OUTPUT_ZERO_WIDTH-1:0]      output_zero;
     input  wire [FIELD_ACTIVATION_WIDTH-1:0]       activation;
+    input  wire                                    biased;
     input  wire [15:0]                             first_key;
     input  wire [15:0]                             end_key;
     output wire [7:0]                              lookup_expert;
@@ -121,7 +123,8 @@ module epilogue (
     wire [OUT_PAR*ACCUMULATOR_BITS-1:0] biases;
     wire [OUT_PAR*MULTIPLIER_BITS-1:0] multipliers;
     wire [OUT_PAR*6-1:0] shifts;
-    assign channel_done = valid[2] && has_channels && step_2[DRAIN_JOB_ENDS];
+    wire logits_biased = GATE_FORMS != 0 && biased && kind_2 == PASS_LOGITS;
+    assign channel_done = valid[2] && (has_channels || logits_biased) && step_2[DRAIN_JOB_ENDS];
     channel_queue #(
         .OUT_PAR(OUT_PAR), .CHANNEL_BYTES(CHANNEL_BYTES), .ACCUMULATOR_BITS(ACCUMULATOR_BITS),
         .MULTIPLIER_BITS(MULTIPLIER_BITS), .CHANNEL_QUEUE(CHANNEL_QUEUE)
@@ -212,14 +215,21 @@ module epilogue (
                     .gelu_out(gelus_23[AT*ACTIVATION_BITS +: ACTIVATION_BITS]),
                     .residual_out(residuals_19[AT*RESIDUAL_BITS +: RESIDUAL_BITS]));
 
-                // A logit from its sums, the highest power of 256 first; a signed operand extends by sign.
+                // A logit from its sums, the highest power of 256 first; a signed operand extends by sign. Its bias is
+                // 2^16 times one field of its channel record and another one.
                 /* verilator lint_off WIDTHEXPAND */
                 wire signed [LOGIT_BITS-1:0] sum_2 = $signed(sums_2[n*ACCUMULATOR_BITS +: ACCUMULATOR_BITS]);
                 /* verilator lint_on WIDTHEXPAND */
+                wire signed [GATE_BIAS_BITS-1:0] high_bias = biases[n*ACCUMULATOR_BITS +: GATE_BIAS_BITS];
+                wire [LOGIT_BITS-1:0] bias_2 = logits_biased && step_2[DRAIN_LAST]
+                    ? {{(LOGIT_BITS-16-GATE_BIAS_BITS){high_bias[GATE_BIAS_BITS-1]}}, high_bias,
+                       multipliers[n*MULTIPLIER_BITS +: 16]}
+                    : {LOGIT_BITS{1'b0}};
                 reg signed [LOGIT_BITS-1:0] logit_3;
                 always @(posedge clk)
                     if (valid[2])
-                        logit_3 <= (LOGIT_ROWS == 1 || step_2[DRAIN_FIRST] ? {LOGIT_BITS{1'b0}} : logit_3 <<< 8) + sum_2;
+                        logit_3 <= (LOGIT_ROWS == 1 || step_2[DRAIN_FIRST] ? {LOGIT_BITS{1'b0}} : logit_3 <<< 8)
+                            + sum_2 + $signed(bias_2);
                 assign logits[r*ROW_LOGITS + n*LOGIT_BITS +: LOGIT_BITS] = logit_3;
             end
         end

@@ -116,7 +116,8 @@ module sequencer (
         up_lines <= payload(hidden_out_tiles, in_tiles, narrow_weights);
         down_lines <= payload(width_out, hidden_in_tiles, narrow_weights);
         expert_lines <= up_lines + down_lines;
-        gate_lines <= gate_tiles * (2 * IN_PAR * OUT_PAR / STREAM_LINE_BYTES);
+        gate_lines <= gate_tiles * (2 * IN_PAR * OUT_PAR / STREAM_LINE_BYTES)
+            + (GATE_FORMS != 0 && biased ? {20'd0, out_tiles} * CHANNEL_LINES : 32'd0);
         position_values <= ({16'd0, rows} + 32'd1) * {16'd0, out_features};
         position_lines <= (position_values * RESIDUAL_BYTES + STREAM_LINE_BYTES - 1) / STREAM_LINE_BYTES;
         affine_lines <= {16'd0, in_features} * CHANNEL_BYTES / STREAM_LINE_BYTES;
@@ -242,7 +243,7 @@ module sequencer (
         : is_patch && state != HEADER_2 ? position_lines : linear_lines;
     assign own_fetch[FETCH_OUTPUT_TILES +: 12] = out_tiles;
     assign own_fetch[FETCH_INPUT_TILES +: 12] = is_gate ? in_tiles << (GATE_DIGITS - 1) : in_tiles;
-    assign own_fetch[FETCH_CHANNELS] = !is_gate;
+    assign own_fetch[FETCH_CHANNELS] = !is_gate || (GATE_FORMS != 0 && biased);
     assign own_fetch[FETCH_NARROW] = narrow_weights;
     assign own_fetch[FETCH_MEMBERS +: 4] = 4'd1;
     assign own_fetch[FETCH_HEAD_BASE +: VECTORS_BITS] = {VECTORS_BITS{1'b0}};

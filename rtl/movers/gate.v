@@ -2,7 +2,8 @@
 // Gate: routes the rows of one instruction, from their exact integer logits to experts' queues and ROUTING.
 //
 //   chosen = the top_k largest logits, ties to the lowest expert                                    gate_choice
-//   score  = min(⌊w[chosen]·2^16 / Σ w⌋, 2^16 − 1), w = exp2(t − max ⌈t⌉) over all experts   gate_scores, gate_divide
+//   score  = min(⌊w[chosen]·2^16 / Σ w⌋, 2^16 − 1), w = exp2(t − max ⌈t⌉) over all experts, or over the chosen ones
+//            with `renormalise`                                                            gate_scores, gate_divide
 //
 // Logits come from the array's drain in tiles of OUT_PAR experts, up to POST_ROWS rows a cycle (rows of a cycle differ
 // modulo POST_ROWS), tiles ascending, rows of a tile ascending, and are kept until their row's last tile is there. Then
@@ -20,6 +21,7 @@ module gate #(
     parameter MAX_ROWS = 258,
     parameter LOGIT_BITS = 42,
     parameter GATE_CYCLES = 4,
+    parameter GATE_FORMS = 0,  // 1: there is `renormalise`
     parameter GATE_LOGIT_BITS = 24,
     parameter GATE_FRACTION = 12,
     parameter GATE_EXPONENTIAL_BITS = 16,
@@ -39,6 +41,7 @@ module gate #(
     input  wire [7:0]                              top_k,
     input  wire [15:0]                             multiplier,
     input  wire [5:0]                              shift,
+    input  wire                                    renormalise,
     input  wire [POST_ROWS-1:0]                    logits_valid,
     input  wire [POST_ROWS*16-1:0]                 logits_row,
     input  wire [7:0]                              logits_tile,
@@ -155,13 +158,14 @@ module gate #(
         .clk(clk), .rst_n(rst_n), .beat_valid(beat_valid), .beat(beat), .beat_logits(beat_logits),
         .row_logits(row_logits), .present(present), .choice_valid(choice_valid), .choice(choice));
     gate_scores #(
-        .LOGIT_BITS(LOGIT_BITS), .LANES(LANES), .CYCLES(CYCLES), .GATE_LOGIT_BITS(GATE_LOGIT_BITS),
+        .LOGIT_BITS(LOGIT_BITS), .GATE_FORMS(GATE_FORMS), .MAX_TOP_K(MAX_TOP_K), .LANES(LANES), .CYCLES(CYCLES), .GATE_LOGIT_BITS(GATE_LOGIT_BITS),
         .GATE_FRACTION(GATE_FRACTION), .GATE_EXPONENTIAL_BITS(GATE_EXPONENTIAL_BITS),
         .FINE_EXP2_HIGH_TABLE_BITS(FINE_EXP2_HIGH_TABLE_BITS), .FINE_EXP2_HIGH_TABLE(FINE_EXP2_HIGH_TABLE),
         .FINE_EXP2_LOW_TABLE_BITS(FINE_EXP2_LOW_TABLE_BITS), .FINE_EXP2_LOW_TABLE(FINE_EXP2_LOW_TABLE)
     ) weigh (
         .clk(clk), .rst_n(rst_n), .beat_valid(beat_valid), .beat(beat), .beat_logits(beat_logits),
         .present(present[beat*LANES +: LANES]), .multiplier(multiplier), .shift(shift),
+        .renormalise(renormalise), .top_k(top_k), .choice(choice),
         .closing(closing), .exponentials(exponentials), .sum(sum));
 
     // The chosen ones' exponentials, one a cycle, best first.

@@ -3,7 +3,8 @@
 //
 //   t = saturate(round_shift(logit·multiplier, shift)),  m = max ⌈t⌉,  exponentials[i] = exp2(t[i] − m),  sum = Σ
 //
-// Both over the experts that are there; the others' exponentials are 0. LANES logits a cycle; the cycles of a row follow
+// Both over the experts that are there; the others' exponentials are 0, and with `renormalise` those of the experts that
+// were not chosen, so that the sum is over the chosen ones (the largest is one of them). LANES logits a cycle; the cycles of a row follow
 // each other without a gap, rows at any distance. t waits in a delay line until the row's maximum is known.
 // Latency: 17 + CYCLES from a row's last beat to `closing`, the cycle before exponentials and sum belong to that row;
 // they are held for CYCLES cycles (requantise 7, maximum 4, the row CYCLES − 1, exponential 6, sum 1).
@@ -12,6 +13,8 @@
 `include "require.vh"
 module gate_scores #(
     parameter LOGIT_BITS = 42,
+    parameter GATE_FORMS = 0,  // 1: there is `renormalise`
+    parameter MAX_TOP_K = 4,
     parameter LANES = 4,
     parameter CYCLES = 4,
     parameter GATE_LOGIT_BITS = 24,
@@ -30,6 +33,9 @@ module gate_scores #(
     input  wire [LANES-1:0]            present,
     input  wire [15:0]                 multiplier,
     input  wire [5:0]                  shift,
+    input  wire                        renormalise,
+    input  wire [7:0]                  top_k,
+    input  wire [MAX_TOP_K*$clog2(LANES*CYCLES)-1:0] choice,  // of gate_choice
     output wire                        closing,
     output reg  [LANES*CYCLES*GATE_EXPONENTIAL_BITS-1:0] exponentials,
     output reg  [GATE_EXPONENTIAL_BITS+$clog2(LANES*CYCLES)-1:0] sum
@@ -44,6 +50,8 @@ module gate_scores #(
     localparam SCALED = 7;  // requantise
     localparam WAIT = CYCLES + 3;  // until the row's maximum is known
     localparam RAISED = SCALED + WAIT + 6;  // exponential
+    localparam INDEX_BITS = $clog2(TOTAL);
+    localparam CHOSEN = CYCLES + 2;  // from its first beat to the one cycle in which a row's choice stands
     localparam signed [OCTAVE_BITS-1:0] LOWEST = {1'b1, {(OCTAVE_BITS-1){1'b0}}};
 
     // What belongs to the beat in each stage.
@@ -76,6 +84,31 @@ module gate_scores #(
         if (valid[SCALED+2]) running <= first[SCALED+2] | beat_octave > running ? beat_octave : running;
         if (valid[SCALED+3] & last[SCALED+3]) row_octave <= running;
     end
+
+    // Which experts count in the sum; `counted` is that of the beat whose exponentials come out.
+    wire [LANES-1:0] counted;
+    generate
+        if (GATE_FORMS != 0) begin : forms
+            localparam DELAY = RAISED - 1 - CHOSEN;
+            reg [TOTAL-1:0] chosen;
+            reg [DELAY*TOTAL-1:0] delayed;
+            reg [TOTAL-1:0] of_row;
+            integer place;
+            always @* begin
+                chosen = {TOTAL{1'b0}};
+                for (place = 0; place < MAX_TOP_K; place = place + 1)
+                    if (place[7:0] < top_k) chosen[choice[place*INDEX_BITS +: INDEX_BITS]] = 1'b1;
+            end
+            always @(posedge clk) begin
+                delayed <= {delayed[(DELAY-1)*TOTAL-1:0], chosen};
+                of_row <= first[RAISED-1] ? delayed[(DELAY-1)*TOTAL +: TOTAL] : of_row >> LANES;
+            end
+            assign counted = of_row[LANES-1:0] | {LANES{!renormalise}};
+        end else begin : plain
+            wire unused_forms = &{1'b0, renormalise, top_k, choice};
+            assign counted = {LANES{1'b1}};
+        end
+    endgenerate
 
     wire [LANES*E-1:0] raised;
     reg [TOTAL*E-1:0] collected;
@@ -120,7 +153,7 @@ module gate_scores #(
             always @(posedge clk)
                 octaves[lane*OCTAVE_BITS +: OCTAVE_BITS] <= there[(SCALED-1)*LANES+lane] ? upper : LOWEST;
             assign scores[lane*T +: T] = score;
-            assign raised[lane*E +: E] = there[(RAISED-1)*LANES+lane] ? result : {E{1'b0}};
+            assign raised[lane*E +: E] = there[(RAISED-1)*LANES+lane] && counted[lane] ? result : {E{1'b0}};
             wire unused = &{1'b0, scaled_valid, raised_valid};
 `ifdef SIMULATION
             wire signed [T-1:0] waited = waiting[((WAIT-1)*LANES+lane)*T +: T];

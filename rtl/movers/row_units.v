@@ -167,14 +167,15 @@ module row_units (
     wire [MAX_TOP_K*32-1:0] routing_entries;
     gate #(
         .POST_ROWS(POST_ROWS), .OUT_PAR(OUT_PAR), .MAX_EXPERTS(MAX_EXPERTS), .MAX_TOP_K(MAX_TOP_K),
-        .MAX_ROWS(MAX_ROWS), .LOGIT_BITS(LOGIT_BITS), .GATE_CYCLES(GATE_CYCLES), .GATE_LOGIT_BITS(GATE_LOGIT_BITS),
+        .MAX_ROWS(MAX_ROWS), .LOGIT_BITS(LOGIT_BITS), .GATE_CYCLES(GATE_CYCLES), .GATE_FORMS(GATE_FORMS),
+        .GATE_LOGIT_BITS(GATE_LOGIT_BITS),
         .GATE_FRACTION(GATE_FRACTION), .GATE_EXPONENTIAL_BITS(GATE_EXPONENTIAL_BITS),
         .FINE_EXP2_HIGH_TABLE_BITS(FINE_EXP2_HIGH_TABLE_BITS), .FINE_EXP2_HIGH_TABLE(FINE_EXP2_HIGH_TABLE),
         .FINE_EXP2_LOW_TABLE_BITS(FINE_EXP2_LOW_TABLE_BITS), .FINE_EXP2_LOW_TABLE(FINE_EXP2_LOW_TABLE)
     ) gate_unit (
         .clk(clk), .rst_n(rst_n), .start(start_gate), .busy(gate_busy), .rows(rows), .source_row(source_row),
         .destination_row(destination_row), .experts(experts), .top_k(top_k), .multiplier(multiplier),
-        .shift(shift[5:0]), .logits_valid(logits_valid), .logits_row(logits_row), .logits_tile(logits_tile),
+        .shift(shift[5:0]), .renormalise(renormalise), .logits_valid(logits_valid), .logits_row(logits_row), .logits_tile(logits_tile),
         .logits(logits), .push_valid(push_valid), .push_expert(push_expert), .push_source(push_source),
         .push_destination(push_destination), .push_score(push_score), .routing_valid(routing_valid),
         .routing_row(routing_row), .routing_entries(routing_entries));

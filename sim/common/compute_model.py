@@ -207,7 +207,7 @@ class Environment:
         grid = (int(self.rng.integers(1 << 15, 1 << 16)), 16 + NUMBERS.gelu_fraction - NUMBERS.activation_bits + 3, -5)
         dut = self.dut
         dut.output_multiplier.value, dut.output_shift.value, dut.output_zero.value = grid
-        dut.activation.value = 0
+        dut.activation.value, dut.biased.value = 0, 0
         return grid
 
     def residual_before(self, first: int, rows: int, vectors: int) -> IntArray:

@@ -126,12 +126,12 @@ def _work(task: Task) -> Iterator[tuple[str, int]]:
 def _linear(i: Instruction, segment: int) -> Iterator[tuple[str, int]]:
     gate, patches = i.opcode == Opcode.GATE, i.opcode == Opcode.PATCH_EMBED
     layer = linear_bytes(i.out_features, i.in_features, CONFIG, i.narrow_weights)
-    size = gate_bytes(i.experts, i.in_features, CONFIG) if gate else layer
+    size = gate_bytes(i.experts, i.in_features, CONFIG, i.biased) if gate else layer
     inputs, outputs = i.in_features // IN_PAR, -(-(i.experts if gate else i.out_features) // OUT_PAR)
     yield _header(segment, _in_lines(size))
     digits = 2 if gate and LOGIT_ROWS > 1 else 1  # right tiles hold one digit
     sizes = {"output_tiles": outputs, "members": 1}
-    own = {"channels": int(not gate), "narrow": i.narrow_weights}
+    own = {"channels": int(not gate or i.biased), "narrow": i.narrow_weights}
     yield "fetch", FETCH.pack(kind=Fetch.WEIGHTS, input_tiles=inputs * digits, **own, **sizes)
     kind = {Opcode.GATE: PassKind.LOGITS, Opcode.HEAD: PassKind.HEAD, Opcode.PATCH_EMBED: PassKind.RESIDUAL}
     hidden = patches or i.source == Buffer.HIDDEN

@@ -31,6 +31,9 @@ SHAPES = {
     # Four tables of activation functions, looked up at the nearest entry and interpolated.
     "activations": replace(load_hardware_config("micro"), name="activations", activations=True),
     "activations_fine": replace(load_hardware_config("micro_w16a16"), name="activations_fine", activations=True),
+    # Gates with a bias, and scores of the chosen experts alone.
+    "gate_forms": replace(load_hardware_config("micro"), name="gate_forms", gate_forms=True),
+    "gate_forms_fine": replace(load_hardware_config("micro_w16a16"), name="gate_forms_fine", gate_forms=True),
     # The examples of programs and instructions are made for it.
     "small": small_hardware("w8a8"),
 }

@@ -182,7 +182,7 @@ def moved(rng: np.random.Generator, i: Instruction) -> Task:
         changes["out_features"] = int(rng.integers(1, 9)) * VECTOR * (3 if i.epilogue == Epilogue.QKV else 1)
     if opcode == Opcode.HEAD:
         changes["out_features"] = int(rng.integers(1, 100))
-    for name in ("narrow_weights", "wide_source"):
+    for name in ("narrow_weights", "wide_source", "biased"):
         if name in used_fields(opcode, CONFIG.options):
             changes[name] = int(rng.integers(2))
     lengths = rng.integers(1, 9, CONFIG.max_experts) * (rng.random(CONFIG.max_experts) < 0.6)

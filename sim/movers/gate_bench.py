@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -20,7 +20,7 @@ from sim.common.bench import Checker, Dut, checked, drive, extremes, hardware, i
 from sim.common.runs import Run
 
 # zcu102 drains two rows a cycle.
-RUNS = [Run("micro"), Run("micro_w16a16"), Run("zcu102")]
+RUNS = [Run("micro"), Run("micro_w16a16"), Run("zcu102"), Run("gate_forms"), Run("gate_forms_fine")]
 CONFIG = hardware()
 SIZES = Sizes(CONFIG)
 OUT_PAR, POST_ROWS, LOGIT_BITS = CONFIG.out_par, SIZES.post_rows, SIZES.logit_bits
@@ -30,12 +30,13 @@ INT64 = np.int64
 
 @dataclass(frozen=True)
 class Case:
-    """One instruction; `kind` says what its logits are like."""
+    """One instruction; `kind` says what its logits are like. renormalise: scores are of the chosen experts alone."""
 
     kind: str
     rows: int
     experts: int
     top_k: int
+    renormalise: bool = False
 
 
 KINDS = ("random", "ties", "extremes", "one expert", "close")
@@ -72,7 +73,9 @@ def golden_gate(logits: NDArray[INT64], case: Case, multiplier: int, shift: int)
     """[rows, top_k, 2]: expert and score, as edgemoe_golden.ops.gate has them, from logits."""
     chosen = top_k_experts(logits, case.top_k)
     weights = fine_exponential(requantise(logits, multiplier, shift, GATE_LOGIT_BITS))
-    scores = (np.take_along_axis(weights, chosen, axis=1) << SCORE_BITS) // weights.sum(axis=1, keepdims=True)
+    of_chosen = np.take_along_axis(weights, chosen, axis=1)
+    total = (of_chosen if case.renormalise else weights).sum(axis=1, keepdims=True)
+    scores = (of_chosen << SCORE_BITS) // total
     return np.stack([chosen, np.minimum(scores, (1 << SCORE_BITS) - 1)], axis=2)
 
 
@@ -104,7 +107,7 @@ async def run(dut: Dut, check: Checker, rng: np.random.Generator, case: Case, id
     multiplier, shift = int(rng.integers(1 << 15, 1 << 16)), int(rng.choice([0, 20, 28, 30, 33, 35, 60]))
     fields = {
         "rows": case.rows, "source_row": source, "destination_row": destination, "experts": case.experts,
-        "top_k": case.top_k, "multiplier": multiplier, "shift": shift,
+        "top_k": case.top_k, "multiplier": multiplier, "shift": shift, "renormalise": int(case.renormalise),
     }  # fmt: skip
     await drive(dut)
     for name, value in fields.items():
@@ -157,5 +160,7 @@ async def instructions(dut: Dut, check: Checker, rng: np.random.Generator, stall
         experts = int(rng.integers(1, CONFIG.max_experts, endpoint=True))
         top_k = int(rng.integers(1, min(experts, CONFIG.max_top_k), endpoint=True))
         drawn.append(Case(str(rng.choice(KINDS)), int(rng.integers(1, 40)), experts, top_k))
+    if CONFIG.gate_forms:
+        drawn += [replace(case, renormalise=True) for case in CASES + drawn]
     for case in CASES + drawn:
         await run(dut, check, rng, case, idle_rate(stalls))

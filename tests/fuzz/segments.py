@@ -21,7 +21,7 @@ from edgemoe.spec.memory import (
     pack_position,
     segment,
 )
-from edgemoe.spec.precision import WIDE_LIMIT
+from edgemoe.spec.precision import GATE_BIAS_LIMIT, WIDE_LIMIT
 from tests.fuzz.mutate import Rng, pick
 
 INPUT_BYTES, OUTPUT_BYTES = 4096, 1 << 16
@@ -77,11 +77,12 @@ class InventedProgram(DecodedProgram):
         self._offer(number, SegmentKind.LINEAR, self._layer(outputs, inputs, narrow))
         return super().linear(number, outputs, inputs, narrow)
 
-    def gate(self, number: int, experts: int, features: int) -> Any:
+    def gate(self, number: int, experts: int, features: int, biased: int) -> Any:
         """See DecodedProgram."""
         weight = self._integers(WIDE_LIMIT >> int(self.rng.integers(0, 12)), (experts, features))
-        self._offer(number, SegmentKind.GATE, pack_gate(weight, self.hardware))
-        return super().gate(number, experts, features)
+        bias = self._integers(GATE_BIAS_LIMIT >> int(self.rng.integers(0, 24)), (experts,)) if biased else None
+        self._offer(number, SegmentKind.GATE, pack_gate(weight, self.hardware, bias))
+        return super().gate(number, experts, features, biased)
 
     def check_expert(self, number: int, features: int, hidden: int, narrow: int) -> None:
         """See DecodedProgram."""

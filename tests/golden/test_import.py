@@ -67,8 +67,7 @@ def test_every_form_of_gate_gives_what_its_description_says(form: str, frames: T
     state = random_state(MICRO, gates)
     report = import_checkpoint(save_file(state, tmp_path / "checkpoint.pth.tar"), MICRO, tmp_path / "out", options)
     model = load_imported_model(tmp_path / "out")
-    plain = gates in (Gates(), Gates(multi=False))
-    assert report.variant.float_only == (not plain)
+    assert report.variant.float_only == options.input_ahead
     for index, task in enumerate(MICRO.tasks):
         tokens = reference_tokens(state, MICRO, gates, pixels(frames, MICRO), index)
         expected = reference_head(state, MICRO, tokens, f"decoders.{task.name}")
@@ -85,7 +84,7 @@ def test_the_order_that_is_asked_for_wins(stored: Gates, order: str, frames: Ten
     state = random_state(MICRO, stored)
     path = save_file(state, tmp_path / "c.pth")
     report = import_checkpoint(path, MICRO, tmp_path / "out", GateOptions(order))
-    assert report.variant.renormalised == (order == "top-k-first")
+    assert report.config.renormalised_scores == (order == "top-k-first")
     meant = Gates(top_first=order == "top-k-first")
     tokens = reference_tokens(state, MICRO, meant, pixels(frames, MICRO), 1)
     with torch.no_grad():
@@ -236,8 +235,8 @@ def test_a_task_without_post_processing_is_refused() -> None:
         answers("flow", torch.zeros(1, 1, 2, 2))
 
 
-def test_biased_gates_are_refused_by_the_compiler(tmp_path: Path) -> None:
-    gates, options = FORMS["task-conditioned"]
+def test_gates_ahead_of_attention_are_refused_by_the_compiler(tmp_path: Path) -> None:
+    gates, options = FORMS["gates ahead of attention"]
     import_checkpoint(save_file(random_state(MICRO, gates), tmp_path / "c.pth"), MICRO, tmp_path / "out", options)
     with pytest.raises(CheckpointError, match="only the float model can compute them"):
         compile_checkpoint(tmp_path / "out", None, load_hardware_config("micro"))

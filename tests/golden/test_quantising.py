@@ -349,7 +349,7 @@ def test_what_cannot_be_calibrated_is_one_sentence(
 def test_a_model_for_the_float_network_alone_is_not_calibrated(
     checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (checkpoint / VARIANT_FILE).write_text('{"version": 1, "gate_bias": true}')
+    (checkpoint / VARIANT_FILE).write_text('{"version": 2, "gate_input_ahead": true}')
     assert edgemoe(["calibrate", str(checkpoint), "--scenes", "2"]) == 1
     assert "only the float model can compute them, and there is nothing to calibrate" in capsys.readouterr().err
 
@@ -357,6 +357,6 @@ def test_a_model_for_the_float_network_alone_is_not_calibrated(
 def test_an_imported_model_is_not_calibrated_on_drawn_scenes_unasked(
     checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (checkpoint / VARIANT_FILE).write_text('{"version": 1}')
+    (checkpoint / VARIANT_FILE).write_text('{"version": 2}')
     assert edgemoe(["calibrate", str(checkpoint)]) == 1
     assert "an imported model was not trained on drawn scenes; name pictures" in capsys.readouterr().err

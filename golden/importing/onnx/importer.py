@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgemoe.spec.checkpoint import DECODER_FILE, CheckpointError
+from edgemoe.spec.checkpoint import DECODER_FILE, CheckpointError, check_tensors
 from edgemoe.spec.names import one_line, shown
 from edgemoe.spec.onnx_file import read_onnx
 from edgemoe_golden.importing.dense import from_dense
@@ -19,7 +19,6 @@ from edgemoe_golden.importing.onnx.tail import Tail, tail_of
 from edgemoe_golden.importing.onnx.trunk import Trunk, trunk_of
 from edgemoe_golden.importing.onnx.widen import widen
 from edgemoe_golden.importing.source_config import SourceConfig, read_source_config
-from edgemoe_golden.model.checkpoint import check_variant_tensors
 
 LAYOUT = "ONNX graph"
 
@@ -43,7 +42,7 @@ def import_onnx(path: Path, out_folder: Path, options: DenseOptions) -> ImportRe
         imported, notes = from_dense(trunk.state | tail.state, source, chosen, LAYOUT)
         variant = replace(imported.variant, source=one_line(path.name), format=LAYOUT)
         imported = replace(imported, variant=variant)
-        check_variant_tensors(imported.config, variant, {name: each.numpy() for name, each in imported.tensors.items()})
+        check_tensors(imported.config, {name: each.numpy() for name, each in imported.tensors.items()})
         difference = prove(graph, trunk, tail, imported)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error

@@ -151,7 +151,7 @@ def _summary(folder: Path, report: ImportReport, calibrated: bool) -> str:
     if report.reference_mse is not None:
         lines.append(f"against the reference frame: MSE {report.reference_mse:.3g}, MAE {report.reference_mae:.3g}")
     if variant.float_only:
-        lines.append("its gates are more than softmax of a matrix product, so it runs in the float model only")
+        lines.append("its gates read the input of their block, ahead of attention, so it runs in the float model only")
     elif not calibrated:
         lines.append(f"next: edgemoe calibrate {folder} --pictures FOLDER_OF_YOUR_PICTURES")
     return "\n".join(lines)

@@ -35,6 +35,7 @@ from edgemoe.spec.files import read_limited
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import (
     ACTIVATIONS,
+    GATE_FORMS,
     ISA_VERSION,
     NARROW_WEIGHTS,
     WIDE_INNER,
@@ -159,12 +160,18 @@ WITHOUT_TABLES = ("gelu", "gelu_tanh")
 
 
 def _require_options(model: QuantisedModel, hardware: HardwareConfig) -> None:
-    """Raise ProgramError for an activation function or widths that this build does not take."""
+    """Raise ProgramError for an activation function, gates or widths that this build does not take."""
     name, activation = model.config.name, model.config.activation
     if not hardware.activations and activation not in WITHOUT_TABLES:
         raise ProgramError(
             f"model '{name}' has activation function '{activation}', for which hardware '{hardware.name}' has no table "
             f'(it has that of {" and ".join(WITHOUT_TABLES)}); choose a build with "{ACTIVATIONS}": true'
+        )
+    if (model.config.gate_bias or model.config.renormalised_scores) and not hardware.gate_forms:
+        form = "gates with a bias" if model.config.gate_bias else "scores that sum to 1"
+        raise ProgramError(
+            f"model '{name}' has {form}, which hardware '{hardware.name}' does not take; choose a build with "
+            f'"{GATE_FORMS}": true'
         )
     for option, names, what in (
         (WIDE_TOKENS, [name for name in model.wide if not is_inner(name)], "activations of 16 bits"),

@@ -36,6 +36,7 @@ from edgemoe.spec.checkpoint import Tensors, check_tensors
 from edgemoe.spec.memory import LinearWeights
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.precision import (
+    GATE_BIAS_LIMIT,
     GATE_FRACTION,
     GUARD_BITS,
     OUTPUT_BITS,
@@ -228,7 +229,7 @@ class Quantiser:
         return QuantisedFeedForward(inner, outer)
 
     def _moe(self, name: str, norm: QuantisedNorm, hidden: HiddenGrid, narrow: bool) -> QuantisedMoe:
-        gates = tuple(self._gate(f"{name}.gate.{task}.w_gate", norm) for task in range(len(self.config.tasks)))
+        gates = tuple(self._gate(f"{name}.gate.{task}", norm) for task in range(len(self.config.tasks)))
         ups, downs = (self._layer(f"{name}.experts.{part}") for part in ("htoh4", "h4toh"))
         scale = self.residual_scale / 2**GUARD_BITS
         experts = tuple(
@@ -238,12 +239,15 @@ class Quantiser:
         return QuantisedMoe(gates, experts)
 
     def _gate(self, name: str, norm: QuantisedNorm) -> QuantisedGate:
-        weight = self._float(name).T
+        weight = self._float(f"{name}.w_gate").T
         scale = max(float(np.abs(weight).max()), 1e-9) / WIDE_LIMIT
         octaves = norm.gate_scale * scale * math.log2(math.e)
-        return QuantisedGate(
-            np.rint(weight / scale).astype(np.int64), *multiplier_and_shift(octaves * 2**GATE_FRACTION)
-        )
+        integers = np.rint(weight / scale).astype(np.int64)
+        bias = None
+        if self.config.gate_bias:
+            exact = self._float(f"{name}.bias") / (norm.gate_scale * scale)
+            bias = np.rint(np.clip(exact, -GATE_BIAS_LIMIT, GATE_BIAS_LIMIT)).astype(np.int64)
+        return QuantisedGate(integers, *multiplier_and_shift(octaves * 2**GATE_FRACTION), bias)
 
     def _head(self, task: str) -> QuantisedHead:
         name = f"heads.{task}"

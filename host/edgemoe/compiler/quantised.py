@@ -76,11 +76,14 @@ class QuantisedFeedForward:
 
 @dataclass(frozen=True)
 class QuantisedGate:
-    """One task's gate: weight [experts, D] of 16 bits, and the scale from integer logits to base-2 Q.12."""
+    """One task's gate: weight [experts, D] of 16 bits, the scale from integer logits to base-2 Q.12, and the bias
+    [experts] in units of logits, None without one.
+    """
 
     weight: IntArray
     multiplier: int
     shift: int
+    bias: IntArray | None = None
 
 
 @dataclass(frozen=True)

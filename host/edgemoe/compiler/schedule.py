@@ -245,9 +245,11 @@ class _Scheduler:
             top_k=self.config.top_k,
             multiplier=gate.multiplier,
             shift=gate.shift,
+            biased=int(gate.bias is not None),
+            renormalise=int(self.config.renormalised_scores),
             segments=1,
         )
-        payload = (SegmentKind.GATE, lambda: pack_gate(gate.weight, self.hardware))
+        payload = (SegmentKind.GATE, lambda: pack_gate(gate.weight, self.hardware, gate.bias))
         return Step(f"block {index} gate {task}", instruction, (payload,), task=task, block=index)
 
     def _expert_payload(self, expert: QuantisedFeedForward) -> Payload:

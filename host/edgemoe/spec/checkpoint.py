@@ -30,7 +30,7 @@ CALIBRATION_FILE = "calibration.json"
 DECODER_FILE = "decoder.onnx"
 """What the host computes from the features, where a checkpoint brings such a graph."""
 FLOAT_WEIGHTS_FILE = "float_weights.safetensors"
-"""Takes the place of weights.safetensors where only the float model can compute the gates."""
+"""Takes the place of weights.safetensors where only the float model can compute the gates: see model/variant.py."""
 
 _HEADER_BYTES = 1 << 20
 _LARGEST_BYTES = 8  # of one element
@@ -76,6 +76,8 @@ def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
             hidden = config.expert_hidden
             for task in range(len(config.tasks)):
                 shapes[f"{block}.mlp.gate.{task}.w_gate"] = (width, experts)
+                if config.gate_bias:
+                    shapes[f"{block}.mlp.gate.{task}.bias"] = (experts,)
             shapes[f"{block}.mlp.experts.htoh4.weight"] = (experts, hidden, width)
             shapes[f"{block}.mlp.experts.htoh4.bias"] = (experts, hidden)
             shapes[f"{block}.mlp.experts.h4toh.weight"] = (experts, width, hidden)
@@ -156,7 +158,7 @@ def load_checkpoint(folder: Path) -> tuple[ModelConfig, Tensors]:
     path = folder / WEIGHTS_FILE
     if not path.is_file() and (folder / FLOAT_WEIGHTS_FILE).is_file():
         raise CheckpointError(
-            f"{folder}: its gates are more than a softmax of W·x; only the float model can compute them"
+            f"{folder}: its gates read the input of their block, ahead of attention; only the float model can compute them"
         )
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; a checkpoint folder needs {WEIGHTS_FILE}")

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgemoe.spec.isa import ACTIVATIONS, FIELDS, OPTIONS, STREAM_LINE, Buffer
+from edgemoe.spec.isa import ACTIVATIONS, FIELDS, GATE_FORMS, OPTIONS, STREAM_LINE, Buffer
 from edgemoe.spec.precision import MAX_TOKENS, MAX_WIDTH, Precision, precision_named
 from edgemoe.spec.registers import WEIGHT_PORTS
 from edgemoe.spec.strict import ConfigError, check_name, check_range, from_dict, read_json, to_dict
@@ -54,7 +54,8 @@ class HardwareConfig:
     ultra_ram: large memories lie in UltraRAM, which the part must have.
     wide_tokens, wide_inner, narrow_weights: instructions may ask for 16 bits of what LayerNorm and attention give, and
     of queries, keys, values and hidden layers; for weights of 4 bits (W8A8 only).
-    activations: and for activation functions other than GELU (erf).
+    activations: and for activation functions other than GELU (erf). gate_forms: for gates with a bias per expert, and
+    for scores that are divided by the sum over the chosen experts.
     """
 
     name: str
@@ -82,6 +83,7 @@ class HardwareConfig:
     wide_inner: bool
     narrow_weights: bool
     activations: bool
+    gate_forms: bool
 
     def __post_init__(self) -> None:
         check_name(self.name, "name")
@@ -105,7 +107,7 @@ class HardwareConfig:
                 f"layernorm_lanes ({self.layernorm_lanes}) must be whole vectors of {VECTOR} features, "
                 f"post_lanes ({self.post_lanes}) whole tokens of out_par ({self.out_par}) values"
             )
-        widths = [name for name in self.options if name != ACTIVATIONS]
+        widths = [name for name in self.options if name not in (ACTIVATIONS, GATE_FORMS)]
         if widths and self.numbers.fine:
             raise ConfigError(f"{' and '.join(widths)}: for precision w8a8, found {self.precision}")
         if self.wide_inner and not self.wide_tokens:

@@ -95,6 +95,8 @@ FIELDS: dict[str, Field] = {
     "wide_result": Field(0, 22, 1, text="activations written are; EXPERTS: those of its hidden layer"),
     "narrow_weights": Field(0, 23, 1, text="weights of 4 bits in a W8A8 build, two to a byte"),
     "activation": Field(0, 24, 2, text="activation function of the hidden layer"),
+    "biased": Field(0, 26, 1, text="GATE's segment has a bias per expert"),
+    "renormalise": Field(0, 27, 1, text="GATE's scores are divided by the sum over the chosen experts"),
     "rows": Field(1, 0, 16, text="tokens processed"),
     "in_features": Field(1, 16, 16, text="features read per token"),
     "out_features": Field(2, 0, 16, text="features written per token"),
@@ -137,8 +139,8 @@ USED_FIELDS: dict[Opcode, tuple[str, ...]] = {
         "output_multiplier", "output_shift",
     ),
     Opcode.GATE: (
-        "rows", "in_features", "source_row", "destination_row", "experts", "top_k", "multiplier", "shift",
-        "segment", "segments",
+        "biased", "renormalise", "rows", "in_features", "source_row", "destination_row", "experts", "top_k",
+        "multiplier", "shift", "segment", "segments",
     ),
     Opcode.EXPERTS: (
         "wide_source", "wide_result", "narrow_weights", "activation", "in_features", "hidden_features", "experts",
@@ -152,11 +154,12 @@ USED_FIELDS: dict[Opcode, tuple[str, ...]] = {
     Opcode.STORE: ("source", "wide_source", "rows", "in_features", "source_row", "address_low", "address_high"),
 }  # fmt: skip
 
-WIDE_TOKENS, WIDE_INNER, NARROW_WEIGHTS, ACTIVATIONS = OPTIONS = (
-    "wide_tokens", "wide_inner", "narrow_weights", "activations",
+WIDE_TOKENS, WIDE_INNER, NARROW_WEIGHTS, ACTIVATIONS, GATE_FORMS = OPTIONS = (
+    "wide_tokens", "wide_inner", "narrow_weights", "activations", "gate_forms",
 )  # fmt: skip
 """Options of a hardware configuration that some fields need: 16 bits for what LayerNorm and attention give; for
-queries, keys, values and hidden layers; weights of 4 bits; activation functions other than GELU."""
+queries, keys, values and hidden layers; weights of 4 bits; activation functions other than GELU; gates with a bias, and
+scores that sum to 1."""
 
 _WIDE_FIELDS = {
     (Opcode.LINEAR, "wide_source"): WIDE_TOKENS,
@@ -176,7 +179,12 @@ def used_fields(opcode: Opcode, options: Collection[str]) -> tuple[str, ...]:
 
 
 def _option(opcode: Opcode, field: str) -> str | None:
-    whatever = {"narrow_weights": NARROW_WEIGHTS, "activation": ACTIVATIONS}
+    whatever = {
+        "narrow_weights": NARROW_WEIGHTS,
+        "activation": ACTIVATIONS,
+        "biased": GATE_FORMS,
+        "renormalise": GATE_FORMS,
+    }
     return whatever.get(field) or _WIDE_FIELDS.get((opcode, field))
 
 
@@ -202,6 +210,8 @@ class Instruction:
     wide_result: int = 0
     narrow_weights: int = 0
     activation: Activation = Activation.GELU
+    biased: int = 0
+    renormalise: int = 0
     rows: int = 0
     in_features: int = 0
     out_features: int = 0

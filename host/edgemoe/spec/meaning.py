@@ -70,9 +70,10 @@ for head in 0 … heads − 1:               # f runs over the head's in_feature
     Opcode.GATE: """\
 W = next segment (GATE)
 for row in 0 … rows − 1:
-    for e in 0 … experts − 1: logit[e] = Σ_f GATE_INPUT[source_row + row][f]·W[e][f]
+    for e in 0 … experts − 1: logit[e] = Σ_f GATE_INPUT[source_row + row][f]·W[e][f] (+ b[e] if biased)
     chosen = indices of the top_k largest logits, descending, ties to the lowest index
     t[e] = saturate(round_shift(logit[e]·multiplier, shift));  w[e] = exp2(t[e] − max ⌈t⌉)   # all experts
+    if renormalise: w[e] = 0 for all e that are not chosen
     for j in 0 … top_k − 1:
         score = min(⌊w[chosen[j]]·2^16 / Σw⌋, 2^16 − 1)
         ROUTING[destination_row + row][j] = chosen[j] | score << 16

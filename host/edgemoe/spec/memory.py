@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE, Instruction, Opcode
-from edgemoe.spec.precision import Precision
+from edgemoe.spec.precision import GATE_BIAS_BITS, Precision
 
 Bytes = NDArray[np.uint8]
 IntArray = NDArray[np.int64]
@@ -197,22 +197,46 @@ def linear_bytes(outputs: int, inputs: int, hardware: HardwareConfig, narrow: bo
     return round_up(outputs, tile) // tile * (tile * precision.channel_bytes + body)
 
 
-def pack_gate(weight: IntArray, hardware: HardwareConfig) -> Bytes:
-    """Gate weight [experts, inputs], 16 bit.
+def pack_gate(weight: IntArray, hardware: HardwareConfig, bias: IntArray | None = None) -> Bytes:
+    """Gate weight [experts, inputs], 16 bit, and the bias [experts], within ±GATE_BIAS_LIMIT, where there is one.
 
+    A bias lies before the tiles of its output tile, a channel record per expert: bias field·2^16 + multiplier field.
     W8A8: per tile, the tile of high digits then the tile of low digits, w = 256·high + low, both signed 8 bit, so
     that the 8-bit array multiplies them in passes. W16A16: tiles of 16-bit weights.
     """
     tiles = _tiles(weight, hardware)
     if hardware.numbers.activation_bytes == 2:
-        return np.ascontiguousarray(tiles.astype("<i2")).view(np.uint8).reshape(-1)
-    high = (tiles + 128) >> 8
-    digits = np.stack([high, tiles - 256 * high], axis=2)
-    return np.ascontiguousarray(digits.astype(np.int8)).view(np.uint8).reshape(-1)
+        body = np.ascontiguousarray(tiles.astype("<i2"))
+    else:
+        high = (tiles + 128) >> 8
+        body = np.ascontiguousarray(np.stack([high, tiles - 256 * high], axis=2).astype(np.int8))
+    rows = body.view(np.uint8).reshape(len(tiles), -1)
+    if bias is not None:
+        records = np.zeros(len(tiles) * hardware.out_par, dtype=channel_dtype(hardware.numbers))
+        records["bias"][: len(bias)], records["multiplier"][: len(bias)] = bias >> 16, bias & 0xFFFF
+        rows = np.concatenate([records.view(np.uint8).reshape(len(tiles), -1), rows], axis=1)
+    return rows.reshape(-1)
 
 
-def unpack_gate(payload: Bytes, experts: int, inputs: int, hardware: HardwareConfig) -> IntArray:
-    """Inverse of `pack_gate`."""
+def unpack_gate_bias(payload: Bytes, experts: int, hardware: HardwareConfig) -> IntArray:
+    """The bias [experts] of a payload of `pack_gate` that has one; of the bias field, the low GATE_BIAS_BITS count."""
+    count, size = hardware.out_par, hardware.out_par * hardware.numbers.channel_bytes
+    rows = payload.reshape(round_up(experts, count) // count, -1)
+    records = np.ascontiguousarray(rows[:, :size]).view(channel_dtype(hardware.numbers)).reshape(-1)[:experts]
+    unused = 64 - GATE_BIAS_BITS
+    high = records["bias"].astype(np.int64) << unused >> unused
+    bias: IntArray = (high << 16) + records["multiplier"].astype(np.int64)
+    return bias
+
+
+def unpack_gate(
+    payload: Bytes, experts: int, inputs: int, hardware: HardwareConfig, biased: bool | int = False
+) -> IntArray:
+    """The weights of a payload of `pack_gate`, its inverse."""
+    if biased:
+        size = hardware.out_par * hardware.numbers.channel_bytes
+        rows = payload.reshape(round_up(experts, hardware.out_par) // hardware.out_par, -1)
+        payload = np.ascontiguousarray(rows[:, size:]).reshape(-1)
     columns = round_up(inputs, hardware.in_par) // hardware.in_par
     tile = (hardware.out_par, hardware.in_par)
     if hardware.numbers.activation_bytes == 2:
@@ -221,9 +245,10 @@ def unpack_gate(payload: Bytes, experts: int, inputs: int, hardware: HardwareCon
     return _untiled(256 * digits[:, :, 0] + digits[:, :, 1], experts, inputs)
 
 
-def gate_bytes(experts: int, inputs: int, hardware: HardwareConfig) -> int:
-    """Size of a gate payload: two bytes a weight in either precision."""
-    return 2 * round_up(experts, hardware.out_par) * round_up(inputs, hardware.in_par)
+def gate_bytes(experts: int, inputs: int, hardware: HardwareConfig, biased: bool | int = False) -> int:
+    """Size of a gate payload: two bytes a weight in either precision, and a channel record per expert with a bias."""
+    record = hardware.numbers.channel_bytes if biased else 0
+    return round_up(experts, hardware.out_par) * (2 * round_up(inputs, hardware.in_par) + record)
 
 
 def pack_layernorm(weights: LayerNormWeights, hardware: HardwareConfig) -> Bytes:
@@ -273,7 +298,7 @@ def consumed_bytes(i: Instruction, hardware: HardwareConfig) -> int:
         case Opcode.LINEAR | Opcode.HEAD:
             payloads = [linear_bytes(i.out_features, i.in_features, hardware, narrow)]
         case Opcode.GATE:
-            payloads = [gate_bytes(i.experts, i.in_features, hardware)]
+            payloads = [gate_bytes(i.experts, i.in_features, hardware, i.biased)]
         case Opcode.EXPERTS:
             layers = ((i.hidden_features, i.in_features), (i.in_features, i.hidden_features))
             payloads = [sum(linear_bytes(*layer, hardware, narrow) for layer in layers)] * i.experts

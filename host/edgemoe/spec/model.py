@@ -64,6 +64,8 @@ class ModelConfig:
     prefix_tokens: tokens before the patches, 0 … 8: the class token, a distillation token, registers.
     picture_channels: 3 for RGB, 1 for grey pictures and spectrograms.
     patch_stride: pixels from patch to patch where patches overlap (spectrograms); 0: they stand side by side.
+    gate_bias: gates add a bias per expert: task-conditioned gates and windows of experts become one (MASKED_LOGIT).
+    renormalised_scores: the scores of a token's k experts sum to 1, as with top-k before softmax.
     activation: of MLPs and experts: `gelu` (erf), `gelu_tanh`, `quick_gelu`, `relu`.
     """
 
@@ -88,6 +90,8 @@ class ModelConfig:
     picture_channels: int = 3
     patch_stride: int = 0
     activation: str = "gelu"
+    gate_bias: bool = False
+    renormalised_scores: bool = False
 
     def __post_init__(self) -> None:
         check_name(self.name, "name")

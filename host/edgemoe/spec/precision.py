@@ -25,6 +25,8 @@ OUTPUT_BITS = 16  # head outputs
 # The gate's softmax, the same in both precisions: a token's scores must not depend on the array's width.
 GATE_FRACTION = 12
 GATE_LOGIT_BITS = 24
+GATE_BIAS_BITS = 25  # of a gate's bias field, signed, in units of 2^16 logits
+GATE_BIAS_LIMIT = 1 << (GATE_BIAS_BITS + 15)  # ±; with the largest product it stays within the 42 bits of a logit
 GATE_EXPONENTIAL_BITS = 16
 
 

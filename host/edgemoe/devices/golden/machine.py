@@ -131,9 +131,9 @@ class GoldenMachine:
     def _gate(self, i: Instruction) -> None:
         if i.destination_row < self._queued.destination_end:
             raise MachineFaultError(Fault.ILLEGAL_OPERAND)
-        weight = self.program.gate(i.segment, i.experts, i.in_features)
+        weight, bias = self.program.gate(i.segment, i.experts, i.in_features, i.biased)
         values = self.scratchpads.read(Buffer.GATE_INPUT, i.source_row, i.rows)
-        chosen, scores = gate(values, weight, i.top_k, i.multiplier, i.shift)
+        chosen, scores = gate(values, weight, i.top_k, i.multiplier, i.shift, bias, bool(i.renormalise))
         self.scratchpads.write(Buffer.ROUTING, i.destination_row, chosen | scores << 16)
         for expert in range(i.experts):
             self.queues[expert].append(expert_queue(expert, chosen, scores, i.source_row, i.destination_row))

@@ -21,6 +21,7 @@ from edgemoe.spec.memory import (
     position_bytes,
     round_up,
     unpack_gate,
+    unpack_gate_bias,
     unpack_layernorm,
     unpack_linear,
     unpack_position,
@@ -98,13 +99,16 @@ class DecodedProgram:
         bias, shift = _low_bits(weights.bias, numbers.bias_bits + 1), np.minimum(weights.shift, MAX_SHIFT)
         return prepare_linear(replace(weights, bias=bias, shift=shift), numbers)
 
-    def gate(self, number: int, experts: int, features: int) -> NDArray[np.float64]:
-        """A GATE segment as float64 integers [experts, features], ready for an exact product."""
-        key = (number, experts, features, "gate")
+    def gate(
+        self, number: int, experts: int, features: int, biased: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
+        """A GATE segment: weights [experts, features], float64 integers for an exact product, and its bias or None."""
+        key = (number, experts, features, biased, "gate")
         if key not in self.prepared:
-            payload = self.segment(number, gate_bytes(experts, features, self.hardware))
-            self.prepared[key] = unpack_gate(payload, experts, features, self.hardware).astype(np.float64)
-        prepared: NDArray[np.float64] = self.prepared[key]
+            payload = self.segment(number, gate_bytes(experts, features, self.hardware, biased))
+            weight = unpack_gate(payload, experts, features, self.hardware, biased).astype(np.float64)
+            self.prepared[key] = weight, unpack_gate_bias(payload, experts, self.hardware) if biased else None
+        prepared: tuple[NDArray[np.float64], NDArray[np.int64] | None] = self.prepared[key]
         return prepared
 
     def expert(self, number: int, features: int, hidden: int, narrow: int) -> Expert:

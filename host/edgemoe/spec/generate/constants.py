@@ -94,6 +94,7 @@ def groups() -> list[Group]:
         Constant("WIDE_LIMIT", p.WIDE_LIMIT, "±, two signed 8-bit digits"),
         Constant("GATE_FRACTION", p.GATE_FRACTION, "gate logits in base 2, Q.12"),
         Constant("GATE_LOGIT_BITS", p.GATE_LOGIT_BITS, "scaled gate logits, signed"),
+        Constant("GATE_BIAS_BITS", p.GATE_BIAS_BITS, "bias field of GATE, signed, in units of 2^16"),
         Constant("GATE_EXPONENTIAL_BITS", p.GATE_EXPONENTIAL_BITS, "gate exponentials, unsigned"),
         Constant("FINE_HALF_BITS", FINE_HALF_BITS, "index bits of each fine exponential table"),
         Constant("GELU_STEP_BITS", GELU_STEP_BITS, "δ entries per unit, log2"),

@@ -77,6 +77,13 @@ A build without an option takes its fields as 0. The integers depend on the widt
 Each is ReLU(x) − δ(|x|) with a table of δ of its own ([numbers](numbers.md)). A build without the option `activations`
 has GELU's alone; there a model with tanh GELU, which differs from it by less than 0.0005, is run with that.
 
+## Forms of gates
+
+With the option `gate_forms`, GATE's segment may hold a bias per expert (`biased`): the constant part of a
+task-conditioned gate, or −2^{p.GATE_BIAS_BITS + 15} for experts outside a task's window, which are then never chosen
+and count nothing in a softmax. `renormalise` divides the scores by the sum over the chosen experts (top-k, then
+softmax).
+
 ## Instructions
 """
     for opcode in Opcode:
@@ -229,7 +236,9 @@ whole lines. Number and length are checked; the kind is there for readers.
         SegmentKind.LAYERNORM: "one record per feature: offset, gain (W8A8 int32, int16; W16A16 int64, int32), padding",
         SegmentKind.LINEAR: "per output tile: out_par channel records, then all input tiles [out_par][in_par]; narrow "
         "weights two to a byte, the first in the low half, padded to whole lines",
-        SegmentKind.GATE: "tiles [out_par][in_par]; W8A8: each tile as high digits then low digits, w = 256·high + low",
+        SegmentKind.GATE: "tiles [out_par][in_par]; W8A8: each tile as high digits then low digits, w = 256·high + "
+        "low; "
+        "with a bias, the channel records of each output tile before its tiles, bias = 2^16·`bias` + `multiplier`",
         SegmentKind.EXPERT: "two LINEAR payloads: up, down",
     }
     text += _table(("kind", "segment", "payload"), [(int(k), k.name, payloads[k]) for k in SegmentKind])
