@@ -158,7 +158,8 @@ def load_checkpoint(folder: Path) -> tuple[ModelConfig, Tensors]:
     path = folder / WEIGHTS_FILE
     if not path.is_file() and (folder / FLOAT_WEIGHTS_FILE).is_file():
         raise CheckpointError(
-            f"{folder}: its gates read the input of their block, ahead of attention; only the float model can compute them"
+            f"{folder}: its gates read the input of their block, ahead of attention, "
+            "and only the float model can compute them"
         )
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; a checkpoint folder needs {WEIGHTS_FILE}")
