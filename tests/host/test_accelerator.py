@@ -17,6 +17,7 @@ from edgemoe.devices.flat_memory import FlatMemory
 from edgemoe.errors import EdgeMoeError
 from edgemoe.session import SessionError
 from edgemoe.spec.checkpoint import CheckpointError
+from edgemoe.spec.model import load_model_config
 from edgemoe.spec.strict import ConfigError
 from tests.examples.program import write_checkpoint
 
@@ -169,7 +170,10 @@ def test_what_is_no_picture_gets_one_sentence_with_what_to_do(
 def test_accelerator_and_result_say_in_a_line_what_they_are(checkpoint: Path) -> None:
     with Accelerator("golden", "micro") as accelerator:
         assert repr(accelerator) == "<Accelerator on 'golden': hardware 'micro', model not loaded yet>"
+        with pytest.raises(SessionError, match=r"no model is loaded; call load\(\)"):
+            _ = accelerator.model
         result = accelerator.load(checkpoint)(FRAME)
+        assert accelerator.model == load_model_config("micro")
         assert repr(accelerator) == "<Accelerator on 'golden': hardware 'micro', model 'micro'>"
     assert repr(accelerator) == "<Accelerator on 'golden': closed>"
     shown = repr(result)
