@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgemoe.spec.checkpoint import CONFIG_FILE, CheckpointError
+from edgemoe.spec.model import model_names
 from edgemoe.spec.places import REPOSITORY
 
 _MODELS = REPOSITORY / "models"
@@ -35,5 +36,10 @@ def model_folder(given: str | Path | None = None) -> Path:
     beside = _MODELS.parent / given
     if Path(given).parts[:1] == (_MODELS.name,) and beside.is_dir():
         return beside
+    if str(given) in model_names():
+        raise CheckpointError(
+            f"'{given}' is sizes without weights, which `edgemoe info --config {given}` shows; models with weights: "
+            f"{', '.join(shipped) or 'none is installed'}"
+        )
     names = f", or one of {', '.join(shipped)}" if shipped else ""
     raise CheckpointError(f"'{given}' is not a folder; --model takes a checkpoint folder or a program folder{names}")

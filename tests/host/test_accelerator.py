@@ -210,3 +210,5 @@ def test_models_go_by_folder_or_name(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         assert "model 'tiny'" in repr(accelerator.load())
         with pytest.raises(CheckpointError, match="or one of mini, tiny"):
             accelerator.load("micra")
+        with pytest.raises(CheckpointError, match="'small' is sizes without weights, which `edgemoe info "):
+            accelerator.load("small")
