@@ -208,6 +208,8 @@ def test_models_go_by_folder_or_name(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         for name in ("mini", "models/mini", Path("models/mini")):
             assert "model 'mini'" in repr(accelerator.load(name))
         assert "model 'tiny'" in repr(accelerator.load())
+        Path("mini").mkdir()  # of results, as --out mini makes it
+        assert accelerator.load("mini").model.name == "mini"
         with pytest.raises(CheckpointError, match="or one of mini, tiny"):
             accelerator.load("micra")
         with pytest.raises(CheckpointError, match="'small' is sizes without weights, which `edgemoe info "):
