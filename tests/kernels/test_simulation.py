@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,22 @@ def test_a_copy_that_does_not_build_is_named_with_the_tools_complaint(tmp_path: 
     (line,) = capsys.readouterr().err.splitlines()
     assert f"{KERNEL} does not build: %Error: " in line
     assert str(copy) in line
+
+
+@pytest.mark.slow
+def test_a_kernel_is_built_where_no_python_is_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with `.venv/bin/edgemoe` on a system that has python3 only: Verilator's makefiles call `python`."""
+    (tmp_path / "python").write_text("#!/bin/sh\nexit 127\n", encoding="utf-8")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    copy = broken(tmp_path, "endmodule", f"endmodule  // {tmp_path}, so that nothing is kept from another time")
+    assert simulate(BENCHES[KERNEL], RUN, instead=[copy]).good
+
+
+def test_a_tool_that_a_makefile_lacks_is_the_reason() -> None:
+    said = "make: Entering directory\n/bin/sh: 1: tool: not found\nmake: Leaving directory"
+    done = subprocess.CompletedProcess([], simulation.DOES_NOT_BUILD, "", said)
+    assert simulation._reason(BENCHES[KERNEL], done) == f"{KERNEL} does not build: /bin/sh: 1: tool: not found"
 
 
 def test_a_copy_is_named_like_a_module(tmp_path: Path, capsys: Capture) -> None:

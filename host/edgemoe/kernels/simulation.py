@@ -30,7 +30,7 @@ BROUGHT_BY = {"torch": "train", "cocotbext": "sim"}  # what a bench may lack, an
 DOES_NOT_BUILD = 2  # exit status of sim.common.runner
 WAVES_LINE = re.compile(r"^waves: (.*)$", re.MULTILINE)
 MISSING = re.compile(r"ModuleNotFoundError: No module named '(\w+)")
-COMPLAINT = re.compile(r"^.*(?:%Error|error:).*$", re.MULTILINE)
+COMPLAINT = re.compile(r"^.*(?:%Error|error:|: not found$|: command not found$).*$", re.MULTILINE)
 
 
 class SimulationError(EdgeMoeError):
