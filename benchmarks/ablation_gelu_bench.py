@@ -13,7 +13,7 @@ from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
 from benchmarks.ablation_gelu import HERE, by_polynomial, by_wide_table, headers_of, step_bits_of_equal_error
-from edgemoe.devices.rtl.build import INCLUDE_FOLDER, sources_of, verilator
+from edgemoe.devices.rtl.build import INCLUDE_FOLDER, MAKE_PYTHON, sources_of, verilator
 from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import DEFAULT_HARDWARE, load_hardware_config
 from edgemoe.spec.precision import W8A8
@@ -47,7 +47,10 @@ async def values(dut: Dut, check: Checker, rng: np.random.Generator) -> None:
 def check_unit(top: str) -> None:
     """Build one unit with Verilator and run its values; raises AssertionError with what failed."""
     hardware = load_hardware_config(DEFAULT_HARDWARE)
-    tools = {"PATH": f"{verilator().parent}{os.pathsep}{os.environ['PATH']}", "MAKEFLAGS": MAKE_FLAGS}
+    tools = {
+        "PATH": f"{verilator().parent}{os.pathsep}{os.environ['PATH']}",
+        "MAKEFLAGS": f"{MAKE_FLAGS} {MAKE_PYTHON}",
+    }
     with tempfile.TemporaryDirectory() as temporary, patch.dict(os.environ, tools):
         folder = Path(temporary)
         for name, text in (headers_of(hardware)[top] | verilog_headers(hardware)).items():

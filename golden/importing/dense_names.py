@@ -1,9 +1,9 @@
 """Tensor names of dense vision transformers: those of Hugging Face transformers become timm's.
 
 Both libraries compute the same network under other names. Two generations of transformers' names are known: those in
-the files of its hub (`encoder.layer.0.attention.attention.query`) and those of its release 5 (`layers.0.attention.
-q_proj`). Sources: timm `vision_transformer.py`, transformers `modeling_{vit,deit,dinov2,siglip,
-audio_spectrogram_transformer}.py`.
+the files of its hub (`encoder.layer.0.attention.attention.query`) and those of its release 5
+(`layers.0.attention.q_proj`). Sources: timm `vision_transformer.py`, and of transformers `modeling_vit.py` and those of
+deit, dinov2, siglip and audio_spectrogram_transformer.
 """
 
 from __future__ import annotations

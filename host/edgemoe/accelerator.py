@@ -28,7 +28,9 @@ from edgemoe.picture_result import PictureResult
 from edgemoe.results import FrameResult
 from edgemoe.session import Session, SessionError
 from edgemoe.shipped import model_folder
+from edgemoe.spec.checkpoint import CONFIG_FILE
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
+from edgemoe.spec.model import ModelConfig, load_model_config
 
 
 class Accelerator:
@@ -63,6 +65,11 @@ class Accelerator:
         if self._device is None:
             raise SessionError("this accelerator is closed; make a new one")
         return self._device
+
+    @property
+    def model(self) -> ModelConfig:
+        """Configuration of the model in use; raises SessionError before load(), ConfigError where it cannot be read."""
+        return load_model_config(self._loaded() / CONFIG_FILE)
 
     def load(self, model: str | Path | None = None) -> Accelerator:
         """Use a model from now on; checked when the first frame needs it. Returns this accelerator.
@@ -150,12 +157,16 @@ class Accelerator:
     def _session(self, names: Sequence[str] | None) -> Session:
         tasks = (names,) if isinstance(names, str) else None if names is None else tuple(names)
         device = self.device
-        if self._folder is None:
-            raise SessionError("no model is loaded; call load() for the one of this package, or load('FOLDER')")
+        folder = self._loaded()
         if tasks not in self._sessions:
-            program = compile_checkpoint(self._folder, tasks, self.hardware)
+            program = compile_checkpoint(folder, tasks, self.hardware)
             self._sessions[tasks] = Session(program, device, self._timeout)
         return self._sessions[tasks]
+
+    def _loaded(self) -> Path:
+        if self._folder is None:
+            raise SessionError("no model is loaded; call load() for the one of this package, or load('FOLDER')")
+        return self._folder
 
     def _drop_sessions(self) -> None:
         for tasks in list(self._sessions):

@@ -42,14 +42,20 @@ COMMANDS: dict[str, tuple[ModuleType, str]] = {
 FAULT_OF_OURS = 70  # EX_SOFTWARE of sysexits.h
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse and run; returns the exit status: 0 well, 1 error or difference, 2 usage, 70 our fault, 130 stopped."""
-    accept_all_text()
+def command_parser() -> argparse.ArgumentParser:
+    """All commands with their options."""
     parser = argparse.ArgumentParser(prog="edgemoe", description="Multi-task mixture-of-experts vision accelerator.")
     parser.add_argument("--version", action="version", version=f"edgemoe {version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, (module, text) in COMMANDS.items():
         module.add_arguments(commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}."))
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse and run; returns the exit status: 0 well, 1 error or difference, 2 usage, 70 our fault, 130 stopped."""
+    accept_all_text()
+    parser = command_parser()
     options = parser.parse_args(arguments)
     if options.command is None:
         parser.print_help(sys.stderr)

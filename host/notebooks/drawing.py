@@ -1,31 +1,48 @@
-"""What the notebooks draw: tables, bars and pictures as HTML, in the colours of the page they stand on."""
+"""What the notebooks draw: tables and bars as HTML in the colours of the page they stand on, the rest as pictures.
+
+Pictures are what every viewer of notebooks shows; some leave styles out of HTML.
+"""
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageColor
+
+from edgemoe.media.canvas import LIGHT, Canvas
+from edgemoe.media.typeface import text_width
 
 Picture = NDArray[np.uint8]
 
 PALETTE = ("#4c8dd6", "#e0893b", "#5aa469", "#b569c2", "#c9b037", "#d1605e", "#6cc0c4", "#8f8f8f")
 _BAR = "width:380px;background:rgba(128,128,128,.16);text-align:left;line-height:0;white-space:nowrap"
 _CELL = "padding:2px 12px 2px 0;border:0"
+_TEXT, _LINE, _BOX, _GAP = 13, 22, 38, 14  # pixels
 
 
-@dataclass(frozen=True)
-class Html:
-    """HTML that Jupyter shows as the value of a cell."""
-
+@dataclass(frozen=True, repr=False)
+class _Shown:
     text: str
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self.text):,} characters>"
+
+
+class Html(_Shown):
+    """HTML that Jupyter shows as the value of a cell."""
+
     def _repr_html_(self) -> str:
+        return self.text
+
+
+class Svg(_Shown):
+    """A drawing that Jupyter shows as the value of a cell."""
+
+    def _repr_svg_(self) -> str:
         return self.text
 
 
@@ -63,7 +80,25 @@ def bars(labels: Sequence[str], parts: Mapping[str, Sequence[float]], unit: str 
     return Html(f'{_legend(parts)}<table style="border-collapse:collapse">{"".join(lines)}</table>')
 
 
-def waveform(rows: Mapping[str, Sequence[int]], first: int = 0, marked: int | None = None, cell: int = 44) -> Html:
+def heat_map(rows: Sequence[str], columns: Sequence[str], values: NDArray[np.integer], title: str) -> Image.Image:
+    """A box for each of rows × columns counts, the darker the more, with its number; none stays empty."""
+    left, top = max(text_width(name, _TEXT) for name in rows) + _GAP, 2 * _LINE + _GAP
+    canvas = Canvas(left + _BOX * len(columns) + _GAP, top + _LINE * len(rows) + _GAP, LIGHT)
+    canvas.text(left, _LINE - 4, title, _TEXT, canvas.theme.muted)
+    for column, name in enumerate(columns):
+        canvas.text(left + _BOX * (column + 0.5), 2 * _LINE, name, _TEXT, canvas.theme.muted, "ms")
+    page, full, most = np.array(canvas.theme.page), np.array(ImageColor.getrgb(PALETTE[0])), max(int(values.max()), 1)
+    for row, name in enumerate(rows):
+        y = top + _LINE * row
+        canvas.text(left - _GAP / 2, y + _LINE - 7, name, _TEXT, canvas.theme.ink, "rs")
+        for column, value in enumerate(values[row].tolist()):
+            red, green, blue = (page + (full - page) * value // most).tolist()
+            canvas.box(left + _BOX * column, y, _BOX - 1, _LINE - 1, (red, green, blue), 3)
+            canvas.text(left + _BOX * (column + 0.5), y + _LINE - 7, str(value or ""), _TEXT, canvas.theme.ink, "ms")
+    return Image.fromarray(canvas.to_array())
+
+
+def waveform(rows: Mapping[str, Sequence[object]], first: int = 0, marked: int | None = None, cell: int = 44) -> Svg:
     """Signals over cycles first, first + 1, …: levels where all values are 0 or 1, boxes with their values elsewhere.
 
     marked: a cycle to be shaded.
@@ -89,20 +124,19 @@ def waveform(rows: Mapping[str, Sequence[int]], first: int = 0, marked: int | No
             centre = f'x="{x + cell / 2}" y="{bottom - 4}" text-anchor="middle"'
             parts.append(f'<text {centre} fill="currentColor">{value}</text>')
     size = f'width="{left + count * cell}" height="{high * (len(rows) + 1)}"'
-    return Html(f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-size="11">{"".join(parts)}</svg>')
+    style = 'font-size="11" font-family="sans-serif"'
+    return Svg(f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>{"".join(parts)}</svg>')
 
 
-def pictures(named: Mapping[str, Picture], width: int = 380) -> Html:
+def pictures(named: Mapping[str, Picture], width: int = 380) -> Image.Image:
     """Pictures side by side at one width, each with its caption; small ones are enlarged without smoothing."""
-    figures = []
-    for caption, picture in named.items():
-        buffer = io.BytesIO()
-        Image.fromarray(picture).save(buffer, "PNG")
-        data = base64.b64encode(buffer.getvalue()).decode()
-        image = f'<img src="data:image/png;base64,{data}" style="width:{width}px;image-rendering:pixelated">'
-        below = f"<figcaption>{escape(caption)}</figcaption>"
-        figures.append(f'<figure style="margin:0 14px 10px 0">{image}{below}</figure>')
-    return Html(f'<div style="display:flex;flex-wrap:wrap">{"".join(figures)}</div>')
+    heights = [round(picture.shape[0] * width / picture.shape[1]) for picture in named.values()]
+    canvas = Canvas((width + _GAP) * len(named) - _GAP, max(heights) + _LINE + 4, LIGHT)
+    for index, (caption, picture) in enumerate(named.items()):
+        shown = Image.fromarray(picture).resize((width, heights[index]), Image.Resampling.NEAREST)
+        canvas.picture((width + _GAP) * index, 0, np.asarray(shown))
+        canvas.text((width + _GAP) * index, heights[index] + _LINE - 4, caption, _TEXT, canvas.theme.ink)
+    return Image.fromarray(canvas.to_array())
 
 
 def _cell(content: str) -> str:

@@ -32,7 +32,16 @@ from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
 from edgemoe.devices.build_cache import BuildCache, digest_of
-from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, RUNTIME, keep_runtime, modules, sources_of, verilator
+from edgemoe.devices.rtl.build import (
+    INCLUDE_FOLDER,
+    MAKE_PYTHON,
+    RTL_FOLDER,
+    RUNTIME,
+    keep_runtime,
+    modules,
+    sources_of,
+    verilator,
+)
 from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.files import write_text
 from edgemoe.spec.generate.machine import verilog_headers, verilog_values
@@ -124,7 +133,7 @@ def _compile(
     folder: Path, top: str, sources: Sequence[Path], constants: Path, parameters: Mapping[str, str], waves: bool
 ) -> None:
     os.environ["PATH"] = f"{verilator().parent}{os.pathsep}{os.environ['PATH']}"
-    os.environ["MAKEFLAGS"] = MAKE_FLAGS
+    os.environ["MAKEFLAGS"] = f"{MAKE_FLAGS} {MAKE_PYTHON}"
     runtime = CACHE / f"runtime-{digest_of(TOOLS)}"
     for compiled in runtime.glob(RUNTIME):
         shutil.copy(compiled, folder)

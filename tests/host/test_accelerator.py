@@ -17,6 +17,7 @@ from edgemoe.devices.flat_memory import FlatMemory
 from edgemoe.errors import EdgeMoeError
 from edgemoe.session import SessionError
 from edgemoe.spec.checkpoint import CheckpointError
+from edgemoe.spec.model import load_model_config
 from edgemoe.spec.strict import ConfigError
 from tests.examples.program import write_checkpoint
 
@@ -169,7 +170,10 @@ def test_what_is_no_picture_gets_one_sentence_with_what_to_do(
 def test_accelerator_and_result_say_in_a_line_what_they_are(checkpoint: Path) -> None:
     with Accelerator("golden", "micro") as accelerator:
         assert repr(accelerator) == "<Accelerator on 'golden': hardware 'micro', model not loaded yet>"
+        with pytest.raises(SessionError, match=r"no model is loaded; call load\(\)"):
+            _ = accelerator.model
         result = accelerator.load(checkpoint)(FRAME)
+        assert accelerator.model == load_model_config("micro")
         assert repr(accelerator) == "<Accelerator on 'golden': hardware 'micro', model 'micro'>"
     assert repr(accelerator) == "<Accelerator on 'golden': closed>"
     shown = repr(result)
@@ -204,5 +208,9 @@ def test_models_go_by_folder_or_name(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         for name in ("mini", "models/mini", Path("models/mini")):
             assert "model 'mini'" in repr(accelerator.load(name))
         assert "model 'tiny'" in repr(accelerator.load())
+        Path("mini").mkdir()  # of results, as --out mini makes it
+        assert accelerator.load("mini").model.name == "mini"
         with pytest.raises(CheckpointError, match="or one of mini, tiny"):
             accelerator.load("micra")
+        with pytest.raises(CheckpointError, match="'small' is sizes without weights, which `edgemoe info "):
+            accelerator.load("small")

@@ -10,13 +10,15 @@ import pytest
 
 from edgemoe.extras import how_to_install
 
-STATED = ["numpy>=1.26", "av>=17 ; extra == 'video'", 'torch>=2.4; extra == "train"', 'scipy; extra == "train"']
+STATED = ["numpy>=1.26", "av>=17 ; extra == 'video'", 'torch>=2.4; extra == "train"', 'scipy; extra == "train"',
+          'edgemoe[video]; extra == "sim"', "cocotb==2 ; extra == 'sim'"]  # fmt: skip
 
 
 def test_the_packages_of_an_extra_are_named_for_this_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata, "requires", lambda name: STATED)
     assert shlex.split(how_to_install("video")) == [sys.executable, "-m", "pip", "install", "av>=17"]
     assert shlex.split(how_to_install("train"))[4:] == ["torch>=2.4", "scipy"]
+    assert shlex.split(how_to_install("sim"))[4:] == ["av>=17", "cocotb==2"], "no index has this package's own extras"
     assert shlex.split(how_to_install("video", "--no-deps"))[3:] == ["install", "--no-deps", "av>=17"]
 
 

@@ -39,7 +39,9 @@ def test_jpeg_is_close(tmp_path: Path) -> None:
 
 
 def test_a_suffix_that_lies_does_not_matter(tmp_path: Path) -> None:
-    assert np.array_equal(read_picture(save(tmp_path / "a.jpg", Image.fromarray(RGB), format="PNG")), RGB)
+    path = save(tmp_path / "a.jpg", Image.fromarray(RGB), format="PNG")
+    assert np.array_equal(read_picture(path), RGB)
+    assert np.array_equal(read_picture(str(path)), RGB)
 
 
 def test_grey_becomes_three_equal_channels(tmp_path: Path) -> None:

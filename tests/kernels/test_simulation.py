@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,22 @@ def test_a_copy_that_does_not_build_is_named_with_the_tools_complaint(tmp_path: 
     assert str(copy) in line
 
 
+@pytest.mark.slow
+def test_a_kernel_is_built_where_no_python_is_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with `.venv/bin/edgemoe` on a system that has python3 only: Verilator's makefiles call `python`."""
+    (tmp_path / "python").write_text("#!/bin/sh\nexit 127\n", encoding="utf-8")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    copy = broken(tmp_path, "endmodule", f"endmodule  // {tmp_path}, so that nothing is kept from another time")
+    assert simulate(BENCHES[KERNEL], RUN, instead=[copy]).good
+
+
+def test_a_tool_that_a_makefile_lacks_is_the_reason() -> None:
+    said = "make: Entering directory\n/bin/sh: 1: tool: not found\nmake: Leaving directory"
+    done = subprocess.CompletedProcess([], simulation.DOES_NOT_BUILD, "", said)
+    assert simulation._reason(BENCHES[KERNEL], done) == f"{KERNEL} does not build: /bin/sh: 1: tool: not found"
+
+
 def test_a_copy_is_named_like_a_module(tmp_path: Path, capsys: Capture) -> None:
     copy = shutil.copy(modules()[KERNEL], tmp_path / "other.v")
     assert main(["sim", KERNEL, "--module", str(copy)]) == 1
@@ -95,7 +112,7 @@ def test_a_package_that_a_bench_lacks_is_named_with_its_extra(tmp_path: Path, mo
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
     monkeypatch.setitem(simulation.BROUGHT_BY, "torch_of_nobody", "train")
     needy = Bench(tmp_path / "needy_bench.py", "needy_bench", (Run("micro", RUN.parameters, top=KERNEL),))
-    with pytest.raises(SimulationError, match="needs torch_of_nobody; install this project with extra 'train'"):
+    with pytest.raises(SimulationError, match=r"needs torch_of_nobody; run: .* -m pip install 'torch"):
         simulate(needy, needy.runs[0])
 
 

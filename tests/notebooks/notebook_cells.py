@@ -43,3 +43,16 @@ def rows_of(cell: Any) -> list[list[str]]:
     (html,) = [output.data["text/html"] for output in cell.outputs if "text/html" in output.get("data", {})]
     lines = re.findall(r"<tr>(.*?)</tr>", html)
     return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line) for line in lines]
+
+
+def values_of(cells: list[Any]) -> list[list[str]]:
+    """Text, tables and drawings that each cell shows, but for cells that show times of the computer they ran on."""
+    told = [cell for cell in cells if "varies" not in cell["metadata"].get("tags", [])]
+    return [[shown for output in cell.get("outputs", []) for shown in _texts(output)] for cell in told]
+
+
+def _texts(output: Any) -> list[str]:
+    if output["output_type"] == "stream":
+        return ["".join(output["text"])] if output["name"] == "stdout" else []
+    data = output.get("data", {})
+    return ["".join(data[kind]) for kind in ("text/html", "image/svg+xml") if kind in data]

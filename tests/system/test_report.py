@@ -5,14 +5,18 @@ Reproduce one: `python -m pytest "tests/system/test_report.py::NAME"`.
 
 from __future__ import annotations
 
+import asyncio
 import copy
+import io
 import re
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from report_examples import files, write
 
 from benchmarks.report import main
@@ -20,19 +24,24 @@ from benchmarks.report_inputs import SOURCES, ReportError, load_inputs
 from benchmarks.report_readme import update_readme
 from benchmarks.report_tables import same_precision
 from edgemoe.extras import how_to_install
+from tests.examples.browser import find_browser, opened
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = ROOT / "docs" / "published.json"
 
 
+def copied(folder: Path) -> Path:
+    """What the report reads and writes, in a folder of its own."""
+    (folder / "docs" / "images").mkdir(parents=True)
+    for name in ("docs/published.json", "docs/report_template.html", "docs/images/panel.jpg", "README.md"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """What the report reads and writes, in a folder of its own."""
-    images = tmp_path / "docs" / "images"
-    images.mkdir(parents=True)
-    for name in ("docs/published.json", "docs/report_template.html", "docs/images/panel.jpg", "README.md"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    return tmp_path
+    """A folder to write a report in."""
+    return copied(tmp_path)
 
 
 def report(checkout: Path, contents: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> int:
@@ -121,12 +130,14 @@ def test_the_readme_takes_its_figures_from_the_files(tmp_path: Path) -> None:
         update_readme("# Nothing", load_inputs(tmp_path, PUBLISHED))
 
 
-@pytest.fixture
-def made(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout with a report of the example files."""
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a report of the example files."""
     for library in ("matplotlib", "jinja2"):
         pytest.importorskip(library, reason="the page needs the extra 'plots'")
-    assert report(checkout, files(), monkeypatch) == 0
+    checkout = copied(tmp_path_factory.mktemp("made"))
+    with pytest.MonkeyPatch.context() as patch:
+        assert report(checkout, files(), patch) == 0
     return checkout
 
 
@@ -166,6 +177,26 @@ def test_charts_have_a_colour_for_light_and_for_dark_pages(made: Path) -> None:
         assert not fixed, f"{path.name} draws in {fixed}, which do not change with the page"
         black = [text for text in re.findall(r"<text [^>]*>", drawing) if "fill: var" not in text]
         assert not black, f"{path.name}: {black}"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_browser() is None, reason="needs Chromium")
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_page_fits_a_telephone(made: Path, tmp_path: Path, dark: bool) -> None:
+    """At 390 pixels nothing but boxes with a shadow scrolls sideways, charts keep their letters, and dark is dark."""
+
+    async def look() -> None:
+        async with opened((made / "docs/report.html").as_uri(), tmp_path / "browser") as page:
+            await page.size(390, 844, dark)
+            await page.wait_for("[...document.images].every((each) => each.complete && each.naturalWidth)")
+            assert await page.value("document.documentElement.scrollWidth") <= 390
+            widths = await page.value("[...document.querySelectorAll('.scroll img')].map((each) => each.width)")
+            assert min(widths) >= 500, "charts keep a size at which letters are read"
+            with Image.open(io.BytesIO(await page.picture())) as picture:
+                assert (np.asarray(picture.convert("L")).mean() < 128) == dark
+            assert page.complaints == []
+
+    asyncio.run(look())
 
 
 def test_what_a_file_says_is_text_on_the_page(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,16 +12,10 @@ from edgemoe.errors import ArgumentError
 from edgemoe.extras import how_to_install
 from edgemoe.media.files import require_writable
 from edgemoe.spec.model import load_model_config, model_names
+from edgemoe.spec.picture import NORMALISATIONS
 
 if TYPE_CHECKING:
     from edgemoe_golden.importing import DenseOptions, ImportReport
-
-PIXELS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
-    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-    "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
-}
-"""Mean and deviation of pixels scaled to [0, 1], by the names that --pixels takes."""
 
 _ONLY_MOE = ("gate_order", "experts_per_task", "gate_input_ahead")
 _ONLY_DENSE = ("task", "size", "heads", "pixels", "mean", "deviation", "labels", "activation", "name")
@@ -53,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     dense.add_argument("--task", help="classification, features, or both, separated by a comma")
     dense.add_argument("--size", help="HEIGHTxWIDTH of the pictures in pixels (default: as trained)")
     dense.add_argument("--heads", type=int, help="attention heads (default: as its config.json says, else width / 64)")
-    dense.add_argument("--pixels", choices=tuple(PIXELS), help="how pixels were normalised in training")
+    dense.add_argument("--pixels", choices=tuple(NORMALISATIONS), help="how pixels were normalised in training")
     dense.add_argument("--mean", help="or the means of pixels scaled to [0, 1], separated by commas")
     dense.add_argument("--deviation", help="and their deviations")
     dense.add_argument("--labels", type=Path, help="text file with one class name a line")
@@ -91,7 +85,7 @@ def dense_options(options: argparse.Namespace) -> DenseOptions:
     """What the command line says of a dense model; raises ArgumentError for words that are no numbers."""
     from edgemoe_golden.importing import DenseOptions
 
-    mean, deviation = PIXELS.get(options.pixels, ((), ()))
+    mean, deviation = NORMALISATIONS.get(options.pixels, ((), ()))
     labels: tuple[str, ...] = ()
     if options.labels is not None:
         if options.labels.stat().st_size > _MAX_LABEL_BYTES:

@@ -22,7 +22,7 @@ from edgemoe.spec.files import write_atomically
 from edgemoe.spec.model import ModelConfig
 
 _WEBP_WIDTH = 1032  # pixels; a page shows it at about that
-_QUALITY = 62
+_QUALITY = 55
 
 
 def record(
@@ -81,7 +81,7 @@ def _webp(panels: list[Image.Image], path: Path, rate: float) -> int:
     def write(draft: Path) -> None:
         panels[0].save(
             draft, format="WEBP", save_all=True, append_images=panels[1:], duration=round(1000 / rate), loop=0,
-            quality=_QUALITY, method=4,
+            quality=_QUALITY, method=6,
         )  # fmt: skip
 
     write_atomically(path, write)

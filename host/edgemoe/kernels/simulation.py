@@ -18,6 +18,7 @@ from edgemoe.devices.build_cache import run_tool
 from edgemoe.devices.rtl.build import modules, verilator
 from edgemoe.devices.telling import say_to_people
 from edgemoe.errors import EdgeMoeError
+from edgemoe.extras import how_to_install
 from edgemoe.kernels.benches import Bench, Run
 from edgemoe.kernels.waves import Waves, keep_waves
 from edgemoe.spec.names import path_part
@@ -29,7 +30,7 @@ BROUGHT_BY = {"torch": "train", "cocotbext": "sim"}  # what a bench may lack, an
 DOES_NOT_BUILD = 2  # exit status of sim.common.runner
 WAVES_LINE = re.compile(r"^waves: (.*)$", re.MULTILINE)
 MISSING = re.compile(r"ModuleNotFoundError: No module named '(\w+)")
-COMPLAINT = re.compile(r"^.*(?:%Error|error:).*$", re.MULTILINE)
+COMPLAINT = re.compile(r"^.*(?:%Error|error:|: not found$|: command not found$).*$", re.MULTILINE)
 
 
 class SimulationError(EdgeMoeError):
@@ -120,9 +121,7 @@ def require_simulator(simulator: str) -> None:
             found = None
         if found is None:
             name = package.partition(".")[0]
-            raise SimulationError(
-                f"a bench needs {name}, which is not installed; install this project with extra 'sim'"
-            )
+            raise SimulationError(f"a bench needs {name}, which is not installed; run: {how_to_install('sim')}")
     if simulator == "icarus" and shutil.which("iverilog") is None:
         raise SimulationError(
             "Icarus Verilog (iverilog) is not installed; install package iverilog of your system, or leave out "
@@ -146,7 +145,7 @@ def _reason(bench: Bench, done: subprocess.CompletedProcess[str]) -> str:
     missing = MISSING.search(said)
     if missing:
         extra = BROUGHT_BY.get(missing[1], "sim")
-        return f"the bench of {bench.name} needs {missing[1]}; install this project with extra '{extra}'"
+        return f"the bench of {bench.name} needs {missing[1]}; run: {how_to_install(extra)}"
     lines = said.strip().splitlines() or ["no reason given"]
     if done.returncode == DOES_NOT_BUILD:
         complaint = COMPLAINT.search(said)

@@ -47,7 +47,7 @@ def check_pixels(name: str, width: int, height: int) -> None:
 _TOO_LARGE = f"more than the limit of {MAX_PIXELS // 1_000_000} million; make it smaller first"
 
 
-def read_picture(path: Path) -> NDArray[np.uint8]:
+def read_picture(path: str | Path) -> NDArray[np.uint8]:
     """Decode a picture file to uint8 H×W×3 RGB, upright.
 
     EXIF orientation is applied; palettes are expanded; transparent parts are laid over white; 16-bit grey
@@ -55,8 +55,9 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     MAX_PIXELS comes at the largest half, quarter or eighth of its sides that is below.
     Raises MediaError: missing, empty, truncated, not a picture, floating-point, or above MAX_PIXELS.
     """
-    _check_file(path)
-    return decode_picture(path, path.name)
+    file = Path(path)
+    _check_file(file)
+    return decode_picture(file, file.name)
 
 
 def read_piped_picture() -> NDArray[np.uint8]:

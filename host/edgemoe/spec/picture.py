@@ -10,6 +10,13 @@ from numpy.typing import NDArray
 from edgemoe.errors import ArgumentError
 from edgemoe.spec.model import ModelConfig
 
+NORMALISATIONS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+}
+"""Mean and deviation of pixels scaled to [0, 1], by the names that `edgemoe import --pixels` takes."""
+
 _LUMA = np.array([19595, 38470, 7471], dtype=np.uint32)  # Rec. 601 in 16 bits, sum 65536, as Pillow's mode "L"
 
 

