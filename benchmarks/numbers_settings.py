@@ -67,7 +67,7 @@ class Comparison:
     hardware: HardwareConfig
     fine: HardwareConfig
     budgets: Sequence[float] = BUDGETS
-    ablation: bool = True
+    ablation: bool = False
 
     def __post_init__(self) -> None:
         self.seen: Histograms = observe(self.model, self.frames, len(self.frames))
