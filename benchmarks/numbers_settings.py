@@ -1,4 +1,4 @@
-"""The settings that `make numbers` compares, for any network: today's recipes, step by step, widths, narrow weights."""
+"""The settings that `make numbers` compares, for any network: before and after, widths, narrow weights."""
 
 from __future__ import annotations
 
@@ -67,7 +67,6 @@ class Comparison:
     hardware: HardwareConfig
     fine: HardwareConfig
     budgets: Sequence[float] = BUDGETS
-    ablation: bool = False
 
     def __post_init__(self) -> None:
         self.seen: Histograms = observe(self.model, self.frames, len(self.frames))
@@ -88,9 +87,6 @@ class Comparison:
         yield self._setting(FINE, plain, 0.0, W16A16)
         yield self._setting(BEFORE, plain, 0.0)
         self._worst("before", plain, self.seen)
-        if self.ablation:
-            for count, step in enumerate(STEPS, 1):
-                yield self._stepped(f"+ {step}", self.recipe(frozenset(list(STEPS)[:count])), progress)
         start, whole = time.perf_counter(), self.recipe(frozenset(STEPS))
         self.found = gains(config, whole.state, evenly(config, self.frames, judged=True), self.seen["residual"],
                            whole.options, default_range, progress)  # fmt: skip

@@ -40,6 +40,7 @@ from edgemoe_golden.quantising.pictures import (
     model_frames,
     pictures_provenance,
     scenes_provenance,
+    stretched,
 )
 from edgemoe_golden.quantising.recipe import Recipe, default_range, evenly
 from edgemoe_golden.ranges import RULES
@@ -108,6 +109,8 @@ def _subject_frames(options: argparse.Namespace, loaded: M3ViT | None = None) ->
     if options.pictures:
         frames = model_frames(model.config, options.pictures)
         provenance = pictures_provenance(options.pictures, len(frames))
+        if remark := stretched(model.config, options.pictures):
+            print(f"{remark}\n")
     elif options.scenes is None and (folder / VARIANT_FILE).is_file():
         raise ArgumentError(
             f"{folder}: an imported model was not trained on drawn scenes; name pictures of the kind that it will see "
