@@ -24,7 +24,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim ablation real eval accuracy scaling report train calibrate hls bitstream release test-vitis-rtl generate hierarchy drawings docs area fuzz lint style clean
+.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim ablation real numbers eval accuracy scaling report train calibrate hls bitstream release test-vitis-rtl generate hierarchy drawings docs area fuzz lint style clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -120,6 +120,9 @@ ablation: $(VENV)/test.stamp ## each of the paper's five techniques switched off
 
 real: $(VENV)/test.stamp ## fetch a pretrained network and photographs; float, W8A8 and W16A16, and one photograph on every engine
 	$(BENCH) benchmarks.real
+
+numbers: $(VENV)/test.stamp ## what quantising costs three networks, two of them trained by others (DENSE=folder of Edge-MoE's weights)
+	$(BENCH) benchmarks.numbers $(if $(DENSE),--dense $(DENSE))
 
 report: $(VENV)/test.stamp ## docs/report.html, its pictures and the README's figures, from what the benches wrote
 	$(BENCH) benchmarks.report

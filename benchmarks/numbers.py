@@ -1,8 +1,9 @@
-"""What the quantiser's steps are worth on weights that nobody here trained: `python -m benchmarks.numbers DENSE A B`.
+"""What quantising costs on three networks, and what each thing against it is worth: `make numbers DENSE=folder`.
 
-Edge-MoE's dense weights (folder DENSE) with seeded stand-in experts are calibrated on the pictures of folder A; the
-integers run on those of folder B, every step added to the ones before it. Routing and residual stream are compared with
-the float network's.
+Edge-MoE's dense weights (folder DENSE) with seeded stand-ins for its experts and DINOv2-small of `make real` on
+photographs, our own `tiny` on drawn scenes; integers against the float network, on pictures that none of them was
+calibrated on. Writes build/reports/numbers.json and three pictures of each. What cannot be had here is left out, in
+one sentence.
 """
 
 from __future__ import annotations
@@ -10,127 +11,133 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from tabulate import tabulate
 from tqdm import tqdm
 
-from benchmarks.stand_in import edge_moe
-from edgemoe.compiler.quantise import quantise
-from edgemoe.compiler.quantised import QuantisedModel
-from edgemoe.spec.calibrated import merged
-from edgemoe.spec.calibration import calibrated_tensors, mixable_activations, mixable_layers
-from edgemoe.spec.files import write_text
-from edgemoe.spec.precision import W8A8, W16A16
+from benchmarks import numbers_networks as networks
+from benchmarks.numbers_charts import draw_frontier, draw_worst
+from benchmarks.numbers_networks import Network
+from benchmarks.numbers_settings import BEFORE
+from edgemoe.errors import ArgumentError, EdgeMoeError
+from edgemoe.spec.files import write_atomically, write_text
 from edgemoe.spec.terminal import accept_all_text
-from edgemoe_golden.budget.fidelity import Reference, fidelity, references
-from edgemoe_golden.model import M3ViT, load_checkpoint_model
-from edgemoe_golden.quantising.observed import (
-    DEFAULT_RULE,
-    Histograms,
-    calibration_of,
-    coarse_range,
-    fine_range,
-    observe,
-)
-from edgemoe_golden.quantising.options import STEPS, Options
-from edgemoe_golden.quantising.output import calibration_of as calibration_of_work
-from edgemoe_golden.quantising.output import tensors_of
-from edgemoe_golden.quantising.pictures import Frames, model_frames
-from edgemoe_golden.quantising.quantiser import quantise_network
+from edgemoe_golden.budget.picture import draw_choice
+from edgemoe_golden.quantising.gains import table as gains_table
 
 REPORT = Path("build/reports/numbers.json")
+SHOWN_BUDGET = 0.15
+SCENES = 50
+
+Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Row:
-    """One setting: SQNR of the residual stream after the last block, mean and of the worst picture and task, in dB;
-    tokens whose experts are the float network's, over all gates and at the first, in %.
-    """
-
-    setting: str
-    sqnr_db: float
-    worst_db: float
-    same_experts: float
-    first_gate: float
-
-
-@dataclass(frozen=True)
-class Network:
-    """A float model, the pictures to calibrate on, what it did with them, and the references to compare with."""
-
-    model: M3ViT
-    frames: Frames
-    seen: Histograms
-    references: list[Reference]
-
-    def plain(self, setting: str, fine: bool = False) -> Row:
-        """Ranges by rule, weights to the nearest."""
-        config, calibration = self.model.config, calibration_of(self.model.config, self.seen, "", DEFAULT_RULE)
-        tensors = {name: value.numpy() for name, value in self.model.state_dict().items()}
-        return self._row(setting, quantise(config, tensors, calibration, W16A16 if fine else W8A8))
-
-    def stepped(self, setting: str, options: Options) -> Row:
-        """By the quantiser's steps."""
-        config, state = self.model.config, dict(self.model.state_dict())
-        work = quantise_network(
-            config,
-            state,
-            self.frames,
-            self.seen["residual"],
-            options,
-            lambda name, seen: coarse_range(name, seen, DEFAULT_RULE),
-        )
-        fine = {name: fine_range(name, self.seen[name]) for name in calibrated_tensors(config)}
-        scores = {name: span for name, span in fine.items() if name.endswith(".scores")}
-        calibration = calibration_of_work(work, scores, fine, "", "")
-        tensors = {name: value.numpy() for name, value in state.items()}
-        calibrated = merged(config, tensors, calibration, tensors_of(work))
-        return self._row(setting, quantise(config, tensors, calibration, W8A8, calibrated))
-
-    def _row(self, setting: str, model: QuantisedModel) -> Row:
-        found = fidelity(model, self.references)
-        return Row(setting, found.sqnr_db, found.worst_db, 100 * found.same_experts, 100 * found.first_gate)
+def measured(of: Network) -> list[Row]:
+    """A row per setting: its figures, cycles predicted, how many more than all on 8 bits, seconds that it took."""
+    rows: list[Row] = []
+    with tqdm(desc=of.title[:40], unit="part") as bar:
+        for setting in of.comparison.settings(lambda: bar.update() and None):
+            row = {"setting": setting.name, "cycles": setting.cycles, "seconds": round(setting.seconds, 1)}
+            rows.append({**row, **of.judge(setting), "wide": list(setting.tuned.calibration.wide)})
+            bar.write(line(rows[-1]))
+    base = next(row["cycles"] for row in rows if row["setting"] == BEFORE)
+    return [{**row, "more_cycles": row["cycles"] / base - 1} for row in rows]
 
 
-def rows(of: Network) -> Iterator[Row]:
-    """Today's recipes, then step by step, then the same steps with other widths."""
-    config = of.model.config
-    yield of.plain("W16A16", fine=True)
-    yield of.plain("W8A8, ranges by rule, nearest")
-    for count, step in enumerate(STEPS, 1):
-        yield of.stepped(f"+ {step}", Options(frozenset(list(STEPS)[:count])))
-    wide, narrow = frozenset(mixable_activations(config)), frozenset(mixable_layers(config)) - {"patch_embed"}
-    yield of.stepped("all activations 16", Options(wide=wide))
-    experts = frozenset(name for name in narrow if name.endswith(".experts"))
-    for name, layers in {"experts": experts, "all layers": narrow}.items():
-        for step in ("nearest", "gptq"):
-            steps = frozenset(STEPS) - ({"gptq"} if step == "nearest" else frozenset())
-            yield of.stepped(f"{name} W4, {step}", Options(steps, narrow=layers))
+def line(row: Row) -> str:
+    """A row as it comes."""
+    return ", ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{value}" for key, value in row.items()
+                     if key != "wide")  # fmt: skip
 
 
-def main() -> None:
-    """Print the table; write build/reports/numbers.json."""
+def table(of: Network, rows: Sequence[Row]) -> str:
+    """The rows as text."""
+    lines = [
+        (row["setting"], *(row[key] for key in of.heads), 100 * row["more_cycles"], row["seconds"]) for row in rows
+    ]
+    if of.float_figures:
+        lines.append(("float", *(of.float_figures.get(key) for key in of.heads), None, None))
+    for row in rows:
+        lines.append((row["setting"], *(row[key] for key in of.heads), 100 * row["more_cycles"], row["seconds"]))
+    digits = ".4f" if "miou" in of.heads or "correlation" in of.heads else ".2f"
+    formats = ("", *[digits] * len(of.heads), "+.1f", ".0f")
+    return tabulate(lines, ("setting", *of.heads.values(), "more cycles %", "found in s"), "plain", floatfmt=formats)
+
+
+def report(name: str, of: Network, rows: Sequence[Row], seconds: float) -> Row:
+    """One network's part of the file; its pictures are written beside it."""
+    own = of.comparison
+    for suffix, picture in {
+        "frontier": draw_frontier(of.title, rows, *of.chart),
+        "worst": draw_worst(own.worst),
+        "choice": draw_choice(own.model.config, own.choices[min(SHOWN_BUDGET, max(own.choices))]),
+    }.items():
+        path = REPORT.with_name(f"numbers_{name}_{suffix}.png")
+        write_atomically(path, lambda temporary, drawn=picture: drawn.save(temporary, format="PNG"))  # type: ignore[misc]
+    return {
+        "is": of.title,
+        "calibrated_on": len(own.frames),
+        "compared_on": of.compared_on,
+        "hardware": own.hardware.name,
+        "float": of.float_figures,
+        "rows": list(rows),
+        "steps": [asdict(each) for each in own.found],
+        "worst": {when: asdict(loss) for when, (loss, _) in own.worst.items()},
+        "seconds": round(seconds),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the tables; write the report."""
     accept_all_text()
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("dense", type=Path, help="folder of Edge-MoE's dense weights, *.float32.bin")
-    parser.add_argument("calibration", type=Path, help="folder of pictures to calibrate on")
-    parser.add_argument("others", type=Path, help="folder of other pictures, to compare on")
-    options = parser.parse_args()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.numbers", description=__doc__)
+    parser.add_argument("--networks", default="edge_moe,focus,tiny", help="by commas (default: %(default)s)")
+    parser.add_argument("--dense", type=Path, help="folder of Edge-MoE's dense weights, *.float32.bin")
+    parser.add_argument("--pictures", type=Path, help="folder of pictures to calibrate them on, at most 8 for the bars")
+    parser.add_argument("--others", type=Path, help="folder of other pictures, to compare on")
+    parser.add_argument("--scenes", type=int, default=SCENES, help="held-out scenes for tiny (default: %(default)s)")
+    options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        model = load_checkpoint_model(edge_moe(options.dense, Path(folder)))
-    frames = model_frames(model.config, [options.calibration])
-    others = model_frames(model.config, [options.others])
-    of = Network(model, frames, observe(model, frames, len(frames)), references(model, others))
-    found = list(tqdm(rows(of), desc="settings"))
-    heads = ("setting", "SQNR dB", "least", "same experts %", "first gate %")
-    print(tabulate([tuple(asdict(row).values()) for row in found], heads, "plain", floatfmt=".2f"))
-    report = {"edge_moe": {"calibrated_on": len(frames), "compared_on": len(others), "rows": list(map(asdict, found))}}
-    write_text(REPORT, json.dumps(report, indent=1) + "\n")
+        known: dict[str, Callable[[], Network]] = {
+            "edge_moe": lambda: _edge_moe(options, Path(folder)),
+            "focus": networks.focus,
+            "tiny": lambda: networks.own(Path("models/tiny"), options.scenes),
+        }
+        for name in options.networks.split(","):
+            start = time.perf_counter()
+            try:
+                of = known[name]()
+            except KeyError:
+                parser.exit(1, f"--networks {name}: there are {', '.join(known)}\n")
+            except EdgeMoeError as error:
+                print(f"{name} is left out: {error}")
+                continue
+            rows = measured(of)
+            print(f"\n{of.title}; calibrated on {len(of.comparison.frames)}, compared on {of.compared_on} others")
+            print(f"{table(of, rows)}\n\n{gains_table(of.comparison.found, len(of.comparison.frames))}\n")
+            keep(name, report(name, of, rows, time.perf_counter() - start))
+
+
+def _edge_moe(options: argparse.Namespace, folder: Path) -> Network:
+    if options.dense is None:
+        raise ArgumentError("its weights are not part of this repository; name their folder by DENSE=folder")
+    return networks.edge_moe(options.dense, folder, options.pictures, options.others)
+
+
+def keep(name: str, part: Row) -> None:
+    """Put one network's part into the file; those of earlier runs stay."""
+    try:
+        content = json.loads(REPORT.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = {}
+    write_text(REPORT, json.dumps({**content, name: part}, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ HARDWARE = "zcu102_vit"
 BARS = {"w8a8": 0.985, "w16a16": 0.999}
 THRESHOLD = 0.5
 PIXELS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # as the package normalises them
+CROPS_FOLDER = FOLDER / "calibration"
 CROPS = (1.0, 0.7)  # of a calibrating photograph's shorter side
 ENGINES = ("csim", "rtl")
 TIMEOUT = 7200.0  # seconds of simulation
@@ -118,15 +119,19 @@ def write_crops(folder: Path, side: int) -> int:
     return count
 
 
-def prepare() -> tuple[Path, Path, tuple[str, ...], int]:
-    """(ONNX file, calibrated checkpoint, what the import said, number of calibrating pictures)."""
+def imported() -> tuple[Path, Path, tuple[str, ...], int]:
+    """(ONNX file, checkpoint, what the import said, number of calibrating pictures, which lie in CROPS_FOLDER)."""
     source, folder = network(), FOLDER / "focus"
     shutil.rmtree(folder, ignore_errors=True)
     report = import_dense(source, folder, DenseOptions(mean=PIXELS[0], deviation=PIXELS[1]))
-    crops = FOLDER / "calibration"
-    count = write_crops(crops, report.config.image_height)
-    calibrate([str(folder), "--pictures", str(crops), "--report", str(FOLDER)])
-    return source, folder, report.notes, count
+    return source, folder, report.notes, write_crops(CROPS_FOLDER, report.config.image_height)
+
+
+def prepare() -> tuple[Path, Path, tuple[str, ...], int]:
+    """The same, calibrated."""
+    source, folder, notes, count = imported()
+    calibrate([str(folder), "--pictures", str(CROPS_FOLDER), "--report", str(FOLDER)])
+    return source, folder, notes, count
 
 
 def float_maps(source: Path, frames: Sequence[Frame]) -> list[Map]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,11 @@ from edgemoe.spec.precision import W8A8
 from edgemoe.spec.strict import to_dict
 from edgemoe_golden.budget.fidelity import Frame, fidelity, references
 from edgemoe_golden.budget.picture import draw_choice
-from edgemoe_golden.budget.search import MOST, Chosen, Measured, Search
+from edgemoe_golden.budget.search import MOST, Chosen, Measured, Search, with_widths
 from edgemoe_golden.calibration_picture import DrawingError
 from edgemoe_golden.model import load_checkpoint_model
+from edgemoe_golden.quantising.output import write_calibrated
+from edgemoe_golden.quantising.recipe import Tuned
 
 REMEMBERED_FILE = "widths.partial.json"
 """Measurements of a search under way, beside the calibration; a search that is called again goes on from there."""
@@ -68,17 +70,19 @@ def mixing(name: str | None) -> HardwareConfig:
     return replace(hardware, wide_tokens=True, wide_inner=True, narrow_weights=True)
 
 
-def choose_widths(folder: Path, frames: Sequence[Frame], wish: Wish, report: Path) -> str:
+def choose_widths(
+    folder: Path, frames: Sequence[Frame], wish: Wish, report: Path, retune: Callable[[Sequence[str]], Tuned] | None
+) -> str:
     """Choose and write; returns what was found, as text. frames: uint8 [H, W, 3 or 1] at the model's size.
 
-    Raises ConfigError, CheckpointError, ArgumentError. calibration.json changes only when the search has ended.
+    retune: takes the quantiser's steps again for other activations of 16 bits; None where ranges came by rule. Raises
+    ConfigError, CheckpointError, ArgumentError. The calibration changes only when the search has ended.
     """
     config, tensors = load_checkpoint(folder)
     calibration = load_calibration(folder / CALIBRATION_FILE, config)
-    calibrated = load_calibrated(folder, config, tensors, calibration)
     # A grey picture is one whose three channels are equal.
-    frames = [np.broadcast_to(frame, (*frame.shape[:2], 3)) for frame in frames[:MOST_FRAMES]]
-    found = references(load_checkpoint_model(folder), frames)
+    frames = [np.broadcast_to(frame, (*frame.shape[:2], 3)) for frame in frames]
+    found = references(load_checkpoint_model(folder), frames[:MOST_FRAMES])
     tasks = wish.tasks or (config.tasks[0].name,)
     key = _key(calibration, frames, wish)
     remembered = folder / REMEMBERED_FILE
@@ -87,27 +91,45 @@ def choose_widths(folder: Path, frames: Sequence[Frame], wish: Wish, report: Pat
         def keep(rounds: dict[str, Measured]) -> None:
             write_text(remembered, json.dumps({"key": key, "rounds": rounds}) + "\n")
 
-        search = Search(config, tensors, calibration, wish.hardware, tasks, found, calibration.narrow, calibrated,
-                        _earlier(remembered, key), keep, lambda: bar.update() and None)  # fmt: skip
+        plain = Tuned(calibration, load_calibrated(folder, config, tensors, calibration))
+        if retune and calibration.wide:
+            plain = retune(())
+        search = Search(config, tensors, plain, wish.hardware, tasks, found, retune, _earlier(remembered, key), keep,
+                        lambda: bar.update() and None)  # fmt: skip
         chosen = search.choose(wish.budget)
+    settings = {"8 bits": with_widths(plain, ()), "chosen": chosen.tuned}
+    if chosen.tuned.stored is not None:
+        settings = {
+            "8 bits": settings["8 bits"],
+            "chosen, steps as for 8 bits": with_widths(plain, chosen.tuned.calibration.wide),
+            "chosen, steps taken again": chosen.tuned,
+        }
     rows, facts = [], []
-    for name, own in (("8 bits", replace(calibration, wide=())), ("chosen", chosen.calibration)):
-        seen = fidelity(quantise(config, tensors, own, W8A8, calibrated), found)
-        cycles = chosen.cycles if own.wide else chosen.base_cycles
-        rows.append((name, len(own.wide), cycles, seen.sqnr_db, seen.worst_db, 100 * seen.same_experts))
-        facts.append({"name": name, "wide": list(own.wide), "cycles": cycles, "sqnr_db": seen.sqnr_db,
+    for name, own in settings.items():
+        wide = own.calibration.wide
+        seen = fidelity(quantise(config, tensors, own.calibration, W8A8, own.calibrated), found)
+        cycles = chosen.cycles if wide else chosen.base_cycles
+        rows.append((name, len(wide), cycles, seen.sqnr_db, seen.worst_db, 100 * seen.same_experts))
+        facts.append({"name": name, "wide": list(wide), "cycles": cycles, "sqnr_db": seen.sqnr_db,
                       "worst_db": seen.worst_db, "same_experts": seen.same_experts})  # fmt: skip
-    write_text(folder / CALIBRATION_FILE, json.dumps(to_dict(chosen.calibration), indent=1) + "\n")
+    _write(folder, chosen.tuned)
     remembered.unlink(missing_ok=True)
     written = _report(report, folder.name, config, wish, chosen, facts)
     heads = ("activations", "on 16 bits", "cycles predicted", "SQNR dB", "worst dB", "same experts %")
     table = tabulate(rows, heads, "plain", floatfmt=("", "", ",", ".1f", ".1f", ".2f"))
-    more = 100 * (chosen.cycles / chosen.base_cycles - 1)
+    more, count = 100 * (chosen.cycles / chosen.base_cycles - 1), len(chosen.tuned.calibration.wide)
     return (
         f"{table}\nmeasured on the pictures that the widths were chosen on; {more:.1f} % more cycles of the "
-        f"{100 * wish.budget:g} % on {wish.hardware.name}\n{folder / CALIBRATION_FILE}: {len(chosen.calibration.wide)} "
-        f"activations on 16 bits; {written}"
+        f"{100 * wish.budget:g} % on {wish.hardware.name}\n{folder / CALIBRATION_FILE}: {count} activations on 16 "
+        f"bits; {written}"
     )
+
+
+def _write(folder: Path, tuned: Tuned) -> None:
+    if tuned.stored is None:
+        write_text(folder / CALIBRATION_FILE, json.dumps(to_dict(tuned.calibration), indent=1) + "\n")
+    else:
+        write_calibrated(folder, tuned.calibration, tuned.stored)
 
 
 def _key(calibration: Calibration, frames: Sequence[Frame], wish: Wish) -> str:

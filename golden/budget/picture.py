@@ -28,7 +28,7 @@ def draw_choice(config: ModelConfig, chosen: Chosen) -> Image.Image:
         raise DrawingError(f"a drawing needs matplotlib; run: {how_to_install('plots')}") from error
     figure = Figure(figsize=(10.4, 1.6 + 0.3 * config.depth), dpi=DPI, layout="constrained")
     squares, steps = figure.subplots(1, 2, width_ratios=(2, 3))
-    wide = {name: name in chosen.calibration.wide for name in mixable_activations(config)}
+    wide = {name: name in chosen.tuned.calibration.wide for name in mixable_activations(config)}
     for index in range(config.depth):
         for column, part in enumerate(PARTS):
             colour = INSIDE if wide[f"blocks.{index}.{part}"] else _EMPTY

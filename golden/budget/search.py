@@ -1,19 +1,19 @@
 """Which layers get 16 bits, which 4: greedy by noise per cycle, measured again after each share of the budget.
 
 Noise that independent roundings add is nearly additive, so the gains of single changes may be ranked; a few rounds
-from new starting points take up the rest.
+from new starting points take up the rest. Every round starts from tensors that the quantiser made for the widths taken
+before it: what eases an activation of 8 bits burdens weights, for nothing where it has 16.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from edgemoe.compiler.fits import DoesNotFitError, require_fit
 from edgemoe.compiler.quantise import quantise
 from edgemoe.errors import ArgumentError
-from edgemoe.spec.calibrated import Calibrated
-from edgemoe.spec.calibration import Calibration, is_inner, mixable_activations, mixable_layers
+from edgemoe.spec.calibration import is_inner, mixable_activations, mixable_layers
 from edgemoe.spec.checkpoint import Tensors
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.model import ModelConfig
@@ -21,6 +21,7 @@ from edgemoe.spec.precision import W8A8
 from edgemoe_golden.budget.cost import frame_cycles
 from edgemoe_golden.budget.fidelity import Reference
 from edgemoe_golden.budget.sensitivity import Sensitivity
+from edgemoe_golden.quantising.recipe import Tuned
 
 ROUNDS = 3
 MOST = 4.0  # budgets above this share of more cycles buy nothing: all of it wide is less
@@ -40,9 +41,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class Chosen:
-    """calibration: with its widths. base_cycles: without them. choices: in the order in which they were taken."""
+    """tuned: for its widths. base_cycles: without them. choices: in the order in which they were taken."""
 
-    calibration: Calibration
+    tuned: Tuned
     base_cycles: int
     cycles: int
     choices: tuple[Choice, ...]
@@ -52,36 +53,35 @@ class Chosen:
 class Search:
     """Widths for one model on one hardware shape.
 
-    tasks: of one frame. calibrated: tensors that the quantiser put in the place of `tensors`. remembered: measurements
-    of an earlier, interrupted run, round by round; `keep` is called after each new one, so that they can be written
-    down. progress: called per measurement.
+    tuned: for activations of 8 bits. tasks: of one frame. retune: what the quantiser finds for other activations of 16
+    bits; without it, everything stays as it is. remembered: measurements of an earlier, interrupted run, round by
+    round; `keep` is called after each new one, so that they can be written down. progress: called per measurement.
     """
 
     config: ModelConfig
     tensors: Tensors
-    calibration: Calibration
+    tuned: Tuned
     hardware: HardwareConfig
     tasks: Sequence[str]
     references: Sequence[Reference]
-    narrow: Sequence[str] = ()
-    calibrated: Calibrated | None = None
+    retune: Callable[[Sequence[str]], Tuned] | None = None
     remembered: dict[str, Measured] | None = None
     keep: Callable[[dict[str, Measured]], None] = lambda _: None
     progress: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
-        plain = replace(self.calibration, wide=(), narrow=tuple(self.narrow))
         if not self.hardware.wide_tokens:
             raise ArgumentError(
                 f"hardware '{self.hardware.name}' takes no activations of 16 bits beside those of 8; choose one with "
                 '"wide_tokens": true'
             )
-        self._plain, self._model = plain, quantise(self.config, self.tensors, plain, W8A8, self.calibrated)
+        self._plain = with_widths(self.tuned, ())
+        self._model = quantise(self.config, self.tensors, self._plain.calibration, W8A8, self._plain.calibrated)
         self._rounds = dict(self.remembered or {})
         self._base = frame_cycles(self._model, self.tasks, self.hardware)
 
     def _cycles(self, wide: Sequence[str]) -> int:
-        return frame_cycles(self._model, self.tasks, self.hardware, wide, self._plain.narrow)
+        return frame_cycles(self._model, self.tasks, self.hardware, wide, self._plain.calibration.narrow)
 
     def _fits(self, wide: Sequence[str]) -> bool:
         if any(name for name in wide if is_inner(name)) and not self.hardware.wide_inner:
@@ -99,18 +99,23 @@ class Search:
         """
         if not 0 <= budget <= MOST:
             raise ArgumentError(f"a budget is 0 … {100 * MOST:.0f} % more cycles, found {100 * budget:g} %")
-        allowed = round(self._base * (1 + budget))
-        wide: list[str] = []
-        choices: list[Choice] = []
-        for number in range(ROUNDS):
-            share = self._base + (allowed - self._base) * (number + 1) // ROUNDS
-            taken = self._round(f"round {number} {sorted(wide)}", wide, share)
-            choices += taken
-            wide += [choice.name for choice in taken]
-        calibration = replace(self._plain, wide=_in_order(wide, mixable_activations(self.config)))
-        return Chosen(calibration, self._base, self._cycles(wide), tuple(choices))
+        *_, chosen = self.path([budget * (number + 1) / ROUNDS for number in range(ROUNDS)])
+        return chosen
 
-    def _round(self, key: str, wide: Sequence[str], allowed: int) -> list[Choice]:
+    def path(self, budgets: Sequence[float]) -> Iterator[Chosen]:
+        """One round for each of rising budgets, which goes on from the choice before it."""
+        wide: tuple[str, ...] = ()
+        choices: list[Choice] = []
+        tuned = self._plain
+        for number, budget in enumerate(budgets):
+            taken = self._round(f"round {number} {sorted(wide)}", wide, round(self._base * (1 + budget)), tuned)
+            if taken:
+                choices += taken
+                wide = _in_order([*wide, *(choice.name for choice in taken)], mixable_activations(self.config))
+                tuned = with_widths(self.retune(wide) if self.retune else tuned, wide)
+            yield Chosen(tuned, self._base, self._cycles(wide), tuple(choices))
+
+    def _round(self, key: str, wide: Sequence[str], allowed: int, tuned: Tuned) -> list[Choice]:
         """Changes of one round: single gains from one starting point, best ratio first, while cycles allow."""
         now, gains = self._cycles(wide), self._rounds.setdefault(key, {})
         start: Sensitivity | None = None
@@ -123,8 +128,7 @@ class Search:
             if name in gains:
                 continue
             if start is None:
-                mixed = replace(self._plain, wide=tuple(wide))
-                start = Sensitivity(self.config, self.tensors, mixed, self.references, self.calibrated)
+                start = Sensitivity(self.config, self.tensors, tuned.calibration, self.references, tuned.calibrated)
             gains[name] = start.with_widths(_block_of(name), (name,), ()) if name else start.noise
             self.keep(self._rounds)
             self.progress()
@@ -142,6 +146,11 @@ class Search:
     def _candidates(self, wide: Sequence[str]) -> list[str]:
         names = mixable_activations(self.config)
         return [name for name in names if name.startswith("blocks.") and name not in wide]
+
+
+def with_widths(tuned: Tuned, wide: tuple[str, ...]) -> Tuned:
+    """The same tensors with other activations on 16 bits."""
+    return replace(tuned, calibration=replace(tuned.calibration, wide=wide))
 
 
 def _block_of(name: str) -> int:

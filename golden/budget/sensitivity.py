@@ -1,7 +1,7 @@
 """How much noise one other width takes away or adds, measured on the integers themselves.
 
 Routing is forced to the float network's, so that noise adds up smoothly instead of jumping with a token that goes
-elsewhere; noise that reaches a gate moves it, so the measure is the mean over the residual stream after all blocks.
+elsewhere; noise that reaches a gate moves it, so the measure is a mean over the residual stream after all blocks.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgemoe.compiler.quantise import Quantiser
 from edgemoe.spec.calibrated import Calibrated
@@ -49,11 +50,11 @@ class Sensitivity:
 
     @property
     def noise(self) -> float:
-        """Mean noise ratio over pictures, tasks and blocks."""
-        return float(self._noise.mean())
+        """Noise ratio, the geometric mean over pictures, tasks and blocks."""
+        return _mean(self._noise)
 
     def with_widths(self, index: int, wide: Collection[str], narrow: Collection[str]) -> float:
-        """That noise when block `index` takes these further widths."""
+        """The same when block `index` takes these further widths."""
         own = self.calibration
         mixed = replace(own, wide=(*own.wide, *wide), narrow=(*own.narrow, *narrow))
         quantiser = Quantiser(self.config, self.tensors, mixed, W8A8, self.calibrated)
@@ -64,4 +65,9 @@ class Sensitivity:
             for at, each in enumerate([block, *self.blocks[index + 1 :]], index):
                 residual = each.run(residual, reference.task, reference.chosen[at]).residual
                 noise[row, at] = noise_ratio(residual, reference.residuals[at], self.scale)
-        return float(noise.mean())
+        return _mean(noise)
+
+
+def _mean(noise: NDArray[np.float64]) -> float:
+    """A decibel counts alike everywhere: in an early block, whose noise reaches the first gate, as in a late one."""
+    return float(np.exp(np.log(noise).mean()))

@@ -22,14 +22,17 @@ from edgemoe_golden.importing.upstream import Imported, from_upstream
 from edgemoe_golden.model import M3ViT, TensorRecorder
 from edgemoe_golden.model.variant import DECODERS_FILE, VARIANT_FILE, Variant
 
-_MOST_OFF = 0.01  # error against a reference frame, as a share of the variance of its tokens
+SUSPICIOUS, _MOST_OFF = 0.001, 0.01
+"""Error against a reference frame, as a share of the variance of its tokens. Edge-MoE's own arithmetic, in which such a
+frame may have been computed, makes 0.0001; above the second, it is another network."""
 
 
 @dataclass(frozen=True)
 class ImportReport:
     """What was found: the layout, number of tensors, the resulting model, and the error against a reference frame.
 
-    reference_mse, reference_mae: of the tokens after the last block, where the source brings a reference frame.
+    reference_mse, reference_mae, reference_share: of the tokens after the last block, where the source brings a
+    reference frame; the last is the first over the variance of the reference's tokens.
     notes: sentences on what was recognised, chosen and left out.
     """
 
@@ -39,6 +42,7 @@ class ImportReport:
     variant: Variant
     reference_mse: float | None = None
     reference_mae: float | None = None
+    reference_share: float | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -59,7 +63,7 @@ def import_checkpoint(
         check_tensors(imported.config, tensors)
     except CheckpointError as error:
         raise CheckpointError(f"{source}: {error}") from error
-    errors = (None, None) if reference is None else _compare(source, imported, reference)
+    errors = (None, None, None) if reference is None else _compare(source, imported, reference)
     write_imported(imported, out_folder)
     return ImportReport(layout, len(tensors) + len(imported.decoders), imported.config, imported.variant, *errors)
 
@@ -83,8 +87,8 @@ def _read(source: Path, config: ModelConfig, options: GateOptions) -> tuple[str,
         raise (error if text.startswith(str(source)) else CheckpointError(f"{source}: {text}")) from error
 
 
-def _compare(source: Path, imported: Imported, reference: Reference) -> tuple[float, float]:
-    """Mean squared and mean absolute error of the last block's tokens of the first task.
+def _compare(source: Path, imported: Imported, reference: Reference) -> tuple[float, float, float]:
+    """Mean squared and mean absolute error of the last block's tokens of the first task; the first over their variance.
 
     Raises CheckpointError where they are not the reference's: every file has the right size, so nothing else shows that
     one of them is stored in another order.
@@ -103,7 +107,7 @@ def _compare(source: Path, imported: Imported, reference: Reference) -> tuple[fl
             f"its tokens vary by {varies:.3g}); "
             "look for a file whose values stand in another order, such as a kernel H×W×in×out or a gate transposed"
         )
-    return squared, absolute
+    return squared, absolute, squared / varies if squared else 0.0
 
 
 def write_imported(imported: Imported, folder: Path, files: Mapping[str, bytes] | None = None) -> None:

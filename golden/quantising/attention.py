@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from edgemoe.spec.precision import W8A8
 from edgemoe_golden.quantising.equalise import Rewrite, best_rewrite, nearest_weights
 from edgemoe_golden.quantising.limits import Sample, on_grid, relative_errors
 from edgemoe_golden.quantising.network import attended
@@ -44,10 +43,10 @@ def rewrite_norm_of(work: Work, norm: str, layer: str) -> float | None:
     if not work.rewrites:
         return None
     weight, limit = work.state[f"{layer}.weight"], work.options.weight_limit(layer)
-    meeting = weight.abs().amax(0)
+    meeting, bits = weight.abs().amax(0), work.options.activation_bits(norm.removeprefix("backbone."))
 
     def trial(learn: Sample, judge: Sample, made: Rewrite) -> float:
-        rows = _grid(made(judge.values), made.limit(learn.values))
+        rows = _grid(made(judge.values), made.limit(learn.values), bits)
         wanted = (judge.values - made.shift) @ weight.T
         return error(rows @ nearest_weights(weight * made.scale, limit).T, wanted, judge)
 
@@ -63,17 +62,17 @@ def _rewrite_products(work: Work, name: str) -> tuple[float | None, float | None
         return None, None
     layer = f"{name}.attn.proj"
     weight, limit = work.state[f"{layer}.weight"], work.options.weight_limit(layer)
-    meeting = weight.abs().amax(0)
+    meeting, bits = weight.abs().amax(0), work.options.activation_bits(f"{name.removeprefix('backbone.')}.query")
 
     def trial_scores(learn: Sample, judge: Sample, made: Rewrite) -> float:
         query, key, value = judge.values.chunk(3, 1)
         limits = (learn.values.chunk(3, 1)[0] * made.scale).abs().max() * made.multiple, made.limit(_key(learn))
-        output = _attended(work, _grid(query * made.scale, limits[0]), _grid(made(key), limits[1]), value)
+        output = _attended(work, _grid(query * made.scale, limits[0], bits), _grid(made(key), limits[1], bits), value)
         return error(output, _attended(work, query, key, value), judge)
 
     def trial_values(learn: Sample, judge: Sample, made: Rewrite) -> float:
         query, key, value = judge.values.chunk(3, 1)
-        rows = _attended(work, query, key, _grid(made(value), made.limit(_value(learn))))
+        rows = _attended(work, query, key, _grid(made(value), made.limit(_value(learn)), bits))
         wanted = _attended(work, query, key, value - made.shift) @ weight.T
         return error(rows @ nearest_weights(weight * made.scale, limit).T, wanted, judge)
 
@@ -95,8 +94,8 @@ def error(found: Tensor, wanted: Tensor, sample: Sample) -> float:
     return float(relative_errors(found, wanted, sample.picture).sum())
 
 
-def _grid(rows: Tensor, limit: Tensor) -> Tensor:
-    return on_grid(rows, limit, None, W8A8.activation_bits)
+def _grid(rows: Tensor, limit: Tensor, bits: int) -> Tensor:
+    return on_grid(rows, limit, None, bits)
 
 
 def _key(sample: Sample) -> Tensor:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from edgemoe.errors import ArgumentError
 from edgemoe.spec.calibrated import CALIBRATED_FILE
-from edgemoe.spec.calibration import Calibration, Range, calibrated_tensors, load_calibration
+from edgemoe.spec.calibration import Calibration, load_calibration
 from edgemoe.spec.checkpoint import CALIBRATION_FILE
 from edgemoe.spec.files import write_text
 from edgemoe.spec.model import ModelConfig
@@ -28,18 +28,11 @@ from edgemoe_golden.calibration_report import WORST_SHOWN, Loss, losses, table, 
 from edgemoe_golden.model import M3ViT, load_checkpoint_model
 from edgemoe_golden.model.variant import VARIANT_FILE, load_variant
 from edgemoe_golden.quantising.arguments import SCENES, chosen_steps
-from edgemoe_golden.quantising.gains import gains
+from edgemoe_golden.quantising.gains import gains, kept_steps
 from edgemoe_golden.quantising.gains import table as gains_table
-from edgemoe_golden.quantising.observed import (
-    DEFAULT_RULE,
-    Histograms,
-    calibration_of,
-    coarse_range,
-    fine_range,
-    observe,
-)
-from edgemoe_golden.quantising.options import STEPS, Options
-from edgemoe_golden.quantising.output import rounded_losses, write_calibrated
+from edgemoe_golden.quantising.observed import DEFAULT_RULE, Histograms, calibration_of, observe
+from edgemoe_golden.quantising.options import Options
+from edgemoe_golden.quantising.output import rounded_losses, tensors_of, write_calibrated
 from edgemoe_golden.quantising.pictures import (
     FEW_PICTURES,
     Frames,
@@ -47,13 +40,10 @@ from edgemoe_golden.quantising.pictures import (
     model_frames,
     pictures_provenance,
     scenes_provenance,
+    stretched,
 )
-from edgemoe_golden.quantising.quantiser import quantise_network
-from edgemoe_golden.ranges import RULES, Histogram
-
-MOST_ROWS = 32_768
-"""Rows over tasks, pictures and tokens that steps look at, evenly chosen pictures of many. Ranges of W16A16 and of the
-residual stream come from all."""
+from edgemoe_golden.quantising.recipe import Recipe, default_range, evenly
+from edgemoe_golden.ranges import RULES
 
 
 @dataclass(frozen=True)
@@ -71,6 +61,11 @@ class Subject:
         """The model's configuration."""
         return self.model.config
 
+    def recipe(self, options: Options) -> Recipe:
+        """The quantiser for it."""
+        state, frames = dict(self.model.state_dict()), evenly(self.config, self.frames)
+        return Recipe(self.config, state, frames, self.histograms, options, self.provenance)
+
 
 def calibrate_folder(options: argparse.Namespace) -> str:
     """Measure, write, and say what was written; options: of `arguments`. Raises EdgeMoeError, OSError."""
@@ -79,7 +74,7 @@ def calibrate_folder(options: argparse.Namespace) -> str:
     steps = chosen_steps(options.without)
     wish = None if options.budget is None else Wish(parse_budget(options.budget), mixing(options.hardware))
     if wish and path.exists() and not options.again:
-        return choose_widths(options.checkpoint, _subject_frames(options)[0], wish, options.report)
+        return _widths(_subject(options), wish, options.report)
     if path.exists() and not (options.keep or options.again):
         raise ArgumentError(f"{path}: the model is calibrated already; --again replaces it, --keep reports on it")
     if load_variant(options.checkpoint).float_only:
@@ -91,7 +86,14 @@ def calibrate_folder(options: argparse.Namespace) -> str:
     kept = _kept(path, of.config) if options.keep else None
     by_rule = kept or options.rule or not steps
     text = _by_rule(of, options, kept) if by_rule else _by_steps(of, options, steps)
-    return f"{text}\n\n{choose_widths(of.folder, of.frames, wish, options.report)}" if wish else text
+    return f"{text}\n\n{_widths(of, wish, options.report)}" if wish else text
+
+
+def _widths(of: Subject, wish: Wish, report: Path) -> str:
+    """Widths for the calibration that is there, whose steps are taken again for them."""
+    calibration = load_calibration(of.folder / CALIBRATION_FILE, of.config)
+    recipe = of.recipe(Options(frozenset(calibration.steps), narrow=frozenset(calibration.narrow)))
+    return choose_widths(of.folder, of.frames, wish, report, recipe.tuned if calibration.tensors_sha256 else None)
 
 
 def _subject(options: argparse.Namespace) -> Subject:
@@ -107,6 +109,8 @@ def _subject_frames(options: argparse.Namespace, loaded: M3ViT | None = None) ->
     if options.pictures:
         frames = model_frames(model.config, options.pictures)
         provenance = pictures_provenance(options.pictures, len(frames))
+        if remark := stretched(model.config, options.pictures):
+            print(f"{remark}\n")
     elif options.scenes is None and (folder / VARIANT_FILE).is_file():
         raise ArgumentError(
             f"{folder}: an imported model was not trained on drawn scenes; name pictures of the kind that it will see "
@@ -148,45 +152,34 @@ def _by_rule(of: Subject, options: argparse.Namespace, kept: Calibration | None)
 
 
 def _by_steps(of: Subject, options: argparse.Namespace, steps: frozenset[str]) -> str:
-    """Ranges, rewrites, rounding and biases by `steps`."""
+    """Ranges, rewrites, rounding and biases by those of `steps` that gain."""
     config = of.config
-    chosen = Options(steps, narrow=frozenset(narrow_layers(config, options.narrow)))
-    state = dict(of.model.state_dict())
-    frames, residual = _evenly(config, of.frames), of.histograms["residual"]
-    judged = len(frames) > 1
-    parts = config.depth + len(config.tasks)
-    with tqdm(desc="quantising", unit="part", total=parts * (1 + judged * (len(steps) + 1))) as bar:
-
-        def rule(name: str, histogram: Histogram) -> Range:
-            return coarse_range(name, histogram, DEFAULT_RULE)
-
-        found = gains(config, state, frames, residual, chosen, rule, bar.update) if judged else []
-        work = quantise_network(config, state, frames, residual, chosen, rule, progress=bar.update)
-    fine = {name: fine_range(name, of.histograms[name]) for name in calibrated_tensors(config)}
-    scores = {name: span for name, span in fine.items() if name.endswith(".scores")}
-    calibration = write_calibrated(of.folder, work, scores, fine, of.provenance)
-    coarse = replace(calibration, ranges={"w8a8": calibration.ranges["w8a8"]})
+    recipe = of.recipe(Options(steps, narrow=frozenset(narrow_layers(config, options.narrow))))
+    judged, found, parts = evenly(config, of.frames, judged=True), [], config.depth + len(config.tasks)
+    with tqdm(desc="quantising", unit="part", total=parts * (1 + 2 * (len(steps) + 1))) as bar:
+        if len(judged) > 1:
+            found = gains(
+                config, recipe.state, judged, of.histograms["residual"], recipe.options, default_range,
+                lambda: bar.update() and None
+            )  # fmt: skip
+            recipe = replace(recipe, options=replace(recipe.options, steps=kept_steps(found)))
+        work = recipe.work(progress=lambda: bar.update() and None)
+    tuned = recipe.result(work)
+    calibration = write_calibrated(of.folder, tuned.calibration, tensors_of(work))
+    coarse, fine = (replace(calibration, ranges={name: calibration.ranges[name]}) for name in ("w8a8", "w16a16"))
     seen = {**of.histograms, **work.result.histograms}
-    activations = losses(config, coarse, seen)
-    activations += losses(config, replace(calibration, ranges={"w16a16": fine}), of.histograms)
+    activations = losses(config, coarse, seen) + losses(config, fine, of.histograms)
     weights = rounded_losses(work)
     _print_tables(activations, weights, options.all)
     if found:
-        print(f"{gains_table(found, len(frames))}\n")
+        print(f"{gains_table(found, len(judged))}\n")
     for block, experts in work.result.unreached.items():
         print(_unreached(block, experts))
     if len(of.frames) < FEW_PICTURES:
         print(f"{len(of.frames)} pictures are few: from {FEW_PICTURES} on, ranges hold better for others\n")
     shown = write_report(options.report, of.folder.name, activations + weights, seen, [asdict(each) for each in found])
-    names = ", ".join(step for step in STEPS if step in steps)
+    names = ", ".join(calibration.steps) or "no step, because none gained"
     return f"{of.folder / CALIBRATION_FILE}, {CALIBRATED_FILE}: {len(work.result.layers)} layers by {names}; {shown}"
-
-
-def _evenly(config: ModelConfig, frames: Frames) -> Frames:
-    most = max(2, MOST_ROWS // (config.tokens * len(config.tasks)))
-    if len(frames) <= most:
-        return frames
-    return [frames[int(index)] for index in np.linspace(0, len(frames) - 1, most)]
 
 
 def _unreached(block: int, experts: Sequence[int]) -> str:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edgemoe.spec.precision import W8A8
 from edgemoe_golden.model.layers import ACTIVATIONS
 from edgemoe_golden.quantising.attention import error
 from edgemoe_golden.quantising.equalise import Rewrite, best_rewrite, nearest_weights
@@ -16,7 +15,7 @@ from edgemoe_golden.quantising.experts import balanced_moment, own_share, second
 from edgemoe_golden.quantising.limits import Grid, Reader, Sample, on_grid
 from edgemoe_golden.quantising.network import Routes, experts_sum, per_expert, routed
 from edgemoe_golden.quantising.rewrites import rewrite_norm
-from edgemoe_golden.quantising.work import Work
+from edgemoe_golden.quantising.work import Work, steady_mean
 
 LAYER_ROWS = 2048
 """Rows of a layer that stand for all of them in an expert's matrix."""
@@ -88,12 +87,12 @@ def _rewrite_norm(work: Work, index: int, up: str) -> float | None:
     norm = f"backbone.blocks.{index}.norm2"
     gates = [f"backbone.blocks.{index}.mlp.gate.{task}.w_gate" for task in range(len(work.config.tasks))]
     weight, limit = work.state[f"{up}.weight"], work.options.weight_limit(up)
-    meeting = weight.abs().amax((0, 1))
+    meeting, bits = weight.abs().amax((0, 1)), work.options.activation_bits(f"blocks.{index}.norm2")
 
     def trial(learn: Sample, judge: Sample, made: Rewrite) -> float:
         routes = routed(work.config, work.state, index, judge.values, work.task[judge.row])
         rows = judge.values[routes.row]
-        on_its_grid = on_grid(made(rows), made.limit(learn.values), None, W8A8.activation_bits)
+        on_its_grid = on_grid(made(rows), made.limit(learn.values), None, bits)
         output = per_expert(on_its_grid, routes, nearest_weights(weight * made.scale, limit))
         judged = Sample(rows, judge.picture[routes.row], judge.row[routes.row])
         return error(output, per_expert(rows, routes, weight), judged)
@@ -124,7 +123,8 @@ def _rounded(
         rounded, weight = work.rounded(layer, weights[expert], biases[expert], moment, grid.step)
         output = functional.linear(part, weight, biases[expert])
         if count and work.does("biases"):
-            correction = own_share(count, 1) * (target[own] - output)[kept].mean(0)
+            pictures = work.picture[queues.routes.row[own]][kept]
+            correction = own_share(count, 1) * steady_mean((target[own] - output)[kept], pictures)
             biases[expert] += correction
             output = output + correction
         outputs.append(output)

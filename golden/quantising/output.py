@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from edgemoe.spec.files import write_together
 from edgemoe.spec.precision import NARROW_LIMIT, W8A8
 from edgemoe.spec.strict import to_dict
 from edgemoe_golden.calibration_report import Loss, decibels, worst_first
+from edgemoe_golden.quantising.options import STEPS
 from edgemoe_golden.quantising.work import Work
 
 
@@ -42,9 +44,7 @@ def tensors_of(work: Work) -> dict[str, NDArray[np.generic]]:
     return tensors
 
 
-def calibration_of(
-    work: Work, scores: Mapping[str, Range], fine: dict[str, Range], provenance: str, digest: str
-) -> Calibration:
+def calibration_of(work: Work, scores: Mapping[str, Range], fine: dict[str, Range], provenance: str) -> Calibration:
     """Ranges of all tensors. scores: of attention scores, which have no grid of their own. fine: those of W16A16."""
     config, options = work.config, work.options
     coarse, wide = ({**scores, **ranges} for ranges in (work.result.ranges, work.result.wide))
@@ -57,16 +57,17 @@ def calibration_of(
         {**ranges, "w16a16": fine},
         tuple(name for name in mixable_activations(config) if name in options.wide),
         tuple(name for name in mixable_layers(config) if name in options.narrow),
-        digest,
+        steps=tuple(step for step in STEPS if step in options.steps),
     )
 
 
-def write_calibrated(
-    folder: Path, work: Work, scores: Mapping[str, Range], fine: dict[str, Range], provenance: str
-) -> Calibration:
-    """Write both files, or leave both as they were; returns what `calibration.json` says."""
-    content = save(tensors_of(work), {"format": "edgemoe"})
-    calibration = calibration_of(work, scores, fine, provenance, hashlib.sha256(content).hexdigest())
+def write_calibrated(folder: Path, calibration: Calibration, stored: Mapping[str, NDArray[np.generic]]) -> Calibration:
+    """Write both files, or leave both as they were; returns what `calibration.json` says.
+
+    stored: contents of `calibrated.safetensors`, from `tensors_of`.
+    """
+    content = save(dict(stored), {"format": "edgemoe"})
+    calibration = replace(calibration, tensors_sha256=hashlib.sha256(content).hexdigest())
     text = json.dumps(to_dict(calibration), indent=1) + "\n"
     write_together(folder, {CALIBRATED_FILE: content, CALIBRATION_FILE: text.encode()})
     return calibration

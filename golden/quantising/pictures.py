@@ -27,6 +27,7 @@ FEW_PICTURES = 6
 CALIBRATION_SEEDS = TRAINING_SEEDS[-100_000:]
 
 _NAMED = 3
+_SAME_SHAPE = 1.1  # proportions within this factor count as the model's
 
 Frames = list[NDArray[np.uint8]]
 
@@ -81,6 +82,22 @@ def model_frames(config: ModelConfig, folders: Sequence[Path]) -> Frames:
             f"to find in them; give pictures of the kind that the model will see"
         )
     return frames
+
+
+def stretched(config: ModelConfig, folders: Sequence[Path]) -> str:
+    """A sentence on pictures whose sides are not in the model's proportion, "" where all are."""
+    paths = [path for folder in folders for path in picture_paths(folder)]
+    count, wanted = 0, config.image_width / config.image_height
+    for path in paths:
+        with Image.open(path) as picture:
+            count += not 1 / _SAME_SHAPE < picture.width / picture.height / wanted < _SAME_SHAPE
+    size = f"{config.image_height}×{config.image_width}"
+    return (
+        f"{count} of {len(paths)} pictures are of another shape than the model's {size} and are stretched to it; cut "
+        f"them as the model will see them for better ranges"
+        if count
+        else ""
+    )
 
 
 def pictures_provenance(folders: Sequence[Path], count: int) -> str:

@@ -129,7 +129,7 @@ class Work:
         integers, weight = self.rounded(layer, weight, bias, moment, grid.step)
         output = functional.linear(inputs, weight, bias)
         if self.does("biases"):
-            correction = (target - output)[self.learned].mean(0)
+            correction = steady_mean((target - output)[self.learned], self.picture[self.learned])
             self.state[f"{layer}.bias"] = bias + correction
             output = output + correction
         self.result.layers[layer] = [integers]
@@ -146,3 +146,19 @@ class Work:
         exact, error = self.exact[own].double(), (self.exact[own] - self.found[own]).double()
         ratio = exact.square().sum((1, 2)) / error.square().sum((1, 2)).clamp_min(1e-30)
         return float((10 * ratio.log10()).mean())
+
+
+def steady_mean(errors: Tensor, picture: Tensor) -> Tensor:
+    """Mean error per output, [outputs], of rows [rows, outputs], shrunk where pictures disagree on it.
+
+    With m the mean over pictures and v the variance of that mean as the pictures show it: m·m²/(m² + v).
+    """
+    count = picture.bincount()
+    sums = torch.zeros(len(count), errors.shape[1]).index_add(0, picture, errors)
+    means = sums[count > 0] / count[count > 0, None]
+    mean = errors.mean(0)
+    if len(means) == 1:
+        return mean
+    variance = means.var(0) / len(means)
+    shrunk: Tensor = mean * mean.square() / (mean.square() + variance).clamp_min(1e-20)
+    return shrunk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 
 from edgemoe.compiler.quantise import quantise
 from edgemoe.errors import ArgumentError
+from edgemoe.spec.calibrated import Calibrated
 from edgemoe.spec.calibration import Calibration
 from edgemoe.spec.checkpoint import load_checkpoint
 from edgemoe.spec.hardware import load_hardware_config
@@ -23,6 +24,7 @@ from edgemoe_golden.budget.picture import draw_choice
 from edgemoe_golden.budget.search import Measured, Search, narrow_layers
 from edgemoe_golden.budget.sensitivity import Sensitivity
 from edgemoe_golden.model import load_checkpoint_model
+from edgemoe_golden.quantising.recipe import Tuned
 from tests.examples.program import plain_calibration, write_checkpoint
 
 HARDWARE = replace(load_hardware_config("zcu102"), name="mixed", **dict.fromkeys(OPTIONS, True))
@@ -47,7 +49,7 @@ def coarse(folder: Path) -> Calibration:
 
 def search(folder: Path, found: list[Reference], **changes: object) -> Search:
     config, tensors = load_checkpoint(folder)
-    own = Search(config, tensors, coarse(folder), HARDWARE, [config.tasks[0].name], found)
+    own = Search(config, tensors, Tuned(coarse(folder)), HARDWARE, [config.tasks[0].name], found)
     return replace(own, **changes)  # type: ignore[arg-type]
 
 
@@ -80,11 +82,11 @@ def test_the_choice_keeps_to_its_budget_and_takes_noise_away(
     own = search(folder, found)
     chosen = own.choose(budget)
     assert chosen.cycles <= chosen.base_cycles * (1 + budget)
-    assert bool(chosen.calibration.wide) == (budget > 0)
-    model = quantise(own.config, own.tensors, chosen.calibration, W8A8)
+    assert bool(chosen.tuned.calibration.wide) == (budget > 0)
+    model = quantise(own.config, own.tensors, chosen.tuned.calibration, W8A8)
     assert chosen.cycles == frame_cycles(model, own.tasks, HARDWARE, model.wide, model.narrow)
     before, after = (
-        Sensitivity(own.config, own.tensors, each, found).noise for each in (coarse(folder), chosen.calibration)
+        Sensitivity(own.config, own.tensors, each, found).noise for each in (coarse(folder), chosen.tuned.calibration)
     )
     assert after < before if budget else after == before
 
@@ -93,7 +95,7 @@ def test_all_of_it_wide_comes_nearer_to_the_float_network(folder: Path, found: l
     own = search(folder, found)
     plain, wide = (
         fidelity(quantise(own.config, own.tensors, each, W8A8), found)
-        for each in (coarse(folder), own.choose(4.0).calibration)
+        for each in (coarse(folder), own.choose(4.0).tuned.calibration)
     )
     assert wide.sqnr_db > plain.sqnr_db + 10
     assert wide.same_experts >= plain.same_experts
@@ -129,9 +131,32 @@ def test_a_budget_that_makes_no_sense_is_refused(folder: Path, found: list[Refer
         search(folder, found).choose(budget)
 
 
+def test_every_round_starts_from_tensors_made_for_the_widths_before_it(folder: Path, found: list[Reference]) -> None:
+    """And the last ones go with the choice."""
+    config, tensors = load_checkpoint(folder)
+    asked: list[tuple[str, ...]] = []
+
+    def retune(wide: Sequence[str]) -> Tuned:
+        asked.append(tuple(wide))
+        scaled = {name: values * np.float32(1 + 2**-8) for name, values in tensors.items()}
+        return Tuned(replace(coarse(folder), wide=tuple(wide)), Calibrated(scaled, {}))
+
+    kept: dict[str, Measured] = {}
+    chosen = search(folder, found, retune=retune, keep=kept.update).choose(0.3)
+    assert asked[-1] == chosen.tuned.calibration.wide
+    assert chosen.tuned.calibrated is not None
+    assert len(asked) > 1
+    starts = {key: gains[""] for key, gains in kept.items()}
+    for wide in asked[:-1]:
+        number = next(key for key in starts if key.endswith(str(sorted(wide))))
+        tuned = retune(wide)
+        assert starts[number] == Sensitivity(config, tensors, tuned.calibration, found, tuned.calibrated).noise
+        assert starts[number] != Sensitivity(config, tensors, tuned.calibration, found).noise
+
+
 def test_only_what_the_hardware_takes_is_chosen(folder: Path, found: list[Reference]) -> None:
     tokens = replace(HARDWARE, wide_inner=False)
-    chosen = search(folder, found, hardware=tokens).choose(4.0).calibration.wide
+    chosen = search(folder, found, hardware=tokens).choose(4.0).tuned.calibration.wide
     assert chosen
     assert not any(name.endswith((".qkv", ".hidden")) for name in chosen)
     with pytest.raises(
@@ -141,9 +166,10 @@ def test_only_what_the_hardware_takes_is_chosen(folder: Path, found: list[Refere
 
 
 def test_layers_with_narrow_weights_stay_narrow(folder: Path, found: list[Reference]) -> None:
-    own = search(folder, found, narrow=narrow_layers(load_checkpoint(folder)[0], "experts"))
+    narrow = narrow_layers(load_checkpoint(folder)[0], "experts")
+    own = search(folder, found, tuned=Tuned(replace(coarse(folder), narrow=narrow)))
     chosen = own.choose(0.1)
-    assert chosen.calibration.narrow == ("blocks.1.experts",)
+    assert chosen.tuned.calibration.narrow == ("blocks.1.experts",)
     assert narrow_layers(own.config, "none") == ()
 
 

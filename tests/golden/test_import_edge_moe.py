@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -172,7 +173,23 @@ def test_the_command_prints_the_error_against_the_reference(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert edgemoe(["import", str(made), "--config", "micro", "--out", str(tmp_path / "out")]) == 0
-    assert "against the reference frame: MSE" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "against the reference frame: MSE" in text
+    assert re.search(r"verdict: the same network, its error is \d\S* % of the reference's variance", text)
+    assert text.splitlines()[-1] == f"next: edgemoe calibrate {tmp_path / 'out'} --pictures FOLDER_OF_YOUR_PICTURES"
+
+
+def test_a_suspicious_error_against_the_reference_is_a_warning(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """0.4 % of the variance: no other network, and no arithmetic either."""
+    folder = Path(shutil.copytree(made, tmp_path / "raw"))
+    tokens = np.fromfile(folder / "l11_x_post_moe.float32.bin", dtype="<f4")
+    write(folder, "l11_x_post_moe", tokens + np.float32(np.sqrt(0.004 * tokens.var())))
+    assert edgemoe(["import", str(folder), "--config", "micro", "--out", str(tmp_path / "out")]) == 0
+    text = capsys.readouterr().out
+    assert "warning: suspicious, its error is 0.4 % of the reference's variance, where arithmetic alone" in text
+    assert "verdict: the same" not in text
 
 
 def test_files_that_are_no_weights_are_left_alone(made: Path, tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,15 +27,19 @@ from edgemoe_golden.budget.integer_network import IntegerBlock, embedded
 from edgemoe_golden.model import M3ViT, TensorRecorder, save_checkpoint
 from edgemoe_golden.model.variant import VARIANT_FILE
 from edgemoe_golden.quantising.experts import balanced_moment, own_share, second_moment
+from edgemoe_golden.quantising.gains import gains, kept_steps
+from edgemoe_golden.quantising.gains import table as gains_table
 from edgemoe_golden.quantising.limits import MULTIPLES, Sample, best_limit, others_largest
 from edgemoe_golden.quantising.observed import DEFAULT_RULE, coarse_range, fine_range, observe
 from edgemoe_golden.quantising.options import STEPS, Options
-from edgemoe_golden.quantising.output import write_calibrated
+from edgemoe_golden.quantising.output import calibration_of, tensors_of, write_calibrated
 from edgemoe_golden.quantising.pictures import drawn_frames
 from edgemoe_golden.quantising.quantiser import quantise_network
+from edgemoe_golden.quantising.recipe import default_range
 from edgemoe_golden.quantising.rewrites import rewrite_norm, rewrite_scores, rewrite_values
 from edgemoe_golden.quantising.rounding import nearest, second_order
-from edgemoe_golden.quantising.work import Work
+from edgemoe_golden.quantising.work import Work, steady_mean
+from edgemoe_golden.ranges import Histogram
 
 FEATURES = 24
 
@@ -95,7 +101,7 @@ def written(work: Work, model: M3ViT, folder: Path) -> tuple[ModelConfig, Tensor
     seen = observe(model, drawn_frames(model.config, 2), 2)
     fine = {name: fine_range(name, histogram) for name, histogram in seen.items()}
     scores = {name: span for name, span in fine.items() if name.endswith(".scores")}
-    write_calibrated(folder, work, scores, fine, "test")
+    write_calibrated(folder, calibration_of(work, scores, fine, "test"), tensors_of(work))
     return load_checkpoint(folder)
 
 
@@ -241,6 +247,46 @@ def test_an_expert_that_no_picture_reaches_is_rounded_to_the_nearest_and_named(m
     assert np.array_equal(own.integers, nearest(work.state[f"{layer}.weight"][expert].double().numpy(), 127).integers)
 
 
+def test_a_bias_is_moved_as_far_as_pictures_agree_on_it() -> None:
+    """Output 0 is off by the same on all of them, output 1 by as much one way as the other on the last two."""
+    errors = torch.tensor([[2.0, 1.0], [2.0, 1.0], [2.0, 5.0], [2.0, -3.0]])
+    moved = steady_mean(errors, torch.tensor([0, 0, 1, 3]))
+    assert moved[0] == 2
+    assert 0 < moved[1] < 0.2
+    assert steady_mean(errors, torch.zeros(4, dtype=torch.long)).tolist() == [2, 1], "one picture says all there is"
+
+
+def test_a_step_that_loses_on_unseen_pictures_is_left_out(model: M3ViT, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the steps after it are judged without it."""
+    frames = list(drawn_frames(model.config, 2))
+    asked: list[frozenset[str]] = []
+
+    def judged(*given: object) -> Work:
+        options = given[4]
+        assert isinstance(options, Options)
+        asked.append(options.steps)
+        decibels = 10.0 + len(options.steps) - 5 * ("zero-points" in options.steps)
+        return SimpleNamespace(decibels=lambda learned: decibels + 20 * learned)  # type: ignore[return-value]
+
+    monkeypatch.setattr("edgemoe_golden.quantising.gains.quantise_network", judged)
+    found = gains(model.config, {}, frames, Histogram(), Options(), default_range, lambda: None)
+    assert kept_steps(found) == {"ranges", "equalise", "gptq", "biases"}
+    assert [gain.unseen_db for gain in found] == [10, 11, 7, 12, 13, 14]
+    assert asked[-1] == kept_steps(found)
+    assert re.search(r"zero-points +27.0 +7.0 +-4.0 +left out", gains_table(found, 2))
+
+
+def test_an_activation_of_sixteen_bits_is_eased_less_than_one_of_eight(model: M3ViT) -> None:
+    """One feature is a hundred times the others: on 8 bits it shrinks, and its weights grow for it."""
+    norm, reached = "backbone.blocks.0.norm1.weight", {}
+    with torch.no_grad():
+        model.state_dict()[norm][3] *= 100
+    for bits, wide in {8: frozenset[str](), 16: frozenset({"blocks.0.norm1"})}.items():
+        gain = run(model, Options(wide=wide)).state[norm].abs()
+        reached[bits] = float(gain[3] / gain.median())
+    assert 2 * reached[8] < reached[16]
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_every_step_can_be_left_out(step: str, model: M3ViT) -> None:
     whole, without = (run(model, Options(frozenset(STEPS) - left)) for left in (frozenset(), {step}))
@@ -292,7 +338,7 @@ def test_the_command_prints_and_keeps_what_each_step_gains(
     steps = [row["step"] for row in rows if row["kind"] == "step"]
     assert steps[1:] == ["ranges", "zero-points", "equalise"]
     assert all(step in text for step in steps)
-    assert "dB on 3 learned    on 2 unseen" in text
+    assert "dB on pictures learned on    on the other half of 5" in text
     assert "5 pictures are few: from 6 on, ranges hold better for others" in text
     config, tensors = load_checkpoint(checkpoint)
     calibration = load_calibration(checkpoint / CALIBRATION_FILE, config)

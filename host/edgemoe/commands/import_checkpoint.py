@@ -129,6 +129,19 @@ def _refuse(options: argparse.Namespace, names: tuple[str, ...], why: str) -> No
         raise ArgumentError(f"{', '.join(given)} {why}")
 
 
+def _verdict(share: float) -> str:
+    """What the error against a reference frame says; share: of the variance of the reference's tokens."""
+    from edgemoe_golden.importing.importer import SUSPICIOUS
+
+    of_variance = f"{100 * share:.2g} % of the reference's variance"
+    if share <= SUSPICIOUS:
+        return f"verdict: the same network, its error is {of_variance}"
+    return (
+        f"warning: suspicious, its error is {of_variance}, where arithmetic alone makes 0.01 %; a small tensor may be "
+        f"wrong, such as one bias or ε, or the frame be of another version of the weights"
+    )
+
+
 def _summary(folder: Path, report: ImportReport, calibrated: bool) -> str:
     config, variant = report.config, report.variant
     lines = [f"{folder}: {report.tensors} tensors from {report.layout}, model '{config.name}'", *report.notes]
@@ -144,6 +157,7 @@ def _summary(folder: Path, report: ImportReport, calibrated: bool) -> str:
         lines.append(f"convolutional heads run on the host: {heads}")
     if report.reference_mse is not None:
         lines.append(f"against the reference frame: MSE {report.reference_mse:.3g}, MAE {report.reference_mae:.3g}")
+        lines.append(_verdict(report.reference_share or 0.0))
     if variant.float_only:
         lines.append("its gates read the input of their block, ahead of attention, so it runs in the float model only")
     elif not calibrated:

@@ -48,6 +48,7 @@ class Calibration:
     wide: activations that have 16 bits in W8A8 builds, with their ranges of `wide`, without those of `w16a16`; names of
     `mixable_activations`. narrow: layers that have weights of 4 bits there; names of `mixable_layers`.
     tensors_sha256: of `calibrated.safetensors` beside it, where the ranges `w8a8` and `wide` are those of its tensors.
+    steps: of the quantiser that made them, so that they can be made again for other widths.
     """
 
     version: int
@@ -57,6 +58,7 @@ class Calibration:
     wide: tuple[str, ...] = ()
     narrow: tuple[str, ...] = ()
     tensors_sha256: str = ""
+    steps: tuple[str, ...] = ()
 
     def of_wide(self, tensor: str) -> Range:
         """Range of an activation of 16 bits in W8A8 builds; raises ConfigError when it was not calibrated."""

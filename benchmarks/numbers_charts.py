@@ -1,0 +1,61 @@
+"""Pictures of `make numbers`: cycles against fidelity, and the tensor that loses most, before and after."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+from benchmarks.numbers_settings import AFTER, ALL_W4, BEFORE, EXPERTS_W4, FINE, WIDE
+from benchmarks.report_style import BLUE, GREEN, INK, ORANGE, styled
+from edgemoe_golden.calibration_picture import draw_distribution
+from edgemoe_golden.calibration_report import Loss
+from edgemoe_golden.quantising.observed import Histograms
+
+SINGLE = {BEFORE: ORANGE, WIDE: GREEN, EXPERTS_W4: INK, ALL_W4: INK, FINE: GREEN}
+
+
+def draw_frontier(title: str, rows: Sequence[Mapping[str, Any]], key: str, label: str) -> Image.Image:
+    """One point per setting: more cycles than all on 8 bits against a figure; the mixed ones are joined."""
+    return _image(_frontier(title, rows, key, label))
+
+
+@styled
+def _frontier(title: str, rows: Sequence[Mapping[str, Any]], key: str, label: str) -> Figure:
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    axes = figure.subplots()
+    by_name = {row["setting"]: (100 * row["more_cycles"], row[key]) for row in rows}
+    joined = [by_name[AFTER], *(point for name, point in by_name.items() if name.startswith("mixed"))]
+    axes.plot(*zip(*joined, strict=True), "o-", color=BLUE, label="chosen within a budget, from 0 on")
+    for name, colour in SINGLE.items():
+        if name in by_name:
+            axes.plot(*by_name[name], "s", color=colour)
+            axes.annotate(name, by_name[name], xytext=(6, -12), textcoords="offset points", color=colour)
+    axes.set(xlabel="more cycles of a frame than W8A8, predicted, %", ylabel=label, title=title)
+    axes.margins(x=0.16)
+    axes.legend(loc="lower right", frameon=False)
+    return figure
+
+
+def draw_worst(worst: Mapping[str, tuple[Loss, Histograms]]) -> Image.Image:
+    """Distributions of the activations that lose most, one above the other."""
+    drawn = [
+        draw_distribution(seen[loss.tensor], loss.low, loss.high, f"{when}: {loss.tensor} loses most",
+                          f"SQNR {loss.sqnr_db:.1f} dB on {loss.bits} bits, {100 * loss.clipped:.4f} % clipped")
+        for when, (loss, seen) in worst.items()
+    ]  # fmt: skip
+    whole = Image.new("RGB", (drawn[0].width, sum(each.height for each in drawn)), "white")
+    place = 0
+    for each in drawn:
+        whole.paste(each, (0, place))
+        place += each.height
+    return whole
+
+
+def _image(figure: Figure) -> Image.Image:
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=100)
+    return Image.open(content)

@@ -1,0 +1,54 @@
+"""`make numbers`: every setting on a small network, its figures, pictures and file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import numbers
+from benchmarks.numbers_networks import own
+from benchmarks.numbers_settings import AFTER, BEFORE, FINE, WIDE
+from edgemoe_golden.quantising.options import STEPS
+from tests.examples.program import write_checkpoint
+
+pytest.importorskip("matplotlib")
+
+
+@pytest.mark.slow
+def test_every_setting_of_a_small_network_is_measured_drawn_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numbers, "REPORT", tmp_path / "numbers.json")
+    of = own(write_checkpoint(tmp_path / "model"), 2)
+    rows = numbers.measured(of)
+    names = [row["setting"] for row in rows]
+    assert names[:2] == [FINE, BEFORE]
+    assert {AFTER, WIDE, "mixed, 10 % more cycles"} <= set(names)
+    by_name = {row["setting"]: row for row in rows}
+    assert by_name[BEFORE]["more_cycles"] == 0
+    assert 0 < by_name["mixed, 10 % more cycles"]["more_cycles"] <= 0.1
+    assert by_name[WIDE]["more_cycles"] > 0
+    assert by_name[FINE]["same_experts"] >= by_name[WIDE]["same_experts"]
+    assert all(row["setting"] in numbers.table(of, rows) for row in rows)
+    kept = numbers.report("micro", of, rows, 1.0)
+    numbers.keep("other", {"rows": []})
+    numbers.keep("micro", kept)
+    content = json.loads((tmp_path / "numbers.json").read_text())
+    assert set(content) == {"other", "micro"}
+    assert [step["step"] for step in content["micro"]["steps"][1:]] == list(STEPS)
+    assert set(content["micro"]["worst"]) == {"before", "after"}
+    assert len(list(tmp_path.glob("numbers_micro_*.png"))) == 3
+
+
+def test_a_network_that_cannot_be_had_is_left_out_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(numbers, "REPORT", tmp_path / "numbers.json")
+    numbers.main(["--networks", "edge_moe"])
+    numbers.main(["--networks", "edge_moe", "--dense", str(tmp_path)])
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("edge_moe is left out: its weights are not part of this repository; name their folder")
+    assert second.endswith("Edge-MoE's dense weights, *.float32.bin, are not there")
+    assert not (tmp_path / "numbers.json").exists()
