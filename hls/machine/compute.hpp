@@ -52,7 +52,9 @@ inline Group group_of(const Pass &pass, int first_tile, int members) {
     group.digits = pass.epilogue == PASS_LOGITS ? GATE_DIGITS : 1;
     group.token_tiles = (pass.first_row + pass.rows - 1) / TOKEN_PAR - pass.first_row / TOKEN_PAR + 1;
     group.busy = group.token_tiles * group.digits;
-    group.apart = group.busy > ACCUMULATE_DISTANCE ? group.busy : ACCUMULATE_DISTANCE;
+    // A gate's middle sum comes from both digits: last in one tile, first in the next, one step nearer than the others.
+    const int distance = ACCUMULATE_DISTANCE + group.digits - 1;
+    group.apart = group.busy > distance ? group.busy : distance;
     return group;
 }
 
