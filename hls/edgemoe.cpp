@@ -43,42 +43,11 @@ void edgemoe_top(const Word *program, const Word *input, Word *output, const Wor
 #pragma HLS interface mode=s_axilite port=experts_run bundle=control offset=0x160
 #pragma HLS interface mode=s_axilite port=segments_dropped bundle=control offset=0x170
 #pragma HLS interface mode=s_axilite port=return bundle=control
-    static Machine machine;
-#pragma HLS array_partition variable=machine.pads.residual dim=1 complete
-#pragma HLS array_partition variable=machine.pads.residual dim=3 complete
-#pragma HLS array_partition variable=machine.pads.norm dim=1 complete
-#pragma HLS array_partition variable=machine.pads.norm dim=3 complete
-#pragma HLS array_partition variable=machine.pads.gate_input dim=1 complete
-#pragma HLS array_partition variable=machine.pads.gate_input dim=3 complete
-#pragma HLS array_partition variable=machine.pads.query dim=1 complete
-#pragma HLS array_partition variable=machine.pads.query dim=3 complete
-#pragma HLS array_partition variable=machine.pads.key dim=1 complete
-#pragma HLS array_partition variable=machine.pads.key dim=3 complete
-#pragma HLS array_partition variable=machine.pads.value dim=1 complete
-#pragma HLS array_partition variable=machine.pads.value dim=3 complete
-#pragma HLS array_partition variable=machine.pads.hidden dim=1 complete
-#pragma HLS array_partition variable=machine.pads.hidden dim=3 complete
-#pragma HLS array_partition variable=machine.pads.gathered dim=1 complete
-#pragma HLS array_partition variable=machine.pads.gathered dim=3 complete
-#pragma HLS array_partition variable=machine.work.sums dim=1 complete
-#pragma HLS array_partition variable=machine.work.sums dim=3 complete
-#pragma HLS array_partition variable=machine.work.lanes.tile dim=1 complete
-#pragma HLS array_partition variable=machine.work.lanes.step dim=1 complete
-#pragma HLS array_partition variable=machine.work.channels complete
-#pragma HLS array_partition variable=machine.work.attention.score dim=1 complete
-#pragma HLS array_partition variable=machine.work.attention.score dim=3 cyclic factor=VECTOR
-#pragma HLS array_partition variable=machine.work.attention.maximum dim=1 complete
-#pragma HLS array_partition variable=machine.work.attention.total dim=1 complete
-#pragma HLS array_partition variable=machine.work.attention.exponentials dim=1 complete
-#pragma HLS array_partition variable=machine.work.attention.scale dim=1 complete
-#pragma HLS array_partition variable=machine.work.logits dim=2 cyclic factor=OUT_PAR
-#pragma HLS array_partition variable=machine.work.queues.length complete
-#pragma HLS array_partition variable=machine.affine.gain cyclic factor=VECTOR
-#pragma HLS array_partition variable=machine.affine.offset cyclic factor=VECTOR
     const Header header = decode_header(read_block(program, 0));
     Results results = refused(header_fault(header));
     if (results.fault == FAULT_NONE) {
-        run_program(program, input, output, weights_0, weights_1, weights_2, weights_3, header, machine, results);
+        run_program(program, input, output, weights_0, weights_1, weights_2, weights_3, header.instructions,
+                    header.stream_lines, header.input_bytes, header.output_bytes, results);
     }
     *identity = (uint32_t)IDENTITY;
     *config_hash = (uint32_t)CONFIG_HASH;

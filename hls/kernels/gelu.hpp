@@ -24,7 +24,7 @@ inline activation_t gelu_requantise(int64_t value, int multiplier, int shift, in
     const int64_t rectified = value > 0 ? value : 0;
     const int64_t magnitude = value < 0 ? -value : value;
     const int64_t activated = rectified - gelu_delta(magnitude);
-    return (activation_t)saturate(round_shift(activated * multiplier, shift) + zero, ACTIVATION_BITS);
+    return (activation_t)saturate(round_shift(product<GELU_BITS + 1, MULTIPLIER_BITS + 1>(activated, multiplier), shift) + zero, ACTIVATION_BITS);
 }
 
 }  // namespace edgemoe

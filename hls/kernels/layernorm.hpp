@@ -9,6 +9,8 @@
 
 namespace edgemoe {
 
+constexpr int WIDTH_BITS = 12;  // of a row's features, at most LARGEST_WIDTH, signed
+
 typedef ap_uint<72> variance_t;  // D·Σx² < 2^67 and ε < 2^64 in the fine precision
 
 // 1/√v ≈ root·2^−(RSQRT_FRACTION + exponent + RSQRT_MANTISSA_BITS/2).
@@ -48,6 +50,23 @@ struct RowSums {
     int64_t squares;
 };
 
+inline RowSums no_sums() {
+    const RowSums none = {0, 0};
+    return none;
+}
+
+// Σx and Σx² of one vector, added to those before.
+inline RowSums add_vector(const residual_t (&values)[VECTOR], RowSums sums) {
+#pragma HLS inline
+ELEMENTS:
+    for (int e = 0; e < VECTOR; ++e) {  // trip VECTOR
+#pragma HLS unroll
+        sums.total += values[e];
+        sums.squares += product<RESIDUAL_BITS, RESIDUAL_BITS>(values[e], values[e]);
+    }
+    return sums;
+}
+
 // ε + D·Σx² − (Σx)².
 inline variance_t variance(const RowSums &sums, int width, uint64_t epsilon) {
     const ap_int<36> total = sums.total;
@@ -59,7 +78,9 @@ inline variance_t variance(const RowSums &sums, int width, uint64_t epsilon) {
 // (x − μ)/σ in Q.NORMALISED_FRACTION.
 inline int64_t normalise(int64_t value, int64_t total, int width, const Root &root) {
     const int shift = RSQRT_FRACTION + RSQRT_MANTISSA_BITS / 2 - NORMALISED_FRACTION;
-    return saturate(round_shift((width * value - total) * root.value, root.exponent + shift), NORMALISED_BITS);
+    const int64_t centred = product<RESIDUAL_BITS, WIDTH_BITS>(value, width) - total;
+    const int64_t scaled = product<RESIDUAL_BITS + WIDTH_BITS, RSQRT_FRACTION + 2>(centred, root.value);
+    return saturate(round_shift(scaled, root.exponent + shift), NORMALISED_BITS);
 }
 
 inline activation_t layernorm_output(int64_t affine, int shift) {

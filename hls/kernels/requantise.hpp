@@ -1,7 +1,7 @@
 // The one rounding and the one clipping of the machine: golden/ops/requantise.py.
 #pragma once
 
-#include "types.hpp"
+#include "products.hpp"
 
 namespace edgemoe {
 

@@ -196,19 +196,19 @@ inline bool inside(uint64_t address, int rows, uint64_t row_pitch, uint64_t size
     return length <= size && address <= size - length;
 }
 
-inline bool fits_memory(const Instruction &i, const Header &header) {
+inline bool fits_memory(const Instruction &i, uint64_t input_bytes, uint64_t output_bytes) {
     if (i.address % MEMORY_WORD_BYTES) return false;
     switch (i.opcode) {
-        case OPCODE_PATCH_EMBED: return inside(i.address, i.rows, pitch(i.in_features, 1), header.input_bytes);
-        case OPCODE_HEAD: return inside(i.address, i.rows, pitch(i.out_features, 2), header.output_bytes);
+        case OPCODE_PATCH_EMBED: return inside(i.address, i.rows, pitch(i.in_features, 1), input_bytes);
+        case OPCODE_HEAD: return inside(i.address, i.rows, pitch(i.out_features, 2), output_bytes);
         case OPCODE_STORE:
-            return inside(i.address, i.rows, pitch(i.in_features, element_bytes(i.source)), header.output_bytes);
+            return inside(i.address, i.rows, pitch(i.in_features, element_bytes(i.source)), output_bytes);
         default: return true;
     }
 }
 
 // The first rule broken; FAULT_NONE when the instruction is legal.
-inline fault_t static_fault(const RawInstruction &raw, const Header &header) {
+inline fault_t static_fault(const RawInstruction &raw, uint64_t input_bytes, uint64_t output_bytes) {
     const Instruction i = decode(raw);
     if (i.opcode > OPCODE_STORE) return FAULT_ILLEGAL_OPCODE;
     bool unused = false;
@@ -223,7 +223,7 @@ MASKS:
     if (!operands(i)) return FAULT_ILLEGAL_OPERAND;
     if (!fits_buffers(i)) return FAULT_BUFFER_RANGE;
     if (i.experts > MAX_EXPERTS || i.top_k > MAX_TOP_K) return FAULT_TOO_MANY_EXPERTS;
-    return fits_memory(i, header) ? FAULT_NONE : FAULT_ADDRESS_RANGE;
+    return fits_memory(i, input_bytes, output_bytes) ? FAULT_NONE : FAULT_ADDRESS_RANGE;
 }
 
 }  // namespace edgemoe

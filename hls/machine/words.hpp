@@ -5,13 +5,19 @@
 
 namespace edgemoe {
 
-// A word of memory, 16 bytes, little-endian; a line of the weight stream, 64 bytes.
+// A word of memory, 16 bytes, little-endian; a line of the weight stream, 64 bytes, and two of them.
 struct Word {
     uint64_t half[2];
 };
 
+constexpr int LINE_PARTS = STREAM_LINE_BYTES / 8;
+
 struct Line {
-    uint64_t part[STREAM_LINE_BYTES / 8];
+    uint64_t part[LINE_PARTS];
+};
+
+struct LinePair {
+    uint64_t part[2 * LINE_PARTS];
 };
 
 constexpr int LINE_WORDS = STREAM_LINE_BYTES / MEMORY_WORD_BYTES;
