@@ -175,8 +175,9 @@ style: $(VENV)/test.stamp
 	mkdir -p build/links && ln -sfn ../../golden build/links/edgemoe_golden  # mypy reads names off folders
 	$(VENV)/bin/mypy
 
-lint: style ## ruff, mypy, HLS pragmas, RTL by Verilator, slang and pyverilog
+lint: style ## ruff, mypy, HLS pragmas and schedule, RTL by Verilator, slang and pyverilog
 	$(PY) -m tests.checks.pragmas
+	$(PY) -m tests.checks.hls_ir
 	$(PY) -m tests.checks.rtl_lint
 	$(PY) -m tests.checks.rtl_top
 

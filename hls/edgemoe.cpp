@@ -11,13 +11,13 @@ void edgemoe_top(const Word *program, const Word *input, Word *output, const Wor
                  uint64_t *mac_busy_cycles, uint64_t *weight_wait_cycles, uint64_t *post_wait_cycles,
                  uint64_t *layernorm_cycles, uint64_t *softmax_cycles, uint64_t *drain_cycles, uint64_t *fill_cycles,
                  uint64_t *bytes_read, uint64_t *bytes_written, uint64_t *experts_run, uint64_t *segments_dropped) {
-#pragma HLS interface mode=m_axi port=program bundle=gmem_data offset=slave
-#pragma HLS interface mode=m_axi port=input bundle=gmem_data offset=slave
-#pragma HLS interface mode=m_axi port=output bundle=gmem_data offset=slave
-#pragma HLS interface mode=m_axi port=weights_0 bundle=gmem0 offset=slave num_read_outstanding=16 max_read_burst_length=16
-#pragma HLS interface mode=m_axi port=weights_1 bundle=gmem1 offset=slave num_read_outstanding=16 max_read_burst_length=16
-#pragma HLS interface mode=m_axi port=weights_2 bundle=gmem2 offset=slave num_read_outstanding=16 max_read_burst_length=16
-#pragma HLS interface mode=m_axi port=weights_3 bundle=gmem3 offset=slave num_read_outstanding=16 max_read_burst_length=16
+#pragma HLS interface mode=m_axi port=program bundle=gmem_data offset=slave depth=4096
+#pragma HLS interface mode=m_axi port=input bundle=gmem_data offset=slave depth=8192
+#pragma HLS interface mode=m_axi port=output bundle=gmem_data offset=slave depth=8192
+#pragma HLS interface mode=m_axi port=weights_0 bundle=gmem0 offset=slave num_read_outstanding=32 max_read_burst_length=16 depth=1048576
+#pragma HLS interface mode=m_axi port=weights_1 bundle=gmem1 offset=slave num_read_outstanding=32 max_read_burst_length=16 depth=1048576
+#pragma HLS interface mode=m_axi port=weights_2 bundle=gmem2 offset=slave num_read_outstanding=32 max_read_burst_length=16 depth=1048576
+#pragma HLS interface mode=m_axi port=weights_3 bundle=gmem3 offset=slave num_read_outstanding=32 max_read_burst_length=16 depth=1048576
 #pragma HLS interface mode=s_axilite port=program bundle=control offset=0x010
 #pragma HLS interface mode=s_axilite port=input bundle=control offset=0x01C
 #pragma HLS interface mode=s_axilite port=output bundle=control offset=0x028

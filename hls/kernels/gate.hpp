@@ -94,9 +94,10 @@ DIVIDE:
 #pragma HLS unroll
                 if (expert == choice.expert[rank]) chosen = scores[expert];
             }
-            const int64_t quotient = (chosen << SCORE_WEIGHT_BITS) / total;
+            const int64_t share = quotient<GATE_EXPONENTIAL_BITS + SCORE_WEIGHT_BITS + 1, GATE_EXPONENTIAL_BITS + 9>(
+                chosen << SCORE_WEIGHT_BITS, total);
             const int64_t top = (1 << SCORE_WEIGHT_BITS) - 1;
-            choice.score[rank] = (uint16_t)(quotient > top ? top : quotient);
+            choice.score[rank] = (uint16_t)(share > top ? top : share);
         }
     }
 }

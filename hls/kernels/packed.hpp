@@ -21,8 +21,9 @@ struct Packed {
     typedef ap_uint<COUNT * BITS> type;
 };
 
+// By value: a memory is read once, whatever is then taken from its word.
 template <typename VALUE, int COUNT, int WIDTH>
-inline void unpack(const ap_uint<WIDTH> &word, VALUE (&values)[COUNT]) {
+inline void unpack(const ap_uint<WIDTH> word, VALUE (&values)[COUNT]) {
 #pragma HLS inline
     const int bits = WIDTH / COUNT;
 VALUES:

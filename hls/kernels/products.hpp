@@ -17,6 +17,18 @@ inline int64_t product(int64_t one, int64_t other) {
 #endif
 }
 
+// ⌊one / other⌋ of so many unsigned bits each; other ≥ 1.
+template <int ONE_BITS, int OTHER_BITS>
+inline int64_t quotient(int64_t one, int64_t other) {
+#pragma HLS inline
+#ifdef EDGEMOE_AS_SYNTHESISED
+    const ap_uint<ONE_BITS> result = ap_uint<ONE_BITS>(one) / ap_uint<OTHER_BITS>(other);
+    return (int64_t)result.to_uint64();
+#else
+    return one / other;
+#endif
+}
+
 // Two products of int8 weights with one operand, of 11 bits at most, from one multiplication of 27 × 11 bits: the low
 // product stands in bits 0 … 17 and borrows from the high one when it is negative. |operand·weight| ≤ 2^17.
 inline void product_pair(weight_t high, weight_t low, operand_t operand, accumulator_t &product_high,

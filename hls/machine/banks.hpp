@@ -1,7 +1,7 @@
 // Banks of a scratchpad: every bank is addressed by a constant, and what belongs to a row is chosen after the read.
 #pragma once
 
-#include "../kernels/packed.hpp"
+#include "../kernels/products.hpp"
 
 namespace edgemoe {
 
@@ -17,9 +17,18 @@ inline Target nowhere() {
     return target;
 }
 
+constexpr int ROW_BITS = 17;     // of a row's number, signed
+constexpr int COUNT_BITS = 12;  // of the vectors of a row, signed
+
+// Vectors of so many rows; of so many tiles of TOKEN_PAR rows, in each bank.
+inline int vector_count(int rows, int vectors) {
+#pragma HLS inline
+    return (int)product<ROW_BITS, COUNT_BITS>(rows, vectors);
+}
+
 inline Target target_of(int row, int vectors, int vector) {
 #pragma HLS inline
-    const Target target = {row % TOKEN_PAR, row / TOKEN_PAR * vectors + vector};
+    const Target target = {row % TOKEN_PAR, vector_count(row / TOKEN_PAR, vectors) + vector};
     return target;
 }
 
@@ -96,7 +105,9 @@ BANKS:
             for (int n = 0; n < VECTOR_WORDS; ++n) {  // trip VECTOR_WORDS
 #pragma HLS unroll
                 if (n / OUT_WORDS * OUT_WORDS == first) {
-                    pad[bank][depth][n] = row == 0 ? words[0][n % OUT_WORDS] : words[1][n % OUT_WORDS];
+                    WORD word = words[0][n % OUT_WORDS];
+                    if (row == 1) word = words[1][n % OUT_WORDS];
+                    pad[bank][depth][n] = word;
                 }
             }
         }

@@ -13,8 +13,8 @@
 namespace edgemoe {
 
 // The same sums come round again after ACCUMULATE_DISTANCE cycles or later: the latency of their read, add and write.
-// Finished sums wait longer for their drain, and what the drain or the gather writes WRITE_DISTANCE for its reader; no
-// pass reads what it writes, but the residual stream, and that element by element once.
+// Finished sums wait longer for their drain, and what the drain or the gather writes WRITE_DISTANCE for its reader: a
+// token's residual stream between two experts, too. No instruction reads rows of NORM, QUERY, KEY or VALUE that it writes.
 inline fault_t run_passes(const PassTable &table, Scratchpads &pads, LineStream &lines, WeightReader &reader,
                           ChannelRecords &channels, AttentionRows &attention,
                           AccumulatorWord (&running)[TOKEN_PAR][SLOTS],
@@ -43,7 +43,22 @@ ARRAY:
     while (busy) {  // II 1
 #pragma HLS loop_tripcount min=100 max=30000
 #pragma HLS pipeline II=1
-#pragma HLS dependence variable=running type=inter direction=RAW distance=ACCUMULATE_DISTANCE dependent=true
+#pragma HLS dependence variable=running inter RAW distance=ACCUMULATE_DISTANCE true
+#pragma HLS dependence variable=attention.running_total inter RAW distance=ACCUMULATE_DISTANCE true
+#pragma HLS dependence variable=attention.running_maximum inter RAW distance=ACCUMULATE_DISTANCE true
+#pragma HLS dependence variable=attention.exponentials inter RAW distance=ACCUMULATE_DISTANCE true
+#pragma HLS dependence variable=finished inter RAW distance=FINISH_DISTANCE true
+#pragma HLS dependence variable=attention.total inter RAW distance=FINISH_DISTANCE true
+#pragma HLS dependence variable=channels.part inter RAW distance=FINISH_DISTANCE true
+#pragma HLS dependence variable=attention.score inter RAW distance=WRITE_DISTANCE true
+#pragma HLS dependence variable=attention.maximum inter RAW distance=WRITE_DISTANCE true
+#pragma HLS dependence variable=pads.hidden inter RAW distance=WRITE_DISTANCE true
+#pragma HLS dependence variable=pads.gathered inter RAW distance=WRITE_DISTANCE true
+#pragma HLS dependence variable=pads.residual inter RAW distance=WRITE_DISTANCE true
+#pragma HLS dependence variable=pads.norm inter false
+#pragma HLS dependence variable=pads.query inter false
+#pragma HLS dependence variable=pads.key inter false
+#pragma HLS dependence variable=pads.value inter false
         Target from, to;
         ActivationWord gathered[VECTOR_WORDS] = {};
         gather_step(gatherer, table, queues, worker.up_passes, from, to);

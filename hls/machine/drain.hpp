@@ -71,7 +71,7 @@ WAIT:
     if (drain.progress.group_age < WRITE_DISTANCE) drain.progress.group_age += 1;
 }
 
-inline DrainRow drain_row(const Drain &drain, const DrainTurn &turn, int lane, const ExpertQueues &queues) {
+inline DrainRow drain_row(const Drain &drain, const DrainTurn &turn, int lane) {
 #pragma HLS inline
     const Pass &pass = drain.pass;
     DrainRow row;
@@ -79,19 +79,13 @@ inline DrainRow drain_row(const Drain &drain, const DrainTurn &turn, int lane, c
     row.local = turn.token_tile * TOKEN_PAR + lane - pass.first_row % TOKEN_PAR;
     row.valid = row.local >= 0 && row.local < pass.rows && turn.feature < pass.outputs;
     row.score = 0;
-    int destination = pass.destination_row + row.local;
-    if (pass.epilogue == PASS_WEIGHTED && row.valid) {
-        const uint32_t target = queues.target[pass.expert * MAX_ROWS + row.local];
-        destination = target_row(target);
-        row.score = target_score(target);
-    }
     int feature = turn.feature;
     if (pass.epilogue == PASS_QKV) {
         if (feature >= pass.destination_features) feature -= pass.destination_features;
         if (feature >= pass.destination_features) feature -= pass.destination_features;
     }
     if (pass.epilogue == PASS_CONTEXT) feature += pass.head_feature;
-    row.target = target_of(destination, pass.destination_features / VECTOR, feature / VECTOR);
+    row.target = target_of(pass.destination_row + row.local, pass.destination_features / VECTOR, feature / VECTOR);
     if (!row.valid) row.target.bank = NO_BANK;
     return row;
 }
@@ -107,12 +101,18 @@ inline DrainTurn turn_of(const Drain &drain, const ExpertQueues &queues) {
     turn.group = drain.progress.groups;
     turn.feature = (drain.first_tile + (members ? drain.part : 0)) * OUT_PAR;
     turn.first = turn.feature % VECTOR / WORD_VALUES;
-    turn.slot = drain.token_tile * pass.slots + (pass.epilogue == PASS_HEAD ? 0 : drain.part);
-    turn.row[0] = drain_row(drain, turn, drain.lane, queues);
-    turn.row[1] = drain_row(drain, turn, drain.lane + 1, queues);
+    turn.slot = vector_count(drain.token_tile, pass.slots) + (pass.epilogue == PASS_HEAD ? 0 : drain.part);
+    turn.row[0] = drain_row(drain, turn, drain.lane);
+    turn.row[1] = drain_row(drain, turn, drain.lane + 1);
     if (pass.rows_together == 1) {
         turn.row[1].valid = false;
         turn.row[1].target.bank = NO_BANK;
+    }
+    if (pass.epilogue == PASS_WEIGHTED && turn.row[0].valid) {
+        DrainRow &row = turn.row[0];
+        const uint32_t target = queues.target[pass.expert * MAX_ROWS + row.local];
+        row.target = target_of(target_row(target), pass.destination_features / VECTOR, turn.feature / VECTOR);
+        row.score = target_score(target);
     }
     return turn;
 }

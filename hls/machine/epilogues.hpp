@@ -151,7 +151,7 @@ VALUES:
         }
     }
     const int word = turn.feature / per_word + turn.part;
-    if (word < pass.row_words) output[pass.address + (uint64_t)turn.row[0].local * pass.row_words + word] = data;
+    if (word < pass.row_words) output[pass.address + (uint64_t)product<ROW_BITS, COUNT_BITS + 1>(turn.row[0].local, pass.row_words) + word] = data;
 }
 
 // GATE: digit after digit of the logits of OUT_PAR experts; the last one completes them.
@@ -173,13 +173,15 @@ ROWS:
 SIDES:
     for (int side = 0; side < 2; ++side) {  // trip 2
 #pragma HLS unroll
-        const int n = turn.row[0].local % 2 == side ? 0 : 1;
-        const DrainRow &row = turn.row[n];
-        if (row.valid) {
+        const bool first = turn.row[0].local % 2 == side;
+        const int local = first ? turn.row[0].local : turn.row[1].local;
+        if (first ? turn.row[0].valid : turn.row[1].valid) {
         WORDS:
             for (int word = 0; word < EXPERT_WORDS; ++word) {  // trip EXPERT_WORDS
 #pragma HLS unroll
-                if (word == turn.feature / OUT_PAR) written[side][row.local / 2][word] = words[n];
+                LogitWord chosen = words[0];
+                if (!first) chosen = words[1];
+                if (word == turn.feature / OUT_PAR) written[side][local / 2][word] = chosen;
             }
         }
     }

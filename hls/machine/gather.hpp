@@ -33,7 +33,7 @@ inline void gather_step(Gatherer &gatherer, const PassTable &table, const Expert
         return;
     }
     if (gatherer.job == table.gathers || (gatherer.job > 1 && begun < gatherer.job)) return;
-    const GatherJob &job = table.gather[gatherer.job];
+    const GatherJob job = table.gather[gatherer.job];
     from = target_of(queues.source[job.expert * MAX_ROWS + gatherer.row], job.vectors, gatherer.vector);
     to = target_of(gatherer.row, job.vectors, gatherer.vector);
     to.depth += job.buffer * ROW_DEPTH;

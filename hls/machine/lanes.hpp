@@ -106,7 +106,7 @@ KEYS:
     }
     const int64_t before = step.first ? 0 : rows.running_total[lane][step.score_row];
     rows.running_total[lane][step.score_row] = before + sum;
-    rows.total[lane][step.score_row] = before + sum;
+    if (step.last) rows.total[lane][step.score_row] = before + sum;  // the same in every sweep over the scores
     OperandWord word;
     pack(left, word);
     rows.exponentials[lane][step.token_tile] = word;

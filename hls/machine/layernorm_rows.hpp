@@ -50,7 +50,10 @@ PAIRS:
     SIDES:
         for (int side = 0; side < AFFINE_PAIRS; ++side) {  // trip AFFINE_PAIRS
 #pragma HLS unroll
-            if (n % AFFINE_PAIRS == side) affine.pair[n / AFFINE_PAIRS][side] = data;
+            if (n % AFFINE_PAIRS == side) {
+                affine.pair[n / AFFINE_PAIRS][side].low = data.low;
+                affine.pair[n / AFFINE_PAIRS][side].high = data.high;
+            }
         }
     }
 }
@@ -63,7 +66,7 @@ inline void read_group(const Instruction &i, const ResidualWord (&pad)[TOKEN_PAR
                        int vector, residual_t (&values)[NORM_ROWS][VECTOR]) {
 #pragma HLS inline
     const int side = first_row % TOKEN_PAR / NORM_ROWS;
-    const int depth = first_row / TOKEN_PAR * vectors + vector;
+    const int depth = vector_count(first_row / TOKEN_PAR, vectors) + vector;
 ZEROS:
     for (int n = 0; n < NORM_ROWS * VECTOR; ++n) {  // trip NORM_ROWS · VECTOR
 #pragma HLS unroll
@@ -228,9 +231,9 @@ inline void layernorm_rows(const Instruction &i, Scratchpads &pads, LineStream &
     const int first_row = i.source_row / NORM_ROWS * NORM_ROWS;
     const int groups = (i.source_row + i.rows - first_row + NORM_ROWS - 1) / NORM_ROWS;
     read_affine(lines, reader, vectors, affine);
-    sum_rows(i, pads, first_row, groups * vectors, rows);
+    sum_rows(i, pads, first_row, vector_count(groups, vectors), rows);
     root_rows(i, groups, rows);
-    norm_rows(i, pads, first_row, groups * vectors, affine, rows);
+    norm_rows(i, pads, first_row, vector_count(groups, vectors), affine, rows);
 }
 
 }  // namespace edgemoe

@@ -119,7 +119,7 @@ BANKS:
     for (int bank = 0; bank < TOKEN_PAR; ++bank) {  // trip TOKEN_PAR
 #pragma HLS unroll
         const int tile = first_row / TOKEN_PAR + (bank < turn ? 1 : 0);
-        const int depth = tile * vectors + feature / VECTOR;
+        const int depth = vector_count(tile, vectors) + feature / VECTOR;
         const bool there = tile * TOKEN_PAR + bank < end;
     ZEROS:
         for (int e = 0; e < COUNT; ++e) {  // trip COUNT
@@ -223,7 +223,7 @@ inline void load_lines(Loader &loader, ChannelRecords &channels, LineStream &lin
     switch (loader.phase) {
         case LOAD_HEADER:
             loader.fault =
-                header_line_fault(data.part[0], reader.remaining, loader.pass.segment, loader.pass.segment_lines);
+                header_line_fault(part_of(data.low, 0), reader.remaining, loader.pass.segment, loader.pass.segment_lines);
             loader.dropped = 0;
             loader.phase = loader.pass.rows > 0 ? LOAD_CHANNELS : LOAD_DROP;
             if (loader.fault != FAULT_NONE) break;
@@ -238,7 +238,10 @@ inline void load_lines(Loader &loader, ChannelRecords &channels, LineStream &lin
         PARTS:
             for (int p = 0; p < CHANNEL_PARTS; ++p) {  // trip CHANNEL_PARTS
 #pragma HLS unroll
-                if (p == loader.part) channels.part[p][loader.group % CHANNEL_GROUPS] = data;
+                if (p == loader.part) {
+                    channels.part[p][loader.group % CHANNEL_GROUPS].low = data.low;
+                    channels.part[p][loader.group % CHANNEL_GROUPS].high = data.high;
+                }
             }
             loader.part += 1;
             if (loader.part == CHANNEL_PARTS) {

@@ -51,11 +51,17 @@ inline void next_block(BlockCursor &at, int blocks, int width) {
 inline Pass next_attention_pass(const Instruction &i, int number, int count, int blocks, int width,
                                 BlockCursor &scores, BlockCursor &values) {
     const bool weighs = number == count - 1 || (number > 0 && number % 2 == 0);
-    BlockCursor &at = weighs ? values : scores;
-    Pass pass = attention_pass(i, width, at.head_feature, at.block, weighs);
-    pass.buffer = at.number % 2;
-    pass.wait = !weighs ? WAIT_NOTHING : number == count - 1 ? WAIT_LAST : WAIT_BEFORE_LAST;
-    next_block(at, blocks, width);
+    Pass pass;
+    if (weighs) {
+        pass = attention_pass(i, width, values.head_feature, values.block, true);
+        pass.buffer = values.number % 2;
+        pass.wait = number == count - 1 ? WAIT_LAST : WAIT_BEFORE_LAST;
+        next_block(values, blocks, width);
+    } else {
+        pass = attention_pass(i, width, scores.head_feature, scores.block, false);
+        pass.buffer = scores.number % 2;
+        next_block(scores, blocks, width);
+    }
     return pass;
 }
 

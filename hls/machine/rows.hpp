@@ -24,10 +24,10 @@ inline void copy_rows(const Instruction &i, ResidualWord (&residual)[TOKEN_PAR][
     const int vectors = i.in_features / VECTOR;
     VectorIndex index = {0, 0};
 VECTORS:
-    for (int n = 0; n < i.rows * vectors; ++n) {  // II 1; the ranges do not overlap
+    for (int n = 0; n < vector_count(i.rows, vectors); ++n) {  // II 1; the ranges do not overlap
 #pragma HLS loop_tripcount min=1 max=3096
 #pragma HLS pipeline II=1
-#pragma HLS dependence variable=residual type=inter dependent=false
+#pragma HLS dependence variable=residual inter false
         ResidualWord words[VECTOR_WORDS] = {};
         read_vector(residual, target_of(i.source_row + index.row, vectors, index.vector), words);
         write_vector(residual, target_of(i.destination_row + index.row, vectors, index.vector), words);
@@ -41,7 +41,7 @@ inline void load_patches(const Instruction &i, Scratchpads &pads, const Word *in
     const uint64_t first = i.address / MEMORY_WORD_BYTES;
     VectorIndex index = {0, 0};
 WORDS:
-    for (int n = 0; n < i.rows * vectors; ++n) {  // II 1
+    for (int n = 0; n < vector_count(i.rows, vectors); ++n) {  // II 1
 #pragma HLS loop_tripcount min=48 max=6144
 #pragma HLS pipeline II=1
         const Word data = input[first + n];
@@ -64,23 +64,24 @@ inline void load_positions(const Instruction &i, Scratchpads &pads, LineStream &
     const int shifted = LINE_PARTS / per_line;
     const int vectors = i.out_features / VECTOR;
     VectorIndex index = {0, 0};
-    Line data = {};
+    uint64_t data[LINE_PARTS] = {};
+#pragma HLS array_partition variable=data complete
     int part = 0;
 VECTORS:
-    for (int n = 0; n < (i.rows + 1) * vectors; ++n) {  // II 1
+    for (int n = 0; n < vector_count(i.rows + 1, vectors); ++n) {  // II 1
 #pragma HLS loop_tripcount min=2 max=3096
 #pragma HLS pipeline II=1
-        if (part == 0) data = take_line(lines, reader);
+        if (part == 0) unpack(take_line(lines, reader), data);
         residual_t values[VECTOR];
     ELEMENTS:
         for (int e = 0; e < VECTOR; ++e) {  // trip VECTOR
 #pragma HLS unroll
-            values[e] = (residual_t)line_value(data, e * RESIDUAL_BYTES, RESIDUAL_BITS);
+            values[e] = (residual_t)part_value(data, e * RESIDUAL_BYTES, RESIDUAL_BITS);
         }
     SHIFT:
         for (int p = 0; p + shifted < LINE_PARTS; ++p) {  // trip LINE_PARTS − shifted
 #pragma HLS unroll
-            data.part[p] = data.part[p + shifted];
+            data[p] = data[p + shifted];
         }
         ResidualWord words[VECTOR_WORDS] = {};
         pack_words(values, words);

@@ -57,7 +57,6 @@ static inline void execute_program(const Word *program, const Word *input, Word 
 #pragma HLS array_partition variable=machine.norm_rows.exponent dim=1 complete
 #pragma HLS array_partition variable=machine.valid.rows complete
 #pragma HLS array_partition variable=machine.valid.features complete
-#pragma HLS array_partition variable=machine.reader.spare.part complete
     results = execute_all(program, input, output, instructions, stream_lines, input_bytes, output_bytes, lines, machine);
 }
 

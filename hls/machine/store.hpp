@@ -59,7 +59,7 @@ inline void store_vectors(const Instruction &i, const Scratchpads &pads, Word *o
     VectorIndex index = {0, 0};
     int word = 0;
 WORDS:
-    for (int n = 0; n < i.rows * vectors * words; ++n) {  // II 1
+    for (int n = 0; n < vector_count(i.rows, vectors) * words; ++n) {  // II 1
 #pragma HLS loop_tripcount min=1 max=6192
 #pragma HLS pipeline II=1
         int64_t values[VECTOR];

@@ -14,13 +14,29 @@ static_assert(LINE_WORDS % PORTS == 0, "a line is whole beats of all ports");
 
 typedef hls::stream<LinePair> LineStream;
 
+inline LinePair pair_of(const uint64_t (&parts)[2 * LINE_PARTS]) {
+#pragma HLS inline
+    uint64_t low[LINE_PARTS], high[LINE_PARTS];
+HALVES:
+    for (int n = 0; n < LINE_PARTS; ++n) {  // trip 8
+#pragma HLS unroll
+        low[n] = parts[n];
+        high[n] = parts[LINE_PARTS + n];
+    }
+    LinePair pair;
+    pack(low, pair.low);
+    pack(high, pair.high);
+    return pair;
+}
+
 // Reads all lines in order, two to an entry; never waits for the executor but when the stream is full. One word of each
 // port in a cycle.
 inline void fetch_weights(const Word *weights_0, const Word *weights_1, const Word *weights_2, const Word *weights_3,
                           uint64_t count, LineStream &lines) {
 #pragma HLS inline off
     const uint32_t words = (uint32_t)count * PORT_WORDS;  // of each port
-    LinePair pair = {};
+    uint64_t parts[2 * LINE_PARTS] = {};
+#pragma HLS array_partition variable=parts complete
     Word data[PORTS];
 #pragma HLS array_partition variable=data complete
     int turn = 0;
@@ -39,15 +55,44 @@ FETCH:
             WORDS:
                 for (int port = 0; port < PORTS; ++port) {  // trip PORTS
 #pragma HLS unroll
-                    pair.part[2 * (n * PORTS + port)] = data[port].half[0];
-                    pair.part[2 * (n * PORTS + port) + 1] = data[port].half[1];
+                    parts[2 * (n * PORTS + port)] = data[port].half[0];
+                    parts[2 * (n * PORTS + port) + 1] = data[port].half[1];
                 }
             }
         }
         const bool full = turn == 2 * PORT_WORDS - 1;
-        if (full || at + 1 == words) lines.write(pair);  // an odd last line is followed by what stood there before
+        if (full || at + 1 == words) lines.write(pair_of(parts));  // an odd last line is followed by what stood there before
         turn = full ? 0 : turn + 1;
     }
+}
+
+// 64 bits of a line.
+inline uint64_t part_of(const Line &line, int part) {
+#pragma HLS inline
+    uint64_t parts[LINE_PARTS];
+    unpack(line, parts);
+    return parts[part];
+}
+
+// The little-endian number at byte `at`, a constant, sign-extended from `bits`: whatever stands above them in the stream,
+// values keep to the ranges that the arithmetic's bounds are made of.
+inline int64_t part_value(const uint64_t (&parts)[LINE_PARTS], int at, int bits) {
+#pragma HLS inline
+    const uint64_t part = parts[at / 8] >> (8 * (at % 8));
+    const int unused = 64 - bits;
+    return (int64_t)(part << unused) >> unused;
+}
+
+inline int64_t line_value(const Line &line, int at, int bits) {
+#pragma HLS inline
+    uint64_t parts[LINE_PARTS];
+    unpack(line, parts);
+    return part_value(parts, at, bits);
+}
+
+inline int64_t line_value(const LinePair &pair, int at, int bits) {
+#pragma HLS inline
+    return at < STREAM_LINE_BYTES ? line_value(pair.low, at, bits) : line_value(pair.high, at - STREAM_LINE_BYTES, bits);
 }
 
 // The executor's end of the stream. remaining: lines not yet taken; spare: the second of a pair whose first was taken.
@@ -62,26 +107,24 @@ inline void start_reader(WeightReader &reader, uint64_t lines) {
     reader.remaining = lines;
     reader.next_segment = 0;
     reader.has_spare = false;
-CLEAR:
-    for (int n = 0; n < LINE_PARTS; ++n) {  // trip 8
-#pragma HLS unroll
-        reader.spare.part[n] = 0;
-    }
+    const uint64_t none[LINE_PARTS] = {};
+    pack(none, reader.spare);
 }
 
 // The next line, or the next two; of one line the second half means nothing. At most one entry of the stream is read.
 inline LinePair take_lines(LineStream &lines, WeightReader &reader, bool two) {
 #pragma HLS inline
-    LinePair entry = {};
+    const uint64_t none[LINE_PARTS] = {};
+    LinePair entry;
+    pack(none, entry.low);
+    pack(none, entry.high);
     if (two || !reader.has_spare) entry = lines.read();
-    LinePair taken;
-HALVES:
-    for (int n = 0; n < LINE_PARTS; ++n) {  // trip 8
-#pragma HLS unroll
-        taken.part[n] = reader.has_spare ? reader.spare.part[n] : entry.part[n];
-        taken.part[LINE_PARTS + n] = reader.has_spare ? entry.part[n] : entry.part[LINE_PARTS + n];
-        if (two == reader.has_spare || !two) reader.spare.part[n] = entry.part[LINE_PARTS + n];
+    LinePair taken = entry;
+    if (reader.has_spare) {
+        taken.low = reader.spare;
+        taken.high = entry.low;
     }
+    if (!two || reader.has_spare) reader.spare = entry.high;
     if (!two) reader.has_spare = !reader.has_spare;
     reader.remaining -= two ? 2 : 1;
     return taken;
@@ -89,14 +132,7 @@ HALVES:
 
 inline Line take_line(LineStream &lines, WeightReader &reader) {
 #pragma HLS inline
-    const LinePair taken = take_lines(lines, reader, false);
-    Line line;
-PARTS:
-    for (int n = 0; n < LINE_PARTS; ++n) {  // trip 8
-#pragma HLS unroll
-        line.part[n] = taken.part[n];
-    }
-    return line;
+    return take_lines(lines, reader, false).low;
 }
 
 // Forget the rest of the stream, at its end or after a fault. II 1.
@@ -121,7 +157,7 @@ inline fault_t header_line_fault(uint64_t header, uint64_t remaining, uint32_t n
 inline fault_t open_segment(LineStream &lines, WeightReader &reader, uint32_t number, uint64_t payload_lines) {
     if (reader.remaining == 0) return FAULT_STREAM_END;
     const Line header = take_line(lines, reader);
-    return header_line_fault(header.part[0], reader.remaining, number, payload_lines);
+    return header_line_fault(part_of(header, 0), reader.remaining, number, payload_lines);
 }
 
 inline uint64_t lines_of(uint64_t bytes) { return (bytes + STREAM_LINE_BYTES - 1) / STREAM_LINE_BYTES; }
@@ -131,23 +167,14 @@ constexpr int TILE_LINES = OUT_PAR * IN_PAR * (int)sizeof(weight_t) / STREAM_LIN
 
 inline uint64_t linear_lines(int outputs, int inputs) {
     const uint64_t output_tiles = (outputs + OUT_PAR - 1) / OUT_PAR;
-    return output_tiles * (CHANNEL_LINES + (uint64_t)((inputs + IN_PAR - 1) / IN_PAR) * TILE_LINES);
+    const uint64_t lines = CHANNEL_LINES + (uint64_t)((inputs + IN_PAR - 1) / IN_PAR) * TILE_LINES;
+    return (uint64_t)product<17, 27>((int64_t)lines, (int64_t)output_tiles);
 }
 
 // Two bytes a weight in either precision: one tile, or a tile of high and a tile of low digits.
 inline uint64_t gate_lines(int experts, int inputs) {
     const uint64_t tiles = (uint64_t)((experts + OUT_PAR - 1) / OUT_PAR) * ((inputs + IN_PAR - 1) / IN_PAR);
     return tiles * (2 * OUT_PAR * IN_PAR / STREAM_LINE_BYTES);
-}
-
-// The little-endian number at byte `at` of lines, sign-extended from `bits`: whatever stands above them in the stream,
-// values keep to the ranges that the arithmetic's bounds are made of.
-template <typename LINES>
-inline int64_t line_value(const LINES &lines, int at, int bits) {
-#pragma HLS inline
-    const uint64_t part = lines.part[at / 8] >> (8 * (at % 8));
-    const int unused = 64 - bits;
-    return (int64_t)(part << unused) >> unused;
 }
 
 }  // namespace edgemoe

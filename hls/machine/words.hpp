@@ -1,7 +1,7 @@
 // Words as they lie in memory, and fields of the words of an instruction.
 #pragma once
 
-#include "../kernels/types.hpp"
+#include "../kernels/packed.hpp"
 
 namespace edgemoe {
 
@@ -12,12 +12,10 @@ struct Word {
 
 constexpr int LINE_PARTS = STREAM_LINE_BYTES / 8;
 
-struct Line {
-    uint64_t part[LINE_PARTS];
-};
+typedef Packed<uint64_t, LINE_PARTS, 64>::type Line;
 
 struct LinePair {
-    uint64_t part[2 * LINE_PARTS];
+    Line low, high;
 };
 
 constexpr int LINE_WORDS = STREAM_LINE_BYTES / MEMORY_WORD_BYTES;

@@ -8,6 +8,7 @@ namespace edgemoe {
 
 // Cycles from a group's last step to its drain: the last lane's sums are written, and can be read.
 constexpr int DRAIN_WAIT = TOKEN_PAR + ACCUMULATE_DISTANCE + 1;
+constexpr int FINISH_DISTANCE = ACCUMULATE_DISTANCE + 1;  // from the last lane's write on
 
 // Parameters of a pass that steps and drain take from the worker.
 struct Worker {
@@ -64,7 +65,7 @@ inline void first_step(Worker &worker) {
     worker.n = 0;
     worker.token_tile = 0;
     worker.half = 0;
-    worker.depth = pass.first_row / TOKEN_PAR * pass.left_vectors + feature / VECTOR;
+    worker.depth = vector_count(pass.first_row / TOKEN_PAR, pass.left_vectors) + feature / VECTOR;
     if (pass.left == LEFT_GATHERED) worker.depth += pass.buffer * ROW_DEPTH;
 }
 
@@ -109,7 +110,7 @@ inline Step step_of(const Worker &worker) {
     step.valid = worker.active && worker.n < pass.busy;
     step.first = index.input_tile == 0 && !(index.digit == 1 && worker.half == 0);
     step.last = index.input_tile + 1 == pass.input_tiles;
-    step.slot = worker.token_tile * pass.slots + index.member + index.digit + worker.half;
+    step.slot = vector_count(worker.token_tile, pass.slots) + index.member + index.digit + worker.half;
     step.buffer = (worker.group + 1) % SUM_BUFFERS;
     step.left = pass.left;
     step.depth = worker.depth;

@@ -41,12 +41,10 @@ DIRECTIVES = {
         "loop",
         {
             "variable": VARIABLE,
-            "type": ("inter", "intra"),
-            "direction": ("RAW", "WAR", "WAW"),
+            **dict.fromkeys(("inter", "intra", "RAW", "WAR", "WAW", "true", "false"), FLAG),
             "distance": NUMBER,
-            "dependent": ("true", "false"),
         },
-        ("variable", "type", "dependent"),
+        ("variable",),
     ),
     "disaggregate": Directive("function", {"variable": VARIABLE}, ("variable",)),
     "bind_storage": Directive(

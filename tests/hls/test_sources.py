@@ -71,7 +71,7 @@ MISTAKES = {
     ),
     "a missing required option": Mistake(RUN, " depth=PREFETCH_PAIRS", "", "option 'depth' is missing"),
     "a word that is none of the choices": Mistake(
-        COMPUTE, "type=inter direction", "type=enter direction", "'enter' is none of inter, intra"
+        TOP, "mode=s_axilite port=return", "mode=s_axilit port=return", "'s_axilit' is none of m_axi, s_axilite"
     ),
 }
 

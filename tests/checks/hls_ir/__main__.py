@@ -1,0 +1,97 @@
+"""Judges the HLS engine as far as one can without Vitis: `python -m tests.checks.hls_ir` (part of `make lint`).
+
+For every pipelined loop: the initiation interval that the ports of its memories allow, dynamic indices into partitioned
+dimensions, copies of structures, dependences without a promised distance, dividers. For every hardware shape:
+multipliers as DSP48E2 and memories as BRAM36 and URAM, against the part. Only Vitis can tell the intervals that it
+reaches, pipeline depths, lookup tables, whether it merges or shares what is counted here, and the clock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from edgemoe.devices.csim.build import HLS_FOLDER
+from edgemoe.spec.hardware import load_hardware_config
+from tests.checks.hls_ir.accesses import Resolver
+from tests.checks.hls_ir.compile import compiled
+from tests.checks.hls_ir.flow import blocks_of, pipelined_loops
+from tests.checks.hls_ir.layout import memories
+from tests.checks.hls_ir.pragmas import read
+from tests.checks.hls_ir.resources import DEVICES, arithmetic, bram36, stores
+from tests.checks.hls_ir.rules import Judged, judge
+
+SHAPES = ("zcu102",)  # kv260 wants its memories bound to URAM, which no pragma does yet
+REPORT = Path("build/reports/hls.json")
+STREAM_BITS = 1024
+
+
+def check(configuration: str, folder: Path = HLS_FOLDER) -> tuple[list[Judged], dict[str, Any]]:
+    """The loops, and the resources of one shape."""
+    hardware = load_hardware_config(configuration)
+    with tempfile.TemporaryDirectory() as work:
+        text = str(compiled(configuration, Path(work), folder))
+    pragmas, blocks = read(folder), blocks_of(text, "edgemoe_top")
+    found = memories(HLS_FOLDER / "generated" / configuration, folder)
+    resolver, operations = Resolver(text, blocks, found), arithmetic(blocks)
+    names = {"PORT_WORDS": 4 // hardware.ports, "ROUTE_INTERVAL": hardware.max_top_k}
+    judged = []
+    for loop in pipelined_loops(blocks):
+        meant = names.get(loop.interval) or int(loop.interval)
+        judged.append(judge(loop, blocks, resolver, operations, pragmas, meant))
+    kept = stores(found, pragmas)
+    fifo = bram36(STREAM_BITS, hardware.prefetch_bytes * 8 // STREAM_BITS)
+    resources = {
+        "shape": configuration,
+        "part": hardware.part,
+        "dsp": sum(each.dsp for each in operations),
+        "dividers": sum(each.kind != "mul" for each in operations),
+        "bram36": sum(each.bram36 for each in kept) + fifo,
+        "uram": sum(each.uram for each in kept),
+        "stream_bram36": fifo,
+        "memories": [
+            vars(each) | {"bram36": each.bram36, "uram": each.uram} for each in kept if each.impl != "register"
+        ],
+    }
+    return judged, resources
+
+
+def complaints(judged: list[Judged], resources: dict[str, Any]) -> list[str]:
+    """Of the loops, and of what the part does not have."""
+    found = [text for each in judged for text in each.complaints]
+    device = next((d for name, d in DEVICES.items() if resources["part"].startswith(name)), None)
+    for kind in ("dsp", "bram36", "uram"):
+        if device is not None and resources[kind] > getattr(device, kind):
+            found.append(f"{resources['shape']}: {resources[kind]:g} {kind}, its part has {getattr(device, kind)}")
+    return found
+
+
+def main() -> int:
+    """Print tables and complaints, write build/reports/hls.json; 1 when there are complaints."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shape", nargs="+", default=SHAPES)
+    options = parser.parse_args()
+    found, report = [], []
+    for shape in options.shape:
+        judged, resources = check(shape)
+        rows = [(each.loop.name, each.meant, each.allowed, each.limit) for each in judged]
+        print(f"\n{shape}\n" + tabulate(rows, ("loop", "meant", "allowed by ports", "because of")))
+        counted = [(resources[key]) for key in ("dsp", "dividers", "bram36", "stream_bram36", "uram")]
+        print(tabulate([counted], ("DSP48E2", "dividers", "BRAM36", "of which stream", "URAM")))
+        found += complaints(judged, resources)
+        loops = [{"loop": e.loop.name, "meant": e.meant, "allowed": e.allowed, "limit": e.limit} for e in judged]
+        report.append({**resources, "loops": loops})
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print("\n" + ("\n".join(found) or "HLS schedule: no complaints"))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
