@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edgemoe.compiler.hls_array import array_cycles
+from edgemoe.kernels.csim import CsimMachine
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.isa import Buffer, Epilogue, Instruction, Opcode
 from edgemoe.spec.memory import Bytes
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "ops"))
-from csim_engine import CsimMachine
 
 ROWS, WIDTH, HIDDEN = 129, 192, 384
 QUEUES = {
