@@ -57,6 +57,20 @@ static inline void execute_program(const Word *program, const Word *input, Word 
 #pragma HLS array_partition variable=machine.norm_rows.exponent dim=1 complete
 #pragma HLS array_partition variable=machine.valid.rows complete
 #pragma HLS array_partition variable=machine.valid.features complete
+#if EDGEMOE_ULTRA_RAM  // a part with little block memory: tall memories in UltraRAM, wide and short ones in lookup tables
+#pragma HLS bind_storage variable=machine.pads.norm type=ram_s2p impl=uram
+#pragma HLS bind_storage variable=machine.pads.query type=ram_s2p impl=uram
+#pragma HLS bind_storage variable=machine.pads.hidden type=ram_s2p impl=uram
+#pragma HLS bind_storage variable=machine.pads.gathered type=ram_s2p impl=uram
+#pragma HLS bind_storage variable=machine.work.sums.running type=ram_s2p impl=lutram
+#pragma HLS bind_storage variable=machine.work.attention.score type=ram_s2p impl=lutram
+#pragma HLS bind_storage variable=machine.work.logits type=ram_s2p impl=lutram
+#pragma HLS bind_storage variable=machine.affine.pair type=ram_s2p impl=lutram
+#pragma HLS bind_storage variable=machine.norm_rows.total type=ram_s2p impl=lutram
+#pragma HLS bind_storage variable=machine.norm_rows.squares type=ram_s2p impl=lutram
+#pragma HLS bind_storage variable=machine.norm_rows.root type=ram_s2p impl=lutram
+#pragma HLS bind_storage variable=machine.norm_rows.exponent type=ram_s2p impl=lutram
+#endif
     results = execute_all(program, input, output, instructions, stream_lines, input_bytes, output_bytes, lines, machine);
 }
 
@@ -67,6 +81,9 @@ static inline void run_program(const Word *program, const Word *input, Word *out
 #pragma HLS dataflow
     LineStream lines("lines");
 #pragma HLS stream variable=lines depth=PREFETCH_PAIRS
+#if EDGEMOE_ULTRA_RAM
+#pragma HLS bind_storage variable=lines type=fifo impl=uram
+#endif
     fetch_weights(weights_0, weights_1, weights_2, weights_3, stream_lines, lines);
     execute_program(program, input, output, instructions, stream_lines, input_bytes, output_bytes, lines, results);
 }

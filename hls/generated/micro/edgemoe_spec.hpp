@@ -2,6 +2,7 @@
 #pragma once
 
 #define EDGEMOE_FINE 0  // for tables that only one precision has
+#define EDGEMOE_ULTRA_RAM 0  // for pragmas that only some parts can follow
 
 namespace edgemoe {
 namespace spec {

@@ -38,8 +38,14 @@ class Memory:
 
     def split(self, partitions: tuple[Partition, ...]) -> tuple[bool, ...]:
         """Which dimensions are partitioned into banks."""
-        dimensions = {part.dimension for part in partitions if part.variable in (self.path, f"machine.{self.path}")}
+        dimensions = {part.dimension for part in partitions if names(part.variable, self.path)}
         return tuple(0 in dimensions or n + 1 in dimensions for n in range(len(self.dimensions)))
+
+
+def names(variable: str, path: str) -> bool:
+    """Whether a pragma's variable is a memory of the machine, or the structure that it is a member of."""
+    name = variable.removeprefix("machine.")
+    return path == name or path.startswith(f"{name}.")
 
 
 def memories(generated: Path, folder: Path = HLS_FOLDER) -> list[Memory]:

@@ -33,10 +33,10 @@ class Pragmas:
     storage: dict[str, str]
 
 
-def read(folder: Path) -> Pragmas:
-    """The pragmas of a folder of sources."""
+def read(folder: Path, ultra_ram: bool = False) -> Pragmas:
+    """The pragmas of a folder of sources, with those of parts that have UltraRAM or without them."""
     partitions, promises, storage = [], [], {}
-    for words in _lines(folder):
+    for words in _lines(folder, ultra_ram):
         options = dict(word.split("=", 1) for word in words[1:] if "=" in word)
         flags = [word for word in words[1:] if "=" not in word]
         match words[0]:
@@ -50,9 +50,12 @@ def read(folder: Path) -> Pragmas:
     return Pragmas(tuple(partitions), tuple(promises), storage)
 
 
-def _lines(folder: Path) -> Iterator[list[str]]:
+def _lines(folder: Path, ultra_ram: bool) -> Iterator[list[str]]:
     for path in [*sorted(folder.rglob("*.hpp")), *folder.glob("*.cpp")]:
         if "generated" in path.relative_to(folder).parts:
             continue
-        for match in re.finditer(r"^#pragma HLS (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE):
+        text = path.read_text(encoding="utf-8")
+        if not ultra_ram:
+            text = re.sub(r"^#if EDGEMOE_ULTRA_RAM.*?^#endif", "", text, flags=re.MULTILINE | re.DOTALL)
+        for match in re.finditer(r"^#pragma HLS (.*)$", text, re.MULTILINE):
             yield match[1].split()

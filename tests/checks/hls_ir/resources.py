@@ -6,27 +6,30 @@ import re
 from dataclasses import dataclass
 
 from tests.checks.hls_ir.flow import Block
-from tests.checks.hls_ir.layout import Memory
+from tests.checks.hls_ir.layout import Memory, names
 from tests.checks.hls_ir.pragmas import Pragmas
 
 BRAM18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))  # bits, words, one port each way
 URAM_SHAPE = (72, 4096)
 SMALL_BITS = 4096  # a bank up to this is taken to be LUTRAM
+LUTRAM_SHAPE = (7, 64, 8)  # bits, words, lookup tables of one RAM64M8 with a read and a write port
+STREAM_BITS = 1024
 
 
 @dataclass(frozen=True)
 class Device:
-    """What a part has."""
+    """What a part has. lutram: lookup tables that can be memory."""
 
     dsp: int
     bram36: int
     uram: int
+    lutram: int
 
 
 DEVICES = {
-    "xczu9eg": Device(2520, 912, 0),
-    "xck26": Device(1248, 144, 64),
-    "xcu50": Device(5952, 1344, 640),
+    "xczu9eg": Device(2520, 912, 0, 144_000),
+    "xck26": Device(1248, 144, 64, 57_600),
+    "xcu50": Device(5952, 1344, 640, 402_000),
 }
 
 
@@ -92,6 +95,19 @@ class Store:
         width, depth = URAM_SHAPE
         return self.banks * -(-self.bits // width) * -(-self.words // depth) if self.impl == "uram" else 0
 
+    @property
+    def lutram(self) -> int:
+        """Lookup tables of all banks."""
+        width, depth, tables = LUTRAM_SHAPE
+        needed = self.banks * -(-self.bits // width) * -(-self.words // depth) * tables
+        return needed if self.impl == "lutram" else 0
+
+
+def weight_stream(prefetch_bytes: int, pragmas: Pragmas) -> Store:
+    """The memory of the stream between the two processes."""
+    words = prefetch_bytes * 8 // STREAM_BITS
+    return Store("lines", 1, words, STREAM_BITS, pragmas.storage.get("lines", "bram"))
+
 
 def stores(memories: list[Memory], pragmas: Pragmas) -> list[Store]:
     """Every memory with what it is made of; small ones without a binding are lookup tables."""
@@ -100,7 +116,7 @@ def stores(memories: list[Memory], pragmas: Pragmas) -> list[Store]:
         banks = words = 1
         for (count, _), parted in zip(memory.dimensions, memory.split(pragmas.partitions), strict=True):
             banks, words = (banks * count, words) if parted else (banks, words * count)
-        bound = next((impl for name, impl in pragmas.storage.items() if memory.path in (name, name[8:])), None)
+        bound = next((impl for name, impl in pragmas.storage.items() if names(name, memory.path)), None)
         impl = "register" if words == 1 else bound or ("lutram" if words * memory.bits <= SMALL_BITS else "bram")
         found.append(Store(memory.path, banks, words, memory.bits, impl))
     return found
