@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.hls_schedule import ACCUMULATE_DISTANCE, HLS_CONTEXT_MEMBERS, HLS_QUERY_TILES
@@ -41,23 +42,35 @@ class Pass:
 
 def array_cycles(i: Instruction, hardware: HardwareConfig, queues: Sequence[int] = ()) -> list[int]:
     """Cycles of each run of the loop for one instruction; queues: tokens of each expert."""
-    found: list[int] = []
+    return [Array(hardware.token_par).run(table) for table in tables(i, hardware, queues)]
+
+
+def tables(i: Instruction, hardware: HardwareConfig, queues: Sequence[int] = ()) -> list[list[Pass]]:
+    """The passes of each run of the loop for one instruction."""
     passes = list(_passes(i, hardware, queues))
-    for first in range(0, len(passes), TABLE_PASSES):
-        table = [each for each in passes[first : first + TABLE_PASSES] if each is not None]
-        found.append(_Array(hardware.token_par).run(table))
-    return found
+    parts = (passes[first : first + TABLE_PASSES] for first in range(0, len(passes), TABLE_PASSES))
+    return [[each for each in part if each is not None] for part in parts]
 
 
-class _Array:
+class Group(NamedTuple):
+    """When a group of a pass was at work, in iterations. starts: its tiles begin, their steps one later; begin, end: of
+    its drain, whose turns are those between."""
+
+    of: Pass
+    starts: tuple[int, ...]
+    begin: int
+    end: int
+
+
+class Array:
     """Times are numbers of iterations; what happens in one is seen by what stands behind it in the loop's body."""
 
     def __init__(self, token_par: int) -> None:
+        self.groups: list[Group] = []
+        self.gathered: list[int] = []  # when the tokens of each pass over gathered ones may be read
         self._wait = token_par + ACCUMULATE_DISTANCE + 1
-        self._drained: list[int] = []  # when each group was
         self._taken: list[int] = []  # when the drain took each pass
         self._begun: list[int] = []  # when each pass over gathered tokens began
-        self._gathered: list[int] = []  # when the tokens of each may be read
 
     def run(self, table: Sequence[Pass]) -> int:
         """Cycles until all passes are drained."""
@@ -73,16 +86,22 @@ class _Array:
                 start = max(loaded_from + header + each.channels + each.parts - 1, free)
                 if group == 0:
                     start = max(start, self._pass_may_begin(each, gathers))
-                last, free = self._group(each, members, start)
-                loaded_from = last + 1
-                self._drain(each, free, start if group == 0 else None)
-        return max([self._drained[-1] if self._drained else 0, loaded_from - 1]) + 1
+                starts = self._starts(each, members, start)
+                free = starts[-1] + apart(each)
+                loaded_from = starts[-1] + 1
+                self._drain(each, starts, free, group == 0)
+        return max([self._drained, loaded_from - 1]) + 1
+
+    @property
+    def _drained(self) -> int:
+        """When the last group was."""
+        return self.groups[-1].end if self.groups else 0
 
     def _pass_may_begin(self, each: Pass, gathers: Sequence[int]) -> int:
         """The first cycle in which its first tile may go to work."""
         may = max([0, *self._taken[-1:]])
-        if each.waits == 1 and self._drained:
-            may = max(may, self._drained[-1] + WRITE_DISTANCE - 1)
+        if each.waits == 1 and self.groups:
+            may = max(may, self._drained + WRITE_DISTANCE - 1)
         if each.waits == 2 and self._taken:
             may = max(may, self._taken[-1] + WRITE_DISTANCE - 1)
         if each.gather:
@@ -90,38 +109,38 @@ class _Array:
         return may
 
     def _gather(self, job: int, gathers: Sequence[int]) -> int:
-        while len(self._gathered) <= job:
-            number = len(self._gathered)
-            start = self._gathered[-1] + 1 if self._gathered else 0
+        while len(self.gathered) <= job:
+            number = len(self.gathered)
+            start = self.gathered[-1] + 1 if self.gathered else 0
             if number > 1:
                 start = max(start, self._begun[number - 1] + 1)
-            self._gathered.append(start + gathers[number] - 1 + WRITE_DISTANCE)
-        return self._gathered[job]
+            self.gathered.append(start + gathers[number] - 1 + WRITE_DISTANCE)
+        return self.gathered[job]
 
-    def _group(self, each: Pass, members: int, start: int) -> tuple[int, int]:
-        """Its tiles one after the other; returns when the last of them began, and when the array was free again."""
-        busy = each.token_tiles * each.digits
-        apart = max(busy, ACCUMULATE_DISTANCE + each.digits - 1)
-        per_input, spacing = members * each.digits, max(apart, each.parts)
-        room = self._drained[-2] if len(self._drained) > 1 else 0  # the last sums go where this group's were
-        at = start
-        if each.input_tiles == 1:
-            at = max(at, room)
-        else:
-            at += spacing * ((each.input_tiles - 1) * per_input - 1)
-            at = max(at + spacing, room)
-        at += spacing * (per_input - 1)
-        return at, at + apart
+    def _starts(self, each: Pass, members: int, start: int) -> tuple[int, ...]:
+        """When its tiles begin, one after the other."""
+        per_input, spacing = members * each.digits, max(apart(each), each.parts)
+        room = self.groups[-2].end if len(self.groups) > 1 else 0  # the last sums go where this group's were
+        found: list[int] = []
+        for tile in range(each.input_tiles * per_input):
+            at = found[-1] + spacing if found else start
+            found.append(max(at, room) if tile == (each.input_tiles - 1) * per_input else at)
+        return tuple(found)
 
-    def _drain(self, each: Pass, ended: int, begun: int | None) -> None:
-        """The group that ended; begun: when its pass began, for the first of a pass."""
-        idle = self._drained[-1] + 1 if self._drained else 0
-        if begun is not None:
-            self._taken.append(max(begun + 1, idle))
+    def _drain(self, each: Pass, starts: tuple[int, ...], ended: int, first: bool) -> None:
+        """The group that ended; first: of its pass."""
+        idle = self.groups[-1].end + 1 if self.groups else 0
+        if first:
+            self._taken.append(max(starts[0] + 1, idle))
             if each.gather:
-                self._begun.append(begun)
+                self._begun.append(starts[0])
         begin = max(ended + self._wait + 1, idle, self._taken[-1])
-        self._drained.append(begin + each.turns - 1)
+        self.groups.append(Group(each, starts, begin, begin + each.turns - 1))
+
+
+def apart(each: Pass) -> int:
+    """Steps of a tile at least: the sums of a gate's middle digits come round one step earlier than the others."""
+    return max(each.token_tiles * each.digits, ACCUMULATE_DISTANCE + each.digits - 1)
 
 
 def _passes(i: Instruction, hardware: HardwareConfig, queues: Sequence[int]) -> Iterator[Pass | None]:
