@@ -66,7 +66,8 @@ inline fault_t prepare(const Instruction &i, Machine &machine, const Word *input
             fault = open_segment(lines, reader, i.segment, lines_of(bytes));
             if (fault != FAULT_NONE) return fault;
             load_positions(i, machine.pads, lines, reader);
-            fault = open_segment(lines, reader, i.segment + 1, linear_lines(i.out_features, i.in_features));
+            fault = open_segment(lines, reader, i.segment + 1,
+                                 linear_lines(i.out_features, i.in_features, i.narrow_weights));
             if (fault == FAULT_NONE) load_patches(i, machine.pads, input);
             return fault;
         }
@@ -74,7 +75,8 @@ inline fault_t prepare(const Instruction &i, Machine &machine, const Word *input
             return open_segment(lines, reader, i.segment, lines_of((uint64_t)i.in_features * CHANNEL_BYTES));
         case OPCODE_LINEAR:
         case OPCODE_HEAD:
-            return open_segment(lines, reader, i.segment, linear_lines(i.out_features, i.in_features));
+            return open_segment(lines, reader, i.segment,
+                                linear_lines(i.out_features, i.in_features, i.narrow_weights));
         case OPCODE_GATE: return open_segment(lines, reader, i.segment, gate_lines(i.experts, i.in_features));
         default: return FAULT_NONE;
     }

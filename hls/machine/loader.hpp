@@ -1,6 +1,7 @@
 // Right operands: tiles of weights, keys or values, loaded part by part beside the work on the tile before.
 //
-// A part is two lines of weights, or TOKEN_PAR rows of keys or values, each from its own bank. Before the first tile of
+// A part is two lines of weights, or TOKEN_PAR rows of keys or values, each from its own bank. Of narrow weights a line
+// may hold two tiles; the second one waits in `kept`. Before the first tile of
 // a group go its channel records, before the first of an expert the header of its segment.
 #pragma once
 
@@ -14,6 +15,9 @@ constexpr int PART_LINES = smaller(2, TILE_LINES);
 constexpr int TILE_PARTS = TILE_LINES / PART_LINES;
 constexpr int CHANNEL_PARTS = CHANNEL_LINES / PART_LINES;
 constexpr int PART_CHANNELS = PART_LINES * STREAM_LINE_BYTES / CHANNEL_BYTES;
+constexpr int NARROW_LINES = smaller(2, larger(1, TILE_LINES / 2));  // of one part of a tile with weights of 4 bits
+constexpr int NARROW_PARTS = larger(1, TILE_LINES / (2 * NARROW_LINES));
+constexpr int LINE_TILES = larger(1, 2 * NARROW_LINES / TILE_LINES);  // such tiles in one line
 constexpr int KEY_PARTS = OUT_PAR / TOKEN_PAR;
 constexpr int VALUE_PARTS = IN_PAR / TOKEN_PAR;
 constexpr int CHANNEL_GROUPS = 4;  // groups whose channel records are at hand: two in the drain, at work, being loaded
@@ -43,6 +47,7 @@ struct Loader {
     uint64_t dropped;
     TileIndex index;
     weight_t tile[OUT_PAR][IN_PAR];
+    Line kept;
     fault_t fault;
 };
 
@@ -100,6 +105,26 @@ PARTS:
 #pragma HLS unroll
                 const int at = p * per_part + n;
                 tile[at / IN_PAR][at % IN_PAR] = (weight_t)line_value(data, n * bytes, 8 * bytes);
+            }
+        }
+    }
+}
+
+// The same of weights of 4 bits; second: of the two tiles of a line.
+inline void narrow_part(const LinePair &data, int part, bool second, weight_t (&tile)[OUT_PAR][IN_PAR]) {
+#pragma HLS inline
+    const int per_part = OUT_PAR * IN_PAR / NARROW_PARTS;
+PARTS:
+    for (int p = 0; p < NARROW_PARTS; ++p) {  // trip NARROW_PARTS
+#pragma HLS unroll
+        if (p == part) {
+        VALUES:
+            for (int n = 0; n < per_part; ++n) {  // trip of one part
+#pragma HLS unroll
+                const int at = p * per_part + n;
+                int64_t value = narrow_value(data, n);
+                if (LINE_TILES == 2 && second) value = narrow_value(data, (LINE_TILES - 1) * per_part + n);
+                tile[at / IN_PAR][at % IN_PAR] = (weight_t)value;
             }
         }
     }
@@ -214,12 +239,18 @@ inline void load_lines(Loader &loader, ChannelRecords &channels, LineStream &lin
 #pragma HLS inline
     const bool drop = loader.phase == LOAD_DROP;
     const bool one_left = loader.pass.segment_lines - loader.dropped == 1;
-    const bool single = loader.phase == LOAD_HEADER || (drop ? one_left : PART_LINES == 1);
+    const bool narrow = loader.pass.narrow && loader.phase == LOAD_TILE;
+    const bool second = narrow && LINE_TILES == 2 && loader.index.input_tile % 2 == 1;
+    const bool single =
+        loader.phase == LOAD_HEADER || (drop ? one_left : narrow ? NARROW_LINES == 1 : PART_LINES == 1);
     if (loader.phase == LOAD_HEADER && reader.remaining == 0) {
         loader.fault = FAULT_STREAM_END;
         return;
     }
-    const LinePair data = take_lines(lines, reader, !single);
+    LinePair data;
+    if (second) data.low = data.high = loader.kept;
+    else data = take_lines(lines, reader, !single);
+    if (narrow && LINE_TILES == 2) loader.kept = data.low;
     switch (loader.phase) {
         case LOAD_HEADER:
             loader.fault =
@@ -250,9 +281,10 @@ inline void load_lines(Loader &loader, ChannelRecords &channels, LineStream &lin
             }
             break;
         default:
-            stream_part(data, loader.part, loader.tile);
+            if (narrow) narrow_part(data, loader.part, second, loader.tile);
+            else stream_part(data, loader.part, loader.tile);
             loader.part += 1;
-            if (loader.part == TILE_PARTS) loader.phase = LOAD_DONE;
+            if (loader.part == (narrow ? NARROW_PARTS : TILE_PARTS)) loader.phase = LOAD_DONE;
             break;
     }
 }

@@ -38,6 +38,7 @@ struct Pass {
     int row_words;                 // HEAD: words of a row
     int expert;                    // whose queue gives destinations and scores
     int buffer;                    // attention: of the scores; experts: of the gathered tokens
+    bool narrow;                   // weights of 4 bits
     bool has_channels;             // channel records precede the tiles of a group
     bool has_header;               // EXPERTS: a segment begins, of so many lines; they are dropped when there are no rows
     uint32_t segment;
@@ -82,6 +83,7 @@ inline Pass base_pass(const Instruction &i) {
     pass.output_multiplier = i.output_multiplier;
     pass.output_shift = i.output_shift;
     pass.output_zero = i.output_zero;
+    pass.narrow = NARROW_WEIGHTS != 0 && i.narrow_weights;
     return pass;
 }
 

@@ -73,7 +73,8 @@ inline Pass next_expert_pass(const Instruction &i, int number, const ExpertQueue
     pass.has_header = !down;
     pass.segment = i.segment + expert;
     pass.segment_lines =
-        linear_lines(i.hidden_features, i.in_features) + linear_lines(i.in_features, i.hidden_features);
+        linear_lines(i.hidden_features, i.in_features, i.narrow_weights) +
+        linear_lines(i.in_features, i.hidden_features, i.narrow_weights);
     pass.buffer = buffer;
     if (down && pass.rows > 0) buffer = 1 - buffer;
     return pass;

@@ -95,6 +95,14 @@ inline int64_t line_value(const LinePair &pair, int at, int bits) {
     return at < STREAM_LINE_BYTES ? line_value(pair.low, at, bits) : line_value(pair.high, at - STREAM_LINE_BYTES, bits);
 }
 
+// Value n of those of 4 bits in a pair of lines, n a constant.
+inline int64_t narrow_value(const LinePair &pair, int n) {
+#pragma HLS inline
+    const int per_part = 16, per_line = LINE_PARTS * per_part;
+    const uint64_t part = part_of(n < per_line ? pair.low : pair.high, n % per_line / per_part);
+    return (int64_t)(part << (60 - 4 * (n % per_part))) >> 60;
+}
+
 // The executor's end of the stream. remaining: lines not yet taken; spare: the second of a pair whose first was taken.
 struct WeightReader {
     uint64_t remaining;
@@ -165,9 +173,11 @@ inline uint64_t lines_of(uint64_t bytes) { return (bytes + STREAM_LINE_BYTES - 1
 constexpr int CHANNEL_LINES = OUT_PAR * CHANNEL_BYTES / STREAM_LINE_BYTES;
 constexpr int TILE_LINES = OUT_PAR * IN_PAR * (int)sizeof(weight_t) / STREAM_LINE_BYTES;
 
-inline uint64_t linear_lines(int outputs, int inputs) {
+// Per output tile: channel records, then the tiles of all inputs; narrow weights are half as many bytes, in whole lines.
+inline uint64_t linear_lines(int outputs, int inputs, bool narrow) {
     const uint64_t output_tiles = (outputs + OUT_PAR - 1) / OUT_PAR;
-    const uint64_t lines = CHANNEL_LINES + (uint64_t)((inputs + IN_PAR - 1) / IN_PAR) * TILE_LINES;
+    const uint64_t weights = (uint64_t)((inputs + IN_PAR - 1) / IN_PAR) * TILE_LINES;
+    const uint64_t lines = CHANNEL_LINES + (narrow ? (weights + 1) / 2 : weights);
     return (uint64_t)product<17, 27>((int64_t)lines, (int64_t)output_tiles);
 }
 

@@ -162,7 +162,9 @@ def _linear(i: Instruction, hardware: HardwareConfig) -> Pass:
     first = 0 if i.opcode == Opcode.PATCH_EMBED else i.source_row
     outputs = i.experts if gate else i.out_features
     sums = 2 * digits - 1 if gate else hardware.out_par * 2 // MEMORY_WORD if head else 1
-    return _product(hardware, first, i.rows, i.in_features, outputs, sums, 1 if head else 2, digits, not gate)
+    together = 1 if head else 2
+    narrow = i.narrow_weights
+    return _product(hardware, first, i.rows, i.in_features, outputs, sums, together, digits, not gate, narrow)
 
 
 def _product(
@@ -175,6 +177,7 @@ def _product(
     together: int = 2,
     digits: int = 1,
     records: bool = True,
+    narrow: int = 0,
     **more: int,
 ) -> Pass:
     """A pass with weights from the stream."""
@@ -182,6 +185,9 @@ def _product(
     lines = hardware.in_par * hardware.out_par * size // STREAM_LINE
     per_part = min(2, lines)
     channels = hardware.out_par * hardware.numbers.channel_bytes // STREAM_LINE // per_part if records else 0
+    if narrow:
+        lines = max(1, lines // 2)  # a line that holds two tiles takes a cycle for each
+        per_part = min(2, lines)
     token_tiles = _token_tiles(first_row, rows, hardware)
     return Pass(
         token_tiles,
@@ -223,24 +229,25 @@ def _attention(i: Instruction, hardware: HardwareConfig) -> Iterator[Pass]:
 
 
 def _experts(i: Instruction, hardware: HardwareConfig, queues: Sequence[int]) -> Iterator[Pass | None]:
+    narrow = i.narrow_weights
     for rows in queues:
         if rows == 0:
-            lines = _lines(i.in_features, i.hidden_features, hardware) + _lines(
-                i.hidden_features, i.in_features, hardware
-            )
+            layers = ((i.in_features, i.hidden_features), (i.hidden_features, i.in_features))
+            lines = sum(_lines(*layer, hardware, narrow) for layer in layers)
             yield Pass(0, 0, 0, 0, 0, header=1, dropped=lines)
             yield None
             continue
         gather = rows * (i.in_features // VECTOR)
-        yield _product(hardware, 0, rows, i.in_features, i.hidden_features, header=1, gather=gather)
-        yield _product(hardware, 0, rows, i.hidden_features, i.in_features, together=1, waits=1)
+        yield _product(hardware, 0, rows, i.in_features, i.hidden_features, narrow=narrow, header=1, gather=gather)
+        yield _product(hardware, 0, rows, i.hidden_features, i.in_features, together=1, narrow=narrow, waits=1)
 
 
-def _lines(inputs: int, outputs: int, hardware: HardwareConfig) -> int:
+def _lines(inputs: int, outputs: int, hardware: HardwareConfig, narrow: int) -> int:
     size = hardware.numbers.activation_bits // 8
     tile = hardware.in_par * hardware.out_par * size // STREAM_LINE
     channels = hardware.out_par * hardware.numbers.channel_bytes // STREAM_LINE
-    return _ceil(outputs, hardware.out_par) * (channels + _ceil(inputs, hardware.in_par) * tile)
+    weights = _ceil(inputs, hardware.in_par) * tile
+    return _ceil(outputs, hardware.out_par) * (channels + (_ceil(weights, 2) if narrow else weights))
 
 
 def _ceil(size: int, unit: int) -> int:
