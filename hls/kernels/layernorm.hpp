@@ -92,9 +92,7 @@ inline activation_t layernorm_output(int64_t affine, int shift) {
 
 // The gate's 16-bit copy: two signed 8-bit digits.
 inline int16_t layernorm_gate_copy(int64_t affine, int shift) {
-    const int64_t value = round_shift(affine, shift);
-    const int64_t limit = WIDE_LIMIT;
-    return (int16_t)(value > limit ? limit : value < -limit ? -limit : value);
+    return wide_activation(round_shift(affine, shift));
 }
 
 }  // namespace edgemoe

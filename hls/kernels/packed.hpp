@@ -78,6 +78,7 @@ constexpr int OUT_WORDS = OUT_PAR / WORD_VALUES;
 
 typedef Packed<activation_t, WORD_VALUES, ACTIVATION_BITS>::type ActivationWord;
 typedef Packed<int16_t, WORD_VALUES, 16>::type GateWord;
+typedef Packed<gathered_t, WORD_VALUES, 8 * (int)sizeof(gathered_t)>::type GatheredWord;
 typedef Packed<residual_t, WORD_VALUES, RESIDUAL_BITS>::type ResidualWord;
 typedef Packed<score_t, WORD_VALUES, SCORE_BITS>::type ScoreWord;
 typedef Packed<weight_t, IN_PAR, WEIGHT_BITS>::type TileRow;

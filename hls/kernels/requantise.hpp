@@ -18,6 +18,12 @@ inline int64_t saturate(int64_t value, int bits) {
     return value > top ? top : value < bottom ? bottom : value;
 }
 
+// What two signed 8-bit digits hold.
+inline int16_t wide_activation(int64_t value) {
+    const int64_t limit = WIDE_LIMIT;
+    return (int16_t)(value > limit ? limit : value < -limit ? -limit : value);
+}
+
 // saturate(round_shift(value·multiplier, shift)). |value| < 2^46, multiplier below 2^20.
 inline int64_t requantise(int64_t value, int64_t multiplier, int shift, int bits) {
     return saturate(round_shift(value * multiplier, shift), bits);

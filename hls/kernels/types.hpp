@@ -30,6 +30,7 @@ typedef Select<IS_FINE, int32_t, int16_t>::type operand_t;  // left side of the 
 typedef Select<IS_FINE, int64_t, int32_t>::type accumulator_t;
 typedef Select<IS_FINE, int32_t, int16_t>::type residual_t;
 typedef Select<IS_FINE, int32_t, int16_t>::type score_t;
+typedef Select<WIDE_TOKENS != 0, int16_t, activation_t>::type gathered_t;  // an expert's token
 
 constexpr int round_up(int value, int unit) { return (value + unit - 1) / unit * unit; }
 constexpr int larger(int one, int other) { return one > other ? one : other; }
@@ -37,7 +38,8 @@ constexpr int smaller(int one, int other) { return one < other ? one : other; }
 
 // Signed bits of what multiplies: operands of the array, sums with their bias, multipliers of post lanes.
 constexpr int OPERAND_BITS = larger(ACTIVATION_BITS, EXPONENTIAL_BITS + 1);
-constexpr int BIASED_BITS = ACCUMULATOR_BITS + 1;
+constexpr int JOINED_BITS = 38;  // of a sum over values of 16 bits, from those of their two digits
+constexpr int BIASED_BITS = (WIDE_TOKENS ? larger(ACCUMULATOR_BITS, JOINED_BITS) : ACCUMULATOR_BITS) + 1;
 constexpr int SCALE_BITS = larger(MULTIPLIER_BITS, RECIPROCAL_BITS + 1) + 1;
 constexpr int LOGIT_BITS = larger(48, ACCUMULATOR_BITS);
 

@@ -14,7 +14,8 @@ namespace edgemoe {
 
 // The same sums come round again after ACCUMULATE_DISTANCE cycles or later: the latency of their read, add and write.
 // Finished sums wait longer for their drain, and what the drain or the gather writes WRITE_DISTANCE for its reader: a
-// token's residual stream between two experts, too. No instruction reads rows of NORM, QUERY, KEY or VALUE that it writes.
+// token's residual stream between two experts, too. No instruction reads rows of NORM, GATE_INPUT, QUERY, KEY or VALUE that it
+// writes.
 inline fault_t run_passes(const PassTable &table, Scratchpads &pads, LineStream &lines, WeightReader &reader,
                           ChannelRecords &channels, AttentionRows &attention,
                           AccumulatorWord (&running)[TOKEN_PAR][SLOTS],
@@ -35,7 +36,7 @@ inline fault_t run_passes(const PassTable &table, Scratchpads &pads, LineStream 
 #pragma HLS array_partition variable=worker.tile complete
     Drain drain;
 #pragma HLS array_partition variable=drain.waiting complete
-#pragma HLS array_partition variable=drain.logits dim=0 complete
+#pragma HLS array_partition variable=drain.digits dim=0 complete
     clear_drain(drain);
     Gatherer gatherer = first_gather();
     bool busy = true;
@@ -56,15 +57,15 @@ ARRAY:
 #pragma HLS dependence variable=pads.gathered inter RAW distance=WRITE_DISTANCE true
 #pragma HLS dependence variable=pads.residual inter RAW distance=WRITE_DISTANCE true
 #pragma HLS dependence variable=pads.norm inter false
+#pragma HLS dependence variable=pads.gate_input inter false
 #pragma HLS dependence variable=pads.query inter false
 #pragma HLS dependence variable=pads.key inter false
 #pragma HLS dependence variable=pads.value inter false
-        Target from, to;
-        ActivationWord gathered[VECTOR_WORDS] = {};
-        gather_step(gatherer, table, queues, worker.up_passes, from, to);
+        Gathered gathered = {};
+        gather_step(gatherer, table, queues, worker.up_passes, gathered);
         advance(lanes, worker.tile, step_of(worker));
-        lanes_step(lanes, pads, from, attention, running, finished, gathered);
-        write_vector(pads.gathered, to, gathered);
+        lanes_step(lanes, pads, gathered, attention, running, finished);
+        put_gathered(gathered, pads);
         begin_group(drain, worker);
         if (drain.active) {
             emit(drain, turn_of(drain, queues), pads, channels, attention, finished, logits, output);

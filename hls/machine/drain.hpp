@@ -14,7 +14,7 @@ struct Drain {
     int token_tile, lane, part;  // place in it
     int ready;                   // groups that may be drained
     bool waiting[DRAIN_WAIT];    // groups that end, on their way to `ready`
-    int64_t logits[2][OUT_PAR];
+    int64_t digits[2][OUT_PAR];  // sums of digits so far
 };
 
 inline void clear_drain(Drain &drain) {
@@ -31,10 +31,10 @@ CLEAR:
 ROWS:
     for (int n = 0; n < 2; ++n) {  // trip 2
 #pragma HLS unroll
-    LOGITS:
+    OUTPUTS:
         for (int output = 0; output < OUT_PAR; ++output) {  // trip OUT_PAR
 #pragma HLS unroll
-            drain.logits[n][output] = 0;
+            drain.digits[n][output] = 0;
         }
     }
 }
@@ -101,7 +101,9 @@ inline DrainTurn turn_of(const Drain &drain, const ExpertQueues &queues) {
     turn.group = drain.progress.groups;
     turn.feature = (drain.first_tile + (members ? drain.part : 0)) * OUT_PAR;
     turn.first = turn.feature % VECTOR / WORD_VALUES;
-    turn.slot = vector_count(drain.token_tile, pass.slots) + (pass.epilogue == PASS_HEAD ? 0 : drain.part);
+    turn.word = drain.part - (pass.joined ? 1 : 0);
+    const int head_slot = pass.joined && drain.part > 0 ? 1 : 0;
+    turn.slot = vector_count(drain.token_tile, pass.slots) + (pass.epilogue == PASS_HEAD ? head_slot : drain.part);
     turn.row[0] = drain_row(drain, turn, drain.lane);
     turn.row[1] = drain_row(drain, turn, drain.lane + 1);
     if (pass.rows_together == 1) {
@@ -136,6 +138,25 @@ LANES:
     unpack(words[1], sums[1]);
 }
 
+// Sums over the digits of 16-bit values, the first with the greatest weight, appended one to the other. HEAD writes
+// several words of the last ones. Others pass through.
+inline void join_digits(const Pass &pass, const DrainTurn &turn, const accumulator_t (&sums)[2][OUT_PAR],
+                        int64_t (&digits)[2][OUT_PAR], int64_t (&joined)[2][OUT_PAR]) {
+#pragma HLS inline
+    const bool gate = pass.epilogue == PASS_LOGITS;
+ROWS:
+    for (int n = 0; n < 2; ++n) {  // trip 2
+#pragma HLS unroll
+    OUTPUTS:
+        for (int output = 0; output < OUT_PAR; ++output) {  // trip OUT_PAR
+#pragma HLS unroll
+            const bool follows = (gate || (WIDE_TOKENS && pass.joined)) && turn.part > 0;
+            joined[n][output] = gate_logit(follows ? digits[n][output] : 0, sums[n][output]);
+            if (gate || turn.part == 0) digits[n][output] = joined[n][output];
+        }
+    }
+}
+
 // One cycle of the epilogue.
 inline void emit(Drain &drain, const DrainTurn &turn, Scratchpads &pads, const ChannelRecords &records,
                  AttentionRows &attention, const AccumulatorWord (&finished)[TOKEN_PAR][SUM_BUFFERS * SLOTS],
@@ -143,11 +164,14 @@ inline void emit(Drain &drain, const DrainTurn &turn, Scratchpads &pads, const C
 #pragma HLS inline
     const Pass &pass = drain.pass;
     accumulator_t sums[2][OUT_PAR];
+    int64_t joined[2][OUT_PAR];
     read_sums(finished, turn, sums);
+    join_digits(pass, turn, sums, drain.digits, joined);
     if (pass.epilogue == PASS_LOGITS) {
-        add_logits(pass, turn, sums, drain.logits, logits);
+        if (turn.part + 1 == pass.parts) write_logits(turn, joined, logits);
         return;
     }
+    if (WIDE_TOKENS && pass.joined && turn.part == 0) return;
     Channel channels[OUT_PAR];
     output_channels(pass, records, turn.group, channels);
     int64_t values[2][OUT_PAR];
@@ -166,7 +190,7 @@ ROWS:
         OUTPUTS:
             for (int o = 0; o < OUT_PAR; ++o) {  // trip OUT_PAR
 #pragma HLS unroll
-                values[n][o] = post_lane(pass.epilogue, sums[n][o], channels[o], scale);
+                values[n][o] = post_lane(pass.epilogue, joined[n][o], channels[o], scale);
                 activations[n][o] =
                     pass.epilogue == PASS_GELU
                         ? gelu_requantise(saturate(values[n][o], GELU_BITS), pass.output_multiplier, pass.output_shift,
@@ -182,6 +206,10 @@ ROWS:
             if (turn.row[0].valid) write_head(pass, turn, values[0], output);
             break;
         case PASS_SCORES: write_scores(pass, attention, turn, values); break;
+        case PASS_CONTEXT:
+            if (WIDE_TOKENS && pass.wide_result) write_wide(pads, turn, values);
+            else write_activations(pass, pads, turn, activations);
+            break;
         default: write_activations(pass, pads, turn, activations); break;
     }
 }

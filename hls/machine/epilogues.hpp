@@ -35,6 +35,7 @@ struct DrainTurn {
     int feature;  // first output of the tile
     int first;    // word of the target's vector
     int slot;
+    int word;     // HEAD: of memory
 };
 
 // What each output does with its sum.
@@ -83,7 +84,7 @@ LANES:
 }
 
 // What every epilogue starts from, on one multiplier: round_shift((Σ + bias)·M, S), or a row's scale for P·V.
-inline int64_t post_lane(int epilogue, accumulator_t sum, const Channel &channel, const RowScale &scale) {
+inline int64_t post_lane(int epilogue, int64_t sum, const Channel &channel, const RowScale &scale) {
 #pragma HLS inline
     const bool context = epilogue == PASS_CONTEXT;
     const int64_t biased = sum + (context ? 0 : channel.bias);
@@ -109,6 +110,22 @@ inline void write_activations(const Pass &pass, Scratchpads &pads, const DrainTu
             else write_outputs(pads.value, at, turn.first, words);
             break;
     }
+}
+
+// P·V of 16 bits: into GATE_INPUT.
+inline void write_wide(Scratchpads &pads, const DrainTurn &turn, const int64_t (&values)[2][OUT_PAR]) {
+#pragma HLS inline
+    int16_t wide[2][OUT_PAR];
+VALUES:
+    for (int n = 0; n < 2 * OUT_PAR; ++n) {  // trip 2 · OUT_PAR
+#pragma HLS unroll
+        wide[n / OUT_PAR][n % OUT_PAR] = wide_activation(values[n / OUT_PAR][n % OUT_PAR]);
+    }
+    GateWord words[2][OUT_WORDS];
+    pack_words(wide[0], words[0]);
+    pack_words(wide[1], words[1]);
+    const Target at[2] = {turn.row[0].target, turn.row[1].target};
+    write_outputs(pads.gate_input, at, turn.first, words);
 }
 
 // RESIDUAL and WEIGHTED: added to the residual stream.
@@ -146,30 +163,21 @@ VALUES:
     for (int channel = 0; channel < OUT_PAR; ++channel) {  // trip OUT_PAR
 #pragma HLS unroll
         const int n = channel % per_word;
-        if (channel / per_word == turn.part && turn.feature + channel < pass.outputs) {
+        if (channel / per_word == turn.word && turn.feature + channel < pass.outputs) {
             data.half[n / 4] |= (uint64_t)(uint16_t)head(scaled[channel]) << (16 * (n % 4));
         }
     }
-    const int word = turn.feature / per_word + turn.part;
+    const int word = turn.feature / per_word + turn.word;
     if (word < pass.row_words) output[pass.address + (uint64_t)product<ROW_BITS, COUNT_BITS + 1>(turn.row[0].local, pass.row_words) + word] = data;
 }
 
-// GATE: digit after digit of the logits of OUT_PAR experts; the last one completes them.
-inline void add_logits(const Pass &pass, const DrainTurn &turn, const accumulator_t (&sums)[2][OUT_PAR],
-                       int64_t (&logits)[2][OUT_PAR], LogitWord (&written)[2][LOGIT_ROWS][EXPERT_WORDS]) {
+// GATE: logits of OUT_PAR experts.
+inline void write_logits(const DrainTurn &turn, const int64_t (&logits)[2][OUT_PAR],
+                         LogitWord (&written)[2][LOGIT_ROWS][EXPERT_WORDS]) {
 #pragma HLS inline
     LogitWord words[2];
-ROWS:
-    for (int n = 0; n < 2; ++n) {  // trip 2
-#pragma HLS unroll
-    EXPERTS:
-        for (int output = 0; output < OUT_PAR; ++output) {  // trip OUT_PAR
-#pragma HLS unroll
-            logits[n][output] = gate_logit(turn.part == 0 ? 0 : logits[n][output], sums[n][output]);
-        }
-        pack(logits[n], words[n]);
-    }
-    if (turn.part + 1 < pass.parts) return;
+    pack(logits[0], words[0]);
+    pack(logits[1], words[1]);
 SIDES:
     for (int side = 0; side < 2; ++side) {  // trip 2
 #pragma HLS unroll

@@ -37,8 +37,11 @@ LENGTHS:
         if (expert >= i.experts && queues.length[expert] > 0) beyond = true;
     }
     if (beyond) return FAULT_ILLEGAL_OPERAND;
-    if (room(longest, i.hidden_features) > HIDDEN_ELEMENTS) return FAULT_BUFFER_RANGE;
-    if (queues.source_end > valid_rows(machine.valid, BUFFER_NORM, i.in_features)) return FAULT_ILLEGAL_OPERAND;
+    if (room(longest, i.wide_result ? 2 * i.hidden_features : i.hidden_features) > HIDDEN_ELEMENTS) {
+        return FAULT_BUFFER_RANGE;
+    }
+    const int sources = valid_rows(machine.valid, normalised(i.wide_source), i.in_features);
+    if (queues.source_end > sources) return FAULT_ILLEGAL_OPERAND;
     const int end = queues.destination_end > 1 ? queues.destination_end : 1;
     return end > valid_rows(machine.valid, BUFFER_RESIDUAL, i.in_features) ? FAULT_ILLEGAL_OPERAND : FAULT_NONE;
 }

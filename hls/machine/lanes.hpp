@@ -112,9 +112,10 @@ KEYS:
     rows.exponentials[lane][step.token_tile] = word;
 }
 
-inline void widen(const ActivationWord (&words)[IN_WORDS], operand_t (&left)[IN_PAR]) {
+template <typename VALUE, typename WORD>
+inline void widen(const WORD (&words)[IN_WORDS], operand_t (&left)[IN_PAR]) {
 #pragma HLS inline
-    activation_t values[IN_PAR];
+    VALUE values[IN_PAR];
     unpack_words(words, values);
 WIDEN:
     for (int input = 0; input < IN_PAR; ++input) {  // trip IN_PAR
@@ -123,9 +124,21 @@ WIDEN:
     }
 }
 
+// One digit of each value.
+inline void take_digits(bool low, operand_t (&left)[IN_PAR]) {
+#pragma HLS inline
+DIGITS:
+    for (int input = 0; input < IN_PAR; ++input) {  // trip IN_PAR
+#pragma HLS unroll
+        const int16_t value = (int16_t)left[input];
+        left[input] = low ? low_digit(value) : high_digit(value);
+    }
+}
+
 // The left operand of one lane in one cycle; each source is a bank of its own.
-inline void read_left(const Scratchpads &pads, const ActivationWord (&norm)[VECTOR_WORDS], AttentionRows &rows,
-                      const Step &step, int lane, operand_t (&left)[IN_PAR]) {
+inline void read_left(const Scratchpads &pads, const ActivationWord (&norm)[VECTOR_WORDS],
+                      const GateWord (&gate_input)[VECTOR_WORDS], AttentionRows &rows, const Step &step, int lane,
+                      operand_t (&left)[IN_PAR]) {
 #pragma HLS inline
     ActivationWord words[IN_WORDS] = {};
     switch (step.left) {
@@ -135,47 +148,60 @@ inline void read_left(const Scratchpads &pads, const ActivationWord (&norm)[VECT
             return;
         case LEFT_GATE_INPUT: {
             GateWord wide[IN_WORDS] = {};
-            int16_t values[IN_PAR];
-            read_inputs(pads.gate_input[lane], step.depth, step.word, wide);
-            unpack_words(wide, values);
-        DIGITS:
-            for (int input = 0; input < IN_PAR; ++input) {  // trip IN_PAR
-#pragma HLS unroll
-                left[input] = IS_FINE ? values[input] : step.low ? low_digit(values[input]) : high_digit(values[input]);
-            }
+            pick_inputs(gate_input, step.word, wide);
+            widen<int16_t>(wide, left);
+            if (!IS_FINE) take_digits(step.low, left);
             return;
         }
         case LEFT_NORM: pick_inputs(norm, step.word, words); break;
         case LEFT_HIDDEN: read_inputs(pads.hidden[lane], step.depth, step.word, words); break;
         case LEFT_QUERY: read_inputs(pads.query[lane], step.depth, step.word, words); break;
-        default: read_inputs(pads.gathered[lane], step.depth, step.word, words); break;
+        default: {
+            GatheredWord gathered[IN_WORDS] = {};
+            read_inputs(pads.gathered[lane], step.depth, step.word, gathered);
+            widen<gathered_t>(gathered, left);
+            if (WIDE_TOKENS && step.left == LEFT_GATHERED_WIDE) take_digits(step.low, left);
+            return;
+        }
     }
-    widen(words, left);
+    widen<activation_t>(words, left);
 }
 
-// One cycle of all lanes. NORM's one port serves the lanes or the gather, never both in one instruction.
-inline void lanes_step(Lanes &lanes, const Scratchpads &pads, const Target &gather, AttentionRows &rows,
+// One vector of a bank for the lane or for the gather, which never want it in one instruction.
+template <typename WORD>
+inline void read_shared(const WORD (&bank)[ROW_DEPTH][VECTOR_WORDS], bool works, int depth, bool gathers,
+                        int gather_depth, WORD (&words)[VECTOR_WORDS], WORD (&gathered)[VECTOR_WORDS]) {
+#pragma HLS inline
+    if (works || gathers) {
+    WORDS:
+        for (int n = 0; n < VECTOR_WORDS; ++n) {  // trip VECTOR_WORDS
+#pragma HLS unroll
+            words[n] = bank[gathers ? gather_depth : depth][n];
+            if (gathers) gathered[n] = words[n];
+        }
+    }
+}
+
+// One cycle of all lanes.
+inline void lanes_step(Lanes &lanes, const Scratchpads &pads, Gathered &gathered, AttentionRows &rows,
                        AccumulatorWord (&running)[TOKEN_PAR][SLOTS],
-                       AccumulatorWord (&finished)[TOKEN_PAR][SUM_BUFFERS * SLOTS],
-                       ActivationWord (&gathered)[VECTOR_WORDS]) {
+                       AccumulatorWord (&finished)[TOKEN_PAR][SUM_BUFFERS * SLOTS]) {
 #pragma HLS inline
 LANES:
     for (int lane = 0; lane < TOKEN_PAR; ++lane) {  // trip TOKEN_PAR
 #pragma HLS unroll
         const Step &step = lanes.step[lane];
         const bool works = step.valid && lane >= step.begin && lane < step.end;
+        const bool gathers = gathered.from.bank == lane;
         ActivationWord norm[VECTOR_WORDS] = {};
-        if (gather.bank == lane || (works && step.left == LEFT_NORM)) {
-        WORDS:
-            for (int n = 0; n < VECTOR_WORDS; ++n) {  // trip VECTOR_WORDS
-#pragma HLS unroll
-                norm[n] = pads.norm[lane][gather.bank == lane ? gather.depth : step.depth][n];
-                if (gather.bank == lane) gathered[n] = norm[n];
-            }
-        }
+        GateWord gate_input[VECTOR_WORDS] = {};
+        read_shared(pads.norm[lane], works && step.left == LEFT_NORM, step.depth, gathers && !gathered.wide,
+                    gathered.from.depth, norm, gathered.norm);
+        read_shared(pads.gate_input[lane], works && step.left == LEFT_GATE_INPUT, step.depth,
+                    WIDE_TOKENS && gathers && gathered.wide, gathered.from.depth, gate_input, gathered.gate_input);
         if (works) {
             operand_t left[IN_PAR];
-            read_left(pads, norm, rows, step, lane, left);
+            read_left(pads, norm, gate_input, rows, step, lane, left);
             const AccumulatorWord before = running[lane][step.slot];
             const AccumulatorWord sums = multiply_accumulate(left, lanes.tile[lane], step.first, before);
             running[lane][step.slot] = sums;

@@ -26,6 +26,9 @@ struct Pass {
     int input_tiles, output_tiles;
     int members;                   // output tiles of a group; P·V: so that scores are read once
     int digits;                    // right tiles per input tile
+    int halves;                    // steps per token tile: one, or the high and the low digits of 16-bit values
+    bool joined;                   // the sums of both are joined in the drain
+    bool wide_result;              // ATTENTION: 16 bits, into GATE_INPUT
     int token_tiles;
     int busy, apart;               // steps per right tile with work, and in all at least
     int parts, rows_together;      // drain: turns per row and group; rows in one turn
@@ -49,9 +52,11 @@ struct Pass {
 constexpr int SLOTS =
     larger((round_up(MAX_ROWS, TOKEN_PAR) / TOKEN_PAR + 1) * GATE_SUMS, HLS_QUERY_TILES * HLS_CONTEXT_MEMBERS);
 
+inline bool is_gathered(int left) { return left == LEFT_GATHERED || left == LEFT_GATHERED_WIDE; }
+
 inline int tiles(int size, int tile) { return (size + tile - 1) / tile; }
 
-// What follows from rows, left, right, epilogue, outputs and the inputs.
+// What follows from rows, left, right, epilogue, outputs, joined and the inputs.
 inline void complete_pass(Pass &pass, int inputs) {
 #pragma HLS inline
     const bool gate = pass.epilogue == PASS_LOGITS;
@@ -60,12 +65,14 @@ inline void complete_pass(Pass &pass, int inputs) {
     pass.output_tiles = tiles(pass.outputs, OUT_PAR);
     pass.members = context ? smaller(pass.output_tiles, HLS_CONTEXT_MEMBERS) : 1;
     pass.digits = gate ? GATE_DIGITS : 1;
+    pass.halves = pass.joined ? 2 : pass.digits;
     pass.token_tiles = (pass.first_row + pass.rows - 1) / TOKEN_PAR - pass.first_row / TOKEN_PAR + 1;
-    pass.busy = pass.token_tiles * pass.digits;
+    pass.busy = pass.token_tiles * pass.halves;
     // A gate's middle sum comes from both digits: last in one tile, first in the next, one step nearer than the others.
     pass.apart = larger(pass.busy, ACCUMULATE_DISTANCE + pass.digits - 1);
-    pass.slots = gate ? GATE_SUMS : pass.members;
-    pass.parts = pass.epilogue == PASS_HEAD ? OUT_PAR * 2 / MEMORY_WORD_BYTES : pass.slots;
+    pass.slots = gate ? GATE_SUMS : pass.joined ? 2 : pass.members;
+    pass.parts = pass.slots;
+    if (pass.epilogue == PASS_HEAD) pass.parts = OUT_PAR * 2 / MEMORY_WORD_BYTES + (pass.joined ? 1 : 0);
     pass.rows_together = pass.epilogue == PASS_HEAD || pass.epilogue == PASS_WEIGHTED ? 1 : 2;
     pass.has_channels = pass.right == RIGHT_STREAM && !gate;
 }
@@ -99,7 +106,8 @@ inline Pass patch_embed_pass(const Instruction &i) {
 
 inline Pass linear_pass(const Instruction &i) {
     Pass pass = base_pass(i);
-    pass.left = i.source == BUFFER_HIDDEN ? LEFT_HIDDEN : LEFT_NORM;
+    pass.joined = WIDE_TOKENS && i.source == BUFFER_GATE_INPUT;
+    pass.left = i.source == BUFFER_HIDDEN ? LEFT_HIDDEN : pass.joined ? LEFT_GATE_INPUT : LEFT_NORM;
     pass.epilogue = i.epilogue == EPILOGUE_QKV ? PASS_QKV : i.epilogue == EPILOGUE_GELU ? PASS_GELU : PASS_RESIDUAL;
     if (pass.epilogue == PASS_QKV) pass.destination_features = i.out_features / 3;
     complete_pass(pass, i.in_features);
@@ -108,7 +116,8 @@ inline Pass linear_pass(const Instruction &i) {
 
 inline Pass head_pass(const Instruction &i) {
     Pass pass = base_pass(i);
-    pass.left = LEFT_NORM;
+    pass.joined = WIDE_TOKENS && i.wide_source;
+    pass.left = pass.joined ? LEFT_GATE_INPUT : LEFT_NORM;
     pass.epilogue = PASS_HEAD;
     pass.address = i.address / MEMORY_WORD_BYTES;
     pass.row_words = (int)(pitch(i.out_features, 2) / MEMORY_WORD_BYTES);
@@ -146,6 +155,7 @@ inline Pass attention_pass(const Instruction &i, int width, int head_feature, in
     pass.left = values ? LEFT_EXPONENTIALS : LEFT_QUERY;
     pass.right = values ? RIGHT_VALUES : RIGHT_KEYS;
     pass.epilogue = values ? PASS_CONTEXT : PASS_SCORES;
+    pass.wide_result = WIDE_TOKENS && i.wide_result;
     pass.outputs = values ? width : i.rows;
     complete_pass(pass, values ? i.rows : width);
     return pass;
@@ -159,7 +169,8 @@ inline Pass expert_pass(const Instruction &i, int expert, int queued, bool down)
     pass.rows = queued;
     pass.destination_row = 0;
     pass.expert = expert;
-    pass.left = down ? LEFT_HIDDEN : LEFT_GATHERED;
+    pass.joined = WIDE_TOKENS && i.wide_source && !down;
+    pass.left = down ? LEFT_HIDDEN : pass.joined ? LEFT_GATHERED_WIDE : LEFT_GATHERED;
     pass.epilogue = down ? PASS_WEIGHTED : PASS_GELU;
     pass.wait = down ? WAIT_LAST : WAIT_NOTHING;
     pass.outputs = down ? i.in_features : i.hidden_features;

@@ -12,6 +12,7 @@ constexpr int TABLE_PASSES = 32;  // passes between which the array need not run
 // The tokens of an expert that an up pass needs side by side.
 struct GatherJob {
     int expert, rows, vectors, buffer;
+    bool wide;  // from GATE_INPUT, not from NORM
 };
 
 struct PassTable {
@@ -125,8 +126,8 @@ FILL:
                 table.pass[count] = pass;
                 count += 1;
             }
-            if (pass.rows > 0 && pass.left == LEFT_GATHERED) {
-                const GatherJob job = {pass.expert, pass.rows, pass.left_vectors, pass.buffer};
+            if (pass.rows > 0 && is_gathered(pass.left)) {
+                const GatherJob job = {pass.expert, pass.rows, pass.left_vectors, pass.buffer, pass.joined};
                 table.gather[gathers] = job;
                 gathers += 1;
             }

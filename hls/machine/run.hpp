@@ -57,6 +57,7 @@ static inline void execute_program(const Word *program, const Word *input, Word 
 #pragma HLS array_partition variable=machine.norm_rows.exponent dim=1 complete
 #pragma HLS array_partition variable=machine.valid.rows complete
 #pragma HLS array_partition variable=machine.valid.features complete
+#pragma HLS array_partition variable=machine.valid.wide complete
 #if EDGEMOE_ULTRA_RAM  // a part with little block memory: tall memories in UltraRAM, wide and short ones in lookup tables
 #pragma HLS bind_storage variable=machine.pads.norm type=ram_s2p impl=uram
 #pragma HLS bind_storage variable=machine.pads.query type=ram_s2p impl=uram

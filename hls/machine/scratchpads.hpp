@@ -23,14 +23,15 @@ struct Scratchpads {
     ActivationWord key[TOKEN_PAR][ROW_DEPTH][VECTOR_WORDS];
     ActivationWord value[TOKEN_PAR][ROW_DEPTH][VECTOR_WORDS];
     ActivationWord hidden[TOKEN_PAR][HIDDEN_DEPTH][VECTOR_WORDS];
-    ActivationWord gathered[TOKEN_PAR][GATHER_BUFFERS * ROW_DEPTH][VECTOR_WORDS];  // experts' tokens, side by side
+    GatheredWord gathered[TOKEN_PAR][GATHER_BUFFERS * ROW_DEPTH][VECTOR_WORDS];  // experts' tokens, side by side
     uint32_t routing[ROUTING_ELEMENTS];
 };
 
-// Rows 0 … rows − 1 of a scratchpad are valid, of `features` each; nothing of an earlier run is.
+// Rows 0 … rows − 1 of a scratchpad are valid, of `features` each and of this width; nothing of an earlier run is.
 struct Valid {
     int rows[BUFFER_ROUTING + 1];
     int features[BUFFER_ROUTING + 1];
+    bool wide[BUFFER_ROUTING + 1];
 };
 
 inline void clear_valid(Valid &valid) {
@@ -39,11 +40,12 @@ CLEAR:
 #pragma HLS unroll
         valid.rows[buffer] = 0;
         valid.features[buffer] = 0;
+        valid.wide[buffer] = false;
     }
 }
 
-inline int valid_rows(const Valid &valid, int buffer, int features) {
-    return valid.features[buffer] == features ? valid.rows[buffer] : 0;
+inline int valid_rows(const Valid &valid, int buffer, int features, bool wide = false) {
+    return valid.features[buffer] == features && valid.wide[buffer] == wide ? valid.rows[buffer] : 0;
 }
 
 // Rule 8: every row read is valid, every write overwrites or extends without a gap.
@@ -54,26 +56,27 @@ CHECK:
 #pragma HLS unroll
         if (n < a.reads) {
             const Rows &r = a.read[n];
-            if (r.first + r.rows > valid_rows(valid, r.buffer, r.features)) good = false;
+            if (r.first + r.rows > valid_rows(valid, r.buffer, r.features, r.wide)) good = false;
         }
         if (n < a.writes) {
             const Rows &w = a.written[n];
-            if (w.first > valid_rows(valid, w.buffer, w.features)) good = false;
+            if (w.first > valid_rows(valid, w.buffer, w.features, w.wide)) good = false;
         }
     }
     return good;
 }
 
-// What an instruction has written is valid; with another number of features the buffer began afresh.
+// What an instruction has written is valid; with another number of features or width the buffer began afresh.
 inline void mark_written(Valid &valid, const Accesses &a) {
 MARK:
     for (int n = 0; n < 3; ++n) {  // trip 3
         if (n < a.writes) {
             const Rows &w = a.written[n];
-            const int before = valid_rows(valid, w.buffer, w.features);
+            const int before = valid_rows(valid, w.buffer, w.features, w.wide);
             const int end = w.first + w.rows;
             valid.rows[w.buffer] = end > before ? end : before;
             valid.features[w.buffer] = w.features;
+            valid.wide[w.buffer] = w.wide;
         }
     }
 }

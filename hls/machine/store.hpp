@@ -52,7 +52,7 @@ VALUES:
 
 // Rows of vectors: no bytes lie between them.
 inline void store_vectors(const Instruction &i, const Scratchpads &pads, Word *output) {
-    const int bytes = element_bytes(i.source);
+    const int bytes = element_bytes(i.source, i.wide_source);
     const int words = VECTOR * bytes / MEMORY_WORD_BYTES;  // of a vector
     const int vectors = i.in_features / VECTOR;
     const uint64_t first = i.address / MEMORY_WORD_BYTES;

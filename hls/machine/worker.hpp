@@ -18,7 +18,7 @@ struct Worker {
     TileIndex index;   // of that tile
     bool ends_group;   // it is the last of its group
     int n;             // step of the tile
-    int token_tile, half;  // the step's token tile; gate: 0 high digits, 1 low digits
+    int token_tile, half;  // the step's token tile; of 16-bit values 0 the high digits, 1 the low ones
     int depth;         // place of the step's left operand
     int group;         // groups begun
     int first_group;   // first group of the pass
@@ -49,7 +49,7 @@ inline bool may_begin(const Loader &loader, const Worker &worker, const Progress
     if (loader.index.input_tile + 1 == loader.pass.input_tiles && progress.groups + 1 < before) return false;
     if (!new_pass) return true;
     if (progress.passes != worker.number) return false;
-    if (loader.pass.left == LEFT_GATHERED && gathered <= worker.up_passes) return false;
+    if (is_gathered(loader.pass.left) && gathered <= worker.up_passes) return false;
     switch (loader.pass.wait) {
         case WAIT_LAST: return progress.groups == worker.group && progress.group_age == WRITE_DISTANCE;
         case WAIT_BEFORE_LAST: return progress.pass_age == WRITE_DISTANCE;
@@ -66,7 +66,7 @@ inline void first_step(Worker &worker) {
     worker.token_tile = 0;
     worker.half = 0;
     worker.depth = vector_count(pass.first_row / TOKEN_PAR, pass.left_vectors) + feature / VECTOR;
-    if (pass.left == LEFT_GATHERED) worker.depth += pass.buffer * ROW_DEPTH;
+    if (is_gathered(pass.left)) worker.depth += pass.buffer * ROW_DEPTH;
 }
 
 // The loader's tile goes to work.
@@ -79,7 +79,7 @@ inline void begin_tile(const Loader &loader, Worker &worker) {
             worker.pass = loader.pass;
             worker.number += 1;
             worker.first_group = worker.group;
-            if (pass.left == LEFT_GATHERED) worker.up_passes += 1;
+            if (is_gathered(pass.left)) worker.up_passes += 1;
         }
         worker.group += 1;
     }
@@ -131,7 +131,7 @@ inline bool next_step(Worker &worker) {
 #pragma HLS inline
     const Pass &pass = worker.pass;
     worker.n += 1;
-    if (worker.half + 1 < pass.digits) {
+    if (worker.half + 1 < pass.halves) {
         worker.half += 1;
     } else {
         worker.half = 0;

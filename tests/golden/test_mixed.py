@@ -239,9 +239,10 @@ def test_narrow_weights_equal_golden_in_every_stored_value(shape_name: str, engi
 TOKENS = [name for name in ACTIVATIONS if not is_inner(name)]
 
 
+@pytest.mark.parametrize("engine", ["csim", "rtl"])
 @pytest.mark.parametrize("shape_name", ["wide_tokens", "wide_tokens_pairs"])
 @pytest.mark.parametrize("part", ["norm1", "attention", "norm2", "heads", ""])
-def test_wide_tokens_on_the_rtl_equal_golden_in_every_stored_value(shape_name: str, part: str) -> None:
+def test_wide_tokens_equal_golden_in_every_stored_value(shape_name: str, part: str, engine: str) -> None:
     """Each kind alone, and all of them together."""
     hardware = shape(shape_name)
     narrow = LAYERS if hardware.narrow_weights else []
@@ -249,7 +250,7 @@ def test_wide_tokens_on_the_rtl_equal_golden_in_every_stored_value(shape_name: s
     program = compile_model(model, TASKS, hardware, trace=True)
     frame = np.random.default_rng(3).integers(0, 256, (CONFIG.image_height, CONFIG.image_width, 3), dtype=np.uint8)
     try:
-        found = compare_engines(program, frame, ("golden", "rtl"))
+        found = compare_engines(program, frame, ("golden", engine))
     except DeviceError as error:
         pytest.skip(str(error))
     assert found.difference is None, str(found.difference)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ctypes
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -19,11 +20,15 @@ from edgemoe.devices.csim.build import HLS_FOLDER, WARNINGS, compiler, header_fo
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.generate.headers import hls_header
 from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.isa import OPTIONS
 from sim.common.shapes import shape
 from sim.examples.legality import Case, by_rule
 from sim.examples.legality_limits import just_fitting, mutants
 
-SHAPES = ("small", "micro_w16a16", "zcu102")
+SHAPES = {
+    **{name: shape(name) for name in ("small", "micro_w16a16", "zcu102", "wide_tokens", "narrow")},
+    "all options": replace(shape("micro"), **dict.fromkeys(OPTIONS, True)),  # type: ignore[arg-type]
+}
 MUTANTS = 1500
 RULES = "machine/legality.hpp"
 
@@ -58,7 +63,7 @@ def wrong(folder: Path, cases: Sequence[Case], sources: Path = HLS_FOLDER) -> li
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_every_example_has_the_fault_of_the_specification(name: str, tmp_path: Path) -> None:
-    cases = examples(shape(name))
+    cases = examples(SHAPES[name])
     kinds = {Fault.NONE, Fault.ILLEGAL_FIELD, Fault.ILLEGAL_OPERAND, Fault.BUFFER_RANGE, Fault.ADDRESS_RANGE}
     assert {case.fault for case in cases} >= kinds
     assert wrong(tmp_path, cases) == []
@@ -79,9 +84,7 @@ SLIPS = {
     "shifts go one too far": Slip("i.shift <= MAX_SHIFT &&", "i.shift <= MAX_SHIFT + 1 &&"),
     "the last row is missing": Slip("return end <= MAX_ROWS", "return end < MAX_ROWS"),
     "one row too many": Slip("return end <= MAX_ROWS", "return end <= MAX_ROWS + 1"),
-    "buffers end before their last element": Slip(
-        "room(end, access.features) <= capacity", "room(end, access.features) < capacity"
-    ),
+    "buffers end before their last element": Slip("room(end, elements) <= capacity", "room(end, elements) < capacity"),
 }
 
 

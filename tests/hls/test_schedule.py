@@ -12,6 +12,7 @@ from edgemoe.kernels.csim import CsimMachine
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.isa import Buffer, Epilogue, Instruction, Opcode
 from edgemoe.spec.memory import Bytes
+from sim.common.shapes import shape
 
 ROWS, WIDTH, HIDDEN = 129, 192, 384
 QUEUES = {
@@ -33,12 +34,13 @@ def stream(lines: int) -> Bytes:
     return np.zeros(64 * lines, dtype=np.uint8)
 
 
-def lines(inputs: int, outputs: int, hardware: HardwareConfig, records: bool = True) -> int:
+def lines(inputs: int, outputs: int, hardware: HardwareConfig, records: bool = True, narrow: bool = False) -> int:
     """Lines of one product's weights."""
     size = hardware.numbers.activation_bits // 8
     tile = hardware.in_par * hardware.out_par * size // 64 * (1 if records else hardware.numbers.gate_digits)
     channels = hardware.out_par * hardware.numbers.channel_bytes // 64 if records else 0
-    return -(-outputs // hardware.out_par) * (channels + -(-inputs // hardware.in_par) * tile)
+    weights = -(-inputs // hardware.in_par) * tile
+    return -(-outputs // hardware.out_par) * (channels + (-(-weights // 2) if narrow else weights))
 
 
 def counted(machine: CsimMachine, instruction: Instruction, payloads: list[Bytes], **memory: Bytes) -> int:
@@ -116,3 +118,32 @@ def test_experts(machine: CsimMachine, case: str) -> None:
     each = lines(WIDTH, HIDDEN, machine.hardware) + lines(HIDDEN, WIDTH, machine.hardware)
     payloads = [stream(each) for _ in queues]
     assert [counted(machine, instruction, payloads)] == array_cycles(instruction, machine.hardware, queues)
+
+
+@pytest.mark.parametrize("name", ["wide_tokens", "narrow", "narrow_tiles", "wide_tokens_pairs"])
+@pytest.mark.parametrize("rows", [1, 129])
+def test_wide_tokens_and_narrow_weights(name: str, rows: int) -> None:
+    hardware = shape(name)
+    machine = CsimMachine(hardware)
+    machine.library.edgemoe_cycles.restype = ctypes.c_uint64
+    wide, narrow = int(hardware.wide_tokens), hardware.narrow_weights
+    source = Buffer.GATE_INPUT if wide else Buffer.NORM
+    widths = {"wide_source": wide, "narrow_weights": int(narrow), "segments": 1}
+    filled(machine, source, Buffer.RESIDUAL)
+    linear = Instruction(
+        Opcode.LINEAR, epilogue=Epilogue.QKV, source=source, destination=Buffer.QUERY, rows=rows, in_features=WIDTH,
+        out_features=3 * WIDTH, **widths,
+    )  # fmt: skip
+    head = Instruction(Opcode.HEAD, rows=rows, in_features=WIDTH, out_features=20, **widths)
+    for instruction in (linear, head):
+        payload = stream(lines(WIDTH, instruction.out_features, hardware, narrow=narrow))
+        output = np.zeros(rows * 48, dtype=np.uint8)
+        assert [counted(machine, instruction, [payload], output=output)] == array_cycles(instruction, hardware)
+    queues = [rows, 0, 3]
+    for expert, length in enumerate(queues):
+        for row in range(length):
+            machine.enqueue(expert, row, row, 100)
+    widths |= {"in_features": WIDTH, "hidden_features": HIDDEN, "experts": 3, "segments": 3}
+    experts = Instruction(Opcode.EXPERTS, **widths)
+    each = lines(WIDTH, HIDDEN, hardware, narrow=narrow) + lines(HIDDEN, WIDTH, hardware, narrow=narrow)
+    assert [counted(machine, experts, [stream(each)] * 3)] == array_cycles(experts, hardware, queues)

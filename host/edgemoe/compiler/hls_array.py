@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.hls_schedule import ACCUMULATE_DISTANCE, HLS_CONTEXT_MEMBERS, HLS_QUERY_TILES
-from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE, Instruction, Opcode
+from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE, Buffer, Instruction, Opcode
 
 WRITE_DISTANCE = 96  # cycles after which what the drain or the gather writes may be read
 TABLE_PASSES = 32  # passes between which the array need not run empty
@@ -22,7 +22,8 @@ TABLE_PASSES = 32  # passes between which the array need not run empty
 class Pass:
     """One product on the array. Sizes in tiles; turns: of the drain, per group; parts: cycles to load a tile.
 
-    waits: 0 nothing, 1 all that the pass before writes, 2 all but that. gather: vectors laid side by side before it.
+    digits: right tiles per input tile; halves: steps per token tile. waits: 0 nothing, 1 all that the pass before
+    writes, 2 all but that. gather: vectors laid side by side before it.
     dropped: lines of an expert without tokens, which is no pass of the array.
     """
 
@@ -33,6 +34,7 @@ class Pass:
     parts: int
     members: int = 1
     digits: int = 1
+    halves: int = 1
     channels: int = 0
     header: int = 0
     waits: int = 0
@@ -140,7 +142,7 @@ class Array:
 
 def apart(each: Pass) -> int:
     """Steps of a tile at least: the sums of a gate's middle digits come round one step earlier than the others."""
-    return max(each.token_tiles * each.digits, ACCUMULATE_DISTANCE + each.digits - 1)
+    return max(each.token_tiles * each.halves, ACCUMULATE_DISTANCE + each.digits - 1)
 
 
 def _passes(i: Instruction, hardware: HardwareConfig, queues: Sequence[int]) -> Iterator[Pass | None]:
@@ -161,10 +163,12 @@ def _linear(i: Instruction, hardware: HardwareConfig) -> Pass:
     digits = hardware.numbers.gate_digits if gate else 1
     first = 0 if i.opcode == Opcode.PATCH_EMBED else i.source_row
     outputs = i.experts if gate else i.out_features
-    sums = 2 * digits - 1 if gate else hardware.out_par * 2 // MEMORY_WORD if head else 1
-    together = 1 if head else 2
-    narrow = i.narrow_weights
-    return _product(hardware, first, i.rows, i.in_features, outputs, sums, together, digits, not gate, narrow)
+    joined = int(not gate and i.source != Buffer.HIDDEN and i.wide_source)
+    sums = 2 * digits - 1 if gate else joined + (hardware.out_par * 2 // MEMORY_WORD if head else 1)
+    return _product(
+        hardware, first, i.rows, i.in_features, outputs, sums, 1 if head else 2, digits, digits + joined, not gate,
+        i.narrow_weights,
+    )  # fmt: skip
 
 
 def _product(
@@ -176,6 +180,7 @@ def _product(
     sums: int = 1,
     together: int = 2,
     digits: int = 1,
+    halves: int = 1,
     records: bool = True,
     narrow: int = 0,
     **more: int,
@@ -196,6 +201,7 @@ def _product(
         token_tiles * hardware.token_par // together * sums,
         lines // per_part,
         digits=digits,
+        halves=halves,
         channels=channels,
         **more,
     )
@@ -238,7 +244,9 @@ def _experts(i: Instruction, hardware: HardwareConfig, queues: Sequence[int]) ->
             yield None
             continue
         gather = rows * (i.in_features // VECTOR)
-        yield _product(hardware, 0, rows, i.in_features, i.hidden_features, narrow=narrow, header=1, gather=gather)
+        halves = 1 + i.wide_source
+        up = rows, i.in_features, i.hidden_features, halves
+        yield _product(hardware, 0, *up, halves=halves, narrow=narrow, header=1, gather=gather)
         yield _product(hardware, 0, rows, i.hidden_features, i.in_features, together=1, narrow=narrow, waits=1)
 
 

@@ -19,6 +19,7 @@ from tabulate import tabulate
 
 from edgemoe.devices.csim.build import HLS_FOLDER
 from edgemoe.spec.hardware import hardware_names, load_hardware_config
+from edgemoe.spec.terminal import accept_all_text
 from tests.checks.hls_ir.accesses import Resolver
 from tests.checks.hls_ir.compile import compiled
 from tests.checks.hls_ir.flow import blocks_of, pipelined_loops
@@ -80,6 +81,7 @@ def complaints(judged: list[Judged], resources: dict[str, Any]) -> list[str]:
 
 def main() -> int:
     """Print tables and complaints, write build/reports/hls.json; 1 when there are complaints."""
+    accept_all_text()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shape", nargs="+", default=hardware_names())
     options = parser.parse_args()
