@@ -38,8 +38,7 @@ constexpr int smaller(int one, int other) { return one < other ? one : other; }
 
 // Signed bits of what multiplies: operands of the array, sums with their bias, multipliers of post lanes.
 constexpr int OPERAND_BITS = larger(ACTIVATION_BITS, EXPONENTIAL_BITS + 1);
-constexpr int JOINED_BITS = 38;  // of a sum over values of 16 bits, from those of their two digits
-constexpr int BIASED_BITS = (WIDE_TOKENS ? larger(ACCUMULATOR_BITS, JOINED_BITS) : ACCUMULATOR_BITS) + 1;
+constexpr int BIASED_BITS = ACCUMULATOR_BITS + (WIDE_TOKENS ? ACTIVATION_BITS : 0) + 1;  // wide: of two digits, joined
 constexpr int SCALE_BITS = larger(MULTIPLIER_BITS, RECIPROCAL_BITS + 1) + 1;
 constexpr int LOGIT_BITS = larger(48, ACCUMULATOR_BITS);
 

@@ -193,8 +193,8 @@ ROWS:
                 values[n][o] = post_lane(pass.epilogue, joined[n][o], channels[o], scale);
                 activations[n][o] =
                     pass.epilogue == PASS_GELU
-                        ? gelu_requantise(saturate(values[n][o], GELU_BITS), pass.output_multiplier, pass.output_shift,
-                                          pass.output_zero)
+                        ? gelu_requantise(saturate(values[n][o], GELU_BITS), pass.activation, pass.output_multiplier,
+                                          pass.output_shift, pass.output_zero)
                         : (activation_t)saturate(values[n][o], ACTIVATION_BITS);
             }
         }

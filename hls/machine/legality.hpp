@@ -120,7 +120,9 @@ inline bool whole_ranges(const Instruction &i) {
         case OPCODE_LAYERNORM:
             return i.shift >= 1 && i.epsilon >= 1 && (i.gate_copy ? i.output_shift >= 1 : i.output_shift == 0);
         case OPCODE_LINEAR:
-            if (i.epilogue != EPILOGUE_GELU && (i.output_multiplier || i.output_shift || i.output_zero)) return false;
+            if (i.epilogue != EPILOGUE_GELU && (i.output_multiplier || i.output_shift || i.output_zero || i.activation)) {
+                return false;
+            }
             if (i.epilogue == EPILOGUE_RESIDUAL && i.wide_result) return false;
             if (i.epilogue == EPILOGUE_QKV) return i.out_features % 3 == 0 && vectors(i.out_features / 3);
             return vectors(i.out_features);

@@ -36,7 +36,7 @@ struct Pass {
     int destination_row;           // row that first_row goes to
     int destination_features;
     int multiplier, shift;         // of scores
-    int output_multiplier, output_shift, output_zero;
+    int activation, output_multiplier, output_shift, output_zero;
     uint64_t address;              // HEAD: where the first row goes, in words
     int row_words;                 // HEAD: words of a row
     int expert;                    // whose queue gives destinations and scores
@@ -87,6 +87,7 @@ inline Pass base_pass(const Instruction &i) {
     pass.destination_features = i.out_features;
     pass.multiplier = i.multiplier;
     pass.shift = i.shift;
+    pass.activation = i.activation;
     pass.output_multiplier = i.output_multiplier;
     pass.output_shift = i.output_shift;
     pass.output_zero = i.output_zero;

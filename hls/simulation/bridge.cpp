@@ -157,7 +157,7 @@ void edgemoe_requantise(int64_t count, const int64_t *values, const int64_t *mul
 }
 
 void edgemoe_gelu(int64_t count, const int64_t *values, int multiplier, int shift, int zero, int64_t *results) {
-    for (int64_t n = 0; n < count; ++n) results[n] = gelu_requantise(values[n], multiplier, shift, zero);
+    for (int64_t n = 0; n < count; ++n) results[n] = gelu_requantise(values[n], ACTIVATION_GELU, multiplier, shift, zero);
 }
 
 // Exponentials of one row of scores.
