@@ -33,6 +33,12 @@ Random = np.random.Generator
 
 
 def _requantise(rng: Random, hardware: HardwareConfig) -> Iterator[Call]:
+    """Exact halves, the ends of the result, the largest values, and any."""
+    for shift in (1, 2, 17):
+        values = np.array([odd << (shift - 1) for odd in (1, -1, 3, -3)])
+        one, bits = np.ones(4, dtype=np.int64), hardware.numbers.activation_bits
+        for value, result in zip(values, requantise(values, one, one * shift, bits), strict=True):
+            yield [int(value), 1, shift, bits], [int(result)]
     edges = [(1 << 45) - 1, -(1 << 45), 0, 1, -1, 127, 128, -128, -129]
     for value in [*edges, *integers(rng, 46, CALLS - len(edges)).tolist()]:
         multiplier, shift = int(rng.integers(1, 1 << 16)), int(rng.choice([0, 1, 30, 44, 45, 46, MAX_SHIFT]))
