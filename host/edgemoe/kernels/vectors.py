@@ -1,7 +1,8 @@
 """Golden's vectors for one kernel of the HLS engine: `python -m edgemoe.kernels.vectors softmax zcu102 FOLDER`.
 
 Writes into FOLDER what hls/tops/kernel_top.cpp and its testbench need: kernel.hpp, which names the kernel, the header
-of the hardware, and vectors.txt, one call a line: inputs, then golden's outputs, in the order of hls/tops/<kernel>.hpp.
+of the hardware, vitis.cfg, and vectors.txt, one call a line: inputs, then golden's outputs, in the order of
+hls/tops/<kernel>.hpp.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ import numpy as np
 from edgemoe.kernels.operands import affine, gelu_grid, integers
 from edgemoe.spec.files import write_text
 from edgemoe.spec.generate.headers import hls_header
+from edgemoe.spec.generate.vitis import kernel_cfg
 from edgemoe.spec.hardware import HardwareConfig, hardware_names, load_hardware_config
 from edgemoe.spec.isa import Activation
 from edgemoe.spec.memory import LayerNormWeights
+from edgemoe.spec.places import REPOSITORY
 from edgemoe.spec.precision import GUARD_BITS, MAX_SHIFT, OUTPUT_BITS, PIXEL_OFFSET, SCORE_BITS
+from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.ops.attention import row_scale
 from edgemoe_golden.ops.gate import gate_scores, top_k_experts
 from edgemoe_golden.ops.gelu import gelu_requantise
@@ -177,6 +181,7 @@ def write_bench(kernel: str, hardware: HardwareConfig, folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "kernel.hpp", f'#include "tops/{kernel}.hpp"\n')
     write_text(folder / "edgemoe_spec.hpp", hls_header(hardware))
+    write_text(folder / "vitis.cfg", kernel_cfg(hardware, REPOSITORY / "hls", folder.resolve()))
     calls = list(KERNELS[kernel](np.random.default_rng(1), hardware))
     lines = (" ".join(map(str, [*inputs, *outputs])) for inputs, outputs in calls)
     write_text(folder / "vectors.txt", "\n".join(lines) + "\n")
@@ -185,6 +190,7 @@ def write_bench(kernel: str, hardware: HardwareConfig, folder: Path) -> int:
 
 def main() -> int:
     """Run the command; returns the exit status."""
+    accept_all_text()
     parser = argparse.ArgumentParser(description="Golden's vectors for one kernel of the HLS engine.")
     parser.add_argument("kernel", choices=KERNELS)
     parser.add_argument("hardware", choices=hardware_names())
