@@ -46,7 +46,7 @@ inline void gather_step(Gatherer &gatherer, const PassTable &table, const Expert
     vector.from = target_of(queues.source[job.expert * MAX_ROWS + gatherer.row], job.vectors, gatherer.vector);
     vector.to = target_of(gatherer.row, job.vectors, gatherer.vector);
     vector.to.depth += job.buffer * ROW_DEPTH;
-    vector.wide = job.wide;
+    vector.wide = job.wide != 0;
     gatherer.vector += 1;
     if (gatherer.vector < job.vectors) return;
     gatherer.vector = 0;

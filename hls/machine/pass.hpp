@@ -27,8 +27,8 @@ struct Pass {
     int members;                   // output tiles of a group; P·V: so that scores are read once
     int digits;                    // right tiles per input tile
     int halves;                    // steps per token tile: one, or the high and the low digits of 16-bit values
-    bool joined;                   // the sums of both are joined in the drain
-    bool wide_result;              // ATTENTION: 16 bits, into GATE_INPUT
+    int joined;                    // the sums of both are joined in the drain
+    int wide_result;               // ATTENTION: 16 bits, into GATE_INPUT
     int token_tiles;
     int busy, apart;               // steps per right tile with work, and in all at least
     int parts, rows_together;      // drain: turns per row and group; rows in one turn

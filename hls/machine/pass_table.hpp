@@ -12,7 +12,7 @@ constexpr int TABLE_PASSES = 32;  // passes between which the array need not run
 // The tokens of an expert that an up pass needs side by side.
 struct GatherJob {
     int expert, rows, vectors, buffer;
-    bool wide;  // from GATE_INPUT, not from NORM
+    int wide;  // from GATE_INPUT, not from NORM
 };
 
 struct PassTable {

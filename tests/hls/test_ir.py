@@ -8,17 +8,26 @@ from typing import NamedTuple
 import pytest
 from frame_runner import mutated
 
-from tests.checks.hls_ir.__main__ import check, complaints
+from edgemoe.kernels.vectors import KERNELS
+from sim.common.shapes import shape
+from tests.checks.hls_ir.__main__ import check, check_kernel, complaints
 from tests.checks.hls_ir.resources import Arithmetic, bram36
 
 pytestmark = pytest.mark.slow  # each compiles the whole engine
 
 
-@pytest.mark.parametrize("shape", ["micro", "zcu102"])
-def test_every_loop_may_reach_its_interval_and_the_design_fits_its_part(shape: str) -> None:
-    judged, resources = check(shape)
+@pytest.mark.parametrize("name", ["micro", "zcu102", "micro_w16a16", "wide_tokens_pairs", "narrow", "activations_fine"])
+def test_every_loop_may_reach_its_interval_and_the_design_fits_its_part(name: str) -> None:
+    judged, resources = check(shape(name))
     assert complaints(judged, resources) == []
     assert {each.loop.label for each in judged} >= {"ARRAY", "FETCH", "SUMS", "ROOTS", "OUTPUTS", "ROWS", "WORDS"}
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_kernel_of_its_own_may_make_a_call_each_cycle(kernel: str) -> None:
+    judged, _ = check_kernel(kernel, shape("micro"))
+    assert judged.complaints == ()
+    assert judged.loop.label == "CALLS"
 
 
 class Mistake(NamedTuple):
@@ -78,7 +87,7 @@ MISTAKES = {
 @pytest.mark.parametrize("case", MISTAKES)
 def test_a_seeded_mistake_is_found(case: str, tmp_path: Path) -> None:
     name, before, after, complaint = MISTAKES[case]
-    found = complaints(*check("micro", mutated(tmp_path, name, before, after)))
+    found = complaints(*check(shape("micro"), mutated(tmp_path, name, before, after)))
     assert any(complaint in text for text in found), found
 
 
@@ -95,6 +104,6 @@ def test_multipliers_and_memories_are_counted_as_the_device_has_them() -> None:
 
 
 def test_more_multipliers_than_the_part_has_are_a_complaint() -> None:
-    judged, resources = check("micro")
+    judged, resources = check(shape("micro"))
     resources |= {"part": "xck26", "dsp": 1249, "shape": "kv260"}
     assert any("1249 dsp, its part has 1248" in text for text in complaints(judged, resources))

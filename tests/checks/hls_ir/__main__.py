@@ -18,10 +18,12 @@ from typing import Any
 from tabulate import tabulate
 
 from edgemoe.devices.csim.build import HLS_FOLDER
-from edgemoe.spec.hardware import hardware_names, load_hardware_config
+from edgemoe.kernels.vectors import KERNELS, write_bench
+from edgemoe.spec.generate.headers import hls_header
+from edgemoe.spec.hardware import DEFAULT_HARDWARE, HardwareConfig, hardware_names, load_hardware_config
 from edgemoe.spec.terminal import accept_all_text
 from tests.checks.hls_ir.accesses import Resolver
-from tests.checks.hls_ir.compile import compiled
+from tests.checks.hls_ir.compile import ir_text, module_of
 from tests.checks.hls_ir.flow import blocks_of, pipelined_loops
 from tests.checks.hls_ir.layout import memories
 from tests.checks.hls_ir.pragmas import read
@@ -33,15 +35,16 @@ REPORT = Path("build/reports/hls.json")
 KINDS = ("dsp", "bram36", "uram", "lutram")
 
 
-def check(configuration: str, folder: Path = HLS_FOLDER) -> tuple[list[Judged], dict[str, Any]]:
+def check(hardware: HardwareConfig, folder: Path = HLS_FOLDER) -> tuple[list[Judged], dict[str, Any]]:
     """The loops, and the resources of one shape."""
-    hardware = load_hardware_config(configuration)
-    with tempfile.TemporaryDirectory() as work:
-        text = str(compiled(configuration, Path(work), folder))
+    with tempfile.TemporaryDirectory() as name:
+        work, generated = Path(name) / "sources", Path(name)
+        (generated / "edgemoe_spec.hpp").write_text(hls_header(hardware), encoding="utf-8")
+        text = str(module_of(ir_text(folder, generated, work)))
+        found = memories(generated, folder)
     pragmas, blocks = read(folder, hardware.ultra_ram), blocks_of(text, "edgemoe_top")
-    found = memories(HLS_FOLDER / "generated" / configuration, folder)
     resolver, operations = Resolver(text, blocks, found), arithmetic(blocks)
-    names = {"PORT_WORDS": 4 // hardware.ports, "ROUTE_INTERVAL": hardware.max_top_k}
+    names = {"ROUTE_INTERVAL": hardware.max_top_k}
     judged = []
     for loop in pipelined_loops(blocks):
         meant = names.get(loop.interval) or int(loop.interval)
@@ -49,7 +52,7 @@ def check(configuration: str, folder: Path = HLS_FOLDER) -> tuple[list[Judged], 
     stream = weight_stream(hardware.prefetch_bytes, pragmas)
     kept = [stream, *stores(found, pragmas)]
     resources = {
-        "shape": configuration,
+        "shape": hardware.name,
         "part": hardware.part,
         "dsp": sum(each.dsp for each in operations),
         "dividers": sum(each.kind != "mul" for each in operations),
@@ -60,6 +63,21 @@ def check(configuration: str, folder: Path = HLS_FOLDER) -> tuple[list[Judged], 
         ],
     }
     return judged, resources
+
+
+def check_kernel(kernel: str, hardware: HardwareConfig, folder: Path = HLS_FOLDER) -> tuple[Judged, dict[str, int]]:
+    """The loop of one kernel's top, whose every number has a port of its own; its multipliers and dividers."""
+    with tempfile.TemporaryDirectory() as name:
+        generated = Path(name)
+        write_bench(kernel, hardware, generated)
+        text = str(module_of(ir_text(folder, generated, generated / "sources", "tops/kernel_top.cpp")))
+    blocks = blocks_of(text, "kernel_top")
+    resolver, operations = Resolver(text, blocks, []), arithmetic(blocks)
+    resolver.ports = []
+    (loop,) = pipelined_loops(blocks)
+    dividers = sum(each.kind != "mul" for each in operations)
+    counted = {"dsp": sum(each.dsp for each in operations), "dividers": dividers}
+    return judge(loop, blocks, resolver, operations, read(folder), 1), counted
 
 
 def missing(resources: dict[str, Any]) -> list[str]:
@@ -84,10 +102,11 @@ def main() -> int:
     accept_all_text()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shape", nargs="+", default=hardware_names())
+    parser.add_argument("--shape-only", action="store_true", help="leave out the kernels one by one")
     options = parser.parse_args()
     found, report, table = [], [], []
     for shape in options.shape:
-        judged, resources = check(shape)
+        judged, resources = check(load_hardware_config(shape))
         rows = [(each.loop.name, each.meant, each.allowed, each.limit) for each in judged]
         print(f"\n{shape}\n" + tabulate(rows, ("loop", "meant", "allowed by ports", "because of")))
         counted = [resources[key] for key in ("part", "dsp", "dividers", "bram36", "stream_bram36", "uram", "lutram")]
@@ -97,6 +116,11 @@ def main() -> int:
         report.append({**resources, "loops": loops})
     heads = ("shape", "part", "DSP48E2", "dividers", "BRAM36", "of which stream", "URAM", "LUTRAM", "fits")
     print("\n" + tabulate(table, heads))
+    if not options.shape_only:
+        kernels = {kernel: check_kernel(kernel, load_hardware_config(DEFAULT_HARDWARE)) for kernel in KERNELS}
+        found += [f"kernel {name}: {text}" for name, (judged_, _) in kernels.items() for text in judged_.complaints]
+        counts = [(name, *each.values()) for name, (_, each) in kernels.items()]
+        print(f"\n{DEFAULT_HARDWARE}\n" + tabulate(counts, ("kernel", "DSP48E2", "dividers")))
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print("\n" + ("\n".join(found) or "HLS schedule: no complaints"))

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import llvmlite.binding as llvm
 
-from edgemoe.devices.csim.build import HLS_FOLDER
-
 INCLUDE = Path(__file__).parent / "include"
 MARK = "pipelined"
 _FLAGS = ("-std=c++20", "-target", "x86_64-linux-gnu", "-O1", "-g0", "-fno-exceptions", "-fno-threadsafe-statics")
@@ -42,18 +40,22 @@ def prepared(text: str, name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def ir_text(folder: Path, generated: Path, work: Path) -> str:
-    """IR of edgemoe.cpp in a folder of sources, as the front end leaves it; ValueError when it does not compile."""
-    for path in [*folder.rglob("*.hpp"), *folder.glob("*.cpp")]:
-        if "generated" in path.relative_to(folder).parts:
+def ir_text(folder: Path, generated: Path, work: Path, source: str = "edgemoe.cpp") -> str:
+    """IR of one of a folder of sources, as the front end leaves it; ValueError when it does not compile.
+
+    generated: what else is included, edgemoe_spec.hpp above all.
+    """
+    for path in [*folder.rglob("*.hpp"), *folder.rglob("*.cpp")]:
+        if {"generated", "simulation"} & {*path.relative_to(folder).parts}:
             continue
         target = work / path.relative_to(folder)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(prepared(path.read_text(encoding="utf-8"), path.name), encoding="utf-8")
     command = [sys.executable, "-m", "ziglang", "c++", *_FLAGS, "-I", str(INCLUDE), "-I", str(generated)]
+    command += ["-I", str(work)]
     output = work / "edgemoe.ll"
     done = subprocess.run(
-        [*command, "-o", str(output), str(work / "edgemoe.cpp")], capture_output=True, text=True, check=False
+        [*command, "-o", str(output), str(work / source)], capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise ValueError(f"the sources do not compile: {done.stderr.strip()[:2000]}")
@@ -94,8 +96,3 @@ def _straighten(module: llvm.ModuleRef, builder: llvm.PassBuilder) -> None:
     for function in module.functions:
         if not function.is_declaration:
             passes.run(function, builder)
-
-
-def compiled(configuration: str, work: Path, folder: Path = HLS_FOLDER) -> llvm.ModuleRef:
-    """The sources for one hardware configuration."""
-    return module_of(ir_text(folder, HLS_FOLDER / "generated" / configuration, work))
