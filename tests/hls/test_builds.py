@@ -30,6 +30,19 @@ def test_what_is_synthesised_gives_golden_integers(subject: Subject, tmp_path: P
     assert np.array_equal(ended.output, subject.expected)
 
 
+@pytest.mark.parametrize("flags", [("-O2", "-DEDGEMOE_AS_SYNTHESISED"), SANITIZERS], ids=["synthesised", "sanitized"])
+def test_every_option_at_once_gives_golden_integers(
+    mixed_subject: Subject, flags: tuple[str, ...], tmp_path: Path
+) -> None:
+    program, frame, expected = mixed_subject
+    assert {1, 2} & {i.wide_source + i.narrow_weights for i in program.instructions}
+    ended = run(build(tmp_path, program, flags), program, frame)
+    own = [line for line in ended.errors.splitlines() if "ap_types/" not in line]  # not of the ap_int headers
+    assert (ended.status, own) == (0, [])
+    assert ended.output is not None
+    assert np.array_equal(ended.output, expected)
+
+
 VALGRIND = ("valgrind", "--quiet", "--error-exitcode=99", "--track-origins=no")
 
 
