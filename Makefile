@@ -24,7 +24,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim ablation real numbers eval accuracy scaling report train calibrate hls bitstream release test-vitis-rtl generate hierarchy drawings docs area fuzz lint style clean
+.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim ablation real numbers eval accuracy scaling report train calibrate hls hls-report bitstream release test-vitis-rtl generate hierarchy drawings docs area fuzz lint style clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -135,8 +135,11 @@ calibrate: $(VENV)/test.stamp ## show what each tensor loses (MODEL=mini); RULE=
 	OMP_NUM_THREADS=2 $(PY) -m edgemoe_golden.calibrate models/$(MODEL) \
 	  $(if $(PICTURES),--pictures $(PICTURES) --again,$(if $(RULE),--rule $(RULE) --again,--keep))
 
-hls: ## synthesise the HLS engine with Vitis (BOARD=zcu102 or kv260, or hardware u50, which has no board here)
-	@hls/tcl/synthesise.sh $(BOARD)
+hls: $(if $(KERNEL),$(VENV)/base.stamp) ## synthesise the HLS engine with Vitis (BOARD=zcu102 or kv260, or hardware u50, which has no board here); KERNEL=softmax: one kernel
+	@PYTHON=$(PY) hls/tcl/synthesise.sh $(BOARD) $(KERNEL)
+
+hls-report: $(VENV)/test.stamp ## a synthesis report of Vitis beside what is expected (REPORT=csynth.xml or its folder, BOARD=zcu102)
+	@$(PY) -m tests.checks.vitis_report $(REPORT) --shape $(BOARD)
 
 bitstream: $(VENV)/base.stamp ## a bitstream with Vivado, or what is missing for it (BOARD=zcu102, kv260 or pynq_zu; ENGINE=rtl or hls)
 	@$(PY) -m edgemoe.overlay.build $(BOARD) $(ENGINE) $(if $(HARDWARE),--hardware $(HARDWARE))
@@ -181,8 +184,9 @@ style: $(VENV)/test.stamp
 	mkdir -p build/links && ln -sfn ../../golden build/links/edgemoe_golden  # mypy reads names off folders
 	$(VENV)/bin/mypy
 
-lint: style ## ruff, mypy, HLS pragmas, RTL by Verilator, slang and pyverilog
+lint: style ## ruff, mypy, HLS pragmas and schedule, RTL by Verilator, slang and pyverilog
 	$(PY) -m tests.checks.pragmas
+	$(PY) -m tests.checks.hls_ir
 	$(PY) -m tests.checks.rtl_lint
 	$(PY) -m tests.checks.rtl_top
 

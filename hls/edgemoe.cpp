@@ -11,13 +11,13 @@ void edgemoe_top(const Word *program, const Word *input, Word *output, const Wor
                  uint64_t *mac_busy_cycles, uint64_t *weight_wait_cycles, uint64_t *post_wait_cycles,
                  uint64_t *layernorm_cycles, uint64_t *softmax_cycles, uint64_t *drain_cycles, uint64_t *fill_cycles,
                  uint64_t *bytes_read, uint64_t *bytes_written, uint64_t *experts_run, uint64_t *segments_dropped) {
-#pragma HLS interface mode=m_axi port=program bundle=gmem_data offset=slave
-#pragma HLS interface mode=m_axi port=input bundle=gmem_data offset=slave
-#pragma HLS interface mode=m_axi port=output bundle=gmem_data offset=slave
-#pragma HLS interface mode=m_axi port=weights_0 bundle=gmem0 offset=slave num_read_outstanding=16 max_read_burst_length=16
-#pragma HLS interface mode=m_axi port=weights_1 bundle=gmem1 offset=slave num_read_outstanding=16 max_read_burst_length=16
-#pragma HLS interface mode=m_axi port=weights_2 bundle=gmem2 offset=slave num_read_outstanding=16 max_read_burst_length=16
-#pragma HLS interface mode=m_axi port=weights_3 bundle=gmem3 offset=slave num_read_outstanding=16 max_read_burst_length=16
+#pragma HLS interface mode=m_axi port=program bundle=gmem_data offset=slave depth=4096
+#pragma HLS interface mode=m_axi port=input bundle=gmem_data offset=slave depth=8192
+#pragma HLS interface mode=m_axi port=output bundle=gmem_data offset=slave depth=8192
+#pragma HLS interface mode=m_axi port=weights_0 bundle=gmem0 offset=slave num_read_outstanding=32 max_read_burst_length=16 depth=1048576
+#pragma HLS interface mode=m_axi port=weights_1 bundle=gmem1 offset=slave num_read_outstanding=32 max_read_burst_length=16 depth=1048576
+#pragma HLS interface mode=m_axi port=weights_2 bundle=gmem2 offset=slave num_read_outstanding=32 max_read_burst_length=16 depth=1048576
+#pragma HLS interface mode=m_axi port=weights_3 bundle=gmem3 offset=slave num_read_outstanding=32 max_read_burst_length=16 depth=1048576
 #pragma HLS interface mode=s_axilite port=program bundle=control offset=0x010
 #pragma HLS interface mode=s_axilite port=input bundle=control offset=0x01C
 #pragma HLS interface mode=s_axilite port=output bundle=control offset=0x028
@@ -43,42 +43,11 @@ void edgemoe_top(const Word *program, const Word *input, Word *output, const Wor
 #pragma HLS interface mode=s_axilite port=experts_run bundle=control offset=0x160
 #pragma HLS interface mode=s_axilite port=segments_dropped bundle=control offset=0x170
 #pragma HLS interface mode=s_axilite port=return bundle=control
-    static Machine machine;
-#pragma HLS array_partition variable=machine.pads.residual dim=1 complete
-#pragma HLS array_partition variable=machine.pads.residual dim=3 complete
-#pragma HLS array_partition variable=machine.pads.norm dim=1 complete
-#pragma HLS array_partition variable=machine.pads.norm dim=3 complete
-#pragma HLS array_partition variable=machine.pads.gate_input dim=1 complete
-#pragma HLS array_partition variable=machine.pads.gate_input dim=3 complete
-#pragma HLS array_partition variable=machine.pads.query dim=1 complete
-#pragma HLS array_partition variable=machine.pads.query dim=3 complete
-#pragma HLS array_partition variable=machine.pads.key dim=1 complete
-#pragma HLS array_partition variable=machine.pads.key dim=3 complete
-#pragma HLS array_partition variable=machine.pads.value dim=1 complete
-#pragma HLS array_partition variable=machine.pads.value dim=3 complete
-#pragma HLS array_partition variable=machine.pads.hidden dim=1 complete
-#pragma HLS array_partition variable=machine.pads.hidden dim=3 complete
-#pragma HLS array_partition variable=machine.pads.gathered dim=1 complete
-#pragma HLS array_partition variable=machine.pads.gathered dim=3 complete
-#pragma HLS array_partition variable=machine.work.sums dim=1 complete
-#pragma HLS array_partition variable=machine.work.sums dim=3 complete
-#pragma HLS array_partition variable=machine.work.lanes.tile dim=1 complete
-#pragma HLS array_partition variable=machine.work.lanes.step dim=1 complete
-#pragma HLS array_partition variable=machine.work.channels complete
-#pragma HLS array_partition variable=machine.work.attention.score dim=1 complete
-#pragma HLS array_partition variable=machine.work.attention.score dim=3 cyclic factor=VECTOR
-#pragma HLS array_partition variable=machine.work.attention.maximum dim=1 complete
-#pragma HLS array_partition variable=machine.work.attention.total dim=1 complete
-#pragma HLS array_partition variable=machine.work.attention.exponentials dim=1 complete
-#pragma HLS array_partition variable=machine.work.attention.scale dim=1 complete
-#pragma HLS array_partition variable=machine.work.logits dim=2 cyclic factor=OUT_PAR
-#pragma HLS array_partition variable=machine.work.queues.length complete
-#pragma HLS array_partition variable=machine.affine.gain cyclic factor=VECTOR
-#pragma HLS array_partition variable=machine.affine.offset cyclic factor=VECTOR
     const Header header = decode_header(read_block(program, 0));
     Results results = refused(header_fault(header));
     if (results.fault == FAULT_NONE) {
-        run_program(program, input, output, weights_0, weights_1, weights_2, weights_3, header, machine, results);
+        run_program(program, input, output, weights_0, weights_1, weights_2, weights_3, header.instructions,
+                    header.stream_lines, header.input_bytes, header.output_bytes, results);
     }
     *identity = (uint32_t)IDENTITY;
     *config_hash = (uint32_t)CONFIG_HASH;

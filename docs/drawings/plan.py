@@ -86,6 +86,7 @@ PLAN: tuple[Part, ...] = (
         (
             Wing("kernels", "one header per operation"),
             Wing("machine", "what executes programs with them"),
+            Wing("tops", "kernels one by one"),
             Wing("include", "decoding and enumerations, from spec"),
             Wing("simulation", "what g++ needs instead of Vitis"),
             Wing("tcl", "synthesis with Vitis"),

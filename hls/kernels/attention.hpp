@@ -5,11 +5,6 @@
 
 namespace edgemoe {
 
-// t = saturate(round_shift(q·k · multiplier, shift)), base 2.
-inline score_t attention_score(accumulator_t product, int multiplier, int shift) {
-    return (score_t)requantise(product, multiplier, shift, SCORE_BITS);
-}
-
 // The row's scale: R' = round_shift(R·M', 16), S'' = S' + L + b − 17.
 struct RowScale {
     int64_t multiplier;
@@ -19,13 +14,9 @@ struct RowScale {
 inline RowScale attention_row_scale(int64_t total, int output_multiplier, int output_shift) {
     const Reciprocal inverse = reciprocal(total);
     RowScale scale;
-    scale.multiplier = round_shift(inverse.value * output_multiplier, MULTIPLIER_BITS);
+    scale.multiplier = round_shift(product<RECIPROCAL_BITS + 2, MULTIPLIER_BITS + 1>(inverse.value, output_multiplier), MULTIPLIER_BITS);
     scale.shift = inverse.length + output_shift + RECIPROCAL_BITS - 1 - MULTIPLIER_BITS;
     return scale;
-}
-
-inline activation_t attention(accumulator_t weighted, const RowScale &scale) {
-    return (activation_t)requantise(weighted, scale.multiplier, scale.shift, ACTIVATION_BITS);
 }
 
 }  // namespace edgemoe

@@ -12,16 +12,8 @@ constexpr int GATE_SUMS = 2 * GATE_DIGITS - 1;
 inline int16_t high_digit(int16_t value) { return (int16_t)((value + 128) >> 8); }
 inline int16_t low_digit(int16_t value) { return (int16_t)(value - 256 * high_digit(value)); }
 
-// The logit from the sums of its digits, the first with the greatest weight.
-inline int64_t gate_logit(const accumulator_t sums[GATE_SUMS]) {
-    int64_t logit = 0;
-DIGITS:
-    for (int digit = 0; digit < GATE_SUMS; ++digit) {  // trip GATE_SUMS
-#pragma HLS unroll
-        logit = logit * 256 + sums[digit];
-    }
-    return logit;
-}
+// A logit from the sums of its digits, the first with the greatest weight: this one appended to those before.
+inline int64_t gate_logit(int64_t before, accumulator_t sum) { return before * 256 + sum; }
 
 // One token's choice, best first.
 struct Choice {
@@ -29,8 +21,10 @@ struct Choice {
     uint16_t score[MAX_TOP_K];
 };
 
-// The k largest logits, ties to the lowest index; every expert taken is marked, so none is chosen twice.
-inline void top_k_experts(const int64_t logits[MAX_EXPERTS], int experts, int top_k, Choice &choice) {
+// The k largest logits, ties to the lowest index; every expert taken is marked, so none is chosen twice. The best value
+// is carried along, so that every logit has its constant place.
+template <int ROOM>
+inline void top_k_experts(const int64_t (&logits)[ROOM], int experts, int top_k, Choice &choice) {
 #pragma HLS inline
     bool taken[MAX_EXPERTS];
 #pragma HLS array_partition variable=taken complete
@@ -43,20 +37,27 @@ RANKS:
     for (int rank = 0; rank < MAX_TOP_K; ++rank) {  // trip MAX_TOP_K
 #pragma HLS unroll
         int best = -1;
+        int64_t most = 0;
     CANDIDATES:
         for (int expert = 0; expert < MAX_EXPERTS; ++expert) {  // trip MAX_EXPERTS
 #pragma HLS unroll
-            if (rank < top_k && expert < experts && !taken[expert] && (best < 0 || logits[expert] > logits[best])) {
+            if (rank < top_k && expert < experts && !taken[expert] && (best < 0 || logits[expert] > most)) {
                 best = expert;
+                most = logits[expert];
             }
         }
         choice.expert[rank] = (uint16_t)(best < 0 ? 0 : best);
-        if (best >= 0) taken[best] = true;
+    TAKE:
+        for (int expert = 0; expert < MAX_EXPERTS; ++expert) {  // trip MAX_EXPERTS
+#pragma HLS unroll
+            if (expert == best) taken[expert] = true;
+        }
     }
 }
 
 // score[j] = min(⌊e_j·2^16 / Σe⌋, 2^16 − 1), e over all experts.
-inline void gate_scores(const int64_t logits[MAX_EXPERTS], int experts, int top_k, int multiplier, int shift,
+template <int ROOM>
+inline void gate_scores(const int64_t (&logits)[ROOM], int experts, int top_k, int multiplier, int shift,
                         Choice &choice) {
 #pragma HLS inline
     int64_t scores[MAX_EXPERTS];
@@ -65,8 +66,10 @@ inline void gate_scores(const int64_t logits[MAX_EXPERTS], int experts, int top_
 SCALE:
     for (int expert = 0; expert < MAX_EXPERTS; ++expert) {  // trip MAX_EXPERTS
 #pragma HLS unroll
+        scores[expert] = 0;
         if (expert < experts) {
-            scores[expert] = requantise(logits[expert], multiplier, shift, GATE_LOGIT_BITS);
+            const int64_t scaled = product<LOGIT_BITS - 1, MULTIPLIER_BITS + 1>(logits[expert], multiplier);
+            scores[expert] = saturate(round_shift(scaled, shift), GATE_LOGIT_BITS);
             const int64_t upper = octave(scores[expert], GATE_FRACTION);
             if (expert == 0 || upper > maximum) maximum = upper;
         }
@@ -85,9 +88,16 @@ DIVIDE:
 #pragma HLS unroll
         choice.score[rank] = 0;
         if (rank < top_k) {
-            const int64_t quotient = (scores[choice.expert[rank]] << SCORE_WEIGHT_BITS) / total;
+            int64_t chosen = 0;
+        CHOOSE:
+            for (int expert = 0; expert < MAX_EXPERTS; ++expert) {  // trip MAX_EXPERTS
+#pragma HLS unroll
+                if (expert == choice.expert[rank]) chosen = scores[expert];
+            }
+            const int64_t share = quotient<GATE_EXPONENTIAL_BITS + SCORE_WEIGHT_BITS + 1, GATE_EXPONENTIAL_BITS + 9>(
+                chosen << SCORE_WEIGHT_BITS, total);
             const int64_t top = (1 << SCORE_WEIGHT_BITS) - 1;
-            choice.score[rank] = (uint16_t)(quotient > top ? top : quotient);
+            choice.score[rank] = (uint16_t)(share > top ? top : share);
         }
     }
 }

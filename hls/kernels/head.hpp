@@ -5,8 +5,6 @@
 
 namespace edgemoe {
 
-inline int16_t head(accumulator_t sum, const Channel &channel) {
-    return (int16_t)saturate(scaled(sum, channel), OUTPUT_BITS);
-}
+inline int16_t head(int64_t scaled) { return (int16_t)saturate(scaled, OUTPUT_BITS); }
 
 }  // namespace edgemoe

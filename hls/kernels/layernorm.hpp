@@ -9,6 +9,10 @@
 
 namespace edgemoe {
 
+constexpr int WIDTH_BITS = 12;                      // of a row's features, at most LARGEST_WIDTH, signed
+constexpr int CENTRED_BITS = RESIDUAL_BITS + 11;    // D·x − Σx: x is one of those summed
+constexpr int ROOT_BITS = RSQRT_FRACTION + 3;       // r < 2, r² < 4
+
 typedef ap_uint<72> variance_t;  // D·Σx² < 2^67 and ε < 2^64 in the fine precision
 
 // 1/√v ≈ root·2^−(RSQRT_FRACTION + exponent + RSQRT_MANTISSA_BITS/2).
@@ -35,9 +39,10 @@ LENGTH:
 NEWTON:
     for (int step = 0; step < RSQRT_STEPS; ++step) {  // trip 1 … 2
 #pragma HLS unroll
-        const int64_t square = (root.value * root.value) >> RSQRT_FRACTION;
-        const int64_t product = (mantissa * square) >> RSQRT_MANTISSA_BITS;
-        root.value = (root.value * (((int64_t)3 << RSQRT_FRACTION) - product)) >> (RSQRT_FRACTION + 1);
+        const int64_t square = product<ROOT_BITS, ROOT_BITS>(root.value, root.value) >> RSQRT_FRACTION;
+        const int64_t one = product<RSQRT_MANTISSA_BITS + 1, ROOT_BITS>(mantissa, square) >> RSQRT_MANTISSA_BITS;
+        const int64_t rest = ((int64_t)3 << RSQRT_FRACTION) - one;
+        root.value = product<ROOT_BITS, ROOT_BITS>(root.value, rest) >> (RSQRT_FRACTION + 1);
     }
     return root;
 }
@@ -48,10 +53,27 @@ struct RowSums {
     int64_t squares;
 };
 
+inline RowSums no_sums() {
+    const RowSums none = {0, 0};
+    return none;
+}
+
+// Σx and Σx² of one vector, added to those before.
+inline RowSums add_vector(const residual_t (&values)[VECTOR], RowSums sums) {
+#pragma HLS inline
+ELEMENTS:
+    for (int e = 0; e < VECTOR; ++e) {  // trip VECTOR
+#pragma HLS unroll
+        sums.total += values[e];
+        sums.squares += product<RESIDUAL_BITS, RESIDUAL_BITS>(values[e], values[e]);
+    }
+    return sums;
+}
+
 // ε + D·Σx² − (Σx)².
 inline variance_t variance(const RowSums &sums, int width, uint64_t epsilon) {
-    const ap_int<36> total = sums.total;
-    const ap_uint<58> squares = sums.squares;
+    const ap_int<RESIDUAL_BITS + 12> total = sums.total;
+    const ap_uint<2 * RESIDUAL_BITS + 10> squares = sums.squares;
     const variance_t positive = variance_t(squares * ap_uint<11>(width)) + variance_t(epsilon);
     return positive - variance_t(total * total);
 }
@@ -59,7 +81,9 @@ inline variance_t variance(const RowSums &sums, int width, uint64_t epsilon) {
 // (x − μ)/σ in Q.NORMALISED_FRACTION.
 inline int64_t normalise(int64_t value, int64_t total, int width, const Root &root) {
     const int shift = RSQRT_FRACTION + RSQRT_MANTISSA_BITS / 2 - NORMALISED_FRACTION;
-    return saturate(round_shift((width * value - total) * root.value, root.exponent + shift), NORMALISED_BITS);
+    const int64_t centred = product<RESIDUAL_BITS, WIDTH_BITS>(value, width) - total;
+    const int64_t scaled = product<CENTRED_BITS, ROOT_BITS>(centred, root.value);
+    return saturate(round_shift(scaled, root.exponent + shift), NORMALISED_BITS);
 }
 
 inline activation_t layernorm_output(int64_t affine, int shift) {
@@ -68,9 +92,7 @@ inline activation_t layernorm_output(int64_t affine, int shift) {
 
 // The gate's 16-bit copy: two signed 8-bit digits.
 inline int16_t layernorm_gate_copy(int64_t affine, int shift) {
-    const int64_t value = round_shift(affine, shift);
-    const int64_t limit = WIDE_LIMIT;
-    return (int16_t)(value > limit ? limit : value < -limit ? -limit : value);
+    return wide_activation(round_shift(affine, shift));
 }
 
 }  // namespace edgemoe

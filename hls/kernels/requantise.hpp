@@ -1,7 +1,7 @@
 // The one rounding and the one clipping of the machine: golden/ops/requantise.py.
 #pragma once
 
-#include "types.hpp"
+#include "products.hpp"
 
 namespace edgemoe {
 
@@ -16,6 +16,12 @@ inline int64_t saturate(int64_t value, int bits) {
     const int64_t top = ((int64_t)1 << (bits - 1)) - 1;
     const int64_t bottom = -top - 1;
     return value > top ? top : value < bottom ? bottom : value;
+}
+
+// What two signed 8-bit digits hold.
+inline int16_t wide_activation(int64_t value) {
+    const int64_t limit = WIDE_LIMIT;
+    return (int16_t)(value > limit ? limit : value < -limit ? -limit : value);
 }
 
 // saturate(round_shift(value·multiplier, shift)). |value| < 2^46, multiplier below 2^20.

@@ -18,8 +18,8 @@ inline int64_t vanishing_shift(int64_t value, int64_t shift, int bits) {
 inline int64_t fine_exponential(int64_t distance) {
     const int64_t mask = (1 << FINE_HALF_BITS) - 1;
     const int64_t high = FINE_EXP2_HIGH_TABLE[(distance >> FINE_HALF_BITS) & mask];
-    const int64_t product = high * FINE_EXP2_LOW_TABLE[distance & mask];
-    return vanishing_shift(product, 16 + (distance >> GATE_FRACTION), 33);
+    const int64_t scaled = product<18, 18>(high, FINE_EXP2_LOW_TABLE[distance & mask]);
+    return vanishing_shift(scaled, 16 + (distance >> GATE_FRACTION), 33);
 }
 
 // exp2(t − m) of one attention score, EXPONENTIAL_BITS unsigned; maximum in whole octaves, not below ⌈t⌉.
@@ -39,6 +39,8 @@ struct Reciprocal {
     int length;
 };
 
+constexpr int TOTAL_BITS = EXPONENTIAL_BITS + 11;  // Σe of LARGEST_TOKENS keys; the divider is made for these
+
 // Exact floor division, once per row and head; total ≥ 1.
 inline Reciprocal reciprocal(int64_t total) {
     Reciprocal result;
@@ -48,7 +50,8 @@ LENGTH:
 #pragma HLS unroll
         if ((total >> bit) != 0) result.length = bit + 1;
     }
-    result.value = (((int64_t)1 << (result.length + RECIPROCAL_BITS - 1)) - 1) / total;
+    const int64_t ones = ((int64_t)1 << (result.length + RECIPROCAL_BITS - 1)) - 1;
+    result.value = quotient<TOTAL_BITS + RECIPROCAL_BITS, TOTAL_BITS>(ones, total);
     return result;
 }
 

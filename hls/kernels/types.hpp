@@ -1,7 +1,7 @@
 // Types of the arithmetic, chosen by the precision that the specification's header was generated for.
 //
-// Native integers stand wherever they hold the value exactly: they are synthesised at their width where it matters
-// (multipliers), and keep C simulation fast.
+// Native integers stand wherever they hold the value exactly, which keeps C simulation fast; multipliers (products.hpp)
+// and memories (words.hpp) have the width that the value needs.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +30,17 @@ typedef Select<IS_FINE, int32_t, int16_t>::type operand_t;  // left side of the 
 typedef Select<IS_FINE, int64_t, int32_t>::type accumulator_t;
 typedef Select<IS_FINE, int32_t, int16_t>::type residual_t;
 typedef Select<IS_FINE, int32_t, int16_t>::type score_t;
+typedef Select<WIDE_TOKENS != 0, int16_t, activation_t>::type gathered_t;  // an expert's token
 
 constexpr int round_up(int value, int unit) { return (value + unit - 1) / unit * unit; }
+constexpr int larger(int one, int other) { return one > other ? one : other; }
+constexpr int smaller(int one, int other) { return one < other ? one : other; }
+
+// Signed bits of what multiplies: operands of the array, sums with their bias, multipliers of post lanes.
+constexpr int OPERAND_BITS = larger(ACTIVATION_BITS, EXPONENTIAL_BITS + 1);
+constexpr int BIASED_BITS = ACCUMULATOR_BITS + (WIDE_TOKENS ? ACTIVATION_BITS : 0) + 1;  // wide: of two digits, joined
+constexpr int SCALE_BITS = larger(MULTIPLIER_BITS, RECIPROCAL_BITS + 1) + 1;
+constexpr int LOGIT_BITS = larger(48, ACCUMULATOR_BITS);
 
 static_assert(VECTOR % IN_PAR == 0, "a vector of a scratchpad holds whole input tiles");
 static_assert(VECTOR % OUT_PAR == 0, "an output tile lies inside one vector, and so inside one third of QKV");

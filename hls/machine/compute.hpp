@@ -1,209 +1,112 @@
-// One pass on the unified compute unit. All layers come through here; the array has one call site.
+// Passes on the unified compute unit. All layers come through here; the array has one call site.
 //
-//     for group of output tiles, for input tile, for member of the group, for digit:  a right tile enters lane 0
+//     for pass, for group of output tiles, for input tile, for member of the group, for digit:  a right tile enters lane 0
 //         for token tile (at least ACCUMULATE_DISTANCE steps):  TOKEN_PAR·IN_PAR·OUT_PAR products
-//     then the sums of the group go through the epilogue
 //
-// The loops of a group are one pipelined loop, II 1, in which the next tile is loaded beside the work on this one.
-// Weights: groups of one output tile. P·V: a group is all output tiles of a head, so that scores are read once.
+// One pipelined loop, II 1, does all of it side by side: the next tile is loaded, this one is at work, the sums of the
+// group before go through their epilogue, and the tokens of the next expert are gathered. Weights: groups of one output
+// tile. P·V: a group is all output tiles of a head, so that scores are read once.
 #pragma once
 
-#include "epilogues.hpp"
+#include "drain.hpp"
 
 namespace edgemoe {
 
 // The same sums come round again after ACCUMULATE_DISTANCE cycles or later: the latency of their read, add and write.
-static_assert(ACCUMULATE_DISTANCE >= HLS_QUERY_TILES, "a block of queries fills the accumulators' latency");
-static_assert(LOAD_PARTS <= ACCUMULATE_DISTANCE, "a tile is loaded while the one before is worked on");
-
-// Sizes of one group of a pass.
-struct Group {
-    int first_tile;    // first output tile
-    int members;       // output tiles
-    int output_tiles;  // of the whole pass: a member beyond them is zeros
-    int input_tiles;
-    int digits;        // right tiles per input tile
-    int token_tiles;
-    int busy, apart;   // steps per tile with work, and in all
-};
-
-// Which tile of a group: counters instead of divisions.
-struct TileIndex {
-    int input_tile, member, digit;
-};
-
-inline void next_tile(TileIndex &index, const Group &group) {
-#pragma HLS inline
-    index.digit += 1;
-    if (index.digit < group.digits) return;
-    index.digit = 0;
-    index.member += 1;
-    if (index.member < group.members) return;
-    index.member = 0;
-    index.input_tile += 1;
-}
-
-inline Group group_of(const Pass &pass, int first_tile, int members) {
-    Group group;
-    group.first_tile = first_tile;
-    group.members = members;
-    group.output_tiles = tiles(pass.outputs, OUT_PAR);
-    group.input_tiles = tiles(pass.inputs, IN_PAR);
-    group.digits = pass.epilogue == PASS_LOGITS ? GATE_DIGITS : 1;
-    group.token_tiles = (pass.first_row + pass.rows - 1) / TOKEN_PAR - pass.first_row / TOKEN_PAR + 1;
-    group.busy = group.token_tiles * group.digits;
-    group.apart = group.busy > ACCUMULATE_DISTANCE ? group.busy : ACCUMULATE_DISTANCE;
-    return group;
-}
-
-inline int slot_of(const Pass &pass, int members, int token_tile, int member, int digits) {
-    return pass.epilogue == PASS_LOGITS ? token_tile * GATE_SUMS + digits : token_tile * members + member;
-}
-
-// Step n of a tile.
-inline Step step_of(const Pass &pass, const Group &group, const TileIndex &index, int n) {
-#pragma HLS inline
-    Step step;
-    step.valid = index.input_tile < group.input_tiles && n < group.busy;
-    step.digit = group.digits == 1 ? 0 : n % 2;
-    step.token_tile = group.digits == 1 ? n : n / 2;
-    step.input_tile = index.input_tile;
-    step.member = index.member;
-    step.first = index.input_tile == 0 && !(index.digit == 1 && step.digit == 0);
-    step.slot = slot_of(pass, group.members, step.token_tile, index.member, index.digit + step.digit);
-    return step;
-}
-
-// One cycle of the array.
-inline void cycle(const Pass &pass, const Scratchpads &pads, Workspace &work, const Tile &tile, const Step &step) {
-#pragma HLS inline
-    advance(work.lanes, tile, step);
-LANES:
-    for (int lane = 0; lane < TOKEN_PAR; ++lane) {  // trip TOKEN_PAR
-#pragma HLS unroll
-        const Step &here = work.lanes.step[lane];
-        if (here.valid) {
-            const Left left = read_left(pass, pads, work.attention, here, lane);
-            multiply_accumulate(left, work.lanes.tile[lane], here.first, work.sums[lane][here.slot]);
-        }
-    }
-}
-
-// All products of one group. The first tile is loaded before anything can begin; after the last the lanes run empty.
-inline void accumulate_group(const Pass &pass, const Scratchpads &pads, Workspace &work, hls::stream<Line> &lines,
-                             WeightReader &reader, const Group &group) {
-    const int steps = (1 + group.input_tiles * group.members * group.digits) * group.apart + TOKEN_PAR - 1;
-    Tile tile = {};
-    Tile loading = {};
-#pragma HLS array_partition variable=tile.value dim=0 complete
-#pragma HLS array_partition variable=loading.value dim=0 complete
-    TileIndex index = {0, 0, 0};    // of the tile being loaded
-    TileIndex working = {0, 0, 0};  // of the tile in the array, from the second round on
-    bool begun = false;
-    int n = 0;
-STEPS:
-    for (int step = 0; step < steps; ++step) {  // II 1
-#pragma HLS loop_tripcount min=ACCUMULATE_DISTANCE max=4096
+// Finished sums wait longer for their drain, and what the drain or the gather writes WRITE_DISTANCE for its reader: a
+// token's residual stream between two experts, too. No instruction reads rows of NORM, GATE_INPUT, QUERY, KEY or VALUE that it
+// writes.
+inline fault_t run_passes(const PassTable &table, Scratchpads &pads, LineStream &lines, WeightReader &reader,
+                          ChannelRecords &channels, AttentionRows &attention,
+                          AccumulatorWord (&running)[TOKEN_PAR][SLOTS],
+                          AccumulatorWord (&finished)[TOKEN_PAR][SUM_BUFFERS * SLOTS],
+                          LogitWord (&logits)[2][LOGIT_ROWS][EXPERT_WORDS], const ExpertQueues &queues, Word *output,
+                          Results &results, uint64_t &cycles) {
+    Lanes lanes;
+#pragma HLS array_partition variable=lanes.tile dim=0 complete
+#pragma HLS array_partition variable=lanes.step complete
+    clear_lanes(lanes);
+    Loader loader;
+#pragma HLS array_partition variable=loader.tile dim=0 complete
+    loader.group = 0;
+    loader.dropped = 0;
+    loader.fault = FAULT_NONE;
+    open_pass(loader, table, 0);
+    Worker worker = idle_worker();
+#pragma HLS array_partition variable=worker.tile complete
+    Drain drain;
+#pragma HLS array_partition variable=drain.waiting complete
+#pragma HLS array_partition variable=drain.digits dim=0 complete
+    clear_drain(drain);
+    Gatherer gatherer = first_gather();
+    bool busy = true;
+ARRAY:
+    while (busy) {  // II 1
+#pragma HLS loop_tripcount min=100 max=30000
 #pragma HLS pipeline II=1
-#pragma HLS dependence variable=work.sums type=inter direction=RAW distance=ACCUMULATE_DISTANCE dependent=true
-        const int output_tile = group.first_tile + index.member;
-        if (index.input_tile < group.input_tiles && output_tile < group.output_tiles) {
-            load_part(pass, pads, lines, reader, output_tile, index.input_tile, n, loading);
+#pragma HLS dependence variable=running inter RAW distance=ACCUMULATE_DISTANCE true
+#pragma HLS dependence variable=attention.running_total inter RAW distance=ACCUMULATE_DISTANCE true
+#pragma HLS dependence variable=attention.running_maximum inter RAW distance=ACCUMULATE_DISTANCE true
+#pragma HLS dependence variable=attention.exponentials inter RAW distance=ACCUMULATE_DISTANCE true
+#pragma HLS dependence variable=finished inter RAW distance=FINISH_DISTANCE true
+#pragma HLS dependence variable=attention.total inter RAW distance=FINISH_DISTANCE true
+#pragma HLS dependence variable=channels.part inter RAW distance=FINISH_DISTANCE true
+#pragma HLS dependence variable=attention.score inter RAW distance=WRITE_DISTANCE true
+#pragma HLS dependence variable=attention.maximum inter RAW distance=WRITE_DISTANCE true
+#pragma HLS dependence variable=pads.hidden inter RAW distance=WRITE_DISTANCE true
+#pragma HLS dependence variable=pads.gathered inter RAW distance=WRITE_DISTANCE true
+#pragma HLS dependence variable=pads.residual inter RAW distance=WRITE_DISTANCE true
+#pragma HLS dependence variable=pads.norm inter false
+#pragma HLS dependence variable=pads.gate_input inter false
+#pragma HLS dependence variable=pads.query inter false
+#pragma HLS dependence variable=pads.key inter false
+#pragma HLS dependence variable=pads.value inter false
+        Gathered gathered = {};
+        gather_step(gatherer, table, queues, worker.up_passes, gathered);
+        advance(lanes, worker.tile, step_of(worker));
+        lanes_step(lanes, pads, gathered, attention, running, finished);
+        put_gathered(gathered, pads);
+        begin_group(drain, worker);
+        if (drain.active) {
+            emit(drain, turn_of(drain, queues), pads, channels, attention, finished, logits, output);
+            next_turn(drain);
         }
-        Step now = step_of(pass, group, working, n);
-        now.valid = now.valid && begun;
-        cycle(pass, pads, work, tile, now);
-        n += 1;
-        if (n == group.apart) {
-            n = 0;
-            begun = true;
-            tile = loading;
-            working = index;
-            next_tile(index, group);
-        }
-    }
-}
-
-// One scale per row of P·V, before its output tiles. II 1, with a deep divider.
-inline void scale_rows(const Pass &pass, Workspace &work, const Group &group) {
-TOKENS:
-    for (int token_tile = 0; token_tile < group.token_tiles; ++token_tile) {
-#pragma HLS loop_tripcount min=1 max=HLS_QUERY_TILES
-    LANES:
-        for (int lane = 0; lane < TOKEN_PAR; ++lane) {  // trip TOKEN_PAR, II 1
-#pragma HLS pipeline II=1
-            if (lane_has_row(pass, token_tile, lane)) {
-                work.attention.scale[lane][token_tile] = attention_row_scale(
-                    work.attention.total[lane][token_tile], pass.output_multiplier, pass.output_shift);
+        load_step(loader, channels, pads, lines, reader, results);
+        count_groups(drain, next_step(worker));
+        if (loader.active && loader.phase == LOAD_DONE) {
+            if (loader.pass.rows == 0) {
+                open_pass(loader, table, loader.number + 1);
+            } else if (!worker.active && may_begin(loader, worker, drain.progress, gatherer.done)) {
+                begin_tile(loader, worker);
+                next_tile(loader, table);
             }
         }
+        if (loader.fault != FAULT_NONE) loader.active = false;
+        busy = loader.active || worker.active || drain.progress.groups < worker.group;
+        cycles += 1;
     }
+    return loader.fault;
 }
 
-// The sums of one output tile of one row through the epilogue of the pass.
-inline void emit(const Pass &pass, Scratchpads &pads, Workspace &work, Word *output, const Group &group,
-                 int token_tile, int lane, int member) {
+inline fault_t run_table(Workspace &work, Scratchpads &pads, LineStream &lines, WeightReader &reader, Word *output,
+                         Results &results) {
 #pragma HLS inline
-    const int local = (pass.first_row / TOKEN_PAR + token_tile) * TOKEN_PAR + lane - pass.first_row;
-    const int feature = (group.first_tile + member) * OUT_PAR;
-    const int row = pass.destination_row + local;
-    const int slot = slot_of(pass, group.members, token_tile, member, 0);
-    const accumulator_t(&sums)[OUT_PAR] = work.sums[lane][slot];
-    const QueueEntry &entry = work.queues.entry[pass.expert][local];
-    switch (pass.epilogue) {
-        case PASS_QKV:
-        case PASS_GELU: emit_activations(pass, pads, work, row, feature, sums); break;
-        case PASS_RESIDUAL: emit_residual(pass, pads, work, row, 0, feature, sums); break;
-        case PASS_WEIGHTED: emit_residual(pass, pads, work, entry.destination, entry.score, feature, sums); break;
-        case PASS_HEAD: emit_head(pass, work, output, local, feature, sums); break;
-        case PASS_LOGITS: emit_logits(work, local, feature, &work.sums[lane][slot]); break;
-        case PASS_SCORES: emit_scores(pass, work, lane, token_tile, feature, sums); break;
-        case PASS_CONTEXT:
-            emit_context(pass, pads, work.attention.scale[lane][token_tile], row, feature, sums);
-            break;
-    }
+    return run_passes(work.table, pads, lines, reader, work.channels, work.attention, work.sums.running,
+                      work.sums.finished, work.logits, work.queues, output, results, work.cycles);
 }
 
-// The sums of one group through the epilogue: one output tile of one row per cycle. Every row is written once.
-inline void drain_group(const Pass &pass, Scratchpads &pads, Workspace &work, Word *output, const Group &group) {
-    const int steps = group.token_tiles * TOKEN_PAR * group.members;
-    int token_tile = 0, lane = 0, member = 0;
-DRAIN:
-    for (int step = 0; step < steps; ++step) {  // II 1
-#pragma HLS loop_tripcount min=TOKEN_PAR max=512
-#pragma HLS pipeline II=1
-#pragma HLS dependence variable=pads.residual type=inter dependent=false
-        if (lane_has_row(pass, token_tile, lane) && (group.first_tile + member) * OUT_PAR < pass.outputs) {
-            emit(pass, pads, work, output, group, token_tile, lane, member);
-        }
-        member += 1;
-        if (member == group.members) {
-            member = 0;
-            lane += 1;
-        }
-        if (lane == TOKEN_PAR) {
-            lane = 0;
-            token_tile += 1;
-        }
+// All passes of an instruction.
+inline fault_t compute(const Instruction &i, Scratchpads &pads, Workspace &work, LineStream &lines,
+                       WeightReader &reader, Word *output, Results &results) {
+    PassCursor at = first_pass(i);
+    fault_t fault = FAULT_NONE;
+TABLES:
+    while (at.number < at.count && fault == FAULT_NONE) {
+#pragma HLS loop_tripcount min=1 max=2
+        fill_table(i, work.queues, at, work.table);
+        fault = run_table(work, pads, lines, reader, output, results);
     }
-}
-
-// One pass, all groups.
-inline void compute(const Pass &pass, Scratchpads &pads, Workspace &work, hls::stream<Line> &lines,
-                    WeightReader &reader, Word *output) {
-    const int output_tiles = tiles(pass.outputs, OUT_PAR);
-    const int whole = output_tiles < HLS_CONTEXT_MEMBERS ? output_tiles : HLS_CONTEXT_MEMBERS;
-    const int members = pass.epilogue == PASS_CONTEXT ? whole : 1;
-    const bool has_channels = pass.right == RIGHT_STREAM && pass.epilogue != PASS_LOGITS;
-GROUPS:
-    for (int first_tile = 0; first_tile < output_tiles; first_tile += members) {
-#pragma HLS loop_tripcount min=1 max=48
-        const Group group = group_of(pass, first_tile, members);
-        if (has_channels) read_channels(lines, reader, work.channels);
-        accumulate_group(pass, pads, work, lines, reader, group);
-        if (pass.epilogue == PASS_CONTEXT) scale_rows(pass, work, group);
-        drain_group(pass, pads, work, output, group);
-    }
+    return fault;
 }
 
 }  // namespace edgemoe

@@ -2,8 +2,9 @@
 #pragma once
 
 #include "compute.hpp"
-#include "results.hpp"
-#include "rows.hpp"
+#include "layernorm_rows.hpp"
+#include "route.hpp"
+#include "store.hpp"
 
 namespace edgemoe {
 
@@ -17,16 +18,11 @@ struct Machine {
     WeightReader reader;
 };
 
-inline void begin(Machine &machine, const Header &header) {
+inline void begin(Machine &machine, uint64_t stream_lines) {
     clear_valid(machine.valid);
     clear_queues(machine.work.queues);
-    machine.reader.remaining = header.stream_lines;
-    machine.reader.next_segment = 0;
-DRAINED:
-    for (int lane = 0; lane < TOKEN_PAR; ++lane) {  // trip TOKEN_PAR
-#pragma HLS unroll
-        machine.work.lanes.step[lane].valid = false;
-    }
+    start_reader(machine.reader, stream_lines);
+    machine.work.cycles = 0;
 }
 
 // Rule 9: EXPERTS finds its queues within its own experts, within HIDDEN, and their rows still there.
@@ -41,8 +37,11 @@ LENGTHS:
         if (expert >= i.experts && queues.length[expert] > 0) beyond = true;
     }
     if (beyond) return FAULT_ILLEGAL_OPERAND;
-    if (room(longest, i.hidden_features) > HIDDEN_ELEMENTS) return FAULT_BUFFER_RANGE;
-    if (queues.source_end > valid_rows(machine.valid, BUFFER_NORM, i.in_features)) return FAULT_ILLEGAL_OPERAND;
+    if (room(longest, i.wide_result ? 2 * i.hidden_features : i.hidden_features) > HIDDEN_ELEMENTS) {
+        return FAULT_BUFFER_RANGE;
+    }
+    const int sources = valid_rows(machine.valid, normalised(i.wide_source), i.in_features);
+    if (queues.source_end > sources) return FAULT_ILLEGAL_OPERAND;
     const int end = queues.destination_end > 1 ? queues.destination_end : 1;
     return end > valid_rows(machine.valid, BUFFER_RESIDUAL, i.in_features) ? FAULT_ILLEGAL_OPERAND : FAULT_NONE;
 }
@@ -61,7 +60,7 @@ inline fault_t state_fault(const Instruction &i, const Accesses &accesses, Machi
 }
 
 // The segments of every instruction but EXPERTS, and what goes before its passes.
-inline fault_t prepare(const Instruction &i, Machine &machine, const Word *input, hls::stream<Line> &lines) {
+inline fault_t prepare(const Instruction &i, Machine &machine, const Word *input, LineStream &lines) {
     WeightReader &reader = machine.reader;
     fault_t fault = FAULT_NONE;
     switch (i.opcode) {
@@ -70,7 +69,8 @@ inline fault_t prepare(const Instruction &i, Machine &machine, const Word *input
             fault = open_segment(lines, reader, i.segment, lines_of(bytes));
             if (fault != FAULT_NONE) return fault;
             load_positions(i, machine.pads, lines, reader);
-            fault = open_segment(lines, reader, i.segment + 1, linear_lines(i.out_features, i.in_features));
+            fault = open_segment(lines, reader, i.segment + 1,
+                                 linear_lines(i.out_features, i.in_features, i.narrow_weights));
             if (fault == FAULT_NONE) load_patches(i, machine.pads, input);
             return fault;
         }
@@ -78,81 +78,27 @@ inline fault_t prepare(const Instruction &i, Machine &machine, const Word *input
             return open_segment(lines, reader, i.segment, lines_of((uint64_t)i.in_features * CHANNEL_BYTES));
         case OPCODE_LINEAR:
         case OPCODE_HEAD:
-            return open_segment(lines, reader, i.segment, linear_lines(i.out_features, i.in_features));
+            return open_segment(lines, reader, i.segment,
+                                linear_lines(i.out_features, i.in_features, i.narrow_weights));
         case OPCODE_GATE: return open_segment(lines, reader, i.segment, gate_lines(i.experts, i.in_features));
         default: return FAULT_NONE;
     }
 }
 
-// How many passes an instruction is; EXPERTS: up and down of each, whether it has tokens or not.
-inline int pass_count(const Instruction &i) {
-    switch (i.opcode) {
-        case OPCODE_PATCH_EMBED:
-        case OPCODE_LINEAR:
-        case OPCODE_GATE:
-        case OPCODE_HEAD: return 1;
-        case OPCODE_ATTENTION: return i.heads * attention_blocks(i) * 2;
-        case OPCODE_EXPERTS: return 2 * i.experts;
-        default: return 0;
-    }
-}
-
-inline Pass pass_of(const Instruction &i, int number, const ExpertQueues &queues) {
-    switch (i.opcode) {
-        case OPCODE_PATCH_EMBED: return patch_embed_pass(i);
-        case OPCODE_ATTENTION: {
-            const int pairs = number / 2;
-            const int blocks = attention_blocks(i);
-            return attention_pass(i, pairs / blocks, pairs % blocks, number % 2 == 1);
-        }
-        case OPCODE_GATE: return gate_pass(i);
-        case OPCODE_EXPERTS: return expert_pass(i, number / 2, queues.length[number / 2], number % 2 == 1);
-        case OPCODE_HEAD: return head_pass(i);
-        default: return linear_pass(i);
-    }
-}
-
-// EXPERTS, before the up pass of one expert: its segment; its tokens gathered, or its weights dropped.
-inline fault_t begin_expert(const Instruction &i, int expert, Machine &machine, hls::stream<Line> &lines,
-                            Results &results) {
-    const uint64_t up = linear_lines(i.hidden_features, i.in_features);
-    const uint64_t both = up + linear_lines(i.in_features, i.hidden_features);
-    const fault_t fault = open_segment(lines, machine.reader, i.segment + expert, both);
-    if (fault != FAULT_NONE) return fault;
-    if (machine.work.queues.length[expert] == 0) {
-        results.segments_dropped += 1;
-        drop_lines(lines, machine.reader, both);
-    } else {
-        results.experts_run += 1;
-        gather_tokens(machine.pads, machine.work.queues, expert, i.in_features);
-    }
-    return FAULT_NONE;
-}
-
 // One legal instruction.
 inline fault_t execute(const Instruction &i, Machine &machine, const Word *input, Word *output,
-                       hls::stream<Line> &lines, Results &results) {
+                       LineStream &lines, Results &results) {
     const Accesses accesses = accesses_of(i);
     fault_t fault = state_fault(i, accesses, machine);
     if (fault == FAULT_NONE) fault = prepare(i, machine, input, lines);
     if (fault != FAULT_NONE) return fault;
-PASSES:
-    for (int number = 0; number < pass_count(i); ++number) {
-#pragma HLS loop_tripcount min=1 max=32
-        if (i.opcode == OPCODE_EXPERTS) {
-            if (number % 2 == 0) fault = begin_expert(i, number / 2, machine, lines, results);
-            if (fault != FAULT_NONE) return fault;
-            if (machine.work.queues.length[number / 2] == 0) continue;
-        }
-        const Pass pass = pass_of(i, number, machine.work.queues);
-        compute(pass, machine.pads, machine.work, lines, machine.reader, output);
-    }
+    fault = compute(i, machine.pads, machine.work, lines, machine.reader, output, results);
+    if (fault != FAULT_NONE) return fault;
     switch (i.opcode) {
         case OPCODE_LAYERNORM:
-            layernorm_rows(i, machine.pads, lines, machine.reader, machine.affine,
-                           machine.norm_rows);
+            layernorm_rows(i, machine.pads, lines, machine.reader, machine.affine, machine.norm_rows);
             break;
-        case OPCODE_COPY: copy_rows(i, machine.pads); break;
+        case OPCODE_COPY: copy_rows(i, machine.pads.residual); break;
         case OPCODE_STORE: store_rows(i, machine.pads, output); break;
         case OPCODE_GATE: route_tokens(i, machine.pads, machine.work); break;
         case OPCODE_EXPERTS:
@@ -166,19 +112,17 @@ PASSES:
 }
 
 // A whole program: until HALT, a fault, or its end.
-inline void execute_program(const Word *program, const Word *input, Word *output, const Header &header,
-                            hls::stream<Line> &lines, Machine &machine, Results &results) {
-    begin(machine, header);
-    results.fault = FAULT_STREAM_END;
-    results.program_counter = 0;
-    results.experts_run = 0;
-    results.segments_dropped = 0;
+inline Results execute_all(const Word *program, const Word *input, Word *output, uint32_t instructions,
+                           uint64_t stream_lines, uint64_t input_bytes, uint64_t output_bytes, LineStream &lines,
+                           Machine &machine) {
+    begin(machine, stream_lines);
+    Results results = {FAULT_STREAM_END, 0, 0, 0};
 INSTRUCTIONS:
-    for (uint32_t index = 0; index < header.instructions; ++index) {
+    for (uint32_t index = 0; index < instructions; ++index) {
 #pragma HLS loop_tripcount min=10 max=150
         results.program_counter = index;
         const RawInstruction raw = read_block(program, index + 1);
-        fault_t fault = static_fault(raw, header);
+        fault_t fault = static_fault(raw, input_bytes, output_bytes);
         const Instruction i = decode(raw);
         const bool halt = fault == FAULT_NONE && i.opcode == OPCODE_HALT;
         if (fault == FAULT_NONE && !halt) fault = execute(i, machine, input, output, lines, results);
@@ -187,7 +131,8 @@ INSTRUCTIONS:
             break;
         }
     }
-    drop_lines(lines, machine.reader, machine.reader.remaining);
+    drop_rest(lines, machine.reader);
+    return results;
 }
 
 }  // namespace edgemoe

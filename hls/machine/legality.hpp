@@ -7,9 +7,11 @@ namespace edgemoe {
 
 typedef int fault_t;  // one of the FAULT_ constants
 
-// Rows [first, first + rows) of a scratchpad, of so many features each.
+// Rows [first, first + rows) of a scratchpad, of so many features each. wide: of 16 bits where a scratchpad holds either
+// width, in twice the room.
 struct Rows {
     int buffer, first, rows, features;
+    bool wide;
 };
 
 // What an instruction reads and writes by row: rules 4 and 8 look at these.
@@ -19,10 +21,16 @@ struct Accesses {
     int reads, writes;
 };
 
-inline Rows rows_of(int buffer, int first, int rows, int features) {
-    Rows access = {buffer, first, rows, features};
+inline Rows rows_of(int buffer, int first, int rows, int features, bool wide = false) {
+    Rows access = {buffer, first, rows, features, wide};
     return access;
 }
+
+// Scratchpads that hold activations of 8 or of 16 bits.
+inline bool either_width(int buffer) { return buffer >= BUFFER_QUERY && buffer <= BUFFER_HIDDEN; }
+
+// Where activations of the model's width lie that are not hidden ones.
+inline int normalised(bool wide) { return wide ? BUFFER_GATE_INPUT : BUFFER_NORM; }
 
 inline Accesses accesses_of(const Instruction &i) {
     Accesses a = {};
@@ -40,16 +48,16 @@ inline Accesses accesses_of(const Instruction &i) {
             a.writes = i.gate_copy ? 2 : 1;
             break;
         case OPCODE_LINEAR:
-            a.read[0] = rows_of(i.source, i.source_row, i.rows, i.in_features);
+            a.read[0] = rows_of(i.source, i.source_row, i.rows, i.in_features, i.wide_source && either_width(i.source));
             a.reads = 1;
             a.writes = 1;
             if (i.epilogue == EPILOGUE_QKV) {
-                a.written[0] = rows_of(BUFFER_QUERY, i.destination_row, i.rows, i.out_features / 3);
-                a.written[1] = rows_of(BUFFER_KEY, i.destination_row, i.rows, i.out_features / 3);
-                a.written[2] = rows_of(BUFFER_VALUE, i.destination_row, i.rows, i.out_features / 3);
+                a.written[0] = rows_of(BUFFER_QUERY, i.destination_row, i.rows, i.out_features / 3, i.wide_result);
+                a.written[1] = rows_of(BUFFER_KEY, i.destination_row, i.rows, i.out_features / 3, i.wide_result);
+                a.written[2] = rows_of(BUFFER_VALUE, i.destination_row, i.rows, i.out_features / 3, i.wide_result);
                 a.writes = 3;
             } else {
-                a.written[0] = rows_of(i.destination, i.destination_row, i.rows, i.out_features);
+                a.written[0] = rows_of(i.destination, i.destination_row, i.rows, i.out_features, i.wide_result);
             }
             if (i.epilogue == EPILOGUE_RESIDUAL) {
                 a.read[1] = a.written[0];
@@ -57,10 +65,10 @@ inline Accesses accesses_of(const Instruction &i) {
             }
             break;
         case OPCODE_ATTENTION:
-            a.read[0] = rows_of(BUFFER_QUERY, i.source_row, i.rows, i.in_features);
-            a.read[1] = rows_of(BUFFER_KEY, i.source_row, i.rows, i.in_features);
-            a.read[2] = rows_of(BUFFER_VALUE, i.source_row, i.rows, i.in_features);
-            a.written[0] = rows_of(BUFFER_NORM, i.source_row, i.rows, i.in_features);
+            a.read[0] = rows_of(BUFFER_QUERY, i.source_row, i.rows, i.in_features, i.wide_source);
+            a.read[1] = rows_of(BUFFER_KEY, i.source_row, i.rows, i.in_features, i.wide_source);
+            a.read[2] = rows_of(BUFFER_VALUE, i.source_row, i.rows, i.in_features, i.wide_source);
+            a.written[0] = rows_of(normalised(i.wide_result), i.source_row, i.rows, i.in_features);
             a.reads = 3;
             a.writes = 1;
             break;
@@ -79,11 +87,11 @@ inline Accesses accesses_of(const Instruction &i) {
             a.writes = 1;
             break;
         case OPCODE_HEAD:
-            a.read[0] = rows_of(BUFFER_NORM, i.source_row, i.rows, i.in_features);
+            a.read[0] = rows_of(normalised(i.wide_source), i.source_row, i.rows, i.in_features);
             a.reads = 1;
             break;
         case OPCODE_STORE:
-            a.read[0] = rows_of(i.source, i.source_row, i.rows, i.in_features);
+            a.read[0] = rows_of(i.source, i.source_row, i.rows, i.in_features, i.wide_source && either_width(i.source));
             a.reads = 1;
             break;
         default:
@@ -112,7 +120,10 @@ inline bool whole_ranges(const Instruction &i) {
         case OPCODE_LAYERNORM:
             return i.shift >= 1 && i.epsilon >= 1 && (i.gate_copy ? i.output_shift >= 1 : i.output_shift == 0);
         case OPCODE_LINEAR:
-            if (i.epilogue != EPILOGUE_GELU && (i.output_multiplier || i.output_shift || i.output_zero)) return false;
+            if (i.epilogue != EPILOGUE_GELU && (i.output_multiplier || i.output_shift || i.output_zero || i.activation)) {
+                return false;
+            }
+            if (i.epilogue == EPILOGUE_RESIDUAL && i.wide_result) return false;
             if (i.epilogue == EPILOGUE_QKV) return i.out_features % 3 == 0 && vectors(i.out_features / 3);
             return vectors(i.out_features);
         case OPCODE_ATTENTION:
@@ -141,14 +152,21 @@ inline bool field_ranges(const Instruction &i) {
     return i.shift <= MAX_SHIFT && i.output_shift <= MAX_SHIFT && whole_ranges(i);
 }
 
+// NORM is 8 bits wide, GATE_INPUT 16, HIDDEN either where the build has wide ones.
+inline bool width_of_source(const Instruction &i) {
+    if (i.source == BUFFER_HIDDEN) return WIDE_INNER || !i.wide_source;
+    return (i.wide_source != 0) == (i.source == BUFFER_GATE_INPUT);
+}
+
 inline bool operands(const Instruction &i) {
-    if (i.opcode == OPCODE_STORE) return i.source != BUFFER_NONE;
+    if (i.opcode == OPCODE_STORE) return i.source != BUFFER_NONE && (either_width(i.source) || !i.wide_source);
     if (i.opcode != OPCODE_LINEAR) return true;
+    if (!width_of_source(i)) return false;
+    const bool tokens = i.source == BUFFER_NORM || i.source == BUFFER_GATE_INPUT;
     switch (i.epilogue) {
-        case EPILOGUE_QKV: return i.source == BUFFER_NORM && i.destination == BUFFER_QUERY;
-        case EPILOGUE_GELU: return i.source == BUFFER_NORM && i.destination == BUFFER_HIDDEN;
-        case EPILOGUE_RESIDUAL:
-            return (i.source == BUFFER_NORM || i.source == BUFFER_HIDDEN) && i.destination == BUFFER_RESIDUAL;
+        case EPILOGUE_QKV: return tokens && i.destination == BUFFER_QUERY;
+        case EPILOGUE_GELU: return tokens && i.destination == BUFFER_HIDDEN;
+        case EPILOGUE_RESIDUAL: return (tokens || i.source == BUFFER_HIDDEN) && i.destination == BUFFER_RESIDUAL;
         default: return false;
     }
 }
@@ -164,7 +182,8 @@ inline int64_t room(int rows, int features) { return (int64_t)round_up(rows, TOK
 
 inline bool fits(const Rows &access, bool own_rule) {
     const int end = access.first + access.rows;
-    return end <= MAX_ROWS && (own_rule || room(end, access.features) <= capacity(access.buffer));
+    const int elements = access.wide ? 2 * access.features : access.features;
+    return end <= MAX_ROWS && (own_rule || room(end, elements) <= capacity(access.buffer));
 }
 
 inline bool fits_buffers(const Instruction &i) {
@@ -182,9 +201,9 @@ READS:
 }
 
 // Bytes of one element as STORE writes it.
-inline int element_bytes(int buffer) {
+inline int element_bytes(int buffer, bool wide) {
     if (buffer == BUFFER_RESIDUAL) return RESIDUAL_BYTES;
-    if (buffer == BUFFER_GATE_INPUT) return 2;
+    if (buffer == BUFFER_GATE_INPUT || wide) return 2;
     return buffer == BUFFER_ROUTING ? 4 : (int)sizeof(activation_t);
 }
 
@@ -196,19 +215,19 @@ inline bool inside(uint64_t address, int rows, uint64_t row_pitch, uint64_t size
     return length <= size && address <= size - length;
 }
 
-inline bool fits_memory(const Instruction &i, const Header &header) {
+inline bool fits_memory(const Instruction &i, uint64_t input_bytes, uint64_t output_bytes) {
     if (i.address % MEMORY_WORD_BYTES) return false;
     switch (i.opcode) {
-        case OPCODE_PATCH_EMBED: return inside(i.address, i.rows, pitch(i.in_features, 1), header.input_bytes);
-        case OPCODE_HEAD: return inside(i.address, i.rows, pitch(i.out_features, 2), header.output_bytes);
+        case OPCODE_PATCH_EMBED: return inside(i.address, i.rows, pitch(i.in_features, 1), input_bytes);
+        case OPCODE_HEAD: return inside(i.address, i.rows, pitch(i.out_features, 2), output_bytes);
         case OPCODE_STORE:
-            return inside(i.address, i.rows, pitch(i.in_features, element_bytes(i.source)), header.output_bytes);
+            return inside(i.address, i.rows, pitch(i.in_features, element_bytes(i.source, i.wide_source)), output_bytes);
         default: return true;
     }
 }
 
 // The first rule broken; FAULT_NONE when the instruction is legal.
-inline fault_t static_fault(const RawInstruction &raw, const Header &header) {
+inline fault_t static_fault(const RawInstruction &raw, uint64_t input_bytes, uint64_t output_bytes) {
     const Instruction i = decode(raw);
     if (i.opcode > OPCODE_STORE) return FAULT_ILLEGAL_OPCODE;
     bool unused = false;
@@ -223,7 +242,7 @@ MASKS:
     if (!operands(i)) return FAULT_ILLEGAL_OPERAND;
     if (!fits_buffers(i)) return FAULT_BUFFER_RANGE;
     if (i.experts > MAX_EXPERTS || i.top_k > MAX_TOP_K) return FAULT_TOO_MANY_EXPERTS;
-    return fits_memory(i, header) ? FAULT_NONE : FAULT_ADDRESS_RANGE;
+    return fits_memory(i, input_bytes, output_bytes) ? FAULT_NONE : FAULT_ADDRESS_RANGE;
 }
 
 }  // namespace edgemoe

@@ -8,43 +8,90 @@ namespace edgemoe {
 
 enum RightOperand { RIGHT_STREAM, RIGHT_KEYS, RIGHT_VALUES };
 
-struct Pass {
-    LeftOperand left;
-    RightOperand right;
-    PassEpilogue epilogue;
-    int first_row, rows;           // of the left operand
-    int left_features;             // features of a row of the left scratchpad
-    int head_feature;              // attention: first feature of the head
-    int first_key, keys;           // attention: rows of KEY and VALUE
-    int inputs, outputs;           // sizes of the product
-    int destination_row;           // row that first_row goes to
-    int multiplier, shift;         // of scores
-    int output_multiplier, output_shift, output_zero;
-    uint64_t address, row_pitch;   // HEAD: where the first row goes
-    int expert;                    // whose queue gives destinations and scores
+// What must have been written before a pass begins.
+enum PassWait {
+    WAIT_NOTHING,
+    WAIT_LAST,         // all that the pass before writes
+    WAIT_BEFORE_LAST,  // all but that
 };
 
-constexpr int larger(int one, int other) { return one > other ? one : other; }
+struct Pass {
+    int left, right, epilogue;
+    int wait;
+    int first_row, rows;           // of the left operand
+    int left_vectors;              // vectors of a row of the left scratchpad
+    int head_feature;              // attention: first feature of the head
+    int first_key, keys;           // attention: rows of KEY and VALUE
+    int outputs;                   // of the product
+    int input_tiles, output_tiles;
+    int members;                   // output tiles of a group; P·V: so that scores are read once
+    int digits;                    // right tiles per input tile
+    int halves;                    // steps per token tile: one, or the high and the low digits of 16-bit values
+    int joined;                    // the sums of both are joined in the drain
+    int wide_result;               // ATTENTION: 16 bits, into GATE_INPUT
+    int token_tiles;
+    int busy, apart;               // steps per right tile with work, and in all at least
+    int parts, rows_together;      // drain: turns per row and group; rows in one turn
+    int slots;                     // sums per row of the array and token tile
+    int destination_row;           // row that first_row goes to
+    int destination_features;
+    int multiplier, shift;         // of scores
+    int activation, output_multiplier, output_shift, output_zero;
+    uint64_t address;              // HEAD: where the first row goes, in words
+    int row_words;                 // HEAD: words of a row
+    int expert;                    // whose queue gives destinations and scores
+    int buffer;                    // attention: of the scores; experts: of the gathered tokens
+    bool narrow;                   // weights of 4 bits
+    bool has_channels;             // channel records precede the tiles of a group
+    bool has_header;               // EXPERTS: a segment begins, of so many lines; they are dropped when there are no rows
+    uint32_t segment;
+    uint64_t segment_lines;
+};
 
-// Rows of the accumulators: token tiles (one more when rows begin inside a tile) times the gate's sums, or P·V's tiles.
-constexpr int ACCUMULATOR_SLOTS =
+// Sums of one group in a lane: of the token tiles (one more when rows begin inside a tile) times the gate's, or P·V's.
+constexpr int SLOTS =
     larger((round_up(MAX_ROWS, TOKEN_PAR) / TOKEN_PAR + 1) * GATE_SUMS, HLS_QUERY_TILES * HLS_CONTEXT_MEMBERS);
 
+inline bool is_gathered(int left) { return left == LEFT_GATHERED || left == LEFT_GATHERED_WIDE; }
+
 inline int tiles(int size, int tile) { return (size + tile - 1) / tile; }
+
+// What follows from rows, left, right, epilogue, outputs, joined and the inputs.
+inline void complete_pass(Pass &pass, int inputs) {
+#pragma HLS inline
+    const bool gate = pass.epilogue == PASS_LOGITS;
+    const bool context = pass.epilogue == PASS_CONTEXT;
+    pass.input_tiles = tiles(inputs, IN_PAR);
+    pass.output_tiles = tiles(pass.outputs, OUT_PAR);
+    pass.members = context ? smaller(pass.output_tiles, HLS_CONTEXT_MEMBERS) : 1;
+    pass.digits = gate ? GATE_DIGITS : 1;
+    pass.halves = pass.joined ? 2 : pass.digits;
+    pass.token_tiles = (pass.first_row + pass.rows - 1) / TOKEN_PAR - pass.first_row / TOKEN_PAR + 1;
+    pass.busy = pass.token_tiles * pass.halves;
+    // A gate's middle sum comes from both digits: last in one tile, first in the next, one step nearer than the others.
+    pass.apart = larger(pass.busy, ACCUMULATE_DISTANCE + pass.digits - 1);
+    pass.slots = gate ? GATE_SUMS : pass.joined ? 2 : pass.members;
+    pass.parts = pass.slots;
+    if (pass.epilogue == PASS_HEAD) pass.parts = OUT_PAR * 2 / MEMORY_WORD_BYTES + (pass.joined ? 1 : 0);
+    pass.rows_together = pass.epilogue == PASS_HEAD || pass.epilogue == PASS_WEIGHTED ? 1 : 2;
+    pass.has_channels = pass.right == RIGHT_STREAM && !gate;
+}
 
 inline Pass base_pass(const Instruction &i) {
     Pass pass = {};
     pass.first_row = i.source_row;
     pass.rows = i.rows;
-    pass.left_features = i.in_features;
-    pass.inputs = i.in_features;
+    pass.left_vectors = i.in_features / VECTOR;
     pass.outputs = i.out_features;
     pass.destination_row = i.destination_row;
+    pass.destination_features = i.out_features;
     pass.multiplier = i.multiplier;
     pass.shift = i.shift;
+    pass.activation = i.activation;
     pass.output_multiplier = i.output_multiplier;
     pass.output_shift = i.output_shift;
     pass.output_zero = i.output_zero;
+    pass.narrow = NARROW_WEIGHTS != 0 && i.narrow_weights;
     return pass;
 }
 
@@ -54,22 +101,28 @@ inline Pass patch_embed_pass(const Instruction &i) {
     pass.epilogue = PASS_RESIDUAL;
     pass.first_row = 0;
     pass.destination_row = i.destination_row + 1;  // row 0 is the class token
+    complete_pass(pass, i.in_features);
     return pass;
 }
 
 inline Pass linear_pass(const Instruction &i) {
     Pass pass = base_pass(i);
-    pass.left = i.source == BUFFER_HIDDEN ? LEFT_HIDDEN : LEFT_NORM;
+    pass.joined = WIDE_TOKENS && i.source == BUFFER_GATE_INPUT;
+    pass.left = i.source == BUFFER_HIDDEN ? LEFT_HIDDEN : pass.joined ? LEFT_GATE_INPUT : LEFT_NORM;
     pass.epilogue = i.epilogue == EPILOGUE_QKV ? PASS_QKV : i.epilogue == EPILOGUE_GELU ? PASS_GELU : PASS_RESIDUAL;
+    if (pass.epilogue == PASS_QKV) pass.destination_features = i.out_features / 3;
+    complete_pass(pass, i.in_features);
     return pass;
 }
 
 inline Pass head_pass(const Instruction &i) {
     Pass pass = base_pass(i);
-    pass.left = LEFT_NORM;
+    pass.joined = WIDE_TOKENS && i.wide_source;
+    pass.left = pass.joined ? LEFT_GATE_INPUT : LEFT_NORM;
     pass.epilogue = PASS_HEAD;
-    pass.address = i.address;
-    pass.row_pitch = pitch(i.out_features, 2);
+    pass.address = i.address / MEMORY_WORD_BYTES;
+    pass.row_words = (int)(pitch(i.out_features, 2) / MEMORY_WORD_BYTES);
+    complete_pass(pass, i.in_features);
     return pass;
 }
 
@@ -78,6 +131,7 @@ inline Pass gate_pass(const Instruction &i) {
     pass.left = LEFT_GATE_INPUT;
     pass.epilogue = PASS_LOGITS;
     pass.outputs = i.experts;
+    complete_pass(pass, i.in_features);
     return pass;
 }
 
@@ -87,39 +141,43 @@ inline int attention_blocks(const Instruction &i) {
     return tiles((i.source_row + i.rows - 1) / TOKEN_PAR - first + 1, HLS_QUERY_TILES);
 }
 
-// Passes of ATTENTION: per head and block of queries, scores and then values.
-inline Pass attention_pass(const Instruction &i, int head, int block, bool values) {
+// Scores or weighted values of one head and block of queries. width: features of a head.
+inline Pass attention_pass(const Instruction &i, int width, int head_feature, int block, bool values) {
     Pass pass = base_pass(i);
-    const int width = i.in_features / i.heads;
     const int aligned = (i.source_row / TOKEN_PAR + block * HLS_QUERY_TILES) * TOKEN_PAR;
     const int end = i.source_row + i.rows;
-    const int block_end = aligned + HLS_QUERY_TILES * TOKEN_PAR;
-    pass.first_row = aligned > i.source_row ? aligned : i.source_row;
-    pass.rows = (block_end < end ? block_end : end) - pass.first_row;
+    pass.first_row = larger(aligned, i.source_row);
+    pass.rows = smaller(aligned + HLS_QUERY_TILES * TOKEN_PAR, end) - pass.first_row;
     pass.destination_row = pass.first_row;
-    pass.head_feature = head * width;
+    pass.destination_features = i.in_features;
+    pass.head_feature = head_feature;
     pass.first_key = i.source_row;
     pass.keys = i.rows;
     pass.left = values ? LEFT_EXPONENTIALS : LEFT_QUERY;
     pass.right = values ? RIGHT_VALUES : RIGHT_KEYS;
     pass.epilogue = values ? PASS_CONTEXT : PASS_SCORES;
-    pass.inputs = values ? i.rows : width;
+    pass.wide_result = WIDE_TOKENS && i.wide_result;
     pass.outputs = values ? width : i.rows;
+    complete_pass(pass, values ? i.rows : width);
     return pass;
 }
 
-// Passes of EXPERTS: up and down of one expert over the tokens gathered for it.
+// Up or down of one expert over the tokens gathered for it.
 inline Pass expert_pass(const Instruction &i, int expert, int queued, bool down) {
     Pass pass = base_pass(i);
+    const int inputs = down ? i.hidden_features : i.in_features;
     pass.first_row = 0;
     pass.rows = queued;
     pass.destination_row = 0;
     pass.expert = expert;
-    pass.left = down ? LEFT_HIDDEN : LEFT_GATHERED;
+    pass.joined = WIDE_TOKENS && i.wide_source && !down;
+    pass.left = down ? LEFT_HIDDEN : pass.joined ? LEFT_GATHERED_WIDE : LEFT_GATHERED;
     pass.epilogue = down ? PASS_WEIGHTED : PASS_GELU;
-    pass.inputs = down ? i.hidden_features : i.in_features;
+    pass.wait = down ? WAIT_LAST : WAIT_NOTHING;
     pass.outputs = down ? i.in_features : i.hidden_features;
-    pass.left_features = pass.inputs;
+    pass.left_vectors = inputs / VECTOR;
+    pass.destination_features = pass.outputs;
+    complete_pass(pass, inputs);
     return pass;
 }
 

@@ -7,65 +7,165 @@
 
 namespace edgemoe {
 
-constexpr int PREFETCH_LINES = PREFETCH_BYTES / STREAM_LINE_BYTES;
+constexpr int PREFETCH_PAIRS = PREFETCH_BYTES / (2 * STREAM_LINE_BYTES);
 constexpr int PORT_WORDS = LINE_WORDS / PORTS;  // words of one line on each port
 
 static_assert(LINE_WORDS % PORTS == 0, "a line is whole beats of all ports");
 
-// Reads all lines in order; never waits for the executor but when the stream is full. II PORT_WORDS per line.
-inline void fetch_weights(const Word *weights_0, const Word *weights_1, const Word *weights_2, const Word *weights_3,
-                          uint64_t count, hls::stream<Line> &lines) {
-FETCH:
-    for (uint64_t index = 0; index < count; ++index) {
-#pragma HLS loop_tripcount min=1000 max=300000
-#pragma HLS pipeline II=PORT_WORDS
-        Line line;
-    WORDS:
-        for (int word = 0; word < LINE_WORDS; ++word) {  // trip 4
+typedef hls::stream<LinePair> LineStream;
+
+inline LinePair pair_of(const uint64_t (&parts)[2 * LINE_PARTS]) {
+#pragma HLS inline
+    uint64_t low[LINE_PARTS], high[LINE_PARTS];
+HALVES:
+    for (int n = 0; n < LINE_PARTS; ++n) {  // trip 8
 #pragma HLS unroll
-            const uint64_t at = index * PORT_WORDS + word / PORTS;
-            const int port = word % PORTS;
-            Word data;
-            if (port == 0) data = weights_0[at];
-            else if (port == 1) data = weights_1[at];
-            else if (port == 2) data = weights_2[at];
-            else data = weights_3[at];
-            line.part[2 * word] = data.half[0];
-            line.part[2 * word + 1] = data.half[1];
+        low[n] = parts[n];
+        high[n] = parts[LINE_PARTS + n];
+    }
+    LinePair pair;
+    pack(low, pair.low);
+    pack(high, pair.high);
+    return pair;
+}
+
+// Reads all lines in order, two to an entry; never waits for the executor but when the stream is full. One word of each
+// port in a cycle.
+inline void fetch_weights(const Word *weights_0, const Word *weights_1, const Word *weights_2, const Word *weights_3,
+                          uint64_t count, LineStream &lines) {
+#pragma HLS inline off
+    const uint32_t words = (uint32_t)count * PORT_WORDS;  // of each port
+    uint64_t parts[2 * LINE_PARTS] = {};
+#pragma HLS array_partition variable=parts complete
+    Word data[PORTS];
+#pragma HLS array_partition variable=data complete
+    int turn = 0;
+FETCH:
+    for (uint32_t at = 0; at < words; ++at) {  // II 1
+#pragma HLS loop_tripcount min=1000 max=300000
+#pragma HLS pipeline II=1
+        data[0] = weights_0[at];
+        if (PORTS > 1) data[PORTS > 1 ? 1 : 0] = weights_1[at];
+        if (PORTS > 2) data[PORTS > 2 ? 2 : 0] = weights_2[at];
+        if (PORTS > 3) data[PORTS > 3 ? 3 : 0] = weights_3[at];
+    TURNS:
+        for (int n = 0; n < 2 * PORT_WORDS; ++n) {  // trip 2 · PORT_WORDS
+#pragma HLS unroll
+            if (n == turn) {
+            WORDS:
+                for (int port = 0; port < PORTS; ++port) {  // trip PORTS
+#pragma HLS unroll
+                    parts[2 * (n * PORTS + port)] = data[port].half[0];
+                    parts[2 * (n * PORTS + port) + 1] = data[port].half[1];
+                }
+            }
         }
-        lines.write(line);
+        const bool full = turn == 2 * PORT_WORDS - 1;
+        if (full || at + 1 == words) lines.write(pair_of(parts));  // an odd last line is followed by what stood there before
+        turn = full ? 0 : turn + 1;
     }
 }
 
-// The executor's end of the stream. remaining: lines not yet taken.
+// 64 bits of a line.
+inline uint64_t part_of(const Line &line, int part) {
+#pragma HLS inline
+    uint64_t parts[LINE_PARTS];
+    unpack(line, parts);
+    return parts[part];
+}
+
+// The little-endian number at byte `at`, a constant, sign-extended from `bits`: whatever stands above them in the stream,
+// values keep to the ranges that the arithmetic's bounds are made of.
+inline int64_t part_value(const uint64_t (&parts)[LINE_PARTS], int at, int bits) {
+#pragma HLS inline
+    const uint64_t part = parts[at / 8] >> (8 * (at % 8));
+    const int unused = 64 - bits;
+    return (int64_t)(part << unused) >> unused;
+}
+
+inline int64_t line_value(const Line &line, int at, int bits) {
+#pragma HLS inline
+    uint64_t parts[LINE_PARTS];
+    unpack(line, parts);
+    return part_value(parts, at, bits);
+}
+
+inline int64_t line_value(const LinePair &pair, int at, int bits) {
+#pragma HLS inline
+    return at < STREAM_LINE_BYTES ? line_value(pair.low, at, bits) : line_value(pair.high, at - STREAM_LINE_BYTES, bits);
+}
+
+// Value n of those of 4 bits in a pair of lines, n a constant.
+inline int64_t narrow_value(const LinePair &pair, int n) {
+#pragma HLS inline
+    const int per_part = 16, per_line = LINE_PARTS * per_part;
+    const uint64_t part = part_of(n < per_line ? pair.low : pair.high, n % per_line / per_part);
+    return (int64_t)(part << (60 - 4 * (n % per_part))) >> 60;
+}
+
+// The executor's end of the stream. remaining: lines not yet taken; spare: the second of a pair whose first was taken.
 struct WeightReader {
     uint64_t remaining;
     uint32_t next_segment;
+    Line spare;
+    bool has_spare;
 };
 
-inline Line take_line(hls::stream<Line> &lines, WeightReader &reader) {
-    reader.remaining -= 1;
-    return lines.read();
+inline void start_reader(WeightReader &reader, uint64_t lines) {
+    reader.remaining = lines;
+    reader.next_segment = 0;
+    reader.has_spare = false;
+    const uint64_t none[LINE_PARTS] = {};
+    pack(none, reader.spare);
 }
 
-// Forget lines: weights of experts without tokens, and the rest of the stream after a fault. II 1.
-inline void drop_lines(hls::stream<Line> &lines, WeightReader &reader, uint64_t count) {
+// The next line, or the next two; of one line the second half means nothing. At most one entry of the stream is read.
+inline LinePair take_lines(LineStream &lines, WeightReader &reader, bool two) {
+#pragma HLS inline
+    const uint64_t none[LINE_PARTS] = {};
+    LinePair entry;
+    pack(none, entry.low);
+    pack(none, entry.high);
+    if (two || !reader.has_spare) entry = lines.read();
+    LinePair taken = entry;
+    if (reader.has_spare) {
+        taken.low = reader.spare;
+        taken.high = entry.low;
+    }
+    if (!two || reader.has_spare) reader.spare = entry.high;
+    if (!two) reader.has_spare = !reader.has_spare;
+    reader.remaining -= two ? 2 : 1;
+    return taken;
+}
+
+inline Line take_line(LineStream &lines, WeightReader &reader) {
+#pragma HLS inline
+    return take_lines(lines, reader, false).low;
+}
+
+// Forget the rest of the stream, at its end or after a fault. II 1.
+inline void drop_rest(LineStream &lines, WeightReader &reader) {
 DROP:
-    for (uint64_t index = 0; index < count; ++index) {
+    while (reader.remaining > 0) {
 #pragma HLS loop_tripcount min=1 max=10000
 #pragma HLS pipeline II=1
-        take_line(lines, reader);
+        take_lines(lines, reader, reader.remaining > 1);
     }
 }
 
-// Rule 10: the next segment is there, whole, and is the one that the instruction expects.
-inline fault_t open_segment(hls::stream<Line> &lines, WeightReader &reader, uint32_t number, uint64_t payload_lines) {
+// Rule 10: the segment that begins with this line is whole, and the one that the instruction expects.
+inline fault_t header_line_fault(uint64_t header, uint64_t remaining, uint32_t number, uint64_t payload_lines) {
+#pragma HLS inline
+    const uint32_t tag = (uint32_t)header;
+    const uint64_t length = header >> 32;
+    if (length > remaining) return FAULT_STREAM_END;
+    return tag == number && length == payload_lines ? FAULT_NONE : FAULT_SEGMENT_MISMATCH;
+}
+
+inline fault_t open_segment(LineStream &lines, WeightReader &reader, uint32_t number, uint64_t payload_lines) {
     if (reader.remaining == 0) return FAULT_STREAM_END;
     const Line header = take_line(lines, reader);
-    const uint32_t tag = (uint32_t)header.part[0];
-    const uint64_t length = header.part[0] >> 32;
-    if (length > reader.remaining) return FAULT_STREAM_END;
-    return tag == number && length == payload_lines ? FAULT_NONE : FAULT_SEGMENT_MISMATCH;
+    return header_line_fault(part_of(header, 0), reader.remaining, number, payload_lines);
 }
 
 inline uint64_t lines_of(uint64_t bytes) { return (bytes + STREAM_LINE_BYTES - 1) / STREAM_LINE_BYTES; }
@@ -73,23 +173,18 @@ inline uint64_t lines_of(uint64_t bytes) { return (bytes + STREAM_LINE_BYTES - 1
 constexpr int CHANNEL_LINES = OUT_PAR * CHANNEL_BYTES / STREAM_LINE_BYTES;
 constexpr int TILE_LINES = OUT_PAR * IN_PAR * (int)sizeof(weight_t) / STREAM_LINE_BYTES;
 
-inline uint64_t linear_lines(int outputs, int inputs) {
+// Per output tile: channel records, then the tiles of all inputs; narrow weights are half as many bytes, in whole lines.
+inline uint64_t linear_lines(int outputs, int inputs, bool narrow) {
     const uint64_t output_tiles = (outputs + OUT_PAR - 1) / OUT_PAR;
-    return output_tiles * (CHANNEL_LINES + (uint64_t)((inputs + IN_PAR - 1) / IN_PAR) * TILE_LINES);
+    const uint64_t weights = (uint64_t)((inputs + IN_PAR - 1) / IN_PAR) * TILE_LINES;
+    const uint64_t lines = CHANNEL_LINES + (narrow ? (weights + 1) / 2 : weights);
+    return (uint64_t)product<17, 27>((int64_t)lines, (int64_t)output_tiles);
 }
 
 // Two bytes a weight in either precision: one tile, or a tile of high and a tile of low digits.
 inline uint64_t gate_lines(int experts, int inputs) {
     const uint64_t tiles = (uint64_t)((experts + OUT_PAR - 1) / OUT_PAR) * ((inputs + IN_PAR - 1) / IN_PAR);
     return tiles * (2 * OUT_PAR * IN_PAR / STREAM_LINE_BYTES);
-}
-
-// The little-endian number at byte `at` of a line, sign-extended from `bits`: whatever stands above them in the stream,
-// values keep to the ranges that the arithmetic's bounds are made of.
-inline int64_t line_value(const Line &line, int at, int bits) {
-    const uint64_t part = line.part[at / 8] >> (8 * (at % 8));
-    const int unused = 64 - bits;
-    return (int64_t)(part << unused) >> unused;
 }
 
 }  // namespace edgemoe

@@ -1,17 +1,21 @@
 // Words as they lie in memory, and fields of the words of an instruction.
 #pragma once
 
-#include "../kernels/types.hpp"
+#include "../kernels/packed.hpp"
 
 namespace edgemoe {
 
-// A word of memory, 16 bytes, little-endian; a line of the weight stream, 64 bytes.
+// A word of memory, 16 bytes, little-endian; a line of the weight stream, 64 bytes, and two of them.
 struct Word {
     uint64_t half[2];
 };
 
-struct Line {
-    uint64_t part[STREAM_LINE_BYTES / 8];
+constexpr int LINE_PARTS = STREAM_LINE_BYTES / 8;
+
+typedef Packed<uint64_t, LINE_PARTS, 64>::type Line;
+
+struct LinePair {
+    Line low, high;
 };
 
 constexpr int LINE_WORDS = STREAM_LINE_BYTES / MEMORY_WORD_BYTES;

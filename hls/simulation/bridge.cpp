@@ -20,6 +20,16 @@ const Instruction decoded(const uint32_t *words) {
     return decode(raw);
 }
 
+// One value of a packed word.
+template <typename VALUE, typename WORD, int DEPTH, typename VISIT>
+void visit_element(WORD (&pad)[TOKEN_PAR][DEPTH][VECTOR_WORDS], const Target &at, int feature, VISIT visit, int n) {
+    WORD &word = pad[at.bank][at.depth][feature % VECTOR / WORD_VALUES];
+    VALUE values[WORD_VALUES];
+    unpack(word, values);
+    visit(values[feature % WORD_VALUES], n);
+    pack(values, word);
+}
+
 // Every element of a scratchpad, row by row, by `visit(reference to the element, value)`.
 template <typename VISIT>
 void visit_rows(Machine &m, int buffer, int rows, int features, VISIT visit) {
@@ -30,21 +40,26 @@ void visit_rows(Machine &m, int buffer, int rows, int features, VISIT visit) {
             visit(m.pads.routing[n], n);
             continue;
         }
-        const Place at = place(row, features, feature);
+        const Target at = target_of(row, features / VECTOR, feature / VECTOR);
         switch (buffer) {
-            case BUFFER_RESIDUAL: visit(m.pads.residual[at.bank][at.depth][at.element], n); break;
-            case BUFFER_NORM: visit(m.pads.norm[at.bank][at.depth][at.element], n); break;
-            case BUFFER_GATE_INPUT: visit(m.pads.gate_input[at.bank][at.depth][at.element], n); break;
-            case BUFFER_QUERY: visit(m.pads.query[at.bank][at.depth][at.element], n); break;
-            case BUFFER_KEY: visit(m.pads.key[at.bank][at.depth][at.element], n); break;
-            case BUFFER_VALUE: visit(m.pads.value[at.bank][at.depth][at.element], n); break;
-            default: visit(m.pads.hidden[at.bank][at.depth][at.element], n); break;
+            case BUFFER_RESIDUAL: visit_element<residual_t>(m.pads.residual, at, feature, visit, n); break;
+            case BUFFER_NORM: visit_element<activation_t>(m.pads.norm, at, feature, visit, n); break;
+            case BUFFER_GATE_INPUT: visit_element<int16_t>(m.pads.gate_input, at, feature, visit, n); break;
+            case BUFFER_QUERY: visit_element<activation_t>(m.pads.query, at, feature, visit, n); break;
+            case BUFFER_KEY: visit_element<activation_t>(m.pads.key, at, feature, visit, n); break;
+            case BUFFER_VALUE: visit_element<activation_t>(m.pads.value, at, feature, visit, n); break;
+            default: visit_element<activation_t>(m.pads.hidden, at, feature, visit, n); break;
         }
     }
 }
 
-void fill_stream(hls::stream<Line> &lines, const Line *payload, int64_t count) {
-    for (int64_t n = 0; n < count; ++n) lines.write(payload[n]);
+void fill_stream(LineStream &lines, WeightReader &reader, const Line *payload, int64_t count) {
+    start_reader(reader, static_cast<uint64_t>(count));
+    for (int64_t n = 0; n < count; n += 2) {
+        LinePair pair = {};
+        std::memcpy(&pair, payload + n, static_cast<size_t>(count - n < 2 ? count - n : 2) * sizeof(Line));
+        lines.write(pair);
+    }
 }
 
 }  // namespace
@@ -67,8 +82,7 @@ int edgemoe_run(const Word *program, const Word *input, Word *output, const Word
 Machine *edgemoe_machine() {
     Machine *machine = static_cast<Machine *>(std::malloc(sizeof(Machine)));
     std::memset(static_cast<void *>(machine), POISON, sizeof(Machine));
-    const Header header = {};
-    begin(*machine, header);
+    begin(*machine, 0);
     return machine;
 }
 
@@ -88,9 +102,8 @@ void edgemoe_peek(Machine *machine, int buffer, int rows, int features, int64_t 
 }
 
 void edgemoe_enqueue(Machine *machine, int expert, int source, int destination, int score) {
-    const QueueEntry entry = {(uint16_t)source, (uint16_t)destination, (uint16_t)score};
     ExpertQueues &queues = machine->work.queues;
-    enqueue(queues, expert, entry);
+    enqueue(queues, expert, source, destination, (uint16_t)score);
     queues.source_end = larger(queues.source_end, source + 1);
     queues.destination_end = larger(queues.destination_end, destination + 1);
 }
@@ -98,10 +111,9 @@ void edgemoe_enqueue(Machine *machine, int expert, int source, int destination, 
 // One legal instruction on a machine whose scratchpads were put in place; returns the fault. 100: lines were left over.
 int edgemoe_execute(Machine *machine, const uint32_t *words, const Line *payload, int64_t count, const Word *input,
                     Word *output) {
-    hls::stream<Line> lines;
-    fill_stream(lines, payload, count);
+    LineStream lines;
+    fill_stream(lines, machine->reader, payload, count);
     const Instruction i = decoded(words);
-    machine->reader.remaining = static_cast<uint64_t>(count);
     machine->reader.next_segment = i.segment;
     Results results = refused(FAULT_NONE);
     const fault_t fault = execute(i, *machine, input, output, lines, results);
@@ -110,23 +122,34 @@ int edgemoe_execute(Machine *machine, const uint32_t *words, const Line *payload
 
 // The gate's product alone: logits [rows, experts] of what GATE_INPUT holds.
 void edgemoe_logits(Machine *machine, const uint32_t *words, const Line *payload, int64_t count, int64_t *logits) {
-    hls::stream<Line> lines;
-    fill_stream(lines, payload, count);
-    machine->reader.remaining = static_cast<uint64_t>(count);
+    LineStream lines;
+    fill_stream(lines, machine->reader, payload, count);
     const Instruction i = decoded(words);
-    compute(gate_pass(i), machine->pads, machine->work, lines, machine->reader, nullptr);
-    for (int n = 0; n < i.rows * i.experts; ++n) logits[n] = machine->work.logits[n / i.experts][n % i.experts];
+    Results results = refused(FAULT_NONE);
+    compute(i, machine->pads, machine->work, lines, machine->reader, nullptr, results);
+    for (int n = 0; n < i.rows; ++n) {
+        int64_t row[EXPERT_WORDS * OUT_PAR];
+        read_logits(machine->work.logits, n, row);
+        for (int e = 0; e < i.experts; ++e) logits[n * i.experts + e] = row[e];
+    }
 }
 
 // The second layer of expert 0 alone: what HIDDEN holds, weighted by the scores of its queue, onto RESIDUAL.
 void edgemoe_weighted(Machine *machine, const uint32_t *words, const Line *payload, int64_t count) {
-    hls::stream<Line> lines;
-    fill_stream(lines, payload, count);
-    machine->reader.remaining = static_cast<uint64_t>(count);
-    const Pass pass = expert_pass(decoded(words), 0, machine->work.queues.length[0], true);
-    compute(pass, machine->pads, machine->work, lines, machine->reader, nullptr);
-    clear_queues(machine->work.queues);
+    LineStream lines;
+    Workspace &work = machine->work;
+    Results results = refused(FAULT_NONE);
+    fill_stream(lines, machine->reader, payload, count);
+    work.table.pass[0] = expert_pass(decoded(words), 0, work.queues.length[0], true);
+    work.table.pass[0].wait = WAIT_NOTHING;
+    work.table.count = 1;
+    work.table.gathers = 0;
+    run_table(work, machine->pads, lines, machine->reader, nullptr, results);
+    clear_queues(work.queues);
 }
+
+// Cycles of the array's loop since the machine began.
+uint64_t edgemoe_cycles(const Machine *machine) { return machine->work.cycles; }
 
 void edgemoe_requantise(int64_t count, const int64_t *values, const int64_t *multipliers, const int64_t *shifts,
                         int bits, int64_t *results) {
@@ -134,7 +157,7 @@ void edgemoe_requantise(int64_t count, const int64_t *values, const int64_t *mul
 }
 
 void edgemoe_gelu(int64_t count, const int64_t *values, int multiplier, int shift, int zero, int64_t *results) {
-    for (int64_t n = 0; n < count; ++n) results[n] = gelu_requantise(values[n], multiplier, shift, zero);
+    for (int64_t n = 0; n < count; ++n) results[n] = gelu_requantise(values[n], ACTIVATION_GELU, multiplier, shift, zero);
 }
 
 // Exponentials of one row of scores.

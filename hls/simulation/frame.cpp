@@ -49,13 +49,17 @@ int main(int count, char **arguments) {
     const Header header = decode_header(read_block(program.data(), 0));
     Results results = refused(header_fault(header));
     if (results.fault == FAULT_NONE && depth == 0) {
-        run_program(program.data(), input.data(), output.data(), w[0], w[1], w[2], w[3], header, *machine, results);
+        LineStream lines;
+        fetch_weights(w[0], w[1], w[2], w[3], header.stream_lines, lines);
+        results = execute_all(program.data(), input.data(), output.data(), header.instructions, header.stream_lines,
+                              header.input_bytes, header.output_bytes, lines, *machine);
     } else if (results.fault == FAULT_NONE) {
-        hls::stream<Line> lines;
+        LineStream lines;
         lines.limit(depth);
         lines.pause(seed);
         std::thread fetch([&] { fetch_weights(w[0], w[1], w[2], w[3], header.stream_lines, lines); });
-        execute_program(program.data(), input.data(), output.data(), header, lines, *machine, results);
+        results = execute_all(program.data(), input.data(), output.data(), header.instructions, header.stream_lines,
+                              header.input_bytes, header.output_bytes, lines, *machine);
         fetch.join();
     }
     std::printf("%d %u\n", results.fault, results.program_counter);

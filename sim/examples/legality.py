@@ -208,6 +208,7 @@ def rows_beyond_buffers() -> list[Case]:
         ("COPY", {"in_features": 80}),
         ("HEAD", {"in_features": 144}),
         ("STORE", {"in_features": 80}),
+        ("STORE", {"source_row": rows - 3, "in_features": 16}),  # its elements would fit
         ("STORE ROUTING", {"in_features": 9}),
     ]
     return [changed(name, Fault.BUFFER_RANGE, **fields) for name, fields in cases]
@@ -217,6 +218,7 @@ def last_rows() -> list[Case]:
     """Rule 4: the last row of a buffer is there."""
     names = ("LAYERNORM", "LINEAR RESIDUAL of NORM", "ATTENTION", "GATE", "COPY")
     cases = [changed(name, Fault.NONE, source_row=HARDWARE.max_rows - 4) for name in names]
+    cases.append(changed("STORE", Fault.NONE, source_row=HARDWARE.max_rows - 4, in_features=16))
     return [*cases, changed("ATTENTION", Fault.NONE, rows=HARDWARE.max_tokens)]
 
 

@@ -41,12 +41,20 @@ DIRECTIVES = {
         "loop",
         {
             "variable": VARIABLE,
-            "type": ("inter", "intra"),
-            "direction": ("RAW", "WAR", "WAW"),
+            **dict.fromkeys(("inter", "intra", "RAW", "WAR", "WAW", "true", "false"), FLAG),
             "distance": NUMBER,
-            "dependent": ("true", "false"),
         },
-        ("variable", "type", "dependent"),
+        ("variable",),
+    ),
+    "disaggregate": Directive("function", {"variable": VARIABLE}, ("variable",)),
+    "bind_storage": Directive(
+        "function",
+        {
+            "variable": VARIABLE,
+            "type": ("ram_s2p", "ram_2p", "ram_t2p", "ram_1p", "fifo"),
+            "impl": ("bram", "uram", "lutram"),
+        },
+        ("variable", "type"),
     ),
     "inline": Directive("function", {"off": FLAG, "recursive": FLAG}),
     "dataflow": Directive("function", {"disable_start_propagation": FLAG}),
@@ -66,7 +74,10 @@ DIRECTIVES = {
             "bundle": WORD,
             "offset": WORD,
             "num_read_outstanding": NUMBER,
+            "num_write_outstanding": NUMBER,
             "max_read_burst_length": NUMBER,
+            "max_write_burst_length": NUMBER,
+            "depth": NUMBER,
         },
         ("mode", "port", "bundle"),
     ),
@@ -79,7 +90,7 @@ _FUNCTIONS = (CursorKind.FUNCTION_DECL, CursorKind.CXX_METHOD, CursorKind.FUNCTI
 def parse(top: Path, configuration: str) -> TranslationUnit:
     """The syntax tree of the top with everything it includes; raises ValueError when it has errors."""
     folder = top.parent
-    arguments = ["-x", "c++", "-std=c++17", "-Wno-everything", f"-I{folder / 'simulation'}"]
+    arguments = ["-x", "c++", "-std=c++17", "-Wno-everything", "-DEDGEMOE_AS_SYNTHESISED", f"-I{folder / 'simulation'}"]
     arguments += [f"-I{HLS_FOLDER / 'generated' / configuration}", f"-isystem{header_folder()}"]
     own = subprocess.run([compiler(), "-print-file-name=include"], capture_output=True, text=True, check=True)
     arguments.append(f"-isystem{own.stdout.strip()}")  # libclang comes without the compiler's own headers
@@ -174,13 +185,13 @@ def _dimension(tree: _Tree, function: Cursor, given: dict[str, str]) -> Iterator
 
 
 def _place(tree: _Tree, path: Path, number: int, name: str, place: str, function: Cursor) -> Iterator[str]:
-    """Pragmas stand at the head of a body; array_partition and stream may follow declarations."""
+    """Pragmas stand at the head of a body; those about variables may follow declarations."""
     loop = tree.innermost(path, number, _LOOPS)
     owner = loop if place == "loop" else function
     if owner is None or (place == "function" and loop is not None):
         yield f"{name}: belongs into a {place}"
         return
-    if name in ("array_partition", "stream"):
+    if name in ("array_partition", "stream", "disaggregate", "bind_storage"):
         return
     body = list(owner.get_children())[-1]
     statements = [child.extent.start.line for child in body.get_children() if child.extent.start.line < number]

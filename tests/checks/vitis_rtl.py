@@ -22,6 +22,7 @@ from edgemoe.spec.terminal import accept_all_text
 CONTROL = ("AWVALID", "AWREADY", "AWADDR", "WVALID", "WREADY", "WDATA", "WSTRB", "BVALID", "BREADY", "BRESP")
 CONTROL += ("ARVALID", "ARREADY", "ARADDR", "RVALID", "RREADY", "RDATA", "RRESP")
 MASTER = ("ARVALID", "ARREADY", "ARADDR", "ARLEN", "RVALID", "RREADY", "RDATA", "RLAST", "RRESP")
+VERILOG_WORDS = ("input", "output")  # Vitis appends _r to arguments that are keywords of Verilog
 MASTERS = ("gmem_data", "gmem0", "gmem1", "gmem2", "gmem3")
 
 
@@ -39,7 +40,8 @@ def expected_addresses() -> dict[str, int]:
     for register in REGISTERS:
         if register.kind == "control":
             continue
-        name = f"ADDR_{register.name.upper()}"
+        suffix = "_R" if register.name in VERILOG_WORDS else ""
+        name = f"ADDR_{register.name.upper()}{suffix}"
         found[f"{name}_DATA_0"] = register.offset
         if register.kind != "scalar":
             found[f"{name}_DATA_1"] = register.offset + 4

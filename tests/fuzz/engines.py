@@ -177,7 +177,8 @@ def build(precision: str, options: Sequence[str] = ()) -> HardwareConfig:
     return replace(base, name="_".join((base.name, *options)), **dict.fromkeys(options, True))
 
 
-TAKEN: dict[str, tuple[str, ...]] = {"csim": (), "rtl": ("wide_tokens", "narrow_weights", "activations", "gate_forms")}
+_BOTH = ("wide_tokens", "narrow_weights", "activations")
+TAKEN: dict[str, tuple[str, ...]] = {"csim": _BOTH, "rtl": (*_BOTH, "gate_forms")}
 """Options that an engine takes; a test sees that there are no others."""
 
 BUILDS = [

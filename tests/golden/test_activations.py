@@ -70,9 +70,12 @@ def test_tables_end_where_delta_has_vanished_and_gelu_s_shorter_one_is_the_same_
     assert max(beyond) < 0.5
 
 
+@pytest.mark.parametrize("engine", ["csim", "rtl"])
 @pytest.mark.parametrize("shape_name", ["activations", "activations_fine"])
 @pytest.mark.parametrize("activation", Activation, ids=lambda each: each.name)
-def test_every_function_on_the_rtl_equals_golden_in_every_stored_value(shape_name: str, activation: Activation) -> None:
+def test_every_function_equals_golden_in_every_stored_value(
+    shape_name: str, activation: Activation, engine: str
+) -> None:
     hardware = shape(shape_name)
     program = compile_model(model_with(activation.name.lower(), hardware.numbers), TASKS, hardware, trace=True)
     hidden = [
@@ -83,7 +86,7 @@ def test_every_function_on_the_rtl_equals_golden_in_every_stored_value(shape_nam
     assert set(hidden) == {activation}
     frame = np.random.default_rng(3).integers(0, 256, (CONFIG.image_height, CONFIG.image_width, 3), dtype=np.uint8)
     try:
-        found = compare_engines(program, frame, ("golden", "rtl"))
+        found = compare_engines(program, frame, ("golden", engine))
     except DeviceError as error:
         pytest.skip(str(error))
     assert found.difference is None, str(found.difference)

@@ -221,14 +221,15 @@ def test_calibrations_name_only_what_there_is_and_only_once(tmp_path: Path) -> N
     assert all(i.narrow_weights for i in program.instructions if i.opcode == Opcode.EXPERTS)
 
 
+@pytest.mark.parametrize("engine", ["csim", "rtl"])
 @pytest.mark.parametrize("shape_name", ["narrow", "narrow_tiles"])
-def test_narrow_weights_on_the_rtl_equal_golden_in_every_stored_value(shape_name: str) -> None:
+def test_narrow_weights_equal_golden_in_every_stored_value(shape_name: str, engine: str) -> None:
     """Two tiles of them in a line of the stream, and two lines for one tile."""
     model, hardware = mixed_model([], subsets(1)[1]), shape(shape_name)
     program = compile_model(model, TASKS, hardware, trace=True)
     frame = np.random.default_rng(3).integers(0, 256, (CONFIG.image_height, CONFIG.image_width, 3), dtype=np.uint8)
     try:
-        found = compare_engines(program, frame, ("golden", "rtl"))
+        found = compare_engines(program, frame, ("golden", engine))
     except DeviceError as error:
         pytest.skip(str(error))
     assert found.difference is None, str(found.difference)
@@ -238,9 +239,10 @@ def test_narrow_weights_on_the_rtl_equal_golden_in_every_stored_value(shape_name
 TOKENS = [name for name in ACTIVATIONS if not is_inner(name)]
 
 
+@pytest.mark.parametrize("engine", ["csim", "rtl"])
 @pytest.mark.parametrize("shape_name", ["wide_tokens", "wide_tokens_pairs"])
 @pytest.mark.parametrize("part", ["norm1", "attention", "norm2", "heads", ""])
-def test_wide_tokens_on_the_rtl_equal_golden_in_every_stored_value(shape_name: str, part: str) -> None:
+def test_wide_tokens_equal_golden_in_every_stored_value(shape_name: str, part: str, engine: str) -> None:
     """Each kind alone, and all of them together."""
     hardware = shape(shape_name)
     narrow = LAYERS if hardware.narrow_weights else []
@@ -248,14 +250,14 @@ def test_wide_tokens_on_the_rtl_equal_golden_in_every_stored_value(shape_name: s
     program = compile_model(model, TASKS, hardware, trace=True)
     frame = np.random.default_rng(3).integers(0, 256, (CONFIG.image_height, CONFIG.image_width, 3), dtype=np.uint8)
     try:
-        found = compare_engines(program, frame, ("golden", "rtl"))
+        found = compare_engines(program, frame, ("golden", engine))
     except DeviceError as error:
         pytest.skip(str(error))
     assert found.difference is None, str(found.difference)
     assert found.values > 10_000
 
 
-@pytest.mark.parametrize(("engine", "option"), [("rtl", "wide_inner"), ("csim", "narrow_weights")])
+@pytest.mark.parametrize(("engine", "option"), [("rtl", "wide_inner"), ("csim", "wide_inner")])
 def test_an_engine_without_an_option_says_so_before_anything_is_built(engine: str, option: str) -> None:
     hardware = replace(load_hardware_config("micro"), wide_tokens=True, **{option: True})
     with pytest.raises(

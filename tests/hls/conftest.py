@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from frame_subject import Subject
 
+from edgemoe.compiler.compile import compile_model
+from edgemoe.compiler.program import Program
+from edgemoe.compiler.quantise import quantise
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.csim.build import header_folder
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
-from tests.examples.program import small_program
+from edgemoe.spec.calibration import is_inner, mixable_activations, mixable_layers
+from edgemoe.spec.model import load_model_config
+from sim.common.shapes import shape
+from tests.examples.program import plain_calibration, random_tensors, small_program
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,7 +35,22 @@ def buildable() -> None:
 
 @pytest.fixture(scope="session", params=["micro", "micro_w16a16"])
 def subject(request: pytest.FixtureRequest) -> Subject:
-    program = small_program(hardware_name=request.param)
+    return subject_of(small_program(hardware_name=request.param))
+
+
+@pytest.fixture(scope="session")
+def mixed_subject() -> Subject:
+    """Every option that the engine takes, of each kind half: 16-bit tokens, weights of 4 bits, another activation."""
+    config = replace(load_model_config("micro"), activation="quick_gelu")
+    hardware = replace(shape("wide_tokens_pairs"), name="mixed", activations=True)
+    wide = [name for name in mixable_activations(config) if not is_inner(name)][::2]
+    calibration = replace(plain_calibration(config), wide=tuple(wide), narrow=tuple(mixable_layers(config)[::2]))
+    model = quantise(config, random_tensors(config), calibration, hardware.numbers)
+    return subject_of(compile_model(model, ("semseg", "depth"), hardware))
+
+
+def subject_of(program: Program) -> Subject:
+    """With golden's output for one random frame."""
     model = program.manifest.model
     shape = (model.image_height, model.image_width, 3)
     frame = np.random.default_rng(8).integers(0, 256, shape, dtype=np.uint8)

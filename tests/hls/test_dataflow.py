@@ -48,7 +48,7 @@ def test_a_fault_in_the_middle_ends_both_processes(subject: Subject, binary: Pat
 
 def test_a_deadlock_is_found(subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without that last step the fetcher waits for ever, which the endless stream of depth 0 does not show."""
-    drain = "    drop_lines(lines, machine.reader, machine.reader.remaining);\n"
+    drain = "    drop_rest(lines, machine.reader);\n"
     stuck = build(tmp_path, subject.program, ["-O1"], mutated(tmp_path, "machine/execute.hpp", drain, ""))
     program, _ = faulty(subject)
     monkeypatch.setattr(frame_runner, "TIMEOUT_SECONDS", 5)

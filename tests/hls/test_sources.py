@@ -37,28 +37,26 @@ class Mistake(NamedTuple):
     complaint: str
 
 
-COMPUTE, TOP, RUN = "machine/compute.hpp", "edgemoe.cpp", "machine/run.hpp"
-SHIFT = "        lanes.tile[lane] = lanes.tile[lane - 1];\n"
+COMPUTE, TOP, RUN, ROWS = "machine/compute.hpp", "edgemoe.cpp", "machine/run.hpp", "machine/rows.hpp"
+BEST = "        int64_t most = 0;\n"
 TOTAL = "    int64_t total = 0;\n"
-LINES = "    const int half = CHANNEL_BYTES / 2;\n"
+FIRST = "    const uint64_t first = i.address / MEMORY_WORD_BYTES;\n"
 KEY = "variable=machine.pads.key dim="
 MISTAKES = {
-    "a misspelt directive": Mistake(
-        "machine/rows.hpp", LINES, f"#pragma HLS inlin\n{LINES}", "unknown directive 'inlin'"
-    ),
+    "a misspelt directive": Mistake(ROWS, FIRST, f"#pragma HLS inlin\n{FIRST}", "unknown directive 'inlin'"),
     "a misspelt option": Mistake(
-        COMPUTE, "max=4096\n#pragma HLS pipeline II=1", "max=4096\n#pragma HLS pipeline I=1", "unknown option 'I'"
+        COMPUTE, "#pragma HLS pipeline II=1", "#pragma HLS pipeline I=1", "unknown option 'I'"
     ),
     "a constant that does not exist": Mistake(
-        "machine/weight_stream.hpp", "II=PORT_WORDS", "II=PORT_WORD", "'PORT_WORD' is neither a number nor a constant"
+        "machine/route.hpp", "II=ROUTE_INTERVAL", "II=ROUTE_INTERVALS", "'ROUTE_INTERVALS' is neither a number nor a"
     ),
     "a variable that does not exist": Mistake(
         RUN, "variable=lines depth", "variable=line depth", "there is no 'line' in run_program"
     ),
     "a member that does not exist": Mistake(
-        TOP, f"{KEY}1", "variable=machine.pads.keys dim=1", "there is no 'machine.pads.keys'"
+        RUN, f"{KEY}1", "variable=machine.pads.keys dim=1", "there is no 'machine.pads.keys'"
     ),
-    "a dimension too many": Mistake(TOP, f"{KEY}3", f"{KEY}4", "has 3 dimensions, not 4"),
+    "a dimension too many": Mistake(RUN, f"{KEY}3", f"{KEY}4", "has 3 dimensions, not 4"),
     "a port that does not exist": Mistake(
         TOP, "mode=s_axilite port=input ", "mode=s_axilite port=inputs ", "'inputs' is no argument of edgemoe_top"
     ),
@@ -69,11 +67,11 @@ MISTAKES = {
         "kernels/gate.hpp", TOTAL, f"#pragma HLS pipeline II=1\n{TOTAL}", "pipeline: belongs into a loop"
     ),
     "a pragma after a statement": Mistake(
-        "kernels/matmul.hpp", SHIFT, f"{SHIFT}#pragma HLS unroll\n", "stands after a statement"
+        "kernels/gate.hpp", BEST, f"{BEST}#pragma HLS unroll\n", "stands after a statement"
     ),
-    "a missing required option": Mistake(RUN, " depth=PREFETCH_LINES", "", "option 'depth' is missing"),
+    "a missing required option": Mistake(RUN, " depth=PREFETCH_PAIRS", "", "option 'depth' is missing"),
     "a word that is none of the choices": Mistake(
-        COMPUTE, "type=inter direction", "type=enter direction", "'enter' is none of inter, intra"
+        TOP, "mode=s_axilite port=return", "mode=s_axilit port=return", "'s_axilit' is none of m_axi, s_axilite"
     ),
 }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgemoe.devices.csim.build import HLS_FOLDER
+from edgemoe.kernels.vectors import write_bench
 from edgemoe.spec.generate.vitis import VITIS_VERSION
 from edgemoe.spec.hardware import hardware_names, load_hardware_config
 from edgemoe.spec.interface import IP_NAME, LIBRARY, VENDOR, VERSION
@@ -27,17 +28,23 @@ COMMANDS = (
     "csynth_design",
     "export_design",
 )
+KERNEL_COMMANDS = (
+    *COMMANDS[:3], "add_files", *COMMANDS[3:6], "csim_design", "csynth_design", "cosim_design",
+)  # fmt: skip
 
 
-def recorded(board: str, folder: Path) -> list[list[str]]:
+def recorded(board: str, folder: Path, name: str = "synthesise", *words: str) -> list[list[str]]:
     """The commands that the Tcl gives to Vitis, in order, word by word."""
     tclsh = shutil.which("tclsh")
     if tclsh is None:
         pytest.skip("tclsh is not installed")
-    stubs = [f'proc {name} args {{ puts "{name}\\t[join $args \\t]" }}' for name in COMMANDS]
-    script = HLS_FOLDER / "tcl" / "synthesise.tcl"
+    known = (*COMMANDS, "csim_design", "cosim_design")
+    stubs = [f'proc {each} args {{ puts "{each}\\t[join $args \\t]" }}' for each in known]
+    script = HLS_FOLDER / "tcl" / f"{name}.tcl"
     driver = folder / "driver.tcl"
-    driver.write_text("\n".join([*stubs, f"set argv [list {board}]", f"source {script}"]), encoding="utf-8")
+    driver.write_text(
+        "\n".join([*stubs, f"set argv [list {' '.join((board, *words))}]", f"source {script}"]), encoding="utf-8"
+    )
     done = subprocess.run([tclsh, str(driver)], capture_output=True, text=True, check=False, cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     return [line.split("\t") for line in done.stdout.splitlines()]
@@ -106,3 +113,35 @@ def test_the_tool_that_is_there_gets_the_boards_files(tool: str, tmp_path: Path)
     assert len(named) == 1
     assert Path(named[0]).is_file()
     assert "u50" in done.stdout
+
+
+def test_the_tcl_of_a_kernel_simulates_synthesises_and_simulates_again(tmp_path: Path) -> None:
+    write_bench("softmax", load_hardware_config("kv260"), tmp_path)
+    calls = recorded("kv260", tmp_path, "kernel", str(tmp_path))
+    assert [call[0] for call in calls] == list(KERNEL_COMMANDS)
+    source, bench = (call for call in calls if call[0] == "add_files")
+    assert Path(source[1]).is_file()
+    assert bench[1] == "-tb"
+    assert Path(bench[2]).is_file()
+    includes = [Path(flag[2:]) for flag in source[3].split() if flag.startswith("-I")]
+    assert any((folder / "kernel.hpp").is_file() for folder in includes)
+    assert any((folder / "tops/softmax.hpp").is_file() for folder in includes)
+    vectors = {call[2] for call in calls if call[0] in ("csim_design", "cosim_design")}
+    assert [Path(path).is_file() for path in vectors] == [True]
+
+
+def test_the_configuration_of_a_kernel_names_files_that_are_there(tmp_path: Path) -> None:
+    write_bench("gelu", load_hardware_config("zcu102"), tmp_path)
+    parser = configparser.ConfigParser()
+    parser.read_string("[global]\n" + (tmp_path / "vitis.cfg").read_text(encoding="utf-8"))
+    section = parser["hls"]
+    assert section["syn.top"] == "kernel_top"
+    for name in ("syn.file", "tb.file", "csim.argv", "cosim.argv"):
+        assert Path(section[name]).is_file(), name
+
+
+def test_an_unknown_kernel_is_refused_with_the_known_ones() -> None:
+    script = HLS_FOLDER / "tcl" / "synthesise.sh"
+    done = subprocess.run([str(script), "kv260", "softmix"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "no kernel 'softmix'; there are: attention experts gate" in done.stderr

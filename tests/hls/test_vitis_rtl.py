@@ -35,9 +35,14 @@ def test_a_missing_port_is_named(tmp_path: Path) -> None:
 
 
 def test_a_moved_register_is_named_with_both_addresses(tmp_path: Path) -> None:
-    addresses = {**expected_addresses(), "ADDR_OUTPUT_DATA_0": 0x2C}
+    addresses = {**expected_addresses(), "ADDR_OUTPUT_R_DATA_0": 0x2C}
     (complaint,) = check(skeleton(tmp_path, expected_ports(), addresses))
-    assert complaint.endswith("ADDR_OUTPUT_DATA_0 is 0x02C, the register map has 0x028")
+    assert complaint.endswith("ADDR_OUTPUT_R_DATA_0 is 0x02C, the register map has 0x028")
+
+
+def test_arguments_that_are_words_of_verilog_have_the_names_that_vitis_gives_them() -> None:
+    """An argument `input` is `input_r` in generated files."""
+    assert {"ADDR_INPUT_R_DATA_0", "ADDR_OUTPUT_R_DATA_0", "ADDR_PROGRAM_DATA_0"} <= set(expected_addresses())
 
 
 def test_a_missing_register_is_named(tmp_path: Path) -> None:

@@ -30,7 +30,9 @@ def split(tokens: IntArray, heads: int) -> np.ndarray:
     return result
 
 
-@pytest.mark.parametrize(("tokens", "width", "heads"), [(129, 192, 3), (17, 64, 4), (300, 32, 1), (1, 16, 1)])
+@pytest.mark.parametrize(
+    ("tokens", "width", "heads"), [(129, 192, 3), (17, 64, 4), (300, 32, 1), (1, 16, 1), (70, 160, 1)]
+)
 def test_outputs_are_within_the_derived_bound_of_float64(
     engine: OpEngine, precision: Precision, tokens: int, width: int, heads: int, rng: np.random.Generator
 ) -> None:

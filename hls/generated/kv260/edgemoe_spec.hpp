@@ -2,6 +2,7 @@
 #pragma once
 
 #define EDGEMOE_FINE 0  // for tables that only one precision has
+#define EDGEMOE_ULTRA_RAM 1  // for pragmas that only some parts can follow
 
 namespace edgemoe {
 namespace spec {
@@ -270,9 +271,9 @@ constexpr int GELU_TABLES = 1;  // activation functions
 constexpr int DELTA_ENTRIES = 256;  // of each
 
 // Schedule of the HLS engine
-constexpr int HLS_QUERY_TILES = 4;  // tiles of queries whose scores are kept at a time
+constexpr int HLS_QUERY_TILES = 8;  // tiles of queries whose scores are kept at a time
 constexpr int HLS_CONTEXT_MEMBERS = 8;  // output tiles of P·V made in one sweep over the scores
-constexpr int ACCUMULATE_DISTANCE = 4;  // cycles until the same sums come round again, at least
+constexpr int ACCUMULATE_DISTANCE = 3;  // cycles until the same sums come round again, at least
 
 // bits that may be set, entry 16·opcode + word; 32 bits
 constexpr int INSTRUCTION_MASK_SIZE = 160;

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-HLS_QUERY_TILES = 4  # tiles of queries whose scores are kept at a time
+HLS_QUERY_TILES = 8  # tiles of queries whose scores are kept at a time
 HLS_CONTEXT_MEMBERS = 8  # output tiles of P·V for which one sweep over the scores suffices
-ACCUMULATE_DISTANCE = 4  # cycles between two additions to one accumulator
+ACCUMULATE_DISTANCE = 3  # cycles between two additions to one accumulator

@@ -31,7 +31,8 @@ def all_groups(hardware: HardwareConfig) -> list[Group]:
 def hls_header(hardware: HardwareConfig) -> str:
     """C++14: constexpr integers and tables in namespace edgemoe::spec."""
     fine = f"#define EDGEMOE_FINE {int(hardware.numbers.fine)}  // for tables that only one precision has"
-    lines = [NOTICE, "#pragma once", "", fine, "", "namespace edgemoe {", "namespace spec {", ""]
+    ultra = f"#define EDGEMOE_ULTRA_RAM {int(hardware.ultra_ram)}  // for pragmas that only some parts can follow"
+    lines = [NOTICE, "#pragma once", "", fine, ultra, "", "namespace edgemoe {", "namespace spec {", ""]
     for group in (*all_groups(hardware), hls_schedule()):
         lines.append(f"// {one_line(group.title)}")
         lines += [_hls_constant(constant) for constant in group.constants]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.interface import IP_NAME, LIBRARY, VENDOR, VERSION
 from edgemoe.spec.names import one_line, tcl_word
@@ -25,6 +27,24 @@ set ip_name {tcl_word(IP_NAME)}
 set ip_vendor {tcl_word(VENDOR)}
 set ip_library {tcl_word(LIBRARY)}
 set ip_version {tcl_word(VERSION)}
+"""
+
+
+def kernel_cfg(hardware: HardwareConfig, sources: Path, folder: Path) -> str:
+    """For one kernel, whose files `edgemoe.kernels.vectors` writes into a folder; sources: the folder hls."""
+    vectors, include = folder / "vectors.txt", f"{LANGUAGE} -I{folder} -I{sources}"
+    return f"""part={one_line(hardware.part)}
+
+[hls]
+flow_target=vivado
+clock={1000 / hardware.clock_mhz:.3f}ns
+syn.top=kernel_top
+syn.file={sources}/tops/kernel_top.cpp
+syn.cflags={include}
+tb.file={sources}/tops/testbench.cpp
+tb.cflags={include}
+csim.argv={vectors}
+cosim.argv={vectors}
 """
 
 

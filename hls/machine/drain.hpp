@@ -1,0 +1,235 @@
+// The drain: finished groups through the epilogue of their pass, two neighbouring rows per cycle where both go to banks
+// of their own. Group after group, one behind the array.
+#pragma once
+
+#include "epilogues.hpp"
+
+namespace edgemoe {
+
+struct Drain {
+    Pass pass;
+    Progress progress;
+    bool active;
+    int first_tile;              // of the group in the drain
+    int token_tile, lane, part;  // place in it
+    int ready;                   // groups that may be drained
+    bool waiting[DRAIN_WAIT];    // groups that end, on their way to `ready`
+    int64_t digits[2][OUT_PAR];  // sums of digits so far
+};
+
+inline void clear_drain(Drain &drain) {
+#pragma HLS inline
+    const Progress start = {0, 0, WRITE_DISTANCE, WRITE_DISTANCE};  // all of an earlier loop is written
+    drain.progress = start;
+    drain.active = false;
+    drain.ready = 0;
+CLEAR:
+    for (int n = 0; n < DRAIN_WAIT; ++n) {  // trip DRAIN_WAIT
+#pragma HLS unroll
+        drain.waiting[n] = false;
+    }
+ROWS:
+    for (int n = 0; n < 2; ++n) {  // trip 2
+#pragma HLS unroll
+    OUTPUTS:
+        for (int output = 0; output < OUT_PAR; ++output) {  // trip OUT_PAR
+#pragma HLS unroll
+            drain.digits[n][output] = 0;
+        }
+    }
+}
+
+// Pass and group that come next, when they may.
+inline void begin_group(Drain &drain, const Worker &worker) {
+#pragma HLS inline
+    Progress &progress = drain.progress;
+    if (!drain.active && worker.number > progress.passes && progress.groups == worker.first_group) {
+        drain.pass = worker.pass;
+        drain.first_tile = 0;
+        progress.passes += 1;
+        progress.pass_age = 0;
+    }
+    if (!drain.active && progress.groups < drain.ready) {
+        drain.active = true;
+        drain.token_tile = 0;
+        drain.lane = 0;
+        drain.part = 0;
+    }
+}
+
+// After a cycle: a group ended in the array, or none.
+inline void count_groups(Drain &drain, bool ended) {
+#pragma HLS inline
+    if (drain.waiting[DRAIN_WAIT - 1]) drain.ready += 1;
+WAIT:
+    for (int n = DRAIN_WAIT - 1; n > 0; --n) {  // trip DRAIN_WAIT − 1
+#pragma HLS unroll
+        drain.waiting[n] = drain.waiting[n - 1];
+    }
+    drain.waiting[0] = ended;
+    if (drain.progress.pass_age < WRITE_DISTANCE) drain.progress.pass_age += 1;
+    if (drain.progress.group_age < WRITE_DISTANCE) drain.progress.group_age += 1;
+}
+
+inline DrainRow drain_row(const Drain &drain, const DrainTurn &turn, int lane) {
+#pragma HLS inline
+    const Pass &pass = drain.pass;
+    DrainRow row;
+    row.lane = lane;
+    row.local = turn.token_tile * TOKEN_PAR + lane - pass.first_row % TOKEN_PAR;
+    row.valid = row.local >= 0 && row.local < pass.rows && turn.feature < pass.outputs;
+    row.score = 0;
+    int feature = turn.feature;
+    if (pass.epilogue == PASS_QKV) {
+        if (feature >= pass.destination_features) feature -= pass.destination_features;
+        if (feature >= pass.destination_features) feature -= pass.destination_features;
+    }
+    if (pass.epilogue == PASS_CONTEXT) feature += pass.head_feature;
+    row.target = target_of(pass.destination_row + row.local, pass.destination_features / VECTOR, feature / VECTOR);
+    if (!row.valid) row.target.bank = NO_BANK;
+    return row;
+}
+
+// The rows of this cycle.
+inline DrainTurn turn_of(const Drain &drain, const ExpertQueues &queues) {
+#pragma HLS inline
+    const Pass &pass = drain.pass;
+    const bool members = pass.epilogue == PASS_CONTEXT;
+    DrainTurn turn;
+    turn.token_tile = drain.token_tile;
+    turn.part = drain.part;
+    turn.group = drain.progress.groups;
+    turn.feature = (drain.first_tile + (members ? drain.part : 0)) * OUT_PAR;
+    turn.first = turn.feature % VECTOR / WORD_VALUES;
+    turn.word = drain.part - (pass.joined ? 1 : 0);
+    const int head_slot = pass.joined && drain.part > 0 ? 1 : 0;
+    turn.slot = vector_count(drain.token_tile, pass.slots) + (pass.epilogue == PASS_HEAD ? head_slot : drain.part);
+    turn.row[0] = drain_row(drain, turn, drain.lane);
+    turn.row[1] = drain_row(drain, turn, drain.lane + 1);
+    if (pass.rows_together == 1) {
+        turn.row[1].valid = false;
+        turn.row[1].target.bank = NO_BANK;
+    }
+    if (pass.epilogue == PASS_WEIGHTED && turn.row[0].valid) {
+        DrainRow &row = turn.row[0];
+        const uint32_t target = queues.target[pass.expert * MAX_ROWS + row.local];
+        row.target = target_of(target_row(target), pass.destination_features / VECTOR, turn.feature / VECTOR);
+        row.score = target_score(target);
+    }
+    return turn;
+}
+
+// The sums of both rows: every lane's memory is read at the same place.
+inline void read_sums(const AccumulatorWord (&finished)[TOKEN_PAR][SUM_BUFFERS * SLOTS], const DrainTurn &turn,
+                      accumulator_t (&sums)[2][OUT_PAR]) {
+#pragma HLS inline
+    const int depth = turn.group % SUM_BUFFERS * SLOTS + turn.slot;
+    AccumulatorWord words[2] = {};
+LANES:
+    for (int lane = 0; lane < TOKEN_PAR; ++lane) {  // trip TOKEN_PAR
+#pragma HLS unroll
+        if (lane == turn.row[0].lane || lane == turn.row[1].lane) {
+            const AccumulatorWord word = finished[lane][depth];
+            if (lane == turn.row[0].lane) words[0] = word;
+            else words[1] = word;
+        }
+    }
+    unpack(words[0], sums[0]);
+    unpack(words[1], sums[1]);
+}
+
+// Sums over the digits of 16-bit values, the first with the greatest weight, appended one to the other. HEAD writes
+// several words of the last ones. Others pass through.
+inline void join_digits(const Pass &pass, const DrainTurn &turn, const accumulator_t (&sums)[2][OUT_PAR],
+                        int64_t (&digits)[2][OUT_PAR], int64_t (&joined)[2][OUT_PAR]) {
+#pragma HLS inline
+    const bool gate = pass.epilogue == PASS_LOGITS;
+ROWS:
+    for (int n = 0; n < 2; ++n) {  // trip 2
+#pragma HLS unroll
+    OUTPUTS:
+        for (int output = 0; output < OUT_PAR; ++output) {  // trip OUT_PAR
+#pragma HLS unroll
+            const bool follows = (gate || (WIDE_TOKENS && pass.joined)) && turn.part > 0;
+            joined[n][output] = gate_logit(follows ? digits[n][output] : 0, sums[n][output]);
+            if (gate || turn.part == 0) digits[n][output] = joined[n][output];
+        }
+    }
+}
+
+// One cycle of the epilogue.
+inline void emit(Drain &drain, const DrainTurn &turn, Scratchpads &pads, const ChannelRecords &records,
+                 AttentionRows &attention, const AccumulatorWord (&finished)[TOKEN_PAR][SUM_BUFFERS * SLOTS],
+                 LogitWord (&logits)[2][LOGIT_ROWS][EXPERT_WORDS], Word *output) {
+#pragma HLS inline
+    const Pass &pass = drain.pass;
+    accumulator_t sums[2][OUT_PAR];
+    int64_t joined[2][OUT_PAR];
+    read_sums(finished, turn, sums);
+    join_digits(pass, turn, sums, drain.digits, joined);
+    if (pass.epilogue == PASS_LOGITS) {
+        if (turn.part + 1 == pass.parts) write_logits(turn, joined, logits);
+        return;
+    }
+    if (WIDE_TOKENS && pass.joined && turn.part == 0) return;
+    Channel channels[OUT_PAR];
+    output_channels(pass, records, turn.group, channels);
+    int64_t values[2][OUT_PAR];
+    activation_t activations[2][OUT_PAR];
+ZEROS:
+    for (int n = 0; n < 2 * OUT_PAR; ++n) {  // trip 2 · OUT_PAR
+#pragma HLS unroll
+        values[n / OUT_PAR][n % OUT_PAR] = 0;
+        activations[n / OUT_PAR][n % OUT_PAR] = 0;
+    }
+ROWS:
+    for (int n = 0; n < 2; ++n) {  // trip 2
+#pragma HLS unroll
+        if (turn.row[n].valid) {
+            const RowScale scale = pass.epilogue == PASS_CONTEXT ? row_scale(pass, attention, turn, n) : no_scale();
+        OUTPUTS:
+            for (int o = 0; o < OUT_PAR; ++o) {  // trip OUT_PAR
+#pragma HLS unroll
+                values[n][o] = post_lane(pass.epilogue, joined[n][o], channels[o], scale);
+                activations[n][o] =
+                    pass.epilogue == PASS_GELU
+                        ? gelu_requantise(saturate(values[n][o], GELU_BITS), pass.activation, pass.output_multiplier,
+                                          pass.output_shift, pass.output_zero)
+                        : (activation_t)saturate(values[n][o], ACTIVATION_BITS);
+            }
+        }
+    }
+    switch (pass.epilogue) {
+        case PASS_RESIDUAL:
+        case PASS_WEIGHTED: add_residual(pass, pads, turn, values); break;
+        case PASS_HEAD:
+            if (turn.row[0].valid) write_head(pass, turn, values[0], output);
+            break;
+        case PASS_SCORES: write_scores(pass, attention, turn, values); break;
+        case PASS_CONTEXT:
+            if (WIDE_TOKENS && pass.wide_result) write_wide(pads, turn, values);
+            else write_activations(pass, pads, turn, activations);
+            break;
+        default: write_activations(pass, pads, turn, activations); break;
+    }
+}
+
+// The next rows; after the last ones the group is drained.
+inline void next_turn(Drain &drain) {
+#pragma HLS inline
+    const Pass &pass = drain.pass;
+    drain.part += 1;
+    if (drain.part < pass.parts) return;
+    drain.part = 0;
+    drain.lane += pass.rows_together;
+    if (drain.lane < TOKEN_PAR) return;
+    drain.lane = 0;
+    drain.token_tile += 1;
+    if (drain.token_tile < pass.token_tiles) return;
+    drain.active = false;
+    drain.first_tile += pass.members;
+    drain.progress.groups += 1;
+    drain.progress.group_age = 0;
+}
+
+}  // namespace edgemoe

@@ -1,0 +1,94 @@
+"""The HLS engine's rules 1 … 6 give the specification's fault for every example of the RTL's tests, and each way of
+getting one line of them wrong is found.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from frame_runner import mutated
+
+from edgemoe.devices.csim.build import HLS_FOLDER, WARNINGS, compiler, header_folder
+from edgemoe.spec.faults import Fault
+from edgemoe.spec.generate.headers import hls_header
+from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.isa import OPTIONS
+from sim.common.shapes import shape
+from sim.examples.legality import Case, by_rule
+from sim.examples.legality_limits import just_fitting, mutants
+
+SHAPES = {
+    **{name: shape(name) for name in ("small", "micro_w16a16", "zcu102", "wide_tokens", "narrow")},
+    "all options": replace(shape("micro"), **dict.fromkeys(OPTIONS, True)),  # type: ignore[arg-type]
+}
+MUTANTS = 1500
+RULES = "machine/legality.hpp"
+
+
+@cache
+def examples(hardware: HardwareConfig) -> list[Case]:
+    """All that there are for a shape; those by rule are made for one."""
+    found = [case for cases in by_rule() for case in cases if case.hardware == hardware]
+    return [*found, *mutants(np.random.default_rng(7), hardware, MUTANTS), *just_fitting(hardware)]
+
+
+def wrong(folder: Path, cases: Sequence[Case], sources: Path = HLS_FOLDER) -> list[str]:
+    """Names of cases whose fault is another than the specification's."""
+    (folder / "edgemoe_spec.hpp").write_text(hls_header(cases[0].hardware), encoding="utf-8")
+    library = folder / "legality.so"
+    includes = ["-I", str(sources / "simulation"), "-I", str(folder), "-isystem", str(header_folder())]
+    command = [compiler(), "-std=c++17", "-O1", "-fPIC", "-shared", *WARNINGS, "-Wno-error", *includes]
+    source = str(sources / "simulation/legality.cpp")
+    done = subprocess.run([*command, "-o", str(library), source], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    words = np.ascontiguousarray([case.words for case in cases], dtype=np.uint32)
+    sizes = np.array([(case.input_bytes, case.output_bytes) for case in cases], dtype=np.uint64)
+    faults = np.zeros(len(cases), dtype=np.int32)
+    pointers = [ctypes.c_void_p(array.ctypes.data) for array in (words, sizes, faults)]
+    ctypes.CDLL(str(library)).edgemoe_static_faults(ctypes.c_int64(len(cases)), *pointers)
+    return [
+        f"{case.name}: {Fault(found).name}, not {case.fault.name}"
+        for case, found in zip(cases, faults.tolist(), strict=True)
+        if found != case.fault
+    ]
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_example_has_the_fault_of_the_specification(name: str, tmp_path: Path) -> None:
+    cases = examples(SHAPES[name])
+    kinds = {Fault.NONE, Fault.ILLEGAL_FIELD, Fault.ILLEGAL_OPERAND, Fault.BUFFER_RANGE, Fault.ADDRESS_RANGE}
+    assert {case.fault for case in cases} >= kinds
+    assert wrong(tmp_path, cases) == []
+
+
+class Slip(NamedTuple):
+    """One replacement."""
+
+    before: str
+    after: str
+
+
+SLIPS = {
+    "COPY may touch itself": Slip("-distance : distance) >= i.rows", "-distance : distance) >= i.rows - 1"),
+    "COPY must keep a row between": Slip("-distance : distance) >= i.rows", "-distance : distance) > i.rows"),
+    "shifts end before their limit": Slip("i.shift <= MAX_SHIFT &&", "i.shift < MAX_SHIFT &&"),
+    "the gate's shift ends before its limit": Slip("i.output_shift <= MAX_SHIFT &&", "i.output_shift < MAX_SHIFT &&"),
+    "shifts go one too far": Slip("i.shift <= MAX_SHIFT &&", "i.shift <= MAX_SHIFT + 1 &&"),
+    "the last row is missing": Slip("return end <= MAX_ROWS", "return end < MAX_ROWS"),
+    "one row too many": Slip("return end <= MAX_ROWS", "return end <= MAX_ROWS + 1"),
+    "buffers end before their last element": Slip("room(end, elements) <= capacity", "room(end, elements) < capacity"),
+}
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_a_slip_of_one_is_found(name: str, tmp_path: Path) -> None:
+    before, after = SLIPS[name]
+    assert wrong(tmp_path, examples(shape("small")), mutated(tmp_path, RULES, before, after)), "nobody notices"
