@@ -27,6 +27,7 @@ SHAPES = {
         post_lanes=32,
         wide_tokens=True,
         narrow_weights=True,
+        activations=True,
     ),
     # Four tables of activation functions, looked up at the nearest entry and interpolated.
     "activations": replace(load_hardware_config("micro"), name="activations", activations=True),

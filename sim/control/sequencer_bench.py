@@ -24,7 +24,15 @@ from sim.common.pipeline import noise
 from sim.common.runs import Run
 from sim.examples.machine import COPY, program
 
-RUNS = [Run("micro"), Run("wide"), Run("narrow"), Run("narrow_tiles"), Run("wide_tokens")]
+RUNS = [
+    Run("micro"),
+    Run("wide", slow=True),
+    Run("narrow", slow=True),
+    Run("narrow_tiles", slow=True),
+    Run("wide_tokens", slow=True),
+    Run("wide_tokens_pairs"),
+    Run("gate_forms"),
+]
 PROGRAMS = 3
 LONGEST = 4000  # cycles of an instruction
 FETCHES = 0.1  # how often the fetch of an instruction begins

@@ -21,7 +21,7 @@ from sim.common.machine import CONFIG, FETCH, IN_PAR, NUMBERS, OUT_PAR
 from sim.common.pipeline import noise
 from sim.common.runs import Run
 
-RUNS = [Run("micro"), Run("wide"), Run("narrow"), Run("narrow_tiles")]
+RUNS = [Run("micro"), Run("wide"), Run("narrow", slow=True), Run("narrow_tiles")]
 LINE_BITS = 8 * STREAM_LINE
 TILE_BITS = IN_PAR * OUT_PAR * NUMBERS.weight_bits
 TILE_LINES, CHANNEL_LINES = TILE_BITS // LINE_BITS, OUT_PAR * NUMBERS.channel_bytes // STREAM_LINE

@@ -20,7 +20,7 @@ from sim.common.bench import Checker, Dut, checked, drive, extremes, hardware, i
 from sim.common.runs import Run
 
 # zcu102 drains two rows a cycle.
-RUNS = [Run("micro"), Run("micro_w16a16"), Run("zcu102"), Run("gate_forms"), Run("gate_forms_fine")]
+RUNS = [Run("micro"), Run("micro_w16a16"), Run("zcu102"), Run("gate_forms"), Run("gate_forms_fine", slow=True)]
 CONFIG = hardware()
 SIZES = Sizes(CONFIG)
 OUT_PAR, POST_ROWS, LOGIT_BITS = CONFIG.out_par, SIZES.post_rows, SIZES.logit_bits

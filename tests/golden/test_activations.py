@@ -71,7 +71,13 @@ def test_tables_end_where_delta_has_vanished_and_gelu_s_shorter_one_is_the_same_
 
 
 @pytest.mark.parametrize("engine", ["csim", "rtl"])
-@pytest.mark.parametrize("shape_name", ["activations", "activations_fine"])
+@pytest.mark.parametrize(
+    "shape_name",
+    [
+        "wide_tokens_pairs",
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("activations", "activations_fine")),
+    ],
+)
 @pytest.mark.parametrize("activation", Activation, ids=lambda each: each.name)
 def test_every_function_equals_golden_in_every_stored_value(
     shape_name: str, activation: Activation, engine: str

@@ -88,7 +88,7 @@ def test_an_expert_outside_the_window_is_never_chosen_and_counts_nothing(seed: i
     assert np.array_equal(scores, alone)
 
 
-@pytest.mark.parametrize("shape_name", SHAPES)
+@pytest.mark.parametrize("shape_name", [SHAPES[0], pytest.param(SHAPES[1], marks=pytest.mark.slow)])
 @pytest.mark.parametrize("form", FORMS)
 def test_forms_on_the_rtl_equal_golden_in_every_stored_value(shape_name: str, form: str) -> None:
     hardware = shape(shape_name)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from _pytest.mark import ParameterSet
 
 from edgemoe.compiler.compile import compile_checkpoint, compile_model
 from edgemoe.compiler.fits import DoesNotFitError, limits, require_fit
@@ -36,6 +37,11 @@ from tests.examples.program import plain_calibration, random_tensors, write_chec
 CONFIG = load_model_config("micro")
 TASKS = [task.name for task in CONFIG.tasks]
 ACTIVATIONS, LAYERS = mixable_activations(CONFIG), mixable_layers(CONFIG)
+
+
+def slow(value: str) -> ParameterSet:
+    """For a build of its own."""
+    return pytest.param(value, marks=pytest.mark.slow)
 
 
 def mixed_hardware(name: str = "micro", **changes: object) -> HardwareConfig:
@@ -222,7 +228,7 @@ def test_calibrations_name_only_what_there_is_and_only_once(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("engine", ["csim", "rtl"])
-@pytest.mark.parametrize("shape_name", ["narrow", "narrow_tiles"])
+@pytest.mark.parametrize("shape_name", ["wide_tokens_pairs", slow("narrow"), slow("narrow_tiles")])
 def test_narrow_weights_equal_golden_in_every_stored_value(shape_name: str, engine: str) -> None:
     """Two tiles of them in a line of the stream, and two lines for one tile."""
     model, hardware = mixed_model([], subsets(1)[1]), shape(shape_name)
@@ -240,7 +246,7 @@ TOKENS = [name for name in ACTIVATIONS if not is_inner(name)]
 
 
 @pytest.mark.parametrize("engine", ["csim", "rtl"])
-@pytest.mark.parametrize("shape_name", ["wide_tokens", "wide_tokens_pairs"])
+@pytest.mark.parametrize("shape_name", ["wide_tokens_pairs", slow("wide_tokens")])
 @pytest.mark.parametrize("part", ["norm1", "attention", "norm2", "heads", ""])
 def test_wide_tokens_equal_golden_in_every_stored_value(shape_name: str, part: str, engine: str) -> None:
     """Each kind alone, and all of them together."""
