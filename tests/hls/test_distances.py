@@ -14,7 +14,8 @@ from edgemoe.compiler.hls_array import WRITE_DISTANCE
 from edgemoe.devices.csim.build import HLS_FOLDER
 from edgemoe.spec.hardware import HardwareConfig, hardware_names, load_hardware_config
 from edgemoe.spec.hls_schedule import ACCUMULATE_DISTANCE
-from edgemoe.spec.isa import Instruction, Opcode
+from edgemoe.spec.isa import Buffer, Epilogue, Instruction, Opcode
+from sim.common.shapes import shape
 from tests.checks.hls_ir.pragmas import read
 
 MODELS = HLS_FOLDER.parent / "models"
@@ -54,9 +55,9 @@ def complaints(found: dict[str, int]) -> list[str]:
 
 
 @pytest.mark.parametrize("model", ["mini", "tiny"])
-@pytest.mark.parametrize("shape", hardware_names())
-def test_every_pass_of_a_shipped_model_keeps_what_is_promised(model: str, shape: str) -> None:
-    hardware = load_hardware_config(shape)
+@pytest.mark.parametrize("name", hardware_names())
+def test_every_pass_of_a_shipped_model_keeps_what_is_promised(model: str, name: str) -> None:
+    hardware = shape(name)
     try:
         program = compile_checkpoint(MODELS / model, None, hardware)
     except DoesNotFitError as error:
@@ -66,15 +67,30 @@ def test_every_pass_of_a_shipped_model_keeps_what_is_promised(model: str, shape:
     assert complaints(found) == []
 
 
-@pytest.mark.parametrize("shape", hardware_names())
+@pytest.mark.parametrize("name", hardware_names())
 @pytest.mark.parametrize("source_row", [0, 5])
-def test_attention_over_any_number_of_rows_keeps_it(shape: str, source_row: int) -> None:
+def test_attention_over_any_number_of_rows_keeps_it(name: str, source_row: int) -> None:
     """The last block of queries may be one tile, whose scores are drained in few turns."""
-    hardware = load_hardware_config(shape)
+    hardware = shape(name)
     rows = (1, 5, 16, 17, 65, 66, 70, hardware.max_tokens)
     one = Instruction(Opcode.ATTENTION, in_features=192, source_row=source_row)
     given = [replace(one, rows=n, heads=heads) for n in rows if n <= hardware.max_tokens for heads in (1, 3, 12)]
     assert complaints(least(given, hardware)) == []
+
+
+@pytest.mark.parametrize("name", ["wide_tokens", "wide_tokens_pairs", "narrow"])
+@pytest.mark.parametrize("rows", [1, 2, 5, 9, 129])
+def test_wide_tokens_and_narrow_weights_keep_it(name: str, rows: int) -> None:
+    """Two steps per token tile, and tiles that are loaded in half the time."""
+    hardware = shape(name)
+    widths = {"wide_source": int(hardware.wide_tokens), "narrow_weights": int(hardware.narrow_weights), "segments": 1}
+    sizes = {"rows": rows, "in_features": 192, "out_features": 192}
+    source = Buffer.GATE_INPUT if hardware.wide_tokens else Buffer.NORM
+    linear = Instruction(Opcode.LINEAR, epilogue=Epilogue.RESIDUAL, source=source, **sizes, **widths)
+    experts = Instruction(Opcode.EXPERTS, in_features=192, hidden_features=384, experts=8, **widths)
+    assert complaints(least([linear, Instruction(Opcode.HEAD, **sizes, **widths)], hardware)) == []
+    for each in ((rows,) * 8, (1, rows) * 4):
+        assert complaints(least_distances(experts, hardware, each)) == []
 
 
 def test_a_distance_that_is_too_long_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

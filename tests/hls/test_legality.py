@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -19,11 +19,12 @@ from frame_runner import mutated
 from edgemoe.devices.csim.build import HLS_FOLDER, WARNINGS, compiler, header_folder
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.generate.headers import hls_header
-from edgemoe.spec.hardware import HardwareConfig
-from edgemoe.spec.isa import OPTIONS
+from edgemoe.spec.hardware import VECTOR, HardwareConfig
+from edgemoe.spec.isa import OPTIONS, Buffer, Instruction, Opcode, encode
 from sim.common.shapes import shape
-from sim.examples.legality import Case, by_rule
-from sim.examples.legality_limits import just_fitting, mutants
+from sim.examples.legality import LEGAL, Case, by_rule
+from sim.examples.legality_limits import just_fitting, mutants, specified
+from sim.examples.machine import INPUT_BYTES, OUTPUT_BYTES
 
 SHAPES = {
     **{name: shape(name) for name in ("small", "micro_w16a16", "zcu102", "wide_tokens", "narrow")},
@@ -33,11 +34,29 @@ MUTANTS = 1500
 RULES = "machine/legality.hpp"
 
 
+def of_options(hardware: HardwareConfig) -> Iterator[Case]:
+    """Each legal instruction with each field that an option brings; wide rows around half the room of a buffer."""
+    for instruction in LEGAL.values():
+        for field in ("wide_source", "wide_result", "narrow_weights", "activation"):
+            for source in (instruction.source, Buffer.NORM, Buffer.GATE_INPUT, Buffer.QUERY, Buffer.HIDDEN):
+                other = source if instruction.opcode in (Opcode.LINEAR, Opcode.STORE) else instruction.source
+                words = encode(replace(instruction, source=other, **{field: 1}))  # type: ignore[arg-type]
+                yield specified(words, hardware, INPUT_BYTES, OUTPUT_BYTES)
+    for source in (Buffer.QUERY, Buffer.KEY, Buffer.VALUE, Buffer.HIDDEN):
+        for rows in (1, hardware.token_par, hardware.max_rows):
+            half = hardware.capacity(source) // hardware.room(rows, 2 * VECTOR) * VECTOR
+            for features in (half, half + VECTOR):
+                store = Instruction(Opcode.STORE, source=source, wide_source=1, rows=rows, in_features=features)
+                for size in (2 * rows * features - 1, 2 * rows * features):
+                    yield specified(encode(store), hardware, 0, size)
+
+
 @cache
 def examples(hardware: HardwareConfig) -> list[Case]:
     """All that there are for a shape; those by rule are made for one."""
     found = [case for cases in by_rule() for case in cases if case.hardware == hardware]
-    return [*found, *mutants(np.random.default_rng(7), hardware, MUTANTS), *just_fitting(hardware)]
+    drawn = mutants(np.random.default_rng(7), hardware, MUTANTS)
+    return [*found, *drawn, *just_fitting(hardware), *of_options(hardware)]
 
 
 def wrong(folder: Path, cases: Sequence[Case], sources: Path = HLS_FOLDER) -> list[str]:
@@ -92,3 +111,19 @@ SLIPS = {
 def test_a_slip_of_one_is_found(name: str, tmp_path: Path) -> None:
     before, after = SLIPS[name]
     assert wrong(tmp_path, examples(shape("small")), mutated(tmp_path, RULES, before, after)), "nobody notices"
+
+
+WIDTH_SLIPS = {
+    "wide rows take no more room": Slip("access.wide ? 2 * access.features :", "access.wide ? access.features :"),
+    "GATE_INPUT is read as 8 bits": Slip(" == (i.source == BUFFER_GATE_INPUT)", " <= (i.source == BUFFER_GATE_INPUT)"),
+    "RESIDUAL has a wide result": Slip("i.epilogue == EPILOGUE_RESIDUAL && i.wide_result", "false"),
+    "any scratchpad may be stored wide": Slip("(either_width(i.source) || !i.wide_source)", "true"),
+    "another activation without GELU": Slip(" || i.output_zero || i.activation)", " || i.output_zero)"),
+}
+
+
+@pytest.mark.parametrize("name", WIDTH_SLIPS)
+def test_a_slip_about_options_is_found(name: str, tmp_path: Path) -> None:
+    before, after = WIDTH_SLIPS[name]
+    sources = mutated(tmp_path, RULES, before, after)
+    assert wrong(tmp_path, examples(SHAPES["all options"]), sources), "nobody notices"
