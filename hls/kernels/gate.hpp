@@ -15,6 +15,12 @@ inline int16_t low_digit(int16_t value) { return (int16_t)(value - 256 * high_di
 // A logit from the sums of its digits, the first with the greatest weight: this one appended to those before.
 inline int64_t gate_logit(int64_t before, accumulator_t sum) { return before * 256 + sum; }
 
+// A bias of logits from the two fields of a channel record, the first of GATE_BIAS_BITS, whatever stands above them.
+inline int64_t gate_bias(int64_t high, uint16_t low) {
+    const int unused = 64 - GATE_BIAS_BITS;
+    return ((int64_t)((uint64_t)high << unused) >> unused) * (1 << 16) + low;
+}
+
 // One token's choice, best first.
 struct Choice {
     uint16_t expert[MAX_TOP_K];
@@ -55,10 +61,10 @@ RANKS:
     }
 }
 
-// score[j] = min(⌊e_j·2^16 / Σe⌋, 2^16 − 1), e over all experts.
+// score[j] = min(⌊e_j·2^16 / Σe⌋, 2^16 − 1), e over all experts, or over the chosen ones.
 template <int ROOM>
 inline void gate_scores(const int64_t (&logits)[ROOM], int experts, int top_k, int multiplier, int shift,
-                        Choice &choice) {
+                        bool renormalise, Choice &choice) {
 #pragma HLS inline
     int64_t scores[MAX_EXPERTS];
 #pragma HLS array_partition variable=scores complete
@@ -83,19 +89,27 @@ EXPONENTIALS:
             total += scores[expert];
         }
     }
+    int64_t chosen[MAX_TOP_K], of_chosen = 0;
+#pragma HLS array_partition variable=chosen complete
+RANKS:
+    for (int rank = 0; rank < MAX_TOP_K; ++rank) {  // trip MAX_TOP_K
+#pragma HLS unroll
+        chosen[rank] = 0;
+    CHOOSE:
+        for (int expert = 0; expert < MAX_EXPERTS; ++expert) {  // trip MAX_EXPERTS
+#pragma HLS unroll
+            if (rank < top_k && expert == choice.expert[rank]) chosen[rank] = scores[expert];
+        }
+        of_chosen += chosen[rank];
+    }
+    if (GATE_FORMS && renormalise) total = of_chosen;
 DIVIDE:
     for (int rank = 0; rank < MAX_TOP_K; ++rank) {  // trip MAX_TOP_K
 #pragma HLS unroll
         choice.score[rank] = 0;
         if (rank < top_k) {
-            int64_t chosen = 0;
-        CHOOSE:
-            for (int expert = 0; expert < MAX_EXPERTS; ++expert) {  // trip MAX_EXPERTS
-#pragma HLS unroll
-                if (expert == choice.expert[rank]) chosen = scores[expert];
-            }
             const int64_t share = quotient<GATE_EXPONENTIAL_BITS + SCORE_WEIGHT_BITS + 1, GATE_EXPONENTIAL_BITS + 9>(
-                chosen << SCORE_WEIGHT_BITS, total);
+                chosen[rank] << SCORE_WEIGHT_BITS, total);
             const int64_t top = (1 << SCORE_WEIGHT_BITS) - 1;
             choice.score[rank] = (uint16_t)(share > top ? top : share);
         }

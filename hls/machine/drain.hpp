@@ -157,6 +157,18 @@ ROWS:
     }
 }
 
+// GATE: what a record's bias and multiplier make together, to both rows' logits.
+inline void add_bias(const Channel (&channels)[OUT_PAR], int64_t (&logits)[2][OUT_PAR]) {
+#pragma HLS inline
+EXPERTS:
+    for (int output = 0; output < OUT_PAR; ++output) {  // trip OUT_PAR
+#pragma HLS unroll
+        const int64_t bias = gate_bias(channels[output].bias, channels[output].multiplier);
+        logits[0][output] += bias;
+        logits[1][output] += bias;
+    }
+}
+
 // One cycle of the epilogue.
 inline void emit(Drain &drain, const DrainTurn &turn, Scratchpads &pads, const ChannelRecords &records,
                  AttentionRows &attention, const AccumulatorWord (&finished)[TOKEN_PAR][SUM_BUFFERS * SLOTS],
@@ -167,13 +179,14 @@ inline void emit(Drain &drain, const DrainTurn &turn, Scratchpads &pads, const C
     int64_t joined[2][OUT_PAR];
     read_sums(finished, turn, sums);
     join_digits(pass, turn, sums, drain.digits, joined);
+    Channel channels[OUT_PAR];
+    output_channels(pass, records, turn.group, channels);
     if (pass.epilogue == PASS_LOGITS) {
+        if (GATE_FORMS && pass.biased) add_bias(channels, joined);
         if (turn.part + 1 == pass.parts) write_logits(turn, joined, logits);
         return;
     }
     if (WIDE_TOKENS && pass.joined && turn.part == 0) return;
-    Channel channels[OUT_PAR];
-    output_channels(pass, records, turn.group, channels);
     int64_t values[2][OUT_PAR];
     activation_t activations[2][OUT_PAR];
 ZEROS:

@@ -80,7 +80,7 @@ inline fault_t prepare(const Instruction &i, Machine &machine, const Word *input
         case OPCODE_HEAD:
             return open_segment(lines, reader, i.segment,
                                 linear_lines(i.out_features, i.in_features, i.narrow_weights));
-        case OPCODE_GATE: return open_segment(lines, reader, i.segment, gate_lines(i.experts, i.in_features));
+        case OPCODE_GATE: return open_segment(lines, reader, i.segment, gate_lines(i.experts, i.in_features, i.biased));
         default: return FAULT_NONE;
     }
 }

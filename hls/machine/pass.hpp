@@ -42,6 +42,7 @@ struct Pass {
     int expert;                    // whose queue gives destinations and scores
     int buffer;                    // attention: of the scores; experts: of the gathered tokens
     bool narrow;                   // weights of 4 bits
+    int biased;                    // GATE: the records hold a bias of logits
     bool has_channels;             // channel records precede the tiles of a group
     bool has_header;               // EXPERTS: a segment begins, of so many lines; they are dropped when there are no rows
     uint32_t segment;
@@ -56,7 +57,7 @@ inline bool is_gathered(int left) { return left == LEFT_GATHERED || left == LEFT
 
 inline int tiles(int size, int tile) { return (size + tile - 1) / tile; }
 
-// What follows from rows, left, right, epilogue, outputs, joined and the inputs.
+// What follows from rows, left, right, epilogue, outputs, joined, biased and the inputs.
 inline void complete_pass(Pass &pass, int inputs) {
 #pragma HLS inline
     const bool gate = pass.epilogue == PASS_LOGITS;
@@ -74,7 +75,7 @@ inline void complete_pass(Pass &pass, int inputs) {
     pass.parts = pass.slots;
     if (pass.epilogue == PASS_HEAD) pass.parts = OUT_PAR * 2 / MEMORY_WORD_BYTES + (pass.joined ? 1 : 0);
     pass.rows_together = pass.epilogue == PASS_HEAD || pass.epilogue == PASS_WEIGHTED ? 1 : 2;
-    pass.has_channels = pass.right == RIGHT_STREAM && !gate;
+    pass.has_channels = pass.right == RIGHT_STREAM && (!gate || pass.biased);
 }
 
 inline Pass base_pass(const Instruction &i) {
@@ -131,6 +132,7 @@ inline Pass gate_pass(const Instruction &i) {
     pass.left = LEFT_GATE_INPUT;
     pass.epilogue = PASS_LOGITS;
     pass.outputs = i.experts;
+    pass.biased = GATE_FORMS && i.biased;
     complete_pass(pass, i.in_features);
     return pass;
 }

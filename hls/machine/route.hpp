@@ -40,7 +40,7 @@ ROWS:
         read_logits(work.logits, n, logits);
         Choice choice;
         top_k_experts(logits, i.experts, i.top_k, choice);
-        gate_scores(logits, i.experts, i.top_k, i.multiplier, i.shift, choice);
+        gate_scores(logits, i.experts, i.top_k, i.multiplier, i.shift, i.renormalise, choice);
     RANKS:
         for (int rank = 0; rank < MAX_TOP_K; ++rank) {  // trip MAX_TOP_K
 #pragma HLS unroll

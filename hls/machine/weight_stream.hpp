@@ -181,10 +181,11 @@ inline uint64_t linear_lines(int outputs, int inputs, bool narrow) {
     return (uint64_t)product<17, 27>((int64_t)lines, (int64_t)output_tiles);
 }
 
-// Two bytes a weight in either precision: one tile, or a tile of high and a tile of low digits.
-inline uint64_t gate_lines(int experts, int inputs) {
-    const uint64_t tiles = (uint64_t)((experts + OUT_PAR - 1) / OUT_PAR) * ((inputs + IN_PAR - 1) / IN_PAR);
-    return tiles * (2 * OUT_PAR * IN_PAR / STREAM_LINE_BYTES);
+// Two bytes a weight in either precision: one tile, or a tile of high and a tile of low digits. A bias: channel records.
+inline uint64_t gate_lines(int experts, int inputs, bool biased) {
+    const uint64_t output_tiles = (experts + OUT_PAR - 1) / OUT_PAR;
+    const uint64_t weights = (uint64_t)((inputs + IN_PAR - 1) / IN_PAR) * (2 * OUT_PAR * IN_PAR / STREAM_LINE_BYTES);
+    return output_tiles * (weights + (biased ? CHANNEL_LINES : 0));
 }
 
 }  // namespace edgemoe

@@ -177,8 +177,9 @@ def build(precision: str, options: Sequence[str] = ()) -> HardwareConfig:
     return replace(base, name="_".join((base.name, *options)), **dict.fromkeys(options, True))
 
 
-_BOTH = ("wide_tokens", "narrow_weights", "activations")
-TAKEN: dict[str, tuple[str, ...]] = {"csim": _BOTH, "rtl": (*_BOTH, "gate_forms")}
+TAKEN: dict[str, tuple[str, ...]] = dict.fromkeys(
+    ("csim", "rtl"), ("wide_tokens", "narrow_weights", "activations", "gate_forms")
+)
 """Options that an engine takes; a test sees that there are no others."""
 
 BUILDS = [

@@ -90,13 +90,14 @@ def test_an_expert_outside_the_window_is_never_chosen_and_counts_nothing(seed: i
 
 @pytest.mark.parametrize("shape_name", [SHAPES[0], pytest.param(SHAPES[1], marks=pytest.mark.slow)])
 @pytest.mark.parametrize("form", FORMS)
-def test_forms_on_the_rtl_equal_golden_in_every_stored_value(shape_name: str, form: str) -> None:
+@pytest.mark.parametrize("engine", ["csim", "rtl"])
+def test_forms_equal_golden_in_every_stored_value(shape_name: str, form: str, engine: str) -> None:
     hardware = shape(shape_name)
     model = model_of(config_of(*FORMS[form]), hardware.numbers)
     program = compile_model(model, TASKS, hardware, trace=True)
     frame = np.random.default_rng(3).integers(0, 256, (CONFIG.image_height, CONFIG.image_width, 3), dtype=np.uint8)
     try:
-        found = compare_engines(program, frame, ("golden", "rtl"))
+        found = compare_engines(program, frame, ("golden", engine))
     except DeviceError as error:
         pytest.skip(str(error))
     assert found.difference is None, str(found.difference)

@@ -41,8 +41,9 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 @pytest.fixture(scope="session")
 def mixed_subject() -> Subject:
     """Every option that the engine takes, of each kind half: 16-bit tokens, weights of 4 bits, another activation."""
-    config = replace(load_model_config("micro"), activation="quick_gelu")
-    hardware = replace(shape("wide_tokens_pairs"), name="mixed", activations=True)
+    plain = load_model_config("micro")
+    config = replace(plain, activation="quick_gelu", gate_bias=True, renormalised_scores=True)
+    hardware = replace(shape("wide_tokens_pairs"), name="mixed", activations=True, gate_forms=True)
     wide = [name for name in mixable_activations(config) if not is_inner(name)][::2]
     calibration = replace(plain_calibration(config), wide=tuple(wide), narrow=tuple(mixable_layers(config)[::2]))
     model = quantise(config, random_tensors(config), calibration, hardware.numbers)

@@ -15,6 +15,7 @@ from edgemoe.spec.memory import Bytes
 from sim.common.shapes import shape
 
 ROWS, WIDTH, HIDDEN = 129, 192, 384
+SINGLE = [pytest.param(name, marks=pytest.mark.slow) for name in ("wide_tokens", "narrow", "narrow_tiles")]
 QUEUES = {
     "even": [16, 17, 16, 16, 16, 16, 16, 16],
     "first and last empty": [0, 40, 3, 0, 0, 86, 1, 0],
@@ -120,7 +121,18 @@ def test_experts(machine: CsimMachine, case: str) -> None:
     assert [counted(machine, instruction, payloads)] == array_cycles(instruction, machine.hardware, queues)
 
 
-@pytest.mark.parametrize("name", ["wide_tokens", "narrow", "narrow_tiles", "wide_tokens_pairs"])
+def test_a_gate_with_a_bias_loads_its_records_first() -> None:
+    hardware = shape("gate_forms")
+    machine = CsimMachine(hardware)
+    machine.library.edgemoe_cycles.restype = ctypes.c_uint64
+    filled(machine, Buffer.GATE_INPUT, Buffer.NORM, Buffer.RESIDUAL)
+    gate = Instruction(Opcode.GATE, rows=9, in_features=WIDTH, experts=16, top_k=2, segments=1, biased=1)
+    records = 16 * hardware.numbers.channel_bytes // 64
+    payload = stream(records + lines(WIDTH, 16, hardware, records=False))
+    assert [counted(machine, gate, [payload])] == array_cycles(gate, hardware)
+
+
+@pytest.mark.parametrize("name", ["wide_tokens_pairs", *SINGLE])
 @pytest.mark.parametrize("rows", [1, 129])
 def test_wide_tokens_and_narrow_weights(name: str, rows: int) -> None:
     hardware = shape(name)

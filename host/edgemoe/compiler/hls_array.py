@@ -166,8 +166,8 @@ def _linear(i: Instruction, hardware: HardwareConfig) -> Pass:
     joined = int(not gate and i.source != Buffer.HIDDEN and i.wide_source)
     sums = 2 * digits - 1 if gate else joined + (hardware.out_par * 2 // MEMORY_WORD if head else 1)
     return _product(
-        hardware, first, i.rows, i.in_features, outputs, sums, 1 if head else 2, digits, digits + joined, not gate,
-        i.narrow_weights,
+        hardware, first, i.rows, i.in_features, outputs, sums, 1 if head else 2, digits, digits + joined,
+        not gate or bool(i.biased), i.narrow_weights,
     )  # fmt: skip
 
 

@@ -115,9 +115,10 @@ def _gate(rng: Random, hardware: HardwareConfig) -> Iterator[Call]:
         logits = integers(rng, int(rng.integers(3, 46)), 1, experts)  # of few bits: with ties
         multiplier, shift = int(rng.integers(1, 1 << 16)), int(rng.integers(10, 45))
         chosen = top_k_experts(logits, top_k)
-        scores = gate_scores(logits, chosen, multiplier, shift)
+        renormalise = hardware.gate_forms and number % 2 == 1
+        scores = gate_scores(logits, chosen, multiplier, shift, renormalise)
         results = np.pad(np.concatenate([chosen, scores]), ((0, 0), (0, ranks - top_k)))
-        scales = [experts, top_k, multiplier, shift]
+        scales = [experts, top_k, multiplier, shift, int(renormalise)]
         yield [*logits[0].tolist(), *[number] * (most - experts), *scales], results.reshape(-1).tolist()
 
 

@@ -21,7 +21,7 @@ BUILD_FOLDER = BUILDS / "csim"
 SOURCES = ("edgemoe.cpp", "simulation/bridge.cpp")
 LIBRARY = "edgemoe.so"
 HEADER_PACKAGE = "da4ml"
-MISSING_OPTIONS = ("wide_inner", "gate_forms")
+MISSING_OPTIONS = ("wide_inner",)
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-Wno-unused-label")
 OPTIMISED = ("-O2", "-march=native")
 FLAGS_VARIABLE = "EDGEMOE_CSIM_FLAGS"  # other compiler flags, as for sanitizers
