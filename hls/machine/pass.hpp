@@ -28,6 +28,7 @@ struct Pass {
     int digits;                    // right tiles per input tile
     int halves;                    // steps per token tile: one, or the high and the low digits of 16-bit values
     int joined;                    // the sums of both are joined in the drain
+    int biased;                    // GATE: the records hold a bias of logits
     int wide_result;               // ATTENTION: 16 bits, into GATE_INPUT
     int token_tiles;
     int busy, apart;               // steps per right tile with work, and in all at least
@@ -42,7 +43,6 @@ struct Pass {
     int expert;                    // whose queue gives destinations and scores
     int buffer;                    // attention: of the scores; experts: of the gathered tokens
     bool narrow;                   // weights of 4 bits
-    int biased;                    // GATE: the records hold a bias of logits
     bool has_channels;             // channel records precede the tiles of a group
     bool has_header;               // EXPERTS: a segment begins, of so many lines; they are dropped when there are no rows
     uint32_t segment;

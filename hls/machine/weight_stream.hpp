@@ -185,7 +185,7 @@ inline uint64_t linear_lines(int outputs, int inputs, bool narrow) {
 inline uint64_t gate_lines(int experts, int inputs, bool biased) {
     const uint64_t output_tiles = (experts + OUT_PAR - 1) / OUT_PAR;
     const uint64_t weights = (uint64_t)((inputs + IN_PAR - 1) / IN_PAR) * (2 * OUT_PAR * IN_PAR / STREAM_LINE_BYTES);
-    return output_tiles * (weights + (biased ? CHANNEL_LINES : 0));
+    return (uint64_t)product<17, 27>((int64_t)(weights + (biased ? CHANNEL_LINES : 0)), (int64_t)output_tiles);
 }
 
 }  // namespace edgemoe
