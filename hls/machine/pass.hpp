@@ -25,10 +25,10 @@ struct Pass {
     int outputs;                   // of the product
     int input_tiles, output_tiles;
     int members;                   // output tiles of a group; P·V: so that scores are read once
+    int biased;                    // GATE: the records hold a bias of logits
     int digits;                    // right tiles per input tile
     int halves;                    // steps per token tile: one, or the high and the low digits of 16-bit values
     int joined;                    // the sums of both are joined in the drain
-    int biased;                    // GATE: the records hold a bias of logits
     int wide_result;               // ATTENTION: 16 bits, into GATE_INPUT
     int token_tiles;
     int busy, apart;               // steps per right tile with work, and in all at least
