@@ -272,7 +272,8 @@ class ModelConfig:
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
 
 
-_ADDED = ("prefix_tokens", "picture_channels", "patch_stride", "activation")  # after models had been identified
+# After models had been identified.
+_ADDED = ("prefix_tokens", "picture_channels", "patch_stride", "activation", "gate_bias", "renormalised_scores")
 
 
 def load_model_config(name_or_path: str | Path) -> ModelConfig:
