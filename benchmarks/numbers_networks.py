@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from edgemoe.media.resize import resize
 from edgemoe.spec.calibrated import CALIBRATED_FILE
 from edgemoe.spec.checkpoint import CALIBRATION_FILE
 from edgemoe.spec.files import write_text
-from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.hardware import in_w16a16, load_hardware_config
 from edgemoe.spec.strict import to_dict
 from edgemoe_golden.budget.command import mixing
 from edgemoe_golden.budget.fidelity import fidelity, references
@@ -97,7 +97,7 @@ def focus() -> Network:
     theirs = float_maps(source, wholes)
     coarse = mixing("zcu102_vit")
     plain = load_hardware_config("zcu102_vit")
-    fine = replace(plain, name="zcu102_vit_w16a16", precision="w16a16", in_par=plain.in_par // 2)
+    fine = in_w16a16(plain)
 
     def judge(setting: Setting) -> Figures:
         _write(folder, setting)

@@ -12,7 +12,7 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ from edgemoe.devices.registry import open_device
 from edgemoe.media.resize import resize
 from edgemoe.session import Session
 from edgemoe.spec.files import write_bytes, write_text
-from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
+from edgemoe.spec.hardware import HardwareConfig, in_w16a16, load_hardware_config
 from edgemoe.spec.onnx_file import require_onnx
 from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.calibrate import main as calibrate
@@ -92,7 +92,7 @@ class Equality:
 def shapes() -> dict[str, HardwareConfig]:
     """Hardware by precision: what a ZCU102 holds of 257 tokens, and the same in W16A16 with half the products."""
     coarse = load_hardware_config(HARDWARE)
-    fine = replace(coarse, name=f"{HARDWARE}_w16a16", precision="w16a16", in_par=coarse.in_par // 2)
+    fine = in_w16a16(coarse)
     return {"w8a8": coarse, "w16a16": fine}
 
 

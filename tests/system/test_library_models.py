@@ -7,7 +7,6 @@ Reproduce one: `python -m pytest "tests/system/test_library_models.py::NAME"`.
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
-from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
+from edgemoe.spec.hardware import HardwareConfig, in_w16a16, load_hardware_config
 from edgemoe_golden.calibrate import main as calibrate
 from edgemoe_golden.importing import DenseOptions, import_dense
 from edgemoe_golden.scenes import VALIDATION_SEEDS, draw_scene
@@ -35,7 +34,7 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "DINOv2-small": ("vit_small_patch14_dinov2", {"img_size": 224}),
 }
 COARSE = load_hardware_config("zcu102_vit")
-FINE = replace(COARSE, name="zcu102_vit_w16a16", precision="w16a16", in_par=COARSE.in_par // 2)
+FINE = in_w16a16(COARSE)
 SCENES = 4
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgemoe.spec.isa import ACTIVATIONS, FIELDS, GATE_FORMS, OPTIONS, STREAM_LINE, Buffer
@@ -149,6 +149,19 @@ class HardwareConfig:
         """32-bit identity, in the ID register and in every program built for this configuration."""
         text = json.dumps(to_dict(self), sort_keys=True)
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+
+
+def in_w16a16(hardware: HardwareConfig) -> HardwareConfig:
+    """The same shape in W16A16: half as many inputs a cycle, no options of widths."""
+    return replace(
+        hardware,
+        name=f"{hardware.name}_w16a16",
+        precision="w16a16",
+        in_par=hardware.in_par // 2,
+        wide_tokens=False,
+        wide_inner=False,
+        narrow_weights=False,
+    )
 
 
 def load_hardware_config(name_or_path: str | Path) -> HardwareConfig:
