@@ -121,7 +121,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 continue
             rows = measured(of)
             print(f"\n{of.title}; calibrated on {len(of.comparison.frames)}, compared on {of.compared_on} others")
-            print(f"{table(of, rows)}\n\n{gains_table(of.comparison.found, len(of.comparison.frames))}\n")
+            print(table(of, rows))
+            if of.comparison.found:
+                print(f"\n{gains_table(of.comparison.found, len(of.comparison.frames))}\n")
             keep(name, report(name, of, rows, time.perf_counter() - start))
 
 
