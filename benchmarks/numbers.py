@@ -25,6 +25,7 @@ from benchmarks import numbers_networks as networks
 from benchmarks.numbers_charts import draw_frontier, draw_worst
 from benchmarks.numbers_networks import Network
 from benchmarks.numbers_settings import BEFORE
+from edgemoe.compiler.fits import DoesNotFitError
 from edgemoe.errors import ArgumentError, EdgeMoeError
 from edgemoe.spec.files import write_atomically, write_text
 from edgemoe.spec.terminal import accept_all_text
@@ -44,7 +45,11 @@ def measured(of: Network) -> list[Row]:
     with tqdm(desc=of.title[:40], unit="part") as bar:
         for setting in of.comparison.settings(lambda: bar.update() and None):
             row = {"setting": setting.name, "cycles": setting.cycles, "seconds": round(setting.seconds, 1)}
-            rows.append({**row, **of.judge(setting), "wide": list(setting.tuned.calibration.wide)})
+            try:
+                rows.append({**row, **of.judge(setting), "wide": list(setting.tuned.calibration.wide)})
+            except DoesNotFitError as error:
+                bar.write(f"{setting.name} is left out: {str(error).splitlines()[0]}")
+                continue
             bar.write(line(rows[-1]))
     base = next(row["cycles"] for row in rows if row["setting"] == BEFORE)
     return [{**row, "more_cycles": row["cycles"] / base - 1} for row in rows]
@@ -121,7 +126,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 continue
             rows = measured(of)
             print(f"\n{of.title}; calibrated on {len(of.comparison.frames)}, compared on {of.compared_on} others")
-            print(f"{table(of, rows)}\n\n{gains_table(of.comparison.found, len(of.comparison.frames))}\n")
+            print(table(of, rows))
+            if of.comparison.found:
+                print(f"\n{gains_table(of.comparison.found, len(of.comparison.frames))}\n")
             keep(name, report(name, of, rows, time.perf_counter() - start))
 
 

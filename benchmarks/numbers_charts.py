@@ -15,7 +15,13 @@ from edgemoe_golden.calibration_picture import draw_distribution
 from edgemoe_golden.calibration_report import Loss
 from edgemoe_golden.quantising.observed import Histograms
 
-SINGLE = {BEFORE: ORANGE, WIDE: GREEN, EXPERTS_W4: INK, ALL_W4: INK, FINE: GREEN}
+SINGLE = {
+    BEFORE: ("s", ORANGE),
+    WIDE: ("s", GREEN),
+    FINE: ("D", GREEN),
+    EXPERTS_W4: ("^", INK),
+    ALL_W4: ("v", INK),
+}
 
 
 def draw_frontier(title: str, rows: Sequence[Mapping[str, Any]], key: str, label: str) -> Image.Image:
@@ -30,13 +36,12 @@ def _frontier(title: str, rows: Sequence[Mapping[str, Any]], key: str, label: st
     by_name = {row["setting"]: (100 * row["more_cycles"], row[key]) for row in rows}
     joined = [by_name[AFTER], *(point for name, point in by_name.items() if name.startswith("mixed"))]
     axes.plot(*zip(*joined, strict=True), "o-", color=BLUE, label="chosen within a budget, from 0 on")
-    for name, colour in SINGLE.items():
+    for name, (marker, colour) in SINGLE.items():
         if name in by_name:
-            axes.plot(*by_name[name], "s", color=colour)
-            axes.annotate(name, by_name[name], xytext=(6, -12), textcoords="offset points", color=colour)
-    axes.set(xlabel="more cycles of a frame than W8A8, predicted, %", ylabel=label, title=title)
-    axes.margins(x=0.16)
-    axes.legend(loc="lower right", frameon=False)
+            axes.plot(*by_name[name], marker, color=colour, label=name)
+    axes.set(xlabel="more cycles of a frame than W8A8, predicted, %", ylabel=label)
+    figure.suptitle(title)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 

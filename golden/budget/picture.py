@@ -14,11 +14,12 @@ from edgemoe_golden.budget.search import Chosen
 from edgemoe_golden.calibration_picture import DPI, INSIDE, OUTSIDE, DrawingError
 
 PARTS = ("norm1", "qkv", "attention", "norm2", "hidden")
+_FEW_NAMES = 20
 _EMPTY, _INK = "#eceff3", "#3a424c"
 
 
 def draw_choice(config: ModelConfig, chosen: Chosen) -> Image.Image:
-    """Left: a square per block and tensor, filled where it has 16 bits. Right: noise against cycles as they were taken.
+    """Left: a square per block and tensor, filled where it has 16 bits. Right: what each gained.
 
     Raises DrawingError without matplotlib.
     """
@@ -37,11 +38,13 @@ def draw_choice(config: ModelConfig, chosen: Chosen) -> Image.Image:
     squares.set_xticks(range(len(PARTS)), PARTS, rotation=30, ha="right", rotation_mode="anchor")
     squares.set_yticks(range(config.depth))
     squares.set_title("16 bits" if any(wide.values()) else "no tensor has 16 bits", fontsize=10, color=_INK)
-    more = [100 * (choice.cycles / chosen.base_cycles - 1) for choice in chosen.choices]
-    noise = [-10 * np.log10(choice.noise) for choice in chosen.choices]
-    steps.plot(more, noise, "o-", color=OUTSIDE, markersize=4)
-    steps.set(xlabel="more cycles than all on 8 bits, %", ylabel="mean SQNR of the residual stream, dB")
-    steps.set_title("as they were taken, each alone beside those of earlier rounds", fontsize=10, color=_INK)
+    names = [choice.name.removeprefix("blocks.") for choice in chosen.choices]
+    gains = [10 * np.log10(choice.before / choice.noise) for choice in chosen.choices]
+    steps.barh(names, gains, color=OUTSIDE)
+    steps.invert_yaxis()
+    steps.tick_params(axis="y", labelsize=8 if len(names) <= _FEW_NAMES else 5)
+    steps.set_xlabel("gain of the residual stream's SQNR, mean over blocks, dB")
+    steps.set_title("in the order taken, each alone beside those of earlier rounds", fontsize=10, color=_INK)
     for axes in (squares, steps):
         axes.spines[["top", "right"]].set_visible(False)
     drawn = io.BytesIO()

@@ -32,9 +32,12 @@ Measured = dict[str, float]
 
 @dataclass(frozen=True)
 class Choice:
-    """One change that was taken: noise and cycles of the whole network with it and all before it."""
+    """One change that was taken. before, noise: of the whole network at the start of the round, without and with it
+    alone. cycles: with it and all before it.
+    """
 
     name: str
+    before: float
     noise: float
     cycles: int
 
@@ -140,7 +143,7 @@ class Search:
             own = [*wide, *(choice.name for choice in taken), name]
             cycles = self._cycles(own)
             if gain > 0 and cycles <= allowed and self._fits(own):
-                taken.append(Choice(name, gains[name], cycles))
+                taken.append(Choice(name, noise, gains[name], cycles))
         return taken
 
     def _candidates(self, wide: Sequence[str]) -> list[str]:

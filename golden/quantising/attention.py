@@ -64,16 +64,25 @@ def _rewrite_products(work: Work, name: str) -> tuple[float | None, float | None
     weight, limit = work.state[f"{layer}.weight"], work.options.weight_limit(layer)
     meeting, bits = weight.abs().amax(0), work.options.activation_bits(f"{name.removeprefix('backbone.')}.query")
 
+    attended_once: list[tuple[Sample, Tensor]] = []  # halves of a sample are tried again and again
+
+    def exact(judge: Sample) -> Tensor:
+        for seen, output in attended_once:
+            if seen is judge:
+                return output
+        attended_once.append((judge, _attended(work, *judge.values.chunk(3, 1))))
+        return attended_once[-1][1]
+
     def trial_scores(learn: Sample, judge: Sample, made: Rewrite) -> float:
         query, key, value = judge.values.chunk(3, 1)
         limits = (learn.values.chunk(3, 1)[0] * made.scale).abs().max() * made.multiple, made.limit(_key(learn))
         output = _attended(work, _grid(query * made.scale, limits[0], bits), _grid(made(key), limits[1], bits), value)
-        return error(output, _attended(work, query, key, value), judge)
+        return error(output, exact(judge), judge)
 
     def trial_values(learn: Sample, judge: Sample, made: Rewrite) -> float:
         query, key, value = judge.values.chunk(3, 1)
         rows = _attended(work, query, key, _grid(made(value), made.limit(_value(learn)), bits))
-        wanted = _attended(work, query, key, value - made.shift) @ weight.T
+        wanted = (exact(judge) - made.shift) @ weight.T  # a row of probabilities sums to 1
         return error(rows @ nearest_weights(weight * made.scale, limit).T, wanted, judge)
 
     _, found = work.normalised(f"{name}.norm1")
