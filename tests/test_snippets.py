@@ -6,6 +6,7 @@ They run in an empty folder with what the pages take for granted: street.jpg, a 
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -77,7 +78,9 @@ def test_commands_run(command: str, folder: Path, capsys: pytest.CaptureFixture[
 def test_python_runs(code: str, folder: Path) -> None:
     for board in BOARDS:
         code = code.replace(f'Accelerator("{board}")', 'Accelerator("golden")')
-    exec(compile(code, "snippet", "exec"), {})
+    path = folder / "snippet.py"
+    path.write_text(code, encoding="utf-8")
+    runpy.run_path(str(path))
 
 
 def test_there_is_something_to_try() -> None:

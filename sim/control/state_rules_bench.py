@@ -17,8 +17,9 @@ from edgemoe.devices.golden.machine import GoldenMachine, QueuedRows
 from edgemoe.devices.golden.program import DecodedProgram, MachineFaultError
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig
-from edgemoe.spec.isa import Buffer, Instruction, Opcode, ProgramHeader, encode
+from edgemoe.spec.isa import Buffer, Instruction, Opcode, encode
 from edgemoe.spec.legality import reads, static_fault, writes
+from edgemoe.spec.program_header import ProgramHeader
 from edgemoe_golden.ops.experts import expert_queue
 from sim.common.bench import CLOCK_NS, Checker, Dut, checked, drive, hardware, pack, reset
 from sim.common.runs import Run

@@ -11,16 +11,7 @@ from edgemoe.devices.base import Device
 from edgemoe.devices.registry import open_device
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
-from edgemoe.spec.isa import (
-    STREAM_LINE,
-    Buffer,
-    Epilogue,
-    Instruction,
-    Opcode,
-    ProgramHeader,
-    encode,
-    encode_header,
-)
+from edgemoe.spec.isa import STREAM_LINE, Buffer, Epilogue, Instruction, Opcode, encode
 from edgemoe.spec.memory import (
     Bytes,
     LayerNormWeights,
@@ -33,6 +24,7 @@ from edgemoe.spec.memory import (
     segment,
     stripe,
 )
+from edgemoe.spec.program_header import ProgramHeader, encode_header
 from edgemoe.spec.registers import AP_DONE, AP_START, CONTROL, IDENTITY, OFFSETS
 
 WIDTH, HIDDEN, PATCH, EXPERTS, TOKENS, OUTPUTS = 32, 32, 48, 4, 4, 8

@@ -9,10 +9,11 @@ from edgemoe.devices.flat_memory import FlatMemory
 from edgemoe.devices.golden.machine import GoldenMachine
 from edgemoe.devices.golden.program import DecodedProgram
 from edgemoe.spec.faults import Fault
-from edgemoe.spec.isa import Buffer, ProgramHeader
+from edgemoe.spec.isa import Buffer
 from edgemoe.spec.legality import element_bytes
 from edgemoe.spec.machine import VALUES_LATENCY
 from edgemoe.spec.memory import Bytes, row_pitch
+from edgemoe.spec.program_header import ProgramHeader
 from sim.common.bench import STALLS, Checker, Dut, backpressure_rate, checked, drive, extremes, hardware, pack, reset
 from sim.common.rows import SHAPES, Banks, IntArray, collect_words, each_cycle, until_idle
 from sim.common.runs import Run

@@ -9,7 +9,7 @@ import numpy as np
 from edgemoe.devices.golden.program import DecodedProgram
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig
-from edgemoe.spec.isa import INSTRUCTION_WORDS, ProgramHeader
+from edgemoe.spec.isa import INSTRUCTION_WORDS
 from edgemoe.spec.memory import (
     Bytes,
     LayerNormWeights,
@@ -22,6 +22,7 @@ from edgemoe.spec.memory import (
     segment,
 )
 from edgemoe.spec.precision import GATE_BIAS_LIMIT, WIDE_LIMIT
+from edgemoe.spec.program_header import ProgramHeader
 from tests.fuzz.mutate import Rng, pick
 
 INPUT_BYTES, OUTPUT_BYTES = 4096, 1 << 16

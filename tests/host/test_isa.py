@@ -19,13 +19,11 @@ from edgemoe.spec.isa import (
     Epilogue,
     Instruction,
     Opcode,
-    ProgramHeader,
     decode,
-    decode_header,
     encode,
-    encode_header,
     raw_fields,
 )
+from edgemoe.spec.program_header import ProgramHeader, decode_header, encode_header
 from edgemoe.spec.registers import IDENTITY
 
 ENUMS = {"opcode": Opcode, "epilogue": Epilogue, "source": Buffer, "destination": Buffer}

@@ -15,8 +15,8 @@ from edgemoe.compiler.prefetch import Prefetch
 from edgemoe.compiler.program import Program
 from edgemoe.compiler.timeline import Timeline, whole
 from edgemoe.spec.hardware import HardwareConfig
-from edgemoe.spec.isa import Instruction, Opcode
-from edgemoe.spec.memory import consumed_bytes
+from edgemoe.spec.isa import STREAM_LINE, Instruction, Opcode
+from edgemoe.spec.memory import gate_bytes, layernorm_bytes, linear_bytes, position_bytes, round_up
 
 _START = 8  # cycles from a start to the command for the header, and from the header to the first instruction's
 _END = 13  # from HALT to done, beside the first beat's latency: what was written is answered
@@ -48,7 +48,7 @@ def cycles_of(
     instructions: Sequence[Instruction], hardware: HardwareConfig, routing: Sequence[Sequence[int]] | None = None
 ) -> list[PredictedCycles]:
     """The same of instructions alone, whose weights nobody has packed."""
-    stream_bytes = sum(consumed_bytes(i, hardware) for i in instructions)
+    stream_bytes = sum(_consumed_bytes(i, hardware) for i in instructions)
     fetch = hardware.first_beat_cycles + _FETCH
     known = iter(routing) if routing is not None else None
     offered = 2.0 * fetch + _START  # when the first instruction has been fetched and checked
@@ -76,3 +76,24 @@ def cycles_of(
         PredictedCycles(machine.mac, machine.post, round(machine.waited), end - begin, size)
         for machine, (begin, end), size in zip(machines, pairwise(marks), sizes, strict=True)
     ]
+
+
+def _consumed_bytes(i: Instruction, hardware: HardwareConfig) -> int:
+    """Bytes of the weight stream, headers included, of one instruction's segments."""
+    narrow = i.narrow_weights
+    match i.opcode:
+        case Opcode.PATCH_EMBED:
+            layer = linear_bytes(i.out_features, i.in_features, hardware, narrow)
+            payloads = [position_bytes(i.rows + 1, i.out_features, hardware), layer]
+        case Opcode.LAYERNORM:
+            payloads = [layernorm_bytes(i.in_features, hardware)]
+        case Opcode.LINEAR | Opcode.HEAD:
+            payloads = [linear_bytes(i.out_features, i.in_features, hardware, narrow)]
+        case Opcode.GATE:
+            payloads = [gate_bytes(i.experts, i.in_features, hardware, i.biased)]
+        case Opcode.EXPERTS:
+            layers = ((i.hidden_features, i.in_features), (i.in_features, i.hidden_features))
+            payloads = [sum(linear_bytes(*layer, hardware, narrow) for layer in layers)] * i.experts
+        case _:
+            payloads = []
+    return sum(STREAM_LINE + round_up(payload, STREAM_LINE) for payload in payloads)

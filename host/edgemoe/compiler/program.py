@@ -27,14 +27,12 @@ from edgemoe.spec.isa import (
     Buffer,
     Instruction,
     Opcode,
-    ProgramHeader,
     decode,
-    decode_header,
-    encode_header,
     raw_fields,
 )
 from edgemoe.spec.legality import element_bytes
 from edgemoe.spec.model import ModelConfig
+from edgemoe.spec.program_header import ProgramHeader, decode_header, encode_header
 from edgemoe.spec.registers import IDENTITY
 from edgemoe.spec.strict import ConfigError, from_dict, read_json, to_dict
 

@@ -16,9 +16,10 @@ from edgemoe.devices.rtl.device import MemoryModel, RtlDevice
 from edgemoe.kernels.machine import Machine, widened
 from edgemoe.kernels.operations import IntArray
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
-from edgemoe.spec.isa import STREAM_LINE, Buffer, Instruction, Opcode, ProgramHeader, encode, encode_header
+from edgemoe.spec.isa import STREAM_LINE, Buffer, Instruction, Opcode, encode
 from edgemoe.spec.machine import Sizes
 from edgemoe.spec.memory import Bytes, SegmentKind, pack_gate, segment, stripe
+from edgemoe.spec.program_header import ProgramHeader, encode_header
 from edgemoe.spec.registers import IDENTITY
 
 CORE = "TOP.edgemoe_top.core"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
-from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE, Instruction, Opcode
+from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE
 from edgemoe.spec.precision import GATE_BIAS_BITS, Precision
 
 Bytes = NDArray[np.uint8]
@@ -284,24 +284,3 @@ def position_bytes(rows: int, features: int, hardware: HardwareConfig) -> int:
     """Size of a position payload; features is a multiple of 16, so rows are whole words."""
     assert features % VECTOR == 0
     return rows * features * hardware.numbers.residual_bytes
-
-
-def consumed_bytes(i: Instruction, hardware: HardwareConfig) -> int:
-    """Bytes of the weight stream, headers included, of one instruction's segments."""
-    narrow = i.narrow_weights
-    match i.opcode:
-        case Opcode.PATCH_EMBED:
-            layer = linear_bytes(i.out_features, i.in_features, hardware, narrow)
-            payloads = [position_bytes(i.rows + 1, i.out_features, hardware), layer]
-        case Opcode.LAYERNORM:
-            payloads = [layernorm_bytes(i.in_features, hardware)]
-        case Opcode.LINEAR | Opcode.HEAD:
-            payloads = [linear_bytes(i.out_features, i.in_features, hardware, narrow)]
-        case Opcode.GATE:
-            payloads = [gate_bytes(i.experts, i.in_features, hardware, i.biased)]
-        case Opcode.EXPERTS:
-            layers = ((i.hidden_features, i.in_features), (i.in_features, i.hidden_features))
-            payloads = [sum(linear_bytes(*layer, hardware, narrow) for layer in layers)] * i.experts
-        case _:
-            payloads = []
-    return sum(STREAM_LINE + round_up(payload, STREAM_LINE) for payload in payloads)

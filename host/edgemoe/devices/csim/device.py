@@ -12,7 +12,8 @@ from edgemoe.devices.base import Bytes, DeviceError
 from edgemoe.devices.csim.build import load_library
 from edgemoe.devices.host_memory import SimulatedDevice
 from edgemoe.spec.hardware import HardwareConfig
-from edgemoe.spec.isa import INSTRUCTION_BYTES, STREAM_LINE, ProgramHeader, decode_header
+from edgemoe.spec.isa import INSTRUCTION_BYTES, STREAM_LINE
+from edgemoe.spec.program_header import ProgramHeader, decode_header
 from edgemoe.spec.registers import IDENTITY, REGISTERS, WEIGHT_PORTS
 
 OUTPUTS = tuple(register.name for register in REGISTERS if register.kind == "output")

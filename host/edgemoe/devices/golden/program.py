@@ -12,7 +12,7 @@ from edgemoe.devices.flat_memory import FlatMemory
 from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig
-from edgemoe.spec.isa import INSTRUCTION_BYTES, INSTRUCTION_WORDS, STREAM_LINE, ProgramHeader, decode_header
+from edgemoe.spec.isa import INSTRUCTION_BYTES, INSTRUCTION_WORDS, STREAM_LINE
 from edgemoe.spec.memory import (
     Bytes,
     gate_bytes,
@@ -28,6 +28,7 @@ from edgemoe.spec.memory import (
     unstripe,
 )
 from edgemoe.spec.precision import MAX_SHIFT
+from edgemoe.spec.program_header import ProgramHeader, decode_header
 from edgemoe.spec.registers import IDENTITY
 from edgemoe_golden.ops.experts import Expert
 from edgemoe_golden.ops.linear import PreparedLinear, prepare_linear
