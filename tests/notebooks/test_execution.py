@@ -27,9 +27,9 @@ Execute = Callable[..., list[Any]]
 
 def picture(cell: Any) -> Image.Image:
     """The one picture that a cell shows."""
-    kinds = ("image/png", "image/jpeg")
-    (data,) = [output.data[kind] for output in cell.outputs for kind in kinds if kind in output.get("data", {})]
-    return Image.open(io.BytesIO(base64.b64decode(data)))
+    given = [output.get("data", {}) for output in cell.outputs]
+    (data,) = [each for each in given if each.keys() & {"image/png", "image/jpeg"}]
+    return Image.open(io.BytesIO(base64.b64decode(data.get("image/png") or data["image/jpeg"])))
 
 
 def test_first_frame(execute: Execute) -> None:
