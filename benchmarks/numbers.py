@@ -78,10 +78,11 @@ def table(of: Network, rows: Sequence[Row]) -> str:
 def report(name: str, of: Network, rows: Sequence[Row], seconds: float) -> Row:
     """One network's part of the file; its pictures are written beside it."""
     own = of.comparison
+    shown = own.choices[max(budget for budget in own.choices if budget <= SHOWN_BUDGET)]
     for suffix, picture in {
         "frontier": draw_frontier(of.title, rows, *of.chart),
         "worst": draw_worst(own.worst),
-        "choice": draw_choice(own.model.config, own.choices[min(SHOWN_BUDGET, max(own.choices))]),
+        "choice": draw_choice(own.model.config, shown),
     }.items():
         path = REPORT.with_name(f"numbers_{name}_{suffix}.png")
         write_atomically(path, lambda temporary, drawn=picture: drawn.save(temporary, format="PNG"))  # type: ignore[misc]
