@@ -23,7 +23,7 @@ CASES = {"csim": 40, "rtl": 20}
     "targets",
     [
         [target for target in ENGINES if target.group == "csim"],
-        *([target] if target.name == "rtl w8a8" else pytest.param([target], marks=pytest.mark.slow) for target in RTL),
+        *(pytest.param([target], marks=pytest.mark.slow) for target in RTL),
     ],
     ids=lambda targets: " and ".join(target.name for target in targets),
 )

@@ -14,7 +14,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = "-O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer"
 SUPPRESSIONS = Path(__file__).with_name("sanitizer.supp")
-TARGETS = ("tests/ops", "tests/host/test_machine_faults.py", "tests/host/test_machine_stream.py")
+TARGETS = (
+    pytest.param("tests/ops", marks=pytest.mark.slow),
+    "tests/host/test_machine_faults.py",
+    "tests/host/test_machine_stream.py",
+)
 
 
 def runtime(name: str) -> str:
