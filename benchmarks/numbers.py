@@ -63,9 +63,7 @@ def line(row: Row) -> str:
 
 def table(of: Network, rows: Sequence[Row]) -> str:
     """The rows as text."""
-    lines = [
-        (row["setting"], *(row[key] for key in of.heads), 100 * row["more_cycles"], row["seconds"]) for row in rows
-    ]
+    lines: list[tuple[Any, ...]] = []
     if of.float_figures:
         lines.append(("float", *(of.float_figures.get(key) for key in of.heads), None, None))
     for row in rows:
