@@ -174,7 +174,8 @@ def _csim(hardware: HardwareConfig, _: MemoryModel) -> Device:
 def build(precision: str, options: Sequence[str] = ()) -> HardwareConfig:
     """The small machine of the machine tests, with options (`edgemoe.spec.isa.OPTIONS`)."""
     base = small_hardware(precision)
-    return replace(base, name="_".join((base.name, *options)), **dict.fromkeys(options, True))
+    initials = ("".join(word[0] for word in option.split("_")) for option in options)  # a name has 64 letters
+    return replace(base, name="_".join((base.name, *initials)), **dict.fromkeys(options, True))
 
 
 TAKEN: dict[str, tuple[str, ...]] = dict.fromkeys(

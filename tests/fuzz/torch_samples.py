@@ -14,6 +14,7 @@ from scipy.io import savemat
 from edgemoe.spec.model import load_model_config
 from edgemoe_golden.importing import import_checkpoint
 from edgemoe_golden.importing.edge_moe import PICTURE, SUFFIX, raw_files
+from edgemoe_golden.importing.gates import GateOptions
 from tests.fuzz.mutate import pick
 from tests.fuzz.target import Rng
 from tests.golden.upstream_reference import Gates, State, random_state
@@ -108,8 +109,8 @@ def dense_torch(folder: Path) -> None:
 def float_checkpoint(folder: Path) -> None:
     """What the import writes of gates that only the float model computes."""
     source = folder / "x.pth"
-    torch.save(random_state(MICRO, Gates(top_first=True), decoders=False), source)
-    import_checkpoint(source, MICRO, folder / "model")
+    torch.save(random_state(MICRO, Gates(ahead=True), decoders=False), source)
+    import_checkpoint(source, MICRO, folder / "model", GateOptions(input_ahead=True))
     source.unlink()
 
 

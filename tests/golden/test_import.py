@@ -270,4 +270,4 @@ def test_the_command_calibrates_at_once_on_pictures(
     assert compile_checkpoint(out, None, load_hardware_config("micro"))
     text = capsys.readouterr().out
     assert "next: edgemoe calibrate" not in text
-    assert "step, added to those above" in text
+    assert "step, added to those kept above" in text

@@ -432,11 +432,13 @@ def test_what_cannot_work_is_said_before_anything_is_compiled(
 
 
 def test_shipped_models_go_by_their_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Unless a folder of that name is there."""
+    """Unless a folder of that name holds a model, too: one of results does not hide the shipped one."""
     monkeypatch.chdir(tmp_path)
     assert model_folder(Path("mini")).name == "mini"
     assert (model_folder(Path("mini")) / "config.json").is_file()
     (tmp_path / "mini").mkdir()
+    assert model_folder(Path("mini")) != Path("mini")
+    (tmp_path / "mini" / "config.json").write_text("{}")
     assert model_folder(Path("mini")) == Path("mini")
 
 
