@@ -28,6 +28,7 @@ SHAPES = {
         wide_tokens=True,
         narrow_weights=True,
         activations=True,
+        gate_forms=True,
     ),
     # Four tables of activation functions, looked up at the nearest entry and interpolated.
     "activations": replace(load_hardware_config("micro"), name="activations", activations=True),

@@ -31,7 +31,6 @@ RUNS = [
     Run("narrow_tiles", slow=True),
     Run("wide_tokens", slow=True),
     Run("wide_tokens_pairs"),
-    Run("gate_forms"),
 ]
 PROGRAMS = 3
 LONGEST = 4000  # cycles of an instruction

@@ -25,7 +25,7 @@ from tests.examples.program import plain_calibration, random_tensors
 
 CONFIG = load_model_config("micro")
 TASKS = [task.name for task in CONFIG.tasks]
-SHAPES = ("gate_forms", "gate_forms_fine")
+SHAPES = ("wide_tokens_pairs", "gate_forms", "gate_forms_fine")
 FORMS = {"biased": (True, False), "renormalised": (False, True), "both": (True, True)}
 
 
@@ -88,7 +88,9 @@ def test_an_expert_outside_the_window_is_never_chosen_and_counts_nothing(seed: i
     assert np.array_equal(scores, alone)
 
 
-@pytest.mark.parametrize("shape_name", [SHAPES[0], pytest.param(SHAPES[1], marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "shape_name", [SHAPES[0], *(pytest.param(each, marks=pytest.mark.slow) for each in SHAPES[1:])]
+)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("engine", ["csim", "rtl"])
 def test_forms_equal_golden_in_every_stored_value(shape_name: str, form: str, engine: str) -> None:
