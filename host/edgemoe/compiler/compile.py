@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from edgemoe.compiler.fits import require_fit
+from edgemoe.compiler.options import require_options
 from edgemoe.compiler.program import (
     MAX_FILE_BYTES,
     PROGRAM_VERSION,
@@ -28,18 +29,13 @@ from edgemoe.compiler.quantise import quantise
 from edgemoe.compiler.quantised import QuantisedModel
 from edgemoe.compiler.schedule import Step, schedule
 from edgemoe.spec.calibrated import load_calibrated
-from edgemoe.spec.calibration import is_inner, load_calibration
+from edgemoe.spec.calibration import load_calibration
 from edgemoe.spec.checkpoint import CALIBRATION_FILE, DECODER_FILE, load_checkpoint
 from edgemoe.spec.faults import FAULT_TEXT, Fault
 from edgemoe.spec.files import read_limited
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import (
-    ACTIVATIONS,
-    GATE_FORMS,
     ISA_VERSION,
-    NARROW_WEIGHTS,
-    WIDE_INNER,
-    WIDE_TOKENS,
     Buffer,
     Instruction,
     Opcode,
@@ -111,7 +107,7 @@ def compile_model(
         raise ProgramError(f"tasks must be named once each and at least one, found {', '.join(tasks) or 'none'}")
     if model.precision != hardware.numbers:
         raise ProgramError(f"model is quantised for {model.precision.name}, hardware is {hardware.precision}")
-    _require_options(model, hardware)
+    require_options(model, hardware)
     require_fit(model.config, tuple(tasks), hardware, model.wide)
     steps = schedule(model, tasks, hardware)
     placement = _Placement(hardware)
@@ -153,36 +149,6 @@ def _with_decoder(program: Program, folder: Path) -> Program:
         raise ProgramError(f"{path}: cannot be read ({error.strerror})") from error
     sha256 = digests(program.image, program.stream, decoder)
     return replace(program, manifest=replace(manifest, sha256=sha256), decoder=decoder)
-
-
-WITHOUT_TABLES = ("gelu", "gelu_tanh")
-"""Activation functions that GELU's table of δ serves: tanh GELU differs from it by less than 0.0005."""
-
-
-def _require_options(model: QuantisedModel, hardware: HardwareConfig) -> None:
-    """Raise ProgramError for an activation function, gates or widths that this build does not take."""
-    name, activation = model.config.name, model.config.activation
-    if not hardware.activations and activation not in WITHOUT_TABLES:
-        raise ProgramError(
-            f"model '{name}' has activation function '{activation}', for which hardware '{hardware.name}' has no table "
-            f'(it has that of {" and ".join(WITHOUT_TABLES)}); choose a build with "{ACTIVATIONS}": true'
-        )
-    if (model.config.gate_bias or model.config.renormalised_scores) and not hardware.gate_forms:
-        form = "gates with a bias" if model.config.gate_bias else "scores that sum to 1"
-        raise ProgramError(
-            f"model '{name}' has {form}, which hardware '{hardware.name}' does not take; choose a build with "
-            f'"{GATE_FORMS}": true'
-        )
-    for option, names, what in (
-        (WIDE_TOKENS, [name for name in model.wide if not is_inner(name)], "activations of 16 bits"),
-        (WIDE_INNER, [name for name in model.wide if is_inner(name)], "inner activations of 16 bits"),
-        (NARROW_WEIGHTS, model.narrow, "layers with weights of 4 bits"),
-    ):
-        if names and option not in hardware.options:
-            raise ProgramError(
-                f"model '{name}' has {len(names)} {what}, which hardware '{hardware.name}' does not take; "
-                f'choose a build with "{option}": true, or calibrate the model without a budget'
-            )
 
 
 def _place(step: Step, model: QuantisedModel, placement: _Placement, trace: bool) -> None:
