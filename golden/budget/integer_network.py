@@ -114,9 +114,7 @@ class IntegerBlock:
             hidden = linear_gelu(tokens, layers.up, *grid, precision, *modes)
             return BlockResult(linear_residual(hidden, layers.down, residual, precision, wide[1]), None)
         own = block.mlp.gates[task]
-        logits = gate_logits(copy, own.weight)
-        if own.bias is not None:
-            logits = logits + own.bias
+        logits = gate_logits(copy, own.weight, own.bias)
         chosen = top_k_experts(logits, self.config.top_k)
         taken = chosen if forced is None else forced
         scores = gate_scores(logits, taken, own.multiplier, own.shift, self.config.renormalised_scores)

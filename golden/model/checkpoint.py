@@ -16,9 +16,8 @@ from edgemoe.spec.checkpoint import (
     CheckpointError,
     Tensors,
     check_tensors,
+    checked_tensors,
     load_checkpoint,
-    read_tensors,
-    tensor_shapes,
 )
 from edgemoe.spec.files import write_bytes, write_text
 from edgemoe.spec.model import ModelConfig, load_model_config
@@ -42,13 +41,7 @@ def load_checkpoint_model(folder: Path) -> M3ViT:
 def load_float_only(folder: Path) -> tuple[ModelConfig, Tensors]:
     """Read a checkpoint whose gates only the float model can compute; raises CheckpointError or ConfigError."""
     config = load_model_config(folder / CONFIG_FILE)
-    path = folder / FLOAT_WEIGHTS_FILE
-    tensors = read_tensors(path, config.name, tensor_shapes(config).values())
-    try:
-        check_tensors(config, tensors)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from error
-    return config, tensors
+    return config, checked_tensors(folder / FLOAT_WEIGHTS_FILE, config)
 
 
 def save_checkpoint(folder: Path, model: M3ViT) -> None:

@@ -22,9 +22,13 @@ from edgemoe_golden.ops.requantise import IntArray, requantise
 from edgemoe_golden.ops.softmax import fine_exponential
 
 
-def gate_logits(values: IntArray, weight: NDArray[Any]) -> IntArray:
-    """Integer logits [rows, experts], below 2^45; values [rows, D] and weight [experts, D] within ±32639."""
-    return exact_matmul(values, weight.T, WIDE_LIMIT, WIDE_LIMIT)
+def gate_logits(values: IntArray, weight: NDArray[Any], bias: IntArray | None = None) -> IntArray:
+    """Integer logits [rows, experts], below 2^45; values [rows, D] and weight [experts, D] within ±32639.
+
+    bias [experts] in units of logits, within ±GATE_BIAS_LIMIT.
+    """
+    logits = exact_matmul(values, weight.T, WIDE_LIMIT, WIDE_LIMIT)
+    return logits if bias is None else logits + bias
 
 
 def top_k_experts(logits: IntArray, top_k: int) -> IntArray:
@@ -45,9 +49,7 @@ def gate(
 
     multiplier/2^shift turns logits into base-2 Q.12; bias [experts] in units of logits, within ±GATE_BIAS_LIMIT.
     """
-    logits = gate_logits(values, weight)
-    if bias is not None:
-        logits = logits + bias
+    logits = gate_logits(values, weight, bias)
     chosen = top_k_experts(logits, top_k)
     return chosen, gate_scores(logits, chosen, multiplier, shift, renormalise)
 

@@ -17,7 +17,6 @@ from edgemoe.compiler.quantise import quantise
 from edgemoe.compiler.quantised import QuantisedModel
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.registry import open_device
-from edgemoe.diff import compare_engines
 from edgemoe.frames import read_rows
 from edgemoe.session import Session
 from edgemoe.spec.calibration import Calibration, is_inner, mixable_activations, mixable_layers
@@ -32,6 +31,7 @@ from edgemoe_golden.budget.integer_network import IntegerBlock, embedded, head_o
 from edgemoe_golden.ops.attention import attention_scores
 from edgemoe_golden.ops.linear import accumulate, digits, prepare_linear
 from sim.common.shapes import shape
+from tests.examples.equality import require_golden_values
 from tests.examples.program import plain_calibration, random_tensors, write_checkpoint
 
 CONFIG = load_model_config("micro")
@@ -233,13 +233,7 @@ def test_narrow_weights_equal_golden_in_every_stored_value(shape_name: str, engi
     """Two tiles of them in a line of the stream, and two lines for one tile."""
     model, hardware = mixed_model([], subsets(1)[1]), shape(shape_name)
     program = compile_model(model, TASKS, hardware, trace=True)
-    frame = np.random.default_rng(3).integers(0, 256, (CONFIG.image_height, CONFIG.image_width, 3), dtype=np.uint8)
-    try:
-        found = compare_engines(program, frame, ("golden", engine))
-    except DeviceError as error:
-        pytest.skip(str(error))
-    assert found.difference is None, str(found.difference)
-    assert found.values > 10_000
+    require_golden_values(program, engine)
 
 
 TOKENS = [name for name in ACTIVATIONS if not is_inner(name)]
@@ -254,13 +248,7 @@ def test_wide_tokens_equal_golden_in_every_stored_value(shape_name: str, part: s
     narrow = LAYERS if hardware.narrow_weights else []
     model = mixed_model([name for name in TOKENS if part in name], narrow)
     program = compile_model(model, TASKS, hardware, trace=True)
-    frame = np.random.default_rng(3).integers(0, 256, (CONFIG.image_height, CONFIG.image_width, 3), dtype=np.uint8)
-    try:
-        found = compare_engines(program, frame, ("golden", engine))
-    except DeviceError as error:
-        pytest.skip(str(error))
-    assert found.difference is None, str(found.difference)
-    assert found.values > 10_000
+    require_golden_values(program, engine)
 
 
 @pytest.mark.parametrize(("engine", "option"), [("rtl", "wide_inner"), ("csim", "wide_inner")])

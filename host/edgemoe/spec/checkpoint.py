@@ -163,9 +163,14 @@ def load_checkpoint(folder: Path) -> tuple[ModelConfig, Tensors]:
         )
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; a checkpoint folder needs {WEIGHTS_FILE}")
+    return config, checked_tensors(path, config)
+
+
+def checked_tensors(path: Path, config: ModelConfig) -> Tensors:
+    """All tensors of a model, as float32, from a safetensors file; raises CheckpointError naming it."""
     tensors = read_tensors(path, config.name, tensor_shapes(config).values())
     try:
         check_tensors(config, tensors)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
-    return config, tensors
+    return tensors

@@ -218,11 +218,17 @@ def pack_gate(weight: IntArray, hardware: HardwareConfig, bias: IntArray | None 
     return rows.reshape(-1)
 
 
+def _biased_gate(payload: Bytes, experts: int, hardware: HardwareConfig) -> tuple[Bytes, Bytes]:
+    """Channel records and tiles of a gate's payload, a row for each output tile."""
+    rows = payload.reshape(round_up(experts, hardware.out_par) // hardware.out_par, -1)
+    head, tiles = np.split(rows, [hardware.out_par * hardware.numbers.channel_bytes], axis=1)
+    return np.ascontiguousarray(head), np.ascontiguousarray(tiles)
+
+
 def unpack_gate_bias(payload: Bytes, experts: int, hardware: HardwareConfig) -> IntArray:
     """The bias [experts] of a payload of `pack_gate` that has one; of the bias field, the low GATE_BIAS_BITS count."""
-    count, size = hardware.out_par, hardware.out_par * hardware.numbers.channel_bytes
-    rows = payload.reshape(round_up(experts, count) // count, -1)
-    records = np.ascontiguousarray(rows[:, :size]).view(channel_dtype(hardware.numbers)).reshape(-1)[:experts]
+    head, _ = _biased_gate(payload, experts, hardware)
+    records = head.view(channel_dtype(hardware.numbers)).reshape(-1)[:experts]
     unused = 64 - GATE_BIAS_BITS
     high = records["bias"].astype(np.int64) << unused >> unused
     bias: IntArray = (high << 16) + records["multiplier"].astype(np.int64)
@@ -234,9 +240,7 @@ def unpack_gate(
 ) -> IntArray:
     """The weights of a payload of `pack_gate`, its inverse."""
     if biased:
-        size = hardware.out_par * hardware.numbers.channel_bytes
-        rows = payload.reshape(round_up(experts, hardware.out_par) // hardware.out_par, -1)
-        payload = np.ascontiguousarray(rows[:, size:]).reshape(-1)
+        payload = _biased_gate(payload, experts, hardware)[1].reshape(-1)
     columns = round_up(inputs, hardware.in_par) // hardware.in_par
     tile = (hardware.out_par, hardware.in_par)
     if hardware.numbers.activation_bytes == 2:
