@@ -6,6 +6,7 @@ ENGINE ?= rtl
 MODEL ?= mini
 MINUTES ?= 16
 SEED ?= 1
+COUNT ?= 60
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet -c constraints.txt
@@ -24,7 +25,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim ablation real numbers eval accuracy scaling report train calibrate hls hls-report bitstream release test-vitis-rtl generate hierarchy drawings docs area fuzz lint style clean
+.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim ablation real numbers eval accuracy scaling report train calibrate hls hls-report bitstream release test-vitis-rtl generate hierarchy drawings docs area fuzz mutants lint style clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -173,6 +174,9 @@ area: $(VENV)/test.stamp ## synthesise the RTL with Yosys: LUT, FF, DSP, block R
 
 fuzz: $(VENV)/test.stamp ## mutated files for all readers, random programs on all engines (MINUTES=16 SEED=1); REPLAY=file: one case again
 	OMP_NUM_THREADS=1 nice $(PY) -m tests.fuzz $(if $(REPLAY),--replay $(REPLAY),--minutes $(MINUTES) --seed $(SEED))
+
+mutants: $(VENV)/test.stamp ## one-line mutants of rtl/, hls/ and host/, and which test kills each (COUNT=60 of each, SEED=1)
+	OMP_NUM_THREADS=1 nice $(PY) -m tests.mutants --count $(COUNT) --seed $(SEED)
 
 formal: $(VENV)/test.stamp ## prove properties of the RTL, and that each kills a mutant: AXI, queues, registers, exact sums
 	nice $(PY) -m sim.formal

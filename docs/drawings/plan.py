@@ -140,6 +140,7 @@ PLAN: tuple[Part, ...] = (
             Wing("release", "the wheel in an empty environment"),
             Wing("checks", "what make lint calls"),
             Wing("fuzz", "mutated files, random programs"),
+            Wing("mutants", "one line changed: who notices"),
             Wing("examples", "checkpoints and media to test with"),
         ),
     ),

@@ -1,0 +1,153 @@
+"""Draws mutants by seed, runs what guards each until something fails, and keeps each verdict as soon as it is known."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+
+from edgemoe.spec.files import write_text
+from tests.mutants import guards
+from tests.mutants.change import Change, candidates
+from tests.mutants.guards import Stage
+from tests.mutants.lines import Ran, lines
+from tests.mutants.tree import Ended, Tree
+
+PATIENCE = 4.0  # times what a stage takes on unchanged files, and
+ALLOWANCE = 120.0  # seconds more, for what a change makes the build cache build again
+LONGEST = 3600.0
+PYNQ = "build/envs/pynq-4.0.0/bin/python"
+EQUIVALENT = Path(__file__).with_name("equivalent.json")
+FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+NO_BUILD = re.compile(r"Exiting due to \d+ error|\.(?:hpp|cpp):\d+:\d+: error: |SyntaxError: ")
+
+
+class Verdict(Enum):
+    """How a mutant ended."""
+
+    KILLED = "killed"
+    SURVIVED = "survived"
+    EQUIVALENT = "equivalent"
+    INVALID = "does not build"
+    UNREACHED = "no test runs the line"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One mutant. by: the test that failed, or why it is equivalent; seconds: on the wall."""
+
+    wing: str
+    change: Change
+    verdict: Verdict
+    by: str
+    seconds: float
+
+    def to_json(self) -> dict[str, object]:
+        """As build/reports/mutants.json has it."""
+        return {"wing": self.wing, **asdict(self.change), "verdict": self.verdict.value, "by": self.by,
+                "seconds": round(self.seconds, 1)}  # fmt: skip
+
+
+def drawn(root: Path, wing: str, seed: int, count: int, part: str = "") -> list[Change]:
+    """The first `count` of all changes of a wing in an order that the seed gives: more of them begin with the same.
+
+    part: only of files whose name has it.
+    """
+    found = [change for change in candidates(root, wing) if part in change.file]
+    random.Random(f"{wing} {seed}").shuffle(found)
+    return found[:count]
+
+
+def known_equivalent(root: Path, change: Change) -> str | None:
+    """Why no test can see this change, None where nobody has said so."""
+    line = change.line_of((root / change.file).read_text(encoding="utf-8")).strip()
+    mutant = change.applied((root / change.file).read_text(encoding="utf-8")).splitlines()[change.line - 1].strip()
+    for entry in json.loads(EQUIVALENT.read_text(encoding="utf-8")):
+        if (entry["file"], entry["line"], entry["mutant"]) == (change.file, line, mutant):
+            return str(entry["why"])
+    return None
+
+
+class Campaign:
+    """Judges mutants in a copy of the checkout. kept: where verdicts lie, so that a run that was ended goes on."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self.tree = Tree(root, folder / "tree")
+        self._clean: dict[Stage, float] = {}
+        self._ran: Ran | None = None
+        self._kept = folder / f"verdicts-{self.tree.digest()[:16]}.json"
+        text = self._kept.read_text(encoding="utf-8") if self._kept.is_file() else "[]"
+        self._rows = {(row.wing, row.change): row for row in map(_row, json.loads(text))}
+
+    def judge(self, wing: str, changes: Sequence[Change], say: Callable[[Row], None]) -> Iterator[Row]:
+        """A row for each change. Raises RuntimeError when a guard fails on unchanged files."""
+        for change in changes:
+            row = self._rows.get((wing, change)) or self._judge(wing, change)
+            self._rows[wing, change] = row
+            write_text(self._kept, json.dumps([one.to_json() for one in self._rows.values()], indent=1) + "\n")
+            say(row)
+            yield row
+
+    def _judge(self, wing: str, change: Change) -> Row:
+        begun = time.monotonic()
+        why = known_equivalent(self.tree.root, change)
+        if why is not None:
+            return Row(wing, change, Verdict.EQUIVALENT, why, 0.0)
+        stages = self._stages(wing, change)
+        for stage in stages:
+            limit = PATIENCE * self._seconds(stage) + ALLOWANCE
+            with self.tree.changed(change):
+                ended = self._run(stage, limit)
+            if ended.status != 0:
+                verdict, by = _failure(ended)
+                return Row(wing, change, verdict, by, time.monotonic() - begun)
+        verdict = Verdict.SURVIVED if stages else Verdict.UNREACHED
+        return Row(wing, change, verdict, "", time.monotonic() - begun)
+
+    def _stages(self, wing: str, change: Change) -> list[Stage]:
+        if wing == "rtl":
+            return guards.rtl(change.file)
+        if wing == "hls":
+            return guards.hls(change.file)
+        if self._ran is None:
+            self._ran = lines(self.tree)
+        return guards.host((change.file, change.line), self._ran)
+
+    def _seconds(self, stage: Stage) -> float:
+        """Time of a stage on unchanged files; it has to pass there."""
+        if stage not in self._clean:
+            begun = time.monotonic()
+            ended = self._run(stage, LONGEST)
+            if ended.status != 0:
+                raise RuntimeError(f"pytest {' '.join(stage)} fails before anything is changed:\n{ended.text[-2000:]}")
+            self._clean[stage] = time.monotonic() - begun
+        return self._clean[stage]
+
+    def _run(self, stage: Stage, limit: float) -> Ended:
+        interpreter = sys.executable
+        if stage == guards.DRIVER:
+            interpreter = str(self.tree.root / PYNQ)
+            if not Path(interpreter).is_file():
+                raise RuntimeError(f"{PYNQ} is not there; `make test-driver` sets it up")
+        return self.tree.python(["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *stage], limit, interpreter)
+
+
+def _failure(ended: Ended) -> tuple[Verdict, str]:
+    """What a failed stage says. A mutant that no tool takes is none."""
+    if ended.status is None:
+        return Verdict.KILLED, "took too long"
+    if NO_BUILD.search(ended.text):
+        return Verdict.INVALID, ""
+    found = FAILED.search(ended.text)
+    return Verdict.KILLED, found[1] if found else f"pytest ended with {ended.status}"
+
+
+def _row(facts: dict[str, object]) -> Row:
+    change = Change(**{name: facts[name] for name in ("file", "line", "begin", "end", "before", "after")})  # type: ignore[arg-type]
+    return Row(str(facts["wing"]), change, Verdict(facts["verdict"]), str(facts["by"]), float(str(facts["seconds"])))

@@ -1,0 +1,92 @@
+"""Which tests guard a file: stages of pytest arguments, those nearest to the file first.
+
+A stage is one run of pytest. A mutant is killed by the first stage that fails and lives when all pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from edgemoe.devices.rtl.build import modules, sources_of
+from edgemoe.kernels.benches import Bench, Run, benches
+from edgemoe.kernels.vectors import KERNELS
+from sim.formal.__main__ import PROOFS
+from sim.formal.proof import Proof
+
+Stage = tuple[str, ...]
+
+UNITS = "tests/rtl/test_units.py::test_the_unit_is_golden"
+WHOLE_MACHINE = "tests/host/test_machine_faults.py"  # its good program has every instruction and every buffer
+OF_OPTIONS = tuple(f"tests/golden/test_{name}.py" for name in ("mixed", "activations", "gate_forms"))
+DRIVER: Stage = ("tests/driver",)  # on PYNQ, which has an environment of its own
+NEAREST = 2  # benches before the whole machine is tried
+
+
+def rtl(file: str) -> list[Stage]:
+    """Benches of the smallest modules that contain it, proofs, the whole machine and its options."""
+    module = Path(file).stem
+    near = [_bench_stage(bench) for bench in _benches_with(module)]
+    proofs = tuple(f"tests/rtl/test_formal.py::test_properties_hold[{proof.name}]" for proof in _proofs_with(module))
+    machine: list[Stage] = [
+        (WHOLE_MACHINE, "-k", "rtl and not golden"),
+        ("tests/rtl/test_faults.py",),
+        ("tests/ops", "-k", "rtl"),
+        (*OF_OPTIONS, "-k", "rtl"),
+        ("tests/system/test_engines.py", "-k", "rtl"),
+    ]
+    return [*near[:NEAREST], *([proofs] if proofs else []), machine[0], *near[NEAREST:], *machine[1:]]
+
+
+def hls(file: str) -> list[Stage]:
+    """The kernel's vectors, the rules, the whole machine, operations and options on csim."""
+    kernel = Path(file).stem
+    vectors: list[Stage] = []
+    if file.startswith("hls/kernels/"):
+        chosen = "" if kernel not in KERNELS else f"[kv260-{kernel}]"
+        vectors = [(f"tests/hls/test_kernels.py::test_a_kernel_equals_golden{chosen}", "-m", "not slow")]
+    if kernel in ("legality", "instruction"):
+        vectors = [("tests/hls/test_rules.py", "-m", "not slow")]
+    return [
+        *vectors,
+        (WHOLE_MACHINE, "-k", "csim"),
+        ("tests/ops", "-k", "csim"),
+        (*OF_OPTIONS, "-k", "csim"),
+        ("tests/system/test_engines.py", "-k", "csim"),
+        ("tests/hls/test_dataflow.py", "tests/hls/test_distances.py", "-m", "not slow"),
+    ]
+
+
+def host(line: tuple[str, int], ran: Mapping[tuple[str, int], Sequence[str]]) -> list[Stage]:
+    """The tests that run this line, in the given order. ran: see `tests.mutants.lines`."""
+    if line[0].startswith("host/edgemoe/pynq/"):
+        return [DRIVER]
+    tests = tuple(ran.get(line, ()))
+    return [(*tests, "-m", "not slow")] if tests else []
+
+
+@cache
+def _benches_with(module: str) -> list[Bench]:
+    """Benches whose design has this module, the smallest design first."""
+    known = modules()
+    sizes = {bench.module: [path.stem for path in sources_of(known[bench.top], known)] for bench in benches()}
+    found = [bench for bench in benches() if module in sizes[bench.module]]
+    return sorted(found, key=lambda bench: (len(sizes[bench.module]), bench.name))
+
+
+@cache
+def _proofs_with(module: str) -> list[Proof]:
+    known = modules()
+    return [
+        proof for proof in PROOFS
+        if not proof.slow and module in [path.stem for path in sources_of(known[proof.unit], known)]
+    ]  # fmt: skip
+
+
+def _bench_stage(bench: Bench) -> Stage:
+    return tuple(f"{UNITS}[{_name(bench, run)}]" for run in bench.runs if not run.slow)
+
+
+def _name(bench: Bench, run: Run) -> str:
+    return "-".join([bench.name, run.hardware, *(f"{name}={value}" for name, value in run.parameters.items())])
