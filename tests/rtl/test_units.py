@@ -40,6 +40,20 @@ def test_every_test_sees_a_wrong_bit(bench: Bench, run: Run) -> None:
     start(bench, run, flip=True)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("bench", "run"), cases(lambda bench: bench.runs[:1]))
+def test_the_netlist_of_the_unit_is_golden(bench: Bench, run: Run) -> None:
+    start(bench, run, mapped=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("bench", "run"), cases(lambda bench: bench.runs[:1] if bench.name in ("softmax", "requantise", "fifo") else ())
+)
+def test_a_wrong_bit_is_seen_on_the_netlist(bench: Bench, run: Run) -> None:
+    start(bench, run, mapped=True, flip=True)
+
+
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog (iverilog) is not installed")
 @pytest.mark.parametrize(("bench", "run"), cases(lambda bench: tuple(run for run in bench.runs if run.icarus)))
 def test_a_leaf_on_icarus(bench: Bench, run: Run) -> None:
