@@ -50,6 +50,7 @@ class Timeline:
         sizes = Sizes(hardware)
         self.post_rows = sizes.post_rows
         self.sums = sizes.job_delay + 1  # from a group's last step to its drain
+        self.reads = sizes.read_cycles + 1  # from a pass' last step until its left operands have been read
         self.routing = sizes.gate_cycles
 
     def end(self, i: Instruction, queues: Sequence[int]) -> float:
@@ -162,7 +163,7 @@ class Timeline:
             self.array = max(self.array, gathered)
             drain, narrow = self._rows_drained(rows), i.narrow_weights
             self._linear(rows, i.in_features, i.hidden_features, drain, i.wide_source, narrow)
-            gathered = self.array + self.sums  # the array has read them
+            gathered = self.array + self.reads
             # In the second layer's first group, tile n waits until group n of the first has been written.
             self.array = max(self.array, self.drained + DRAIN_STAGES - (tiles - 1) * token_tiles)
             self._linear(rows, i.hidden_features, i.in_features, rows, i.wide_result, narrow)
