@@ -75,31 +75,34 @@ module dot_product #(
                         + activations[n*OPERAND_BITS +: 2] * packed_weights[n*PACKED_BITS+PAIR_BITS +: 2];
             end
 
-            // After lane n: K mod 4 at n + 4, K at n + 4 but for the step of its upper bits.
+            // K after lane n, at n + 4.
             for (n = 3; n < LANES; n = n + 2) begin : overflows
-                reg [1:0] residue_2, residue_3, low, low_5, low_6;
+                reg [1:0] residue_2, residue_3, low;
                 always @(posedge clk) begin
                     residue_2 <= lanes[n].residue;
                     residue_3 <= residue_2;
                     low <= lanes[n].sum_out[19:18] - residue_3;
-                    low_5 <= low;
-                    low_6 <= low_5;
                 end
                 wire [UPPER_BITS-1:0] upper;
                 if (n == 3) begin : first
                     assign upper = {UPPER_BITS{low[1]}};
                 end else begin : next
-                    wire [1:0] low_before = overflows[n-2].low_6;
+                    wire [1:0] low_before = overflows[n-2].held.low_6;
                     wire up = low_before == 2'd3 && !low[1];
                     wire down = low_before == 2'd0 && low[1];
                     wire [UPPER_BITS:0] change = {{UPPER_BITS{down}}, up | down};
-                    assign upper = overflows[n-2].upper_6 + change[UPPER_BITS-1:0];
+                    assign upper = overflows[n-2].held.upper_6 + change[UPPER_BITS-1:0];
                     wire unused = &{1'b0, change[UPPER_BITS]};
                 end
-                reg [UPPER_BITS-1:0] upper_5, upper_6;
-                always @(posedge clk) begin
-                    upper_5 <= upper;
-                    upper_6 <= upper_5;
+                if (n < LANES - 1) begin : held  // until K mod 4 is there two lanes later
+                    reg [1:0] low_5, low_6;
+                    reg [UPPER_BITS-1:0] upper_5, upper_6;
+                    always @(posedge clk) begin
+                        low_5 <= low;
+                        low_6 <= low_5;
+                        upper_5 <= upper;
+                        upper_6 <= upper_5;
+                    end
                 end
             end
 

@@ -66,7 +66,7 @@ async def every_pair(dut: Dut, check: Checker, rng: np.random.Generator) -> None
 @cocotb.test(skip=NUMBERS.fine)
 @checked
 async def every_chain_at_the_bounds(dut: Dut, check: Checker, rng: np.random.Generator) -> None:
-    """Every choice, for eight lanes at a time, of products at their bounds: the low sums wander over their whole range."""
+    """Every choice, eight lanes at a time, of products at their bounds: low sums wander over their whole range."""
     lanes = parameter("LANES")
     bits = np.arange(1 << 8)[:, None] >> np.arange(lanes) % 8 & 1
     runs = np.concatenate([bits, np.repeat(bits[:, :8], lanes // 8, axis=1), np.sort(bits, axis=1)])
