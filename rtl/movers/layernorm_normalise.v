@@ -81,10 +81,11 @@ module layernorm_normalise #(
     generate
         for (lane = 0; lane < LANES; lane = lane + 1) begin : lanes
             wire signed [NORMALISED_BITS-1:0] normalised;
-            wire signed [PRODUCT_BITS-1:0] product;
             wire signed [GAIN_BITS-1:0] gain = gains[lane*GAIN_BITS +: GAIN_BITS];
             reg signed [OFFSET_BITS-1:0] offset_11, offset_12;
-            reg signed [AFFINE_BITS-1:0] affine;
+            wire signed [AFFINE_BITS-1:0] wide_offset =
+                {{(AFFINE_BITS-OFFSET_BITS){offset_12[OFFSET_BITS-1]}}, offset_12};
+            wire signed [AFFINE_BITS-1:0] affine;  // cycle 13
             wire signed [ACTIVATION_BITS-1:0] rounded;
             wire signed [GATE_BITS-1:0] gate_rounded;
             reg [ACTIVATION_BITS-1:0] norm_18;
@@ -93,8 +94,18 @@ module layernorm_normalise #(
             round_shift #(.IN_BITS(STANDARD_BITS), .OUT_BITS(NORMALISED_BITS)) normalise (
                 .clk(clk), .value(standard[lane*STANDARD_BITS +: STANDARD_BITS]), .shift(scales[5*6 +: 6]),
                 .result(normalised));
-            multiplier #(.WIDE_BITS(NORMALISED_BITS), .NARROW_BITS(GAIN_BITS)) apply_gain (
-                .clk(clk), .wide(normalised), .narrow(gain), .product(product));
+            if (GAIN_BITS <= 18 && NORMALISED_BITS <= 27) begin : one_block
+                multiply_add #(.A_BITS(GAIN_BITS), .B_BITS(NORMALISED_BITS), .SUM_BITS(AFFINE_BITS)) apply_gain (
+                    .clk(clk), .a(gain), .b(normalised), .sum_in(wide_offset), .sum(affine));
+            end else begin : several_blocks
+                wire signed [PRODUCT_BITS-1:0] product;
+                reg signed [AFFINE_BITS-1:0] affine_13;
+                multiplier #(.WIDE_BITS(NORMALISED_BITS), .NARROW_BITS(GAIN_BITS)) apply_gain (
+                    .clk(clk), .wide(normalised), .narrow(gain), .product(product));
+                always @(posedge clk)
+                    affine_13 <= {{(AFFINE_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}, product} + wide_offset;
+                assign affine = affine_13;
+            end
             round_shift #(.IN_BITS(AFFINE_BITS), .OUT_BITS(ACTIVATION_BITS)) round_norm (
                 .clk(clk), .value(affine), .shift(shift), .result(rounded));
             round_shift #(.IN_BITS(AFFINE_BITS), .OUT_BITS(GATE_BITS)) round_gate (
@@ -102,8 +113,6 @@ module layernorm_normalise #(
             always @(posedge clk) begin
                 offset_11 <= offsets[lane*OFFSET_BITS +: OFFSET_BITS];
                 offset_12 <= offset_11;
-                affine <= {{(AFFINE_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}, product}
-                        + {{(AFFINE_BITS-OFFSET_BITS){offset_12[OFFSET_BITS-1]}}, offset_12};
                 norm_18 <= rounded;
                 gate_18 <= gate_rounded > WIDE_LIMIT ? WIDE_LIMIT[15:0]
                          : gate_rounded < -WIDE_LIMIT ? -WIDE_LIMIT[15:0] : gate_rounded[15:0];
