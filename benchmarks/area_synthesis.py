@@ -38,8 +38,8 @@ MEMORY_LUTS = {
     "RAM32X16DR8": 8, "RAM64X8SW": 8, "SRL16E": 1, "SRLC32E": 1,
 }  # fmt: skip
 
-# A module that is one DSP block with its registers, adder and cascade, for which Yosys has no rules in this family. In a
-# netlist it is a cell of this name.
+# A module that is one DSP block with its registers, adder and cascade, for which Yosys has no rules in this family.
+# In a netlist it is a cell of this name.
 DSP_CELL = "multiply_add"
 
 
