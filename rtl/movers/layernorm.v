@@ -11,7 +11,7 @@
 // (layernorm_affine); normalising begins with the last of them.
 // Precondition: vectors = width/16 ≤ MAX_WIDTH/16, rows ≥ 1; residual_values READ_LATENCY = 2 cycles after read_depth.
 // Rate: ⌈rows/GROUP⌉·max(vectors, GROUP) cycles (one group more where unaligned); besides that, from start to not
-// busy, 53 cycles in W8A8 and 62 in W16A16. Depth: an addition of 16 bits; a TOKEN_PAR/GROUP : 1 multiplexer.
+// busy, 55 cycles in W8A8 and 62 in W16A16. Depth: an addition of 16 bits; a TOKEN_PAR/GROUP : 1 multiplexer.
 `default_nettype none
 `include "require.vh"
 module layernorm #(

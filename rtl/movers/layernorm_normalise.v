@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // LayerNorm of LANES values of one row a cycle, given the row's sum and the reciprocal root of its variance.
 //
-//   n = saturate(round_shift((D·x − Σx)·root, exponent + R + P/2 − F))       in Q.NORMALISED_FRACTION = F
+//   n = round_shift((D·x − Σx)·root, exponent + R + P/2 − F)       in Q.NORMALISED_FRACTION = F; below 2^5, as D ≤ 1024
 //   a = n·gain + offset
 //   norm = saturate(round_shift(a, shift))           gate = clip(round_shift(a, gate_shift), ±WIDE_LIMIT)
 //
@@ -91,7 +91,7 @@ module layernorm_normalise #(
             reg [ACTIVATION_BITS-1:0] norm_18;
             reg [15:0] gate_18;
 
-            round_shift #(.IN_BITS(STANDARD_BITS), .OUT_BITS(NORMALISED_BITS)) normalise (
+            round_shift #(.IN_BITS(STANDARD_BITS), .OUT_BITS(NORMALISED_BITS), .SATURATES(0)) normalise (
                 .clk(clk), .value(standard[lane*STANDARD_BITS +: STANDARD_BITS]), .shift(scales[5*6 +: 6]),
                 .result(normalised));
             if (GAIN_BITS <= 18 && NORMALISED_BITS <= 27) begin : one_block

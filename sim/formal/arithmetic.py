@@ -33,13 +33,15 @@ DOT_PRODUCT_SUMS = Proof(
 ROUNDED = "the floor of (value + half) / 2^shift, saturated, for every value and shift"
 ROUND_SHIFTS = tuple(
     Proof(
-        "round_shift_proof", "round_shift", AllInputs(6), parameters={"IN_BITS": inputs, "OUT_BITS": outputs},
+        "round_shift_proof", "round_shift", AllInputs(6),
+        parameters={"IN_BITS": inputs, "OUT_BITS": outputs, "SATURATES": saturates},
         properties=(
             Property("rounds_and_saturates", ROUNDED,
-                     Mutant(SHIFT, "half <= fine[0] & !over & !at_upper_bound;", "half <= fine[0] & !over;")),
+                     Mutant(SHIFT, "half <= fine[0] & !over & !at_upper_bound;",
+                            "half <= fine[0] & !over;" if saturates else "half <= !over & !at_upper_bound;")),
         ),
     )
-    for inputs, outputs in ((49, 20), (24, 8), (66, 33))
+    for inputs, outputs, saturates in ((49, 20, 1), (24, 8, 1), (66, 33, 1), (46, 18, 0))
 )  # fmt: skip
 
 REQUANTISE = Proof(
