@@ -34,7 +34,7 @@ module layernorm_standardise #(
             wire signed [ROOT_BITS+WIDTH_BITS+2:0] slope_3;
             wire signed [ROOT_BITS+ROW_SUM_BITS+1:0] less_3;
             reg signed [STANDARD_BITS-1:0] less_4, less_5;
-            reg [LANES*RESIDUAL_BITS-1:0] values_1, values_2, values_3;
+            reg [LANES*RESIDUAL_BITS-1:0] values_1, values_2;
             multiplier #(.WIDE_BITS(ROOT_BITS + 1), .NARROW_BITS(WIDTH_BITS + 2)) scale_root (
                 .clk(clk), .wide(root_1), .narrow(width_1), .product(slope_3));
             multiplier #(.WIDE_BITS(ROOT_BITS + 1), .NARROW_BITS(ROW_SUM_BITS + 1)) scale_sum (
@@ -47,11 +47,12 @@ module layernorm_standardise #(
                 less_5 <= less_4;
                 values_1 <= values;
                 values_2 <= values_1;
-                values_3 <= values_2;
             end
             for (lane = 0; lane < LANES; lane = lane + 1) begin : lanes
-                multiply_add #(.A_BITS(RESIDUAL_BITS), .B_BITS(SLOPE_BITS), .SUM_BITS(STANDARD_BITS)) multiply (
-                    .clk(clk), .a(values_3[lane*RESIDUAL_BITS +: RESIDUAL_BITS]), .b(slope_3[SLOPE_BITS-1:0]),
+                multiply_add #(
+                    .A_BITS(RESIDUAL_BITS), .B_BITS(SLOPE_BITS), .SUM_BITS(STANDARD_BITS), .A_REGISTERS(2)
+                ) multiply (
+                    .clk(clk), .a(values_2[lane*RESIDUAL_BITS +: RESIDUAL_BITS]), .b(slope_3[SLOPE_BITS-1:0]),
                     .sum_in(less_5), .sum(standard[lane*STANDARD_BITS +: STANDARD_BITS]));
             end
             wire unused = &{1'b0, slope_3};
