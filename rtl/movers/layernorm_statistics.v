@@ -40,7 +40,7 @@ module layernorm_statistics #(
     reg signed [ROW_SUM_BITS-1:0] sum_4 [0:FOURS-1];
     reg signed [ROW_SUM_BITS-1:0] sum_5 [0:SIXTEENS-1];
     reg signed [ROW_SUM_BITS-1:0] sum_6, sum_7, sum_8;
-    wire signed [ROW_SUM_BITS-1:0] part_sum = CHAINED ? sum_8 : sum_6;
+    reg signed [ROW_SUM_BITS-1:0] part_sum;
     wire [ROW_SQUARES_BITS-1:0] squares_of_four [0:FOURS-1];
     reg [ROW_SQUARES_BITS-1:0] squares_of_sixteen [0:SIXTEENS-1];
     reg [ROW_SQUARES_BITS-1:0] part_squares;
@@ -51,6 +51,7 @@ module layernorm_statistics #(
         opens <= {opens[STAGES-1:1], first};
         closes <= {closes[STAGES-1:1], last};
         valid_out <= rst_n & valid[STAGES] & closes[STAGES];
+        part_sum = CHAINED ? sum_8 : sum_6;
         if (valid[STAGES]) begin
             sum <= opens[STAGES] ? part_sum : sum + part_sum;
             squares <= opens[STAGES] ? part_squares : squares + part_squares;
