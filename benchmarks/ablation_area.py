@@ -9,7 +9,7 @@ from pathlib import Path
 AREA = Path("build/reports/area.json")
 NAMES = {"LUT": "lut", "FF": "ff", "DSP": "dsp", "BRAM36": "bram36"}
 # The multipliers with what feeds them and sums them up, without softmax, which stands inside a lane.
-ARRAY_MODULES = ("matmul", "matmul_lane", "dot_product", "multiplier", "pack_weights")
+ARRAY_MODULES = ("matmul", "matmul_lane", "dot_product", "stagger", "pack_weights")
 
 
 @dataclass(frozen=True)

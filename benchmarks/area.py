@@ -3,7 +3,7 @@
 Per shape: LUT, FF, DSP, block RAM of every module, alone and times its instances, against the part's totals; and the
 longest combinational path of every module in logic levels (see area_levels) against LEVEL_CEILING. Figures of
 Yosys for xcup: an estimate before any vendor tool, pessimistic in LUT and FF, as the DSP blocks' own registers and
-adders stay unused and nothing is optimised across modules.
+adders stay unused, but for those of chains (DSP_CELL), and nothing is optimised across modules.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PARTS = {
     "xck26": Resources(lut=117_120, lutram=57_600, ff=234_240, dsp=1_248, bram36=144, uram=64),
     "xcu50": Resources(lut=871_680, lutram=403_200, ff=1_743_360, dsp=5_952, bram36=1_344, uram=640),
 }
-LIMITS = {"zcu102": Resources(lut=200_000, lutram=144_000, ff=548_160, dsp=1_754, bram36=912)}
+LIMITS = {"zcu102": Resources(lut=165_000, lutram=144_000, ff=548_160, dsp=1_420, bram36=912)}
 COLUMNS = ("LUT", "LUTRAM", "FF", "DSP", "BRAM36", "URAM")
 
 

@@ -3,8 +3,9 @@
 A level is what a LUT with its routing takes. Weights of other cells, chosen to count about as Vivado counts levels: a
 carry chain 1 and 0.1 for each CARRY4 further along it, MUXF7/8/9 0.5, distributed RAM and shift registers 1 from their
 address or from the clock; block RAM 3 and URAM 4 from the clock, as they have no output register here (Vivado pulls in
-the one that follows); a DSP48E2 6 from its operands to its product, as Yosys leaves its registers outside. Inverters
-vanish. Paths begin and end at registers, memories and the module's ports, and go on through the modules inside.
+the one that follows); a DSP48E2 6 from its operands to its product, as Yosys leaves its registers outside, unless it is
+a DSP_CELL. Inverters vanish. Paths begin and end at registers, memories and the module's ports, and go on through the
+modules inside.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from benchmarks.area_synthesis import DSP_CELL
 
 CARRY = {"CARRY4", "CARRY8"}
 CARRY_STEP, CARRY_ENTRY, WIDE_MUX, DSP = 0.1, 1.0, 0.5, 6.0
@@ -111,7 +114,7 @@ def _nodes(name: str, cell: Mapping[str, Any], inside: Mapping[str, Timing]) -> 
             start = timing.starts.get(out)
             arcs = [(bit, timing.through[port, out]) for port in incoming if (port, out) in timing.through
                     for bit in wires[port]]  # fmt: skip
-        elif kind.startswith("FD") or kind in CLOCK_TO_OUTPUT:
+        elif kind.startswith("FD") or kind == DSP_CELL or kind in CLOCK_TO_OUTPUT:
             start = CLOCK_TO_OUTPUT.get(kind, 0.0)
             if kind.startswith("SRL"):
                 arcs = [(bit, 1.0) for port in incoming if port.startswith("A") for bit in wires[port]]
@@ -138,7 +141,8 @@ def _ends(name: str, cell: Mapping[str, Any], inside: Mapping[str, Timing]) -> l
         if kind in inside:
             more = inside[kind].ends.get(port)
         else:
-            sampled = kind.startswith(("FD", "RAM", "URAM", "SRL")) and port not in ("C", "CLK", "WCLK")
+            clocked = kind == DSP_CELL or kind.startswith(("FD", "RAM", "URAM", "SRL"))
+            sampled = clocked and port not in ("C", "CLK", "WCLK", "clk")
             more = 0.0 if sampled else None
         if more is not None:
             found += [(bit, more, name) for bit in _bits(bits)]

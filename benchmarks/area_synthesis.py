@@ -38,6 +38,10 @@ MEMORY_LUTS = {
     "RAM32X16DR8": 8, "RAM64X8SW": 8, "SRL16E": 1, "SRLC32E": 1,
 }  # fmt: skip
 
+# A module that is one DSP block with its registers, adder and cascade, for which Yosys has no rules in this family.
+# In a netlist it is a cell of this name.
+DSP_CELL = "multiply_add"
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -92,7 +96,8 @@ def elaborate(hardware: HardwareConfig, top: str) -> dict[str, str]:
         script += f"\nhierarchy -check -top {top}{given}\nwrite_rtlil whole.il\nblackbox *\nwrite_rtlil stubs.il\n"
         found = _yosys(script, files | headers, ("whole.il", "stubs.il"))
         whole, stubs = (_split(found[name]) for name in ("whole.il", "stubs.il"))
-        parts = {name: _with_stubs(name, whole, stubs) for name in _children_first(whole, f"\\{top}")}
+        order = [name for name in _children_first(whole, f"\\{top}") if _plain(name) != DSP_CELL]
+        parts = {name: _with_stubs(name, whole, stubs) for name in order}
         write_bytes(kept, gzip.compress(json.dumps(parts).encode()))
     with gzip.open(kept, "rt", encoding="utf-8") as file:
         elaborated: dict[str, str] = json.load(file)
@@ -134,6 +139,8 @@ def _map(batch: Mapping[str, str], keys: Mapping[str, str]) -> None:
         module = modules[f"unit_{number}"]
         for cell in module["cells"].values():
             del cell["attributes"], cell["parameters"]
+            if _plain(_escaped(cell["type"])) == DSP_CELL:
+                cell["type"] = DSP_CELL
         netlist = json.dumps({part: module[part] for part in ("ports", "cells", "netnames")})
         write_bytes(_kept(keys[name]), gzip.compress(netlist.encode(), compresslevel=3))
 
@@ -148,7 +155,7 @@ def _module(full_name: str, key: str, modules: Collection[str]) -> Module:
     cells = Counter(cell["type"] for cell in netlist["cells"].values())
     inside = {_escaped(kind): count for kind, count in cells.items() if _escaped(kind) in modules}
     own = _resources({kind: count for kind, count in cells.items() if _escaped(kind) not in inside})
-    return Module(full_name, full_name.split("\\")[1], inside, own, netlist)
+    return Module(full_name, _plain(full_name), inside, own, netlist)
 
 
 def _resources(cells: dict[str, int]) -> Resources:
@@ -161,7 +168,7 @@ def _resources(cells: dict[str, int]) -> Resources:
             each = Resources(lut=1)
         elif kind in ("FDRE", "FDSE", "FDCE", "FDPE"):
             each = Resources(ff=1)
-        elif kind == "DSP48E2":
+        elif kind in ("DSP48E2", DSP_CELL):
             each = Resources(dsp=1)
         elif kind in ("RAMB36E2", "RAMB18E2"):
             each = Resources(bram36=1.0 if kind == "RAMB36E2" else 0.5)
@@ -241,6 +248,11 @@ def _numbered_anew(text: str) -> str:
     text = re.sub(r"\.vh?:\d+(\.\d+-\d+\.\d+)?", ".v", text)
     numbered = r"(\$|PRIORITY )(\d+)(?=\b|_)"
     return re.sub(numbered, lambda match: match[1] + numbers.setdefault(match[2], str(len(numbers))), text)
+
+
+def _plain(full_name: str) -> str:
+    """A module as in the Verilog, without its parameters."""
+    return full_name.split("\\")[1]
 
 
 def _escaped(kind: str) -> str:

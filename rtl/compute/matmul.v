@@ -87,12 +87,18 @@ module matmul (
     wire [TOKEN_PAR*8-1:0] scaled;
     assign step_of_lane[STEP_BITS-1:0] = first_step;
     assign scaled_rows = scaled[TOKEN_PAR*8-1 -: 8];  // the last lane is the last to divide
-    genvar pair, lane;
+    genvar pair, lane, output_;
+    wire [TILE_BITS-1:0] staggered;
     generate
+        for (output_ = 0; output_ < OUT_PAR; output_ = output_ + 1) begin : delays
+            stagger #(.LANES(IN_PAR), .BITS(WEIGHT_BITS)) weight_delays (
+                .clk(clk), .values(front[output_*IN_PAR*WEIGHT_BITS +: IN_PAR*WEIGHT_BITS]),
+                .staggered(staggered[output_*IN_PAR*WEIGHT_BITS +: IN_PAR*WEIGHT_BITS]));
+        end
         for (pair = 0; pair < OUT_PAR / 2; pair = pair + 1) begin : packing
             pack_weights #(.LANES(IN_PAR), .WEIGHT_BITS(WEIGHT_BITS), .PACKED_BITS(PACKED_BITS), .FINE(FINE)) pack (
-                .clk(clk), .weights_0(front[2*pair*IN_PAR*WEIGHT_BITS +: IN_PAR*WEIGHT_BITS]),
-                .weights_1(front[(2*pair+1)*IN_PAR*WEIGHT_BITS +: IN_PAR*WEIGHT_BITS]),
+                .clk(clk), .weights_0(staggered[2*pair*IN_PAR*WEIGHT_BITS +: IN_PAR*WEIGHT_BITS]),
+                .weights_1(staggered[(2*pair+1)*IN_PAR*WEIGHT_BITS +: IN_PAR*WEIGHT_BITS]),
                 .packed_weights(tile_of_lane[pair*IN_PAR*PACKED_BITS +: IN_PAR*PACKED_BITS]));
         end
         for (lane = 0; lane < TOKEN_PAR; lane = lane + 1) begin : lanes

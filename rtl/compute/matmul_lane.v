@@ -5,8 +5,9 @@
 //
 // A step is what one lane does in one cycle; it comes from the lane before, and goes to the next one cycle later, as does
 // the right tile. Cycle 0: the step arrives, scores are read. Cycle 5: scratchpads are read. Cycle 7: left operands.
-// Cycle 8: operands and tile enter the multipliers. Cycle 12: sums. So the tile of a step is due 8 cycles after it.
-// Precondition: a slot is drained only after its last step's cycle 13.
+// Cycle 8: operands and tile of input 0 enter the multipliers, those of input i in cycle 8 + i. Cycle 8 + PRODUCT_LATENCY:
+// sums. So the tile of a step is due 8 cycles after it, its input i i cycles later (stagger).
+// Precondition: a slot is drained only after its last step's cycle 9 + PRODUCT_LATENCY.
 // Depth: see dot_product, softmax; an 8:1 multiplexer of left operands; see sum_ring.
 `default_nettype none
 module matmul_lane (
@@ -46,7 +47,7 @@ module matmul_lane (
 
     // The step on its way; what later stages do not use is swept away by synthesis.
     reg [STEP_BITS-1:0] step_1, step_2, step_3, step_4, step_5, step_6, step_7;
-    reg [8:1] valid;
+    reg [7:1] valid;
     always @(posedge clk) begin
         step_out <= step;
         tile_out <= tile;
@@ -57,7 +58,7 @@ module matmul_lane (
         step_5 <= step_4;
         step_6 <= step_5;
         step_7 <= step_6;
-        valid <= rst_n ? {valid[7:1], step[STEP_VALID]} : 8'd0;
+        valid <= rst_n ? {valid[6:1], step[STEP_VALID]} : 7'd0;
     end
     assign read_depth = step_5[STEP_DEPTH +: DEPTH_BITS];
 
@@ -125,21 +126,23 @@ module matmul_lane (
                      activations[input_*ACTIVATION_BITS +: ACTIVATION_BITS]};
     end
     always @(posedge clk) operands_8 <= operands;
+    wire [IN_PAR*OPERAND_BITS-1:0] staggered;
+    stagger #(.LANES(IN_PAR), .BITS(OPERAND_BITS)) operand_delays (
+        .clk(clk), .values(operands_8), .staggered(staggered));
 
-    // Products and sums. What a sum needs of its step, from cycle 8 to cycle 12.
-    localparam FINAL_BITS = SLOT_BITS + 2;
-    reg [FINAL_BITS-1:0] final_8, final_9, final_10, final_11, final_12;
-    wire sum_valid = final_12[FINAL_BITS-1];
-    wire sum_first = final_12[FINAL_BITS-2];
-    wire [SLOT_BITS-1:0] sum_slot = final_12[SLOT_BITS-1:0];
+    // Products and sums. What a sum needs of its step, from cycle 8 on, oldest last.
+    localparam FINAL_BITS = SLOT_BITS + 1;
+    reg [PRODUCT_LATENCY:0] sum_valids;
+    reg [(PRODUCT_LATENCY+1)*FINAL_BITS-1:0] finals;
+    wire sum_valid = sum_valids[PRODUCT_LATENCY];
+    wire sum_first;
+    wire [SLOT_BITS-1:0] sum_slot;
+    assign {sum_first, sum_slot} = finals[PRODUCT_LATENCY*FINAL_BITS +: FINAL_BITS];
     always @(posedge clk) begin
-        final_8 <= {rst_n & valid[7], step_7[STEP_FIRST], step_7[STEP_SLOT +: SLOT_BITS]};
-        final_9 <= {rst_n & final_8[FINAL_BITS-1], final_8[FINAL_BITS-2:0]};
-        final_10 <= {rst_n & final_9[FINAL_BITS-1], final_9[FINAL_BITS-2:0]};
-        final_11 <= {rst_n & final_10[FINAL_BITS-1], final_10[FINAL_BITS-2:0]};
-        final_12 <= {rst_n & final_11[FINAL_BITS-1], final_11[FINAL_BITS-2:0]};
+        sum_valids <= rst_n ? {sum_valids[PRODUCT_LATENCY-1:0], valid[7]} : {(PRODUCT_LATENCY+1){1'b0}};
+        finals <= {finals[PRODUCT_LATENCY*FINAL_BITS-1:0], step_7[STEP_FIRST], step_7[STEP_SLOT +: SLOT_BITS]};
     end
-    wire unused = &{1'b0, valid[8], step_7};
+    wire unused = &{1'b0, step_7};
 
     localparam PRODUCT_SUM_BITS = OPERAND_BITS + WEIGHT_BITS + $clog2(IN_PAR);
     genvar pair, half;
@@ -150,7 +153,7 @@ module matmul_lane (
                 .LANES(IN_PAR), .OPERAND_BITS(OPERAND_BITS), .WEIGHT_BITS(WEIGHT_BITS), .PACKED_BITS(PACKED_BITS),
                 .FINE(FINE)
             ) multiply (
-                .clk(clk), .activations(operands_8),
+                .clk(clk), .activations(staggered),
                 .packed_weights(tile[pair*IN_PAR*PACKED_BITS +: IN_PAR*PACKED_BITS]),
                 .sum_0(products[0]), .sum_1(products[1]));
             for (half = 0; half < 2; half = half + 1) begin : outputs

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT
 // LayerNorm of LANES values of one row a cycle, given the row's sum and the reciprocal root of its variance.
 //
-//   n = saturate(round_shift((D·x − Σx)·root, exponent + R + P/2 − F))       in Q.NORMALISED_FRACTION = F
+//   n = round_shift((D·x − Σx)·root, exponent + R + P/2 − F)       in Q.NORMALISED_FRACTION = F; below 2^5, as D ≤ 1024
 //   a = n·gain + offset
 //   norm = saturate(round_shift(a, shift))           gate = clip(round_shift(a, gate_shift), ±WIDE_LIMIT)
 //
 // `part` numbers the parts of a row; channel_part asks for gains and offsets, which arrive one cycle later.
-// Precondition: width D ≤ 2^WIDTH_BITS = 1024, shift and gate_shift 1 … 60 are held while values are in flight.
-// Latency: 18; channel_part comes 9 after part. Depth: one multiplication; an addition; see round_shift.
+// Precondition: width D ≤ MAX_WIDTH, root ≤ 2^(ROOT_BITS−1); shift and gate_shift 1 … 60 are held while values are in
+// flight.
+// Latency: 18; channel_part comes 9 after part. Depth: one multiplication; an addition; see round_shift,
+// layernorm_standardise.
 `default_nettype none
 `include "require.vh"
 module layernorm_normalise #(
     parameter LANES = 32,
     parameter PART_BITS = 8,
+    parameter MAX_WIDTH = 192,
     parameter RESIDUAL_BITS = 16,
     parameter ROW_SUM_BITS = 26,
     parameter ROOT_BITS = 17,
@@ -46,6 +49,7 @@ module layernorm_normalise #(
 );
     localparam WIDTH_BITS = ROW_SUM_BITS - RESIDUAL_BITS;
     localparam CENTRED_BITS = RESIDUAL_BITS + WIDTH_BITS + 2;
+    localparam STANDARD_BITS = CENTRED_BITS + ROOT_BITS + 1;
     localparam PRODUCT_BITS = NORMALISED_BITS + GAIN_BITS;
     localparam AFFINE_BITS = (PRODUCT_BITS > OFFSET_BITS ? PRODUCT_BITS : OFFSET_BITS) + 1;
     localparam GATE_BITS = 16;  // saturation lies beyond the limit to which the gate's operand is clipped
@@ -54,74 +58,73 @@ module layernorm_normalise #(
 
     reg [LATENCY-1:0] valid;
     reg [LATENCY*PART_BITS-1:0] parts;
-    reg [3*ROW_SUM_BITS-1:0] sums;
-    reg [3*ROOT_BITS-1:0] roots;
-    reg [17:0] scales;
+    reg [6*6-1:0] scales;
     wire [6:0] scale_in = exponent + SCALE[6:0];
     always @(posedge clk) begin
         valid <= rst_n ? {valid[LATENCY-2:0], valid_in} : {LATENCY{1'b0}};
         parts <= {parts[(LATENCY-1)*PART_BITS-1:0], part};
-        sums <= {sums[2*ROW_SUM_BITS-1:0], sum};
-        roots <= {roots[2*ROOT_BITS-1:0], root};
-        scales <= {scales[11:0], scale_in[5:0]};
+        scales <= {scales[5*6-1:0], scale_in[5:0]};
     end
     wire unused_scale = scale_in[6];  // 4 … 45
     assign valid_out = valid[LATENCY-1];
     assign part_out = parts[(LATENCY-1)*PART_BITS +: PART_BITS];
     assign channel_part = parts[8*PART_BITS +: PART_BITS];
-    wire signed [ROW_SUM_BITS-1:0] sum_3 = sums[2*ROW_SUM_BITS +: ROW_SUM_BITS];
+
+    wire [LANES*STANDARD_BITS-1:0] standard;  // (D·x − Σx)·root, cycle 6
+    layernorm_standardise #(
+        .LANES(LANES), .MAX_WIDTH(MAX_WIDTH), .RESIDUAL_BITS(RESIDUAL_BITS), .ROW_SUM_BITS(ROW_SUM_BITS),
+        .ROOT_BITS(ROOT_BITS), .STANDARD_BITS(STANDARD_BITS)
+    ) standardise (
+        .clk(clk), .values(values), .sum(sum), .root(root), .width(width), .standard(standard));
 
     genvar lane;
     generate
         for (lane = 0; lane < LANES; lane = lane + 1) begin : lanes
-            reg signed [RESIDUAL_BITS-1:0] value_1;
-            reg signed [WIDTH_BITS+1:0] width_1;
-            wire signed [CENTRED_BITS-1:0] scaled;
-            wire signed [CENTRED_BITS-1:0] centred = scaled
-                - {{(CENTRED_BITS-ROW_SUM_BITS){sum_3[ROW_SUM_BITS-1]}}, sum_3};
             wire signed [NORMALISED_BITS-1:0] normalised;
-            wire signed [PRODUCT_BITS-1:0] product;
             wire signed [GAIN_BITS-1:0] gain = gains[lane*GAIN_BITS +: GAIN_BITS];
             reg signed [OFFSET_BITS-1:0] offset_11, offset_12;
-            reg signed [AFFINE_BITS-1:0] affine;
+            wire signed [AFFINE_BITS-1:0] wide_offset =
+                {{(AFFINE_BITS-OFFSET_BITS){offset_12[OFFSET_BITS-1]}}, offset_12};
+            wire signed [AFFINE_BITS-1:0] affine;  // cycle 13
             wire signed [ACTIVATION_BITS-1:0] rounded;
             wire signed [GATE_BITS-1:0] gate_rounded;
             reg [ACTIVATION_BITS-1:0] norm_18;
             reg [15:0] gate_18;
-            wire valid_10;
 
-            multiplier #(.WIDE_BITS(WIDTH_BITS + 2), .NARROW_BITS(RESIDUAL_BITS)) scale_value (
-                .clk(clk), .wide(width_1), .narrow(value_1), .product(scaled));
-            requantise #(.VALUE_BITS(CENTRED_BITS), .MULTIPLIER_WIDTH(ROOT_BITS), .RESULT_BITS(NORMALISED_BITS))
-                standardise (
-                .clk(clk), .rst_n(rst_n), .valid_in(valid[2]), .value(centred),
-                .multiplier(roots[2*ROOT_BITS +: ROOT_BITS]), .shift(scales[17:12]),
-                .valid_out(valid_10), .result(normalised));
-            multiplier #(.WIDE_BITS(NORMALISED_BITS), .NARROW_BITS(GAIN_BITS)) apply_gain (
-                .clk(clk), .wide(normalised), .narrow(gain), .product(product));
+            round_shift #(.IN_BITS(STANDARD_BITS), .OUT_BITS(NORMALISED_BITS), .SATURATES(0)) normalise (
+                .clk(clk), .value(standard[lane*STANDARD_BITS +: STANDARD_BITS]), .shift(scales[5*6 +: 6]),
+                .result(normalised));
+            if (GAIN_BITS <= 18 && NORMALISED_BITS <= 27) begin : one_block
+                multiply_add #(.A_BITS(GAIN_BITS), .B_BITS(NORMALISED_BITS), .SUM_BITS(AFFINE_BITS)) apply_gain (
+                    .clk(clk), .a(gain), .b(normalised), .sum_in(wide_offset), .sum(affine));
+            end else begin : several_blocks
+                wire signed [PRODUCT_BITS-1:0] product;
+                reg signed [AFFINE_BITS-1:0] affine_13;
+                multiplier #(.WIDE_BITS(NORMALISED_BITS), .NARROW_BITS(GAIN_BITS)) apply_gain (
+                    .clk(clk), .wide(normalised), .narrow(gain), .product(product));
+                always @(posedge clk)
+                    affine_13 <= {{(AFFINE_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}, product} + wide_offset;
+                assign affine = affine_13;
+            end
             round_shift #(.IN_BITS(AFFINE_BITS), .OUT_BITS(ACTIVATION_BITS)) round_norm (
                 .clk(clk), .value(affine), .shift(shift), .result(rounded));
             round_shift #(.IN_BITS(AFFINE_BITS), .OUT_BITS(GATE_BITS)) round_gate (
                 .clk(clk), .value(affine), .shift(gate_shift), .result(gate_rounded));
             always @(posedge clk) begin
-                value_1 <= values[lane*RESIDUAL_BITS +: RESIDUAL_BITS];
-                width_1 <= {1'b0, width};
                 offset_11 <= offsets[lane*OFFSET_BITS +: OFFSET_BITS];
                 offset_12 <= offset_11;
-                affine <= {{(AFFINE_BITS-PRODUCT_BITS){product[PRODUCT_BITS-1]}}, product}
-                        + {{(AFFINE_BITS-OFFSET_BITS){offset_12[OFFSET_BITS-1]}}, offset_12};
                 norm_18 <= rounded;
                 gate_18 <= gate_rounded > WIDE_LIMIT ? WIDE_LIMIT[15:0]
                          : gate_rounded < -WIDE_LIMIT ? -WIDE_LIMIT[15:0] : gate_rounded[15:0];
             end
             assign norm[lane*ACTIVATION_BITS +: ACTIVATION_BITS] = norm_18;
             assign gate[lane*16 +: 16] = gate_18;
-            wire unused = &{1'b0, valid_10};
         end
     endgenerate
 
     // Preconditions.
-    `REQUIRE(rst_n && valid_in, {21'd0, width} <= 1 << WIDTH_BITS, "width is above that of the sums")
+    `REQUIRE(rst_n && valid_in, {21'd0, width} <= MAX_WIDTH, "rows are wider than MAX_WIDTH")
+    `REQUIRE(rst_n && valid_in, {15'd0, root} <= 1 << (ROOT_BITS - 1), "a root is above 2")
     `REQUIRE(rst_n && valid_in, shift != 0 && shift <= 60, "shift is not 1 ... 60")
 endmodule
 `default_nettype wire

@@ -6,7 +6,7 @@
 // The rows of a group share one variance unit and one root unit, a cycle each.
 // Outputs belong to the oldest group, while `ready`; `take` moves on to the next one.
 // Precondition: at most 2^ENTRY_BITS groups not taken; groups end at least GROUP cycles apart; width and epsilon held.
-// Latency: 15 + the root's (layernorm_statistics 7, in turn GROUP, layernorm_variance 5, reciprocal_root, ready 1).
+// Latency: 8 + those of layernorm_statistics and reciprocal_root (in turn GROUP, layernorm_variance 5, ready 1).
 // Depth: see those; a distributed memory of 2^ENTRY_BITS.
 `default_nettype none
 `include "require.vh"

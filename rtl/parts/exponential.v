@@ -38,9 +38,10 @@ module exponential #(
 
     wire [T_BITS:0] distance = {octave, {T_FRACTION{1'b0}}} - {score[T_BITS-1], score};
     reg [5:0] valid;
-    reg [OCTAVE_BITS-1:0] octaves;
+    // Two cycles of waiting, one in front of a table and one behind it: three in a row would be shift registers of LUTs.
+    reg [OCTAVE_BITS-1:0] octaves, octaves_2;
     reg [T_FRACTION-1:0] fraction;
-    reg [SHIFT_BITS-1:0] shift_2, shift_3, shift_4;
+    reg [SHIFT_BITS-1:0] shift_3, shift_4;
     wire [E_BITS:0] mantissa;  // 2^(−fraction); the lowest bit is the one behind the point
     reg [E_BITS:0] shifted;
 
@@ -48,8 +49,8 @@ module exponential #(
         valid <= rst_n ? {valid[4:0], valid_in} : 6'd0;
         octaves <= distance[T_BITS:T_FRACTION];
         fraction <= distance[T_FRACTION-1:0];
-        shift_2 <= octaves < NOTHING_LEFT[OCTAVE_BITS-1:0] ? octaves[SHIFT_BITS-1:0] : NOTHING_LEFT[SHIFT_BITS-1:0];
-        shift_3 <= shift_2;
+        octaves_2 <= octaves;
+        shift_3 <= octaves_2 < NOTHING_LEFT[OCTAVE_BITS-1:0] ? octaves_2[SHIFT_BITS-1:0] : NOTHING_LEFT[SHIFT_BITS-1:0];
         shift_4 <= shift_3;
         shifted <= mantissa >> shift_4;
         result <= shifted[E_BITS:1] + {{(E_BITS-1){1'b0}}, shifted[0]};
@@ -87,10 +88,11 @@ module exponential #(
                 for (entry = 0; entry < ENTRIES; entry = entry + 1)
                     exp2_table[entry] = EXP2_TABLE[entry*EXP2_TABLE_BITS +: EXP2_TABLE_BITS];
 
-            reg [EXP2_TABLE_BITS-1:0] entry_2, entry_3, entry_4;
+            reg [T_FRACTION-1:0] fraction_2;
+            reg [EXP2_TABLE_BITS-1:0] entry_3, entry_4;
             always @(posedge clk) begin
-                entry_2 <= exp2_table[fraction];
-                entry_3 <= entry_2;
+                fraction_2 <= fraction;
+                entry_3 <= exp2_table[fraction_2];
                 entry_4 <= entry_3;
             end
             assign mantissa = {entry_4, 1'b0};

@@ -5,14 +5,15 @@
 //
 // Computed as (value >> shift) + bit shift−1 of the value, so that no constant has to be shifted into place. Only the bits
 // that may reach the result are shifted; of those above them it is enough to know whether one differs from the sign.
-// Precondition: IN_BITS ≥ OUT_BITS + 2, SHIFT_BITS ≤ 6.
+// Precondition: IN_BITS ≥ OUT_BITS + 2, SHIFT_BITS ≤ 6; with SATURATES 0 the result fits OUT_BITS.
 // Latency: 4 (shift by eights, shift by ones, saturate, round).
 // Depth: eight bits compared and an 8:1 multiplexer; the same; an AND of OUT_BITS; an incrementer of OUT_BITS.
 `default_nettype none
 module round_shift #(
     parameter IN_BITS = 49,
     parameter OUT_BITS = 20,
-    parameter SHIFT_BITS = 6
+    parameter SHIFT_BITS = 6,
+    parameter SATURATES = 1
 ) (
     input  wire                         clk,
     input  wire signed [IN_BITS-1:0]    value,
@@ -54,8 +55,8 @@ module round_shift #(
     end
 
     // Saturated before it is rounded: what lies beyond the bounds stays there, and the upper bound is not rounded up.
-    wire over = beyond | (fine[OUT_BITS] ^ negative);
-    wire at_upper_bound = !negative & &fine[OUT_BITS-1:1];
+    wire over = SATURATES != 0 & (beyond | (fine[OUT_BITS] ^ negative));
+    wire at_upper_bound = SATURATES != 0 & !negative & &fine[OUT_BITS-1:1];
     reg [OUT_BITS-1:0] clipped;
     reg half;
     always @(posedge clk) begin

@@ -23,11 +23,12 @@ async def through(
     rng: np.random.Generator,
     idle: float = 0.0,
     handshake: bool = True,
+    rest: Mapping[str, int] | None = None,
 ) -> list[list[int]]:
     """Unsigned readings of `outputs` for each beat ({input: value}), `latency` cycles after it.
 
     With `handshake`, valid_in marks beats, and valid_out has to follow it at exactly this distance. In idle cycles,
-    drawn at rate `idle`, the inputs are noise.
+    drawn at rate `idle`, the inputs are noise, or `rest` where noise would break a precondition.
     """
     inputs = {name: getattr(dut, name) for name in (beats[0] if beats else ())}
     readings = [getattr(dut, name) for name in outputs]
@@ -39,7 +40,10 @@ async def through(
         valid = given < len(beats) and rng.random() >= idle
         for name, signal in inputs.items():
             width = len(signal)
-            signal.value = beats[given][name] % (1 << width) if valid else noise(rng, width)
+            if valid:
+                signal.value = beats[given][name] % (1 << width)
+            else:
+                signal.value = noise(rng, width) if rest is None else rest[name]
         given += valid
         if handshake:
             dut.valid_in.value = int(valid)

@@ -7,11 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.common.bench import Checker, Dut, checked, extremes, hardware, pack, parameter, signed
+from sim.common.chain import PACKED_BITS, late, packed_pairs
 from sim.common.pipeline import through
 from sim.common.runs import Run
 
-RUNS = [Run("micro", {"LANES": 16}, icarus=True), Run("micro_w16a16", {"LANES": 8})]
-LATENCY = 4
+RUNS = [
+    Run("micro", {"LANES": 16}, icarus=True),
+    Run("micro", {"LANES": 8}),
+    Run("micro", {"LANES": 32}),
+    Run("micro_w16a16", {"LANES": 8}),
+]
 NUMBERS = hardware().numbers
 BITS = NUMBERS.weight_bits
 OPERAND_BITS = NUMBERS.exponential_bits + 1
@@ -23,17 +28,14 @@ async def compare(
 ) -> None:
     """Operands [beats, lanes] with weights [beats, 2, lanes]."""
     lanes = parameter("LANES")
-    if NUMBERS.fine:
-        packed, packed_bits = (weights[:, 1] << BITS) + (weights[:, 0] & ((1 << BITS) - 1)), 2 * BITS
-    else:
-        packed, packed_bits = (weights[:, 1] << 18) + weights[:, 0], BITS + 19
     beats = [
-        {"activations": pack(values, OPERAND_BITS), "packed_weights": pack(pair, packed_bits)}
-        for values, pair in zip(operands.tolist(), packed.tolist(), strict=True)
+        {"activations": pack(values, OPERAND_BITS), "packed_weights": pack(pair, PACKED_BITS)}
+        for values, pair in zip(late(operands).tolist(), late(packed_pairs(weights)).tolist(), strict=True)
     ]
-    got = await through(dut, beats, ["sum_0", "sum_1"], LATENCY, rng, handshake=False)
+    latency = lanes + (2 if NUMBERS.fine else 4)
+    got = await through(dut, beats, ["sum_0", "sum_1"], latency, rng, handshake=False, rest=beats[-1])
     sum_bits = OPERAND_BITS + BITS + (lanes - 1).bit_length()
-    sums = [[signed(word, sum_bits) for word in words] for words in got]
+    sums = [[signed(word, sum_bits) for word in words] for words in got[: len(operands)]]
     check.equal(sums, np.einsum("bl,bol->bo", operands, weights), "sums")
 
 
@@ -59,3 +61,17 @@ async def every_pair(dut: Dut, check: Checker, rng: np.random.Generator) -> None
     low = (codes & 0xFF) - 128
     weights = np.stack([low, rng.integers(-128, 128, low.shape)], axis=1)
     await compare(dut, check, rng, (codes >> BITS) - 128, weights)
+
+
+@cocotb.test(skip=NUMBERS.fine)
+@checked
+async def every_chain_at_the_bounds(dut: Dut, check: Checker, rng: np.random.Generator) -> None:
+    """Every choice, eight lanes at a time, of products at their bounds: low sums wander over their whole range."""
+    lanes = parameter("LANES")
+    bits = np.arange(1 << 8)[:, None] >> np.arange(lanes) % 8 & 1
+    runs = np.concatenate([bits, np.repeat(bits[:, :8], lanes // 8, axis=1), np.sort(bits, axis=1)])
+    operands = np.full(runs.shape, 1023)
+    low = np.where(runs == 1, 127, -128)
+    weights = np.stack([low, rng.integers(-128, 128, low.shape)], axis=1)
+    await compare(dut, check, rng, operands, weights)
+    await compare(dut, check, rng, -operands, weights)

@@ -1,4 +1,4 @@
-"""pack_weights: weight_1·2^18 + weight_0 in W8A8, side by side in W16A16."""
+"""pack_weights: weight_1·2^18 + weight_0 below weight_1 mod 4 in W8A8, side by side in W16A16."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import cocotb
 import numpy as np
 
 from sim.common.bench import Checker, Dut, checked, extremes, hardware, pack, parameter, unpack
+from sim.common.chain import PACKED_BITS, packed_pairs
 from sim.common.pipeline import through
 from sim.common.runs import Run
 
@@ -23,7 +24,5 @@ async def pairs(dut: Dut, check: Checker, rng: np.random.Generator) -> None:
     weights = extremes(rng, bits, COUNT * 2 * lanes).reshape(COUNT, 2, lanes)
     beats = [{"weights_0": pack(low, bits), "weights_1": pack(high, bits)} for low, high in weights]
     got = await through(dut, beats, ["packed_weights"], LATENCY, rng, handshake=False)
-    packed_bits, place = (2 * bits, bits) if NUMBERS.fine else (bits + 19, 18)
-    low = weights[:, 0] & ((1 << bits) - 1) if NUMBERS.fine else weights[:, 0]
-    expected = (weights[:, 1] << place) + low
-    check.equal(np.array([unpack(word, lanes, packed_bits) for (word,) in got]), expected, "packed")
+    packed = np.array([unpack(word, lanes, PACKED_BITS, signed=False) for (word,) in got])
+    check.equal(packed, packed_pairs(weights), "packed")

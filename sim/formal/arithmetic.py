@@ -4,37 +4,44 @@ from __future__ import annotations
 
 from sim.formal.proof import AllInputs, Mutant, Proof, Property
 
-DOT, PACK = "compute/dot_product.v", "compute/pack_weights.v"
+DOT, PACK, CHAIN = "compute/dot_product.v", "compute/pack_weights.v", "parts/multiply_add.v"
 SHIFT, SCALE, MULTIPLY = "parts/round_shift.v", "parts/requantise.v", "parts/multiplier.v"
 
 DOT_PRODUCT = Proof(
-    "dot_product_proof", "dot_product", AllInputs(4), invariants=("halves_come_apart",),
+    "dot_product_proof", "dot_product", AllInputs(4),
     properties=(
-        Property("packed_is_both", "two weights are packed as w1·2^18 + w0",
+        Property("packed_is_both", "two weights are packed as w1·2^18 + w0, beside w1 mod 4",
                  Mutant(PACK, "- {{WEIGHT_BITS{1'b0}}, low[WEIGHT_BITS-1]}", "- {{WEIGHT_BITS{1'b0}}, low[0]}")),
         Property("operands_arrive", "a lane multiplies its own activation by its own packed weights",
-                 Mutant(DOT, "activations[(4*g+lane)*OPERAND_BITS +: OPERAND_BITS];",
-                        "activations[(4*g+3-lane)*OPERAND_BITS +: OPERAND_BITS];")),
+                 Mutant(DOT, ".b(packed_weights[n*PACKED_BITS +: PAIR_BITS])",
+                        ".b(packed_weights[(LANES-1-n)*PACKED_BITS +: PAIR_BITS])")),
         Property("product_is_exact", "their product is exact",
-                 Mutant(DOT, "product[lane] = activation[lane] * packed_weight[lane];",
-                        "product[lane] = activation[lane] * $signed(packed_weight[lane][25:0]);")),
-        Property("groups_are_exact", "four pairs of products add up exactly, each borrowed 1 given back",
-                 Mutant(DOT, "product[0][17]});", "product[1][17]});")),
-        Property("sums_are_exact", "groups add up exactly, the last borrowed ones given back",
-                 Mutant(DOT, "carry[GROUPS-1]});", "carry[0]});")),
+                 Mutant(CHAIN, "product <= a_1 * b_1;", "product <= a_1 * $signed(b_1[B_BITS-2:0]);")),
+        Property("chain_adds_up", "it is added to what the lane before has summed",
+                 Mutant(CHAIN, "{product[A_BITS+B_BITS-1]}}", "{1'b0}}")),
+    ),
+)  # fmt: skip
+DOT_PRODUCT_SUMS = Proof(
+    "dot_product_sums_proof", "dot_product", AllInputs(16), beside=("multiply_add",),
+    invariants=("chain_is_both", "chain_is_bounded"),
+    properties=(
+        Property("sums_are_exact", "the halves of a chain of eight come apart exactly, whatever its products are",
+                 Mutant(DOT, "low_before == 2'd0 && low[1]", "low_before == 2'd1 && low[1]")),
     ),
 )  # fmt: skip
 
 ROUNDED = "the floor of (value + half) / 2^shift, saturated, for every value and shift"
 ROUND_SHIFTS = tuple(
     Proof(
-        "round_shift_proof", "round_shift", AllInputs(6), parameters={"IN_BITS": inputs, "OUT_BITS": outputs},
+        "round_shift_proof", "round_shift", AllInputs(6),
+        parameters={"IN_BITS": inputs, "OUT_BITS": outputs, "SATURATES": saturates},
         properties=(
             Property("rounds_and_saturates", ROUNDED,
-                     Mutant(SHIFT, "half <= fine[0] & !over & !at_upper_bound;", "half <= fine[0] & !over;")),
+                     Mutant(SHIFT, "half <= fine[0] & !over & !at_upper_bound;",
+                            "half <= fine[0] & !over;" if saturates else "half <= !over & !at_upper_bound;")),
         ),
     )
-    for inputs, outputs in ((49, 20), (24, 8), (66, 33))
+    for inputs, outputs, saturates in ((49, 20, 1), (24, 8, 1), (66, 33, 1), (46, 18, 0))
 )  # fmt: skip
 
 REQUANTISE = Proof(
@@ -51,4 +58,4 @@ REQUANTISE = Proof(
     ),
 )  # fmt: skip
 
-PROOFS = (DOT_PRODUCT, *ROUND_SHIFTS, REQUANTISE)
+PROOFS = (DOT_PRODUCT, DOT_PRODUCT_SUMS, *ROUND_SHIFTS, REQUANTISE)

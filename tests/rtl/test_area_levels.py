@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.area_levels import Timing, analyse
-from benchmarks.area_synthesis import Resources
+from benchmarks.area_synthesis import DSP_CELL, Resources
 
 Cell = dict[str, Any]
 
@@ -77,6 +77,12 @@ def test_paths_go_on_through_modules_inside() -> None:
 def test_weights(kind: str, inputs: dict[str, list[int]], outputs: dict[str, list[int]], levels: float) -> None:
     cells = [register(2, 9), lut([9], 10), cell(kind, inputs, outputs), register(11, 3)]
     assert analyse(module(cells, {"d": [2]}, {"q": [3]}), {}).worst == pytest.approx(1 + levels)
+
+
+def test_a_dsp_cell_has_its_registers_inside() -> None:
+    cells = [*chain(2, 10), cell(DSP_CELL, {"clk": [1], "a": [12]}, {"sum": [20]}), *chain(3, 20), register(23, 3)]
+    timing = analyse(module(cells, {"d": [10]}, {"q": [3]}), {})
+    assert (timing.worst, timing.ends, timing.through) == (3.0, {"d": 2.0}, {})
 
 
 def test_block_ram_begins_late() -> None:

@@ -21,6 +21,13 @@ def test_a_module_alone_has_the_widths_of_the_shape(hardware: str) -> None:
 
 
 @pytest.mark.slow
+def test_adders_of_a_chain_are_inside_of_its_dsp_blocks() -> None:
+    used = measure(MICRO, "dot_product").used  # 16 lanes
+    assert used.dsp == 16
+    assert used.lut < 100
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("top", ["weight_buffer", "scratchpads"])
 def test_ultra_ram_takes_the_place_of_block_ram(top: str) -> None:
     without, with_it = (measure(replace(MICRO, ultra_ram=ultra), top).used for ultra in (False, True))

@@ -124,8 +124,10 @@ MORE_MISUSES = [
     Misuse("layernorm_variance", "width is above that of the sums",
            [{"valid_in": 1, "width": MAX_WIDTH + 1, "epsilon": 1}]),
     Misuse("layernorm_variance", "epsilon is 0", [{"valid_in": 1, "width": 16}]),
-    Misuse("layernorm_normalise", "width is above that of the sums",
+    Misuse("layernorm_normalise", "rows are wider than MAX_WIDTH",
            [{"valid_in": 1, "width": MAX_WIDTH + 1, "shift": 1}]),
+    Misuse("layernorm_normalise", "a root is above 2",
+           [{"valid_in": 1, "width": 16, "shift": 1, "root": (1 << 16) + 1}]),
     Misuse("layernorm_normalise", "shift is not 1 ... 60", [{"valid_in": 1, "width": 16}]),
 ]  # fmt: skip
 # Consequences of what is inside the module: no input breaks them, only another Verilog does.

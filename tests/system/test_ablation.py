@@ -117,5 +117,5 @@ def test_the_units_that_are_synthesised_compute(top: str) -> None:
 
 
 def test_area_of_more_modules() -> None:
-    area = Area({"exponential": (4, {"LUT": 100.0, "DSP": 0.0}), "multiplier": (8, {"LUT": 8.0, "DSP": 8.0})})
+    area = Area({"exponential": (4, {"LUT": 100.0, "DSP": 0.0}), "dot_product": (8, {"LUT": 8.0, "DSP": 8.0})})
     assert area.times("exponential", 2) == {"LUT": 50.0, "DSP": 0.0}

@@ -20,7 +20,7 @@ _RULES = 16  # sequencer: from an instruction's acceptance to its first command
 _HEADER = 7  # stream_reader: from the command for a header to its answer
 _SUPPLY = 6  # from the take of a tile to its first step
 _SETTLE = 4  # sequencer: from the last write to the acceptance of the next instruction
-_LAYERNORM, _LAYERNORM_FINE = 63, 72  # from the command for its lines to its last write, beside the sweep and a group
+_LAYERNORM, _LAYERNORM_FINE = 65, 72  # from the command for its lines to its last write, beside the sweep and a group
 _GATE = 46  # gate: from a row's last logits to its entries in the queues
 _DIVIDE = 6  # softmax: per row, beside a cycle per bit of the reciprocal
 _SCORED = 19  # from the last drain step of a block to the P·V that reads its scores
@@ -50,6 +50,7 @@ class Timeline:
         sizes = Sizes(hardware)
         self.post_rows = sizes.post_rows
         self.sums = sizes.job_delay + 1  # from a group's last step to its drain
+        self.reads = sizes.read_cycles + 1  # from a pass' last step until its left operands have been read
         self.routing = sizes.gate_cycles
 
     def end(self, i: Instruction, queues: Sequence[int]) -> float:
@@ -162,7 +163,7 @@ class Timeline:
             self.array = max(self.array, gathered)
             drain, narrow = self._rows_drained(rows), i.narrow_weights
             self._linear(rows, i.in_features, i.hidden_features, drain, i.wide_source, narrow)
-            gathered = self.array + self.sums  # the array has read them
+            gathered = self.array + self.reads
             # In the second layer's first group, tile n waits until group n of the first has been written.
             self.array = max(self.array, self.drained + DRAIN_STAGES - (tiles - 1) * token_tiles)
             self._linear(rows, i.hidden_features, i.in_features, rows, i.wide_result, narrow)

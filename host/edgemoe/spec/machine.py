@@ -42,9 +42,9 @@ JOB_QUEUE = 32
 QUERY_TILES = 8
 CONTEXT_MEMBERS = 8
 
-_DRAIN_DELAY = 14  # lane 0: from a step to the first cycle in which its sums may be read
+_DRAIN_DELAY = 10  # lane 0: from a step to the first cycle in which its sums may be read, beside dot_product
 _READ_DELAY = 16  # lane 0: from a step to the first cycle in which its left operands may be overwritten
-_ALIGNMENT = 19  # bits between the two weights of a packed operand: a product and its sign
+_PACKING = 21  # of a packed operand beside a weight: 19 between the two weights, a product and its sign; 2 of a residue
 _LOGIT_BITS = 42  # MAX_WIDTH products of two 16-bit operands, signed
 _THIRD_SHIFT = 17
 
@@ -113,7 +113,7 @@ class Sizes:
     one_third = Size(-(-(1 << _THIRD_SHIFT) // 3))
 
     operand_bits = Size(lambda s: s.widths.exponential_bits + 1, "left: activation or exponential, signed", "The array")
-    packed_bits = Size(lambda s: s.widths.weight_bits + (s.widths.weight_bits if s.widths.fine else _ALIGNMENT),
+    packed_bits = Size(lambda s: s.widths.weight_bits + (s.widths.weight_bits if s.widths.fine else _PACKING),
                        "right: weights of two outputs")
     packed_tile_bits = Size(lambda s: s.hardware.in_par * (s.hardware.out_par // 2) * s.packed_bits)
     logit_bits = Size(lambda s: s.widths.accumulator_bits if s.widths.fine else _LOGIT_BITS, "the gate's sums, exact")
@@ -122,7 +122,9 @@ class Sizes:
     tile_queue = Size(TILE_QUEUE, "right tiles that wait for the array")
     channel_queue = Size(CHANNEL_QUEUE, "output tiles whose channel records wait for their sums")
     job_queue = Size(JOB_QUEUE, "drain jobs that wait")
-    job_delay = Size(lambda s: _DRAIN_DELAY + s.hardware.token_par,
+    product_latency = Size(lambda s: s.hardware.in_par + (2 if s.widths.fine else 4),
+                           "cycles from the operands of the first input to the sums of all")
+    job_delay = Size(lambda s: _DRAIN_DELAY + s.product_latency + s.hardware.token_par,
                      "cycles from a group's last step until its sums may be drained")
     read_cycles = Size(lambda s: _READ_DELAY + s.hardware.token_par,
                        "cycles from the last step of a pass until its left operands have been read")

@@ -39,7 +39,8 @@ localparam GATE_CYCLES = 4;  // from one row's logits to the next one's
 localparam TILE_QUEUE = 16;  // right tiles that wait for the array
 localparam CHANNEL_QUEUE = 16;  // output tiles whose channel records wait for their sums
 localparam JOB_QUEUE = 32;  // drain jobs that wait
-localparam JOB_DELAY = 18;  // cycles from a group's last step until its sums may be drained
+localparam PRODUCT_LATENCY = 10;  // cycles from the operands of the first input to the sums of all
+localparam JOB_DELAY = 24;  // cycles from a group's last step until its sums may be drained
 localparam READ_CYCLES = 20;  // cycles from the last step of a pass until its left operands have been read
 
 // The post lanes

@@ -31,15 +31,16 @@ localparam ONE_THIRD = 43691;
 
 // The array
 localparam OPERAND_BITS = 11;  // left: activation or exponential, signed
-localparam PACKED_BITS = 27;  // right: weights of two outputs
-localparam PACKED_TILE_BITS = 3456;
+localparam PACKED_BITS = 29;  // right: weights of two outputs
+localparam PACKED_TILE_BITS = 3712;
 localparam LOGIT_BITS = 42;  // the gate's sums, exact
 localparam LOGIT_ROWS = 3;  // sums of a logit, one for each power of 256
 localparam GATE_CYCLES = 4;  // from one row's logits to the next one's
 localparam TILE_QUEUE = 16;  // right tiles that wait for the array
 localparam CHANNEL_QUEUE = 16;  // output tiles whose channel records wait for their sums
 localparam JOB_QUEUE = 32;  // drain jobs that wait
-localparam JOB_DELAY = 22;  // cycles from a group's last step until its sums may be drained
+localparam PRODUCT_LATENCY = 20;  // cycles from the operands of the first input to the sums of all
+localparam JOB_DELAY = 38;  // cycles from a group's last step until its sums may be drained
 localparam READ_CYCLES = 24;  // cycles from the last step of a pass until its left operands have been read
 
 // The post lanes
