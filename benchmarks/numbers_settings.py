@@ -114,7 +114,8 @@ class Comparison:
         frames = [np.broadcast_to(frame, (*frame.shape[:2], 3)) for frame in self.frames[:MEASURED_FRAMES]]
         search = Search(self.model.config, tensors_of(self.model), after, self.hardware,
                         [self.model.config.tasks[0].name], references(self.model, frames),
-                        retune=lambda wide: recipe.tuned(wide), progress=progress)  # fmt: skip
+                        retune=lambda wide: recipe.tuned(wide),
+                        judge=lambda wide: recipe.judged(wide, progress), progress=progress)  # fmt: skip
         start, path = time.perf_counter(), search.path(self.budgets)
         for budget, chosen in zip(self.budgets, path, strict=True):
             self.choices[budget] = chosen

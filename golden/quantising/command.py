@@ -93,7 +93,10 @@ def _widths(of: Subject, wish: Wish, report: Path) -> str:
     """Widths for the calibration that is there, whose steps are taken again for them."""
     calibration = load_calibration(of.folder / CALIBRATION_FILE, of.config)
     recipe = of.recipe(Options(frozenset(calibration.steps), narrow=frozenset(calibration.narrow)))
-    return choose_widths(of.folder, of.frames, wish, report, recipe.tuned if calibration.tensors_sha256 else None)
+    if not calibration.tensors_sha256:
+        return choose_widths(of.folder, of.frames, wish, report)
+    judge = recipe.judged if len(recipe.frames) > 1 else None
+    return choose_widths(of.folder, of.frames, wish, report, recipe.tuned, judge)
 
 
 def _subject(options: argparse.Namespace) -> Subject:

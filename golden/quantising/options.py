@@ -13,6 +13,7 @@ STEPS = {
     "equalise": "scales per feature moved from activations into weights",
     "gptq": "weights rounded by second-order error; without: to the nearest",
     "biases": "the mean error of a layer taken off its bias",
+    "asymmetric": "weights moved towards what the float network gives, before they are rounded",
 }
 """Name → what it does, in the order in which the table adds them."""
 
