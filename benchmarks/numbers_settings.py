@@ -60,8 +60,9 @@ class Comparison:
     """One network with its calibrating pictures.
 
     hardware, fine: shapes whose cycles count, W8A8 with all options and W16A16. judge_steps: leave out what loses on
-    unseen pictures, which takes twelve runs of the quantiser. found: of their cross-validation; choices: by budget;
-    worst: activation, before and after, with the distributions, all filled by `settings`.
+    unseen pictures, which takes two runs of the quantiser for each and two more. more_frames: pictures that settings with
+    weights of 4 bits are calibrated on, where `frames` are only some of them. found: of the steps' cross-validation;
+    choices: by budget; worst: activation, before and after, with the distributions, all filled by `settings`.
     """
 
     model: M3ViT
@@ -70,6 +71,7 @@ class Comparison:
     fine: HardwareConfig
     budgets: Sequence[float] = BUDGETS
     judge_steps: bool = True
+    more_frames: Frames | None = None
 
     def __post_init__(self) -> None:
         self.seen: Histograms = observe(self.model, self.frames, len(self.frames))
@@ -80,8 +82,11 @@ class Comparison:
     def recipe(self, steps: frozenset[str], narrow: Sequence[str] = ()) -> Recipe:
         """The quantiser with these steps."""
         config, state = self.model.config, dict(self.model.state_dict())
-        options = Options(steps, narrow=frozenset(narrow))
-        return Recipe(config, state, evenly(config, self.frames), self.seen, options, "")
+        options, frames, seen = Options(steps, narrow=frozenset(narrow)), self.frames, self.seen
+        if narrow and self.more_frames:
+            frames = self.more_frames
+            seen = observe(self.model, frames, len(frames))
+        return Recipe(config, state, evenly(config, frames), seen, options, "")
 
     def settings(self, progress: Callable[[], None]) -> Iterator[Setting]:
         """One after the other; progress: called per part of the network that has been quantised or width measured."""

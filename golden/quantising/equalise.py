@@ -20,6 +20,9 @@ EXPONENTS = (0.25, 0.5, 0.75, 1.0)
 SPREAD = 64.0
 """Scales lie within this factor of their geometric mean: γ and β have one shift for all features."""
 
+TRIED_PICTURES = 8
+"""Pictures that candidates are compared on, of many; the winner is made from all of them."""
+
 USUAL_MULTIPLE = 1.25
 """Headroom while zero points and scales are compared."""
 
@@ -50,7 +53,7 @@ Trial = Callable[[Sample, Sample, Rewrite], float]
 
 def best_rewrite(sample: Sample, features: Features, trial: Trial, shifts: bool, scales: bool) -> Rewrite:
     """The rewrite of least error; shifts, scales: which of the two may be used. Without either, only its headroom."""
-    halves = sample.halves()
+    halves = sample.some(TRIED_PICTURES).halves()
 
     def error(place: int, multiple: float) -> float:
         pairs = [(learn, judge, _candidates(*features(learn), shifts, scales)[place]) for learn, judge in halves]
