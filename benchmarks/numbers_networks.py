@@ -35,7 +35,7 @@ from edgemoe_golden.scenes import VALIDATION_SEEDS, draw_scene
 CALIBRATING_SCENES = 8
 FEWER_BUDGETS = (0.05, 0.10, 0.20)
 FOCUS_EVERY = 4
-"""Of the 28 squares of `make real`, every fourth, but for weights of 4 bits: 257 tokens of width 384 take their time."""
+"""Of the 28 squares of `make real`, every fourth, but all for weights of 4 bits: 257 tokens of width 384 take time."""
 
 Figures = dict[str, float | None]
 Judge = Callable[[Setting], Figures]

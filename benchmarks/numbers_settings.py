@@ -60,8 +60,8 @@ class Comparison:
     """One network with its calibrating pictures.
 
     hardware, fine: shapes whose cycles count, W8A8 with all options and W16A16. judge_steps: leave out what loses on
-    unseen pictures, which takes two runs of the quantiser for each and two more. more_frames: pictures that settings with
-    weights of 4 bits are calibrated on, where `frames` are only some of them. found: of the steps' cross-validation;
+    unseen pictures, which takes two runs of the quantiser for each and two more. more_frames: pictures that weights of
+    4 bits are calibrated on, where `frames` are only some of them. found: of the steps' cross-validation;
     choices: by budget; worst: activation, before and after, with the distributions, all filled by `settings`.
     """
 
