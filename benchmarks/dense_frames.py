@@ -12,7 +12,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from tabulate import tabulate
 
 from benchmarks.rtl_frames import PUBLISHED, Frame, measure
 from edgemoe.compiler.compile import compile_checkpoint
+from edgemoe.compiler.fits import DoesNotFitError, require_fit
 from edgemoe.devices.rtl.build import library_path
 from edgemoe.spec.files import write_text
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
@@ -29,7 +30,6 @@ from edgemoe.spec.terminal import accept_all_text
 from sim.common.random_checkpoint import random_checkpoint
 
 REPORT = Path("build/reports/bench_dense.json")
-SHAPES = ("zcu102_vit", "kv260_vit")
 CLASSES = 1000
 SIDE = 224
 DEPTH = 12
@@ -64,6 +64,12 @@ NETWORKS = (
     Dense("deit_small", 384, 6, 16, ("DeiT-S", "ViT-S")),
     Dense("dinov2_small", 384, 6, DINO_PATCH),
 )
+
+
+def shapes() -> list[HardwareConfig]:
+    """What holds all on a ZCU102; `kv260` with the keys of DeiT-tiny, whose width is all that it has room for."""
+    small = load_hardware_config("kv260")
+    return [load_hardware_config("zcu102_vit"), replace(small, name="kv260_197", max_tokens=NETWORKS[0].config.tokens)]
 
 
 def key(config: ModelConfig, hardware: HardwareConfig) -> str:
@@ -136,12 +142,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = [network.name for network in NETWORKS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.dense_frames", description=__doc__)
     parser.add_argument("--networks", nargs="+", choices=names, default=names)
-    parser.add_argument("--hardware", nargs="+", default=SHAPES, help="names or files (default: %(default)s)")
+    parser.add_argument("--hardware", nargs="+", help="other shapes, names or files")
     options = parser.parse_args(arguments)
-    shapes = [load_hardware_config(name) for name in options.hardware]
+    wanted = [load_hardware_config(name) for name in options.hardware or ()] or shapes()
     earlier, current = remembered(), dict[str, Row]()
     for network in (network for network in NETWORKS if network.name in options.networks):
-        for hardware in shapes:
+        for hardware in wanted:
+            try:
+                require_fit(network.config, (network.config.tasks[0].name,), hardware)
+            except DoesNotFitError as error:
+                print(f"left out: {'; '.join(line.strip(' :') for line in str(error).splitlines())}")
+                continue
             own = key(network.config, hardware)
             current[own] = earlier.get(own) or row(counted(network.config, hardware))
             write_text(REPORT, json.dumps({"frames": {**_others(earlier, current), **current}}, indent=1) + "\n")
