@@ -89,7 +89,9 @@ class Comparison:
         return Recipe(config, state, evenly(config, frames), seen, options, "")
 
     def settings(self, progress: Callable[[], None]) -> Iterator[Setting]:
-        """One after the other; progress: called per part of the network that has been quantised or width measured."""
+        """One after the other, what takes longest last; progress: called per part of the network that has been quantised
+        or width measured.
+        """
         config = self.model.config
         plain = Tuned(calibration_of(config, self.seen, "", DEFAULT_RULE))
         yield self._setting(FINE, plain, 0.0, W16A16)
@@ -107,13 +109,13 @@ class Comparison:
         after = recipe.result(work)
         self._worst("after", after, {**self.seen, **work.result.histograms})
         yield self._setting(AFTER, after, time.perf_counter() - start)
-        yield from self._mixed(recipe, after, progress)
         wide = [name for name in mixable_activations(config) if name.startswith("blocks.")]
         yield self._stepped(WIDE, recipe, progress, wide)
         kinds = {EXPERTS_W4: "experts"} if config.moe_blocks else {}
         for name, kind in {**kinds, ALL_W4: "all"}.items():
             narrow = [layer for layer in narrow_layers(config, kind) if layer != "patch_embed"]
             yield self._stepped(name, self.recipe(steps | {"gptq"}, narrow), progress)
+        yield from self._mixed(recipe, after, progress)
 
     def _mixed(self, recipe: Recipe, after: Tuned, progress: Callable[[], None]) -> Iterator[Setting]:
         frames = [np.broadcast_to(frame, (*frame.shape[:2], 3)) for frame in self.frames[:MEASURED_FRAMES]]
