@@ -89,7 +89,7 @@ class Comparison:
         return Recipe(config, state, evenly(config, frames), seen, options, "")
 
     def settings(self, progress: Callable[[], None]) -> Iterator[Setting]:
-        """One after the other, what takes longest last; progress: called per part of the network that has been quantised
+        """One after the other, what takes longest last; progress: called per part of the network that was quantised
         or width measured.
         """
         config = self.model.config
