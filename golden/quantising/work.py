@@ -131,6 +131,7 @@ class Work:
         if self.does("asymmetric"):
             error = target - functional.linear(inputs, weight, bias)
             weight = towards(weight, inputs[self.learned], error[self.learned])
+            self.state[f"{layer}.weight"] = weight
         moment = second_moment(inputs[self.learned]) if self.does("gptq") else None
         integers, weight = self.rounded(layer, weight, bias, moment, grid.step)
         output = functional.linear(inputs, weight, bias)
