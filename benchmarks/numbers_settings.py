@@ -109,13 +109,13 @@ class Comparison:
         after = recipe.result(work)
         self._worst("after", after, {**self.seen, **work.result.histograms})
         yield self._setting(AFTER, after, time.perf_counter() - start)
-        wide = [name for name in mixable_activations(config) if name.startswith("blocks.")]
-        yield self._stepped(WIDE, recipe, progress, wide)
         kinds = {EXPERTS_W4: "experts"} if config.moe_blocks else {}
         for name, kind in {**kinds, ALL_W4: "all"}.items():
             narrow = [layer for layer in narrow_layers(config, kind) if layer != "patch_embed"]
             yield self._stepped(name, self.recipe(steps | {"gptq"}, narrow), progress)
         yield from self._mixed(recipe, after, progress)
+        wide = [name for name in mixable_activations(config) if name.startswith("blocks.")]
+        yield self._stepped(WIDE, recipe, progress, wide)
 
     def _mixed(self, recipe: Recipe, after: Tuned, progress: Callable[[], None]) -> Iterator[Setting]:
         frames = [np.broadcast_to(frame, (*frame.shape[:2], 3)) for frame in self.frames[:MEASURED_FRAMES]]
