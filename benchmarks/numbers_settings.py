@@ -112,7 +112,7 @@ class Comparison:
         kinds = {EXPERTS_W4: "experts"} if config.moe_blocks else {}
         for name, kind in {**kinds, ALL_W4: "all"}.items():
             narrow = [layer for layer in narrow_layers(config, kind) if layer != "patch_embed"]
-            yield self._stepped(name, self.recipe(steps | {"gptq"}, narrow), progress)
+            yield self._stepped(name, self.recipe(steps | {"gptq", "asymmetric"}, narrow), progress)
         yield from self._mixed(recipe, after, progress)
         wide = [name for name in mixable_activations(config) if name.startswith("blocks.")]
         yield self._stepped(WIDE, recipe, progress, wide)

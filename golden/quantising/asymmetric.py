@@ -4,6 +4,9 @@ Rounding to keep W·x̂ keeps what grids and layers before it have done to the i
 calibrating rows, both centred because a bias is not the matter here, ridge regression finds the weights that undo it:
 
     W' = W + (Σ r·x̂ᵀ)·(Σ x̂·x̂ᵀ + λ)⁻¹,  λ = RIDGE·mean of the diagonal
+
+Weights of 4 bits gain by it. With 8 bits there is less to undo than a few pictures teach wrongly: on DINOv2-small the
+least correlation of a map fell from 0.9974 to 0.9934, and on Edge-MoE's weights cross-validation left it out.
 """
 
 from __future__ import annotations

@@ -159,7 +159,7 @@ def _by_steps(of: Subject, options: argparse.Namespace, steps: frozenset[str]) -
     config = of.config
     recipe = of.recipe(Options(steps, narrow=frozenset(narrow_layers(config, options.narrow))))
     judged, found, parts = evenly(config, of.frames, judged=True), [], config.depth + len(config.tasks)
-    with tqdm(desc="quantising", unit="part", total=parts * (1 + 2 * (len(steps) + 1))) as bar:
+    with tqdm(desc="quantising", unit="part", total=parts * (1 + 2 * (len(recipe.options.able) + 1))) as bar:
         if len(judged) > 1:
             found = gains(
                 config, recipe.state, judged, of.histograms["residual"], recipe.options, default_range,

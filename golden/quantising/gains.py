@@ -14,7 +14,7 @@ import numpy as np
 from tabulate import tabulate
 
 from edgemoe.spec.model import ModelConfig
-from edgemoe_golden.quantising.options import STEPS, Options
+from edgemoe_golden.quantising.options import Options
 from edgemoe_golden.quantising.quantiser import quantise_network
 from edgemoe_golden.quantising.rewrites import State
 from edgemoe_golden.quantising.work import Frames, Rule, halves
@@ -58,7 +58,7 @@ def gains(
     kept: frozenset[str] = frozenset()
     found = [Gain(PLAIN, *measured(kept), kept=True)]
     best = found[0].unseen_db
-    for step in [name for name in STEPS if name in options.steps]:
+    for step in options.able:
         learned_db, unseen_db = measured(kept | {step})
         found.append(Gain(step, learned_db, unseen_db, unseen_db > best))
         if unseen_db > best:

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from edgemoe.spec.calibration import Range
 from edgemoe.spec.model import ModelConfig
-from edgemoe.spec.precision import W8A8
+from edgemoe.spec.precision import NARROW_LIMIT, W8A8
 from edgemoe_golden.quantising.asymmetric import towards
 from edgemoe_golden.quantising.experts import FloatArray, second_moment
 from edgemoe_golden.quantising.limits import HEADROOM, Grid, Reader, Sample, best_limit
@@ -128,7 +128,7 @@ class Work:
         The mean of output and target over all learned rows becomes the same.
         """
         weight, bias = self.state[f"{layer}.weight"], self.state[f"{layer}.bias"]
-        if self.does("asymmetric"):
+        if self.does("asymmetric") and self.options.weight_limit(layer) == NARROW_LIMIT:
             error = target - functional.linear(inputs, weight, bias)
             weight = towards(weight, inputs[self.learned], error[self.learned])
             self.state[f"{layer}.weight"] = weight

@@ -281,9 +281,12 @@ def test_a_step_that_loses_on_unseen_pictures_is_left_out(model: M3ViT, monkeypa
 
     monkeypatch.setattr("edgemoe_golden.quantising.gains.quantise_network", judged)
     found = gains(model.config, {}, frames, Histogram(), Options(), default_range, lambda: None)
-    assert kept_steps(found) == {"ranges", "equalise", "gptq", "biases", "asymmetric"}
-    assert [gain.unseen_db for gain in found] == [10, 11, 7, 12, 13, 14, 15]
+    assert kept_steps(found) == {"ranges", "equalise", "gptq", "biases"}
+    assert [gain.unseen_db for gain in found] == [10, 11, 7, 12, 13, 14]
     assert asked[-1] == kept_steps(found)
+    narrow = Options(narrow=frozenset({"blocks.0.fc1"}))
+    more = gains(model.config, {}, frames, Histogram(), narrow, default_range, lambda: None)
+    assert kept_steps(more) == {*kept_steps(found), "asymmetric"}, "a step for weights of 4 bits alone"
     assert re.search(r"zero-points +27.0 +7.0 +-4.0 +left out", gains_table(found, 2))
 
 
@@ -300,7 +303,8 @@ def test_an_activation_of_sixteen_bits_is_eased_less_than_one_of_eight(model: M3
 
 @pytest.mark.parametrize("step", STEPS)
 def test_every_step_can_be_left_out(step: str, model: M3ViT) -> None:
-    whole, without = (run(model, Options(frozenset(STEPS) - left)) for left in (frozenset(), {step}))
+    narrow = frozenset(mixable_layers(model.config)) if step == "asymmetric" else frozenset()
+    whole, without = (run(model, Options(frozenset(STEPS) - left, narrow=narrow)) for left in (frozenset(), {step}))
     assert without.decibels(learned=True) > 10
     assert not torch.equal(whole.found, without.found), "the step does nothing"
 
@@ -347,7 +351,7 @@ def test_the_command_prints_and_keeps_what_each_step_gains(
     text = capsys.readouterr().out
     rows = json.loads((tmp_path / "report/calibration_random.json").read_text())
     steps = [row["step"] for row in rows if row["kind"] == "step"]
-    assert steps[1:] == ["ranges", "zero-points", "equalise", "asymmetric"]
+    assert steps[1:] == ["ranges", "zero-points", "equalise"]
     assert all(step in text for step in steps)
     assert "dB on pictures learned on    on the other half of 5" in text
     assert "5 pictures are few: from 6 on, ranges hold better for others" in text
