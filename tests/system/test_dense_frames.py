@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ import pytest
 
 from benchmarks import dense_frames
 from benchmarks.dense_frames import NETWORKS, main, table
-from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.model import ModelConfig
 
 
@@ -79,6 +80,16 @@ def test_a_frame_that_differs_from_golden_ends_the_run_with_1(bench: Bench, monk
 
     monkeypatch.setattr(dense_frames, "counted", differs)
     assert main(["--networks", "deit_tiny"]) == 1
+
+
+def test_what_is_kept_of_a_frame_comes_from_the_rtl() -> None:
+    """A dense network that the small shape holds; any class of shape or network goes the same way."""
+    small = replace(NETWORKS[0].config, name="small_dense", image_height=32, image_width=48, width=32, depth=1, heads=2)
+    frame = dense_frames.counted(small, load_hardware_config("micro"))
+    found = dense_frames.row(frame)
+    assert found["bit_exact"]
+    assert (found["model"], found["hardware"], found["tokens"]) == ("small_dense", "micro", 7)
+    assert found["mac_busy_cycles"] < found["cycles"] < 3 * found["predicted"]
 
 
 def test_published_designs_stand_beside_frames_of_the_same_size(bench: Bench) -> None:
