@@ -25,7 +25,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim ablation real numbers eval accuracy scaling report train calibrate hls hls-report bitstream release test-vitis-rtl generate hierarchy drawings docs area fuzz mutants lint style clean
+.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim bench-dense ablation real numbers eval accuracy scaling report train calibrate hls hls-report bitstream release test-vitis-rtl generate hierarchy drawings docs area fuzz mutants lint style clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -106,6 +106,9 @@ bench: $(VENV)/test.stamp ## measure; figures go to build/reports
 
 bench-csim: $(VENV)/test.stamp ## time the C simulation of the HLS engine
 	$(BENCH) benchmarks.csim_speed
+
+bench-dense: $(VENV)/test.stamp ## count frames of DeiT-tiny, DeiT-small and DINOv2-small on the RTL, beside published designs; goes on where it was
+	$(BENCH) benchmarks.dense_frames
 
 eval: $(VENV)/test.stamp ## accuracy on 500 held-out scenes, float and integers (MODEL=mini); DATA=folder: on that data set
 	$(BENCH) $(if $(DATA),benchmarks.evaluate_data $(DATA) --model,benchmarks.evaluate) models/$(MODEL)

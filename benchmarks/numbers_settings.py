@@ -60,8 +60,9 @@ class Comparison:
     """One network with its calibrating pictures.
 
     hardware, fine: shapes whose cycles count, W8A8 with all options and W16A16. judge_steps: leave out what loses on
-    unseen pictures, which takes twelve runs of the quantiser. found: of their cross-validation; choices: by budget;
-    worst: activation, before and after, with the distributions, all filled by `settings`.
+    unseen pictures, which takes two runs of the quantiser for each and two more. more_frames: pictures that weights of
+    4 bits are calibrated on, where `frames` are only some of them. found: of the steps' cross-validation;
+    choices: by budget; worst: activation, before and after, with the distributions, all filled by `settings`.
     """
 
     model: M3ViT
@@ -70,6 +71,7 @@ class Comparison:
     fine: HardwareConfig
     budgets: Sequence[float] = BUDGETS
     judge_steps: bool = True
+    more_frames: Frames | None = None
 
     def __post_init__(self) -> None:
         self.seen: Histograms = observe(self.model, self.frames, len(self.frames))
@@ -80,11 +82,16 @@ class Comparison:
     def recipe(self, steps: frozenset[str], narrow: Sequence[str] = ()) -> Recipe:
         """The quantiser with these steps."""
         config, state = self.model.config, dict(self.model.state_dict())
-        options = Options(steps, narrow=frozenset(narrow))
-        return Recipe(config, state, evenly(config, self.frames), self.seen, options, "")
+        options, frames, seen = Options(steps, narrow=frozenset(narrow)), self.frames, self.seen
+        if narrow and self.more_frames:
+            frames = self.more_frames
+            seen = observe(self.model, frames, len(frames))
+        return Recipe(config, state, evenly(config, frames), seen, options, "")
 
     def settings(self, progress: Callable[[], None]) -> Iterator[Setting]:
-        """One after the other; progress: called per part of the network that has been quantised or width measured."""
+        """One after the other, what takes longest last; progress: called per part of the network that was quantised
+        or width measured.
+        """
         config = self.model.config
         plain = Tuned(calibration_of(config, self.seen, "", DEFAULT_RULE))
         yield self._setting(FINE, plain, 0.0, W16A16)
@@ -102,19 +109,20 @@ class Comparison:
         after = recipe.result(work)
         self._worst("after", after, {**self.seen, **work.result.histograms})
         yield self._setting(AFTER, after, time.perf_counter() - start)
-        yield from self._mixed(recipe, after, progress)
-        wide = [name for name in mixable_activations(config) if name.startswith("blocks.")]
-        yield self._stepped(WIDE, recipe, progress, wide)
         kinds = {EXPERTS_W4: "experts"} if config.moe_blocks else {}
         for name, kind in {**kinds, ALL_W4: "all"}.items():
             narrow = [layer for layer in narrow_layers(config, kind) if layer != "patch_embed"]
-            yield self._stepped(name, self.recipe(steps | {"gptq"}, narrow), progress)
+            yield self._stepped(name, self.recipe(steps | {"gptq", "asymmetric"}, narrow), progress)
+        yield from self._mixed(recipe, after, progress)
+        wide = [name for name in mixable_activations(config) if name.startswith("blocks.")]
+        yield self._stepped(WIDE, recipe, progress, wide)
 
     def _mixed(self, recipe: Recipe, after: Tuned, progress: Callable[[], None]) -> Iterator[Setting]:
         frames = [np.broadcast_to(frame, (*frame.shape[:2], 3)) for frame in self.frames[:MEASURED_FRAMES]]
         search = Search(self.model.config, tensors_of(self.model), after, self.hardware,
                         [self.model.config.tasks[0].name], references(self.model, frames),
-                        retune=lambda wide: recipe.tuned(wide), progress=progress)  # fmt: skip
+                        retune=lambda wide: recipe.tuned(wide),
+                        judge=lambda wide: recipe.judged(wide, progress), progress=progress)  # fmt: skip
         start, path = time.perf_counter(), search.path(self.budgets)
         for budget, chosen in zip(self.budgets, path, strict=True):
             self.choices[budget] = chosen

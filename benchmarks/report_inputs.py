@@ -39,7 +39,8 @@ class ReportError(EdgeMoeError, RuntimeError):
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything that the report shows, as the benches wrote it. published: docs/published.json.
+    """Everything that the report shows, as the benches wrote it. published: docs/published.json. dense: frames of dense
+    networks, none until `make bench-dense` has counted them.
 
     model: the one whose frames the report is about; hardware: the shape that it compares with others.
     """
@@ -53,6 +54,7 @@ class Inputs:
     csim: Rows
     golden: Rows
     published: Row
+    dense: Rows = ()
 
     @property
     def model(self) -> str:
@@ -135,8 +137,9 @@ def load_inputs(reports: Path, published: Path) -> Inputs:
         csim=read["bench-csim"],
         golden=read["golden_speed"],
         published=_read(published, "it belongs to the sources"),
+        dense=_dense(reports / "bench_dense.json"),
     )
-    wrong = [f"{f['model']} on {f['hardware']}" for f in inputs.frames() if not f["bit_exact"]]
+    wrong = [f"{f['model']} on {f['hardware']}" for f in (*inputs.frames(), *inputs.dense) if not f["bit_exact"]]
     if wrong or not inputs.ablation["bit_exact"]:
         where = ", ".join(wrong) or "the ablation"
         raise ReportError(f"the RTL differs from golden in {where}: its cycles mean nothing")
@@ -149,6 +152,13 @@ def load_inputs(reports: Path, published: Path) -> Inputs:
             f"{inputs.ablation['cycles']:,}: other weights or another RTL; run `make bench` and `make ablation` again"
         )
     return inputs
+
+
+def _dense(path: Path) -> Rows:
+    if not path.is_file():
+        return ()
+    frames: Mapping[str, Row] = _read(path, "`make bench-dense` writes it")["frames"]
+    return sorted(frames.values(), key=lambda frame: (frame["hardware"], frame["cycles"]))
 
 
 def _read(path: Path, remedy: str) -> Any:

@@ -133,6 +133,12 @@ def dense(inputs: Inputs) -> Table:
             f"M³ViT, {frame['model']}", number(frame["ms"], 3), "per frame, one at a time", number(rate, 0),
             number(rate / used["dsp"], 2), number(used["dsp"]), NOT_MEASURED,
         ])  # fmt: skip
+    for frame in inputs.dense:
+        rows.append([
+            Cell("this design", kind="counted"), f"{frame['hardware']}, {frame['clock_mhz']} MHz",
+            frame["precision"].upper(), frame["model"], number(frame["ms"], 3), "per frame, one at a time", DASH, DASH,
+            DASH, NOT_MEASURED,
+        ])  # fmt: skip
     return table(heads, rows, ours=range(published, len(rows)))
 
 

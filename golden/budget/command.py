@@ -71,11 +71,17 @@ def mixing(name: str | None) -> HardwareConfig:
 
 
 def choose_widths(
-    folder: Path, frames: Sequence[Frame], wish: Wish, report: Path, retune: Callable[[Sequence[str]], Tuned] | None
+    folder: Path,
+    frames: Sequence[Frame],
+    wish: Wish,
+    report: Path,
+    retune: Callable[[Sequence[str]], Tuned] | None = None,
+    judge: Callable[[Sequence[str]], float] | None = None,
 ) -> str:
     """Choose and write; returns what was found, as text. frames: uint8 [H, W, 3 or 1] at the model's size.
 
-    retune: takes the quantiser's steps again for other activations of 16 bits; None where ranges came by rule. Raises
+    retune: takes the quantiser's steps again for other activations of 16 bits; None where ranges came by rule.
+    judge: as in `Search`. Raises
     ConfigError, CheckpointError, ArgumentError. The calibration changes only when the search has ended.
     """
     config, tensors = load_checkpoint(folder)
@@ -94,8 +100,8 @@ def choose_widths(
         plain = Tuned(calibration, load_calibrated(folder, config, tensors, calibration))
         if retune and calibration.wide:
             plain = retune(())
-        search = Search(config, tensors, plain, wish.hardware, tasks, found, retune, _earlier(remembered, key), keep,
-                        lambda: bar.update() and None)  # fmt: skip
+        search = Search(config, tensors, plain, wish.hardware, tasks, found, retune, judge,
+                        _earlier(remembered, key), keep, lambda: bar.update() and None)  # fmt: skip
         chosen = search.choose(wish.budget)
     settings = {"8 bits": with_widths(plain, ()), "chosen": chosen.tuned}
     if chosen.tuned.stored is not None:

@@ -57,8 +57,10 @@ class Search:
     """Widths for one model on one hardware shape.
 
     tuned: for activations of 8 bits. tasks: of one frame. retune: what the quantiser finds for other activations of 16
-    bits; without it, everything stays as it is. remembered: measurements of an earlier, interrupted run, round by
-    round; `keep` is called after each new one, so that they can be written down. progress: called per measurement.
+    bits; without it, everything stays as it is. judge: how good activations of 16 bits are, in dB on pictures that the
+    tensors were not made from; with it, a round whose choice is no better there leaves the one before it. remembered:
+    measurements of an earlier, interrupted run, round by round; `keep` is called after each new one, so that they can
+    be written down. progress: called per measurement.
     """
 
     config: ModelConfig
@@ -68,6 +70,7 @@ class Search:
     tasks: Sequence[str]
     references: Sequence[Reference]
     retune: Callable[[Sequence[str]], Tuned] | None = None
+    judge: Callable[[Sequence[str]], float] | None = None
     remembered: dict[str, Measured] | None = None
     keep: Callable[[dict[str, Measured]], None] = lambda _: None
     progress: Callable[[], None] = lambda: None
@@ -112,11 +115,28 @@ class Search:
         tuned = self._plain
         for number, budget in enumerate(budgets):
             taken = self._round(f"round {number} {sorted(wide)}", wide, round(self._base * (1 + budget)), tuned)
-            if taken:
-                choices += taken
-                wide = _in_order([*wide, *(choice.name for choice in taken)], mixable_activations(self.config))
+            further = self._better(wide, taken)
+            if further != wide:
+                choices += [choice for choice in taken if choice.name in further]
+                wide = further
                 tuned = with_widths(self.retune(wide) if self.retune else tuned, wide)
             yield Chosen(tuned, self._base, self._cycles(wide), tuple(choices))
+
+    def _better(self, wide: tuple[str, ...], taken: Sequence[Choice]) -> tuple[str, ...]:
+        """Widths with all that a round took, or the first half of it where that is no better, or else without."""
+        known, names = mixable_activations(self.config), [choice.name for choice in taken]
+        whole, half = (_in_order([*wide, *own], known) for own in (names, names[: len(names) // 2]))
+        if self.judge is None or not taken:
+            return whole
+        return next((each for each in (whole, half) if self._judged(each) > self._judged(wide)), wide)
+
+    def _judged(self, wide: tuple[str, ...]) -> float:
+        """As `judge` says, once for each choice and over interruptions."""
+        known, name = self._rounds.setdefault("judged", {}), ", ".join(wide)
+        if name not in known and self.judge is not None:
+            known[name] = self.judge(wide)
+            self.keep(self._rounds)
+        return known[name]
 
     def _round(self, key: str, wide: Sequence[str], allowed: int, tuned: Tuned) -> list[Choice]:
         """Changes of one round: single gains from one starting point, best ratio first, while cycles allow."""

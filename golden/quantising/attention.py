@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from edgemoe_golden.quantising.equalise import Rewrite, best_rewrite, nearest_weights
+from edgemoe_golden.quantising.equalise import Once, Rewrite, best_rewrite, nearest_weights
 from edgemoe_golden.quantising.limits import Sample, on_grid, relative_errors
 from edgemoe_golden.quantising.network import attended
 from edgemoe_golden.quantising.rewrites import rewrite_norm, rewrite_scores, rewrite_values
@@ -45,9 +45,11 @@ def rewrite_norm_of(work: Work, norm: str, layer: str) -> float | None:
     weight, limit = work.state[f"{layer}.weight"], work.options.weight_limit(layer)
     meeting, bits = weight.abs().amax(0), work.options.activation_bits(norm.removeprefix("backbone."))
 
+    once: Once[Tensor] = Once()
+
     def trial(learn: Sample, judge: Sample, made: Rewrite) -> float:
         rows = _grid(made(judge.values), made.limit(learn.values), bits)
-        wanted = (judge.values - made.shift) @ weight.T
+        wanted = once(lambda: (judge.values - made.shift) @ weight.T, judge, made.shift)
         return error(rows @ nearest_weights(weight * made.scale, limit).T, wanted, judge)
 
     sample = work.sample(work.normalised(norm)[1])
@@ -64,14 +66,10 @@ def _rewrite_products(work: Work, name: str) -> tuple[float | None, float | None
     weight, limit = work.state[f"{layer}.weight"], work.options.weight_limit(layer)
     meeting, bits = weight.abs().amax(0), work.options.activation_bits(f"{name.removeprefix('backbone.')}.query")
 
-    attended_once: list[tuple[Sample, Tensor]] = []  # halves of a sample are tried again and again
+    once: Once[Tensor] = Once()
 
     def exact(judge: Sample) -> Tensor:
-        for seen, output in attended_once:
-            if seen is judge:
-                return output
-        attended_once.append((judge, _attended(work, *judge.values.chunk(3, 1))))
-        return attended_once[-1][1]
+        return once(lambda: _attended(work, *judge.values.chunk(3, 1)), judge)
 
     def trial_scores(learn: Sample, judge: Sample, made: Rewrite) -> float:
         query, key, value = judge.values.chunk(3, 1)

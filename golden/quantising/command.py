@@ -93,7 +93,10 @@ def _widths(of: Subject, wish: Wish, report: Path) -> str:
     """Widths for the calibration that is there, whose steps are taken again for them."""
     calibration = load_calibration(of.folder / CALIBRATION_FILE, of.config)
     recipe = of.recipe(Options(frozenset(calibration.steps), narrow=frozenset(calibration.narrow)))
-    return choose_widths(of.folder, of.frames, wish, report, recipe.tuned if calibration.tensors_sha256 else None)
+    if not calibration.tensors_sha256:
+        return choose_widths(of.folder, of.frames, wish, report)
+    judge = recipe.judged if len(recipe.frames) > 1 else None
+    return choose_widths(of.folder, of.frames, wish, report, recipe.tuned, judge)
 
 
 def _subject(options: argparse.Namespace) -> Subject:
@@ -156,7 +159,7 @@ def _by_steps(of: Subject, options: argparse.Namespace, steps: frozenset[str]) -
     config = of.config
     recipe = of.recipe(Options(steps, narrow=frozenset(narrow_layers(config, options.narrow))))
     judged, found, parts = evenly(config, of.frames, judged=True), [], config.depth + len(config.tasks)
-    with tqdm(desc="quantising", unit="part", total=parts * (1 + 2 * (len(steps) + 1))) as bar:
+    with tqdm(desc="quantising", unit="part", total=parts * (1 + 2 * (len(recipe.options.able) + 1))) as bar:
         if len(judged) > 1:
             found = gains(
                 config, recipe.state, judged, of.histograms["residual"], recipe.options, default_range,

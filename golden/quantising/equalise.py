@@ -10,15 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from edgemoe_golden.quantising.limits import MULTIPLES, Sample
 
+Kept = TypeVar("Kept")
+
 EXPONENTS = (0.25, 0.5, 0.75, 1.0)
 SPREAD = 64.0
 """Scales lie within this factor of their geometric mean: γ and β have one shift for all features."""
+
+TRIED_PICTURES = 8
+"""Pictures that candidates are compared on, of many; the winner is made from all of them."""
 
 USUAL_MULTIPLE = 1.25
 """Headroom while zero points and scales are compared."""
@@ -50,16 +56,33 @@ Trial = Callable[[Sample, Sample, Rewrite], float]
 
 def best_rewrite(sample: Sample, features: Features, trial: Trial, shifts: bool, scales: bool) -> Rewrite:
     """The rewrite of least error; shifts, scales: which of the two may be used. Without either, only its headroom."""
-    halves = sample.halves()
+    halves = [
+        (learn, judge, _candidates(*features(learn), shifts, scales))
+        for learn, judge in sample.some(TRIED_PICTURES).halves()
+    ]
 
     def error(place: int, multiple: float) -> float:
-        pairs = [(learn, judge, _candidates(*features(learn), shifts, scales)[place]) for learn, judge in halves]
-        return sum(trial(learn, judge, replace(made, multiple=multiple)) for learn, judge, made in pairs)
+        return sum(trial(learn, judge, replace(made[place], multiple=multiple)) for learn, judge, made in halves)
 
-    count = len(_candidates(*features(sample), shifts, scales))
-    place = min(range(count), key=lambda index: error(index, USUAL_MULTIPLE))
+    whole = _candidates(*features(sample), shifts, scales)
+    place = min(range(len(whole)), key=lambda index: error(index, USUAL_MULTIPLE))
     multiple = min(MULTIPLES, key=lambda each: error(place, each))
-    return replace(_candidates(*features(sample), shifts, scales)[place], multiple=multiple)
+    return replace(whole[place], multiple=multiple)
+
+
+class Once(Generic[Kept]):
+    """Keeps what was made for the same objects: halves of a sample are tried with candidate after candidate."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[tuple[object, ...], Kept]] = []
+
+    def __call__(self, make: Callable[[], Kept], *of: object) -> Kept:
+        """What `make` gave for these objects, which it is called for once."""
+        for known, kept in self._kept:
+            if all(one is other for one, other in zip(known, of, strict=True)):
+                return kept
+        self._kept.append((of, make()))
+        return self._kept[-1][1]
 
 
 def _candidates(rows: Tensor, meeting: Tensor, shifts: bool, scales: bool) -> list[Rewrite]:

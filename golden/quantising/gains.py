@@ -14,10 +14,10 @@ import numpy as np
 from tabulate import tabulate
 
 from edgemoe.spec.model import ModelConfig
-from edgemoe_golden.quantising.options import STEPS, Options
+from edgemoe_golden.quantising.options import Options
 from edgemoe_golden.quantising.quantiser import quantise_network
 from edgemoe_golden.quantising.rewrites import State
-from edgemoe_golden.quantising.work import Frames, Rule
+from edgemoe_golden.quantising.work import Frames, Rule, halves
 from edgemoe_golden.ranges import Histogram
 
 PLAIN = "ranges by rule, nearest"
@@ -46,11 +46,10 @@ def gains(
     progress: Callable[[], None],
 ) -> list[Gain]:
     """One row without steps, then one for each step of `options`; frames: at least two."""
-    halves = (frames[::2], frames[1::2]), (frames[1::2], frames[::2])
 
     def measured(steps: frozenset[str]) -> tuple[float, float]:
         own, found = replace(options, steps=steps), []
-        for learned, unseen in halves:
+        for learned, unseen in halves(frames):
             work = quantise_network(config, state, learned, residual, own, rule, unseen, progress)
             found.append((work.decibels(learned=True), work.decibels(learned=False)))
         learned_db, unseen_db = np.mean(found, axis=0)
@@ -59,7 +58,7 @@ def gains(
     kept: frozenset[str] = frozenset()
     found = [Gain(PLAIN, *measured(kept), kept=True)]
     best = found[0].unseen_db
-    for step in [name for name in STEPS if name in options.steps]:
+    for step in options.able:
         learned_db, unseen_db = measured(kept | {step})
         found.append(Gain(step, learned_db, unseen_db, unseen_db > best))
         if unseen_db > best:

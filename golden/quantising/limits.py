@@ -84,6 +84,14 @@ class Sample:
         one, other = (Sample(self.values[own], self.picture[own], self.row[own]) for own in (first, ~first))
         return [(one, other), (other, one)]
 
+    def some(self, most: int) -> Sample:
+        """Rows of at most so many pictures, evenly chosen."""
+        kinds = torch.tensor(sorted(set(self.picture.tolist())))
+        if len(kinds) <= most:
+            return self
+        own = torch.isin(self.picture, kinds[torch.linspace(0, len(kinds) - 1, most).long()])
+        return Sample(self.values[own], self.picture[own], self.row[own])
+
     def largest(self, magnitudes: bool) -> Tensor:
         """Largest value, or magnitude, of every picture, [pictures], at least 0."""
         rows = self.values.abs() if magnitudes else self.values

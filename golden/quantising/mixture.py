@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from edgemoe_golden.model.layers import ACTIVATIONS
 from edgemoe_golden.quantising.attention import error
-from edgemoe_golden.quantising.equalise import Rewrite, best_rewrite, nearest_weights
+from edgemoe_golden.quantising.equalise import Once, Rewrite, best_rewrite, nearest_weights
 from edgemoe_golden.quantising.experts import balanced_moment, own_share, second_moment
 from edgemoe_golden.quantising.limits import Grid, Reader, Sample, on_grid
 from edgemoe_golden.quantising.network import Routes, experts_sum, per_expert, routed
@@ -89,13 +89,17 @@ def _rewrite_norm(work: Work, index: int, up: str) -> float | None:
     weight, limit = work.state[f"{up}.weight"], work.options.weight_limit(up)
     meeting, bits = weight.abs().amax((0, 1)), work.options.activation_bits(f"blocks.{index}.norm2")
 
-    def trial(learn: Sample, judge: Sample, made: Rewrite) -> float:
+    once: Once[tuple[Routes, Sample, Tensor]] = Once()
+
+    def exact(judge: Sample) -> tuple[Routes, Sample, Tensor]:
         routes = routed(work.config, work.state, index, judge.values, work.task[judge.row])
-        rows = judge.values[routes.row]
-        on_its_grid = on_grid(made(rows), made.limit(learn.values), None, bits)
-        output = per_expert(on_its_grid, routes, nearest_weights(weight * made.scale, limit))
-        judged = Sample(rows, judge.picture[routes.row], judge.row[routes.row])
-        return error(output, per_expert(rows, routes, weight), judged)
+        rows = Sample(judge.values[routes.row], judge.picture[routes.row], judge.row[routes.row])
+        return routes, rows, per_expert(rows.values, routes, weight)
+
+    def trial(learn: Sample, judge: Sample, made: Rewrite) -> float:
+        routes, rows, wanted = once(lambda: exact(judge), judge)
+        on_its_grid = on_grid(made(rows.values), made.limit(learn.values), None, bits)
+        return error(per_expert(on_its_grid, routes, nearest_weights(weight * made.scale, limit)), wanted, rows)
 
     sample = work.sample(work.normalised(norm)[1])
     made = best_rewrite(sample, lambda own: (own.values, meeting), trial, shifts=False, scales=True)

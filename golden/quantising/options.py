@@ -13,6 +13,7 @@ STEPS = {
     "equalise": "scales per feature moved from activations into weights",
     "gptq": "weights rounded by second-order error; without: to the nearest",
     "biases": "the mean error of a layer taken off its bias",
+    "asymmetric": "weights of 4 bits moved towards what the float network gives, before they are rounded",
 }
 """Name → what it does, in the order in which the table adds them."""
 
@@ -24,6 +25,11 @@ class Options:
     steps: frozenset[str] = frozenset(STEPS)
     wide: frozenset[str] = frozenset()
     narrow: frozenset[str] = frozenset()
+
+    @property
+    def able(self) -> tuple[str, ...]:
+        """The steps that have something to do, in the order of `STEPS`."""
+        return tuple(name for name in STEPS if name in self.steps and (self.narrow or name != "asymmetric"))
 
     def activation_bits(self, tensor: str) -> int:
         """Bits of an activation tensor's grid."""

@@ -51,6 +51,8 @@ def quantise_network(
         for index in range(config.depth):
             quantise_attention(work, index)
             (quantise_experts if index in config.moe_blocks else quantise_mlp)(work, index)
+            if unseen:
+                work.unseen_db.append(work.decibels(learned=False))
             progress()
         for index in range(len(config.tasks)):
             _head(work, index)

@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from edgemoe.spec.calibration import Range
 from edgemoe.spec.model import ModelConfig
-from edgemoe.spec.precision import W8A8
+from edgemoe.spec.precision import NARROW_LIMIT, W8A8
+from edgemoe_golden.quantising.asymmetric import towards
 from edgemoe_golden.quantising.experts import FloatArray, second_moment
 from edgemoe_golden.quantising.limits import HEADROOM, Grid, Reader, Sample, best_limit
 from edgemoe_golden.quantising.network import embedded, normalised
@@ -45,6 +46,7 @@ class Work:
 
     task, picture [B·N]: of every row. learned [B·N]: rows that statistics are taken of; the others only pass through,
     so that what has been learned can be judged on them. state: float tensors, rewritten as parts are reached.
+    unseen_db: SQNR of the stream of those others after each block.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Work:
         self.learned = self.picture < len(frames)
         self.residual = Grid(16, 0.0)
         self.result = Found()
+        self.unseen_db: list[float] = []
 
     def does(self, step: str) -> bool:
         """Whether a step is switched on."""
@@ -120,11 +123,15 @@ class Work:
         return integers, torch.from_numpy(integers.weight.astype(np.float32))
 
     def linear(self, layer: str, inputs: Tensor, grid: Grid, target: Tensor) -> Tensor:
-        """Round a layer on its inputs [rows, inputs] and correct its bias towards target [rows, outputs]; its output.
+        """Round a layer on its inputs [rows, inputs], and move it towards target [rows, outputs]; its output.
 
         The mean of output and target over all learned rows becomes the same.
         """
         weight, bias = self.state[f"{layer}.weight"], self.state[f"{layer}.bias"]
+        if self.does("asymmetric") and self.options.weight_limit(layer) == NARROW_LIMIT:
+            error = target - functional.linear(inputs, weight, bias)
+            weight = towards(weight, inputs[self.learned], error[self.learned])
+            self.state[f"{layer}.weight"] = weight
         moment = second_moment(inputs[self.learned]) if self.does("gptq") else None
         integers, weight = self.rounded(layer, weight, bias, moment, grid.step)
         output = functional.linear(inputs, weight, bias)
@@ -146,6 +153,11 @@ class Work:
         exact, error = self.exact[own].double(), (self.exact[own] - self.found[own]).double()
         ratio = exact.square().sum((1, 2)) / error.square().sum((1, 2)).clamp_min(1e-30)
         return float((10 * ratio.log10()).mean())
+
+
+def halves(frames: Frames) -> tuple[tuple[Frames, Frames], tuple[Frames, Frames]]:
+    """Pictures to learn on and others to judge on, both ways round."""
+    return (frames[::2], frames[1::2]), (frames[1::2], frames[::2])
 
 
 def steady_mean(errors: Tensor, picture: Tensor) -> Tensor:

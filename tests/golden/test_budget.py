@@ -154,6 +154,36 @@ def test_every_round_starts_from_tensors_made_for_the_widths_before_it(folder: P
         assert starts[number] != Sensitivity(config, tensors, tuned.calibration, found).noise
 
 
+def test_a_wider_budget_keeps_the_choice_before_it_unless_its_own_is_better(
+    folder: Path, found: list[Reference]
+) -> None:
+    """All that a round took is judged, then half of it; each choice once, also where a search goes on."""
+    free = list(search(folder, found).path([0.1, 0.3]))
+    first, second = (chosen.tuned.calibration.wide for chosen in free)
+    asked: list[tuple[str, ...]] = []
+
+    def judged(scores: Mapping[int, float], kept: dict[str, Measured]) -> list[tuple[str, ...]]:
+        def judge(wide: Sequence[str]) -> float:
+            asked.append(tuple(wide))
+            return scores.get(len(wide), 0.0)
+
+        own = search(folder, found, judge=judge, remembered=kept, keep=kept.update)
+        return [chosen.tuned.calibration.wide for chosen in own.path([0.1, 0.3])]
+
+    assert len(first) < len(second)
+    assert judged({len(first): 1.0, len(second): 2.0}, {}) == [first, second]
+    assert judged({len(first): 2.0, len(second): 1.0}, {}) == [first, first]
+    half = len(first) + (len(second) - len(first)) // 2
+    kept: dict[str, Measured] = {}
+    chosen = judged({len(first): 2.0, half: 3.0}, kept)
+    assert chosen[0] == first
+    assert set(first) < set(chosen[1]) < set(second)
+    assert len(chosen[1]) == half
+    asked.clear()
+    assert judged({}, kept) == chosen
+    assert not asked
+
+
 def test_only_what_the_hardware_takes_is_chosen(folder: Path, found: list[Reference]) -> None:
     tokens = replace(HARDWARE, wide_inner=False)
     chosen = search(folder, found, hardware=tokens).choose(4.0).tuned.calibration.wide

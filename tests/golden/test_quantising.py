@@ -26,6 +26,7 @@ from edgemoe.spec.precision import W8A8, W16A16, Precision
 from edgemoe_golden.budget.integer_network import IntegerBlock, embedded
 from edgemoe_golden.model import M3ViT, TensorRecorder, save_checkpoint
 from edgemoe_golden.model.variant import VARIANT_FILE
+from edgemoe_golden.quantising.asymmetric import towards
 from edgemoe_golden.quantising.experts import balanced_moment, own_share, second_moment
 from edgemoe_golden.quantising.gains import gains, kept_steps
 from edgemoe_golden.quantising.gains import table as gains_table
@@ -256,6 +257,16 @@ def test_a_bias_is_moved_as_far_as_pictures_agree_on_it() -> None:
     assert steady_mean(errors, torch.zeros(4, dtype=torch.long)).tolist() == [2, 1], "one picture says all there is"
 
 
+def test_weights_move_towards_what_the_float_network_gives() -> None:
+    """A ridge as large as the inputs undoes half of what one feature has lost; a constant error is left to the bias."""
+    rows = torch.randn(4096, 3, generator=torch.Generator().manual_seed(5))
+    weight = torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]])
+    error = rows * torch.tensor([0.0, 0.0, 1.0]) @ torch.ones(3, 2) * torch.tensor([1.0, 0.0]) + 7
+    moved = towards(weight, rows, error) - weight
+    assert torch.allclose(moved, torch.tensor([[0.0, 0.0, 0.5], [0.0, 0.0, 0.0]]), atol=0.03)
+    assert torch.equal(towards(weight, torch.ones(5, 3), error[:5]), weight), "inputs that never move say nothing"
+
+
 def test_a_step_that_loses_on_unseen_pictures_is_left_out(model: M3ViT, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the steps after it are judged without it."""
     frames = list(drawn_frames(model.config, 2))
@@ -273,6 +284,9 @@ def test_a_step_that_loses_on_unseen_pictures_is_left_out(model: M3ViT, monkeypa
     assert kept_steps(found) == {"ranges", "equalise", "gptq", "biases"}
     assert [gain.unseen_db for gain in found] == [10, 11, 7, 12, 13, 14]
     assert asked[-1] == kept_steps(found)
+    narrow = Options(narrow=frozenset({"blocks.0.fc1"}))
+    more = gains(model.config, {}, frames, Histogram(), narrow, default_range, lambda: None)
+    assert kept_steps(more) == {*kept_steps(found), "asymmetric"}, "a step for weights of 4 bits alone"
     assert re.search(r"zero-points +27.0 +7.0 +-4.0 +left out", gains_table(found, 2))
 
 
@@ -289,7 +303,8 @@ def test_an_activation_of_sixteen_bits_is_eased_less_than_one_of_eight(model: M3
 
 @pytest.mark.parametrize("step", STEPS)
 def test_every_step_can_be_left_out(step: str, model: M3ViT) -> None:
-    whole, without = (run(model, Options(frozenset(STEPS) - left)) for left in (frozenset(), {step}))
+    narrow = frozenset(mixable_layers(model.config)) if step == "asymmetric" else frozenset()
+    whole, without = (run(model, Options(frozenset(STEPS) - left, narrow=narrow)) for left in (frozenset(), {step}))
     assert without.decibels(learned=True) > 10
     assert not torch.equal(whole.found, without.found), "the step does nothing"
 
@@ -371,7 +386,7 @@ REFUSED: dict[str, tuple[Callable[[Path, Path], list[str]], str]] = {
     ),
     "no such step": (
         lambda _, folder: [str(pictures(folder, 3)), "--without", "magic"],
-        "--without magic: there is no such step; there are ranges, zero-points, equalise, gptq, biases",
+        "--without magic: there is no such step; there are ranges, zero-points, equalise, gptq, biases, asymmetric",
     ),
     "NaN": (
         lambda model, folder: (_poisoned(model), [str(pictures(folder, 3))])[1],

@@ -10,7 +10,7 @@ import pytest
 from benchmarks import numbers
 from benchmarks.numbers_networks import own
 from benchmarks.numbers_settings import AFTER, BEFORE, FINE, WIDE
-from edgemoe_golden.quantising.options import STEPS
+from edgemoe_golden.quantising.options import Options
 from tests.examples.program import write_checkpoint
 
 pytest.importorskip("matplotlib")
@@ -37,7 +37,7 @@ def test_every_setting_of_a_small_network_is_measured_drawn_and_kept(
     numbers.keep("micro", kept)
     content = json.loads((tmp_path / "numbers.json").read_text())
     assert set(content) == {"other", "micro"}
-    assert [step["step"] for step in content["micro"]["steps"][1:]] == list(STEPS)
+    assert [step["step"] for step in content["micro"]["steps"][1:]] == list(Options().able)
     assert set(content["micro"]["worst"]) == {"before", "after"}
     assert len(list(tmp_path.glob("numbers_micro_*.png"))) == 3
 

@@ -22,7 +22,7 @@ from report_examples import files, write
 from benchmarks.report import main
 from benchmarks.report_inputs import SOURCES, ReportError, load_inputs
 from benchmarks.report_readme import update_readme
-from benchmarks.report_tables import same_precision
+from benchmarks.report_tables import dense, same_precision
 from edgemoe.extras import how_to_install
 from tests.examples.browser import find_browser, opened
 
@@ -226,6 +226,21 @@ def test_published_designs_meet_our_frames_of_their_own_precision(made: Path) ->
         times = [cycles[row[3]] / clock / 1000 for clock in (200, 250, 300)]
         assert row[4:7] == [f"{ms:.2f}" for ms in times]
         assert row[7:] == [f"{float(row[2]) / ms:.1f} ×" for ms in times]
+
+
+def test_dense_networks_stand_beside_published_designs_once_they_are_counted(tmp_path: Path) -> None:
+    counted = {"model": "deit_tiny", "hardware": "zcu102_vit", "precision": "w8a8", "clock_mhz": 300, "ms": 2.345,
+               "cycles": 703_500, "bit_exact": True}  # fmt: skip
+    write(tmp_path, files())
+
+    without = dense(load_inputs(tmp_path, PUBLISHED))
+    write(tmp_path, {"bench_dense": {"frames": {"a key": counted}}})
+    with_it = dense(load_inputs(tmp_path, PUBLISHED))
+    assert with_it.rows[:-1] == without.rows
+    assert [cell.text for cell in with_it.rows[-1][1:5]] == ["zcu102_vit, 300 MHz", "W8A8", "deit_tiny", "2.345"]
+    write(tmp_path, {"bench_dense": {"frames": {"a key": counted | {"bit_exact": False}}}})
+    with pytest.raises(ReportError, match="differs from golden in deit_tiny on zcu102_vit"):
+        load_inputs(tmp_path, PUBLISHED)
 
 
 def test_figures_without_w16a16_are_refused(tmp_path: Path) -> None:
