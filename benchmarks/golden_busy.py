@@ -1,7 +1,7 @@
 """Golden on a computer that has other work: `python -m benchmarks.golden_busy`, and part of benchmarks.golden_speed.
 
-Two tasks of `tiny`, alone and then beside one process per core that never rests. NumPy chooses its number of threads as
-it does for a user who has set nothing.
+Two tasks of `tiny`, alone on one thread, and then beside one process per core that never rests, with as many threads as
+NumPy and golden choose for a user who has set nothing.
 
 A busy computer gives every process less of its time, which is not golden's doing: a loop of Python that computes as
 long as a frame, without an array or a thread, takes turns with the frames and shows how much. The limit is on what
@@ -25,6 +25,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.golden.threads import VARIABLES
@@ -49,7 +50,7 @@ def busy_row(rounds: int) -> dict[str, Any]:
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Alone, loaded and alone again; the load of others before it began."""
+    """Alone and loaded; the load of others before it began."""
     others = os.getloadavg()[0]
     hardware = load_hardware_config(HARDWARE)
     program = compile_checkpoint(MODEL, None, hardware)
@@ -58,12 +59,12 @@ def measure(rounds: int) -> dict[str, Any]:
     frame = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
     with open_device("golden", hardware) as device, Session(program, device) as session:
         session.run(frame)
-        steps = _steps_of(median(_timed(lambda: session.run(frame))[0] for _ in range(WARMING)))
-        calls = (lambda: session.run(frame), lambda: _loop(steps))
-        before = _turns(calls, rounds)
+        with threadpool_limits(1, user_api="blas"):
+            steps = _steps_of(median(_timed(lambda: session.run(frame))[1] for _ in range(WARMING)))
+            calls = (lambda: session.run(frame), lambda: _loop(steps))
+            alone, loop = _turns(calls, rounds)
         with _all_cores_busy():
             loaded, loaded_loop = _turns(calls, rounds)
-        alone, loop = (each.mean_with(other) for each, other in zip(before, _turns(calls, rounds), strict=True))
     slower, loop_slower = loaded.wall_ms / alone.wall_ms, loaded_loop.wall_ms / loop.wall_ms
     return {
         "model": config.name,
@@ -89,10 +90,6 @@ class Times:
 
     wall_ms: float
     cpu_ms: float
-
-    def mean_with(self, other: Times) -> Times:
-        """Of two measurements."""
-        return Times((self.wall_ms + other.wall_ms) / 2, (self.cpu_ms + other.cpu_ms) / 2)
 
 
 def _turns(calls: Sequence[Callable[[], object]], rounds: int) -> list[Times]:
@@ -121,7 +118,7 @@ def _loop(steps: int) -> int:
 def _steps_of(milliseconds: float) -> int:
     """Of the loop, to take so long."""
     steps = 1_000_000
-    return round(steps * milliseconds / median(_timed(lambda: _loop(steps))[0] for _ in range(WARMING)))
+    return round(steps * milliseconds / median(_timed(lambda: _loop(steps))[1] for _ in range(WARMING)))
 
 
 @contextmanager
@@ -150,8 +147,8 @@ def line(row: dict[str, Any]) -> str:
     return (
         f"golden, {row['model']} with {tasks}: {row['alone_ms']:.0f} ms alone, {row['loaded_ms']:.0f} ms with {cores} "
         f"cores busy, {row['slower']:.2f} × where a plain loop takes {row['loop_slower']:.2f} ×, so that "
-        f"{row['ratio']:.2f} × is golden's own; its threads compute {row['alone_cpu_ms']:.0f} and {row['loaded_cpu_ms']:.0f} ms, "
-        f"{row['cpu_ratio']:.2f} × (limit of both {LIMIT:g}); load of others before: {row['load_of_others']:.1f}"
+        f"{row['ratio']:.2f} × is golden's own; it computes {row['alone_cpu_ms']:.0f} and {row['loaded_cpu_ms']:.0f} "
+        f"ms, {row['cpu_ratio']:.2f} × (limit of both {LIMIT:g}); load of others before: {row['load_of_others']:.1f}"
     )
 
 
