@@ -11,6 +11,8 @@ from edgemoe_golden.ranges import RULES
 
 SCENES = 64
 NARROW = ("none", "experts", "all")
+REPORT_FOLDER = "report"
+"""In the checkpoint's folder."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,13 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--rule", choices=list(RULES), help="no steps: ranges by this rule, weights as they are")
     how.add_argument("--keep", action="store_true", help="report on the ranges that are there, write no new ones")
     parser.add_argument(
-        "--budget", metavar="10%%", help="then choose activations for 16 bits within so many more cycles"
+        "--budget", metavar="SHARE", help="then choose activations for 16 bits within so many more cycles, as in 10%%"
     )
     parser.add_argument("--hardware", help="whose cycles count for --budget, a name or a JSON file (default: zcu102)")
     parser.add_argument("--narrow", choices=NARROW, default="none", help="layers with weights of 4 bits (%(default)s)")
     parser.add_argument("--again", action="store_true", help="replace the calibration that is there")
     parser.add_argument("--all", action="store_true", help="print every tensor, not only the worst")
-    parser.add_argument("--report", type=Path, default=Path("build/reports"), help="folder (default: %(default)s)")
+    parser.add_argument(
+        "--report", type=Path, help=f"folder for what each tensor loses (default: {REPORT_FOLDER} in the checkpoint's)"
+    )
 
 
 def chosen_steps(without: str) -> frozenset[str]:
