@@ -18,7 +18,11 @@ REPORT_FOLDER = "report"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add them to a parser."""
     steps = "; ".join(f"{name}: {text}" for name, text in STEPS.items())
-    parser.add_argument("checkpoint", type=Path, help="folder with config.json and weights.safetensors")
+    parser.add_argument(
+        "checkpoint",
+        type=Path,
+        help="folder of a checkpoint, such as `edgemoe import` writes, or a shipped model's name",
+    )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--pictures", type=Path, nargs="+", metavar="FOLDER", help="folders of pictures to look at")
     source.add_argument("--scenes", type=int, help=f"drawn scenes instead (default where trained on them: {SCENES})")

@@ -46,7 +46,10 @@ def scenes_provenance(scenes: int) -> str:
 
 
 def picture_paths(folder: Path) -> list[Path]:
-    """All pictures of a folder, by their names; raises ArgumentError when there are none."""
+    """All pictures of a folder, by their names; raises ArgumentError when there are none, or no folder."""
+    if not folder.is_dir():
+        wrong = "is a file; name the folder that it is in" if folder.exists() else "does not exist"
+        raise ArgumentError(f"'{folder}' {wrong}; --pictures takes folders of pictures")
     paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
     if not paths:
         raise ArgumentError(f"{folder}: no pictures; expected files ending in {', '.join(PICTURE_SUFFIXES)}")

@@ -7,6 +7,7 @@ import sys
 
 from edgemoe.errors import ArgumentError
 from edgemoe.extras import how_to_install
+from edgemoe.shipped import model_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +23,7 @@ def main(options: argparse.Namespace) -> int:
         from edgemoe_golden.quantising.command import calibrate_folder
     except ModuleNotFoundError as error:
         raise ArgumentError(f"calibrating needs {error.name}; run: {how_to_install('train')}") from error
+    options.checkpoint = model_folder(options.checkpoint)
     done = calibrate_folder(options)
     print(done.text)
     for each in done.skipped:
