@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -187,6 +188,8 @@ def test_accelerator_and_result_say_in_a_line_what_they_are(checkpoint: Path) ->
     assert shown.startswith("PictureResult(micro on golden: semseg 7×4×6, depth 1×4×6; experts of 1 block; ")
     assert "MHz, estimated; " in shown
     assert shown.endswith(" ms on this host)")
+    slow = replace(result, timings_ms={"total": 1523.4})
+    assert repr(slow).endswith("; 1523 ms on this host)"), "no powers of ten"
 
 
 def test_a_result_shows_and_saves_itself(checkpoint: Path, tmp_path: Path) -> None:
