@@ -133,10 +133,10 @@ report: $(VENV)/test.stamp ## docs/report.html, its pictures and the README's fi
 
 train: $(VENV)/test.stamp ## train on drawn scenes, resumable (MODEL=mini MINUTES=16); writes build/trained/MODEL
 	$(PY) -m edgemoe_golden.training --model $(MODEL) --minutes $(MINUTES) --threads 2 --out build/trained/$(MODEL)
-	$(PY) -m edgemoe_golden.calibrate build/trained/$(MODEL) --again
+	$(PY) -m edgemoe_golden.calibrate build/trained/$(MODEL) --again --report build/reports
 
 calibrate: $(VENV)/test.stamp ## show what each tensor loses (MODEL=mini); RULE=largest: ranges anew; PICTURES=folder: all steps on them
-	OMP_NUM_THREADS=2 $(PY) -m edgemoe_golden.calibrate models/$(MODEL) \
+	OMP_NUM_THREADS=2 $(PY) -m edgemoe_golden.calibrate models/$(MODEL) --report build/reports \
 	  $(if $(PICTURES),--pictures $(PICTURES) --again,$(if $(RULE),--rule $(RULE) --again,--keep))
 
 hls: $(if $(KERNEL),$(VENV)/base.stamp) ## synthesise the HLS engine with Vitis (BOARD=zcu102 or kv260, or hardware u50, which has no board here); KERNEL=softmax: one kernel

@@ -30,7 +30,6 @@ from edgemoe_golden.quantising.pictures import (
     CALIBRATION_SEEDS,
     drawn_frames,
     picture_frames,
-    picture_paths,
     scenes_provenance,
 )
 
@@ -48,7 +47,6 @@ __all__ = [
     "fine_range",
     "observe",
     "picture_frames",
-    "picture_paths",
 ]
 
 
@@ -68,9 +66,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add_arguments(parser)
     options = parser.parse_args(arguments)
     try:
-        print(calibrate_folder(options))
+        done = calibrate_folder(options)
     except (EdgeMoeError, OSError) as error:
         parser.exit(1, f"{error}\n")
+    print(done.text)
+    if done.skipped:
+        parser.exit(1, "".join(f"skipped: {each.reason}\n" for each in done.skipped))
 
 
 if __name__ == "__main__":

@@ -160,15 +160,15 @@ def write_report(
     model: str,
     found: Sequence[Loss],
     histograms: Mapping[str, Histogram],
-    steps: Sequence[dict[str, object]] = (),
+    others: Sequence[dict[str, object]] = (),
 ) -> str:
     """`calibration_<model>.json` with all losses, and `calibration_<model>.png` of the worst activation.
 
-    steps: rows on what the quantiser's steps gain, of kind `step` in the same list.
+    others: rows of other kinds for the same list: what the quantiser's steps gain, which pictures were skipped.
     Returns what is to be found where; without matplotlib there is no drawing, and the text says so.
     """
     path = folder / f"calibration_{model}.json"
-    rows = [*(asdict(loss) for loss in found), *({"kind": "step", **row} for row in steps)]
+    rows = [*(asdict(loss) for loss in found), *others]
     write_text(path, json.dumps(rows, indent=1) + "\n")
     worst = next(loss for loss in found if loss.kind == "activation")
     try:

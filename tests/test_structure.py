@@ -23,6 +23,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(EVERYBODY, ()),
     "edgemoe_golden.ops": ("edgemoe.spec",),
     "edgemoe_golden.budget": ("edgemoe.spec", "edgemoe.compiler", "edgemoe.frames", "edgemoe_golden"),
+    "edgemoe_golden.quantising": ("edgemoe.spec", "edgemoe.media", "edgemoe_golden"),
     "edgemoe_golden": ("edgemoe.spec", "edgemoe_golden"),
     "edgemoe.spec": (),
     "edgemoe.compiler": ("edgemoe.spec",),

@@ -74,7 +74,7 @@ PLAN: tuple[Part, ...] = (
             Wing("training", "training and evaluation", (SPEC, "golden")),
             Wing("importing", "other people's checkpoints", (SPEC, "golden")),
             Wing("importing/onnx", "… from the nodes of a graph", (SPEC, "golden")),
-            Wing("quantising", "ranges, rewrites, rounding on pictures", (SPEC, "golden")),
+            Wing("quantising", "ranges, rewrites, rounding on pictures", (SPEC, "edgemoe/media", "golden")),
             Wing("budget", "widths per layer within a budget", (SPEC, "edgemoe/compiler", "edgemoe/frames", "golden")),
             Wing("edge_moe", "the published arithmetic, bit by bit", (SPEC, "golden")),
             Wing(".", "calibration", (SPEC, "golden")),

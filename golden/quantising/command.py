@@ -14,6 +14,7 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from edgemoe.errors import ArgumentError
+from edgemoe.media.sources import Skipped
 from edgemoe.spec.calibrated import CALIBRATED_FILE
 from edgemoe.spec.calibration import Calibration, load_calibration
 from edgemoe.spec.checkpoint import CALIBRATION_FILE
@@ -27,7 +28,7 @@ from edgemoe_golden.budget.search import narrow_layers
 from edgemoe_golden.calibration_report import WORST_SHOWN, Loss, losses, table, weight_losses, write_report
 from edgemoe_golden.model import M3ViT, load_checkpoint_model
 from edgemoe_golden.model.variant import VARIANT_FILE, load_variant
-from edgemoe_golden.quantising.arguments import SCENES, chosen_steps
+from edgemoe_golden.quantising.arguments import REPORT_FOLDER, SCENES, chosen_steps
 from edgemoe_golden.quantising.gains import gains, kept_steps
 from edgemoe_golden.quantising.gains import table as gains_table
 from edgemoe_golden.quantising.observed import DEFAULT_RULE, Histograms, calibration_of, observe
@@ -36,11 +37,11 @@ from edgemoe_golden.quantising.output import rounded_losses, tensors_of, write_c
 from edgemoe_golden.quantising.pictures import (
     FEW_PICTURES,
     Frames,
+    Pictures,
     drawn_frames,
-    model_frames,
     pictures_provenance,
+    read_folders,
     scenes_provenance,
-    stretched,
 )
 from edgemoe_golden.quantising.recipe import Recipe, default_range, evenly
 from edgemoe_golden.ranges import RULES
@@ -52,14 +53,20 @@ class Subject:
 
     folder: Path
     model: M3ViT
-    frames: Frames
+    pictures: Pictures
     histograms: Histograms
     provenance: str
+    report: Path
 
     @property
     def config(self) -> ModelConfig:
         """The model's configuration."""
         return self.model.config
+
+    @property
+    def frames(self) -> Frames:
+        """The pictures as the model takes them."""
+        return self.pictures.frames
 
     def recipe(self, options: Options) -> Recipe:
         """The quantiser for it."""
@@ -67,14 +74,23 @@ class Subject:
         return Recipe(self.config, state, frames, self.histograms, options, self.provenance)
 
 
-def calibrate_folder(options: argparse.Namespace) -> str:
+@dataclass(frozen=True)
+class Done:
+    """text: what was found and written. skipped: pictures that could not be read; the others were looked at."""
+
+    text: str
+    skipped: tuple[Skipped, ...]
+
+
+def calibrate_folder(options: argparse.Namespace) -> Done:
     """Measure, write, and say what was written; options: of `arguments`. Raises EdgeMoeError, OSError."""
     torch.set_num_threads(1)
     path = options.checkpoint / CALIBRATION_FILE
     steps = chosen_steps(options.without)
     wish = None if options.budget is None else Wish(parse_budget(options.budget), mixing(options.hardware))
     if wish and path.exists() and not options.again:
-        return _widths(_subject(options), wish, options.report)
+        of = _subject(options)
+        return Done(_widths(of, wish), of.pictures.skipped)
     if path.exists() and not (options.keep or options.again):
         raise ArgumentError(f"{path}: the model is calibrated already; --again replaces it, --keep reports on it")
     if load_variant(options.checkpoint).float_only:
@@ -86,44 +102,43 @@ def calibrate_folder(options: argparse.Namespace) -> str:
     kept = _kept(path, of.config) if options.keep else None
     by_rule = kept or options.rule or not steps
     text = _by_rule(of, options, kept) if by_rule else _by_steps(of, options, steps)
-    return f"{text}\n\n{_widths(of, wish, options.report)}" if wish else text
+    return Done(f"{text}\n\n{_widths(of, wish)}" if wish else text, of.pictures.skipped)
 
 
-def _widths(of: Subject, wish: Wish, report: Path) -> str:
+def _widths(of: Subject, wish: Wish) -> str:
     """Widths for the calibration that is there, whose steps are taken again for them."""
     calibration = load_calibration(of.folder / CALIBRATION_FILE, of.config)
     recipe = of.recipe(Options(frozenset(calibration.steps), narrow=frozenset(calibration.narrow)))
     if not calibration.tensors_sha256:
-        return choose_widths(of.folder, of.frames, wish, report)
+        return choose_widths(of.folder, of.frames, wish, of.report)
     judge = recipe.judged if len(recipe.frames) > 1 else None
-    return choose_widths(of.folder, of.frames, wish, report, recipe.tuned, judge)
+    return choose_widths(of.folder, of.frames, wish, of.report, recipe.tuned, judge)
 
 
 def _subject(options: argparse.Namespace) -> Subject:
     model = load_checkpoint_model(options.checkpoint)
-    frames, provenance = _subject_frames(options, model)
-    return Subject(options.checkpoint, model, frames, observe(model, frames, len(frames)), provenance)
+    pictures, provenance = _pictures(options, model.config)
+    if remark := pictures.remark(model.config):
+        print(f"{remark}\n")
+    seen = observe(model, pictures.frames, len(pictures.frames))
+    report = options.report or options.checkpoint / REPORT_FOLDER
+    return Subject(options.checkpoint, model, pictures, seen, provenance, report)
 
 
-def _subject_frames(options: argparse.Namespace, loaded: M3ViT | None = None) -> tuple[Frames, str]:
+def _pictures(options: argparse.Namespace, config: ModelConfig) -> tuple[Pictures, str]:
     """Pictures as the model sees them, and where they come from."""
     folder: Path = options.checkpoint
-    model = loaded or load_checkpoint_model(folder)
     if options.pictures:
-        frames = model_frames(model.config, options.pictures)
-        provenance = pictures_provenance(options.pictures, len(frames))
-        if remark := stretched(model.config, options.pictures):
-            print(f"{remark}\n")
-    elif options.scenes is None and (folder / VARIANT_FILE).is_file():
+        pictures = read_folders(config, options.pictures)
+        return pictures, pictures_provenance(options.pictures, len(pictures.frames))
+    if options.scenes is None and (folder / VARIANT_FILE).is_file():
         raise ArgumentError(
             f"{folder}: an imported model was not trained on drawn scenes; name pictures of the kind that it will see "
             f"by --pictures FOLDER, or ask for scenes by --scenes {SCENES}"
         )
-    else:
-        count = SCENES if options.scenes is None else options.scenes
-        frames = [model_pixels(frame, model.config) for frame in drawn_frames(model.config, count)]
-        provenance = scenes_provenance(count)
-    return frames, provenance
+    count = SCENES if options.scenes is None else options.scenes
+    drawn = [model_pixels(frame, config) for frame in drawn_frames(config, count)]
+    return Pictures(drawn, (), 0), scenes_provenance(count)
 
 
 def _kept(path: Path, config: ModelConfig) -> Calibration:
@@ -145,7 +160,7 @@ def _by_rule(of: Subject, options: argparse.Namespace, kept: Calibration | None)
     weights = [loss for name in calibration.ranges for loss in weight_losses(of.config, tensors, precision_named(name))]
     _print_tables(activations, weights, options.all)
     print(f"{gate_comparison(of.config, activations)}\n\n{rule_comparison(of.config, of.histograms)}\n")
-    shown = write_report(options.report, of.folder.name, activations + weights, of.histograms)
+    shown = write_report(of.report, of.folder.name, activations + weights, of.histograms, _skipped(of))
     count = len(calibration.ranges["w8a8"])
     if kept:
         return f"{path}: {count} ranges, kept as they are; {shown}"
@@ -180,9 +195,15 @@ def _by_steps(of: Subject, options: argparse.Namespace, steps: frozenset[str]) -
         print(_unreached(block, experts))
     if len(of.frames) < FEW_PICTURES:
         print(f"{len(of.frames)} pictures are few: from {FEW_PICTURES} on, ranges hold better for others\n")
-    shown = write_report(options.report, of.folder.name, activations + weights, seen, [asdict(each) for each in found])
+    rows = [*({"kind": "step", **asdict(each)} for each in found), *_skipped(of)]
+    shown = write_report(of.report, of.folder.name, activations + weights, seen, rows)
     names = ", ".join(calibration.steps) or "no step, because none gained"
     return f"{of.folder / CALIBRATION_FILE}, {CALIBRATED_FILE}: {len(work.result.layers)} layers by {names}; {shown}"
+
+
+def _skipped(of: Subject) -> list[dict[str, object]]:
+    """Rows of the report."""
+    return [{"kind": "skipped", **asdict(each)} for each in of.pictures.skipped]
 
 
 def _unreached(block: int, experts: Sequence[int]) -> str:

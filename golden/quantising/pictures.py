@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from edgemoe.errors import ArgumentError
+from edgemoe.media.pictures import PICTURE_SUFFIXES, read_picture
+from edgemoe.media.sources import Skipped, SourceFrame, open_source
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.names import one_line
 from edgemoe.spec.picture import model_pixels
 from edgemoe_golden.scenes import TRAINING_SEEDS, draw_scene
-
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 LEAST_PICTURES = 2
 """A limit is judged on pictures that it has not seen."""
@@ -45,7 +46,10 @@ def scenes_provenance(scenes: int) -> str:
 
 
 def picture_paths(folder: Path) -> list[Path]:
-    """All pictures of a folder; raises ArgumentError when there are none."""
+    """All pictures of a folder, by their names; raises ArgumentError when there are none, or no folder."""
+    if not folder.is_dir():
+        wrong = "is a file; name the folder that it is in" if folder.exists() else "does not exist"
+        raise ArgumentError(f"'{folder}' {wrong}; --pictures takes folders of pictures")
     paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
     if not paths:
         raise ArgumentError(f"{folder}: no pictures; expected files ending in {', '.join(PICTURE_SUFFIXES)}")
@@ -53,51 +57,75 @@ def picture_paths(folder: Path) -> list[Path]:
 
 
 def picture_frames(config: ModelConfig, paths: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
-    """The pictures at the model's size; raises ArgumentError for one that cannot be read."""
-    for path in paths:
-        try:
-            picture = Image.open(path).convert("RGB")
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-            raise ArgumentError(f"{path}: not a readable picture") from error
-        size = config.image_width, config.image_height
-        yield np.asarray(picture.resize(size, Image.Resampling.BICUBIC))
+    """The pictures at the model's size; raises MediaError for one that cannot be read."""
+    return (_fitted(read_picture(path), config) for path in paths)
 
 
-def model_frames(config: ModelConfig, folders: Sequence[Path]) -> Frames:
-    """All pictures of the folders as the model takes them, uint8 [H, W, channels].
-
-    Raises ArgumentError for a folder without pictures, an unreadable picture, fewer than `LEAST_PICTURES`, and pictures
-    that show nothing.
+@dataclass(frozen=True)
+class Pictures:
+    """frames: as the model takes them, uint8 [H, W, channels]. skipped: what could not be read, and why. stretched: how
+    many were of another shape than the model's.
     """
-    paths = [path for folder in folders for path in picture_paths(folder)]
-    frames = [model_pixels(frame, config) for frame in picture_frames(config, paths)]
-    if len(paths) < LEAST_PICTURES:
+
+    frames: Frames
+    skipped: tuple[Skipped, ...]
+    stretched: int
+
+    def remark(self, config: ModelConfig) -> str:
+        """A sentence on pictures whose sides are not in the model's proportion, "" where all are."""
+        size = f"{config.image_height}×{config.image_width}"
+        return (
+            f"{self.stretched} of {len(self.frames)} pictures are of another shape than the model's {size} and are "
+            f"stretched to it; cut them as the model will see them for better ranges"
+            if self.stretched
+            else ""
+        )
+
+
+def read_folders(config: ModelConfig, folders: Sequence[Path]) -> Pictures:
+    """All pictures of the folders that can be read, upright, as `edgemoe run` reads them.
+
+    Raises ArgumentError for a folder without pictures, fewer than `LEAST_PICTURES`, and pictures that show nothing.
+    """
+    skipped: list[Skipped] = []
+    frames, stretched = [], 0
+    for folder in folders:
+        order = {str(path): index for index, path in enumerate(picture_paths(folder))}
+        found = {}
+        for source in open_source(folder).open_frames(skipped.append):
+            found[order[source.source]] = model_pixels(_fitted(source.picture, config), config)
+            stretched += _of_another_shape(source, config)
+        frames += [found[index] for index in sorted(found)]
+    if len(frames) < LEAST_PICTURES:
+        why = f" (skipped: {skipped[0].reason})" if skipped else ""
         raise ArgumentError(
-            f"{len(paths)} picture in {_named(folders)}: ranges that hold for others need at "
-            f"least {LEAST_PICTURES}, of the kind that the model will see"
+            f"{len(frames)} picture{'s' * (len(frames) != 1)} in {_named(folders)}{why}: ranges that hold for others "
+            f"need at least {LEAST_PICTURES}, of the kind that the model will see"
         )
     if all((frame == frames[0][0, 0]).all() for frame in frames):
         raise ArgumentError(
             f"all {len(frames)} pictures in {_named(folders)} are of one and the same colour, so there are no ranges "
             f"to find in them; give pictures of the kind that the model will see"
         )
-    return frames
+    return Pictures(frames, tuple(skipped), stretched)
 
 
-def stretched(config: ModelConfig, folders: Sequence[Path]) -> str:
-    """A sentence on pictures whose sides are not in the model's proportion, "" where all are."""
-    paths = [path for folder in folders for path in picture_paths(folder)]
-    count, wanted = 0, config.image_width / config.image_height
-    for path in paths:
-        with Image.open(path) as picture:
-            count += not 1 / _SAME_SHAPE < picture.width / picture.height / wanted < _SAME_SHAPE
-    size = f"{config.image_height}×{config.image_width}"
-    return (
-        f"{count} of {len(paths)} pictures are of another shape than the model's {size} and are stretched to it; cut "
-        f"them as the model will see them for better ranges"
-        if count
-        else ""
-    )
+def model_frames(config: ModelConfig, folders: Sequence[Path]) -> Frames:
+    """The frames of `read_folders`; raises ArgumentError also for anything that cannot be read."""
+    found = read_folders(config, folders)
+    if found.skipped:
+        raise ArgumentError(found.skipped[0].reason)
+    return found.frames
+
+
+def _fitted(picture: NDArray[np.uint8], config: ModelConfig) -> NDArray[np.uint8]:
+    size = config.image_width, config.image_height
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
+
+
+def _of_another_shape(source: SourceFrame, config: ModelConfig) -> bool:
+    height, width = source.picture.shape[:2]
+    return not 1 / _SAME_SHAPE < width / height / (config.image_width / config.image_height) < _SAME_SHAPE
 
 
 def pictures_provenance(folders: Sequence[Path], count: int) -> str:

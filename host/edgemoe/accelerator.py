@@ -22,6 +22,7 @@ from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.devices.base import Device
 from edgemoe.devices.exclusive import ExclusiveUse, Use
 from edgemoe.devices.registry import open_device
+from edgemoe.errors import ArgumentError
 from edgemoe.media.accept import as_picture
 from edgemoe.media.resize import Resized, resize
 from edgemoe.picture_result import PictureResult
@@ -155,7 +156,7 @@ class Accelerator:
             raise SessionError(refusal)
 
     def _session(self, names: Sequence[str] | None) -> Session:
-        tasks = (names,) if isinstance(names, str) else None if names is None else tuple(names)
+        tasks = _names_of(names)
         device = self.device
         folder = self._loaded()
         if tasks not in self._sessions:
@@ -172,6 +173,16 @@ class Accelerator:
         for tasks in list(self._sessions):
             self._sessions[tasks].close()
             del self._sessions[tasks]
+
+
+def _names_of(tasks: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Raises ArgumentError for what names no tasks."""
+    names = (tasks,) if isinstance(tasks, str) else tasks
+    if names is None:
+        return None
+    if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
+        raise ArgumentError(f"tasks are named by strings, as in tasks=('semseg', 'depth'), found {tasks!r}")
+    return tuple(names)
 
 
 def _fitted(frame: Any, session: Session) -> Resized:

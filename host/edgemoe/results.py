@@ -59,8 +59,8 @@ class FrameResult:
         experts = f"; experts of {blocks} block{'s' if blocks != 1 else ''}" if blocks else ""
         time = self.accelerator_ms
         counted = "counted" if self.counters.get("cycles") else "estimated"
-        clock = f"; {time:.3g} ms at {self.clock_mhz:g} MHz, {counted}" if time is not None else ""
-        host = f"; {self.timings_ms['total']:.3g} ms on this host" if "total" in self.timings_ms else ""
+        clock = f"; {time_in_words(time)} at {self.clock_mhz:g} MHz, {counted}" if time is not None else ""
+        host = f"; {time_in_words(self.timings_ms['total'])} on this host" if "total" in self.timings_ms else ""
         return f"{type(self).__name__}({self.model} on {self.engine}: {outputs}{experts}{clock}{host})"
 
     def check(self, model: ModelConfig) -> None:
@@ -78,6 +78,13 @@ class FrameResult:
                 _expect(f"{where} scores", scores, (model.tokens, model.top_k), np.float32)
                 if int(experts.max()) >= model.experts:
                     raise ArgumentError(f"{where}: expert {int(experts.max())} of a model with {model.experts}")
+
+
+def time_in_words(milliseconds: float) -> str:
+    """Three digits of milliseconds, or seconds."""
+    if milliseconds >= 10_000:
+        return f"{milliseconds / 1000:.1f} s"
+    return f"{milliseconds:.0f} ms" if milliseconds >= 100 else f"{milliseconds:.3g} ms"
 
 
 def _expect(name: str, array: NDArray[np.generic], shape: tuple[int, ...], dtype: type[np.generic]) -> None:

@@ -44,4 +44,4 @@ def model_folder(given: str | Path | None = None) -> Path:
             f"{', '.join(shipped) or 'none is installed'}"
         )
     names = f", or one of {', '.join(shipped)}" if shipped else ""
-    raise CheckpointError(f"'{given}' is not a folder; --model takes a checkpoint folder or a program folder{names}")
+    raise CheckpointError(f"'{given}' is not a folder; a model is a checkpoint folder or a program folder{names}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import cocotb
@@ -48,6 +49,7 @@ class Host:
             AxiLiteBus.from_prefix(dut, "s_axi_control"), dut.clk, dut.rst_n, reset_active_level=False
         )
         write, read = self._bus.write_if, self._bus.read_if
+        self.write_channels = {"AW": write.aw_channel, "W": write.w_channel}
         for channel in (write.aw_channel, write.w_channel, read.ar_channel):
             channel.set_pause_generator(pauses(rng, idle_rate(stalls)))
         for channel in (write.b_channel, read.r_channel):
@@ -170,6 +172,25 @@ async def several_at_once(dut: Dut, check: Checker, rng: np.random.Generator, st
         order = rng.permutation(list(expected)).tolist()
         reading = [cocotb.start_soon(host.read(offset)) for offset in order]
         check.equal([await task for task in reading], [expected[offset] for offset in order], "words read")
+
+
+@cocotb.test()
+@cocotb.parametrize(late=["AW", "W"])
+@checked
+async def either_half_of_a_write_may_come_first(dut: Dut, check: Checker, rng: np.random.Generator, late: str) -> None:
+    """Addresses long before their data and the reverse, several writes deep: none waits for the other's READY."""
+    host, _ = await prepare(dut, rng)
+    channels = host.write_channels
+    for delay in (1, 2, 3, 40):
+        expected = {offset: int(rng.integers(1 << 32)) for offset in rng.permutation(sorted(INPUTS)).tolist()[:4]}
+        channels[late].set_pause_generator(itertools.repeat(True))
+        writing = [cocotb.start_soon(host.write(offset, value)) for offset, value in expected.items()]
+        await cycles(dut, delay)
+        check.equal([task.done() for task in writing], [False] * len(writing), "responses before both halves came")
+        channels[late].set_pause_generator(itertools.repeat(False))
+        for task in writing:
+            await task
+        check.equal([await host.read(offset) for offset in expected], list(expected.values()), "words read")
 
 
 @cocotb.test()

@@ -58,11 +58,10 @@ async def read(
 
 
 def blocks_of(rng: np.random.Generator, sizes: list[int]) -> list[Block]:
-    """One block per size, each near the end of a page; the first at the end of the address space."""
+    """One block per size, each near the end of a page; the first at the end of the address space, the last at …FF0."""
     pages = [(1 << 64) // PAGE - 2, *(int(page) for page in rng.integers(1, 1 << 50, len(sizes) - 1))]
-    return [
-        (page * PAGE + WORD_BYTES * int(rng.integers(220, 256)), size) for page, size in zip(pages, sizes, strict=True)
-    ]
+    words = [*rng.integers(220, 256, len(sizes) - 1).tolist(), 255]
+    return [(page * PAGE + WORD_BYTES * word, size) for page, word, size in zip(pages, words, sizes, strict=True)]
 
 
 @cocotb.test()

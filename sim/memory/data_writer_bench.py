@@ -57,6 +57,7 @@ def addresses_of(rng: np.random.Generator) -> list[int]:
     ]
     starts[3] = starts[2] + SIZES[2] * WORD_BYTES  # goes on where the run before it ended
     starts[6] = starts[5] + 2 * WORD_BYTES  # leaves out one word
+    starts[4] += PAGE - WORD_BYTES - starts[4] % PAGE  # begins with the last word of a page, at …FF0
     starts[8] -= starts[8] % BLOCK
     starts[7] = starts[8] + BLOCK - SIZES[7] * WORD_BYTES  # the end of a block, before that block again from its begin
     return [start + word * WORD_BYTES for start, words in zip(starts, SIZES, strict=True) for word in range(words)]

@@ -64,6 +64,46 @@ def test_a_frame_by_hand(
     assert overlay.clock_dict[0]["frequency"] == pytest.approx(300, abs=0.01)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_upper_memory(
+    make_board: Callable[..., Any], program: Program, frames: Any, expected: list[Bytes], engine: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Buffers of a ZCU102 may lie at 0x8_0000_0000 and above: both halves of every pointer count."""
+    monkeypatch.setattr("edgemoe.devices.flat_memory._BASE", 0x8_0000_0000)
+    with Session(program, make_board(engine)) as session:
+        assert min(session._addresses.values()) >= 0x8_0000_0000
+        assert all(np.array_equal(session.run_raw(frame), raw) for frame, raw in zip(frames, expected, strict=True))
+
+
+FORMS: dict[str, Callable[[Any], Any]] = {
+    "mirrored": lambda frame: frame[:, ::-1],
+    "BGR": lambda frame: frame[..., ::-1],
+    "upside down": lambda frame: frame[::-1],
+    "every second pixel": lambda frame: np.repeat(np.repeat(frame, 2, axis=0), 2, axis=1)[::2, ::2],
+    "column by column": np.asfortranarray,
+    "a buffer of PYNQ": lambda frame: _in_buffer(frame),
+    "a part of a buffer": lambda frame: _in_buffer(np.pad(frame, ((3, 1), (2, 5), (0, 0))))[3:-1, 2:-5],
+    "a mirrored buffer": lambda frame: _in_buffer(frame)[:, ::-1],
+}
+
+
+def _in_buffer(frame: Any) -> Any:
+    buffer = pynq.allocate(frame.shape, dtype="u1")
+    buffer[:] = frame
+    return buffer
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_frames_as_notebooks_and_cameras_have_them(board: Any, program: Program, frames: Any, form: str) -> None:
+    """Views with strides of any sign, and `pynq.allocate`: the pixels count, not how they lie in memory."""
+    frame = FORMS[form](frames[0])
+    with Session(program, board) as session:
+        found, same = session.run(frame), session.run(np.array(frame, order="C"))
+    assert np.array_equal(found.frame, np.asarray(frame))
+    assert all(np.array_equal(found.outputs[task], same.outputs[task]) for task in same.outputs)
+
+
 def test_the_verilog_s_own_counters_come_through(make_board: Callable[..., Any], program: Program, frames: Any) -> None:
     """Those of the same frame without PYNQ, to the cycle; bytes as memory counts them."""
     board = make_board("rtl")

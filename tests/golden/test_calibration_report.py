@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image, ImageColor
 
+from edgemoe.cli import main as edgemoe
 from edgemoe.compiler.quantise import quantise
 from edgemoe.compiler.quantised import QuantisedMoe
 from edgemoe.extras import how_to_install
@@ -21,6 +22,7 @@ from edgemoe_golden.calibrate import calibration_of, drawn_frames, main, observe
 from edgemoe_golden.calibration_picture import LIMIT, OUTSIDE, draw_distribution
 from edgemoe_golden.calibration_report import EXACT_DB, Grid, decibels, gate_grid, grid, losses, table, weight_losses
 from edgemoe_golden.model import M3ViT, TensorRecorder, save_checkpoint
+from edgemoe_golden.quantising.pictures import read_folders
 from edgemoe_golden.ranges import RULES, Histogram
 
 
@@ -237,6 +239,53 @@ def test_pictures_that_cannot_be_used_are_named(
     with pytest.raises(SystemExit) as ended:
         main([str(checkpoint), "--pictures", str(folder), "--report", str(tmp_path / "report")])
     assert ended.value.code == 1
-    expected = "a.png: not a readable picture" if kind == "broken" else "street: no pictures; expected files ending in"
+    broken = "0 pictures in 'street' (skipped: 'a.png' is not a picture that can be read; accepted are"
+    expected = broken if kind == "broken" else "street: no pictures; expected files ending in"
     assert expected in capsys.readouterr().err
     assert not (checkpoint / "calibration.json").exists()
+
+
+def test_a_picture_that_cannot_be_read_is_skipped_and_the_others_are_looked_at(
+    checkpoint: Path, config: ModelConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """As `edgemoe run` does; and nothing is written where the user happens to be."""
+    folder, here = tmp_path / "street", tmp_path / "here"
+    folder.mkdir()
+    here.mkdir()
+    monkeypatch.chdir(here)
+    (folder / "0.jpg").write_bytes(b"no picture")
+    (folder / "phone.heic").write_bytes(b"\0" * 16)
+    for index in range(1, 4):
+        Image.new("RGB", (48, 32), (index * 40, 200, 30)).save(folder / f"{index}.png")
+    assert edgemoe(["calibrate", str(checkpoint), "--pictures", str(folder), "--rule", "largest"]) == 1
+    said = capsys.readouterr().err
+    assert "edgemoe: skipped: '0.jpg' is not a picture that can be read" in said
+    assert "edgemoe: skipped: 'phone.heic' is HEIC, which is not read here; save it as JPEG" in said
+    calibration = load_calibration(checkpoint / "calibration.json", config)
+    assert calibration.provenance.startswith("edgemoe_golden.calibrate on 3 pictures of 'street'")
+    rows = json.loads((checkpoint / "report/calibration_random.json").read_text())
+    assert [Path(row["source"]).name for row in rows if row["kind"] == "skipped"] == ["phone.heic", "0.jpg"]
+    assert not list(here.iterdir())
+
+
+def test_pictures_are_read_upright_as_run_reads_them(config: ModelConfig, tmp_path: Path) -> None:
+    """A phone's picture lies on its side in its file, and says so."""
+    rng = np.random.default_rng(1)
+    size = (config.image_height, config.image_width, 3)
+    upright = [rng.integers(0, 256, size, dtype=np.uint8) for _ in range(2)]
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for index, picture in enumerate(upright):
+        Image.fromarray(np.rot90(picture).copy()).save(tmp_path / f"{index}.png", exif=exif)
+    found = read_folders(config, [tmp_path])
+    assert found.stretched == 0
+    assert all((frame == picture).all() for frame, picture in zip(found.frames, upright, strict=True))
+
+
+def test_a_percent_sign_stands_once_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        edgemoe(["calibrate", "--help"])
+    text = capsys.readouterr().out
+    assert "%%" not in text
+    assert "10%" in text

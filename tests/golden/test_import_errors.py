@@ -83,6 +83,23 @@ def test_a_wrong_tensor_is_named_and_nothing_is_written(mistake: str, tmp_path: 
     assert [entry.name for entry in tmp_path.iterdir()] == ["c.pth"]
 
 
+STACKED = "backbone.blocks.1.mlp.experts.htoh4.weight"
+
+
+@pytest.mark.parametrize("form", ["experts.htoh4.{}.weight", "experts.{}.htoh4.weight"])
+@pytest.mark.parametrize("kept", [False, True])
+def test_experts_that_are_not_stacked_are_refused_by_name(form: str, kept: bool, tmp_path: Path) -> None:
+    """One tensor for each expert, in place of the stacked one or beside it: none is taken for another or left out."""
+    state = random_state(MICRO)
+    each = STACKED.replace("experts.htoh4.weight", form)
+    named = {each.format(expert): values for expert, values in enumerate(state[STACKED])}
+    path = save_file({name: value for name, value in state.items() if kept or name != STACKED} | named, tmp_path / "c")
+    told = f"'{each.format(0)}' of shape .* has no place in model 'micro'" if kept else f"'{STACKED}' is missing"
+    with pytest.raises(CheckpointError, match=f"tensor {told}"):
+        import_checkpoint(path, MICRO, tmp_path / "out")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["c"]
+
+
 class Foreign:
     """An object whose class a loader would have to run."""
 

@@ -378,6 +378,11 @@ def _poisoned(folder: Path) -> None:
 
 REFUSED: dict[str, tuple[Callable[[Path, Path], list[str]], str]] = {
     "no pictures": (lambda _, folder: [str(pictures(folder, 0))], "street: no pictures; expected files ending in"),
+    "no folder": (lambda _, folder: [str(folder)], "street' does not exist; --pictures takes folders of pictures"),
+    "a file": (
+        lambda _, folder: [str(next(pictures(folder, 3).iterdir()))],
+        "is a file; name the folder that it is in; --pictures takes folders of pictures",
+    ),
     "one picture": (lambda _, folder: [str(pictures(folder, 1))], "1 picture in 'street': ranges that hold for others"),
     "black": (lambda _, folder: [str(pictures(folder, 3, (0, 0, 0)))], "are of one and the same colour"),
     "calibrated": (
@@ -405,6 +410,16 @@ def test_what_cannot_be_calibrated_is_one_sentence(
     last = capsys.readouterr().err.splitlines()[-1]
     assert sentence in last
     assert not (checkpoint / CALIBRATED_FILE).exists()
+
+
+def test_a_model_that_is_not_there_is_named_with_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert edgemoe(["calibrate", "nowhere", "--scenes", "2"]) == 1
+    told = (
+        "edgemoe: 'nowhere' is not a folder; a model is a checkpoint folder or a program folder, or one of mini, tiny"
+    )
+    assert capsys.readouterr().err.splitlines() == [told]
+    assert edgemoe(["calibrate", "mini", "--scenes", "2"]) == 1, "by its name, and calibrated already"
+    assert "the model is calibrated already; --again replaces it" in capsys.readouterr().err
 
 
 def test_a_model_for_the_float_network_alone_is_not_calibrated(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image
 from edgemoe import Accelerator
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.flat_memory import FlatMemory
-from edgemoe.errors import EdgeMoeError
+from edgemoe.errors import ArgumentError, EdgeMoeError
 from edgemoe.session import SessionError
 from edgemoe.spec.checkpoint import CheckpointError
 from edgemoe.spec.model import load_model_config
@@ -106,6 +107,9 @@ def test_errors_are_sentences_and_the_next_call_works(checkpoint: Path, tmp_path
         accelerator.load(checkpoint)
         with pytest.raises(ConfigError, match="has no task 'normals'"):
             accelerator(FRAME, tasks=("normals",))
+        for nothing in (3, ("depth", 3)):
+            with pytest.raises(ArgumentError, match=r"tasks are named by strings, as in tasks=\('semseg', 'depth'\)"):
+                accelerator(FRAME, tasks=nothing)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="expected uint8"):
             accelerator(FRAME.astype(float))
         with pytest.raises(EdgeMoeError, match=r"'street\.png' does not exist"):
@@ -126,8 +130,9 @@ def test_every_way_to_hand_over_a_picture_gives_the_same(checkpoint: Path, tmp_p
     grey = FRAME[:, :, 0]
     Image.fromarray(FRAME).save(tmp_path / "a.png")
     opaque = np.dstack([FRAME, np.full(grey.shape, 255, np.uint8)])
+    big_endian = grey.astype(">u2") << 8  # the upper eight of sixteen bits
     coloured = [FRAME, tmp_path / "a.png", str(tmp_path / "a.png"), Image.fromarray(FRAME), opaque, FRAME[::-1][::-1]]
-    greys = [np.dstack([grey] * 3), grey, grey[:, :, None], Image.fromarray(grey)]
+    greys = [np.dstack([grey] * 3), grey, grey[:, :, None], Image.fromarray(grey), big_endian]
     with Accelerator("golden", "micro") as accelerator:
         accelerator.load(checkpoint)
         for same in (coloured, greys):
@@ -148,7 +153,10 @@ def test_every_way_to_hand_over_a_picture_gives_the_same(checkpoint: Path, tmp_p
         (np.zeros((2, 8, 9, 3), np.uint8), "one picture at a time"),
         (np.zeros((8, 9, 3)), r"found float64 \(8, 9, 3\); values of 0 … 1 become"),
         (np.zeros((8, 9, 2), np.uint8), r"expected uint8 height×width×3 .* found uint8 \(8, 9, 2\)"),
-        (b"bytes", "found bytes"),
+        (b"bytes", r"found bytes; PIL\.Image\.open reads an encoded picture"),
+        (io.BytesIO(b"file"), r"found BytesIO; PIL\.Image\.open reads an encoded picture"),
+        (np.zeros((8, 9, 3), np.uint16), r"found uint16 \(8, 9, 3\); values of 16 bits become \(frame >> 8\)"),
+        (np.zeros((8, 9, 3), np.int64), r"found int64 \(8, 9, 3\); values of 0 … 255 become frame\.astype"),
         ("folder", "is not a file"),
         ("a\0b", "cannot be read|does not exist|is not a file"),
     ],
@@ -180,6 +188,8 @@ def test_accelerator_and_result_say_in_a_line_what_they_are(checkpoint: Path) ->
     assert shown.startswith("PictureResult(micro on golden: semseg 7×4×6, depth 1×4×6; experts of 1 block; ")
     assert "MHz, estimated; " in shown
     assert shown.endswith(" ms on this host)")
+    slow = replace(result, timings_ms={"total": 1523.4})
+    assert repr(slow).endswith("; 1523 ms on this host)"), "no powers of ten"
 
 
 def test_a_result_shows_and_saves_itself(checkpoint: Path, tmp_path: Path) -> None:

@@ -131,6 +131,8 @@ def test_results_of_a_run_are_no_input_of_the_next(tmp_path: Path) -> None:
     source = open_source(tmp_path)
     assert going_on(source) == (["a"], [])
     assert source.notes == (f"2 results of an earlier run in '{tmp_path}' are no input",)
+    (tmp_path / "a.semseg.png").unlink()
+    assert open_source(tmp_path).notes == (f"1 result of an earlier run in '{tmp_path}' is no input",)
     (tmp_path / "a.png").unlink()
     with pytest.raises(MediaError, match="holds nothing but results of an earlier run"):
         open_source(tmp_path)

@@ -12,6 +12,7 @@ from support import frame_of, result_of
 
 from edgemoe.compiler.program import Program
 from edgemoe.devices.base import DeviceError
+from edgemoe.devices.registry import open_device
 from edgemoe.diff import compare_engines
 
 Compile = Callable[..., Program]
@@ -34,6 +35,17 @@ def agree(program: Program, engine: str, seed: int = 27) -> int:
 @pytest.mark.parametrize("hardware", ["micro", "micro_w16a16"])
 def test_the_micro_model(compiled: Compile, engine: str, hardware: str) -> None:
     assert agree(compiled("micro", hardware, trace=True), engine) > 5_000
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("base", [0xFFFF_F000, 0x8_0000_0000, (1 << 64) - (1 << 24)], ids=hex)
+def test_memory_may_lie_anywhere(compiled: Compile, engine: str, base: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regions across 4 GiB, in the upper memory of a ZCU102, and at the end of 64 bits."""
+    program = compiled("micro", "micro", trace=True)
+    monkeypatch.setattr("edgemoe.devices.flat_memory._BASE", base)
+    with open_device("golden", program.manifest.hardware) as device:
+        assert device.allocate(16) >= base
+    assert agree(program, engine) > 5_000
 
 
 @pytest.mark.parametrize("hardware", ["zcu102", "kv260", "zcu102_w16a16"])

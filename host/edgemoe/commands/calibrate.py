@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from edgemoe.errors import ArgumentError
 from edgemoe.extras import how_to_install
+from edgemoe.shipped import model_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,10 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Calibrate; returns the exit status."""
+    """Calibrate; returns the exit status: 1 when pictures were skipped."""
     try:
         from edgemoe_golden.quantising.command import calibrate_folder
     except ModuleNotFoundError as error:
         raise ArgumentError(f"calibrating needs {error.name}; run: {how_to_install('train')}") from error
-    print(calibrate_folder(options))
-    return 0
+    options.checkpoint = model_folder(options.checkpoint)
+    done = calibrate_folder(options)
+    print(done.text)
+    for each in done.skipped:
+        print(f"edgemoe: skipped: {each.reason}", file=sys.stderr)
+    return 1 if done.skipped else 0

@@ -77,7 +77,7 @@ def main(options: argparse.Namespace) -> int:
         parser = argparse.ArgumentParser()
         calibrate.add_arguments(parser)
         folders = [str(folder) for folder in options.pictures]
-        calibrate.main(parser.parse_args([str(options.out), "--pictures", *folders]))
+        return calibrate.main(parser.parse_args([str(options.out), "--pictures", *folders]))
     return 0
 
 

@@ -45,8 +45,9 @@ def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
     if not array.size:
         raise ArgumentError(f"the frame is empty ({found}); {TAKEN}")
     grey = array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array
-    if grey.ndim == 2 and grey.dtype in _GREY:
-        return np.repeat(_GREY[grey.dtype](grey)[:, :, None], 3, axis=2)
+    native = grey.dtype.newbyteorder("=")  # PNG and TIFF readers give big-endian numbers, too
+    if grey.ndim == 2 and native in _GREY:
+        return np.repeat(_GREY[native](grey.astype(native, copy=False))[:, :, None], 3, axis=2)
     if array.ndim == 3 and array.dtype == np.uint8 and array.shape[2] == 3:
         return array
     if array.ndim == 3 and array.dtype == np.uint8 and array.shape[2] == 4:
@@ -62,12 +63,18 @@ def _hint(array: NDArray[Any]) -> str:
         return "; give one picture at a time, or all of them to stream()"
     if np.issubdtype(array.dtype, np.floating):
         return "; values of 0 … 1 become (frame * 255).round().astype(numpy.uint8)"
+    if array.dtype == np.uint16:
+        return "; values of 16 bits become (frame >> 8).astype(numpy.uint8)"
+    if np.issubdtype(array.dtype, np.integer) and array.dtype != np.uint8:
+        return "; values of 0 … 255 become frame.astype(numpy.uint8)"
     return ""
 
 
 def _remedy(value: Any) -> str:
-    if hasattr(value, "detach"):
+    if hasattr(value, "permute"):
         return "; a torch tensor C×H×W of 0 … 1 becomes (frame.permute(1, 2, 0) * 255).byte().numpy()"
+    if isinstance(value, bytes | bytearray) or hasattr(value, "read"):
+        return "; PIL.Image.open reads an encoded picture from an open file, io.BytesIO(content) among them"
     if isinstance(value, list | tuple):
         return "; numpy.asarray(frame, dtype=numpy.uint8) makes an array of numbers, stream() takes many pictures"
     return ""

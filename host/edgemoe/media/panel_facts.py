@@ -6,7 +6,7 @@ from edgemoe.media import legends
 from edgemoe.media.canvas import Canvas
 from edgemoe.media.layout import MARGIN
 from edgemoe.media.typeface import fit, text_width
-from edgemoe.results import FrameResult
+from edgemoe.results import FrameResult, time_in_words
 from edgemoe.spec.model import ModelConfig
 
 _UNKNOWN = "not counted by this engine"
@@ -33,19 +33,12 @@ def _times(result: FrameResult) -> tuple[str, str]:
     if accelerator is None:
         return host, _joined("on this host" if host else "", cycles)
     said = f"accelerator at {result.clock_mhz:g} MHz, {'counted' if counted else 'estimated'}"
-    large = f"{'' if counted else '≈ '}{accelerator:.3g} ms"
+    large = f"{'' if counted else '≈ '}{time_in_words(accelerator)}"
     return large, _joined(said, cycles, f"{host} on this host" if host else "")
 
 
 def _joined(*parts: str) -> str:
     return "  ·  ".join(part for part in parts if part)
-
-
-def time_in_words(milliseconds: float) -> str:
-    """Three digits of milliseconds, or seconds."""
-    if milliseconds >= 10_000:
-        return f"{milliseconds / 1000:.1f} s"
-    return f"{milliseconds:.0f} ms" if milliseconds >= 100 else f"{milliseconds:.3g} ms"
 
 
 def facts_of(result: FrameResult, model: ModelConfig) -> list[tuple[str, str]]:

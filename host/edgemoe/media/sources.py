@@ -143,7 +143,8 @@ def _folder(path: Path) -> FrameSource:
             skip(each)
         yield from _read_pictures(pictures, skip)
 
-    notes = (f"{own} result{'s' if own != 1 else ''} of an earlier run in '{path}' are no input",) if own else ()
+    plural, verb = ("", "is") if own == 1 else ("s", "are")
+    notes = (f"{own} result{plural} of an earlier run in '{path}' {verb} no input",) if own else ()
     return FrameSource("folder", str(path), len(pictures), None, frames, notes)
 
 
