@@ -20,16 +20,20 @@ struct Pass {
     int wait;
     int first_row, rows;           // of the left operand
     int left_vectors;              // vectors of a row of the left scratchpad
+    int left_digits;               // of each of them: two where its digits lie apart
     int head_feature;              // attention: first feature of the head
     int first_key, keys;           // attention: rows of KEY and VALUE
     int outputs;                   // of the product
     int input_tiles, output_tiles;
     int members;                   // output tiles of a group; P·V: so that scores are read once
     int biased;                    // GATE: the records hold a bias of logits
-    int digits;                    // right tiles per input tile
-    int halves;                    // steps per token tile: one, or the high and the low digits of 16-bit values
-    int joined;                    // the sums of both are joined in the drain
+    int digits;                    // right tiles per input tile: one, or the high and the low digits of 16-bit values
+    int halves;                    // steps per token tile, in the same way
+    int joined;                    // the left operand has two digits
+    int wide_right;                // attention: KEY and VALUE have
     int wide_result;               // ATTENTION: 16 bits, into GATE_INPUT
+    int result_digits;             // vectors written for each of the destination: two where its digits lie apart
+    int sums;                      // of digits, for each output: joined in the drain
     int token_tiles;
     int busy, apart;               // steps per right tile with work, and in all at least
     int parts, rows_together;      // drain: turns per row and group; rows in one turn
@@ -57,23 +61,24 @@ inline bool is_gathered(int left) { return left == LEFT_GATHERED || left == LEFT
 
 inline int tiles(int size, int tile) { return (size + tile - 1) / tile; }
 
-// What follows from rows, left, right, epilogue, outputs, joined, biased and the inputs.
+// What follows from rows, left, right, epilogue, outputs, joined, wide_right, result_digits, biased and the inputs.
 inline void complete_pass(Pass &pass, int inputs) {
 #pragma HLS inline
     const bool gate = pass.epilogue == PASS_LOGITS;
     const bool context = pass.epilogue == PASS_CONTEXT;
     pass.input_tiles = tiles(inputs, IN_PAR);
     pass.output_tiles = tiles(pass.outputs, OUT_PAR);
-    pass.members = context ? smaller(pass.output_tiles, HLS_CONTEXT_MEMBERS) : 1;
-    pass.digits = gate ? GATE_DIGITS : 1;
-    pass.halves = pass.joined ? 2 : pass.digits;
+    pass.digits = gate ? GATE_DIGITS : pass.wide_right ? 2 : 1;
+    pass.halves = pass.joined ? 2 : gate ? GATE_DIGITS : 1;
+    pass.sums = pass.digits + pass.halves - 1;
+    pass.members = context ? smaller(pass.output_tiles, HLS_CONTEXT_MEMBERS / pass.digits) : 1;
     pass.token_tiles = (pass.first_row + pass.rows - 1) / TOKEN_PAR - pass.first_row / TOKEN_PAR + 1;
     pass.busy = pass.token_tiles * pass.halves;
     // A gate's middle sum comes from both digits: last in one tile, first in the next, one step nearer than the others.
     pass.apart = larger(pass.busy, ACCUMULATE_DISTANCE + pass.digits - 1);
-    pass.slots = gate ? GATE_SUMS : pass.joined ? 2 : pass.members;
-    pass.parts = pass.slots;
-    if (pass.epilogue == PASS_HEAD) pass.parts = OUT_PAR * 2 / MEMORY_WORD_BYTES + (pass.joined ? 1 : 0);
+    pass.slots = context && pass.wide_right ? 2 * pass.members : context ? pass.members : pass.sums;
+    pass.parts = pass.slots - 1 + pass.result_digits;
+    if (pass.epilogue == PASS_HEAD) pass.parts = OUT_PAR * 2 / MEMORY_WORD_BYTES + pass.sums - 1;
     pass.rows_together = pass.epilogue == PASS_HEAD || pass.epilogue == PASS_WEIGHTED ? 1 : 2;
     pass.has_channels = pass.right == RIGHT_STREAM && (!gate || pass.biased);
 }
@@ -82,7 +87,9 @@ inline Pass base_pass(const Instruction &i) {
     Pass pass = {};
     pass.first_row = i.source_row;
     pass.rows = i.rows;
+    pass.left_digits = 1;
     pass.left_vectors = i.in_features / VECTOR;
+    pass.result_digits = 1;
     pass.outputs = i.out_features;
     pass.destination_row = i.destination_row;
     pass.destination_features = i.out_features;
@@ -94,6 +101,12 @@ inline Pass base_pass(const Instruction &i) {
     pass.output_zero = i.output_zero;
     pass.narrow = NARROW_WEIGHTS != 0 && i.narrow_weights;
     return pass;
+}
+
+// The left operand's rows hold their digits apart.
+inline void split_left(Pass &pass) {
+    pass.left_digits = 2;
+    pass.left_vectors *= 2;
 }
 
 inline Pass patch_embed_pass(const Instruction &i) {
@@ -108,8 +121,10 @@ inline Pass patch_embed_pass(const Instruction &i) {
 
 inline Pass linear_pass(const Instruction &i) {
     Pass pass = base_pass(i);
-    pass.joined = WIDE_TOKENS && i.source == BUFFER_GATE_INPUT;
+    pass.joined = WIDE_TOKENS && i.wide_source;
     pass.left = i.source == BUFFER_HIDDEN ? LEFT_HIDDEN : pass.joined ? LEFT_GATE_INPUT : LEFT_NORM;
+    if (WIDE_INNER && pass.joined && pass.left == LEFT_HIDDEN) split_left(pass);
+    if (WIDE_INNER && i.wide_result) pass.result_digits = 2;
     pass.epilogue = i.epilogue == EPILOGUE_QKV ? PASS_QKV : i.epilogue == EPILOGUE_GELU ? PASS_GELU : PASS_RESIDUAL;
     if (pass.epilogue == PASS_QKV) pass.destination_features = i.out_features / 3;
     complete_pass(pass, i.in_features);
@@ -159,6 +174,9 @@ inline Pass attention_pass(const Instruction &i, int width, int head_feature, in
     pass.right = values ? RIGHT_VALUES : RIGHT_KEYS;
     pass.epilogue = values ? PASS_CONTEXT : PASS_SCORES;
     pass.wide_result = WIDE_TOKENS && i.wide_result;
+    pass.wide_right = WIDE_INNER && i.wide_source;
+    pass.joined = pass.wide_right && !values;
+    if (pass.wide_right) split_left(pass);
     pass.outputs = values ? width : i.rows;
     complete_pass(pass, values ? i.rows : width);
     return pass;
@@ -172,12 +190,14 @@ inline Pass expert_pass(const Instruction &i, int expert, int queued, bool down)
     pass.rows = queued;
     pass.destination_row = 0;
     pass.expert = expert;
-    pass.joined = WIDE_TOKENS && i.wide_source && !down;
+    pass.joined = down ? WIDE_INNER && i.wide_result : WIDE_TOKENS && i.wide_source;
     pass.left = down ? LEFT_HIDDEN : pass.joined ? LEFT_GATHERED_WIDE : LEFT_GATHERED;
+    if (WIDE_INNER && i.wide_result && !down) pass.result_digits = 2;
     pass.epilogue = down ? PASS_WEIGHTED : PASS_GELU;
     pass.wait = down ? WAIT_LAST : WAIT_NOTHING;
     pass.outputs = down ? i.in_features : i.hidden_features;
     pass.left_vectors = inputs / VECTOR;
+    if (down && pass.joined) split_left(pass);
     pass.destination_features = pass.outputs;
     complete_pass(pass, inputs);
     return pass;
