@@ -86,7 +86,7 @@ inline DrainRow drain_row(const Drain &drain, const DrainTurn &turn, int lane) {
     }
     if (pass.epilogue == PASS_CONTEXT) feature += pass.head_feature;
     int vectors = pass.destination_features / VECTOR, vector = feature / VECTOR;
-    if (WIDE_INNER && pass.result_digits == 2) {
+    if (splits_result(pass)) {
         vectors *= 2;
         vector = 2 * vector + turn.word;
     }
@@ -104,9 +104,9 @@ inline DrainTurn turn_of(const Drain &drain, const ExpertQueues &queues) {
     turn.token_tile = drain.token_tile;
     turn.part = drain.part;
     turn.group = drain.progress.groups;
-    const bool pairs = WIDE_INNER && pass.wide_right;
+    const bool pairs = WIDE_INNER && pass.digits == 2;
     const int member = members ? (pairs ? drain.part / 2 : drain.part) : 0;
-    const int last = pass.sums - 1;
+    const int last = sums_of(pass) - 1;
     turn.feature = (drain.first_tile + member) * OUT_PAR;
     turn.first = turn.feature % VECTOR / WORD_VALUES;
     turn.word = drain.part - last;
@@ -158,7 +158,7 @@ ROWS:
         for (int output = 0; output < OUT_PAR; ++output) {  // trip OUT_PAR
 #pragma HLS unroll
             joined[n][output] = gate_logit(turn.sum > 0 ? digits[n][output] : 0, sums[n][output]);
-            if (turn.sum + 1 < pass.sums) digits[n][output] = joined[n][output];
+            if (turn.sum + 1 < sums_of(pass)) digits[n][output] = joined[n][output];
         }
     }
 }
@@ -166,7 +166,7 @@ ROWS:
 // An activation as it is written, or one digit of it.
 inline activation_t written(const Pass &pass, int word, int64_t value) {
 #pragma HLS inline
-    if (!WIDE_INNER || pass.result_digits == 1) return (activation_t)saturate(value, ACTIVATION_BITS);
+    if (!splits_result(pass)) return (activation_t)saturate(value, ACTIVATION_BITS);
     const int16_t wide = wide_activation(value);
     return (activation_t)(word == 0 ? high_digit(wide) : low_digit(wide));
 }
@@ -200,7 +200,7 @@ inline void emit(Drain &drain, const DrainTurn &turn, Scratchpads &pads, const C
         if (turn.part + 1 == pass.parts) write_logits(turn, joined, logits);
         return;
     }
-    if (WIDE_TOKENS && turn.sum + 1 < pass.sums) return;
+    if (WIDE_TOKENS && turn.sum + 1 < sums_of(pass)) return;
     int64_t values[2][OUT_PAR];
     activation_t activations[2][OUT_PAR];
 ZEROS:

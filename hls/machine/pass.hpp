@@ -20,7 +20,6 @@ struct Pass {
     int wait;
     int first_row, rows;           // of the left operand
     int left_vectors;              // vectors of a row of the left scratchpad
-    int left_digits;               // of each of them: two where its digits lie apart
     int head_feature;              // attention: first feature of the head
     int first_key, keys;           // attention: rows of KEY and VALUE
     int outputs;                   // of the product
@@ -29,11 +28,7 @@ struct Pass {
     int biased;                    // GATE: the records hold a bias of logits
     int digits;                    // right tiles per input tile: one, or the high and the low digits of 16-bit values
     int halves;                    // steps per token tile, in the same way
-    int joined;                    // the left operand has two digits
-    int wide_right;                // attention: KEY and VALUE have
-    int wide_result;               // ATTENTION: 16 bits, into GATE_INPUT
-    int result_digits;             // vectors written for each of the destination: two where its digits lie apart
-    int sums;                      // of digits, for each output: joined in the drain
+    int wide_result;               // 16 bits are written: P·V's into GATE_INPUT, others' digits one after the other
     int token_tiles;
     int busy, apart;               // steps per right tile with work, and in all at least
     int parts, rows_together;      // drain: turns per row and group; rows in one turn
@@ -61,24 +56,34 @@ inline bool is_gathered(int left) { return left == LEFT_GATHERED || left == LEFT
 
 inline int tiles(int size, int tile) { return (size + tile - 1) / tile; }
 
-// What follows from rows, left, right, epilogue, outputs, joined, wide_right, result_digits, biased and the inputs.
+// Sums of digits for each output: the drain joins them.
+inline int sums_of(const Pass &pass) { return pass.digits + pass.halves - 1; }
+
+// The left operand's rows hold their digits apart.
+inline bool splits_left(const Pass &pass) {
+    return WIDE_INNER && pass.halves == 2 && (pass.left == LEFT_HIDDEN || pass.left == LEFT_QUERY);
+}
+
+// The digits of what is written lie apart.
+inline bool splits_result(const Pass &pass) {
+    return WIDE_INNER && pass.wide_result && pass.epilogue != PASS_CONTEXT;
+}
+
+// What follows from rows, left, right, epilogue, outputs, digits, halves, wide_result, biased and the inputs.
 inline void complete_pass(Pass &pass, int inputs) {
 #pragma HLS inline
     const bool gate = pass.epilogue == PASS_LOGITS;
     const bool context = pass.epilogue == PASS_CONTEXT;
     pass.input_tiles = tiles(inputs, IN_PAR);
     pass.output_tiles = tiles(pass.outputs, OUT_PAR);
-    pass.digits = gate ? GATE_DIGITS : pass.wide_right ? 2 : 1;
-    pass.halves = pass.joined ? 2 : gate ? GATE_DIGITS : 1;
-    pass.sums = pass.digits + pass.halves - 1;
     pass.members = context ? smaller(pass.output_tiles, HLS_CONTEXT_MEMBERS / pass.digits) : 1;
     pass.token_tiles = (pass.first_row + pass.rows - 1) / TOKEN_PAR - pass.first_row / TOKEN_PAR + 1;
     pass.busy = pass.token_tiles * pass.halves;
     // A gate's middle sum comes from both digits: last in one tile, first in the next, one step nearer than the others.
     pass.apart = larger(pass.busy, ACCUMULATE_DISTANCE + pass.digits - 1);
-    pass.slots = context && pass.wide_right ? 2 * pass.members : context ? pass.members : pass.sums;
-    pass.parts = pass.slots - 1 + pass.result_digits;
-    if (pass.epilogue == PASS_HEAD) pass.parts = OUT_PAR * 2 / MEMORY_WORD_BYTES + pass.sums - 1;
+    pass.slots = context ? pass.members * pass.digits : sums_of(pass);
+    pass.parts = pass.slots + (splits_result(pass) ? 1 : 0);
+    if (pass.epilogue == PASS_HEAD) pass.parts = OUT_PAR * 2 / MEMORY_WORD_BYTES + sums_of(pass) - 1;
     pass.rows_together = pass.epilogue == PASS_HEAD || pass.epilogue == PASS_WEIGHTED ? 1 : 2;
     pass.has_channels = pass.right == RIGHT_STREAM && (!gate || pass.biased);
 }
@@ -87,9 +92,9 @@ inline Pass base_pass(const Instruction &i) {
     Pass pass = {};
     pass.first_row = i.source_row;
     pass.rows = i.rows;
-    pass.left_digits = 1;
     pass.left_vectors = i.in_features / VECTOR;
-    pass.result_digits = 1;
+    pass.digits = 1;
+    pass.halves = 1;
     pass.outputs = i.out_features;
     pass.destination_row = i.destination_row;
     pass.destination_features = i.out_features;
@@ -101,12 +106,6 @@ inline Pass base_pass(const Instruction &i) {
     pass.output_zero = i.output_zero;
     pass.narrow = NARROW_WEIGHTS != 0 && i.narrow_weights;
     return pass;
-}
-
-// The left operand's rows hold their digits apart.
-inline void split_left(Pass &pass) {
-    pass.left_digits = 2;
-    pass.left_vectors *= 2;
 }
 
 inline Pass patch_embed_pass(const Instruction &i) {
@@ -121,10 +120,10 @@ inline Pass patch_embed_pass(const Instruction &i) {
 
 inline Pass linear_pass(const Instruction &i) {
     Pass pass = base_pass(i);
-    pass.joined = WIDE_TOKENS && i.wide_source;
-    pass.left = i.source == BUFFER_HIDDEN ? LEFT_HIDDEN : pass.joined ? LEFT_GATE_INPUT : LEFT_NORM;
-    if (WIDE_INNER && pass.joined && pass.left == LEFT_HIDDEN) split_left(pass);
-    if (WIDE_INNER && i.wide_result) pass.result_digits = 2;
+    if (WIDE_TOKENS && i.wide_source) pass.halves = 2;
+    pass.left = i.source == BUFFER_HIDDEN ? LEFT_HIDDEN : pass.halves == 2 ? LEFT_GATE_INPUT : LEFT_NORM;
+    if (splits_left(pass)) pass.left_vectors *= 2;
+    pass.wide_result = WIDE_INNER && i.wide_result;
     pass.epilogue = i.epilogue == EPILOGUE_QKV ? PASS_QKV : i.epilogue == EPILOGUE_GELU ? PASS_GELU : PASS_RESIDUAL;
     if (pass.epilogue == PASS_QKV) pass.destination_features = i.out_features / 3;
     complete_pass(pass, i.in_features);
@@ -133,8 +132,8 @@ inline Pass linear_pass(const Instruction &i) {
 
 inline Pass head_pass(const Instruction &i) {
     Pass pass = base_pass(i);
-    pass.joined = WIDE_TOKENS && i.wide_source;
-    pass.left = pass.joined ? LEFT_GATE_INPUT : LEFT_NORM;
+    if (WIDE_TOKENS && i.wide_source) pass.halves = 2;
+    pass.left = pass.halves == 2 ? LEFT_GATE_INPUT : LEFT_NORM;
     pass.epilogue = PASS_HEAD;
     pass.address = i.address / MEMORY_WORD_BYTES;
     pass.row_words = (int)(pitch(i.out_features, 2) / MEMORY_WORD_BYTES);
@@ -146,6 +145,8 @@ inline Pass gate_pass(const Instruction &i) {
     Pass pass = base_pass(i);
     pass.left = LEFT_GATE_INPUT;
     pass.epilogue = PASS_LOGITS;
+    pass.digits = GATE_DIGITS;
+    pass.halves = GATE_DIGITS;
     pass.outputs = i.experts;
     pass.biased = GATE_FORMS && i.biased;
     complete_pass(pass, i.in_features);
@@ -173,10 +174,12 @@ inline Pass attention_pass(const Instruction &i, int width, int head_feature, in
     pass.left = values ? LEFT_EXPONENTIALS : LEFT_QUERY;
     pass.right = values ? RIGHT_VALUES : RIGHT_KEYS;
     pass.epilogue = values ? PASS_CONTEXT : PASS_SCORES;
-    pass.wide_result = WIDE_TOKENS && i.wide_result;
-    pass.wide_right = WIDE_INNER && i.wide_source;
-    pass.joined = pass.wide_right && !values;
-    if (pass.wide_right) split_left(pass);
+    pass.wide_result = WIDE_TOKENS && values && i.wide_result;
+    if (WIDE_INNER && i.wide_source) {
+        pass.left_vectors *= 2;
+        pass.digits = 2;
+        pass.halves = values ? 1 : 2;
+    }
     pass.outputs = values ? width : i.rows;
     complete_pass(pass, values ? i.rows : width);
     return pass;
@@ -190,14 +193,14 @@ inline Pass expert_pass(const Instruction &i, int expert, int queued, bool down)
     pass.rows = queued;
     pass.destination_row = 0;
     pass.expert = expert;
-    pass.joined = down ? WIDE_INNER && i.wide_result : WIDE_TOKENS && i.wide_source;
-    pass.left = down ? LEFT_HIDDEN : pass.joined ? LEFT_GATHERED_WIDE : LEFT_GATHERED;
-    if (WIDE_INNER && i.wide_result && !down) pass.result_digits = 2;
+    const bool wide = down ? WIDE_INNER && i.wide_result : WIDE_TOKENS && i.wide_source;
+    if (wide) pass.halves = 2;
+    pass.left = down ? LEFT_HIDDEN : wide ? LEFT_GATHERED_WIDE : LEFT_GATHERED;
+    pass.wide_result = WIDE_INNER && i.wide_result && !down;
     pass.epilogue = down ? PASS_WEIGHTED : PASS_GELU;
     pass.wait = down ? WAIT_LAST : WAIT_NOTHING;
     pass.outputs = down ? i.in_features : i.hidden_features;
-    pass.left_vectors = inputs / VECTOR;
-    if (down && pass.joined) split_left(pass);
+    pass.left_vectors = splits_left(pass) ? 2 * (inputs / VECTOR) : inputs / VECTOR;
     pass.destination_features = pass.outputs;
     complete_pass(pass, inputs);
     return pass;
