@@ -76,12 +76,13 @@ inline void complete_pass(Pass &pass, int inputs) {
     const bool context = pass.epilogue == PASS_CONTEXT;
     pass.input_tiles = tiles(inputs, IN_PAR);
     pass.output_tiles = tiles(pass.outputs, OUT_PAR);
-    pass.members = context ? smaller(pass.output_tiles, HLS_CONTEXT_MEMBERS / pass.digits) : 1;
+    const int most = pass.digits == 2 ? HLS_CONTEXT_MEMBERS / 2 : HLS_CONTEXT_MEMBERS;
+    pass.members = context ? smaller(pass.output_tiles, most) : 1;
     pass.token_tiles = (pass.first_row + pass.rows - 1) / TOKEN_PAR - pass.first_row / TOKEN_PAR + 1;
     pass.busy = pass.token_tiles * pass.halves;
     // A gate's middle sum comes from both digits: last in one tile, first in the next, one step nearer than the others.
     pass.apart = larger(pass.busy, ACCUMULATE_DISTANCE + pass.digits - 1);
-    pass.slots = context ? pass.members * pass.digits : sums_of(pass);
+    pass.slots = context ? (pass.digits == 2 ? 2 * pass.members : pass.members) : sums_of(pass);
     pass.parts = pass.slots + (splits_result(pass) ? 1 : 0);
     if (pass.epilogue == PASS_HEAD) pass.parts = OUT_PAR * 2 / MEMORY_WORD_BYTES + sums_of(pass) - 1;
     pass.rows_together = pass.epilogue == PASS_HEAD || pass.epilogue == PASS_WEIGHTED ? 1 : 2;
