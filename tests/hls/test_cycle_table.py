@@ -1,4 +1,4 @@
-"""The table of cycles in docs/hardware/hls.md is what both models say today, and the schedule keeps what it promises."""
+"""The table of cycles in docs/hardware/hls.md is what both models say today; the schedule keeps its bounds."""
 
 from __future__ import annotations
 
