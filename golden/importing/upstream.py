@@ -56,8 +56,8 @@ def from_upstream(state: State, config: ModelConfig, options: GateOptions) -> Im
     used: set[str] = set()
     linear_heads = any(name.startswith("heads.") for name in state)
     gates, biased = rewritten_gates(state, config, options)
-    forms = {"gate_bias": biased, "renormalised_scores": options.renormalised(state)}
-    config = replace(config, gate_input_ahead=options.input_ahead, **forms)
+    renormalised, ahead = options.renormalised(state), options.input_ahead
+    config = replace(config, gate_bias=biased, renormalised_scores=renormalised, gate_input_ahead=ahead)
     own = config if linear_heads else feature_config(config)
     tensors: State = {}
     for name, shape in tensor_shapes(own).items():

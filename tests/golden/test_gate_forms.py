@@ -1,4 +1,4 @@
-"""Forms of gates beyond softmax of W·LN2(x): a bias per expert, windows, scores of the chosen alone, the block's input."""
+"""Forms of gates beyond softmax of W·LN2(x): bias, window, scores of the chosen experts alone, input of the block."""
 
 from __future__ import annotations
 
@@ -148,9 +148,9 @@ def test_gates_ahead_read_the_upper_bits_of_their_block_s_input(task: int) -> No
                 assert np.array_equal(result.routing[TASKS[task]][index][0], done.chosen), f"{tasks}, block {index}"
 
 
-@pytest.mark.parametrize(("hardware", "least"), [("gate_forms", 18.0), ("gate_forms_fine", 50.0)])
+@pytest.mark.parametrize(("hardware", "least"), [("gate_forms", 30.0), ("gate_forms_fine", 70.0)])
 def test_gates_ahead_follow_the_float_model(hardware: str, least: float, tmp_path: Path) -> None:
-    """Signal over error of every task's output, in dB; LayerNorm 2 in the gates' place would be far off."""
+    """Signal over error of every task's output, in dB; with LayerNorm 2 in its place, W16A16 has 42 at most."""
     config = config_of(False, False, ahead=True)
     program = compile_checkpoint(random_checkpoint(config, tmp_path), None, shape(hardware))
     frame = np.random.default_rng(4).integers(0, 256, (CONFIG.image_height, CONFIG.image_width, 3), dtype=np.uint8)
