@@ -230,8 +230,8 @@ module layernorm #(
                 wire [VECTOR*16-1:0] copied;
                 layernorm_copy #(
                     .LANES(VECTOR), .RESIDUAL_BITS(RESIDUAL_BITS), .WIDE_LIMIT(WIDE_LIMIT), .LATENCY(18)
-                ) copy (
-                    .clk(clk), .values(held_2[row*ROW_BITS +: ROW_BITS]), .copy(copied));
+                ) upper_bits (
+                    .clk(clk), .values(held_2[row*ROW_BITS +: ROW_BITS]), .copied(copied));
                 assign gate[row*VECTOR*16 +: VECTOR*16] = residual_copy ? copied : row_gate;
             end else begin : one_form
                 assign gate[row*VECTOR*16 +: VECTOR*16] = row_gate;
