@@ -86,7 +86,7 @@ def page(text: str) -> str:
 def main() -> int:
     """Print the table, or write the page's."""
     accept_all_text()
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Cycles of the HLS schedule beside the RTL's")
     parser.add_argument("--config", choices=model_names(), default=MODEL)
     parser.add_argument("--hardware", choices=hardware_names(), default=DEFAULT_HARDWARE)
     parser.add_argument("--task", action="append", default=[], help="of the model's tasks; all by default")
