@@ -28,7 +28,7 @@ from edgemoe_golden.ops.attention import attention
 from edgemoe_golden.ops.experts import Expert, expert_queue, experts
 from edgemoe_golden.ops.gate import gate_logits, gate_scores, top_k_experts
 from edgemoe_golden.ops.head import head
-from edgemoe_golden.ops.layernorm import layernorm
+from edgemoe_golden.ops.layernorm import layernorm, residual_copy
 from edgemoe_golden.ops.linear import (
     PreparedLinear,
     linear_activations,
@@ -83,7 +83,7 @@ class IntegerBlock:
 
         forced: experts [tokens, k] taken in place of the gate's choice, with the scores that the gate gives them.
         """
-        return self._mlp_half(self._attention_half(residual), task, forced)
+        return self._mlp_half(self._attention_half(residual), residual, task, forced)
 
     def _norm(self, norm: QuantisedNorm, residual: IntArray) -> tuple[IntArray, IntArray]:
         """(what the layers after it read, what a gate reads)."""
@@ -103,7 +103,7 @@ class IntegerBlock:
         heads = attention(query, key, value, self.config.heads, *score, *output, precision, *wide)
         return linear_residual(heads, self.projection, residual, precision, own.wide_output)
 
-    def _mlp_half(self, residual: IntArray, task: int, forced: IntArray | None) -> BlockResult:
+    def _mlp_half(self, residual: IntArray, before: IntArray, task: int, forced: IntArray | None) -> BlockResult:
         block, precision = self.block, self.precision
         tokens, copy = self._norm(block.norm2, residual)
         grid = block.hidden.multiplier, block.hidden.shift, block.hidden.zero
@@ -114,6 +114,8 @@ class IntegerBlock:
             hidden = linear_gelu(tokens, layers.up, *grid, precision, *modes)
             return BlockResult(linear_residual(hidden, layers.down, residual, precision, wide[1]), None)
         own = block.mlp.gates[task]
+        if self.config.gate_input_ahead:
+            copy = residual_copy(before, precision)
         logits = gate_logits(copy, own.weight, own.bias)
         chosen = top_k_experts(logits, self.config.top_k)
         taken = chosen if forced is None else forced

@@ -27,7 +27,7 @@ from edgemoe_golden.edge_moe.fixed import (
 )
 from edgemoe_golden.edge_moe.layernorm import Norm
 from edgemoe_golden.edge_moe.linear import Linear
-from edgemoe_golden.model.variant import MASKED, Variant, load_variant
+from edgemoe_golden.model.variant import MASKED
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,7 @@ class Weights:
 
 def load_weights(folder: Path) -> Weights:
     """Weights of a checkpoint folder, imported or trained; raises CheckpointError or ConfigError."""
-    variant = load_variant(folder)
-    if variant.float_only:
-        from edgemoe_golden.model.checkpoint import load_float_only
-
-        return fixed_weights(*load_float_only(folder), variant)
-    return fixed_weights(*load_checkpoint(folder), variant)
+    return fixed_weights(*load_checkpoint(folder))
 
 
 def load_raw_weights(folder: Path, config: ModelConfig) -> Weights:
@@ -73,21 +68,20 @@ def load_raw_weights(folder: Path, config: ModelConfig) -> Weights:
 
     imported = from_edge_moe(folder, config)
     tensors = {name: value.numpy() for name, value in imported.tensors.items()}
-    return fixed_weights(imported.config, tensors, imported.variant)
+    return fixed_weights(imported.config, tensors)
 
 
-def fixed_weights(config: ModelConfig, tensors: Tensors, variant: Variant | None = None) -> Weights:
+def fixed_weights(config: ModelConfig, tensors: Tensors) -> Weights:
     """Convert checked tensors; raises ArgumentError for values that are not finite."""
-    return _Converter(config, tensors, variant or Variant()).weights()
+    return _Converter(config, tensors).weights()
 
 
 class _Converter:
     """Holds what every step needs; one method per part of the network."""
 
-    def __init__(self, config: ModelConfig, tensors: Mapping[str, NDArray[np.float32]], variant: Variant) -> None:
+    def __init__(self, config: ModelConfig, tensors: Mapping[str, NDArray[np.float32]]) -> None:
         self.config = config
         self.tensors = tensors
-        self.variant = variant
         self.wrapped: dict[str, int] = {}
 
     def weights(self) -> Weights:
@@ -161,5 +155,5 @@ class _Converter:
             window = real > MASKED / 2
             bias = self._fixed(f"{name}.bias", FEATURE, np.where(window, real, 0))
         return Gate(
-            Linear(weight, bias), tuple(window.tolist()), self.config.renormalised_scores, self.variant.gate_input_ahead
+            Linear(weight, bias), tuple(window.tolist()), self.config.renormalised_scores, self.config.gate_input_ahead
         )

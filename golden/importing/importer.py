@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
-from edgemoe.spec.checkpoint import CONFIG_FILE, FLOAT_WEIGHTS_FILE, WEIGHTS_FILE, CheckpointError, check_tensors
+from edgemoe.spec.checkpoint import CONFIG_FILE, WEIGHTS_FILE, CheckpointError, check_tensors
 from edgemoe.spec.files import whole_folder
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.names import one_line
@@ -93,7 +93,7 @@ def _compare(source: Path, imported: Imported, reference: Reference) -> tuple[fl
     Raises CheckpointError where they are not the reference's: every file has the right size, so nothing else shows that
     one of them is stored in another order.
     """
-    model = M3ViT(imported.config, imported.variant)
+    model = M3ViT(imported.config)
     model.load_state_dict(imported.tensors)
     recorder = TensorRecorder()
     with torch.inference_mode():
@@ -123,8 +123,7 @@ def _fill(imported: Imported, folder: Path, files: Mapping[str, bytes]) -> None:
     with whole_folder(folder) as draft:
         for name, data in files.items():
             (draft / name).write_bytes(data)
-        weights = FLOAT_WEIGHTS_FILE if imported.variant.float_only else WEIGHTS_FILE
-        for file, tensors in ((weights, imported.tensors), (DECODERS_FILE, imported.decoders)):
+        for file, tensors in ((WEIGHTS_FILE, imported.tensors), (DECODERS_FILE, imported.decoders)):
             if tensors:
                 apart = {name: value.contiguous().clone() for name, value in tensors.items()}  # tasks share a norm
                 (draft / file).write_bytes(save(apart))

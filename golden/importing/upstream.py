@@ -56,7 +56,8 @@ def from_upstream(state: State, config: ModelConfig, options: GateOptions) -> Im
     used: set[str] = set()
     linear_heads = any(name.startswith("heads.") for name in state)
     gates, biased = rewritten_gates(state, config, options)
-    config = replace(config, gate_bias=biased, renormalised_scores=options.renormalised(state))
+    renormalised, ahead = options.renormalised(state), options.input_ahead
+    config = replace(config, gate_bias=biased, renormalised_scores=renormalised, gate_input_ahead=ahead)
     own = config if linear_heads else feature_config(config)
     tensors: State = {}
     for name, shape in tensor_shapes(own).items():
@@ -77,8 +78,7 @@ def from_upstream(state: State, config: ModelConfig, options: GateOptions) -> Im
                 decoders |= {f"decoders.{task.name}.{name}": value for name, value in found.items()}
                 channels[task.name] = task.channels
     _require_nothing_else(state, used, config)
-    variant = Variant(gate_input_ahead=options.input_ahead, decoders=channels)
-    return Imported(own, tensors, variant, decoders)
+    return Imported(own, tensors, Variant(decoders=channels), decoders)
 
 
 def _feature_head(task: str, width: int) -> State:

@@ -11,19 +11,14 @@ from safetensors.numpy import save
 
 from edgemoe.spec.checkpoint import (
     CONFIG_FILE,
-    FLOAT_WEIGHTS_FILE,
     WEIGHTS_FILE,
     CheckpointError,
-    Tensors,
     check_tensors,
-    checked_tensors,
     load_checkpoint,
 )
 from edgemoe.spec.files import write_bytes, write_text
-from edgemoe.spec.model import ModelConfig, load_model_config
 from edgemoe.spec.strict import to_dict
 from edgemoe_golden.model.m3vit import M3ViT
-from edgemoe_golden.model.variant import load_variant
 
 
 def load_checkpoint_model(folder: Path) -> M3ViT:
@@ -31,17 +26,10 @@ def load_checkpoint_model(folder: Path) -> M3ViT:
 
     Raises CheckpointError or ConfigError when the folder cannot be used.
     """
-    variant = load_variant(folder)
-    config, tensors = load_float_only(folder) if variant.float_only else load_checkpoint(folder)
-    model = M3ViT(config, variant)
+    config, tensors = load_checkpoint(folder)
+    model = M3ViT(config)
     model.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
     return model.eval()
-
-
-def load_float_only(folder: Path) -> tuple[ModelConfig, Tensors]:
-    """Read a checkpoint whose gates only the float model can compute; raises CheckpointError or ConfigError."""
-    config = load_model_config(folder / CONFIG_FILE)
-    return config, checked_tensors(folder / FLOAT_WEIGHTS_FILE, config)
 
 
 def save_checkpoint(folder: Path, model: M3ViT) -> None:

@@ -12,7 +12,6 @@ from torch.nn import functional
 
 from edgemoe.spec.model import ModelConfig
 from edgemoe_golden.model.recorder import Recorder
-from edgemoe_golden.model.variant import Variant
 
 # In training, experts' rows are padded to a multiple of this: oneDNN builds a new kernel for every new shape.
 TRAINING_ROWS = 64
@@ -123,19 +122,19 @@ class MixtureOfExperts(nn.Module):
     Every token is routed, the class token too, and none is dropped.
     """
 
-    def __init__(self, config: ModelConfig, variant: Variant) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.top_k = config.top_k
         self.activation = ACTIVATIONS[config.activation]
         self.renormalised = config.renormalised_scores
-        self.gate_input_ahead = variant.gate_input_ahead
+        self.gate_input_ahead = config.gate_input_ahead
         self.gate = nn.ModuleList(Gate(config.width, config.experts, config.gate_bias) for _ in config.tasks)
         self.experts = Experts(config.experts, config.width, config.expert_hidden)
 
     def forward(self, tokens: Tensor, task: int, recorder: Recorder, name: str, before: Tensor | None = None) -> Tensor:
         """Map [B, N, D] to [B, N, D] with the gate of `task`.
 
-        before: the block's input [B, N, D], which the gates of a variant read in place of `tokens`.
+        before: the block's input [B, N, D], which gates read in place of `tokens` where the configuration says so.
         """
         rows = tokens.flatten(0, 1)
         read = rows if before is None or not self.gate_input_ahead else before.flatten(0, 1)

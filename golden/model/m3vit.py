@@ -1,7 +1,6 @@
 """The float model: pre-norm blocks, some with a mixture of experts and one gate per task; LayerNorm + Linear heads.
 
-The state dict has exactly the names and shapes of `edgemoe.spec.checkpoint.tensor_shapes`, and of
-`edgemoe_golden.model.variant.gate_bias_shapes` in a variant with biased gates.
+The state dict has exactly the names and shapes of `edgemoe.spec.checkpoint.tensor_shapes`.
 """
 
 from __future__ import annotations
@@ -16,10 +15,8 @@ from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.strict import ConfigError
 from edgemoe_golden.model.layers import Attention, MixtureOfExperts, Mlp
 from edgemoe_golden.model.recorder import Recorder
-from edgemoe_golden.model.variant import Variant
 
 SILENT = Recorder()
-PLAIN = Variant()
 
 INITIAL_DEVIATION = 0.02
 
@@ -40,16 +37,14 @@ class PatchEmbed(nn.Module):
 class Block(nn.Module):
     """x + attention(norm1(x)), then x + mlp(norm2(x)) where mlp is dense or a mixture of experts."""
 
-    def __init__(self, config: ModelConfig, variant: Variant, index: int) -> None:
+    def __init__(self, config: ModelConfig, index: int) -> None:
         super().__init__()
         self.name = f"blocks.{index}"
         self.norm1 = nn.LayerNorm(config.width, config.layernorm_epsilon)
         self.attn = Attention(config.width, config.heads)
         self.norm2 = nn.LayerNorm(config.width, config.layernorm_epsilon)
         sparse = index in config.moe_blocks
-        self.mlp = (
-            MixtureOfExperts(config, variant) if sparse else Mlp(config.width, config.mlp_hidden, config.activation)
-        )
+        self.mlp = MixtureOfExperts(config) if sparse else Mlp(config.width, config.mlp_hidden, config.activation)
 
     def forward(self, tokens: Tensor, task: int, recorder: Recorder) -> Tensor:
         """Map the residual stream [B, N, D] to [B, N, D]."""
@@ -67,7 +62,7 @@ class Block(nn.Module):
 class Backbone(nn.Module):
     """Patch embedding, prefix tokens, position embedding, blocks; no final norm."""
 
-    def __init__(self, config: ModelConfig, variant: Variant) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         if config.prefix_tokens:
             self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width))
@@ -76,7 +71,7 @@ class Backbone(nn.Module):
         self.prefix_tokens = config.prefix_tokens
         self.pos_embed = nn.Parameter(torch.zeros(1, config.tokens, config.width))
         self.patch_embed = PatchEmbed(config)
-        self.blocks = nn.ModuleList(Block(config, variant, index) for index in range(config.depth))
+        self.blocks = nn.ModuleList(Block(config, index) for index in range(config.depth))
 
     def embed(self, pixels: Tensor, recorder: Recorder) -> Tensor:
         """Residual stream [B, N, D] before the first block: prefix tokens, the class token first, then patches."""
@@ -109,7 +104,7 @@ class Head(nn.Module):
 
 
 class M3ViT(nn.Module):
-    """The float model of one `ModelConfig`, randomly initialised; imported checkpoints may ask for a variant.
+    """The float model of one `ModelConfig`, randomly initialised.
 
     Raises ConfigError for a task whose name torch does not take.
     """
@@ -117,13 +112,13 @@ class M3ViT(nn.Module):
     pixel_mean: Tensor
     pixel_std: Tensor
 
-    def __init__(self, config: ModelConfig, variant: Variant = PLAIN) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         for task in config.tasks:
             if hasattr(nn.ModuleDict(), task.name):
                 raise ConfigError(f"task '{task.name}' has a name that torch keeps for itself; choose another")
         self.config = config
-        self.backbone = Backbone(config, variant)
+        self.backbone = Backbone(config)
         self.heads = nn.ModuleDict({task.name: Head(config, task.name) for task in config.tasks})
         self.register_buffer("pixel_mean", torch.tensor(config.pixel_mean).view(-1, 1, 1), persistent=False)
         self.register_buffer("pixel_std", torch.tensor(config.pixel_std).view(-1, 1, 1), persistent=False)

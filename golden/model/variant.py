@@ -1,4 +1,4 @@
-"""What checkpoints of others have beyond `ModelConfig`: the float model computes it, the accelerator refuses it.
+"""What checkpoints of others have beyond `ModelConfig`: heads that run on the host, and where they came from.
 
 M³ViT's gates come in more forms than one plain matrix per task. Two fields of `ModelConfig` are enough for three:
 
@@ -6,8 +6,7 @@ M³ViT's gates come in more forms than one plain matrix per task. Two fields of 
     expert window           softmax over a task's own experts alone: a bias of `MASKED` on all others
     top-k, then softmax     equals softmax, then top-k, then dividing by the sum of the k scores
 
-A fourth form reads another tensor: with `gate_input_ahead` the gate sees the block's input instead of LayerNorm 2. The
-accelerator refuses that one.
+A fourth form reads another tensor, the block's input instead of LayerNorm 2, and has a field of its own.
 """
 
 from __future__ import annotations
@@ -23,19 +22,16 @@ DECODERS_FILE = "decoders.safetensors"
 MASKED = -1e4
 """Bias of an expert outside a task's window: its softmax value is exactly 0 in float32."""
 
-VARIANT_VERSION = 2
+VARIANT_VERSION = 3
 
 
 @dataclass(frozen=True)
 class Variant:
-    """gate_input_ahead: gates read the residual stream before the block's attention, not normalised.
-
-    decoders: task → channels of its convolutional head, which runs on the host.
+    """decoders: task → channels of its convolutional head, which runs on the host.
     source, format: where an imported checkpoint came from.
     """
 
     version: int = VARIANT_VERSION
-    gate_input_ahead: bool = False
     decoders: dict[str, int] = field(default_factory=dict)
     source: str = ""
     format: str = ""
@@ -47,11 +43,6 @@ class Variant:
             check_name(task, "decoders: a task")
             if not 1 <= channels <= MAX_FEATURES:
                 raise ConfigError(f"decoders: '{task}' must have 1 … {MAX_FEATURES} channels, found {channels}")
-
-    @property
-    def float_only(self) -> bool:
-        """Whether the gates are beyond the accelerator."""
-        return self.gate_input_ahead
 
 
 def load_variant(folder: Path) -> Variant:

@@ -58,6 +58,11 @@ def normalise(residual: IntArray, epsilon: int, precision: Precision) -> IntArra
     return saturate(shifted, precision.normalised_bits)
 
 
+def residual_copy(residual: IntArray, precision: Precision) -> IntArray:
+    """The upper 16 bits of the residual stream, within ±WIDE_LIMIT, for gates that read the input of their block."""
+    return saturate_activations(round_shift(residual, precision.residual_bits - 16), True, precision)
+
+
 def layernorm(
     residual: IntArray,
     gain: IntArray,

@@ -27,7 +27,7 @@ from edgemoe_golden.budget.command import Wish, choose_widths, mixing, parse_bud
 from edgemoe_golden.budget.search import narrow_layers
 from edgemoe_golden.calibration_report import WORST_SHOWN, Loss, losses, table, weight_losses, write_report
 from edgemoe_golden.model import M3ViT, load_checkpoint_model
-from edgemoe_golden.model.variant import VARIANT_FILE, load_variant
+from edgemoe_golden.model.variant import VARIANT_FILE
 from edgemoe_golden.quantising.arguments import REPORT_FOLDER, SCENES, chosen_steps
 from edgemoe_golden.quantising.gains import gains, kept_steps
 from edgemoe_golden.quantising.gains import table as gains_table
@@ -93,11 +93,6 @@ def calibrate_folder(options: argparse.Namespace) -> Done:
         return Done(_widths(of, wish), of.pictures.skipped)
     if path.exists() and not (options.keep or options.again):
         raise ArgumentError(f"{path}: the model is calibrated already; --again replaces it, --keep reports on it")
-    if load_variant(options.checkpoint).float_only:
-        raise ArgumentError(
-            f"{options.checkpoint}: its gates read the input of their block; only the float model can compute them, "
-            f"and there is nothing to calibrate"
-        )
     of = _subject(options)
     kept = _kept(path, of.config) if options.keep else None
     by_rule = kept or options.rule or not steps

@@ -45,14 +45,15 @@ def quantise_experts(work: Work, index: int) -> None:
     up, down = f"{name}.mlp.experts.htoh4", f"{name}.mlp.experts.h4toh"
     multiple = _rewrite_norm(work, index, up)
     exact, found = work.normalised(f"{name}.norm2")
+    gated = work.gated(exact, found)
     first, second = ((state[f"{layer}.weight"], state[f"{layer}.bias"]) for layer in (up, down))
 
-    routes = routed(work.config, state, index, exact, work.task)
+    routes = routed(work.config, state, index, gated[0], work.task)
     activation = ACTIVATIONS[work.config.activation]
     hidden = activation(per_expert(exact[routes.row], routes, *first))
     exact_update = experts_sum(len(exact), routes, per_expert(hidden, routes, *second))
 
-    queues = _queues(work, index, found)
+    queues = _queues(work, index, gated[1])
     unreached = [expert for expert in range(work.config.experts) if not queues.learned.count(expert)]
     if unreached:
         work.result.unreached[index] = unreached
@@ -81,29 +82,32 @@ def _queues(work: Work, index: int, rows: Tensor) -> Queues:
 
 
 def _rewrite_norm(work: Work, index: int, up: str) -> float | None:
-    """Scales of a LayerNorm that gates read too, which keeps its zero point at 0; the headroom that goes with them."""
+    """Scales of a LayerNorm that gates may read too, which keeps its zero point at 0; the headroom with it."""
     if not work.does("equalise"):
         return None
     norm = f"backbone.blocks.{index}.norm2"
     gates = [f"backbone.blocks.{index}.mlp.gate.{task}.w_gate" for task in range(len(work.config.tasks))]
+    readers = [up] if work.config.gate_input_ahead else [up, *gates]
+    exact, found = work.normalised(norm)
+    gated = work.gated(exact, found)[1]
     weight, limit = work.state[f"{up}.weight"], work.options.weight_limit(up)
     meeting, bits = weight.abs().amax((0, 1)), work.options.activation_bits(f"blocks.{index}.norm2")
 
     once: Once[tuple[Routes, Sample, Tensor]] = Once()
 
-    def exact(judge: Sample) -> tuple[Routes, Sample, Tensor]:
-        routes = routed(work.config, work.state, index, judge.values, work.task[judge.row])
+    def exactly(judge: Sample) -> tuple[Routes, Sample, Tensor]:
+        routes = routed(work.config, work.state, index, gated[judge.row], work.task[judge.row])
         rows = Sample(judge.values[routes.row], judge.picture[routes.row], judge.row[routes.row])
         return routes, rows, per_expert(rows.values, routes, weight)
 
     def trial(learn: Sample, judge: Sample, made: Rewrite) -> float:
-        routes, rows, wanted = once(lambda: exact(judge), judge)
+        routes, rows, wanted = once(lambda: exactly(judge), judge)
         on_its_grid = on_grid(made(rows.values), made.limit(learn.values), None, bits)
         return error(per_expert(on_its_grid, routes, nearest_weights(weight * made.scale, limit)), wanted, rows)
 
-    sample = work.sample(work.normalised(norm)[1])
+    sample = work.sample(found)
     made = best_rewrite(sample, lambda own: (own.values, meeting), trial, shifts=False, scales=True)
-    rewrite_norm(work.state, norm, [up, *gates], made.shift, made.scale)
+    rewrite_norm(work.state, norm, readers, made.shift, made.scale)
     return made.multiple
 
 

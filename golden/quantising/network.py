@@ -71,7 +71,7 @@ class Routes:
 
 
 def routed(config: ModelConfig, state: State, block: int, rows: Tensor, task: Tensor) -> Routes:
-    """Routes of rows [B·N, D], LayerNorm 2 as the gates read it; task [B·N]: which task's gate."""
+    """Routes of rows [B·N, D], as the gates read them; task [B·N]: which task's gate."""
     logits = torch.empty(len(rows), config.experts)
     for index in range(len(config.tasks)):
         own = task == index

@@ -49,6 +49,7 @@ def quantise_network(
         work = Work(config, state, frames, options, rule, unseen)
         work.residual = Grid(16, _keep(work, "residual", residual).high)
         for index in range(config.depth):
+            work.before = work.exact, work.found
             quantise_attention(work, index)
             (quantise_experts if index in config.moe_blocks else quantise_mlp)(work, index)
             if unseen:

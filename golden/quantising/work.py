@@ -45,8 +45,8 @@ class Work:
     """exact, found [B, N, D]: the streams of the float network and of that on grids, B over tasks, then pictures.
 
     task, picture [B·N]: of every row. learned [B·N]: rows that statistics are taken of; the others only pass through,
-    so that what has been learned can be judged on them. state: float tensors, rewritten as parts are reached.
-    unseen_db: SQNR of the stream of those others after each block.
+    so that what has been learned can be judged on them. before: both streams before the block. state: float tensors,
+    rewritten as parts are reached. unseen_db: SQNR of the stream of those others after each block.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Work:
         self.picture = torch.arange(pictures).repeat_interleave(rows).repeat(tasks)
         self.learned = self.picture < len(frames)
         self.residual = Grid(16, 0.0)
+        self.before = self.exact, self.found
         self.result = Found()
         self.unseen_db: list[float] = []
 
@@ -78,6 +79,13 @@ class Work:
         """LayerNorm of both streams as rows [B·N, D]: exact, found."""
         exact, found = (normalised(self.config, self.state, name, each) for each in (self.exact, self.found))
         return exact, found
+
+    def gated(self, exact: Tensor, found: Tensor) -> tuple[Tensor, Tensor]:
+        """What gates read of both streams as rows [B·N, D], given LayerNorm 2 of them."""
+        if not self.config.gate_input_ahead:
+            return exact, found
+        before, own = self.before
+        return before.flatten(0, 1), own.flatten(0, 1)
 
     def sample(self, rows: Tensor) -> Sample:
         """Those of the rows [B·N, features] that statistics are taken of."""

@@ -18,6 +18,7 @@ struct Instruction {
     int activation;  // activation function of the hidden layer
     int biased;  // GATE's segment has a bias per expert
     int renormalise;  // GATE's scores are divided by the sum over the chosen experts
+    int residual_copy;  // what LAYERNORM writes to GATE_INPUT is the residual stream, not normalised
     int rows;  // tokens processed
     int in_features;  // features read per token
     int out_features;  // features written per token
@@ -51,6 +52,7 @@ inline Instruction decode(const RawInstruction &raw) {
     i.activation = field(raw, FIELD_ACTIVATION_WORD, FIELD_ACTIVATION_LOW, FIELD_ACTIVATION_WIDTH);
     i.biased = field(raw, FIELD_BIASED_WORD, FIELD_BIASED_LOW, FIELD_BIASED_WIDTH);
     i.renormalise = field(raw, FIELD_RENORMALISE_WORD, FIELD_RENORMALISE_LOW, FIELD_RENORMALISE_WIDTH);
+    i.residual_copy = field(raw, FIELD_RESIDUAL_COPY_WORD, FIELD_RESIDUAL_COPY_LOW, FIELD_RESIDUAL_COPY_WIDTH);
     i.rows = field(raw, FIELD_ROWS_WORD, FIELD_ROWS_LOW, FIELD_ROWS_WIDTH);
     i.in_features = field(raw, FIELD_IN_FEATURES_WORD, FIELD_IN_FEATURES_LOW, FIELD_IN_FEATURES_WIDTH);
     i.out_features = field(raw, FIELD_OUT_FEATURES_WORD, FIELD_OUT_FEATURES_LOW, FIELD_OUT_FEATURES_WIDTH);

@@ -21,12 +21,17 @@ inline int64_t gelu_delta(int64_t magnitude, int activation) {
     return low + round_shift(slope * (magnitude & ((1 << step) - 1)), step);
 }
 
-// saturate(round_shift(GELU(x)·multiplier, shift) + zero), x of GELU_BITS.
-inline activation_t gelu_requantise(int64_t value, int activation, int multiplier, int shift, int zero) {
+// round_shift(GELU(x)·multiplier, shift) + zero, x of GELU_BITS.
+inline int64_t gelu_scaled(int64_t value, int activation, int multiplier, int shift, int zero) {
     const int64_t rectified = value > 0 ? value : 0;
     const int64_t magnitude = value < 0 ? -value : value;
     const int64_t activated = rectified - gelu_delta(magnitude, activation);
-    return (activation_t)saturate(round_shift(product<GELU_BITS + 1, MULTIPLIER_BITS + 1>(activated, multiplier), shift) + zero, ACTIVATION_BITS);
+    return round_shift(product<GELU_BITS + 1, MULTIPLIER_BITS + 1>(activated, multiplier), shift) + zero;
+}
+
+// The same as an activation.
+inline activation_t gelu_requantise(int64_t value, int activation, int multiplier, int shift, int zero) {
+    return (activation_t)saturate(gelu_scaled(value, activation, multiplier, shift, zero), ACTIVATION_BITS);
 }
 
 }  // namespace edgemoe

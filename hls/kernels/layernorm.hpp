@@ -95,4 +95,7 @@ inline int16_t layernorm_gate_copy(int64_t affine, int shift) {
     return wide_activation(round_shift(affine, shift));
 }
 
+// The same of the residual stream itself, its upper bits, for gates that read the input of their block.
+inline int16_t residual_copy(int64_t value) { return wide_activation(round_shift(value, RESIDUAL_BITS - 16)); }
+
 }  // namespace edgemoe

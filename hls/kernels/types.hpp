@@ -38,7 +38,10 @@ constexpr int smaller(int one, int other) { return one < other ? one : other; }
 
 // Signed bits of what multiplies: operands of the array, sums with their bias, multipliers of post lanes.
 constexpr int OPERAND_BITS = larger(ACTIVATION_BITS, EXPONENTIAL_BITS + 1);
-constexpr int BIASED_BITS = ACCUMULATOR_BITS + (WIDE_TOKENS ? ACTIVATION_BITS : 0) + 1;  // wide: of two digits, joined
+constexpr int JOINED_BITS = WIDE_INNER    ? 45  // q·k of MAX_FEATURES, digits joined
+                            : WIDE_TOKENS ? ACCUMULATOR_BITS + ACTIVATION_BITS
+                                          : ACCUMULATOR_BITS;
+constexpr int BIASED_BITS = JOINED_BITS + 1;
 constexpr int SCALE_BITS = larger(MULTIPLIER_BITS, RECIPROCAL_BITS + 1) + 1;
 constexpr int LOGIT_BITS = larger(48, ACCUMULATOR_BITS);
 

@@ -18,7 +18,7 @@ inline Target nowhere() {
 }
 
 constexpr int ROW_BITS = 17;     // of a row's number, signed
-constexpr int COUNT_BITS = 12;  // of the vectors of a row, signed
+constexpr int COUNT_BITS = 12 + WIDE_INNER;  // of the vectors of a row, signed
 
 // Vectors of so many rows; of so many tiles of TOKEN_PAR rows, in each bank.
 inline int vector_count(int rows, int vectors) {

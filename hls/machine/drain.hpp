@@ -85,7 +85,12 @@ inline DrainRow drain_row(const Drain &drain, const DrainTurn &turn, int lane) {
         if (feature >= pass.destination_features) feature -= pass.destination_features;
     }
     if (pass.epilogue == PASS_CONTEXT) feature += pass.head_feature;
-    row.target = target_of(pass.destination_row + row.local, pass.destination_features / VECTOR, feature / VECTOR);
+    int vectors = pass.destination_features / VECTOR, vector = feature / VECTOR;
+    if (splits_result(pass)) {
+        vectors *= 2;
+        vector = 2 * vector + turn.word;
+    }
+    row.target = target_of(pass.destination_row + row.local, vectors, vector);
     if (!row.valid) row.target.bank = NO_BANK;
     return row;
 }
@@ -99,11 +104,14 @@ inline DrainTurn turn_of(const Drain &drain, const ExpertQueues &queues) {
     turn.token_tile = drain.token_tile;
     turn.part = drain.part;
     turn.group = drain.progress.groups;
-    turn.feature = (drain.first_tile + (members ? drain.part : 0)) * OUT_PAR;
+    const bool pairs = WIDE_INNER && pass.digits == 2;
+    const int member = members ? (pairs ? drain.part / 2 : drain.part) : 0;
+    const int last = sums_of(pass) - 1;
+    turn.feature = (drain.first_tile + member) * OUT_PAR;
     turn.first = turn.feature % VECTOR / WORD_VALUES;
-    turn.word = drain.part - (pass.joined ? 1 : 0);
-    const int head_slot = pass.joined && drain.part > 0 ? 1 : 0;
-    turn.slot = vector_count(drain.token_tile, pass.slots) + (pass.epilogue == PASS_HEAD ? head_slot : drain.part);
+    turn.word = drain.part - last;
+    turn.sum = members ? (pairs ? drain.part % 2 : 0) : smaller(drain.part, last);
+    turn.slot = vector_count(drain.token_tile, pass.slots) + (members ? drain.part : turn.sum);
     turn.row[0] = drain_row(drain, turn, drain.lane);
     turn.row[1] = drain_row(drain, turn, drain.lane + 1);
     if (pass.rows_together == 1) {
@@ -138,23 +146,29 @@ LANES:
     unpack(words[1], sums[1]);
 }
 
-// Sums over the digits of 16-bit values, the first with the greatest weight, appended one to the other. HEAD writes
-// several words of the last ones. Others pass through.
+// Sums over the digits of 16-bit values, the first with the greatest weight, appended one to the other; what is written
+// in several turns comes from the last ones. Others pass through.
 inline void join_digits(const Pass &pass, const DrainTurn &turn, const accumulator_t (&sums)[2][OUT_PAR],
                         int64_t (&digits)[2][OUT_PAR], int64_t (&joined)[2][OUT_PAR]) {
 #pragma HLS inline
-    const bool gate = pass.epilogue == PASS_LOGITS;
 ROWS:
     for (int n = 0; n < 2; ++n) {  // trip 2
 #pragma HLS unroll
     OUTPUTS:
         for (int output = 0; output < OUT_PAR; ++output) {  // trip OUT_PAR
 #pragma HLS unroll
-            const bool follows = (gate || (WIDE_TOKENS && pass.joined)) && turn.part > 0;
-            joined[n][output] = gate_logit(follows ? digits[n][output] : 0, sums[n][output]);
-            if (gate || turn.part == 0) digits[n][output] = joined[n][output];
+            joined[n][output] = gate_logit(turn.sum > 0 ? digits[n][output] : 0, sums[n][output]);
+            if (turn.sum + 1 < sums_of(pass)) digits[n][output] = joined[n][output];
         }
     }
+}
+
+// An activation as it is written, or one digit of it.
+inline activation_t written(const Pass &pass, int word, int64_t value) {
+#pragma HLS inline
+    if (!splits_result(pass)) return (activation_t)saturate(value, ACTIVATION_BITS);
+    const int16_t wide = wide_activation(value);
+    return (activation_t)(word == 0 ? high_digit(wide) : low_digit(wide));
 }
 
 // GATE: what a record's bias and multiplier make together, to both rows' logits.
@@ -186,7 +200,7 @@ inline void emit(Drain &drain, const DrainTurn &turn, Scratchpads &pads, const C
         if (turn.part + 1 == pass.parts) write_logits(turn, joined, logits);
         return;
     }
-    if (WIDE_TOKENS && pass.joined && turn.part == 0) return;
+    if (WIDE_TOKENS && turn.sum + 1 < sums_of(pass)) return;
     int64_t values[2][OUT_PAR];
     activation_t activations[2][OUT_PAR];
 ZEROS:
@@ -204,11 +218,12 @@ ROWS:
             for (int o = 0; o < OUT_PAR; ++o) {  // trip OUT_PAR
 #pragma HLS unroll
                 values[n][o] = post_lane(pass.epilogue, joined[n][o], channels[o], scale);
-                activations[n][o] =
-                    pass.epilogue == PASS_GELU
-                        ? gelu_requantise(saturate(values[n][o], GELU_BITS), pass.activation, pass.output_multiplier,
-                                          pass.output_shift, pass.output_zero)
-                        : (activation_t)saturate(values[n][o], ACTIVATION_BITS);
+                int64_t value = values[n][o];
+                if (pass.epilogue == PASS_GELU) {
+                    value = gelu_scaled(saturate(value, GELU_BITS), pass.activation, pass.output_multiplier,
+                                        pass.output_shift, pass.output_zero);
+                }
+                activations[n][o] = written(pass, turn.word, value);
             }
         }
     }

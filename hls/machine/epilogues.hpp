@@ -34,8 +34,9 @@ struct DrainTurn {
     int token_tile, part, group;
     int feature;  // first output of the tile
     int first;    // word of the target's vector
+    int sum;      // of the digits, the first with the greatest weight
     int slot;
-    int word;     // HEAD: of memory
+    int word;     // HEAD: of memory; digits that lie apart: 0 the high one, 1 the low one
 };
 
 // What each output does with its sum.

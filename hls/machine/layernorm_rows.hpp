@@ -138,6 +138,7 @@ ELEMENTS:
         const int64_t value = product<NORMALISED_BITS, GAIN_BITS>(normalised, gain[e]) + offset[e];
         activations[e] = layernorm_output(value, i.shift);
         copies[e] = layernorm_gate_copy(value, i.output_shift);
+        if (GATE_FORMS && i.residual_copy) copies[e] = residual_copy(values[e]);
     }
     pack_words(activations, norm);
     pack_words(copies, gate);

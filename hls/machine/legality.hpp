@@ -118,7 +118,9 @@ inline bool whole_ranges(const Instruction &i) {
     switch (i.opcode) {
         case OPCODE_PATCH_EMBED: return vectors(i.out_features);
         case OPCODE_LAYERNORM:
-            return i.shift >= 1 && i.epsilon >= 1 && (i.gate_copy ? i.output_shift >= 1 : i.output_shift == 0);
+            if (i.residual_copy && !i.gate_copy) return false;
+            return i.shift >= 1 && i.epsilon >= 1 &&
+                   (i.gate_copy && !i.residual_copy ? i.output_shift >= 1 : i.output_shift == 0);
         case OPCODE_LINEAR:
             if (i.epilogue != EPILOGUE_GELU && (i.output_multiplier || i.output_shift || i.output_zero || i.activation)) {
                 return false;

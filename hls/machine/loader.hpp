@@ -95,7 +95,7 @@ inline void key_part(const Scratchpads &pads, Loader &loader) {
     const int first = (loader.index.first_tile + loader.index.member) * OUT_PAR + loader.part * TOKEN_PAR;
     activation_t rows[TOKEN_PAR][IN_PAR] = {};
     read_rows(pads.key, pass.first_key + first, pass.first_key + pass.keys, pass.left_vectors,
-              pass.head_feature + loader.index.input_tile * IN_PAR, rows);
+              pass.head_feature + loader.index.input_tile * IN_PAR, pass.digits, loader.index.digit, rows);
 PARTS:
     for (int p = 0; p < KEY_PARTS; ++p) {  // trip KEY_PARTS
 #pragma HLS unroll
@@ -121,7 +121,7 @@ inline void value_part(const Scratchpads &pads, Loader &loader) {
     const int output_tile = loader.index.first_tile + loader.index.member;
     activation_t rows[TOKEN_PAR][OUT_PAR] = {};
     read_rows(pads.value, pass.first_key + first, pass.first_key + pass.keys, pass.left_vectors,
-              pass.head_feature + output_tile * OUT_PAR, rows);
+              pass.head_feature + output_tile * OUT_PAR, pass.digits, loader.index.digit, rows);
 PARTS:
     for (int p = 0; p < VALUE_PARTS; ++p) {  // trip VALUE_PARTS
 #pragma HLS unroll

@@ -26,10 +26,9 @@ struct Pass {
     int input_tiles, output_tiles;
     int members;                   // output tiles of a group; P·V: so that scores are read once
     int biased;                    // GATE: the records hold a bias of logits
-    int digits;                    // right tiles per input tile
-    int halves;                    // steps per token tile: one, or the high and the low digits of 16-bit values
-    int joined;                    // the sums of both are joined in the drain
-    int wide_result;               // ATTENTION: 16 bits, into GATE_INPUT
+    int digits;                    // right tiles per input tile: one, or the high and the low digits of 16-bit values
+    int halves;                    // steps per token tile, in the same way
+    int wide_result;               // 16 bits are written: P·V's into GATE_INPUT, others' digits one after the other
     int token_tiles;
     int busy, apart;               // steps per right tile with work, and in all at least
     int parts, rows_together;      // drain: turns per row and group; rows in one turn
@@ -57,23 +56,35 @@ inline bool is_gathered(int left) { return left == LEFT_GATHERED || left == LEFT
 
 inline int tiles(int size, int tile) { return (size + tile - 1) / tile; }
 
-// What follows from rows, left, right, epilogue, outputs, joined, biased and the inputs.
+// Sums of digits for each output: the drain joins them.
+inline int sums_of(const Pass &pass) { return pass.digits + pass.halves - 1; }
+
+// The left operand's rows hold their digits apart.
+inline bool splits_left(const Pass &pass) {
+    return WIDE_INNER && pass.halves == 2 && (pass.left == LEFT_HIDDEN || pass.left == LEFT_QUERY);
+}
+
+// The digits of what is written lie apart.
+inline bool splits_result(const Pass &pass) {
+    return WIDE_INNER && pass.wide_result && pass.epilogue != PASS_CONTEXT;
+}
+
+// What follows from rows, left, right, epilogue, outputs, digits, halves, wide_result, biased and the inputs.
 inline void complete_pass(Pass &pass, int inputs) {
 #pragma HLS inline
     const bool gate = pass.epilogue == PASS_LOGITS;
     const bool context = pass.epilogue == PASS_CONTEXT;
     pass.input_tiles = tiles(inputs, IN_PAR);
     pass.output_tiles = tiles(pass.outputs, OUT_PAR);
-    pass.members = context ? smaller(pass.output_tiles, HLS_CONTEXT_MEMBERS) : 1;
-    pass.digits = gate ? GATE_DIGITS : 1;
-    pass.halves = pass.joined ? 2 : pass.digits;
+    const int most = pass.digits == 2 ? HLS_CONTEXT_MEMBERS / 2 : HLS_CONTEXT_MEMBERS;
+    pass.members = context ? smaller(pass.output_tiles, most) : 1;
     pass.token_tiles = (pass.first_row + pass.rows - 1) / TOKEN_PAR - pass.first_row / TOKEN_PAR + 1;
     pass.busy = pass.token_tiles * pass.halves;
     // A gate's middle sum comes from both digits: last in one tile, first in the next, one step nearer than the others.
     pass.apart = larger(pass.busy, ACCUMULATE_DISTANCE + pass.digits - 1);
-    pass.slots = gate ? GATE_SUMS : pass.joined ? 2 : pass.members;
-    pass.parts = pass.slots;
-    if (pass.epilogue == PASS_HEAD) pass.parts = OUT_PAR * 2 / MEMORY_WORD_BYTES + (pass.joined ? 1 : 0);
+    pass.slots = context ? (pass.digits == 2 ? 2 * pass.members : pass.members) : sums_of(pass);
+    pass.parts = pass.slots + (splits_result(pass) ? 1 : 0);
+    if (pass.epilogue == PASS_HEAD) pass.parts = OUT_PAR * 2 / MEMORY_WORD_BYTES + sums_of(pass) - 1;
     pass.rows_together = pass.epilogue == PASS_HEAD || pass.epilogue == PASS_WEIGHTED ? 1 : 2;
     pass.has_channels = pass.right == RIGHT_STREAM && (!gate || pass.biased);
 }
@@ -83,6 +94,8 @@ inline Pass base_pass(const Instruction &i) {
     pass.first_row = i.source_row;
     pass.rows = i.rows;
     pass.left_vectors = i.in_features / VECTOR;
+    pass.digits = 1;
+    pass.halves = 1;
     pass.outputs = i.out_features;
     pass.destination_row = i.destination_row;
     pass.destination_features = i.out_features;
@@ -108,8 +121,10 @@ inline Pass patch_embed_pass(const Instruction &i) {
 
 inline Pass linear_pass(const Instruction &i) {
     Pass pass = base_pass(i);
-    pass.joined = WIDE_TOKENS && i.source == BUFFER_GATE_INPUT;
-    pass.left = i.source == BUFFER_HIDDEN ? LEFT_HIDDEN : pass.joined ? LEFT_GATE_INPUT : LEFT_NORM;
+    if (WIDE_TOKENS && i.wide_source) pass.halves = 2;
+    pass.left = i.source == BUFFER_HIDDEN ? LEFT_HIDDEN : pass.halves == 2 ? LEFT_GATE_INPUT : LEFT_NORM;
+    if (splits_left(pass)) pass.left_vectors *= 2;
+    pass.wide_result = WIDE_INNER && i.wide_result;
     pass.epilogue = i.epilogue == EPILOGUE_QKV ? PASS_QKV : i.epilogue == EPILOGUE_GELU ? PASS_GELU : PASS_RESIDUAL;
     if (pass.epilogue == PASS_QKV) pass.destination_features = i.out_features / 3;
     complete_pass(pass, i.in_features);
@@ -118,8 +133,8 @@ inline Pass linear_pass(const Instruction &i) {
 
 inline Pass head_pass(const Instruction &i) {
     Pass pass = base_pass(i);
-    pass.joined = WIDE_TOKENS && i.wide_source;
-    pass.left = pass.joined ? LEFT_GATE_INPUT : LEFT_NORM;
+    if (WIDE_TOKENS && i.wide_source) pass.halves = 2;
+    pass.left = pass.halves == 2 ? LEFT_GATE_INPUT : LEFT_NORM;
     pass.epilogue = PASS_HEAD;
     pass.address = i.address / MEMORY_WORD_BYTES;
     pass.row_words = (int)(pitch(i.out_features, 2) / MEMORY_WORD_BYTES);
@@ -131,6 +146,8 @@ inline Pass gate_pass(const Instruction &i) {
     Pass pass = base_pass(i);
     pass.left = LEFT_GATE_INPUT;
     pass.epilogue = PASS_LOGITS;
+    pass.digits = GATE_DIGITS;
+    pass.halves = GATE_DIGITS;
     pass.outputs = i.experts;
     pass.biased = GATE_FORMS && i.biased;
     complete_pass(pass, i.in_features);
@@ -158,7 +175,12 @@ inline Pass attention_pass(const Instruction &i, int width, int head_feature, in
     pass.left = values ? LEFT_EXPONENTIALS : LEFT_QUERY;
     pass.right = values ? RIGHT_VALUES : RIGHT_KEYS;
     pass.epilogue = values ? PASS_CONTEXT : PASS_SCORES;
-    pass.wide_result = WIDE_TOKENS && i.wide_result;
+    pass.wide_result = WIDE_TOKENS && values && i.wide_result;
+    if (WIDE_INNER && i.wide_source) {
+        pass.left_vectors *= 2;
+        pass.digits = 2;
+        pass.halves = values ? 1 : 2;
+    }
     pass.outputs = values ? width : i.rows;
     complete_pass(pass, values ? i.rows : width);
     return pass;
@@ -172,12 +194,14 @@ inline Pass expert_pass(const Instruction &i, int expert, int queued, bool down)
     pass.rows = queued;
     pass.destination_row = 0;
     pass.expert = expert;
-    pass.joined = WIDE_TOKENS && i.wide_source && !down;
-    pass.left = down ? LEFT_HIDDEN : pass.joined ? LEFT_GATHERED_WIDE : LEFT_GATHERED;
+    const bool wide = down ? WIDE_INNER && i.wide_result : WIDE_TOKENS && i.wide_source;
+    if (wide) pass.halves = 2;
+    pass.left = down ? LEFT_HIDDEN : wide ? LEFT_GATHERED_WIDE : LEFT_GATHERED;
+    pass.wide_result = WIDE_INNER && i.wide_result && !down;
     pass.epilogue = down ? PASS_WEIGHTED : PASS_GELU;
     pass.wait = down ? WAIT_LAST : WAIT_NOTHING;
     pass.outputs = down ? i.in_features : i.hidden_features;
-    pass.left_vectors = inputs / VECTOR;
+    pass.left_vectors = splits_left(pass) ? 2 * (inputs / VECTOR) : inputs / VECTOR;
     pass.destination_features = pass.outputs;
     complete_pass(pass, inputs);
     return pass;

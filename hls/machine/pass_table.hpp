@@ -127,7 +127,7 @@ FILL:
                 count += 1;
             }
             if (pass.rows > 0 && is_gathered(pass.left)) {
-                const GatherJob job = {pass.expert, pass.rows, pass.left_vectors, pass.buffer, pass.joined};
+                const GatherJob job = {pass.expert, pass.rows, pass.left_vectors, pass.buffer, pass.left == LEFT_GATHERED_WIDE};
                 table.gather[gathers] = job;
                 gathers += 1;
             }

@@ -1,5 +1,5 @@
 // Scratchpads with fixed roles; row r lies in bank r mod TOKEN_PAR, so that every lane reads its own bank. Which rows
-// are valid.
+// are valid. QUERY, KEY, VALUE and HIDDEN hold wide rows as digits: of each vector the high ones, then the low ones.
 #pragma once
 
 #include "banks.hpp"

@@ -108,8 +108,44 @@ ELEMENTS:
     }
 }
 
+// The same of rows whose digits lie apart, one vector of digits per cycle: the high ones wait for the low ones, and the
+// second word of both is written with the next high ones.
+inline void store_wide(const Instruction &i, const Scratchpads &pads, Word *output) {
+    const int vectors = i.in_features / VECTOR;
+    const int words = 2 * vector_count(i.rows, vectors);
+    const uint64_t first = i.address / MEMORY_WORD_BYTES;
+    VectorIndex index = {0, 0};
+    int64_t high[VECTOR] = {}, wide[VECTOR] = {};
+#pragma HLS array_partition variable=high complete
+#pragma HLS array_partition variable=wide complete
+WORDS:
+    for (int n = 0; n <= words; ++n) {  // II 1
+#pragma HLS loop_tripcount min=3 max=6193
+#pragma HLS pipeline II=1
+        const bool low = n % 2 == 1;
+        Word data = vector_word<2>(wide, 1);
+        if (n < words) {
+            int64_t digits[VECTOR];
+            const Target at = target_of(i.source_row + index.row, 2 * vectors, 2 * index.vector + (low ? 1 : 0));
+            stored_vector(pads, i.source, at, digits);
+        DIGITS:
+            for (int e = 0; e < VECTOR; ++e) {  // trip VECTOR
+#pragma HLS unroll
+                if (low) wide[e] = high[e] * 256 + digits[e];
+                else high[e] = digits[e];
+            }
+        }
+        if (low) {
+            data = vector_word<2>(wide, 0);
+            next_vector(index, vectors);
+        }
+        if (n > 0) output[first + n - 1] = data;
+    }
+}
+
 inline void store_rows(const Instruction &i, const Scratchpads &pads, Word *output) {
     if (i.source == BUFFER_ROUTING) store_routing(i, pads.routing, output);
+    else if (WIDE_INNER && either_width(i.source) && i.wide_source) store_wide(i, pads, output);
     else store_vectors(i, pads, output);
 }
 

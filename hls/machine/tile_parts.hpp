@@ -55,10 +55,10 @@ PARTS:
 }
 
 // COUNT features of TOKEN_PAR consecutive rows of KEY or VALUE from all banks, turned so that the first row comes
-// first; zeros from row `end` on.
+// first; zeros from row `end` on. digits: of 16-bit rows 2, and this one of them.
 template <typename WORD, int DEPTH, int COUNT>
 inline void read_rows(const WORD (&pad)[TOKEN_PAR][DEPTH][VECTOR_WORDS], int first_row, int end, int vectors,
-                      int feature, activation_t (&rows)[TOKEN_PAR][COUNT]) {
+                      int feature, int digits, int digit, activation_t (&rows)[TOKEN_PAR][COUNT]) {
 #pragma HLS inline
     const int words = COUNT / WORD_VALUES;
     const int turn = first_row % TOKEN_PAR;
@@ -68,7 +68,8 @@ BANKS:
     for (int bank = 0; bank < TOKEN_PAR; ++bank) {  // trip TOKEN_PAR
 #pragma HLS unroll
         const int tile = first_row / TOKEN_PAR + (bank < turn ? 1 : 0);
-        const int depth = vector_count(tile, vectors) + feature / VECTOR;
+        const int vector = WIDE_INNER && digits == 2 ? feature / VECTOR * 2 + digit : feature / VECTOR;
+        const int depth = vector_count(tile, vectors) + vector;
         const bool there = tile * TOKEN_PAR + bank < end;
     ZEROS:
         for (int e = 0; e < COUNT; ++e) {  // trip COUNT

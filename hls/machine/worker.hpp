@@ -65,7 +65,8 @@ inline void first_step(Worker &worker) {
     worker.n = 0;
     worker.token_tile = 0;
     worker.half = 0;
-    worker.depth = vector_count(pass.first_row / TOKEN_PAR, pass.left_vectors) + feature / VECTOR;
+    const int vector = splits_left(pass) ? feature / VECTOR * 2 : feature / VECTOR;
+    worker.depth = vector_count(pass.first_row / TOKEN_PAR, pass.left_vectors) + vector;
     if (is_gathered(pass.left)) worker.depth += pass.buffer * ROW_DEPTH;
 }
 
@@ -106,14 +107,16 @@ inline Step step_of(const Worker &worker) {
     const int end = offset + pass.rows - worker.token_tile * TOKEN_PAR;
     const int feature = pass.head_feature + index.input_tile * IN_PAR;
     const bool context = pass.left == LEFT_EXPONENTIALS;
+    const bool middle = index.digit == 1 && worker.half == 0 && pass.halves == 2;  // of both tiles' sums
+    const int member = WIDE_INNER && pass.digits == 2 ? 2 * index.member : index.member;
     Step step;
     step.valid = worker.active && worker.n < pass.busy;
-    step.first = index.input_tile == 0 && !(index.digit == 1 && worker.half == 0);
+    step.first = index.input_tile == 0 && !middle;
     step.last = index.input_tile + 1 == pass.input_tiles;
-    step.slot = vector_count(worker.token_tile, pass.slots) + index.member + index.digit + worker.half;
+    step.slot = vector_count(worker.token_tile, pass.slots) + member + index.digit + worker.half;
     step.buffer = (worker.group + 1) % SUM_BUFFERS;
     step.left = pass.left;
-    step.depth = worker.depth;
+    step.depth = splits_left(pass) ? worker.depth + worker.half : worker.depth;
     step.word = (context ? index.input_tile * IN_PAR % (SCORE_WORDS * WORD_VALUES) : feature % VECTOR) / WORD_VALUES;
     step.low = worker.half == 1;
     step.begin = larger(begin, 0);
@@ -122,7 +125,7 @@ inline Step step_of(const Worker &worker) {
     step.score_row = pass.buffer * HLS_QUERY_TILES + worker.token_tile;
     step.score_depth = step.score_row * SCORE_DEPTH + index.input_tile * IN_PAR / (SCORE_WORDS * WORD_VALUES);
     step.keys = pass.keys - index.input_tile * IN_PAR;
-    step.makes = index.member == 0;
+    step.makes = index.member == 0 && index.digit == 0;
     return step;
 }
 

@@ -84,7 +84,8 @@ module field_rules (
             end
             OPCODE_LAYERNORM[7:0]: begin
                 expected_segments = 32'd1;
-                own_ranges = shift != 0 && epsilon != 0 && gate_copy == (output_shift != 0);
+                own_ranges = shift != 0 && epsilon != 0 && (gate_copy & ~residual_copy) == (output_shift != 0)
+                    && (gate_copy | ~residual_copy);
             end
             OPCODE_LINEAR[7:0]: begin
                 expected_segments = 32'd1;

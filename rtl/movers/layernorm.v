@@ -2,6 +2,7 @@
 // LayerNorm of rows of RESIDUAL into NORM and, with gate_copy, GATE_INPUT: one sweep, GROUP rows side by side.
 //
 //   NORM[destination_row + r] = LayerNorm(RESIDUAL[source_row + r]),  r < rows       see layernorm_normalise
+//   GATE_INPUT likewise in 16 bits, or with residual_copy the residual stream itself  see layernorm_copy
 //
 // A vector of each row in the group is read per cycle, goes into Σx and Σx², and at the same time into a memory, from
 // which layernorm_normalise takes it when the row's root is there: groups follow each other without a gap. Groups are
@@ -31,6 +32,7 @@ module layernorm #(
     parameter NORMALISED_FRACTION = 12,
     parameter WIDE_LIMIT = 32639,
     parameter FINE = 0,
+    parameter GATE_FORMS = 0,  // 1: there is `residual_copy`
     parameter RSQRT_MANTISSA_BITS = 16,
     parameter RSQRT_FRACTION = 15,
     parameter RSQRT_STEPS = 1,  // Newton steps
@@ -51,6 +53,7 @@ module layernorm #(
     input  wire [5:0]                     shift,
     input  wire [5:0]                     gate_shift,
     input  wire                           gate_copy,
+    input  wire                           residual_copy,
     input  wire [63:0]                    epsilon,
     input  wire                           affine_valid,
     input  wire [511:0]                   affine_line,
@@ -208,6 +211,7 @@ module layernorm #(
         for (row = 0; row < GROUP; row = row + 1) begin : group_rows
             wire row_valid;
             wire [PART_BITS-1:0] row_part, row_channel_part;
+            wire [VECTOR*16-1:0] row_gate;
             layernorm_normalise #(
                 .LANES(VECTOR), .PART_BITS(PART_BITS), .MAX_WIDTH(MAX_WIDTH), .RESIDUAL_BITS(RESIDUAL_BITS),
                 .ROW_SUM_BITS(ROW_SUM_BITS), .ROOT_BITS(ROOT_BITS), .ACTIVATION_BITS(ACTIVATION_BITS), .GAIN_BITS(GAIN_BITS),
@@ -221,7 +225,17 @@ module layernorm #(
                 .channel_part(row_channel_part), .gains(gains), .offsets(offsets),
                 .shift(shift), .gate_shift(gate_shift), .valid_out(row_valid), .part_out(row_part),
                 .norm(norm[row*VECTOR*ACTIVATION_BITS +: VECTOR*ACTIVATION_BITS]),
-                .gate(gate[row*VECTOR*16 +: VECTOR*16]));
+                .gate(row_gate));
+            if (GATE_FORMS != 0) begin : forms
+                wire [VECTOR*16-1:0] copied;
+                layernorm_copy #(
+                    .LANES(VECTOR), .RESIDUAL_BITS(RESIDUAL_BITS), .WIDE_LIMIT(WIDE_LIMIT), .LATENCY(18)
+                ) upper_bits (
+                    .clk(clk), .values(held_2[row*ROW_BITS +: ROW_BITS]), .copied(copied));
+                assign gate[row*VECTOR*16 +: VECTOR*16] = residual_copy ? copied : row_gate;
+            end else begin : one_form
+                assign gate[row*VECTOR*16 +: VECTOR*16] = row_gate;
+            end
             if (row == 0) begin : leads
                 assign written = row_valid;
                 assign part_out = row_part;
@@ -276,6 +290,7 @@ module layernorm #(
         end
     endgenerate
     assign gate_enable = gate_copy ? write_enable : {TOKEN_PAR{1'b0}};
+    wire unused = &{1'b0, residual_copy};
 
     // Preconditions.
     `REQUIRE(rst_n && start, rows != 0 && vectors != 0, "no rows or no vectors")

@@ -107,13 +107,13 @@ module row_units (
         .RESIDUAL_BITS(RESIDUAL_BITS), .ROW_SUM_BITS(ROW_SUM_BITS), .ROW_SQUARES_BITS(ROW_SQUARES_BITS),
         .VARIANCE_BITS(VARIANCE_BITS), .ROOT_BITS(ROOT_BITS), .ACTIVATION_BITS(ACTIVATION_BITS), .GAIN_BITS(GAIN_BITS),
         .OFFSET_BITS(OFFSET_BITS), .NORMALISED_BITS(NORMALISED_BITS), .NORMALISED_FRACTION(NORMALISED_FRACTION),
-        .WIDE_LIMIT(WIDE_LIMIT), .FINE(FINE), .RSQRT_MANTISSA_BITS(RSQRT_MANTISSA_BITS),
+        .WIDE_LIMIT(WIDE_LIMIT), .FINE(FINE), .GATE_FORMS(GATE_FORMS), .RSQRT_MANTISSA_BITS(RSQRT_MANTISSA_BITS),
         .RSQRT_FRACTION(RSQRT_FRACTION), .RSQRT_STEPS(RSQRT_STEPS), .RSQRT_INDEX_BITS(RSQRT_INDEX_BITS),
         .RSQRT_TABLE_SIZE(RSQRT_TABLE_SIZE), .RSQRT_TABLE_BITS(RSQRT_TABLE_BITS), .RSQRT_TABLE(RSQRT_TABLE)
     ) layernorm_unit (
         .clk(clk), .rst_n(rst_n), .start(start_layernorm), .busy(layernorm_busy), .rows(rows), .source_row(source_row),
         .destination_row(destination_row), .vectors(vectors[6:0]), .width(in_features[10:0]), .shift(shift[5:0]),
-        .gate_shift(output_shift[5:0]), .gate_copy(gate_copy), .epsilon(epsilon),
+        .gate_shift(output_shift[5:0]), .gate_copy(gate_copy), .residual_copy(residual_copy), .epsilon(epsilon),
         .affine_valid(line_valid && of_layernorm), .affine_line(line), .read_depth(layernorm_read_depth),
         .residual_values(residual), .write_enable(layernorm_enable), .write_depth(layernorm_depth),
         .norm_values(layernorm_norm), .gate_enable(layernorm_gate_enable), .gate_values(layernorm_gate));

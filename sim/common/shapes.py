@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
+from edgemoe.spec.isa import OPTIONS
 from sim.examples.machine import small_hardware
 
 SHAPES = {
@@ -29,6 +30,16 @@ SHAPES = {
         narrow_weights=True,
         activations=True,
         gate_forms=True,
+    ),
+    # Queries, keys, values and hidden layers of 16 bits, too.
+    "wide_inner": replace(load_hardware_config("micro"), name="wide_inner", wide_tokens=True, wide_inner=True),
+    "wide_inner_pairs": replace(
+        load_hardware_config("micro"),
+        name="wide_inner_pairs",
+        in_par=16,
+        out_par=16,
+        post_lanes=32,
+        **dict.fromkeys(OPTIONS, True),  # type: ignore[arg-type]
     ),
     # Four tables of activation functions, looked up at the nearest entry and interpolated.
     "activations": replace(load_hardware_config("micro"), name="activations", activations=True),

@@ -11,12 +11,18 @@ from cocotb.triggers import ReadOnly
 from numpy.typing import NDArray
 
 from edgemoe.spec.hardware import VECTOR
-from edgemoe_golden.ops.layernorm import layernorm
+from edgemoe_golden.ops.layernorm import layernorm, residual_copy
 from sim.common.bench import Checker, Dut, checked, drive, extremes, hardware, idle_rate, pack, reset, unpack
 from sim.common.runs import Run
 
 # zcu102 normalises two rows side by side.
-RUNS = [Run("micro"), Run("micro_w16a16"), Run("zcu102", slow=True)]
+RUNS = [
+    Run("micro"),
+    Run("micro_w16a16"),
+    Run("gate_forms"),
+    Run("gate_forms_fine", slow=True),
+    Run("zcu102", slow=True),
+]
 LATENCY_LIMIT = 100  # cycles beyond one vector of a group per cycle
 TILE = hardware().token_par
 GROUP = hardware().layernorm_lanes // VECTOR
@@ -34,6 +40,7 @@ class Case:
     destination_row: int
     width: int
     gate_copy: bool
+    residual_copy: bool = False
 
 
 CASES = [
@@ -48,6 +55,11 @@ CASES = [
     Case(129, 0, 0, 192, True),
     Case(129, 129, 129, 48, False),
     Case(129, 1, 0, 16, True),
+]
+AHEAD = [
+    Case(3, 2, 0, 16, True, residual_copy=True),
+    Case(TILE + 1, 1, 0, 192, True, residual_copy=True),
+    Case(2, 3, 1, 48, True),
 ]
 
 
@@ -160,7 +172,8 @@ async def run(dut: Dut, check: Checker, rng: np.random.Generator, pads: Scratchp
     pads.residual = {depth: pack(banks, VECTOR * NUMBERS.residual_bits) for depth, banks in words.items()}
     fields = {
         "rows": case.rows, "source_row": case.source_row, "destination_row": case.destination_row, "vectors": vectors,
-        "width": case.width, "shift": shift, "gate_shift": gate_shift, "gate_copy": case.gate_copy, "epsilon": epsilon,
+        "width": case.width, "shift": shift, "gate_shift": gate_shift, "gate_copy": case.gate_copy,
+        "residual_copy": case.residual_copy, "epsilon": epsilon,
     }  # fmt: skip
     for name, value in fields.items():
         getattr(dut, name).value = value
@@ -181,6 +194,8 @@ async def run(dut: Dut, check: Checker, rng: np.random.Generator, pads: Scratchp
         limit = groups * max(vectors, GROUP) + LATENCY_LIMIT
         assert busy_cycles <= limit, f"{case}: {busy_cycles} cycles, more than {limit}"
     norm, gate = layernorm(residual, gain, offset, epsilon, shift, gate_shift if case.gate_copy else None, NUMBERS)
+    if case.residual_copy:
+        gate = residual_copy(residual, NUMBERS)
     check.equal(rows_of(pads.norm, case, NUMBERS.activation_bits), norm, f"NORM of {case}")
     if gate is None:
         assert not pads.gate, f"{case}: GATE_INPUT written without gate_copy"
@@ -197,5 +212,6 @@ async def instructions(dut: Dut, check: Checker, rng: np.random.Generator, stall
     await reset(dut, start=0, affine_valid=0)
     pads = Scratchpads(dut)
     cocotb.start_soon(pads.serve())
-    for case in CASES + [random_case(rng) for _ in range(4)]:
+    ahead = AHEAD if hardware().gate_forms else []
+    for case in CASES + ahead + [random_case(rng) for _ in range(4)]:
         await run(dut, check, rng, pads, case, idle_rate(stalls))

@@ -210,7 +210,9 @@ class Generator:
                 return 2 if opcode == Opcode.PATCH_EMBED else 1
             case "output_multiplier" | "output_shift" | "output_zero" if not grid:
                 return 0
-            case "output_shift" if not so_far.get("gate_copy", 1):
+            case "residual_copy":
+                return so_far["gate_copy"] & int(rng.integers(2))
+            case "output_shift" if not so_far.get("gate_copy", 1) or so_far.get("residual_copy"):
                 return 0
             case "multiplier" | "output_multiplier":
                 return int(rng.integers(pick(rng, (0, 1 << 15, 1 << 15)), 1 << 16))

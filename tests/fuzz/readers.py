@@ -68,7 +68,7 @@ READERS: tuple[Target, ...] = (
     reader("dense safetensors", copied(later("dense_safetensors")), usage.import_dense, group="torch"),
     reader("dense pth", copied(later("dense_torch")), usage.import_dense, group="torch"),
     reader("onnx", copied(_onnx("onnx_file")), usage.import_onnx, "onnx", _onnx("mutate_onnx")),
-    reader("float checkpoint", copied(later("float_checkpoint")), usage.float_checkpoint, group="torch"),
+    reader("imported checkpoint", copied(later("imported_checkpoint")), usage.imported_checkpoint, group="torch"),
     reader("npy", samples.array, usage.array, "torch", samples.mutate_array),
     reader("data set", later("data_set"), usage.data_set, group="torch"),
 )

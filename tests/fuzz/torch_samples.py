@@ -106,8 +106,8 @@ def dense_torch(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(network | {"pretrained_cfg": pictures}))
 
 
-def float_checkpoint(folder: Path) -> None:
-    """What the import writes of gates that only the float model computes."""
+def imported_checkpoint(folder: Path) -> None:
+    """What the import writes, gates that read the input of their block among it."""
     source = folder / "x.pth"
     torch.save(random_state(MICRO, Gates(ahead=True), decoders=False), source)
     import_checkpoint(source, MICRO, folder / "model", GateOptions(input_ahead=True))

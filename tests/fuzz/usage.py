@@ -132,7 +132,7 @@ def import_onnx(given: Path, out: Path) -> None:
     dense(given, out / "model")
 
 
-def float_checkpoint(given: Path, _: Path) -> None:
+def imported_checkpoint(given: Path, _: Path) -> None:
     from edgemoe_golden.importing import load_imported_model
 
     load_imported_model(given / "model")

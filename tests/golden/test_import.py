@@ -18,15 +18,18 @@ from upstream_reference import Gates, State, random_state, reference_head, refer
 
 from edgemoe.cli import main as edgemoe
 from edgemoe.compiler.compile import compile_checkpoint
+from edgemoe.compiler.program import ProgramError
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
-from edgemoe.spec.checkpoint import CheckpointError, tensor_shapes
+from edgemoe.spec.checkpoint import CALIBRATION_FILE, load_checkpoint, tensor_shapes
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.model import ModelConfig, load_model_config
 from edgemoe.spec.strict import to_dict
 from edgemoe_golden.calibrate import main as calibrate
 from edgemoe_golden.importing import GateOptions, import_checkpoint, load_imported_model
 from edgemoe_golden.model.decoder import answers
+from sim.common.shapes import shape
+from tests.examples.program import plain_calibration
 
 # Softmax over 4 experts with k 2, so that windows of 2 and of 3 (which the second task would leave) can be asked for.
 MICRO = load_model_config("micro")
@@ -67,7 +70,7 @@ def test_every_form_of_gate_gives_what_its_description_says(form: str, frames: T
     state = random_state(MICRO, gates)
     report = import_checkpoint(save_file(state, tmp_path / "checkpoint.pth.tar"), MICRO, tmp_path / "out", options)
     model = load_imported_model(tmp_path / "out")
-    assert report.variant.float_only == options.input_ahead
+    assert report.config.gate_input_ahead == options.input_ahead
     for index, task in enumerate(MICRO.tasks):
         tokens = reference_tokens(state, MICRO, gates, pixels(frames, MICRO), index)
         expected = reference_head(state, MICRO, tokens, f"decoders.{task.name}")
@@ -235,11 +238,15 @@ def test_a_task_without_post_processing_is_refused() -> None:
         answers("flow", torch.zeros(1, 1, 2, 2))
 
 
-def test_gates_ahead_of_attention_are_refused_by_the_compiler(tmp_path: Path) -> None:
+def test_gates_ahead_of_attention_are_compiled_where_the_build_has_forms_of_gates(tmp_path: Path) -> None:
     gates, options = FORMS["gates ahead of attention"]
-    import_checkpoint(save_file(random_state(MICRO, gates), tmp_path / "c.pth"), MICRO, tmp_path / "out", options)
-    with pytest.raises(CheckpointError, match="only the float model can compute them"):
-        compile_checkpoint(tmp_path / "out", None, load_hardware_config("micro"))
+    folder = tmp_path / "out"
+    import_checkpoint(save_file(random_state(MICRO, gates), tmp_path / "c.pth"), MICRO, folder, options)
+    ranges = to_dict(plain_calibration(load_checkpoint(folder)[0]))
+    (folder / CALIBRATION_FILE).write_text(json.dumps(ranges), encoding="utf-8")
+    assert any(i.residual_copy for i in compile_checkpoint(folder, None, shape("gate_forms")).instructions)
+    with pytest.raises(ProgramError, match="gates that read the input of their block, which hardware 'micro' does not"):
+        compile_checkpoint(folder, None, load_hardware_config("micro"))
 
 
 def test_the_command_imports_and_says_what_comes_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,7 +32,7 @@ BOTH = ("classification", "features")
 def outputs(imported: Imported, frames: torch.Tensor) -> dict[str, torch.Tensor]:
     """Every task's output by our float model."""
     config = imported.config
-    model = M3ViT(config, imported.variant)
+    model = M3ViT(config)
     model.load_state_dict(imported.tensors)
     with torch.inference_mode():
         return {t.name: task_output(model.eval()(frames, t.name), config, t.name) for t in config.tasks}

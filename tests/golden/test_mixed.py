@@ -251,7 +251,18 @@ def test_wide_tokens_equal_golden_in_every_stored_value(shape_name: str, part: s
     require_golden_values(program, engine)
 
 
-@pytest.mark.parametrize(("engine", "option"), [("rtl", "wide_inner"), ("csim", "wide_inner")])
+@pytest.mark.parametrize("shape_name", ["wide_inner_pairs", slow("wide_inner")])
+@pytest.mark.parametrize("part", ["qkv", "hidden", ""])
+def test_wide_inner_activations_equal_golden_in_every_stored_value(shape_name: str, part: str) -> None:
+    """Queries, keys and values, or hidden layers, alone; and everything that can be mixed."""
+    hardware = shape(shape_name)
+    narrow = LAYERS if hardware.narrow_weights else []
+    model = mixed_model([name for name in ACTIVATIONS if part in name], narrow)
+    program = compile_model(model, TASKS, hardware, trace=True)
+    require_golden_values(program, "csim")
+
+
+@pytest.mark.parametrize(("engine", "option"), [("rtl", "wide_inner")])
 def test_an_engine_without_an_option_says_so_before_anything_is_built(engine: str, option: str) -> None:
     hardware = replace(load_hardware_config("micro"), wide_tokens=True, **{option: True})
     with pytest.raises(

@@ -40,12 +40,14 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 
 @pytest.fixture(scope="session")
 def mixed_subject() -> Subject:
-    """Every option that the engine takes, of each kind half: 16-bit tokens, weights of 4 bits, another activation."""
+    """Every option, of each kind half: activations of 16 bits, weights of 4, another activation function."""
     plain = load_model_config("micro")
     config = replace(plain, activation="quick_gelu", gate_bias=True, renormalised_scores=True)
-    hardware = replace(shape("wide_tokens_pairs"), name="mixed", activations=True, gate_forms=True)
-    wide = [name for name in mixable_activations(config) if not is_inner(name)][::2]
-    calibration = replace(plain_calibration(config), wide=tuple(wide), narrow=tuple(mixable_layers(config)[::2]))
+    hardware = shape("wide_inner_pairs")
+    wide = {name: is_inner(name) for name in mixable_activations(config)}
+    inner, tokens = ([name for name in wide if wide[name] == kind] for kind in (True, False))
+    mixed = {"wide": (*inner[:3], *tokens[::2]), "narrow": tuple(mixable_layers(config)[::2])}
+    calibration = replace(plain_calibration(config), **mixed)
     model = quantise(config, random_tensors(config), calibration, hardware.numbers)
     return subject_of(compile_model(model, ("semseg", "depth"), hardware))
 

@@ -10,6 +10,9 @@ import pytest
 from frame_runner import build, mutated, run
 from frame_subject import Subject
 
+from edgemoe.spec.isa import Opcode
+
+MIXED = ("wide_source", "wide_result", "narrow_weights", "biased", "renormalise", "activation")
 SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer")
 
 
@@ -35,7 +38,9 @@ def test_every_option_at_once_gives_golden_integers(
     mixed_subject: Subject, flags: tuple[str, ...], tmp_path: Path
 ) -> None:
     program, frame, expected = mixed_subject
-    assert {1, 2} & {i.wide_source + i.narrow_weights for i in program.instructions}
+    used = {(i.opcode, name) for i in program.instructions for name in MIXED if getattr(i, name)}
+    assert {name for _, name in used} == set(MIXED)
+    assert {Opcode.ATTENTION, Opcode.EXPERTS, Opcode.LINEAR} <= {opcode for opcode, _ in used}
     ended = run(build(tmp_path, program, flags), program, frame)
     own = [line for line in ended.errors.splitlines() if "ap_types/" not in line]  # not of the ap_int headers
     assert (ended.status, own) == (0, [])

@@ -78,17 +78,23 @@ def test_attention_over_any_number_of_rows_keeps_it(name: str, source_row: int) 
     assert complaints(least(given, hardware)) == []
 
 
-@pytest.mark.parametrize("name", ["wide_tokens", "wide_tokens_pairs", "narrow"])
+@pytest.mark.parametrize("name", ["wide_tokens", "wide_tokens_pairs", "wide_inner", "wide_inner_pairs", "narrow"])
 @pytest.mark.parametrize("rows", [1, 2, 5, 9, 129])
-def test_wide_tokens_and_narrow_weights_keep_it(name: str, rows: int) -> None:
-    """Two steps per token tile, and tiles that are loaded in half the time."""
+def test_wide_activations_and_narrow_weights_keep_it(name: str, rows: int) -> None:
+    """Two steps per token tile, two right tiles per input tile, and tiles that are loaded in half the time."""
     hardware = shape(name)
     widths = {"wide_source": int(hardware.wide_tokens), "narrow_weights": int(hardware.narrow_weights), "segments": 1}
     sizes = {"rows": rows, "in_features": 192, "out_features": 192}
     source = Buffer.GATE_INPUT if hardware.wide_tokens else Buffer.NORM
     linear = Instruction(Opcode.LINEAR, epilogue=Epilogue.RESIDUAL, source=source, **sizes, **widths)
     experts = Instruction(Opcode.EXPERTS, in_features=192, hidden_features=384, experts=8, **widths)
-    assert complaints(least([linear, Instruction(Opcode.HEAD, **sizes, **widths)], hardware)) == []
+    found = [linear, Instruction(Opcode.HEAD, **sizes, **widths)]
+    if hardware.wide_inner:
+        one = Instruction(Opcode.ATTENTION, rows=rows, in_features=192, wide_source=1)
+        found += [replace(one, heads=heads, source_row=row) for heads in (1, 3, 12) for row in (0, 5)]
+        found += [replace(linear, epilogue=Epilogue.GELU, wide_result=1), replace(linear, source=Buffer.HIDDEN)]
+        experts = replace(experts, wide_result=1)
+    assert complaints(least(found, hardware)) == []
     for each in ((rows,) * 8, (1, rows) * 4):
         assert complaints(least_distances(experts, hardware, each)) == []
 

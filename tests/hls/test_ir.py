@@ -16,7 +16,7 @@ from tests.checks.hls_ir.resources import Arithmetic, bram36
 pytestmark = pytest.mark.slow  # each compiles the whole engine
 
 
-@pytest.mark.parametrize("name", ["micro", "zcu102", "micro_w16a16", "wide_tokens_pairs", "narrow", "activations_fine"])
+@pytest.mark.parametrize("name", ["micro", "zcu102", "micro_w16a16", "wide_inner_pairs", "narrow", "activations_fine"])
 def test_every_loop_may_reach_its_interval_and_the_design_fits_its_part(name: str) -> None:
     judged, resources = check(shape(name))
     assert complaints(judged, resources) == []

@@ -20,7 +20,7 @@ from edgemoe.devices.csim.build import HLS_FOLDER, WARNINGS, compiler, header_fo
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.generate.headers import hls_header
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
-from edgemoe.spec.isa import OPTIONS, Buffer, Instruction, Opcode, encode
+from edgemoe.spec.isa import FIELDS, OPTIONS, Buffer, Epilogue, Instruction, Opcode, encode
 from sim.common.shapes import shape
 from sim.examples.legality import LEGAL, Case, by_rule
 from sim.examples.legality_limits import just_fitting, mutants, specified
@@ -54,6 +54,20 @@ def of_options(hardware: HardwareConfig) -> Iterator[Case]:
                 store = Instruction(Opcode.STORE, source=source, wide_source=1, rows=rows, in_features=features)
                 for size in (2 * rows * features - 1, 2 * rows * features):
                     yield specified(encode(store), hardware, 0, size)
+                yield from (specified(encode(each), hardware, 0, 0) for each in wide_rows(rows, features))
+
+
+def wide_rows(rows: int, features: int) -> Iterator[Instruction]:
+    """What reads or writes so many wide rows, beside STORE."""
+    linear = Instruction(Opcode.LINEAR, rows=rows, segments=1, source=Buffer.NORM, in_features=VECTOR, wide_result=1)
+    parts = {"destination": Buffer.QUERY, "out_features": 3 * features}
+    if features <= FIELDS["out_features"].range[1] // 3:
+        yield replace(linear, epilogue=Epilogue.QKV, **parts)  # type: ignore[arg-type]
+    if features <= FIELDS["in_features"].range[1]:
+        yield replace(linear, epilogue=Epilogue.GELU, destination=Buffer.HIDDEN, out_features=features)
+        down = replace(linear, epilogue=Epilogue.RESIDUAL, wide_result=0, destination=Buffer.RESIDUAL)
+        yield replace(down, source=Buffer.HIDDEN, wide_source=1, in_features=features, out_features=VECTOR)
+        yield Instruction(Opcode.ATTENTION, rows=rows, in_features=features, heads=1, wide_source=1)
 
 
 @cache
@@ -98,6 +112,7 @@ class Slip(NamedTuple):
 
     before: str
     after: str
+    shape: str = "all options"  # of WIDTH_SLIPS: where it shows
 
 
 SLIPS = {
@@ -117,21 +132,43 @@ SLIPS = {
     slow_but(SLIPS, "COPY may touch itself", "the gate's shift ends before its limit", "the last row is missing"),
 )
 def test_a_slip_of_one_is_found(name: str, tmp_path: Path) -> None:
-    before, after = SLIPS[name]
+    before, after, _ = SLIPS[name]
     assert wrong(tmp_path, examples(shape("small")), mutated(tmp_path, RULES, before, after)), "nobody notices"
 
 
+def of_attention(width: str) -> str:
+    """The rows that ATTENTION reads."""
+    names = ("QUERY", "KEY", "VALUE")
+    rows = (f"rows_of(BUFFER_{name}, i.source_row, i.rows, i.in_features{width});" for name in names)
+    return "\n".join(f"            a.read[{n}] = {each}" for n, each in enumerate(rows))
+
+
+def of_qkv(width: str) -> str:
+    """The rows that QKV writes."""
+    names = ("QUERY", "KEY", "VALUE")
+    rows = (f"rows_of(BUFFER_{name}, i.destination_row, i.rows, i.out_features / 3{width});" for name in names)
+    return "\n".join(f"                a.written[{n}] = {each}" for n, each in enumerate(rows))
+
+
 WIDTH_SLIPS = {
+    "a build without wide hidden layers reads one": Slip("WIDE_INNER || !i.wide_source", "true", "wide_tokens"),
     "wide rows take no more room": Slip("access.wide ? 2 * access.features :", "access.wide ? access.features :"),
     "GATE_INPUT is read as 8 bits": Slip(" == (i.source == BUFFER_GATE_INPUT)", " <= (i.source == BUFFER_GATE_INPUT)"),
     "RESIDUAL has a wide result": Slip("i.epilogue == EPILOGUE_RESIDUAL && i.wide_result", "false"),
     "any scratchpad may be stored wide": Slip("(either_width(i.source) || !i.wide_source)", "true"),
+    "wide queries and keys are read from half their room": Slip(of_attention(", i.wide_source"), of_attention("")),
+    "wide ones are written into half their room": Slip(of_qkv(", i.wide_result"), of_qkv("")),
+    "a wide hidden layer is written into half its room": Slip(
+        "i.destination_row, i.rows, i.out_features, i.wide_result)", "i.destination_row, i.rows, i.out_features)"
+    ),
     "another activation without GELU": Slip(" || i.output_zero || i.activation)", " || i.output_zero)"),
 }
 
 
-@pytest.mark.parametrize("name", slow_but(WIDTH_SLIPS, "GATE_INPUT is read as 8 bits"))
+@pytest.mark.parametrize(
+    "name", slow_but(WIDTH_SLIPS, "GATE_INPUT is read as 8 bits", "wide ones are written into half their room")
+)
 def test_a_slip_about_options_is_found(name: str, tmp_path: Path) -> None:
-    before, after = WIDTH_SLIPS[name]
+    before, after, where = WIDTH_SLIPS[name]
     sources = mutated(tmp_path, RULES, before, after)
-    assert wrong(tmp_path, examples(SHAPES["all options"]), sources), "nobody notices"
+    assert wrong(tmp_path, examples(SHAPES[where]), sources), "nobody notices"

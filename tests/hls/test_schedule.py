@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -158,4 +159,41 @@ def test_wide_tokens_and_narrow_weights(name: str, rows: int) -> None:
     widths |= {"in_features": WIDTH, "hidden_features": HIDDEN, "experts": 3, "segments": 3}
     experts = Instruction(Opcode.EXPERTS, **widths)
     each = lines(WIDTH, HIDDEN, hardware, narrow=narrow) + lines(HIDDEN, WIDTH, hardware, narrow=narrow)
+    assert [counted(machine, experts, [stream(each)] * 3)] == array_cycles(experts, hardware, queues)
+
+
+@pytest.mark.parametrize("name", ["wide_inner_pairs", pytest.param("wide_inner", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rows", [1, 129])
+def test_wide_queries_keys_values_and_hidden_layers(name: str, rows: int) -> None:
+    """What is written in 16 bits, by either width, is read again."""
+    hardware = shape(name)
+    machine = CsimMachine(hardware)
+    machine.library.edgemoe_cycles.restype = ctypes.c_uint64
+    filled(machine, Buffer.NORM, Buffer.RESIDUAL, Buffer.GATE_INPUT, rows=rows)
+    sizes = {"rows": rows, "in_features": WIDTH, "out_features": 3 * WIDTH, "segments": 1}
+    qkv = Instruction(
+        Opcode.LINEAR, epilogue=Epilogue.QKV, source=Buffer.NORM, destination=Buffer.QUERY, wide_result=1, **sizes
+    )
+    gelu = replace(qkv, epilogue=Epilogue.GELU, destination=Buffer.HIDDEN)
+    down = Instruction(
+        Opcode.LINEAR, epilogue=Epilogue.RESIDUAL, source=Buffer.HIDDEN, destination=Buffer.RESIDUAL, wide_source=1,
+        rows=rows, in_features=3 * WIDTH, out_features=WIDTH, segments=1,
+    )  # fmt: skip
+    of_tokens = [replace(each, source=Buffer.GATE_INPUT, wide_source=1) for each in (qkv, gelu)]
+    for instruction in (qkv, gelu, *of_tokens, down):
+        payload = stream(lines(instruction.in_features, instruction.out_features, hardware))
+        assert [counted(machine, instruction, [payload])] == array_cycles(instruction, hardware)
+    for heads in (1, 3, 12):
+        attention = Instruction(
+            Opcode.ATTENTION, rows=rows, in_features=WIDTH, heads=heads, wide_source=1, output_multiplier=1
+        )
+        assert counted(machine, attention, []) == sum(array_cycles(attention, hardware)), f"{heads} heads"
+    queues = [rows, 0, 3]
+    for expert, length in enumerate(queues):
+        for row in range(min(rows, length)):
+            machine.enqueue(expert, row, row, 100)
+    queues = [min(rows, length) for length in queues]
+    widths = {"wide_source": 1, "wide_result": 1, "experts": 3, "segments": 3}
+    experts = Instruction(Opcode.EXPERTS, in_features=WIDTH, hidden_features=HIDDEN, **widths)
+    each = lines(WIDTH, HIDDEN, hardware) + lines(HIDDEN, WIDTH, hardware)
     assert [counted(machine, experts, [stream(each)] * 3)] == array_cycles(experts, hardware, queues)

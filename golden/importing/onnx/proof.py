@@ -61,7 +61,7 @@ def picture_values(graph: Graph, trunk: Trunk, imported: Imported, frame: NDArra
 def _own_values(imported: Imported, frame: NDArray[np.uint8]) -> tuple[list[Array], Array | None]:
     """Residuals and normalised tokens, each [rows, D], and the logits of a classification."""
     config = imported.config
-    model = M3ViT(config, imported.variant)
+    model = M3ViT(config)
     model.load_state_dict(imported.tensors)
     recorder, task = TensorRecorder(), config.tasks[0]
     with torch.inference_mode():

@@ -156,6 +156,9 @@ constexpr int FIELD_BIASED_WIDTH = 1;
 constexpr int FIELD_RENORMALISE_WORD = 0;  // GATE's scores are divided by the sum over the chosen experts
 constexpr int FIELD_RENORMALISE_LOW = 27;
 constexpr int FIELD_RENORMALISE_WIDTH = 1;
+constexpr int FIELD_RESIDUAL_COPY_WORD = 0;  // what LAYERNORM writes to GATE_INPUT is the residual stream, not normalised
+constexpr int FIELD_RESIDUAL_COPY_LOW = 28;
+constexpr int FIELD_RESIDUAL_COPY_WIDTH = 1;
 constexpr int FIELD_ROWS_WORD = 1;  // tokens processed
 constexpr int FIELD_ROWS_LOW = 0;
 constexpr int FIELD_ROWS_WIDTH = 16;
@@ -281,7 +284,7 @@ constexpr int INSTRUCTION_MASK_BITS = 32;
 constexpr unsigned INSTRUCTION_MASK[INSTRUCTION_MASK_SIZE] = {
     255u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u,
     255u, 4294967295u, 65535u, 4294901760u, 0u, 0u, 0u, 0u, 4294967295u, 4294967295u, 0u, 0u, 4294967295u, 4294967295u, 0u, 0u,
-    1048831u, 4294967295u, 0u, 4294967295u, 0u, 16711680u, 16711680u, 0u, 4294967295u, 4294967295u, 4294967295u, 4294967295u, 0u, 0u, 0u, 0u,
+    269484287u, 4294967295u, 0u, 4294967295u, 0u, 16711680u, 16711680u, 0u, 4294967295u, 4294967295u, 4294967295u, 4294967295u, 0u, 0u, 0u, 0u,
     51380223u, 4294967295u, 65535u, 4294967295u, 0u, 0u, 16777215u, 65535u, 4294967295u, 4294967295u, 0u, 0u, 0u, 0u, 0u, 0u,
     255u, 4294967295u, 0u, 65535u, 255u, 16777215u, 16777215u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u,
     201326847u, 4294967295u, 0u, 4294967295u, 16776960u, 16777215u, 0u, 0u, 4294967295u, 4294967295u, 0u, 0u, 0u, 0u, 0u, 0u,

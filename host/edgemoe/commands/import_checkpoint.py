@@ -73,7 +73,7 @@ def main(options: argparse.Namespace) -> int:
         gates = GateOptions(options.gate_order or "auto", options.experts_per_task, options.gate_input_ahead)
         report = import_checkpoint(options.source, load_model_config(options.config), options.out, gates)
     print(_summary(options.out, report, calibrated=bool(options.pictures)))
-    if options.pictures and not report.variant.float_only:
+    if options.pictures:
         parser = argparse.ArgumentParser()
         calibrate.add_arguments(parser)
         folders = [str(folder) for folder in options.pictures]
@@ -158,8 +158,6 @@ def _summary(folder: Path, report: ImportReport, calibrated: bool) -> str:
     if report.reference_mse is not None:
         lines.append(f"against the reference frame: MSE {report.reference_mse:.3g}, MAE {report.reference_mae:.3g}")
         lines.append(_verdict(report.reference_share or 0.0))
-    if variant.float_only:
-        lines.append("its gates read the input of their block, ahead of attention, so it runs in the float model only")
-    elif not calibrated:
+    if not calibrated:
         lines.append(f"next: edgemoe calibrate {folder} --pictures FOLDER_OF_YOUR_PICTURES")
     return "\n".join(lines)

@@ -27,7 +27,8 @@ from edgemoe.compiler.program import (
 )
 from edgemoe.compiler.quantise import quantise
 from edgemoe.compiler.quantised import QuantisedModel
-from edgemoe.compiler.schedule import Step, schedule
+from edgemoe.compiler.schedule import schedule
+from edgemoe.compiler.step import Step
 from edgemoe.spec.calibrated import load_calibrated
 from edgemoe.spec.calibration import load_calibration
 from edgemoe.spec.checkpoint import CALIBRATION_FILE, DECODER_FILE, load_checkpoint

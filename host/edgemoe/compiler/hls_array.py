@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.hls_schedule import ACCUMULATE_DISTANCE, HLS_CONTEXT_MEMBERS, HLS_QUERY_TILES
-from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE, Buffer, Instruction, Opcode
+from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE, Instruction, Opcode
 
 WRITE_DISTANCE = 96  # cycles after which what the drain or the gather writes may be read
 TABLE_PASSES = 32  # passes between which the array need not run empty
@@ -163,10 +163,11 @@ def _linear(i: Instruction, hardware: HardwareConfig) -> Pass:
     digits = hardware.numbers.gate_digits if gate else 1
     first = 0 if i.opcode == Opcode.PATCH_EMBED else i.source_row
     outputs = i.experts if gate else i.out_features
-    joined = int(not gate and i.source != Buffer.HIDDEN and i.wide_source)
-    sums = 2 * digits - 1 if gate else joined + (hardware.out_par * 2 // MEMORY_WORD if head else 1)
+    joined = int(not gate and i.wide_source)
+    written = 2 if i.wide_result else 1  # of 16 bits: one digit after the other
+    turns = 2 * digits - 1 if gate else joined + (hardware.out_par * 2 // MEMORY_WORD if head else written)
     return _product(
-        hardware, first, i.rows, i.in_features, outputs, sums, 1 if head else 2, digits, digits + joined,
+        hardware, first, i.rows, i.in_features, outputs, turns, 1 if head else 2, digits, digits + joined,
         not gate or bool(i.biased), i.narrow_weights,
     )  # fmt: skip
 
@@ -177,7 +178,7 @@ def _product(
     rows: int,
     inputs: int,
     outputs: int,
-    sums: int = 1,
+    turns: int = 1,
     together: int = 2,
     digits: int = 1,
     halves: int = 1,
@@ -185,7 +186,7 @@ def _product(
     narrow: int = 0,
     **more: int,
 ) -> Pass:
-    """A pass with weights from the stream."""
+    """A pass with weights from the stream; turns: of the drain, per row."""
     size = hardware.numbers.activation_bits // 8
     lines = hardware.in_par * hardware.out_par * size // STREAM_LINE
     per_part = min(2, lines)
@@ -198,7 +199,7 @@ def _product(
         token_tiles,
         _ceil(inputs, hardware.in_par),
         _ceil(outputs, hardware.out_par),
-        token_tiles * hardware.token_par // together * sums,
+        token_tiles * hardware.token_par // together * turns,
         lines // per_part,
         digits=digits,
         halves=halves,
@@ -215,17 +216,18 @@ def _attention(i: Instruction, hardware: HardwareConfig) -> Iterator[Pass]:
     width, par = i.in_features // i.heads, hardware.token_par
     tiles = _token_tiles(i.source_row, i.rows, hardware)
     blocks = [min(HLS_QUERY_TILES, tiles - first) for first in range(0, tiles, HLS_QUERY_TILES)] * i.heads
-    members = min(HLS_CONTEXT_MEMBERS, _ceil(width, hardware.out_par))
+    digits = 1 + i.wide_source
+    members = min(HLS_CONTEXT_MEMBERS // digits, _ceil(width, hardware.out_par))
 
     def scores(block: int) -> Pass:
-        turns = block * par // 2
+        turns = block * par // 2 * (2 * digits - 1)
         sizes = _ceil(width, hardware.in_par), _ceil(i.rows, hardware.out_par)
-        return Pass(block, *sizes, turns, hardware.out_par // par)
+        return Pass(block, *sizes, turns, hardware.out_par // par, digits=digits, halves=digits)
 
     def values(block: int, waits: int) -> Pass:
-        turns = block * par // 2 * members
+        turns = block * par // 2 * members * digits
         sizes = _ceil(i.rows, hardware.in_par), _ceil(width, hardware.out_par)
-        return Pass(block, *sizes, turns, hardware.in_par // par, members, waits=waits)
+        return Pass(block, *sizes, turns, hardware.in_par // par, members, digits, waits=waits)
 
     yield scores(blocks[0])
     for before, block in pairwise(blocks):
@@ -244,10 +246,11 @@ def _experts(i: Instruction, hardware: HardwareConfig, queues: Sequence[int]) ->
             yield None
             continue
         gather = rows * (i.in_features // VECTOR)
-        halves = 1 + i.wide_source
-        up = rows, i.in_features, i.hidden_features, halves
-        yield _product(hardware, 0, *up, halves=halves, narrow=narrow, header=1, gather=gather)
-        yield _product(hardware, 0, rows, i.hidden_features, i.in_features, together=1, narrow=narrow, waits=1)
+        halves, inner = 1 + i.wide_source, 1 + i.wide_result
+        up, down = (rows, i.in_features, i.hidden_features), (rows, i.hidden_features, i.in_features)
+        turns = halves + i.wide_result
+        yield _product(hardware, 0, *up, turns, halves=halves, narrow=narrow, header=1, gather=gather)
+        yield _product(hardware, 0, *down, inner, together=1, halves=inner, narrow=narrow, waits=1)
 
 
 def _lines(inputs: int, outputs: int, hardware: HardwareConfig, narrow: int) -> int:

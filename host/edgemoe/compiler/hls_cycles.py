@@ -47,7 +47,8 @@ def _instruction(i: Instruction, hardware: HardwareConfig, entries: int) -> int:
         case Opcode.COPY:
             return i.rows * vectors + LOOP_FILL
         case Opcode.STORE:
-            return i.rows * row_pitch(i.in_features, element_bytes(i.source, hardware)) // MEMORY_WORD + LOOP_FILL
+            size = element_bytes(i.source, hardware, i.wide_source)
+            return i.rows * row_pitch(i.in_features, size) // MEMORY_WORD + i.wide_source + LOOP_FILL
         case _:
             return array or 1
 

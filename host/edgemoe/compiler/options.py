@@ -21,6 +21,7 @@ def require_options(model: QuantisedModel, hardware: HardwareConfig) -> None:
         (ACTIVATIONS, config.activation not in WITHOUT_TABLES, f"activation function '{config.activation}'", ""),
         (GATE_FORMS, config.gate_bias, "gates with a bias", ""),
         (GATE_FORMS, config.renormalised_scores, "scores that sum to 1", ""),
+        (GATE_FORMS, config.gate_input_ahead, "gates that read the input of their block", ""),
         (WIDE_TOKENS, bool(tokens), f"{len(tokens)} activations of 16 bits", calibrate),
         (WIDE_INNER, bool(inner), f"{len(inner)} inner activations of 16 bits", calibrate),
         (NARROW_WEIGHTS, bool(model.narrow), f"{len(model.narrow)} layers with weights of 4 bits", calibrate),

@@ -241,11 +241,14 @@ class Quantiser:
     def _gate(self, name: str, norm: QuantisedNorm) -> QuantisedGate:
         weight = self._float(f"{name}.w_gate").T
         scale = max(float(np.abs(weight).max()), 1e-9) / WIDE_LIMIT
-        octaves = norm.gate_scale * scale * math.log2(math.e)
+        read = norm.gate_scale
+        if self.config.gate_input_ahead:
+            read = self.residual_scale * 2 ** (self.precision.residual_bits - 16)
+        octaves = read * scale * math.log2(math.e)
         integers = np.rint(weight / scale).astype(np.int64)
         bias = None
         if self.config.gate_bias:
-            exact = self._float(f"{name}.bias") / (norm.gate_scale * scale)
+            exact = self._float(f"{name}.bias") / (read * scale)
             bias = np.rint(np.clip(exact, -GATE_BIAS_LIMIT, GATE_BIAS_LIMIT)).astype(np.int64)
         return QuantisedGate(integers, *multiplier_and_shift(octaves * 2**GATE_FRACTION), bias)
 

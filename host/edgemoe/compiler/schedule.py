@@ -8,10 +8,7 @@ included, serves them all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-
-import numpy as np
+from collections.abc import Iterator, Sequence
 
 from edgemoe.compiler.quantised import (
     HiddenGrid,
@@ -21,11 +18,11 @@ from edgemoe.compiler.quantised import (
     QuantisedMoe,
     QuantisedNorm,
 )
+from edgemoe.compiler.step import Payload, Step, pack_expert
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import Activation, Buffer, Epilogue, Instruction, Opcode
-from edgemoe.spec.legality import Rows, normalised, writes
+from edgemoe.spec.legality import Rows, normalised
 from edgemoe.spec.memory import (
-    Bytes,
     LinearWeights,
     SegmentKind,
     pack_gate,
@@ -34,29 +31,6 @@ from edgemoe.spec.memory import (
     pack_position,
 )
 from edgemoe.spec.model import ModelConfig
-
-Payload = tuple[SegmentKind, Callable[[], Bytes]]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One instruction still without stream and memory positions.
-
-    label: its name. payloads: how to make its segments. queued: rows that EXPERTS updates, which its queues name and no
-    field of it does. task, block: of gates and heads.
-    """
-
-    label: str
-    instruction: Instruction
-    payloads: tuple[Payload, ...] = ()
-    queued: tuple[Rows, ...] = ()
-    task: str = ""
-    block: int = -1
-
-    @property
-    def writes(self) -> list[Rows]:
-        """Which rows it leaves behind."""
-        return [*writes(self.instruction), *self.queued]
 
 
 def schedule(model: QuantisedModel, tasks: Sequence[str], hardware: HardwareConfig) -> list[Step]:
@@ -110,17 +84,23 @@ class _Scheduler:
         payloads = (position, self._linear_payload(self.model.patch_embed))
         return Step("patch embed", instruction, payloads)
 
-    def _layernorm(self, label: str, norm: QuantisedNorm, first: int, rows: int, gated: bool = False) -> Step:
-        """Rows from token `first` on, to NORM from row 0 on; in 16 bits, too, for gates or where layers read those."""
+    def _layernorm(
+        self, label: str, norm: QuantisedNorm, first: int, rows: int, gated: bool = False, ahead: bool = False
+    ) -> Step:
+        """Rows from token `first` on, to NORM from row 0 on; in 16 bits, too, for gates or where layers read those.
+
+        ahead: the 16 bits are the residual stream's.
+        """
         gate_copy = gated or norm.wide
         instruction = Instruction(
             Opcode.LAYERNORM,
             gate_copy=int(gate_copy),
+            residual_copy=int(ahead),
             rows=rows,
             in_features=self.config.width,
             source_row=self.config.first_row + first,
             shift=norm.shift,
-            output_shift=norm.gate_shift if gate_copy else 0,
+            output_shift=norm.gate_shift if gate_copy and not ahead else 0,
             epsilon=norm.epsilon,
             segments=1,
         )
@@ -160,7 +140,10 @@ class _Scheduler:
 
     def _attention_half(self, index: int, block: QuantisedBlock) -> Iterator[Step]:
         name, attention, rows = f"block {index}", block.attention, self.rows
-        yield self._layernorm(f"{name} norm1", block.norm1, 0, rows)
+        if self.config.gate_input_ahead and isinstance(block.mlp, QuantisedMoe):
+            yield from self._gates_ahead(index, block.norm1, block.mlp)
+        else:
+            yield self._layernorm(f"{name} norm1", block.norm1, 0, rows)
         tokens = Rows(normalised(block.norm1.wide), 0, rows, self.config.width)
         joint = Rows(Buffer.QUERY, 0, rows, self.config.width, attention.wide)
         yield self._linear(f"{name} qkv", attention.qkv, Epilogue.QKV, tokens, joint)
@@ -186,7 +169,8 @@ class _Scheduler:
 
     def _mlp_half(self, index: int, block: QuantisedBlock) -> Iterator[Step]:
         name, moe = f"block {index}", isinstance(block.mlp, QuantisedMoe)
-        yield self._layernorm(f"{name} norm2", block.norm2, 0, self.rows, gated=moe)
+        gated = moe and not self.config.gate_input_ahead
+        yield self._layernorm(f"{name} norm2", block.norm2, 0, self.rows, gated)
         if isinstance(block.mlp, QuantisedMoe):
             yield from self._moe(index, block, block.mlp)
         else:
@@ -206,14 +190,10 @@ class _Scheduler:
             yield self._linear(f"{name} mlp down{suffix}", mlp.down, Epilogue.RESIDUAL, inner, residual)
 
     def _moe(self, index: int, block: QuantisedBlock, moe: QuantisedMoe) -> Iterator[Step]:
-        config, tokens = self.config, self.config.tokens
-        split = self.groups == 1 and len(self.tasks) > 1
-        if split:
-            for group in range(1, len(self.tasks)):
-                copy = Instruction(Opcode.COPY, rows=tokens, in_features=config.width, destination_row=group * tokens)
-                yield Step(f"block {index} copy {self.tasks[group]}", copy)
-        for group, task in enumerate(self.tasks):
-            yield self._gate(index, moe, task, 0 if split else group * tokens, group * tokens)
+        config = self.config
+        yield from self._copies(f"block {index} copy")
+        if not config.gate_input_ahead:
+            yield from self._gates(index, moe)
         self.groups = len(self.tasks)
         instruction = Instruction(
             Opcode.EXPERTS,
@@ -232,6 +212,32 @@ class _Scheduler:
         payloads = tuple(self._expert_payload(expert) for expert in moe.experts)
         queued = Rows(Buffer.RESIDUAL, 0, self.rows, config.width)
         yield Step(f"block {index} experts", instruction, payloads, (queued,))
+
+    @property
+    def _split(self) -> bool:
+        """Whether the tasks part in this block: all have the rows of the first so far."""
+        return self.groups == 1 and len(self.tasks) > 1
+
+    def _copies(self, label: str) -> Iterator[Step]:
+        """The residual stream once per further task, where they part."""
+        tokens = self.config.tokens
+        for group in range(1, len(self.tasks) if self._split else 1):
+            copy = Instruction(Opcode.COPY, rows=tokens, in_features=self.config.width, destination_row=group * tokens)
+            yield Step(f"{label} {self.tasks[group]}", copy)
+
+    def _gates(self, index: int, moe: QuantisedMoe) -> Iterator[Step]:
+        tokens = self.config.tokens
+        for group, task in enumerate(self.tasks):
+            yield self._gate(index, moe, task, 0 if self._split else group * tokens, group * tokens)
+
+    def _gates_ahead(self, index: int, norm: QuantisedNorm, moe: QuantisedMoe) -> Iterator[Step]:
+        """LayerNorm 1 and gates that read the block's input; GATE asks for the rows that experts will update."""
+        name = f"block {index}"
+        yield self._layernorm(f"{name} norm1", norm, 0, self.rows, gated=True, ahead=True)
+        yield from self._copies(f"{name} rows")
+        yield from self._gates(index, moe)
+        if norm.wide:
+            yield self._layernorm(f"{name} norm1 of 16 bits", norm, 0, self.rows)
 
     def _gate(self, index: int, moe: QuantisedMoe, task: str, source_row: int, destination_row: int) -> Step:
         gate = moe.gates[self.config.task_index(task)]
@@ -269,8 +275,3 @@ class _Scheduler:
             segments=1,
         )
         yield Step(f"head {task}", instruction, (self._linear_payload(head.linear),), task=task)
-
-
-def pack_expert(expert: QuantisedFeedForward, hardware: HardwareConfig) -> Bytes:
-    """Both layers of one expert, one segment."""
-    return np.concatenate([pack_linear(expert.up, hardware), pack_linear(expert.down, hardware)])

@@ -29,8 +29,6 @@ CONFIG_FILE = "config.json"
 CALIBRATION_FILE = "calibration.json"
 DECODER_FILE = "decoder.onnx"
 """What the host computes from the features, where a checkpoint brings such a graph."""
-FLOAT_WEIGHTS_FILE = "float_weights.safetensors"
-"""Takes the place of weights.safetensors where only the float model can compute the gates: see model/variant.py."""
 
 _HEADER_BYTES = 1 << 20
 _LARGEST_BYTES = 8  # of one element
@@ -156,11 +154,6 @@ def load_checkpoint(folder: Path) -> tuple[ModelConfig, Tensors]:
     """
     config = load_model_config(folder / CONFIG_FILE)
     path = folder / WEIGHTS_FILE
-    if not path.is_file() and (folder / FLOAT_WEIGHTS_FILE).is_file():
-        raise CheckpointError(
-            f"{folder}: its gates read the input of their block, ahead of attention, "
-            "and only the float model can compute them"
-        )
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; a checkpoint folder needs {WEIGHTS_FILE}")
     return config, checked_tensors(path, config)

@@ -54,8 +54,8 @@ class HardwareConfig:
     ultra_ram: large memories lie in UltraRAM, which the part must have.
     wide_tokens, wide_inner, narrow_weights: instructions may ask for 16 bits of what LayerNorm and attention give, and
     of queries, keys, values and hidden layers; for weights of 4 bits (W8A8 only).
-    activations: and for activation functions other than GELU (erf). gate_forms: for gates with a bias per expert, and
-    for scores that are divided by the sum over the chosen experts.
+    activations: and for activation functions other than GELU (erf). gate_forms: for gates with a bias per expert, for
+    scores that are divided by the sum over the chosen experts, and for gates that read the input of their block.
     """
 
     name: str

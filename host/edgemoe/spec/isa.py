@@ -97,6 +97,7 @@ FIELDS: dict[str, Field] = {
     "activation": Field(0, 24, 2, text="activation function of the hidden layer"),
     "biased": Field(0, 26, 1, text="GATE's segment has a bias per expert"),
     "renormalise": Field(0, 27, 1, text="GATE's scores are divided by the sum over the chosen experts"),
+    "residual_copy": Field(0, 28, 1, text="what LAYERNORM writes to GATE_INPUT is the residual stream, not normalised"),
     "rows": Field(1, 0, 16, text="tokens processed"),
     "in_features": Field(1, 16, 16, text="features read per token"),
     "out_features": Field(2, 0, 16, text="features written per token"),
@@ -126,8 +127,8 @@ USED_FIELDS: dict[Opcode, tuple[str, ...]] = {
         "address_low", "address_high",
     ),
     Opcode.LAYERNORM: (
-        "gate_copy", "rows", "in_features", "source_row", "destination_row", "shift", "output_shift", "segment",
-        "segments", "epsilon_low", "epsilon_high",
+        "gate_copy", "residual_copy", "rows", "in_features", "source_row", "destination_row", "shift", "output_shift",
+        "segment", "segments", "epsilon_low", "epsilon_high",
     ),
     Opcode.LINEAR: (
         "epilogue", "source", "destination", "wide_source", "wide_result", "narrow_weights", "activation", "rows",
@@ -158,8 +159,8 @@ WIDE_TOKENS, WIDE_INNER, NARROW_WEIGHTS, ACTIVATIONS, GATE_FORMS = OPTIONS = (
     "wide_tokens", "wide_inner", "narrow_weights", "activations", "gate_forms",
 )  # fmt: skip
 """Options of a hardware configuration that some fields need: 16 bits for what LayerNorm and attention give; for
-queries, keys, values and hidden layers; weights of 4 bits; activation functions other than GELU; gates with a bias, and
-scores that sum to 1."""
+queries, keys, values and hidden layers; weights of 4 bits; activation functions other than GELU; gates with a bias,
+scores that sum to 1, and gates that read the input of their block."""
 
 _WIDE_FIELDS = {
     (Opcode.LINEAR, "wide_source"): WIDE_TOKENS,
@@ -184,6 +185,7 @@ def _option(opcode: Opcode, field: str) -> str | None:
         "activation": ACTIVATIONS,
         "biased": GATE_FORMS,
         "renormalise": GATE_FORMS,
+        "residual_copy": GATE_FORMS,
     }
     return whatever.get(field) or _WIDE_FIELDS.get((opcode, field))
 
@@ -212,6 +214,7 @@ class Instruction:
     activation: Activation = Activation.GELU
     biased: int = 0
     renormalise: int = 0
+    residual_copy: int = 0
     rows: int = 0
     in_features: int = 0
     out_features: int = 0

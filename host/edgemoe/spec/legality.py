@@ -103,8 +103,9 @@ def _opcode_ranges(i: Instruction) -> bool:
         case Opcode.PATCH_EMBED:
             return _vectors(i.out_features)
         case Opcode.LAYERNORM:
-            gate_shift = i.output_shift >= 1 if i.gate_copy else i.output_shift == 0
-            return i.shift >= 1 and gate_shift and i.epsilon >= 1
+            shifted = i.gate_copy and not i.residual_copy
+            copy_shift = i.output_shift >= 1 if shifted else i.output_shift == 0
+            return i.shift >= 1 and copy_shift and i.residual_copy <= i.gate_copy and i.epsilon >= 1
         case Opcode.LINEAR:
             grid = i.output_multiplier or i.output_shift or i.output_zero
             if i.epilogue != Epilogue.GELU and (grid or i.activation):

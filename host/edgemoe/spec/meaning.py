@@ -44,7 +44,8 @@ for row in 0 … rows − 1:
         n = saturate(round_shift((D·x[f] − Σx)·r, R + e + P/2 − F))
         a = n·gain[f] + offset[f]
         NORM[destination_row + row][f] = saturate(round_shift(a, shift))
-        if gate_copy: GATE_INPUT[destination_row + row][f] = clip(round_shift(a, output_shift), ±32639)""",
+        c = round_shift(x[f], residual_bits − 16) if residual_copy else round_shift(a, output_shift)
+        if gate_copy: GATE_INPUT[destination_row + row][f] = clip(c, ±32639)""",
     Opcode.LINEAR: """\
 W, b, M, S = next segment (LINEAR)
 for row in 0 … rows − 1:

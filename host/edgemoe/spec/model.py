@@ -66,6 +66,7 @@ class ModelConfig:
     patch_stride: pixels from patch to patch where patches overlap (spectrograms); 0: they stand side by side.
     gate_bias: gates add a bias per expert: task-conditioned gates and windows of experts become one (MASKED_LOGIT).
     renormalised_scores: the scores of a token's k experts sum to 1, as with top-k before softmax.
+    gate_input_ahead: gates read the residual stream before the block's attention, not normalised.
     activation: of MLPs and experts: `gelu` (erf), `gelu_tanh`, `quick_gelu`, `relu`.
     """
 
@@ -92,6 +93,7 @@ class ModelConfig:
     activation: str = "gelu"
     gate_bias: bool = False
     renormalised_scores: bool = False
+    gate_input_ahead: bool = False
 
     def __post_init__(self) -> None:
         check_name(self.name, "name")
@@ -273,7 +275,10 @@ class ModelConfig:
 
 
 # After models had been identified.
-_ADDED = ("prefix_tokens", "picture_channels", "patch_stride", "activation", "gate_bias", "renormalised_scores")
+_ADDED = (
+    "prefix_tokens", "picture_channels", "patch_stride", "activation", "gate_bias", "renormalised_scores",
+    "gate_input_ahead",
+)  # fmt: skip
 
 
 def load_model_config(name_or_path: str | Path) -> ModelConfig:

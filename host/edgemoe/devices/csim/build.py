@@ -21,7 +21,6 @@ BUILD_FOLDER = BUILDS / "csim"
 SOURCES = ("edgemoe.cpp", "simulation/bridge.cpp")
 LIBRARY = "edgemoe.so"
 HEADER_PACKAGE = "da4ml"
-MISSING_OPTIONS = ("wide_inner",)
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-Wno-unused-label")
 OPTIMISED = ("-O2", "-march=native")
 FLAGS_VARIABLE = "EDGEMOE_CSIM_FLAGS"  # other compiler flags, as for sanitizers
@@ -65,12 +64,6 @@ def library_path(hardware: HardwareConfig, flags: tuple[str, ...] | None = None)
 
     Raises DeviceError with the compiler's first complaint when it does not build.
     """
-    missing = [option for option in hardware.options if option in MISSING_OPTIONS]
-    if missing:
-        raise DeviceError(
-            f"engine 'csim' does not take hardware '{hardware.name}', 'golden' does: {' and '.join(missing)} "
-            "is not in the HLS sources yet: leave it false"
-        )
     if flags is None:
         flags = tuple(os.environ.get(FLAGS_VARIABLE, "").split()) or OPTIMISED
     header = hls_header(hardware)

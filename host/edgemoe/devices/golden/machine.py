@@ -24,7 +24,7 @@ from edgemoe_golden.ops.attention import attention
 from edgemoe_golden.ops.experts import Expert, QueueEntries, expert_queue, experts
 from edgemoe_golden.ops.gate import gate
 from edgemoe_golden.ops.head import head
-from edgemoe_golden.ops.layernorm import layernorm
+from edgemoe_golden.ops.layernorm import layernorm, residual_copy
 from edgemoe_golden.ops.linear import linear_activations, linear_gelu, linear_residual
 from edgemoe_golden.ops.patch_embed import patch_embed
 
@@ -96,9 +96,11 @@ class GoldenMachine:
     def _layernorm(self, i: Instruction) -> None:
         gain, offset = self.program.layernorm(i.segment, i.in_features)
         residual = self.scratchpads.read(Buffer.RESIDUAL, i.source_row, i.rows)
-        gate_shift = i.output_shift if i.gate_copy else None
+        gate_shift = i.output_shift if i.gate_copy and not i.residual_copy else None
         output, gate_copy = layernorm(residual, gain, offset, i.epsilon, i.shift, gate_shift, self.precision)
         self.scratchpads.write(Buffer.NORM, i.destination_row, output)
+        if i.residual_copy:
+            gate_copy = residual_copy(residual, self.precision)
         if gate_copy is not None:
             self.scratchpads.write(Buffer.GATE_INPUT, i.destination_row, gate_copy)
 

@@ -82,7 +82,8 @@ has GELU's alone; there a model with tanh GELU, which differs from it by less th
 With the option `gate_forms`, GATE's segment may hold a bias per expert (`biased`): the constant part of a
 task-conditioned gate, or −2^{p.GATE_BIAS_BITS + 15} for experts outside a task's window, which are then never chosen
 and count nothing in a softmax. `renormalise` divides the scores by the sum over the chosen experts (top-k, then
-softmax).
+softmax). With `residual_copy` LAYERNORM writes the residual stream itself to GATE_INPUT, its upper 16 bits: a GATE
+before the block's attention then reads the input of the block.
 
 ## Instructions
 """
@@ -114,9 +115,9 @@ Checked before an instruction executes, in this order; the first rule broken end
    of {VECTOR} between {VECTOR} and {p.MAX_FEATURES} (HEAD's `out_features` and the `in_features` of STORE from
    ROUTING: any, at least 1; QKV: each third); `segments` is 2 for PATCH_EMBED, `experts` for EXPERTS, 1 for LAYERNORM,
    LINEAR, GATE and HEAD; shifts are at most {p.MAX_SHIFT}, ATTENTION's `output_shift` at most {most},
-   LAYERNORM's `shift` at least 1, its `output_shift` at least 1 with `gate_copy` and 0 without; `epsilon` ≥ 1;
-   `in_features` is a multiple of {VECTOR}·`heads`; 1 ≤ `top_k` ≤ `experts`; COPY's ranges do not overlap; only GELU
-   uses the output grid and `activation`; RESIDUAL has no `wide_result`.
+   LAYERNORM's `shift` at least 1, its `output_shift` at least 1 with `gate_copy` alone and 0 otherwise, `residual_copy`
+   only with `gate_copy`; `epsilon` ≥ 1; `in_features` is a multiple of {VECTOR}·`heads`; 1 ≤ `top_k` ≤ `experts`;
+   COPY's ranges do not overlap; only GELU uses the output grid and `activation`; RESIDUAL has no `wide_result`.
 3. ILLEGAL_OPERAND: `source` and `destination` are scratchpads that the opcode may use; LINEAR has `wide_source` with
    GATE_INPUT, not with NORM, with HIDDEN where there is `wide_inner`, STORE only with QUERY, KEY, VALUE and HIDDEN.
    (An unknown `source` or `destination` number is found before the ranges of rule 2, an unused one that is not 0 is
