@@ -166,7 +166,7 @@ module edgemoe_core (
         .write_values(write_values), .write_wide(write_wide), .wide_result(wide_result), .lookup_expert(lookup_expert), .lookup_index(lookup_index),
         .lookup_destination(lookup_destination), .lookup_score(lookup_score), .logits_valid(logits_valid),
         .logits_row(logits_row), .logits_tile(logits_tile), .logits(logits), .word_valid(head_word_valid),
-        .word_ready(word_ready && !of_store), .word_address(head_word_address), .word(head_word),
+        .word_ready(word_ready), .word_address(head_word_address), .word(head_word),
         .step_issued(step_issued), .waits_for_weights(waits_for_weights), .waits_for_room(waits_for_room),
         .drains(drains), .array_idle(array_idle));
 
@@ -182,7 +182,7 @@ module edgemoe_core (
         .longest(longest), .queues_end(queues_end), .source_end(source_end), .destination_end(destination_end),
         .line_valid(line_valid), .line_ready(patch_line_ready), .line(line), .read_valid(read_valid && patching),
         .read_ready(patch_word_ready), .read_word(read_word), .word_valid(store_word_valid),
-        .word_ready(word_ready && of_store), .word_address(store_word_address), .word(store_word),
+        .word_ready(word_ready), .word_address(store_word_address), .word(store_word),
         .array_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
         .gathered(gathered), .attention_depth(attention_depth), .keys(keys), .values(values),
         .epilogue_read_depth(residual_read_depth), .residual(residual), .epilogue_residual_enable(residual_enable),
@@ -193,7 +193,8 @@ module edgemoe_core (
         .lookup_expert(lookup_expert), .lookup_index(lookup_index), .lookup_destination(lookup_destination),
         .lookup_score(lookup_score), .logits_valid(logits_valid), .logits_row(logits_row), .logits_tile(logits_tile),
         .logits(logits), .moves(moves));
-    assign word_valid = of_store ? store_word_valid : head_word_valid;
+    // HEAD and STORE have words in their own instructions alone.
+    assign word_valid = store_word_valid || head_word_valid;
     assign word_address = of_store ? store_word_address : head_word_address;
     assign word = of_store ? store_word : head_word;
 
@@ -202,7 +203,7 @@ module edgemoe_core (
     reg patch_words;
     always @(posedge clk)
         if (!engine_rst_n) patch_words <= 1'b0;
-        else if (start_patches) patch_words <= 1'b1;
+        else if (patch_command && command_ready) patch_words <= 1'b1;
         else if (!of_patch && !halted) patch_words <= 1'b0;
     assign patching = patch_words;
     assign command_valid = patch_command || unit_command;

@@ -56,7 +56,8 @@ module legality (
     wire [3:0] access_buffer;
     wire [15:0] access_first, access_features;
     wire [16:0] access_end;
-    wire [4:0] slot = step - FIRST_SLOT[4:0];
+    reg [4:0] slot;  // step − FIRST_SLOT
+    always @(posedge clk) slot <= start ? 5'd0 - FIRST_SLOT[4:0] : slot + 5'd1;
     accesses rows_of (.clk(clk), .instruction(instruction), .slot(slot[2:0]), .valid(access_valid),
                       .scratchpad(access_buffer), .first(access_first), .row_end(access_end),
                       .features(access_features), .third(third));

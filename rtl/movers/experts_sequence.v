@@ -49,7 +49,8 @@ module experts_sequence (
     localparam [2:0] IDLE = 0, HEADER = 1, ANSWER = 2, SKIP = 3, UP_WEIGHTS = 4, DOWN_WEIGHTS = 5, UP = 6, DOWN = 7;
     reg [2:0] state;
     reg [7:0] expert;
-    wire [15:0] length = lengths[expert*16 +: 16];
+    reg [15:0] length;  // a cycle late: `expert` stands while its header comes
+    always @(posedge clk) length <= lengths[expert*16 +: 16];
     wire last = expert + 8'd1 == experts;
     reg gathered;  // the tokens of `expert` stand in GATHERED
     assign busy = state != IDLE;

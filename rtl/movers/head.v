@@ -45,16 +45,14 @@ module head #(
     integer row, output_number;
     always @(posedge clk) begin
         pushing <= rst_n & |row_valid;
-        if (|row_valid) begin
-            pushed_valid <= row_valid;
-            pushed_address <= row_address;
-            pushed_words <= row_words;
-            for (row = 0; row < POST_ROWS; row = row + 1)
-                for (output_number = 0; output_number < OUT_PAR; output_number = output_number + 1)
-                    pushed_values[row*ROW_BITS + output_number*OUTPUT_BITS +: OUTPUT_BITS] <=
-                        output_number[5:0] < last_outputs
-                        ? values[row*ROW_BITS + output_number*OUTPUT_BITS +: OUTPUT_BITS] : {OUTPUT_BITS{1'b0}};
-        end
+        pushed_valid <= row_valid;
+        pushed_address <= row_address;
+        pushed_words <= row_words;
+        for (row = 0; row < POST_ROWS; row = row + 1)
+            for (output_number = 0; output_number < OUT_PAR; output_number = output_number + 1)
+                pushed_values[row*ROW_BITS + output_number*OUTPUT_BITS +: OUTPUT_BITS] <=
+                    output_number[5:0] < last_outputs
+                    ? values[row*ROW_BITS + output_number*OUTPUT_BITS +: OUTPUT_BITS] : {OUTPUT_BITS{1'b0}};
     end
 
     // All rows of a cycle are one entry; the one at hand is taken apart.

@@ -147,7 +147,7 @@ module row_units (
     wire [RESIDUAL_VECTOR-1:0] position_values;
     wire [VECTOR_BITS-1:0] patch_values;
     wire patch_line_ready;
-    assign line_ready = !of_layernorm && patch_line_ready;
+    assign line_ready = patch_line_ready;
     patch_embed #(
         .RESIDUAL_BITS(RESIDUAL_BITS), .RESIDUAL_BYTES(RESIDUAL_BYTES), .ACTIVATION_BITS(ACTIVATION_BITS),
         .VECTOR_BITS(VECTOR_BITS), .LINE_BITS(LINE_BITS), .LANE_BITS(LANE_BITS), .DEPTH_BITS(DEPTH_BITS),
@@ -155,7 +155,7 @@ module row_units (
     ) patch_embed_unit (
         .clk(clk), .rst_n(rst_n), .start_positions(start_positions), .start_patches(start_patches), .rows(rows),
         .destination_row(destination_row), .position_vectors(out_features[4 +: VECTORS_BITS]), .patch_vectors(vectors),
-        .busy(patch_busy), .line_valid(line_valid && !of_layernorm), .line_ready(patch_line_ready), .line(line),
+        .busy(patch_busy), .line_valid(line_valid), .line_ready(patch_line_ready), .line(line),
         .residual_enable(position_enable), .residual_bank(position_bank), .residual_depth(position_depth),
         .residual_values(position_values), .word_valid(read_valid), .word_ready(read_ready), .word(read_word),
         .hidden_enable(patch_enable), .hidden_bank(patch_bank), .hidden_depth(patch_depth),

@@ -27,7 +27,7 @@ module row_walk #(
     output reg  [DEPTH_BITS-1:0]   depth,
     output reg  [VECTORS_BITS-1:0] vector,
     output reg                     last_vector,  // of its row
-    output wire                    last  // of all
+    output reg                     last  // of all
 );
     reg [15:0] rows_left, first_tile;
     reg [VECTORS_BITS-1:0] row_vectors, vectors_left;
@@ -35,7 +35,6 @@ module row_walk #(
     reg [2:1] loading;
     assign bank = row[LANE_BITS-1:0];
     reg last_row;
-    assign last = last_vector && last_row;
 
     wire [DEPTH_BITS-1:0] tile_depth = &bank ? row_depth + {{(DEPTH_BITS-VECTORS_BITS){1'b0}}, row_vectors} : row_depth;
     always @(posedge clk) begin
@@ -48,12 +47,14 @@ module row_walk #(
             vectors_left <= vectors;
             last_vector <= vectors == 1;
             last_row <= rows == 1;
+            last <= vectors == 1 && rows == 1;
             vector <= {VECTORS_BITS{1'b0}};
         end else if (active && advance) begin
             vector <= vector + 1'b1;
             depth <= depth + 1'b1;
             vectors_left <= vectors_left - 1'b1;
             last_vector <= vectors_left == 2;
+            last <= vectors_left == 2 && last_row;
             if (last_vector) begin
                 vector <= {VECTORS_BITS{1'b0}};
                 vectors_left <= row_vectors;
@@ -61,6 +62,7 @@ module row_walk #(
                 row <= row + 16'd1;
                 rows_left <= rows_left - 16'd1;
                 last_row <= rows_left == 2;
+                last <= row_vectors == 1 && rows_left == 2;
                 row_depth <= tile_depth;
                 depth <= tile_depth;
             end
