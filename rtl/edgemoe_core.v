@@ -68,7 +68,7 @@ module edgemoe_core (
     wire patch_command, patching;
     instruction_unit program_reader (
         .clk(clk), .rst_n(rst_n), .begin_run(begin_run), .program_address(program_address), .fetch_hold(fetch_hold),
-        .fetching(fetching), .command_valid(unit_command), .command_ready(command_ready && !patch_command),
+        .fetching(fetching), .command_valid(unit_command), .command_ready(command_ready),
         .command_address(unit_address), .command_words(unit_words), .word_valid(read_valid && !patching),
         .word_ready(unit_word_ready), .word(read_word), .header_valid(header_valid), .header_fault(header_fault),
         .instructions(instructions), .stream_lines(run_lines), .input_bytes(input_bytes), .output_bytes(output_bytes),
@@ -115,6 +115,8 @@ module edgemoe_core (
     wire start_layernorm, start_copy, start_store, start_positions, start_patches, start_gate, note_gate, clear_queues;
     wire start_gather, layernorm_busy, copy_busy, store_busy, patch_busy, gather_busy, gate_busy;
     wire [7:0] gather_expert;
+    reg rows_busy;  // a cycle late, which those who wait for it allow for
+    always @(posedge clk) rows_busy <= layernorm_busy || copy_busy || store_busy || patch_busy || gather_busy;
     sequencer instruction_sequencer (
         .clk(clk), .rst_n(engine_rst_n), .instruction_valid(instruction_valid && counts_running && !halted),
         .instruction_ready(instruction_ready), .instruction_in(next_instruction), .static_fault(static_fault),
@@ -125,7 +127,7 @@ module edgemoe_core (
         .compute_idle(compute_idle), .start_layernorm(start_layernorm), .start_copy(start_copy),
         .start_store(start_store), .start_positions(start_positions), .start_patches(start_patches),
         .start_gate(start_gate), .note_gate(note_gate), .clear_queues(clear_queues), .start_gather(start_gather),
-        .gather_expert(gather_expert), .rows_busy(layernorm_busy || copy_busy || store_busy || patch_busy || gather_busy),
+        .gather_expert(gather_expert), .rows_busy(rows_busy),
         .gate_busy(gate_busy), .lengths(lengths), .fetch_hold(fetch_hold), .fetching(fetching),
         .patch_command(patch_command), .patch_command_ready(command_ready), .executing(executing), .halted(halted),
         .fault(fault), .experts_run(experts_run), .segments_dropped(segments_dropped));
@@ -207,8 +209,8 @@ module edgemoe_core (
         else if (!of_patch && !halted) patch_words <= 1'b0;
     assign patching = patch_words;
     assign command_valid = patch_command || unit_command;
-    assign command_address = patch_command ? input_at : unit_address;
-    assign command_words = patch_command ? input_words : unit_words;
+    assign command_address = fetch_hold ? input_at : unit_address;  // while it is up, the program fetches nothing
+    assign command_words = fetch_hold ? input_words : unit_words;
     assign read_ready = patching ? patch_word_ready : unit_word_ready;
 
     reg stepped;

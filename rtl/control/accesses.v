@@ -5,8 +5,8 @@
 //
 // EXPERTS has none here: what it reads is named by its queues. third = ⌊out_features / 3⌋ by a multiplication with
 // ONE_THIRD / 2^THIRD_SHIFT, exact for 16 bits.
-// Precondition: the instruction is held, for 2 cycles before the first slot.
-// Latency: 1 from slot; 2 from the instruction to third. Depth: an 8:1 multiplexer and an addition; a multiplication.
+// Precondition: the instruction is held, for 2 cycles before the first slot that is a third and 1 before slot 0.
+// Latency: 2 from slot; 2 from the instruction to third. Depth: an 8:1 multiplexer; an addition; a multiplication.
 `default_nettype none
 module accesses (
     input  wire         clk,
@@ -111,12 +111,20 @@ module accesses (
         endcase
     end
 
+    reg used_1, one_more_1;
+    reg [3:0] name_1;
+    reg [15:0] begin_row_1, width_1;
     always @(posedge clk) begin
-        valid <= used;
-        scratchpad <= name;
-        first <= begin_row;
-        row_end <= {1'b0, begin_row} + {1'b0, rows} + {16'd0, one_more};
-        features <= width;
+        used_1 <= used;
+        name_1 <= name;
+        begin_row_1 <= begin_row;
+        width_1 <= width;
+        one_more_1 <= one_more;
+        valid <= used_1;
+        scratchpad <= name_1;
+        first <= begin_row_1;
+        row_end <= {1'b0, begin_row_1} + {1'b0, rows} + {16'd0, one_more_1};
+        features <= width_1;
     end
 endmodule
 `default_nettype wire

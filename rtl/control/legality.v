@@ -23,9 +23,9 @@ module legality (
     output reg  [4:0]   fault
 );
 `include "edgemoe_spec.vh"
-    localparam FIRST_SLOT = 2;                  // step at which `accesses` is given slot 0
-    localparam FIRST_CHECK = FIRST_SLOT + 3;    // its product is compared here
-    localparam LENGTH_STEP = FIRST_SLOT + 9;    // rows·pitch is the multiplier's result here
+    localparam FIRST_SLOT = 1;                  // step at which `accesses` is given slot 0
+    localparam FIRST_CHECK = FIRST_SLOT + 4;    // its product is compared here
+    localparam LENGTH_STEP = FIRST_SLOT + 10;   // rows·pitch is the multiplier's result here
     localparam LAST_STEP = LENGTH_STEP + 4;
     localparam [16:0] TILE_MASK = TOKEN_PAR - 1;
     localparam [16:0] MOST_ROWS = MAX_ROWS;

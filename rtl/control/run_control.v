@@ -38,7 +38,7 @@ module run_control (
     reg [2:0] state;
     reg written_before;  // a cycle ago, which shortens the path; nothing is accepted any more when it counts
     reg [31:0] still;  // cycles without progress
-    wire hung = watchdog_cycles != 32'd0 && still >= watchdog_cycles;
+    reg hung;  // as of a cycle ago
     assign idle = state == IDLE;
     assign running = state != IDLE;
 
@@ -47,6 +47,7 @@ module run_control (
         begin_run <= 1'b0;
         begin_stream <= 1'b0;
         written_before <= written;
+        hung <= state != IDLE && !progress && watchdog_cycles != 32'd0 && still >= watchdog_cycles;
         still <= progress || state == IDLE ? 32'd0 : still + 32'd1;
         if (!rst_n) begin
             state <= IDLE;

@@ -5,7 +5,7 @@
 //
 // A fault ends the run with its code and the instruction's index, and nothing more is started. `kind` of the sequences of
 // ATTENTION and EXPERTS stands in their own modules; the rest is here: header, weights and pass of one linear layer.
-// Latency: 16 cycles from an instruction's acceptance to its first command (rules 7 … 9 take 13).
+// Latency: 17 cycles from an instruction's acceptance to its first command (rules 7 … 9 take 13).
 `default_nettype none
 module sequencer (
     clk, rst_n, instruction_valid, instruction_ready, instruction_in, static_fault, index_in, past_end,
@@ -30,7 +30,7 @@ module sequencer (
     input  wire [4:0]                static_fault;
     input  wire [31:0]               index_in;
     input  wire                      past_end;
-    output wire                      check;
+    output reg                       check;
     input  wire                      check_done;
     input  wire [4:0]                check_fault;
     output wire                      commit;
@@ -131,7 +131,7 @@ module sequencer (
     wire header_ok = header_done && header_fault == 5'd0;
     wire quiet = compute_idle && !rows_busy && !gate_busy;
     assign instruction_ready = state == NEXT;
-    assign check = state == CHECK && static_fault_held == 5'd0 && !is_halt;
+    always @(posedge clk) check <= rst_n && state == CHECK && static_fault_held == 5'd0 && !is_halt;
     reg was_quiet;  // in this state, a cycle ago
     assign commit = state == QUIET && was_quiet;
     assign executing = state != NEXT && state != ENDED;
@@ -151,9 +151,9 @@ module sequencer (
     end
 
     always @(posedge clk) begin
-        if (accept) begin
+        if (accept) index <= index_in;
+        if (state == NEXT) begin  // whatever comes: the accepted one is the last
             instruction <= instruction_in;
-            index <= index_in;
             static_fault_held <= static_fault;
             is_patch <= opcode_in == OPCODE_PATCH_EMBED[7:0];
             is_layernorm <= opcode_in == OPCODE_LAYERNORM[7:0];

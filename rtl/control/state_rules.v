@@ -29,8 +29,8 @@ module state_rules (
     input  wire         commit
 );
 `include "edgemoe_spec.vh"
-    localparam FIRST_SLOT = 2;
-    localparam FIRST_CHECK = FIRST_SLOT + 2;  // slot 0 is compared here
+    localparam FIRST_SLOT = 1;
+    localparam FIRST_CHECK = FIRST_SLOT + 3;  // slot 0 is compared here
     localparam LAST_STEP = FIRST_CHECK + 7;
     localparam [16:0] TILE_MASK = TOKEN_PAR - 1;
     localparam [32:0] HIDDEN_ROOM = HIDDEN_ELEMENTS;

@@ -93,7 +93,7 @@ module data_writer #(
     wire join_open = staged && follows && open && !full;
     wire close = open && !closed_bursts[OUTSTANDING_BITS]
         && (full || (staged ? !join_open : none_incoming && (&waited || flush)));
-    assign advance = staged && !queued_words[QUEUE_BITS] && (!open || join_open || close);
+    assign advance = staged && !queued_words[QUEUE_BITS] && !closed_bursts[OUTSTANDING_BITS];
 
     always @(posedge clk) begin
         if (close)

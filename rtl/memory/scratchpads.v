@@ -5,7 +5,8 @@
 // of what they read while their instruction executes. Writes: each buffer has its writers, never two at a time.
 // ULTRA_RAM: QUERY, KEY, VALUE and HIDDEN lie in UltraRAM; with the weight buffer they fill the one of `kv260`'s part.
 // WIDE_TOKENS: attention may write rows of 16 bits to GATE_INPUT, and EXPERTS may gather them.
-// Latency: 2 from a depth to its values; token_vector 3, store_values 4. What the array writes comes a cycle later.
+// Latency: 2 from a depth to its values; token_vector 3, store_values 4. Writes of the array and of single vectors come a
+// cycle later.
 // Depth: a multiplexer of readers in front of the memories; of banks, then of buffers behind them.
 `default_nettype none
 `include "require.vh"
@@ -127,13 +128,24 @@ module scratchpads #(
     end
 
     // Copies and positions go to one bank at a time, results of the array to all of them.
-    wire single = copy_enable || position_enable;
-    wire [LANE_BITS-1:0] single_bank = copy_enable ? copy_bank : position_bank;
-    wire [DEPTH_BITS-1:0] single_depth = copy_enable ? copy_depth : position_depth;
-    wire [RESIDUAL_VECTOR-1:0] single_value = copy_enable ? copy_value : position_values;
+    reg single, patching;
+    reg [TOKEN_PAR-1:0] single_bank, patched_bank;
+    reg [DEPTH_BITS-1:0] single_depth, patched_depth;
+    reg [RESIDUAL_VECTOR-1:0] single_value;
+    reg [VECTOR_BITS-1:0] patched_values;
+    always @(posedge clk) begin
+        single <= copy_enable || position_enable;
+        single_bank <= one << (copy_enable ? copy_bank : position_bank);
+        single_depth <= copy_enable ? copy_depth : position_depth;
+        single_value <= copy_enable ? copy_value : position_values;
+        patching <= patch_enable;
+        patched_bank <= one << patch_bank;
+        patched_depth <= patch_depth;
+        patched_values <= patch_values;
+    end
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(RESIDUAL_VECTOR), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) residual_rows (
         .clk(clk),
-        .write_enable(single ? one << single_bank : array_residual_enable),
+        .write_enable(single ? single_bank : array_residual_enable),
         .write_parts(single ? WHOLE : array_residual_parts),
         .write_depth(single ? {TOKEN_PAR{single_depth}} : array_residual_depth),
         .write_values(single ? {TOKEN_PAR{single_value}} : array_residual_values),
@@ -177,10 +189,10 @@ module scratchpads #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(HIDDEN_DEPTH), .ULTRA(ULTRA_RAM)
     ) hidden_rows (
         .clk(clk),
-        .write_enable(patch_enable ? one << patch_bank : hidden_enable),
-        .write_parts(patch_enable ? WHOLE : array_parts),
-        .write_depth(patch_enable ? {TOKEN_PAR{patch_depth}} : array_write_depth),
-        .write_values(patch_enable ? {TOKEN_PAR{patch_values}} : array_values),
+        .write_enable(patching ? patched_bank : hidden_enable),
+        .write_parts(patching ? WHOLE : array_parts),
+        .write_depth(patching ? {TOKEN_PAR{patched_depth}} : array_write_depth),
+        .write_values(patching ? {TOKEN_PAR{patched_values}} : array_values),
         .read_depth(activation_depth), .read_values(hidden));
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATHERED_BITS), .PARTS(1), .DEPTH(ROW_DEPTH)) gathered_rows (
         .clk(clk), .write_enable(gather_enable ? one << gather_bank : {TOKEN_PAR{1'b0}}), .write_parts(1'b1),
@@ -232,11 +244,11 @@ module scratchpads #(
     end
 
     // A buffer has one writer at a time, and one of the units that take over ports executes.
-    `REQUIRE(copy_enable || position_enable, !(|array_residual_enable), "the array and a copy or positions write RESIDUAL")
+    `REQUIRE(single, !(|array_residual_enable), "the array and a copy or positions write RESIDUAL")
     `REQUIRE(copy_enable, !position_enable, "a copy and positions write RESIDUAL")
     `REQUIRE(|layernorm_enable, of_layernorm, "LAYERNORM writes after its instruction")
     `REQUIRE(of_layernorm, !(|norm_enable), "LAYERNORM and the array write NORM")
-    `REQUIRE(patch_enable, !(|hidden_enable), "patches and the array write HIDDEN")
+    `REQUIRE(patching, !(|hidden_enable), "patches and the array write HIDDEN")
     `REQUIRE(of_layernorm, !of_copy && !of_store && !of_experts, "LAYERNORM has the ports with another instruction")
     `REQUIRE(of_copy, !of_store && !of_experts, "COPY has the ports with another instruction")
     `REQUIRE(of_store, !of_experts, "STORE has the ports with EXPERTS")

@@ -83,7 +83,11 @@ module experts_sequence (
     reg issued_up, occupied;
     reg [5:0] reading;
     reg gather_started;  // busy rises one cycle after start
-    wire found = lengths[next*16 +: 16] != 16'd0;
+    reg found, looked;  // looked: `found` is that of `next`
+    always @(posedge clk) begin
+        found <= lengths[next*16 +: 16] != 16'd0;
+        looked <= rst_n && busy && gathering == FIND && !looked;
+    end
     wire more = busy && next < experts;
     assign gather_expert = next;
     assign start_gather = gathering == FREE && !occupied;
@@ -97,7 +101,7 @@ module experts_sequence (
             reading <= 6'd0;
         end else begin
             case (gathering)
-                FIND: if (more) begin
+                FIND: if (more && looked) begin
                     if (found) gathering <= FREE;
                     else next <= next + 8'd1;
                 end

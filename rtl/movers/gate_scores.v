@@ -64,6 +64,9 @@ module gate_scores #(
         there <= {there[(RAISED-1)*LANES-1:0], present};
     end
 
+    reg [LANES-1:0] raised_there;  // with a reset, so that it is a register and no end of a shift register
+    always @(posedge clk) raised_there <= rst_n ? there[(RAISED-2)*LANES +: LANES] : {LANES{1'b0}};
+
     wire [LANES*T-1:0] scores;
     reg [WAIT*LANES*T-1:0] waiting;
     reg [LANES*OCTAVE_BITS-1:0] octaves;
@@ -163,7 +166,7 @@ module gate_scores #(
             always @(posedge clk)
                 octaves[lane*OCTAVE_BITS +: OCTAVE_BITS] <= there[(SCALED-1)*LANES+lane] ? upper : LOWEST;
             assign scores[lane*T +: T] = score;
-            assign raised[lane*E +: E] = there[(RAISED-1)*LANES+lane] && counted[lane] ? result : {E{1'b0}};
+            assign raised[lane*E +: E] = raised_there[lane] && counted[lane] ? result : {E{1'b0}};
             wire unused = &{1'b0, scaled_valid, raised_valid};
 `ifdef SIMULATION
             wire signed [T-1:0] waited = waiting[((WAIT-1)*LANES+lane)*T +: T];

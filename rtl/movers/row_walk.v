@@ -36,8 +36,10 @@ module row_walk #(
     assign bank = row[LANE_BITS-1:0];
     reg last_row;
 
-    wire [DEPTH_BITS-1:0] tile_depth = &bank ? row_depth + {{(DEPTH_BITS-VECTORS_BITS){1'b0}}, row_vectors} : row_depth;
+    reg [DEPTH_BITS-1:0] next_tile_depth;  // row_depth stands for two cycles at least, as TOKEN_PAR is 2 or more
+    wire [DEPTH_BITS-1:0] tile_depth = &bank ? next_tile_depth : row_depth;
     always @(posedge clk) begin
+        next_tile_depth <= row_depth + {{(DEPTH_BITS-VECTORS_BITS){1'b0}}, row_vectors};
         loading <= {loading[1], start};
         if (start) begin
             row <= first_row;
@@ -45,9 +47,6 @@ module row_walk #(
             rows_left <= rows;
             row_vectors <= vectors;
             vectors_left <= vectors;
-            last_vector <= vectors == 1;
-            last_row <= rows == 1;
-            last <= vectors == 1 && rows == 1;
             vector <= {VECTORS_BITS{1'b0}};
         end else if (active && advance) begin
             vector <= vector + 1'b1;
@@ -68,9 +67,14 @@ module row_walk #(
             end
             if (last) active <= 1'b0;
         end
-        if (loading[1]) row_depth <= first_tile * row_vectors;
+        if (loading[1]) begin
+            row_depth <= first_tile * row_vectors;
+            last_vector <= row_vectors == 1;
+            last_row <= rows_left == 1;
+        end
         if (loading[2]) begin
             depth <= row_depth;
+            last <= last_vector && last_row;
             active <= 1'b1;
         end
         if (!rst_n) begin
