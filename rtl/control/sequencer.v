@@ -46,12 +46,12 @@ module sequencer (
     output wire [PASS_BITS-1:0]      pass;
     input  wire                      pass_issued;
     input  wire                      compute_idle;    // no pass, tile, sum or output is on its way
-    output reg                       start_layernorm;
-    output reg                       start_copy;
-    output reg                       start_store;
-    output reg                       start_positions;
-    output reg                       start_patches;
-    output reg                       start_gate;
+    output wire                      start_layernorm;
+    output wire                      start_copy;
+    output wire                      start_store;
+    output wire                      start_positions;
+    output wire                      start_patches;
+    output wire                      start_gate;
     output reg                       note_gate;
     output reg                       clear_queues;
     output wire                      start_gather;
@@ -59,7 +59,7 @@ module sequencer (
     input  wire                      rows_busy;       // any unit that moves rows
     input  wire                      gate_busy;
     input  wire [MAX_EXPERTS*16-1:0] lengths;
-    output reg                       fetch_hold;
+    output wire                      fetch_hold;
     input  wire                      fetching;
     output wire                      patch_command;
     input  wire                      patch_command_ready;
@@ -133,21 +133,20 @@ module sequencer (
     assign instruction_ready = state == NEXT;
     always @(posedge clk) check <= rst_n && state == CHECK && static_fault_held == 5'd0 && !is_halt;
     reg was_quiet;  // in this state, a cycle ago
-    assign commit = state == QUIET && was_quiet;
+    wire settled = state == QUIET && quiet && !was_quiet;
+    assign commit = was_quiet;
     assign executing = state != NEXT && state != ENDED;
     assign patch_command = state == PATCHES && !fetching;
-    wire patches_begin = patch_command && patch_command_ready;
-    // What units are told comes a cycle later; the instruction is held that long.
+    assign start_patches = patch_command && patch_command_ready;
+    assign start_positions = state == PAYLOAD && is_patch && fetch_room;
+    assign start_layernorm = state == PAYLOAD && is_layernorm && fetch_room;
+    assign start_copy = state == BEGIN && is_copy;
+    assign start_store = state == BEGIN && is_store;
+    assign start_gate = state == PASS && is_gate && pass_room;
+    assign fetch_hold = is_patch && executing;
     always @(posedge clk) begin
-        fetch_hold <= is_patch && executing;
-        start_patches <= rst_n && patches_begin;
-        start_positions <= rst_n && state == PAYLOAD && is_patch && fetch_room;
-        start_layernorm <= rst_n && state == PAYLOAD && is_layernorm && fetch_room;
-        start_copy <= rst_n && state == BEGIN && is_copy;
-        start_store <= rst_n && state == BEGIN && is_store;
-        start_gate <= rst_n && state == PASS && is_gate && pass_room;
-        note_gate <= rst_n && commit && is_gate;
-        clear_queues <= rst_n && commit && is_experts;
+        note_gate <= rst_n && settled && is_gate;
+        clear_queues <= rst_n && settled && is_experts;
     end
 
     always @(posedge clk) begin
@@ -166,7 +165,7 @@ module sequencer (
             is_store <= opcode_in == OPCODE_STORE[7:0];
             is_halt <= opcode_in == OPCODE_HALT[7:0];
         end
-        was_quiet <= state == QUIET && quiet && !was_quiet;
+        was_quiet <= rst_n && settled;
         settling <= state == SETTLE ? settling + 2'd1 : 2'd0;
         if (!rst_n) begin
             state <= NEXT;
@@ -197,7 +196,7 @@ module sequencer (
                 BEGIN: state <= is_attention || is_experts ? SEQUENCE : is_copy || is_store ? SETTLE : HEADER;
                 HEADER: if (header_ok) state <= is_layernorm || is_patch ? PAYLOAD : WEIGHTS;
                 PAYLOAD: if (fetch_room) state <= is_patch ? PATCHES : SETTLE;
-                PATCHES: if (patches_begin) state <= HEADER_2;  // beside the positions
+                PATCHES: if (start_patches) state <= HEADER_2;  // beside the positions
                 HEADER_2: if (header_ok) state <= WEIGHTS;
                 WEIGHTS: if (fetch_room) state <= PASS;
                 // The array reads a frame's patches only when all stand in HIDDEN.
