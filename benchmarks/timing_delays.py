@@ -12,7 +12,8 @@ netlist contributes is a list of arcs from input bits to output bits, of starts 
   carry     0.19 into a chain, 0.02 for each CARRY4 along it (two are a CARRY8), 0.15 out of it to a sum
   DSP       2.30 from operands to product. Vivado takes registers behind a product into the block where all bits of the
             product lead to them alone: then no net is between, and a bit comes 0.30 after the clock. It takes registers
-            of operands too, which is left out here: their nets and the 2.30 count.
+            of operands too, which is left out here: their nets and the 2.30 count. A block that the Verilog describes
+            with all its registers samples its operands, and its sum comes 0.30 after the clock.
   last      0.04 setup of whatever samples, and 0.05 uncertainty of the clock
 """
 
@@ -80,7 +81,8 @@ class Cell:
     register: tuple[int, int] | None = None
 
 
-CLOCKS = {"C", "CLK", "WCLK", "CLKARDCLK", "CLKBWRCLK"}
+CLOCKS = {"C", "CLK", "WCLK", "CLKARDCLK", "CLKBWRCLK", "clk"}
+CHAINED = "multiply_add"  # a module that is one DSP block with all its registers, as a cell
 # Where one address serves reading alone: its output. Other addresses are sampled too.
 READ_PORTS = {f"ADDR{port}": f"DO{port}" for port in "ABCDEFGH"} | {"DPRA": "DPO", "A": "SPO"}
 
@@ -104,6 +106,8 @@ def describe(kind: str, connections: Mapping[str, list[int | str]], directions: 
         return _carry(wires)
     if kind.startswith("MUXF"):
         return _wide_multiplexer(kind, inputs, outputs)
+    if kind == CHAINED:
+        return _memory(inputs, outputs, DSP_REGISTER)
     if kind.startswith("DSP48"):
         return _product(inputs, outputs, inside)
     if kind.startswith(("RAMB", "URAM")):

@@ -130,7 +130,7 @@ def test_ways_through_cells(cells: list[Cell], delay: float) -> None:
 @pytest.mark.parametrize(
     ("kind", "inputs", "output", "start"),
     [("RAM32M", {"DIA": [2]}, "DOA", 0.70), ("SRL16E", {"D": [2]}, "Q", 0.70), ("RAMB36E2", {}, "DOUTADOUT", 0.95),
-     ("URAM288", {}, "DOUT_A", 1.50)],
+     ("URAM288", {}, "DOUT_A", 1.50), ("multiply_add", {"a": [2]}, "sum", 0.30)],
 )  # fmt: skip
 def test_clock_to_memory_output(kind: str, inputs: dict[str, list[int]], output: str, start: float) -> None:
     assert worst([cell(kind, inputs, {output: [9]}), register(9, 40)]) == pytest.approx(start + net(1) + LAST)
@@ -139,7 +139,7 @@ def test_clock_to_memory_output(kind: str, inputs: dict[str, list[int]], output:
 @pytest.mark.parametrize(
     ("kind", "port", "sampled"),
     [("RAM32M", "ADDRA", False), ("RAM32M", "ADDRD", True), ("RAM64X1D", "DPRA0", False), ("RAM64X1D", "A0", True),
-     ("RAM64X1D", "WE", True), ("RAMB18E2", "WEA", True), ("SRL16E", "A0", False), ("FDRE", "R", True)],
+     ("RAM64X1D", "WE", True), ("multiply_add", "a", True), ("RAMB18E2", "WEA", True), ("SRL16E", "A0", False), ("FDRE", "R", True)],
 )  # fmt: skip
 def test_what_a_clock_edge_samples(kind: str, port: str, sampled: bool) -> None:
     output = "Q" if kind in ("FDRE", "SRL16E") else "DOA"
