@@ -139,7 +139,8 @@ def test_clock_to_memory_output(kind: str, inputs: dict[str, list[int]], output:
 @pytest.mark.parametrize(
     ("kind", "port", "sampled"),
     [("RAM32M", "ADDRA", False), ("RAM32M", "ADDRD", True), ("RAM64X1D", "DPRA0", False), ("RAM64X1D", "A0", True),
-     ("RAM64X1D", "WE", True), ("multiply_add", "a", True), ("RAMB18E2", "WEA", True), ("SRL16E", "A0", False), ("FDRE", "R", True)],
+     ("RAM64X1D", "WE", True), ("multiply_add", "a", True), ("RAMB18E2", "WEA", True), ("SRL16E", "A0", False),
+     ("FDRE", "R", True)],
 )  # fmt: skip
 def test_what_a_clock_edge_samples(kind: str, port: str, sampled: bool) -> None:
     output = "Q" if kind in ("FDRE", "SRL16E") else "DOA"
