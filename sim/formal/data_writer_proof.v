@@ -102,7 +102,7 @@ module data_writer_proof #(
             if (\unit.open && \unit.staged && \unit.follows && !\unit.full )
                 joins: assert (\unit.staged_address == {\unit.open_address [63:8], open_end[3:0] + 4'd1});
             incoming: assert (\unit.incoming_words <= 4'd6 + !word_ready);
-            queued: assert (\unit.incoming_words == behind_front + !\unit.none_incoming
+            queued: assert (behind_front <= 4'd8 && \unit.incoming_words == behind_front + !\unit.none_incoming
                 && \unit.closed_bursts == closed && \unit.queued_words == words_between);
             totals: assert (taken == sent + \unit.incoming_words + \unit.staged + \unit.queued_words + m_axi_WVALID);
         end
