@@ -48,10 +48,10 @@ module data_reader #(
 );
     localparam QUEUE = 1 << QUEUE_BITS;
     localparam [2:0] STATE_IDLE = 0;  // takes a command
-    localparam [2:0] STATE_MEASURE = 1;  // length of the burst
-    localparam [2:0] STATE_FIT = 2;  // whether there is room for it
-    localparam [2:0] STATE_REQUEST = 3;  // waits for room
-    localparam [2:0] STATE_ISSUED = 4;  // waits for the address to be accepted
+    localparam [2:0] STATE_MEASURE = 2;  // length of the burst
+    localparam [2:0] STATE_FIT = 1;  // whether there is room for it
+    localparam [2:0] STATE_REQUEST = 4;  // waits for room
+    localparam [2:0] STATE_ISSUED = 3;  // waits for the address to be accepted
 
     // Requests.
     reg [2:0] state;

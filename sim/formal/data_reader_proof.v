@@ -55,9 +55,9 @@ module data_reader_proof #(
     wire [11:0] asked = m_axi_ARVALID ? {4'd0, m_axi_ARLEN} + 12'd1 : 13'd0;
     always @(posedge clk)
         if (rst_n) begin
-            states: assert (\unit.state <= 3'd4 && m_axi_ARVALID == (\unit.state == 3'd4));
-            rooms: assert (\unit.state != 3'd3 || !\unit.room || \unit.fits );
-            lengths: assert ((\unit.state != 3'd2 && \unit.state != 3'd3) || (\unit.length != 0 && {27'd0, \unit.length } <= \unit.remaining
+            states: assert (\unit.state <= 3'd4 && m_axi_ARVALID == (\unit.state == 3'd3));
+            rooms: assert (\unit.state != 3'd4 || !\unit.room || \unit.fits );
+            lengths: assert ((\unit.state != 3'd1 && \unit.state != 3'd4) || (\unit.length != 0 && {27'd0, \unit.length } <= \unit.remaining
                              && {3'd0, \unit.address [7:4]} + \unit.length <= 6'd16));
             if (m_axi_ARVALID)
                 blocks: assert ({4'd0, m_axi_ARADDR[7:4]} + m_axi_ARLEN < 8'd16);
