@@ -88,8 +88,8 @@ module control_registers #(
             data_held <= 1'b0;
             s_axi_control_BVALID <= 1'b0;
         end else begin
-            address_held <= address_held ? !write : s_axi_control_AWVALID;
-            data_held <= data_held ? !write : s_axi_control_WVALID;
+            address_held <= address_held ? !write : awake && s_axi_control_AWVALID;
+            data_held <= data_held ? !write : awake && s_axi_control_WVALID;
             s_axi_control_BVALID <= write || (s_axi_control_BVALID && !s_axi_control_BREADY);
         end
     end

@@ -76,7 +76,7 @@ module sequencer (
     wire [VECTORS_BITS-1:0] hidden_vectors = hidden_features[4 +: VECTORS_BITS];
     // Decoded on the way in.
     reg is_patch, is_layernorm, is_linear, is_attention, is_gate, is_experts, is_copy, is_head, is_store, is_halt;
-    wire [7:0] opcode_in = instruction_in[FIELD_OPCODE_WORD*32 + FIELD_OPCODE_LOW +: FIELD_OPCODE_WIDTH];
+    wire [7:0] opcode_in = instruction_in[FIELD_OPCODE_WORD*32 + FIELD_OPCODE_LOW +: 8];
 
     // Sizes in tiles and lines, ready long before they are used.
     reg [11:0] in_tiles, out_tiles, hidden_out_tiles, hidden_in_tiles;
