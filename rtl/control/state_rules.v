@@ -89,7 +89,7 @@ module state_rules (
 
     wire [15:0] already = same_features ? held_rows : 16'd0;
     wire reading = step < FIRST_CHECK[4:0] + 5'd3;
-    wire in_slots = step >= FIRST_CHECK[4:0] && step < FIRST_CHECK[4:0] + 5'd6;
+    wire in_slots = busy && step >= FIRST_CHECK[4:0] && step < FIRST_CHECK[4:0] + 5'd6;
     wire forbidden = reading ? row_end > {1'b0, already} : first > already;
     reg bad_access;
     reg [2:0] mark;
@@ -109,7 +109,7 @@ module state_rules (
             end
         end
 
-    // Which mark each scratchpad takes over stands long before the commit.
+    // Which mark each scratchpad takes over stands long before the commit: marks move in a check alone.
     reg empties_hidden, committing;
     reg [3*16-1:0] takes;
     integer pad, write;
