@@ -23,6 +23,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from benchmarks.area_synthesis import DSP_CELL
+
 NET, NET_PER_DOUBLING = 0.22, 0.08
 REGISTER, DSP_REGISTER, DISTRIBUTED, BLOCK_RAM, ULTRA_RAM = 0.08, 0.30, 0.70, 0.95, 1.50
 LUT, DSP = 0.10, 2.30
@@ -82,7 +84,6 @@ class Cell:
 
 
 CLOCKS = {"C", "CLK", "WCLK", "CLKARDCLK", "CLKBWRCLK", "clk"}
-CHAINED = "multiply_add"  # a module that is one DSP block with all its registers, as a cell
 # Where one address serves reading alone: its output. Other addresses are sampled too.
 READ_PORTS = {f"ADDR{port}": f"DO{port}" for port in "ABCDEFGH"} | {"DPRA": "DPO", "A": "SPO"}
 
@@ -106,7 +107,7 @@ def describe(kind: str, connections: Mapping[str, list[int | str]], directions: 
         return _carry(wires)
     if kind.startswith("MUXF"):
         return _wide_multiplexer(kind, inputs, outputs)
-    if kind == CHAINED:
+    if kind == DSP_CELL:
         return _memory(inputs, outputs, DSP_REGISTER)
     if kind.startswith("DSP48"):
         return _product(inputs, outputs, inside)
