@@ -128,7 +128,7 @@ DATA_WRITER = Proof(
         Property("nothing_after_flush", "after a cycle of flush no word is accepted",
                  Mutant(WRITER, "incoming_words < 4'd6 && !flush;", "incoming_words < 4'd6;")),
         Property(PRECONDITIONS, "the queue of words on their way in is pushed and popped as fifo demands",
-                 Mutant(WRITER, "incoming_words < 4'd6", "incoming_words < 4'd8")),
+                 Mutant(WRITER, "incoming_words < 4'd6", "incoming_words < 4'd8"), 32),
     ),
 )  # fmt: skip
 
