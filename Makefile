@@ -25,7 +25,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim bench-dense ablation real numbers eval accuracy scaling report train calibrate hls hls-report bitstream release test-vitis-rtl generate hierarchy drawings docs area fuzz mutants lint style clean
+.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim bench-dense ablation real numbers eval accuracy scaling report train calibrate hls hls-report bitstream release test-vitis-rtl generate hierarchy drawings docs area timing fuzz mutants lint style clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -174,6 +174,9 @@ docs: $(VENV)/test.stamp ## the pages as a site, build/docs; a dead link or a mi
 
 area: $(VENV)/test.stamp ## synthesise the RTL with Yosys: LUT, FF, DSP, block RAM, logic levels
 	nice $(PY) -m benchmarks.area
+
+timing: $(VENV)/test.stamp ## estimate the clock of the RTL: the latest paths in ns, fan-out counted (SHAPE=zcu102)
+	nice $(PY) -m benchmarks.timing $(if $(SHAPE),--shape $(SHAPE))
 
 fuzz: $(VENV)/test.stamp ## mutated files for all readers, random programs on all engines (MINUTES=16 SEED=1); REPLAY=file: one case again
 	OMP_NUM_THREADS=1 nice $(PY) -m tests.fuzz $(if $(REPLAY),--replay $(REPLAY),--minutes $(MINUTES) --seed $(SEED))

@@ -68,7 +68,7 @@ module edgemoe_core (
     wire patch_command, patching;
     instruction_unit program_reader (
         .clk(clk), .rst_n(rst_n), .begin_run(begin_run), .program_address(program_address), .fetch_hold(fetch_hold),
-        .fetching(fetching), .command_valid(unit_command), .command_ready(command_ready && !patch_command),
+        .fetching(fetching), .command_valid(unit_command), .command_ready(command_ready),
         .command_address(unit_address), .command_words(unit_words), .word_valid(read_valid && !patching),
         .word_ready(unit_word_ready), .word(read_word), .header_valid(header_valid), .header_fault(header_fault),
         .instructions(instructions), .stream_lines(run_lines), .input_bytes(input_bytes), .output_bytes(output_bytes),
@@ -115,6 +115,8 @@ module edgemoe_core (
     wire start_layernorm, start_copy, start_store, start_positions, start_patches, start_gate, note_gate, clear_queues;
     wire start_gather, layernorm_busy, copy_busy, store_busy, patch_busy, gather_busy, gate_busy;
     wire [7:0] gather_expert;
+    reg rows_busy;  // a cycle late, which those who wait for it allow for
+    always @(posedge clk) rows_busy <= layernorm_busy || copy_busy || store_busy || patch_busy || gather_busy;
     sequencer instruction_sequencer (
         .clk(clk), .rst_n(engine_rst_n), .instruction_valid(instruction_valid && counts_running && !halted),
         .instruction_ready(instruction_ready), .instruction_in(next_instruction), .static_fault(static_fault),
@@ -125,7 +127,7 @@ module edgemoe_core (
         .compute_idle(compute_idle), .start_layernorm(start_layernorm), .start_copy(start_copy),
         .start_store(start_store), .start_positions(start_positions), .start_patches(start_patches),
         .start_gate(start_gate), .note_gate(note_gate), .clear_queues(clear_queues), .start_gather(start_gather),
-        .gather_expert(gather_expert), .rows_busy(layernorm_busy || copy_busy || store_busy || patch_busy || gather_busy),
+        .gather_expert(gather_expert), .rows_busy(rows_busy),
         .gate_busy(gate_busy), .lengths(lengths), .fetch_hold(fetch_hold), .fetching(fetching),
         .patch_command(patch_command), .patch_command_ready(command_ready), .executing(executing), .halted(halted),
         .fault(fault), .experts_run(experts_run), .segments_dropped(segments_dropped));
@@ -166,7 +168,7 @@ module edgemoe_core (
         .write_values(write_values), .write_wide(write_wide), .wide_result(wide_result), .lookup_expert(lookup_expert), .lookup_index(lookup_index),
         .lookup_destination(lookup_destination), .lookup_score(lookup_score), .logits_valid(logits_valid),
         .logits_row(logits_row), .logits_tile(logits_tile), .logits(logits), .word_valid(head_word_valid),
-        .word_ready(word_ready && !of_store), .word_address(head_word_address), .word(head_word),
+        .word_ready(word_ready), .word_address(head_word_address), .word(head_word),
         .step_issued(step_issued), .waits_for_weights(waits_for_weights), .waits_for_room(waits_for_room),
         .drains(drains), .array_idle(array_idle));
 
@@ -182,7 +184,7 @@ module edgemoe_core (
         .longest(longest), .queues_end(queues_end), .source_end(source_end), .destination_end(destination_end),
         .line_valid(line_valid), .line_ready(patch_line_ready), .line(line), .read_valid(read_valid && patching),
         .read_ready(patch_word_ready), .read_word(read_word), .word_valid(store_word_valid),
-        .word_ready(word_ready && of_store), .word_address(store_word_address), .word(store_word),
+        .word_ready(word_ready), .word_address(store_word_address), .word(store_word),
         .array_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
         .gathered(gathered), .attention_depth(attention_depth), .keys(keys), .values(values),
         .epilogue_read_depth(residual_read_depth), .residual(residual), .epilogue_residual_enable(residual_enable),
@@ -193,7 +195,8 @@ module edgemoe_core (
         .lookup_expert(lookup_expert), .lookup_index(lookup_index), .lookup_destination(lookup_destination),
         .lookup_score(lookup_score), .logits_valid(logits_valid), .logits_row(logits_row), .logits_tile(logits_tile),
         .logits(logits), .moves(moves));
-    assign word_valid = of_store ? store_word_valid : head_word_valid;
+    // HEAD and STORE have words in their own instructions alone.
+    assign word_valid = store_word_valid || head_word_valid;
     assign word_address = of_store ? store_word_address : head_word_address;
     assign word = of_store ? store_word : head_word;
 
@@ -202,12 +205,12 @@ module edgemoe_core (
     reg patch_words;
     always @(posedge clk)
         if (!engine_rst_n) patch_words <= 1'b0;
-        else if (start_patches) patch_words <= 1'b1;
+        else if (patch_command && command_ready) patch_words <= 1'b1;
         else if (!of_patch && !halted) patch_words <= 1'b0;
     assign patching = patch_words;
     assign command_valid = patch_command || unit_command;
-    assign command_address = patch_command ? input_at : unit_address;
-    assign command_words = patch_command ? input_words : unit_words;
+    assign command_address = fetch_hold ? input_at : unit_address;  // while it is up, the program fetches nothing
+    assign command_words = fetch_hold ? input_words : unit_words;
     assign read_ready = patching ? patch_word_ready : unit_word_ready;
 
     reg stepped;

@@ -70,7 +70,7 @@ proc connect_bus {from to} {
 
 proc add_accelerator {} {
     global processing_system interrupt_controller cell ip_vendor ip_library ip_name ip_version
-    global connections control_master control_port clock_pin reset_pin interrupt_pin
+    global connections read_only control_master control_port clock_pin reset_pin interrupt_pin
 
     create_bd_cell -type ip -vlnv $ip_vendor:$ip_library:$ip_name:$ip_version $cell
     connect_clock $cell/$clock_pin
@@ -90,10 +90,15 @@ proc add_accelerator {} {
 
     foreach connection $connections {
         lassign $connection master port
-        set name memory_[string map {m_axi_ ""} $master]
-        add_interconnect $name 1
-        connect_bus $cell/$master $name/S00_AXI
-        connect_bus $name/M00_AXI $processing_system/$port
+        if {$master in $read_only} {
+            # Weights: AXI4 of the port's width on both sides, so that nothing need stand between.
+            connect_bus $cell/$master $processing_system/$port
+        } else {
+            set name memory_[string map {m_axi_ ""} $master]
+            add_interconnect $name 1
+            connect_bus $cell/$master $name/S00_AXI
+            connect_bus $name/M00_AXI $processing_system/$port
+        }
         connect_clock $processing_system/[port_clock $port]
     }
 }

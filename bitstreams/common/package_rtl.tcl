@@ -2,14 +2,16 @@
 
 # Packages the Verilog files of a folder; returns the folder of the IP.
 proc package_rtl {sources include destination} {
-    global part top ip_vendor ip_library ip_name ip_version clock_pin interrupt_pin control_port connections
+    global part top ip_vendor ip_library ip_name ip_version clock_pin interrupt_pin control_port connections read_only
 
     create_project -force package [file join $destination project] -part $part
-    # The modules of all wings, and the headers that they include: only files of the project are copied into the IP.
+    # The modules of all wings, and the headers that they include: only files of the project are copied into the IP,
+    # and a header stays one, for there it is no module that could be compiled by itself.
     set headers [file join $sources include]
     add_files [lsort [glob -directory $sources *.v */*.v]]
-    add_files [lsort [glob -directory $headers *.vh]]
-    add_files [lsort [glob -directory $include *.vh]]
+    set included [concat [lsort [glob -directory $headers *.vh]] [lsort [glob -directory $include *.vh]]]
+    add_files $included
+    set_property file_type {Verilog Header} [get_files $included]
     set_property include_dirs [list $headers $include] [current_fileset]
     set_property top $top [current_fileset]
     update_compile_order -fileset sources_1
@@ -24,6 +26,10 @@ proc package_rtl {sources include destination} {
 
     foreach connection $connections {
         ipx::associate_bus_interfaces -busif [lindex $connection 0] -clock $clock_pin $core
+    }
+    foreach port $read_only {
+        set master [ipx::get_bus_interfaces $port -of_objects $core]
+        set_property value READ_ONLY [ipx::add_bus_parameter READ_WRITE_MODE $master]
     }
     ipx::associate_bus_interfaces -busif $control_port -clock $clock_pin $core
     ipx::infer_bus_interface $interrupt_pin xilinx.com:signal:interrupt_rtl:1.0 $core

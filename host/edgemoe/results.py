@@ -26,8 +26,8 @@ class FrameResult:
     timings_ms: name → milliseconds on this host; `total` is the whole frame and is what panels show.
     counters: name → count of the engine; `cycles` is shown on panels when present.
     engine, model, hardware: names for titles and reports, e.g. `golden`, `tiny`, `zcu102`.
-    clock_mhz: what the hardware is meant to reach; 0: not said. estimated_cycles: of a frame, predicted from shapes,
-        for engines that count none; 0: not estimated.
+    clock_mhz: of the bitstream on a board, else what the hardware is meant to reach; 0: not said.
+    estimated_cycles: of a frame, predicted from shapes, for engines that count none; 0: not estimated.
     """
 
     frame: NDArray[np.uint8]

@@ -282,7 +282,7 @@ class Session:
             routing=routing,
             timings_ms=run.clock.result(),
             counters=run.counters,
-            clock_mhz=manifest.hardware.clock_mhz,
+            clock_mhz=self.device.clock_mhz or manifest.hardware.clock_mhz,
             estimated_cycles=self._estimated_cycles,
         )
 

@@ -268,8 +268,12 @@ module epilogue (
     end
 
     // Activations, cycle 11; GELU, cycle 23. One instruction has only one of them.
-    wire gelu = valid[23] && rest_23[POST_ROWS +: 3] == PASS_GELU;
-    wire direct = valid[11] && (kind_11 == PASS_QKV || kind_11 == PASS_CONTEXT);
+    reg gelu, direct;  // known a cycle before, as they choose between all results
+    wire [2:0] kind_10 = step_10[DRAIN_KIND +: 3];
+    always @(posedge clk) begin
+        gelu <= rst_n && valid[22] && rests[10*REST_BITS+POST_ROWS +: 3] == PASS_GELU;
+        direct <= rst_n && valid[10] && (kind_10 == PASS_QKV || kind_10 == PASS_CONTEXT);
+    end
     wire write_part = gelu ? rest_23[REST_BITS-1] : step_11[DRAIN_PART];
     assign write_buffer = gelu ? BUFFER_HIDDEN[3:0]
         : kind_11 == PASS_CONTEXT ? (WIDE_TOKENS != 0 && wide_result ? BUFFER_GATE_INPUT[3:0] : BUFFER_NORM[3:0])

@@ -5,8 +5,8 @@
 //
 // EXPERTS has none here: what it reads is named by its queues. third = ⌊out_features / 3⌋ by a multiplication with
 // ONE_THIRD / 2^THIRD_SHIFT, exact for 16 bits.
-// Precondition: the instruction is held, for 2 cycles before the first slot that is a third.
-// Latency: 1 from slot; 2 from the instruction to third. Depth: an 8:1 multiplexer and an addition; a multiplication.
+// Precondition: the instruction is held, for 2 cycles before the first slot that is a third and 1 before slot 0.
+// Latency: 2 from slot; 2 from the instruction to third. Depth: an 8:1 multiplexer; an addition; a multiplication.
 `default_nettype none
 module accesses (
     input  wire         clk,
@@ -26,7 +26,18 @@ module accesses (
 
     reg [31:0] product;
     wire unused = &{1'b0, instruction, product[THIRD_SHIFT-1:0]};
+    reg of_patch, of_layernorm, of_linear, of_attention, of_gate, of_copy, of_head, of_store, of_qkv, of_residual;
     always @(posedge clk) begin
+        of_patch <= opcode == OPCODE_PATCH_EMBED[7:0];
+        of_layernorm <= opcode == OPCODE_LAYERNORM[7:0];
+        of_linear <= opcode == OPCODE_LINEAR[7:0];
+        of_attention <= opcode == OPCODE_ATTENTION[7:0];
+        of_gate <= opcode == OPCODE_GATE[7:0];
+        of_copy <= opcode == OPCODE_COPY[7:0];
+        of_head <= opcode == OPCODE_HEAD[7:0];
+        of_store <= opcode == OPCODE_STORE[7:0];
+        of_qkv <= epilogue == EPILOGUE_QKV[3:0];
+        of_residual <= epilogue == EPILOGUE_RESIDUAL[3:0];
         product <= out_features * ONE_THIRD[15:0];
         third <= {{(THIRD_SHIFT-16){1'b0}}, product[31:THIRD_SHIFT]};
     end
@@ -41,8 +52,8 @@ module accesses (
         begin_row = slot < 3 ? source_row : destination_row;
         width = in_features;
         one_more = 1'b0;
-        case (opcode)
-            OPCODE_PATCH_EMBED[7:0]: begin
+        case (1'b1)
+            of_patch: begin
                 used = slot == 3 || slot == 4;
                 if (slot == 3) begin
                     name = BUFFER_HIDDEN[3:0];
@@ -52,32 +63,32 @@ module accesses (
                     one_more = 1'b1;
                 end
             end
-            OPCODE_LAYERNORM[7:0]: begin
+            of_layernorm: begin
                 used = slot == 0 || slot == 3 || (slot == 4 && gate_copy);
                 if (slot == 3) name = BUFFER_NORM[3:0];
                 if (slot == 4) name = BUFFER_GATE_INPUT[3:0];
             end
-            OPCODE_LINEAR[7:0]:
+            of_linear:
                 if (slot == 0) begin
                     used = 1'b1;
                     name = source;
-                end else if (epilogue == EPILOGUE_QKV[3:0]) begin
+                end else if (of_qkv) begin
                     used = slot >= 3;
                     name = slot == 3 ? BUFFER_QUERY[3:0] : slot == 4 ? BUFFER_KEY[3:0] : BUFFER_VALUE[3:0];
                     width = third;
                 end else begin
-                    used = slot == 3 || (slot == 1 && epilogue == EPILOGUE_RESIDUAL[3:0]);
+                    used = slot == 3 || (slot == 1 && of_residual);
                     name = destination;
                     begin_row = destination_row;
                     width = out_features;
                 end
-            OPCODE_ATTENTION[7:0]: begin
+            of_attention: begin
                 used = slot <= 3;
                 name = slot == 0 ? BUFFER_QUERY[3:0] : slot == 1 ? BUFFER_KEY[3:0]
                      : slot == 2 ? BUFFER_VALUE[3:0] : WIDE_TOKENS != 0 && wide_result ? BUFFER_GATE_INPUT[3:0] : BUFFER_NORM[3:0];
                 begin_row = source_row;
             end
-            OPCODE_GATE[7:0]: begin
+            of_gate: begin
                 used = slot <= 3;
                 if (slot == 0) name = BUFFER_GATE_INPUT[3:0];
                 if (slot == 1) name = BUFFER_NORM[3:0];
@@ -87,12 +98,12 @@ module accesses (
                     width = {8'd0, top_k};
                 end
             end
-            OPCODE_COPY[7:0]: used = slot == 0 || slot == 3;
-            OPCODE_HEAD[7:0]: begin
+            of_copy: used = slot == 0 || slot == 3;
+            of_head: begin
                 used = slot == 0;
                 name = wide ? BUFFER_GATE_INPUT[3:0] : BUFFER_NORM[3:0];
             end
-            OPCODE_STORE[7:0]: begin
+            of_store: begin
                 used = slot == 0;
                 name = source;
             end
@@ -100,12 +111,20 @@ module accesses (
         endcase
     end
 
+    reg used_1, one_more_1;
+    reg [3:0] name_1;
+    reg [15:0] begin_row_1, width_1;
     always @(posedge clk) begin
-        valid <= used;
-        scratchpad <= name;
-        first <= begin_row;
-        row_end <= {1'b0, begin_row} + {1'b0, rows} + {16'd0, one_more};
-        features <= width;
+        used_1 <= used;
+        name_1 <= name;
+        begin_row_1 <= begin_row;
+        width_1 <= width;
+        one_more_1 <= one_more;
+        valid <= used_1;
+        scratchpad <= name_1;
+        first <= begin_row_1;
+        row_end <= {1'b0, begin_row_1} + {1'b0, rows} + {16'd0, one_more_1};
+        features <= width_1;
     end
 endmodule
 `default_nettype wire

@@ -70,8 +70,10 @@ module control_registers #(
     wire write_low = write && write_word < 32;
     wire write_flags = write_low && write_strobe[0];
 
-    assign s_axi_control_AWREADY = !address_held;
-    assign s_axi_control_WREADY = !data_held;
+    reg awake;  // reset is over: AXI wants ready low before
+    always @(posedge clk) awake <= rst_n;
+    assign s_axi_control_AWREADY = awake && !address_held;
+    assign s_axi_control_WREADY = awake && !data_held;
     assign s_axi_control_BRESP = 2'b00;
 
     always @(posedge clk) begin
@@ -86,8 +88,8 @@ module control_registers #(
             data_held <= 1'b0;
             s_axi_control_BVALID <= 1'b0;
         end else begin
-            address_held <= address_held ? !write : s_axi_control_AWVALID;
-            data_held <= data_held ? !write : s_axi_control_WVALID;
+            address_held <= address_held ? !write : awake && s_axi_control_AWVALID;
+            data_held <= data_held ? !write : awake && s_axi_control_WVALID;
             s_axi_control_BVALID <= write || (s_axi_control_BVALID && !s_axi_control_BREADY);
         end
     end
@@ -133,7 +135,7 @@ module control_registers #(
     wire read_control = read && read_word == REG_CONTROL / 4;
     wire read_valid_flag = read && in_outputs && read_word[1:0] == 2;
 
-    assign s_axi_control_ARREADY = reading == 0 && !s_axi_control_RVALID;
+    assign s_axi_control_ARREADY = awake && reading == 0 && !s_axi_control_RVALID;
     assign s_axi_control_RRESP = 2'b00;
 
     always @(posedge clk) begin

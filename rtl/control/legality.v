@@ -23,9 +23,9 @@ module legality (
     output reg  [4:0]   fault
 );
 `include "edgemoe_spec.vh"
-    localparam FIRST_SLOT = 2;                  // step at which `accesses` is given slot 0
-    localparam FIRST_CHECK = FIRST_SLOT + 3;    // its product is compared here
-    localparam LENGTH_STEP = FIRST_SLOT + 9;    // rows·pitch is the multiplier's result here
+    localparam FIRST_SLOT = 1;                  // step at which `accesses` is given slot 0
+    localparam FIRST_CHECK = FIRST_SLOT + 4;    // its product is compared here
+    localparam LENGTH_STEP = FIRST_SLOT + 10;   // rows·pitch is the multiplier's result here
     localparam LAST_STEP = LENGTH_STEP + 4;
     localparam [16:0] TILE_MASK = TOKEN_PAR - 1;
     localparam [16:0] MOST_ROWS = MAX_ROWS;
@@ -56,7 +56,8 @@ module legality (
     wire [3:0] access_buffer;
     wire [15:0] access_first, access_features;
     wire [16:0] access_end;
-    wire [4:0] slot = step - FIRST_SLOT[4:0];
+    reg [4:0] slot;  // step − FIRST_SLOT
+    always @(posedge clk) slot <= start ? 5'd0 - FIRST_SLOT[4:0] : slot + 5'd1;
     accesses rows_of (.clk(clk), .instruction(instruction), .slot(slot[2:0]), .valid(access_valid),
                       .scratchpad(access_buffer), .first(access_first), .row_end(access_end),
                       .features(access_features), .third(third));

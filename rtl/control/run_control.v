@@ -17,7 +17,7 @@ module run_control (
     input  wire        progress,
     input  wire        read_error,
     input  wire        write_error,
-    output wire        flush,
+    output reg         flush,  // in IDLE, CLEAR and END
     input  wire        flushed,  // readers have nothing in flight
     input  wire        written,  // memory has answered for every write
     output reg         engine_rst_n,
@@ -38,9 +38,8 @@ module run_control (
     reg [2:0] state;
     reg written_before;  // a cycle ago, which shortens the path; nothing is accepted any more when it counts
     reg [31:0] still;  // cycles without progress
-    wire hung = watchdog_cycles != 32'd0 && still >= watchdog_cycles;
+    reg hung;  // as of a cycle ago
     assign idle = state == IDLE;
-    assign flush = state == CLEAR || state == END || state == IDLE;
     assign running = state != IDLE;
 
     always @(posedge clk) begin
@@ -48,9 +47,11 @@ module run_control (
         begin_run <= 1'b0;
         begin_stream <= 1'b0;
         written_before <= written;
+        hung <= state != IDLE && !progress && watchdog_cycles != 32'd0 && still >= watchdog_cycles;
         still <= progress || state == IDLE ? 32'd0 : still + 32'd1;
         if (!rst_n) begin
             state <= IDLE;
+            flush <= 1'b1;
             engine_rst_n <= 1'b0;
             error_code <= 32'd0;
             program_counter <= 32'd0;
@@ -63,6 +64,7 @@ module run_control (
             end
             CLEAR: if (flushed && written_before) begin
                 state <= RESET;
+                flush <= 1'b0;
                 begin_run <= 1'b1;
             end
             RESET: begin
@@ -72,11 +74,13 @@ module run_control (
             HEADER: begin
                 if (header_valid) begin
                     state <= header_fault == 5'd0 ? RUN : END;
+                    flush <= header_fault != 5'd0;
                     begin_stream <= header_fault == 5'd0;
                     error_code <= {27'd0, header_fault};
                 end
                 if (read_error) begin
                     state <= END;
+                    flush <= 1'b1;
                     error_code <= FAULT_BUS_READ;
                 end
             end
@@ -92,6 +96,7 @@ module run_control (
             end
             WRITES: if (written_before) begin
                 state <= END;
+                flush <= 1'b1;
                 if (write_error && error_code == 32'd0) error_code <= FAULT_BUS_WRITE;
             end
             default: if (flushed) begin
@@ -101,6 +106,7 @@ module run_control (
         endcase
         if (rst_n && state != IDLE && hung) begin
             state <= IDLE;
+            flush <= 1'b1;
             done <= 1'b1;
             if (error_code == 32'd0) error_code <= FAULT_WATCHDOG;
         end

@@ -5,7 +5,7 @@
 //
 // A fault ends the run with its code and the instruction's index, and nothing more is started. `kind` of the sequences of
 // ATTENTION and EXPERTS stands in their own modules; the rest is here: header, weights and pass of one linear layer.
-// Latency: 16 cycles from an instruction's acceptance to its first command (rules 7 … 9 take 13).
+// Latency: 17 cycles from an instruction's acceptance to its first command (rules 7 … 9 take 13).
 `default_nettype none
 module sequencer (
     clk, rst_n, instruction_valid, instruction_ready, instruction_in, static_fault, index_in, past_end,
@@ -30,7 +30,7 @@ module sequencer (
     input  wire [4:0]                static_fault;
     input  wire [31:0]               index_in;
     input  wire                      past_end;
-    output wire                      check;
+    output reg                       check;
     input  wire                      check_done;
     input  wire [4:0]                check_fault;
     output wire                      commit;
@@ -52,8 +52,8 @@ module sequencer (
     output wire                      start_positions;
     output wire                      start_patches;
     output wire                      start_gate;
-    output wire                      note_gate;
-    output wire                      clear_queues;
+    output reg                       note_gate;
+    output reg                       clear_queues;
     output wire                      start_gather;
     output wire [7:0]                gather_expert;
     input  wire                      rows_busy;       // any unit that moves rows
@@ -74,16 +74,9 @@ module sequencer (
     wire [VECTORS_BITS-1:0] vectors = in_features[4 +: VECTORS_BITS];
     wire [VECTORS_BITS-1:0] out_vectors = out_features[4 +: VECTORS_BITS];
     wire [VECTORS_BITS-1:0] hidden_vectors = hidden_features[4 +: VECTORS_BITS];
-    wire is_patch = opcode == OPCODE_PATCH_EMBED[7:0];
-    wire is_layernorm = opcode == OPCODE_LAYERNORM[7:0];
-    wire is_linear = opcode == OPCODE_LINEAR[7:0];
-    wire is_attention = opcode == OPCODE_ATTENTION[7:0];
-    wire is_gate = opcode == OPCODE_GATE[7:0];
-    wire is_experts = opcode == OPCODE_EXPERTS[7:0];
-    wire is_copy = opcode == OPCODE_COPY[7:0];
-    wire is_head = opcode == OPCODE_HEAD[7:0];
-    wire is_store = opcode == OPCODE_STORE[7:0];
-    wire is_halt = opcode == OPCODE_HALT[7:0];
+    // Decoded on the way in.
+    reg is_patch, is_layernorm, is_linear, is_attention, is_gate, is_experts, is_copy, is_head, is_store, is_halt;
+    wire [7:0] opcode_in = instruction_in[FIELD_OPCODE_WORD*32 + FIELD_OPCODE_LOW +: 8];
 
     // Sizes in tiles and lines, ready long before they are used.
     reg [11:0] in_tiles, out_tiles, hidden_out_tiles, hidden_in_tiles;
@@ -105,6 +98,7 @@ module sequencer (
         end
     endfunction
     wire [31:0] gate_tiles = {20'd0, in_tiles} * {20'd0, out_tiles};
+    reg [16:0] position_rows;
     reg [31:0] position_values;
     wire [11:0] width_out = in_features[15:4] << (OUT_PARTS - 1);
     always @(posedge clk) begin
@@ -118,7 +112,8 @@ module sequencer (
         expert_lines <= up_lines + down_lines;
         gate_lines <= gate_tiles * (2 * IN_PAR * OUT_PAR / STREAM_LINE_BYTES)
             + (GATE_FORMS != 0 && biased ? {20'd0, out_tiles} * CHANNEL_LINES : 32'd0);
-        position_values <= ({16'd0, rows} + 32'd1) * {16'd0, out_features};
+        position_rows <= {1'b0, rows} + 17'd1;
+        position_values <= {15'd0, position_rows} * {16'd0, out_features};
         position_lines <= (position_values * RESIDUAL_BYTES + STREAM_LINE_BYTES - 1) / STREAM_LINE_BYTES;
         affine_lines <= {16'd0, in_features} * CHANNEL_BYTES / STREAM_LINE_BYTES;
     end
@@ -136,11 +131,11 @@ module sequencer (
     wire header_ok = header_done && header_fault == 5'd0;
     wire quiet = compute_idle && !rows_busy && !gate_busy;
     assign instruction_ready = state == NEXT;
-    assign check = state == CHECK && static_fault_held == 5'd0 && !is_halt;
+    always @(posedge clk) check <= rst_n && state == CHECK && static_fault_held == 5'd0 && !is_halt;
     reg was_quiet;  // in this state, a cycle ago
-    assign commit = state == QUIET && was_quiet;
+    wire settled = state == QUIET && quiet && !was_quiet;
+    assign commit = was_quiet;
     assign executing = state != NEXT && state != ENDED;
-    assign fetch_hold = is_patch && executing;
     assign patch_command = state == PATCHES && !fetching;
     assign start_patches = patch_command && patch_command_ready;
     assign start_positions = state == PAYLOAD && is_patch && fetch_room;
@@ -148,16 +143,29 @@ module sequencer (
     assign start_copy = state == BEGIN && is_copy;
     assign start_store = state == BEGIN && is_store;
     assign start_gate = state == PASS && is_gate && pass_room;
-    assign note_gate = commit && is_gate;
-    assign clear_queues = commit && is_experts;
+    assign fetch_hold = is_patch && executing;
+    always @(posedge clk) begin
+        note_gate <= rst_n && settled && is_gate;
+        clear_queues <= rst_n && settled && is_experts;
+    end
 
     always @(posedge clk) begin
-        if (accept) begin
+        if (accept) index <= index_in;
+        if (state == NEXT) begin  // whatever comes: the accepted one is the last
             instruction <= instruction_in;
-            index <= index_in;
             static_fault_held <= static_fault;
+            is_patch <= opcode_in == OPCODE_PATCH_EMBED[7:0];
+            is_layernorm <= opcode_in == OPCODE_LAYERNORM[7:0];
+            is_linear <= opcode_in == OPCODE_LINEAR[7:0];
+            is_attention <= opcode_in == OPCODE_ATTENTION[7:0];
+            is_gate <= opcode_in == OPCODE_GATE[7:0];
+            is_experts <= opcode_in == OPCODE_EXPERTS[7:0];
+            is_copy <= opcode_in == OPCODE_COPY[7:0];
+            is_head <= opcode_in == OPCODE_HEAD[7:0];
+            is_store <= opcode_in == OPCODE_STORE[7:0];
+            is_halt <= opcode_in == OPCODE_HALT[7:0];
         end
-        was_quiet <= state == QUIET && quiet && !was_quiet;
+        was_quiet <= rst_n && settled;
         settling <= state == SETTLE ? settling + 2'd1 : 2'd0;
         if (!rst_n) begin
             state <= NEXT;

@@ -9,8 +9,8 @@
 // State: valid rows and features of each scratchpad, the next segment. The check already works out what the instruction
 // will make valid; `commit` takes that over, and EXPERTS leaves HIDDEN without valid rows.
 // Precondition: the instruction is held from check to done; one check per instruction, then at most one commit, before
-// the next check. The queue summary stands still from check to done.
-// Latency: done, with fault, 13 cycles after check; begin_run and commit 1.
+// the next check, at the earliest a cycle before it. The queue summary stands still from check to done.
+// Latency: done, with fault, 13 cycles after check; begin_run 1, commit 2.
 // Depth: a 16:1 multiplexer and a 16-bit comparison; one multiplication; a 32-bit comparison.
 `default_nettype none
 `include "require.vh"
@@ -29,8 +29,8 @@ module state_rules (
     input  wire         commit
 );
 `include "edgemoe_spec.vh"
-    localparam FIRST_SLOT = 2;
-    localparam FIRST_CHECK = FIRST_SLOT + 2;  // slot 0 is compared here
+    localparam FIRST_SLOT = 1;
+    localparam FIRST_CHECK = FIRST_SLOT + 3;  // slot 0 is compared here
     localparam LAST_STEP = FIRST_CHECK + 7;
     localparam [16:0] TILE_MASK = TOKEN_PAR - 1;
     localparam [32:0] HIDDEN_ROOM = HIDDEN_ELEMENTS;
@@ -65,7 +65,8 @@ module state_rules (
     wire [3:0] access_buffer;
     wire [15:0] access_first, access_features, third;
     wire [16:0] access_end;
-    wire [4:0] slot = step - FIRST_SLOT[4:0];
+    reg [4:0] slot;  // step − FIRST_SLOT
+    always @(posedge clk) slot <= check ? 5'd0 - FIRST_SLOT[4:0] : slot + 5'd1;
     wire unused = &{1'b0, instruction, third, slot[4:3]};
     accesses rows_of (.clk(clk), .instruction(instruction), .slot(slot[2:0]), .valid(access_valid),
                       .scratchpad(access_buffer), .first(access_first), .row_end(access_end),
@@ -88,7 +89,7 @@ module state_rules (
 
     wire [15:0] already = same_features ? held_rows : 16'd0;
     wire reading = step < FIRST_CHECK[4:0] + 5'd3;
-    wire in_slots = step >= FIRST_CHECK[4:0] && step < FIRST_CHECK[4:0] + 5'd6;
+    wire in_slots = busy && step >= FIRST_CHECK[4:0] && step < FIRST_CHECK[4:0] + 5'd6;
     wire forbidden = reading ? row_end > {1'b0, already} : first > already;
     reg bad_access;
     reg [2:0] mark;
@@ -108,20 +109,24 @@ module state_rules (
             end
         end
 
-    reg empties_hidden;
-    integer write;
+    // Which mark each scratchpad takes over stands long before the commit: marks move in a check alone.
+    reg empties_hidden, committing;
+    reg [3*16-1:0] takes;
+    integer pad, write;
     always @(posedge clk) begin
         if (check) empties_hidden <= is_experts;
-        if (!rst_n || begin_run) begin
-            valid_rows <= {16*16{1'b0}};
-        end else if (commit) begin
-            for (write = 0; write < 3; write = write + 1)
-                if (mark[write]) begin
-                    valid_rows[16*mark_scratchpad[4*write +: 4] +: 16] <= mark_rows[16*write +: 16];
-                    valid_features[16*mark_scratchpad[4*write +: 4] +: 16] <= mark_features[16*write +: 16];
+        committing <= commit;
+        for (pad = 0; pad < 16; pad = pad + 1) begin
+            for (write = 0; write < 3; write = write + 1) begin
+                takes[3*pad+write] <= mark[write] && mark_scratchpad[4*write +: 4] == pad[3:0];
+                if (committing && takes[3*pad+write]) begin
+                    valid_rows[16*pad +: 16] <= mark_rows[16*write +: 16];
+                    valid_features[16*pad +: 16] <= mark_features[16*write +: 16];
                 end
-            if (empties_hidden) valid_rows[16*BUFFER_HIDDEN +: 16] <= 16'd0;
+            end
+            if (committing && empties_hidden && pad == BUFFER_HIDDEN) valid_rows[16*pad +: 16] <= 16'd0;
         end
+        if (!rst_n || begin_run) valid_rows <= {16*16{1'b0}};
     end
 
     // The rest of rule 8, and rule 9; inputs stand still, so these only have to be there before the last step.

@@ -6,7 +6,7 @@
 // at 16-beat boundaries of the address, so that none crosses 4 KiB; the queue has room for what is requested.
 // flush gives up what was commanded: nothing more is requested or handed on, words in flight are dropped, flushed says
 // that nothing is left. A command given during flush is not accepted.
-// Latency: 4 cycles from command to request and per further request; two from a beat to word_valid.
+// Latency: 5 cycles from command to request and per further request; two from a beat to word_valid.
 // Depth: an addition of 60 bits; an address comparison and a 64-entry LUT RAM.
 `default_nettype none
 module data_reader #(
@@ -47,13 +47,14 @@ module data_reader #(
     output wire         m_axi_RREADY
 );
     localparam QUEUE = 1 << QUEUE_BITS;
-    localparam [1:0] STATE_IDLE = 0;  // takes a command
-    localparam [1:0] STATE_MEASURE = 1;  // length of the burst
-    localparam [1:0] STATE_REQUEST = 2;  // waits for room
-    localparam [1:0] STATE_ISSUED = 3;  // waits for the address to be accepted
+    localparam [2:0] STATE_IDLE = 0;  // takes a command
+    localparam [2:0] STATE_MEASURE = 2;  // length of the burst
+    localparam [2:0] STATE_FIT = 1;  // whether there is room for it
+    localparam [2:0] STATE_REQUEST = 4;  // waits for room
+    localparam [2:0] STATE_ISSUED = 3;  // waits for the address to be accepted
 
     // Requests.
-    reg [1:0] state;
+    reg [2:0] state;
     reg [63:4] address;
     reg [31:0] remaining;
     reg [4:0] length;
@@ -62,7 +63,8 @@ module data_reader #(
     reg dropping;  // after flush, until nothing is in flight
     wire stop = flush || dropping;
     wire [4:0] to_boundary = 5'd16 - {1'b0, address[7:4]};
-    wire room = reserved <= QUEUE[QUEUE_BITS:0] - {{(QUEUE_BITS-4){1'b0}}, length} && !in_flight[OUTSTANDING_BITS];
+    reg room;  // a cycle ago; from STATE_FIT to the request there can only become more
+    wire fits = reserved <= QUEUE[QUEUE_BITS:0] - {{(QUEUE_BITS-4){1'b0}}, length} && !in_flight[OUTSTANDING_BITS];
     wire request = state == STATE_REQUEST && room && !stop;
     wire last_beat = m_axi_RVALID && m_axi_RLAST;
     wire handed_on;
@@ -71,6 +73,7 @@ module data_reader #(
     assign flushed = !m_axi_ARVALID && in_flight == 0 && !dropping;
 
     always @(posedge clk) begin
+        room <= fits;
         if (request) begin
             m_axi_ARADDR <= {address, 4'b0000};
             m_axi_ARLEN <= {3'b000, length} - 8'd1;
@@ -91,8 +94,9 @@ module data_reader #(
                 end
                 STATE_MEASURE: begin
                     length <= remaining < {27'd0, to_boundary} ? remaining[4:0] : to_boundary;
-                    state <= stop || remaining == 0 ? STATE_IDLE : STATE_REQUEST;
+                    state <= stop || remaining == 0 ? STATE_IDLE : STATE_FIT;
                 end
+                STATE_FIT: state <= stop ? STATE_IDLE : STATE_REQUEST;
                 STATE_REQUEST: begin
                     m_axi_ARVALID <= request;
                     if (request) begin

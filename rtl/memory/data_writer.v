@@ -6,7 +6,7 @@
 // queue by then, so that the write channel never waits for the engine. The four low bits of addresses are taken as 0.
 // flush: from the next cycle on no words are accepted, what was accepted is written; idle says that memory has answered
 // for all of it.
-// Latency: at most WAIT + 7 cycles from the last word to its beat. Depth: a comparison of 56 bits; a 64-entry LUT RAM.
+// Latency: at most WAIT + 8 cycles from the last word to its beat. Depth: a comparison of 56 bits; a 64-entry LUT RAM.
 `default_nettype none
 module data_writer #(
     parameter QUEUE_BITS = 6,  // 2^QUEUE_BITS words in the queue at most; at least 16 words
@@ -51,12 +51,12 @@ module data_writer #(
 
     // Words on their way in; word_ready comes from a register.
     wire [187:0] incoming;
-    wire none_incoming, unused_full, load;
-    wire [2:0] incoming_words;
-    always @(posedge clk) word_ready <= rst_n && incoming_words < 3'd2 && !flush;  // one more may come after that
-    fifo #(.BITS(188), .DEPTH(4)) incoming_queue (
+    wire none_incoming, load;
+    wire [3:0] incoming_words;
+    always @(posedge clk) word_ready <= rst_n && incoming_words < 4'd6 && !flush;  // two more may come after that
+    word_fifo #(.BITS(188), .DEPTH(8)) incoming_queue (
         .clk(clk), .rst_n(rst_n), .push(word_valid && word_ready), .value({word_address[63:4], word}), .pop(load),
-        .front(incoming), .empty(none_incoming), .full(unused_full), .count(incoming_words));
+        .front(incoming), .empty(none_incoming), .count(incoming_words));
 
     // A word and whether its address follows that of the word before it.
     reg staged;
@@ -86,14 +86,14 @@ module data_writer #(
     reg [127:0] word_queue [0:QUEUE-1];
     reg [OUTSTANDING_BITS:0] newest_burst, oldest_burst;
     reg [QUEUE_BITS:0] newest_word, oldest_word;
-    wire [OUTSTANDING_BITS:0] closed_bursts = newest_burst - oldest_burst;
-    wire [QUEUE_BITS:0] queued_words = newest_word - oldest_word;
+    reg [OUTSTANDING_BITS:0] closed_bursts;  // newest − oldest
+    reg [QUEUE_BITS:0] queued_words;
     wire next_burst, next_word;
 
     wire join_open = staged && follows && open && !full;
     wire close = open && !closed_bursts[OUTSTANDING_BITS]
         && (full || (staged ? !join_open : none_incoming && (&waited || flush)));
-    assign advance = staged && !queued_words[QUEUE_BITS] && (!open || join_open || close);
+    assign advance = staged && !queued_words[QUEUE_BITS] && !closed_bursts[OUTSTANDING_BITS];
 
     always @(posedge clk) begin
         if (close)
@@ -108,12 +108,16 @@ module data_writer #(
         waited <= staged ? {WAIT_BITS{1'b0}} : waited + {{(WAIT_BITS-1){1'b0}}, !(&waited)};
         if (!rst_n) begin
             open <= 1'b0;
+            closed_bursts <= 0;
+            queued_words <= 0;
             newest_burst <= 0;
             oldest_burst <= 0;
             newest_word <= 0;
             oldest_word <= 0;
         end else begin
             open <= advance || (open && !close);
+            closed_bursts <= closed_bursts + {{OUTSTANDING_BITS{1'b0}}, close} - {{OUTSTANDING_BITS{1'b0}}, next_burst};
+            queued_words <= queued_words + {{QUEUE_BITS{1'b0}}, advance} - {{QUEUE_BITS{1'b0}}, next_word};
             newest_burst <= newest_burst + {{OUTSTANDING_BITS{1'b0}}, close};
             oldest_burst <= oldest_burst + {{OUTSTANDING_BITS{1'b0}}, next_burst};
             newest_word <= newest_word + {{QUEUE_BITS{1'b0}}, advance};
@@ -155,7 +159,7 @@ module data_writer #(
         bus_error <= rst_n && !begin_run && (bus_error || (m_axi_BVALID && m_axi_BRESP[1]));
     end
 
-    assign idle = !(word_valid && word_ready) && none_incoming && !staged && !open && newest_burst == oldest_burst
+    assign idle = !(word_valid && word_ready) && incoming_words == 0 && !staged && !open && closed_bursts == 0
         && unanswered == 0;
     assign m_axi_AWID = 1'b0;
     assign m_axi_AWSIZE = 3'd4;  // 16 bytes
@@ -166,6 +170,6 @@ module data_writer #(
     assign m_axi_AWQOS = 4'b0000;
     assign m_axi_WSTRB = 16'hFFFF;
     assign m_axi_BREADY = 1'b1;
-    wire unused = &{1'b0, unused_full, m_axi_BID, m_axi_BRESP[0], word_address[3:0]};
+    wire unused = &{1'b0, m_axi_BID, m_axi_BRESP[0], word_address[3:0]};
 endmodule
 `default_nettype wire

@@ -5,7 +5,8 @@
 // of what they read while their instruction executes. Writes: each buffer has its writers, never two at a time.
 // ULTRA_RAM: QUERY, KEY, VALUE and HIDDEN lie in UltraRAM; with the weight buffer they fill the one of `kv260`'s part.
 // WIDE_TOKENS: attention may write rows of 16 bits to GATE_INPUT, and EXPERTS may gather them.
-// Latency: 2 from a depth to its values; token_vector 3, store_values 4.
+// Latency: 2 from a depth to its values; token_vector 3, store_values 4. Writes of the array and of single vectors come a
+// cycle later.
 // Depth: a multiplexer of readers in front of the memories; of banks, then of buffers behind them.
 `default_nettype none
 `include "require.vh"
@@ -102,64 +103,96 @@ module scratchpads #(
     wire [DEPTHS-1:0] residual_depth = of_layernorm ? {TOKEN_PAR{layernorm_read_depth}}
         : of_copy ? {TOKEN_PAR{copy_read_depth}} : of_store ? store_depths : epilogue_read_depth;
 
+    // What the array writes, with its buffer decoded.
+    reg [TOKEN_PAR-1:0] array_residual_enable, norm_enable, gate_enable, query_enable, key_enable, value_enable, hidden_enable;
+    reg [OUT_PARTS-1:0] array_residual_parts, array_parts;
+    reg [DEPTHS-1:0] array_residual_depth, array_write_depth;
+    reg [TOKEN_PAR*RESIDUAL_VECTOR-1:0] array_residual_values;
+    reg [TOKEN_PAR*VECTOR_BITS-1:0] array_values;
+    reg [TOKEN_PAR*GATE_VECTOR-1:0] array_wide;
+    always @(posedge clk) begin
+        array_residual_enable <= epilogue_residual_enable;
+        array_residual_parts <= epilogue_residual_parts;
+        array_residual_depth <= epilogue_residual_depth;
+        array_residual_values <= epilogue_residual_values;
+        norm_enable <= epilogue_enable & {TOKEN_PAR{epilogue_buffer == BUFFER_NORM[3:0]}};
+        gate_enable <= epilogue_enable & {TOKEN_PAR{epilogue_buffer == BUFFER_GATE_INPUT[3:0]}};
+        query_enable <= epilogue_enable & {TOKEN_PAR{epilogue_buffer == BUFFER_QUERY[3:0]}};
+        key_enable <= epilogue_enable & {TOKEN_PAR{epilogue_buffer == BUFFER_KEY[3:0]}};
+        value_enable <= epilogue_enable & {TOKEN_PAR{epilogue_buffer == BUFFER_VALUE[3:0]}};
+        hidden_enable <= epilogue_enable & {TOKEN_PAR{epilogue_buffer == BUFFER_HIDDEN[3:0]}};
+        array_parts <= epilogue_parts;
+        array_write_depth <= epilogue_depth;
+        array_values <= epilogue_values;
+        array_wide <= epilogue_wide;
+    end
+
     // Copies and positions go to one bank at a time, results of the array to all of them.
-    wire single = copy_enable || position_enable;
-    wire [LANE_BITS-1:0] single_bank = copy_enable ? copy_bank : position_bank;
-    wire [DEPTH_BITS-1:0] single_depth = copy_enable ? copy_depth : position_depth;
-    wire [RESIDUAL_VECTOR-1:0] single_value = copy_enable ? copy_value : position_values;
+    reg single, patching;
+    reg [TOKEN_PAR-1:0] single_bank, patched_bank;
+    reg [DEPTH_BITS-1:0] single_depth, patched_depth;
+    reg [RESIDUAL_VECTOR-1:0] single_value;
+    reg [VECTOR_BITS-1:0] patched_values;
+    always @(posedge clk) begin
+        single <= copy_enable || position_enable;
+        single_bank <= one << (copy_enable ? copy_bank : position_bank);
+        single_depth <= copy_enable ? copy_depth : position_depth;
+        single_value <= copy_enable ? copy_value : position_values;
+        patching <= patch_enable;
+        patched_bank <= one << patch_bank;
+        patched_depth <= patch_depth;
+        patched_values <= patch_values;
+    end
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(RESIDUAL_VECTOR), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) residual_rows (
         .clk(clk),
-        .write_enable(single ? one << single_bank : epilogue_residual_enable),
-        .write_parts(single ? WHOLE : epilogue_residual_parts),
-        .write_depth(single ? {TOKEN_PAR{single_depth}} : epilogue_residual_depth),
-        .write_values(single ? {TOKEN_PAR{single_value}} : epilogue_residual_values),
+        .write_enable(single ? single_bank : array_residual_enable),
+        .write_parts(single ? WHOLE : array_residual_parts),
+        .write_depth(single ? {TOKEN_PAR{single_depth}} : array_residual_depth),
+        .write_values(single ? {TOKEN_PAR{single_value}} : array_residual_values),
         .read_depth(residual_depth), .read_values(residual));
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) norm_rows (
         .clk(clk),
-        .write_enable(of_layernorm ? layernorm_enable
-            : epilogue_buffer == BUFFER_NORM[3:0] ? epilogue_enable : {TOKEN_PAR{1'b0}}),
-        .write_parts(of_layernorm ? WHOLE : epilogue_parts),
-        .write_depth(of_layernorm ? layernorm_depth : epilogue_depth),
-        .write_values(of_layernorm ? layernorm_norm : epilogue_values), .read_depth(norm_depth), .read_values(norm));
+        .write_enable(of_layernorm ? layernorm_enable : norm_enable),
+        .write_parts(of_layernorm ? WHOLE : array_parts),
+        .write_depth(of_layernorm ? layernorm_depth : array_write_depth),
+        .write_values(of_layernorm ? layernorm_norm : array_values), .read_depth(norm_depth), .read_values(norm));
     // Rows of 16 bits: LAYERNORM's, and attention's where tokens may be wide.
     localparam GATE_PARTS = WIDE_TOKENS != 0 ? OUT_PARTS : 1;
     wire of_attention = WIDE_TOKENS != 0 && !of_layernorm;
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATE_VECTOR), .PARTS(GATE_PARTS), .DEPTH(ROW_DEPTH)) gate_rows (
         .clk(clk),
-        .write_enable(!of_attention ? layernorm_gate_enable
-            : epilogue_buffer == BUFFER_GATE_INPUT[3:0] ? epilogue_enable : {TOKEN_PAR{1'b0}}),
-        .write_parts(of_attention ? epilogue_parts[GATE_PARTS-1:0] : {GATE_PARTS{1'b1}}),
-        .write_depth(of_attention ? epilogue_depth : layernorm_depth),
-        .write_values(of_attention ? epilogue_wide : layernorm_gate),
+        .write_enable(of_attention ? gate_enable : layernorm_gate_enable),
+        .write_parts(of_attention ? array_parts[GATE_PARTS-1:0] : {GATE_PARTS{1'b1}}),
+        .write_depth(of_attention ? array_write_depth : layernorm_depth),
+        .write_values(of_attention ? array_wide : layernorm_gate),
         .read_depth(WIDE_TOKENS != 0 ? norm_depth : activation_depth), .read_values(gate_input));
-    wire unused_wide = &{1'b0, epilogue_wide, gather_wide};
+    wire unused_wide = &{1'b0, gate_enable, array_wide, gather_wide};
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
     ) query_rows (
-        .clk(clk), .write_enable(epilogue_buffer == BUFFER_QUERY[3:0] ? epilogue_enable : {TOKEN_PAR{1'b0}}),
-        .write_parts(epilogue_parts), .write_depth(epilogue_depth), .write_values(epilogue_values),
+        .clk(clk), .write_enable(query_enable),
+        .write_parts(array_parts), .write_depth(array_write_depth), .write_values(array_values),
         .read_depth(activation_depth), .read_values(query));
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
     ) key_rows (
-        .clk(clk), .write_enable(epilogue_buffer == BUFFER_KEY[3:0] ? epilogue_enable : {TOKEN_PAR{1'b0}}),
-        .write_parts(epilogue_parts), .write_depth(epilogue_depth), .write_values(epilogue_values),
+        .clk(clk), .write_enable(key_enable),
+        .write_parts(array_parts), .write_depth(array_write_depth), .write_values(array_values),
         .read_depth(key_depth), .read_values(keys));
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
     ) value_rows (
-        .clk(clk), .write_enable(epilogue_buffer == BUFFER_VALUE[3:0] ? epilogue_enable : {TOKEN_PAR{1'b0}}),
-        .write_parts(epilogue_parts), .write_depth(epilogue_depth), .write_values(epilogue_values),
+        .clk(clk), .write_enable(value_enable),
+        .write_parts(array_parts), .write_depth(array_write_depth), .write_values(array_values),
         .read_depth(key_depth), .read_values(values));
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(HIDDEN_DEPTH), .ULTRA(ULTRA_RAM)
     ) hidden_rows (
         .clk(clk),
-        .write_enable(patch_enable ? one << patch_bank
-            : epilogue_buffer == BUFFER_HIDDEN[3:0] ? epilogue_enable : {TOKEN_PAR{1'b0}}),
-        .write_parts(patch_enable ? WHOLE : epilogue_parts),
-        .write_depth(patch_enable ? {TOKEN_PAR{patch_depth}} : epilogue_depth),
-        .write_values(patch_enable ? {TOKEN_PAR{patch_values}} : epilogue_values),
+        .write_enable(patching ? patched_bank : hidden_enable),
+        .write_parts(patching ? WHOLE : array_parts),
+        .write_depth(patching ? {TOKEN_PAR{patched_depth}} : array_write_depth),
+        .write_values(patching ? {TOKEN_PAR{patched_values}} : array_values),
         .read_depth(activation_depth), .read_values(hidden));
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATHERED_BITS), .PARTS(1), .DEPTH(ROW_DEPTH)) gathered_rows (
         .clk(clk), .write_enable(gather_enable ? one << gather_bank : {TOKEN_PAR{1'b0}}), .write_parts(1'b1),
@@ -211,11 +244,11 @@ module scratchpads #(
     end
 
     // A buffer has one writer at a time, and one of the units that take over ports executes.
-    `REQUIRE(copy_enable || position_enable, !(|epilogue_residual_enable), "the array and a copy or positions write RESIDUAL")
+    `REQUIRE(single, !(|array_residual_enable), "the array and a copy or positions write RESIDUAL")
     `REQUIRE(copy_enable, !position_enable, "a copy and positions write RESIDUAL")
     `REQUIRE(|layernorm_enable, of_layernorm, "LAYERNORM writes after its instruction")
-    `REQUIRE(of_layernorm && |epilogue_enable, epilogue_buffer != BUFFER_NORM[3:0], "LAYERNORM and the array write NORM")
-    `REQUIRE(patch_enable && |epilogue_enable, epilogue_buffer != BUFFER_HIDDEN[3:0], "patches and the array write HIDDEN")
+    `REQUIRE(of_layernorm, !(|norm_enable), "LAYERNORM and the array write NORM")
+    `REQUIRE(patching, !(|hidden_enable), "patches and the array write HIDDEN")
     `REQUIRE(of_layernorm, !of_copy && !of_store && !of_experts, "LAYERNORM has the ports with another instruction")
     `REQUIRE(of_copy, !of_store && !of_experts, "COPY has the ports with another instruction")
     `REQUIRE(of_store, !of_experts, "STORE has the ports with EXPERTS")

@@ -68,22 +68,13 @@ module stream_reader (
     reg running;
     reg [FETCH_BITS-1:0] now;
     assign current = now;
-    // Kinds decoded on the way in.
-    reg of_weights, of_lines, of_headers, of_skip, of_attention;
+    // What it wants next, at most one of these, decoded on the way in; attends: attention is at work.
+    reg wants_channels, wants_tile, wants_line, asks_header, skips, starts_attention, attends;
     wire [2:0] front_kind = front[FETCH_KIND +: 3];
-    always @(posedge clk)
-        if (next) begin
-            of_weights <= front_kind == FETCH_WEIGHTS;
-            of_lines <= front_kind == FETCH_LINES;
-            of_headers <= front_kind == FETCH_HEADER;
-            of_skip <= front_kind == FETCH_SKIP;
-            of_attention <= front_kind == FETCH_KEYS || front_kind == FETCH_VALUES;
-        end
     reg [11:0] outputs_left, inputs_left;  // tiles, this one counted
-    reg channels_taken, asked;
+    reg last_input, last_output, last_line;  // one is left
     reg ended;  // nothing was left one cycle ago; when something was and is no more, nothing is available either
     reg [31:0] lines_left;
-    wire weights = running && of_weights;
     wire narrow = NARROW_WEIGHTS != 0 && now[FETCH_NARROW];
     wire [3:0] lines_of_tile = narrow ? NARROW_LINES[3:0] : TILE_LINES[3:0];
     reg second;  // the next narrow tile is the second one of its line
@@ -91,31 +82,25 @@ module stream_reader (
     reg [4:0] tiles_reserved, channels_reserved;
     reg [3:0] lines_reserved;
     assign tile_room = tiles_reserved < TILE_QUEUE[4:0];
-    wire wants_channels = weights && now[FETCH_CHANNELS] && !channels_taken;
-    wire wants_tile = weights && !wants_channels;
-    wire wants_line = running && of_lines;
-    wire wants_header = running && of_headers && !asked && !ended;
+    wire wants_header = asks_header && !ended;
     wire take_channels = wants_channels && available >= CHANNEL_LINES[3:0] && channels_reserved < CHANNEL_QUEUE[4:0];
     wire take_tile = wants_tile && (second || available >= lines_of_tile) && tile_room;
     wire take_line = wants_line && available != 4'd0 && lines_reserved < LINE_QUEUE[3:0];
     wire take_header = wants_header && available != 4'd0;
     assign take = take_channels || (take_tile && !second) || take_line || take_header;
     assign take_lines = wants_channels ? CHANNEL_LINES[2:0] : wants_tile ? lines_of_tile[2:0] : 3'd1;
-    assign skip = running && of_skip;
+    assign skip = skips;
     assign skip_lines = now[FETCH_COUNT +: 32];
-    assign attention_start = running && !asked && of_attention;
+    assign attention_start = starts_attention;
     assign waits = (wants_channels && available < CHANNEL_LINES[3:0]) || (wants_tile && !second && available < lines_of_tile)
         || (wants_line && available == 4'd0) || (wants_header && available == 4'd0);
 
-    wire last_input = inputs_left == 12'd1;
-    wire last_output = outputs_left == 12'd1;
-    wire stream_ended = running && of_headers && !asked && ended;
+    wire stream_ended = asks_header && ended;
     reg [TAKE_LATENCY-1:0] of_tile, of_channels, of_line, of_header, of_narrow, of_second;
     wire header_arrives = taken_valid && of_header[TAKE_LATENCY-1];
-    wire attention_ended = of_attention && asked && !attention_busy;
-    wire finish = running && (
-        (take_tile && last_input && last_output) || (take_line && lines_left == 32'd1) || skip
-        || header_arrives || stream_ended || attention_ended);
+    wire attention_ended = attends && !attention_busy;
+    wire finish = (take_tile && last_input && last_output) || (take_line && last_line) || skips || header_arrives
+        || stream_ended || attention_ended;
     assign next = !none && (!running || finish);
     assign idle = none && !running && tiles_reserved == 5'd0 && channels_reserved == 5'd0 && lines_reserved == 4'd0;
 
@@ -123,11 +108,27 @@ module stream_reader (
     always @(posedge clk) begin
         if (!rst_n) begin
             running <= 1'b0;
+            {wants_channels, wants_tile, wants_line, asks_header, skips, starts_attention, attends} <= 7'd0;
             tiles_reserved <= 5'd0;
             channels_reserved <= 5'd0;
             lines_reserved <= 4'd0;
         end else begin
             running <= next || (running && !finish);
+            skips <= next && front_kind == FETCH_SKIP;
+            starts_attention <= next && (front_kind == FETCH_KEYS || front_kind == FETCH_VALUES);
+            attends <= starts_attention || (attends && attention_busy);
+            wants_line <= next ? front_kind == FETCH_LINES : wants_line && !finish;
+            asks_header <= next ? front_kind == FETCH_HEADER : asks_header && !take_header && !finish;
+            if (next) begin
+                wants_channels <= front_kind == FETCH_WEIGHTS && front[FETCH_CHANNELS];
+                wants_tile <= front_kind == FETCH_WEIGHTS && !front[FETCH_CHANNELS];
+            end else if (take_channels) begin
+                wants_channels <= 1'b0;
+                wants_tile <= 1'b1;
+            end else if (take_tile && last_input) begin
+                wants_channels <= !last_output && now[FETCH_CHANNELS];
+                wants_tile <= !last_output && !now[FETCH_CHANNELS];
+            end
             tiles_reserved <= tiles_reserved + {4'd0, take_tile || attention_reserve} - {4'd0, tile_done};
             channels_reserved <= channels_reserved + {4'd0, take_channels} - {4'd0, channel_done};
             lines_reserved <= lines_reserved + {3'd0, take_line} - {3'd0, line_taken};
@@ -136,19 +137,21 @@ module stream_reader (
             now <= front;
             outputs_left <= front[FETCH_OUTPUT_TILES +: 12];
             inputs_left <= front[FETCH_INPUT_TILES +: 12];
-            channels_taken <= 1'b0;
+            last_input <= front[FETCH_INPUT_TILES +: 12] == 12'd1;
+            last_output <= front[FETCH_OUTPUT_TILES +: 12] == 12'd1;
+            last_line <= front[FETCH_COUNT +: 32] == 32'd1;
             second <= 1'b0;
-            asked <= 1'b0;
             lines_left <= front[FETCH_COUNT +: 32];
         end else begin
-            asked <= asked || take_header || attention_start;
-            channels_taken <= (channels_taken || take_channels) && !(take_tile && last_input);
             if (take_tile) begin
                 second <= narrow && LINE_TILES == 2 && !second && !last_input;
                 inputs_left <= last_input ? now[FETCH_INPUT_TILES +: 12] : inputs_left - 12'd1;
+                last_input <= last_input ? now[FETCH_INPUT_TILES +: 12] == 12'd1 : inputs_left == 12'd2;
                 if (last_input) outputs_left <= outputs_left - 12'd1;
+                if (last_input) last_output <= outputs_left == 12'd2;
             end
             if (take_line) lines_left <= lines_left - 32'd1;
+            if (take_line) last_line <= lines_left == 32'd2;
         end
         ended <= left == 64'd0;
         of_tile <= rst_n ? {of_tile[TAKE_LATENCY-2:0], take_tile} : {TAKE_LATENCY{1'b0}};

@@ -61,6 +61,7 @@ module weight_port #(
 
     reg [2:0] state;
     reg active;
+    reg [INDEX_BITS-1:0] room_known, skip_known;  // a cycle late: too little, never too much
     reg [63:4] base;
     reg [INDEX_BITS-1:0] total, next, remaining, burst_end;
     reg finished;
@@ -71,13 +72,15 @@ module weight_port #(
     wire [4:0] to_boundary = 5'd16 - {1'b0, offset};
 
     reg [OUTSTANDING_BITS:0] in_flight;
-    wire room = burst_end <= room_words && !in_flight[OUTSTANDING_BITS];
+    wire room = burst_end <= room_known && !in_flight[OUTSTANDING_BITS];
     wire request = state == STATE_REQUEST && active && !flush && !finished && room;
     wire last_beat = m_axi_RVALID && m_axi_RLAST;
 
     assign flushed = !m_axi_ARVALID && in_flight == 0;
 
     always @(posedge clk) begin
+        room_known <= begin_run ? {INDEX_BITS{1'b0}} : room_words;
+        skip_known <= begin_run ? {INDEX_BITS{1'b0}} : skip_to;
         if (begin_run) begin
             base <= base_address[63:4];
             total <= words;
@@ -100,8 +103,8 @@ module weight_port #(
                 active <= 1'b0;
             case (state)
                 STATE_LOCATE:
-                    if (skip_to > next)
-                        next <= skip_to;
+                    if (skip_known > next)
+                        next <= skip_known;
                     else begin
                         finished <= next >= total;
                         state <= STATE_MEASURE;

@@ -49,7 +49,8 @@ module experts_sequence (
     localparam [2:0] IDLE = 0, HEADER = 1, ANSWER = 2, SKIP = 3, UP_WEIGHTS = 4, DOWN_WEIGHTS = 5, UP = 6, DOWN = 7;
     reg [2:0] state;
     reg [7:0] expert;
-    wire [15:0] length = lengths[expert*16 +: 16];
+    reg [15:0] length;  // a cycle late: `expert` stands while its header comes
+    always @(posedge clk) length <= lengths[expert*16 +: 16];
     wire last = expert + 8'd1 == experts;
     reg gathered;  // the tokens of `expert` stand in GATHERED
     assign busy = state != IDLE;
@@ -82,7 +83,11 @@ module experts_sequence (
     reg issued_up, occupied;
     reg [5:0] reading;
     reg gather_started;  // busy rises one cycle after start
-    wire found = lengths[next*16 +: 16] != 16'd0;
+    reg found, looked;  // looked: `found` is that of `next`
+    always @(posedge clk) begin
+        found <= lengths[next*16 +: 16] != 16'd0;
+        looked <= rst_n && busy && gathering == FIND && !looked;
+    end
     wire more = busy && next < experts;
     assign gather_expert = next;
     assign start_gather = gathering == FREE && !occupied;
@@ -96,7 +101,7 @@ module experts_sequence (
             reading <= 6'd0;
         end else begin
             case (gathering)
-                FIND: if (more) begin
+                FIND: if (more && looked) begin
                     if (found) gathering <= FREE;
                     else next <= next + 8'd1;
                 end

@@ -9,7 +9,7 @@
 // modulo POST_ROWS), tiles ascending, rows of a tile ascending, and are kept until their row's last tile is there. Then
 // the row passes a pipeline that never waits, LANES experts a cycle. Entries of ROUTING beyond top_k are 0.
 // Precondition: fields held from start until not busy; 1 ≤ top_k ≤ experts ≤ MAX_EXPERTS; MAX_TOP_K ≤ 8.
-// Rate: CYCLES = 4 cycles a row (8 where MAX_TOP_K is above 4). Latency: 47 cycles from a row's last logits to its
+// Rate: CYCLES = 4 cycles a row (8 where MAX_TOP_K is above 4). Latency: 49 cycles from a row's last logits to its
 // first push, with CYCLES = 4. Depth: see the parts; a memory of MAX_ROWS rows of all logits.
 `default_nettype none
 `include "require.vh"
@@ -69,9 +69,21 @@ module gate #(
     localparam SUM_BITS = GATE_EXPONENTIAL_BITS + INDEX_BITS;
     localparam PENDING_BITS = 4;  // rows between their choice and their scores: fewer than 16
 
+    // Logits as they come.
+    reg [POST_ROWS-1:0] valid_in;
+    reg [POST_ROWS*16-1:0] row_in;
+    reg [7:0] tile_in;
+    reg [POST_ROWS*TILE_LOGITS_BITS-1:0] logits_in;
+    always @(posedge clk) begin
+        valid_in <= rst_n ? logits_valid : {POST_ROWS{1'b0}};
+        row_in <= logits_row;
+        tile_in <= logits_tile;
+        logits_in <= logits;
+    end
+
     // Rows whose last tile is there, and the next one to be read: one every CYCLES cycles.
     wire [7:0] last_expert = experts - 1'b1;
-    wire last_tile = logits_tile == last_expert >> $clog2(OUT_PAR);
+    wire last_tile = tile_in == last_expert >> $clog2(OUT_PAR);
     reg [15:0] arrived, next_row;
     reg [BEAT_BITS-1:0] pause;
     wire read = busy & arrived != next_row & pause == 0;
@@ -80,7 +92,7 @@ module gate #(
     always @* begin
         arriving = arrived;
         for (lane = 0; lane < POST_ROWS; lane = lane + 1)
-            arriving = arriving + {15'd0, logits_valid[lane] & last_tile};
+            arriving = arriving + {15'd0, valid_in[lane] & last_tile};
     end
     always @(posedge clk)
         if (!rst_n | start) begin
@@ -105,20 +117,20 @@ module gate #(
             integer from;
             always @* begin
                 hit = 1'b0;
-                row = logits_row[15:0];
-                arrived_tile = logits[TILE_LOGITS_BITS-1:0];
+                row = row_in[15:0];
+                arrived_tile = logits_in[TILE_LOGITS_BITS-1:0];
                 for (from = 0; from < POST_ROWS; from = from + 1)
-                    if (logits_valid[from] && (logits_row[from*16 +: 16] & IN_BANK) == bank) begin
+                    if (valid_in[from] && (row_in[from*16 +: 16] & IN_BANK) == bank) begin
                         hit = 1'b1;
-                        row = logits_row[from*16 +: 16];
-                        arrived_tile = logits[from*TILE_LOGITS_BITS +: TILE_LOGITS_BITS];
+                        row = row_in[from*16 +: 16];
+                        arrived_tile = logits_in[from*TILE_LOGITS_BITS +: TILE_LOGITS_BITS];
                     end
             end
             for (tile = 0; tile < TILES; tile = tile + 1) begin : tiles
                 reg [TILE_LOGITS_BITS-1:0] memory [0:DEPTH-1];
                 reg [TILE_LOGITS_BITS-1:0] memory_1, memory_2;
                 always @(posedge clk) begin
-                    if (hit && logits_tile == tile) memory[row[BANK_SHIFT +: MEMORY_INDEX_BITS]] <= arrived_tile;
+                    if (hit && tile_in == tile) memory[row[BANK_SHIFT +: MEMORY_INDEX_BITS]] <= arrived_tile;
                     if (read) memory_1 <= memory[next_row[BANK_SHIFT +: MEMORY_INDEX_BITS]];
                     memory_2 <= memory_1;
                 end

@@ -6,8 +6,8 @@
 // Both over the experts that are there; the others' exponentials are 0, and with `renormalise` those of the experts that
 // were not chosen, so that the sum is over the chosen ones (the largest is one of them). LANES logits a cycle; the cycles of a row follow
 // each other without a gap, rows at any distance. t waits in a delay line until the row's maximum is known.
-// Latency: 17 + CYCLES from a row's last beat to `closing`, the cycle before exponentials and sum belong to that row;
-// they are held for CYCLES cycles (requantise 7, maximum 4, the row CYCLES − 1, exponential 6, sum 1).
+// Latency: 18 + CYCLES from a row's last beat to `closing`, the cycle before exponentials and sum belong to that row;
+// they are held for CYCLES cycles (requantise 7, maximum 5, the row CYCLES − 1, exponential 6, sum 1).
 // Depth: see requantise, exponential; LANES − 1 comparisons of 13 bits in a tree; a sum of LANES terms.
 `default_nettype none
 `include "require.vh"
@@ -48,7 +48,7 @@ module gate_scores #(
     localparam OCTAVE_BITS = T - GATE_FRACTION + 1;
     localparam SUM_BITS = E + $clog2(TOTAL);
     localparam SCALED = 7;  // requantise
-    localparam WAIT = CYCLES + 3;  // until the row's maximum is known
+    localparam WAIT = CYCLES + 4;  // until the row's maximum is known
     localparam RAISED = SCALED + WAIT + 6;  // exponential
     localparam INDEX_BITS = $clog2(TOTAL);
     localparam CHOSEN = CYCLES + 2;  // from its first beat to the one cycle in which a row's choice stands
@@ -64,25 +64,38 @@ module gate_scores #(
         there <= {there[(RAISED-1)*LANES-1:0], present};
     end
 
+    reg [LANES-1:0] raised_there;  // with a reset, so that it is a register and no end of a shift register
+    always @(posedge clk) raised_there <= rst_n ? there[(RAISED-2)*LANES +: LANES] : {LANES{1'b0}};
+
     wire [LANES*T-1:0] scores;
     reg [WAIT*LANES*T-1:0] waiting;
     reg [LANES*OCTAVE_BITS-1:0] octaves;
     reg signed [OCTAVE_BITS-1:0] beat_octave, highest, running, row_octave;
-    reg signed [OCTAVE_BITS-1:0] larger [0:LANES-1];
+    localparam PAIRS = (LANES + 1) / 2;
+    reg signed [OCTAVE_BITS-1:0] of_pair [0:PAIRS-1];
+    reg signed [OCTAVE_BITS-1:0] larger [0:PAIRS-1];
+    genvar pair;
+    generate
+        for (pair = 0; pair < PAIRS; pair = pair + 1) begin : pairs
+            localparam OTHER = 2 * pair + 1 < LANES ? 2 * pair + 1 : 2 * pair;
+            wire signed [OCTAVE_BITS-1:0] one = octaves[2*pair*OCTAVE_BITS +: OCTAVE_BITS];
+            wire signed [OCTAVE_BITS-1:0] other = octaves[OTHER*OCTAVE_BITS +: OCTAVE_BITS];
+            always @(posedge clk) of_pair[pair] <= one > other ? one : other;
+        end
+    endgenerate
     integer position, distance;
     always @* begin
-        for (position = 0; position < LANES; position = position + 1)
-            larger[position] = octaves[position*OCTAVE_BITS +: OCTAVE_BITS];
-        for (distance = 1; distance < LANES; distance = 2 * distance)
-            for (position = 0; position + distance < LANES; position = position + 2 * distance)
+        for (position = 0; position < PAIRS; position = position + 1) larger[position] = of_pair[position];
+        for (distance = 1; distance < PAIRS; distance = 2 * distance)
+            for (position = 0; position + distance < PAIRS; position = position + 2 * distance)
                 if (larger[position+distance] > larger[position]) larger[position] = larger[position+distance];
         highest = larger[0];
     end
     always @(posedge clk) begin
         waiting <= {waiting[(WAIT-1)*LANES*T-1:0], scores};
         beat_octave <= highest;
-        if (valid[SCALED+2]) running <= first[SCALED+2] | beat_octave > running ? beat_octave : running;
-        if (valid[SCALED+3] & last[SCALED+3]) row_octave <= running;
+        if (valid[SCALED+3]) running <= first[SCALED+3] | beat_octave > running ? beat_octave : running;
+        if (valid[SCALED+4] & last[SCALED+4]) row_octave <= running;
     end
 
     // Which experts count in the sum; `counted` is that of the beat whose exponentials come out.
@@ -153,7 +166,7 @@ module gate_scores #(
             always @(posedge clk)
                 octaves[lane*OCTAVE_BITS +: OCTAVE_BITS] <= there[(SCALED-1)*LANES+lane] ? upper : LOWEST;
             assign scores[lane*T +: T] = score;
-            assign raised[lane*E +: E] = there[(RAISED-1)*LANES+lane] && counted[lane] ? result : {E{1'b0}};
+            assign raised[lane*E +: E] = raised_there[lane] && counted[lane] ? result : {E{1'b0}};
             wire unused = &{1'b0, scaled_valid, raised_valid};
 `ifdef SIMULATION
             wire signed [T-1:0] waited = waiting[((WAIT-1)*LANES+lane)*T +: T];

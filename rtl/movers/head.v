@@ -6,7 +6,7 @@
 //
 // Precondition: lanes may go on for 32 cycles after almost_full rises. row_words = ⌈last_outputs / 8⌉, 1 … OUT_PAR/8,
 // and last_outputs, 1 … OUT_PAR, are those of the cycle, the same for all its rows.
-// Latency: 4 from values to word; one word a cycle, row by row. busy: values are still on their way.
+// Latency: 5 from values to word; one word a cycle, row by row. busy: values are still on their way.
 // Depth: an 8:1 multiplexer; a 64-bit addition of a constant.
 `default_nettype none
 `include "require.vh"
@@ -36,7 +36,12 @@ module head #(
     localparam ROOM = 32;
     localparam ENTRY_BITS = POST_ROWS * (1 + 64 + ROW_BITS) + 3;
 
-    // Zeros beyond the last output.
+    // Zeros beyond the last output: which there are, a cycle before.
+    reg [POST_ROWS-1:0] valid_in;
+    reg [POST_ROWS*64-1:0] address_in;
+    reg [2:0] words_in;
+    reg [POST_ROWS*ROW_BITS-1:0] values_in;
+    reg [OUT_PAR-1:0] exists;
     reg pushing;
     reg [POST_ROWS-1:0] pushed_valid;
     reg [POST_ROWS*64-1:0] pushed_address;
@@ -44,17 +49,20 @@ module head #(
     reg [POST_ROWS*ROW_BITS-1:0] pushed_values;
     integer row, output_number;
     always @(posedge clk) begin
-        pushing <= rst_n & |row_valid;
-        if (|row_valid) begin
-            pushed_valid <= row_valid;
-            pushed_address <= row_address;
-            pushed_words <= row_words;
-            for (row = 0; row < POST_ROWS; row = row + 1)
-                for (output_number = 0; output_number < OUT_PAR; output_number = output_number + 1)
-                    pushed_values[row*ROW_BITS + output_number*OUTPUT_BITS +: OUTPUT_BITS] <=
-                        output_number[5:0] < last_outputs
-                        ? values[row*ROW_BITS + output_number*OUTPUT_BITS +: OUTPUT_BITS] : {OUTPUT_BITS{1'b0}};
-        end
+        valid_in <= rst_n ? row_valid : {POST_ROWS{1'b0}};
+        address_in <= row_address;
+        words_in <= row_words;
+        values_in <= values;
+        for (output_number = 0; output_number < OUT_PAR; output_number = output_number + 1)
+            exists[output_number] <= output_number[5:0] < last_outputs;
+        pushing <= rst_n & |valid_in;
+        pushed_valid <= valid_in;
+        pushed_address <= address_in;
+        pushed_words <= words_in;
+        for (row = 0; row < POST_ROWS; row = row + 1)
+            for (output_number = 0; output_number < OUT_PAR; output_number = output_number + 1)
+                pushed_values[row*ROW_BITS + output_number*OUTPUT_BITS +: OUTPUT_BITS] <=
+                    exists[output_number] ? values_in[row*ROW_BITS + output_number*OUTPUT_BITS +: OUTPUT_BITS] : {OUTPUT_BITS{1'b0}};
     end
 
     // All rows of a cycle are one entry; the one at hand is taken apart.
@@ -64,7 +72,7 @@ module head #(
     word_fifo #(.BITS(ENTRY_BITS), .DEPTH(FIFO_DEPTH)) queue (
         .clk(clk), .rst_n(rst_n), .push(pushing), .value({pushed_words, pushed_valid, pushed_address, pushed_values}),
         .pop(entry_taken), .front(entry), .empty(no_entry), .count(count));
-    always @(posedge clk) almost_full <= rst_n & count >= FIFO_DEPTH - ROOM - 4;
+    always @(posedge clk) almost_full <= rst_n & count >= FIFO_DEPTH - ROOM - 5;
 
     wire [POST_ROWS*ROW_BITS-1:0] entry_values = entry[POST_ROWS*ROW_BITS-1:0];
     wire [POST_ROWS*64-1:0] entry_address = entry[POST_ROWS*ROW_BITS +: POST_ROWS*64];
@@ -72,13 +80,13 @@ module head #(
     wire [2:0] entry_words = entry[ENTRY_BITS-1 -: 3];
 
     // Row by row, word by word, into the output register.
-    reg begun;
+    reg begun, later_word, later_word_is_last;
     reg [POST_ROWS-1:0] waiting;
     reg [2:0] word_number;
     wire [POST_ROWS-1:0] rows_left = begun ? waiting : entry_rows;
     wire [POST_ROWS-1:0] this_row = rows_left & (~rows_left + 1'b1);
     wire last_row = rows_left == this_row;
-    wire last_word = word_number + 3'd1 == entry_words;
+    wire last_word = later_word ? later_word_is_last : entry_words == 3'd1;
     wire moves = !no_entry && (!word_valid || word_ready);
     assign entry_taken = moves && last_word && last_row;
     reg [63:0] this_address;
@@ -101,18 +109,21 @@ module head #(
         if (!rst_n) begin
             begun <= 1'b0;
             word_number <= 3'd0;
+            later_word <= 1'b0;
             word_valid <= 1'b0;
         end else begin
             if (moves) word_valid <= 1'b1;
             else if (word_ready) word_valid <= 1'b0;
             if (moves) word_number <= last_word ? 3'd0 : word_number + 3'd1;
+            if (moves) later_word <= !last_word;
+            if (moves) later_word_is_last <= word_number + 3'd2 == entry_words;
             if (moves && last_word) begin
                 begun <= !last_row;
                 waiting <= rows_left & ~this_row;
             end
         end
     end
-    assign busy = pushing || count != 0 || word_valid;
+    assign busy = |valid_in || pushing || count != 0 || word_valid;
 
     // Preconditions.
     `REQUIRE(rst_n && |row_valid, last_outputs != 0 && last_outputs <= OUT_PAR, "last_outputs is not 1 ... OUT_PAR")

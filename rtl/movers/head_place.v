@@ -27,18 +27,19 @@ module head_place #(
 );
     localparam VALUES_BITS = POST_ROWS * OUT_PAR * OUTPUT_BITS;
 
-    wire [17:0] pitch = (({2'b00, out_features} << 1) + 18'd15) & ~18'd15;
+    reg [17:0] pitch;  // the instruction is held
     reg [11:0] tile_1;
-    wire [15:0] beyond = out_features - tile_1 * OUT_PAR[15:0];
+    reg [15:0] beyond;
     reg [4*POST_ROWS-1:0] valid;
     reg [VALUES_BITS-1:0] values_1, values_2, values_3;
     reg [15:0] row_1 [0:POST_ROWS-1];  // a first row before the pass wraps around to its second
     reg [33:0] product_2 [0:POST_ROWS-1];
     reg [33:0] offset_3 [0:POST_ROWS-1];
     reg [17:0] column_2;
-    reg [5:0] outputs_2, outputs_3;
+    reg [5:0] outputs_3;
     integer r;
     always @(posedge clk) begin
+        pitch <= (({2'b00, out_features} << 1) + 18'd15) & ~18'd15;
         valid <= rst_n ? {valid[3*POST_ROWS-1:0], valid_in} : {4*POST_ROWS{1'b0}};
         tile_1 <= tile;
         for (r = 0; r < POST_ROWS; r = r + 1) begin
@@ -48,8 +49,8 @@ module head_place #(
             address[r*64 +: 64] <= base + {30'd0, offset_3[r]};
         end
         column_2 <= {6'd0, tile_1} * (2 * OUT_PAR);
-        outputs_2 <= beyond > OUT_PAR[15:0] ? OUT_PAR[5:0] : beyond[5:0];
-        outputs_3 <= outputs_2;
+        beyond <= out_features - tile_1 * OUT_PAR[15:0];
+        outputs_3 <= beyond > OUT_PAR[15:0] ? OUT_PAR[5:0] : beyond[5:0];
         last_outputs <= outputs_3;
         row_words <= outputs_3[5:3] + {2'b00, |outputs_3[2:0]};
         values_1 <= values_in;

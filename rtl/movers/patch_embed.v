@@ -70,9 +70,8 @@ module patch_embed #(
         residual_enable <= rst_n & position_moves;
         residual_bank <= position_bank;
         residual_depth <= position_depth;
-        if (position_moves)
-            for (value = 0; value < 16; value = value + 1)
-                residual_values[value*RESIDUAL_BITS +: RESIDUAL_BITS] <= part[value*VALUE_BITS +: RESIDUAL_BITS];
+        for (value = 0; value < 16; value = value + 1)
+            residual_values[value*RESIDUAL_BITS +: RESIDUAL_BITS] <= part[value*VALUE_BITS +: RESIDUAL_BITS];
     end
 
     // Patches: a pixel less 128 is the pixel with its highest bit turned over, signed.
@@ -91,10 +90,9 @@ module patch_embed #(
         hidden_enable <= rst_n & patch_moves;
         hidden_bank <= patch_bank;
         hidden_depth <= patch_depth;
-        if (patch_moves)
-            for (pixel = 0; pixel < 16; pixel = pixel + 1)
-                hidden_values[pixel*ACTIVATION_BITS +: ACTIVATION_BITS] <=
-                    {{(ACTIVATION_BITS-7){~word[8*pixel+7]}}, word[8*pixel +: 7]};
+        for (pixel = 0; pixel < 16; pixel = pixel + 1)
+            hidden_values[pixel*ACTIVATION_BITS +: ACTIVATION_BITS] <=
+                {{(ACTIVATION_BITS-7){~word[8*pixel+7]}}, word[8*pixel +: 7]};
     end
 
     // row_walk says `active` 3 cycles after start.

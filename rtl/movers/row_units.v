@@ -93,6 +93,17 @@ module row_units (
 `include "instruction_fields.vh"
     wire [VECTORS_BITS-1:0] vectors = in_features[4 +: VECTORS_BITS];
 
+    // Units begin a cycle after they are told; the instruction is held.
+    reg begin_layernorm, begin_copy, begin_store, begin_positions, begin_patches, begin_gate;
+    always @(posedge clk) begin
+        begin_layernorm <= rst_n & start_layernorm;
+        begin_copy <= rst_n & start_copy;
+        begin_store <= rst_n & start_store;
+        begin_positions <= rst_n & start_positions;
+        begin_patches <= rst_n & start_patches;
+        begin_gate <= rst_n & start_gate;
+    end
+
     wire [15:0] layernorm_read_depth, copy_read_depth, store_depth;
     wire [TOKEN_PAR-1:0] layernorm_enable, layernorm_gate_enable;
     wire [DEPTHS-1:0] layernorm_depth;
@@ -111,7 +122,7 @@ module row_units (
         .RSQRT_FRACTION(RSQRT_FRACTION), .RSQRT_STEPS(RSQRT_STEPS), .RSQRT_INDEX_BITS(RSQRT_INDEX_BITS),
         .RSQRT_TABLE_SIZE(RSQRT_TABLE_SIZE), .RSQRT_TABLE_BITS(RSQRT_TABLE_BITS), .RSQRT_TABLE(RSQRT_TABLE)
     ) layernorm_unit (
-        .clk(clk), .rst_n(rst_n), .start(start_layernorm), .busy(layernorm_busy), .rows(rows), .source_row(source_row),
+        .clk(clk), .rst_n(rst_n), .start(begin_layernorm), .busy(layernorm_busy), .rows(rows), .source_row(source_row),
         .destination_row(destination_row), .vectors(vectors[6:0]), .width(in_features[10:0]), .shift(shift[5:0]),
         .gate_shift(output_shift[5:0]), .gate_copy(gate_copy), .residual_copy(residual_copy), .epsilon(epsilon),
         .affine_valid(line_valid && of_layernorm), .affine_line(line), .read_depth(layernorm_read_depth),
@@ -121,7 +132,7 @@ module row_units (
         .TOKEN_PAR(TOKEN_PAR), .VECTOR(VECTOR), .RESIDUAL_BITS(RESIDUAL_BITS), .READ_LATENCY(READ_LATENCY),
         .LANE_BITS(LANE_BITS), .DEPTH_BITS(DEPTH_BITS), .VECTORS_BITS(VECTORS_BITS)
     ) copy_unit (
-        .clk(clk), .rst_n(rst_n), .start(start_copy), .rows(rows), .vectors(vectors), .source_row(source_row),
+        .clk(clk), .rst_n(rst_n), .start(begin_copy), .rows(rows), .vectors(vectors), .source_row(source_row),
         .destination_row(destination_row), .busy(copy_busy), .read_depth(copy_read_depth), .residual_values(residual),
         .write_enable(copy_enable), .write_bank(copy_bank), .write_depth(copy_depth), .write_value(copy_value));
 
@@ -135,7 +146,7 @@ module row_units (
         .BUFFER_GATE_INPUT(BUFFER_GATE_INPUT), .BUFFER_ROUTING(BUFFER_ROUTING), .LANE_BITS(LANE_BITS),
         .DEPTH_BITS(DEPTH_BITS), .VECTORS_BITS(VECTORS_BITS)
     ) store_unit (
-        .clk(clk), .rst_n(rst_n), .start(start_store), .source(source), .rows(rows), .vectors(vectors),
+        .clk(clk), .rst_n(rst_n), .start(begin_store), .source(source), .rows(rows), .vectors(vectors),
         .entries(in_features[4:0]), .source_row(source_row), .address(output_base), .busy(store_busy),
         .read_bank(store_bank), .read_depth(store_depth), .bank_values(store_values), .routing_row(store_routing_row),
         .routing_values(routing_4), .word_valid(word_valid), .word_ready(word_ready), .word_address(word_address),
@@ -147,15 +158,15 @@ module row_units (
     wire [RESIDUAL_VECTOR-1:0] position_values;
     wire [VECTOR_BITS-1:0] patch_values;
     wire patch_line_ready;
-    assign line_ready = !of_layernorm && patch_line_ready;
+    assign line_ready = patch_line_ready;
     patch_embed #(
         .RESIDUAL_BITS(RESIDUAL_BITS), .RESIDUAL_BYTES(RESIDUAL_BYTES), .ACTIVATION_BITS(ACTIVATION_BITS),
         .VECTOR_BITS(VECTOR_BITS), .LINE_BITS(LINE_BITS), .LANE_BITS(LANE_BITS), .DEPTH_BITS(DEPTH_BITS),
         .VECTORS_BITS(VECTORS_BITS)
     ) patch_embed_unit (
-        .clk(clk), .rst_n(rst_n), .start_positions(start_positions), .start_patches(start_patches), .rows(rows),
+        .clk(clk), .rst_n(rst_n), .start_positions(begin_positions), .start_patches(begin_patches), .rows(rows),
         .destination_row(destination_row), .position_vectors(out_features[4 +: VECTORS_BITS]), .patch_vectors(vectors),
-        .busy(patch_busy), .line_valid(line_valid && !of_layernorm), .line_ready(patch_line_ready), .line(line),
+        .busy(patch_busy), .line_valid(line_valid), .line_ready(patch_line_ready), .line(line),
         .residual_enable(position_enable), .residual_bank(position_bank), .residual_depth(position_depth),
         .residual_values(position_values), .word_valid(read_valid), .word_ready(read_ready), .word(read_word),
         .hidden_enable(patch_enable), .hidden_bank(patch_bank), .hidden_depth(patch_depth),
@@ -173,7 +184,7 @@ module row_units (
         .FINE_EXP2_HIGH_TABLE_BITS(FINE_EXP2_HIGH_TABLE_BITS), .FINE_EXP2_HIGH_TABLE(FINE_EXP2_HIGH_TABLE),
         .FINE_EXP2_LOW_TABLE_BITS(FINE_EXP2_LOW_TABLE_BITS), .FINE_EXP2_LOW_TABLE(FINE_EXP2_LOW_TABLE)
     ) gate_unit (
-        .clk(clk), .rst_n(rst_n), .start(start_gate), .busy(gate_busy), .rows(rows), .source_row(source_row),
+        .clk(clk), .rst_n(rst_n), .start(begin_gate), .busy(gate_busy), .rows(rows), .source_row(source_row),
         .destination_row(destination_row), .experts(experts), .top_k(top_k), .multiplier(multiplier),
         .shift(shift[5:0]), .renormalise(renormalise), .logits_valid(logits_valid), .logits_row(logits_row), .logits_tile(logits_tile),
         .logits(logits), .push_valid(push_valid), .push_expert(push_expert), .push_source(push_source),

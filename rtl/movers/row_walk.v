@@ -27,7 +27,7 @@ module row_walk #(
     output reg  [DEPTH_BITS-1:0]   depth,
     output reg  [VECTORS_BITS-1:0] vector,
     output reg                     last_vector,  // of its row
-    output wire                    last  // of all
+    output reg                     last  // of all
 );
     reg [15:0] rows_left, first_tile;
     reg [VECTORS_BITS-1:0] row_vectors, vectors_left;
@@ -35,10 +35,11 @@ module row_walk #(
     reg [2:1] loading;
     assign bank = row[LANE_BITS-1:0];
     reg last_row;
-    assign last = last_vector && last_row;
 
-    wire [DEPTH_BITS-1:0] tile_depth = &bank ? row_depth + {{(DEPTH_BITS-VECTORS_BITS){1'b0}}, row_vectors} : row_depth;
+    reg [DEPTH_BITS-1:0] next_tile_depth;  // row_depth stands for two cycles at least, as TOKEN_PAR is 2 or more
+    wire [DEPTH_BITS-1:0] tile_depth = &bank ? next_tile_depth : row_depth;
     always @(posedge clk) begin
+        next_tile_depth <= row_depth + {{(DEPTH_BITS-VECTORS_BITS){1'b0}}, row_vectors};
         loading <= {loading[1], start};
         if (start) begin
             row <= first_row;
@@ -46,14 +47,13 @@ module row_walk #(
             rows_left <= rows;
             row_vectors <= vectors;
             vectors_left <= vectors;
-            last_vector <= vectors == 1;
-            last_row <= rows == 1;
             vector <= {VECTORS_BITS{1'b0}};
         end else if (active && advance) begin
             vector <= vector + 1'b1;
             depth <= depth + 1'b1;
             vectors_left <= vectors_left - 1'b1;
             last_vector <= vectors_left == 2;
+            last <= vectors_left == 2 && last_row;
             if (last_vector) begin
                 vector <= {VECTORS_BITS{1'b0}};
                 vectors_left <= row_vectors;
@@ -61,14 +61,20 @@ module row_walk #(
                 row <= row + 16'd1;
                 rows_left <= rows_left - 16'd1;
                 last_row <= rows_left == 2;
+                last <= row_vectors == 1 && rows_left == 2;
                 row_depth <= tile_depth;
                 depth <= tile_depth;
             end
             if (last) active <= 1'b0;
         end
-        if (loading[1]) row_depth <= first_tile * row_vectors;
+        if (loading[1]) begin
+            row_depth <= first_tile * row_vectors;
+            last_vector <= row_vectors == 1;
+            last_row <= rows_left == 1;
+        end
         if (loading[2]) begin
             depth <= row_depth;
+            last <= last_vector && last_row;
             active <= 1'b1;
         end
         if (!rst_n) begin

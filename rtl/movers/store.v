@@ -63,7 +63,8 @@ module store #(
     reg [$clog2(FIFO_DEPTH):0] promised;  // words read or in the queue
     wire room = promised != FIFO_DEPTH;
     wire issue = reading && room;
-    wire last_part = part + 3'd1 == parts;
+    reg last_part;
+    wire [2:0] next_part = !issue ? part : last_part ? 3'd0 : part + 3'd1;
     wire [VECTORS_BITS-1:0] walked_vectors = of_routing ? {{(VECTORS_BITS-1){1'b0}}, 1'b1} : vectors;
     wire unused_last_vector, unused_last;
     wire [VECTORS_BITS-1:0] unused_vector;
@@ -76,7 +77,8 @@ module store #(
     reg [3*VALUES_LATENCY-1:0] arriving_part;
     always @(posedge clk) begin
         if (start) part <= 3'd0;
-        else if (issue) part <= last_part ? 3'd0 : part + 3'd1;
+        else part <= next_part;
+        last_part <= next_part + 3'd1 == parts;
         arriving <= rst_n ? {arriving[VALUES_LATENCY-1:1], issue} : {VALUES_LATENCY{1'b0}};
         arriving_part <= {arriving_part[3*VALUES_LATENCY-4:0], part};
     end

@@ -203,6 +203,8 @@ async def random_runs(dut: Dut, check: Checker, rng: np.random.Generator) -> Non
             seen[instruction.opcode, expected] = seen.get((instruction.opcode, expected), 0) + 1
             if expected != Fault.NONE:
                 break
+            for _ in range(int(rng.integers(40))):  # an instruction takes its time, and the state waits for its end
+                await drive(dut)
             dut.commit.value = 1
             await drive(dut)
             dut.commit.value = 0

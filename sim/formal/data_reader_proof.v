@@ -40,7 +40,9 @@ module data_reader_proof #(
         .rready(m_axi_RREADY), .rlast(m_axi_RLAST), .in_flight(in_flight), .due(due));
 
     // Invariants.
-    (* hierconn *) wire [1:0] \unit.state ;
+    (* hierconn *) wire [2:0] \unit.state ;
+    (* hierconn *) wire \unit.room ;
+    (* hierconn *) wire \unit.fits ;
     (* hierconn *) wire [63:4] \unit.address ;
     (* hierconn *) wire [31:0] \unit.remaining ;
     (* hierconn *) wire [4:0] \unit.length ;
@@ -50,12 +52,13 @@ module data_reader_proof #(
     (* hierconn *) wire [QUEUE_BITS:0] \unit.newest ;
     (* hierconn *) wire [QUEUE_BITS:0] \unit.oldest ;
     wire [QUEUE_BITS:0] queued = \unit.newest - \unit.oldest ;
-    wire [11:0] asked = m_axi_ARVALID ? {4'd0, m_axi_ARLEN} + 12'd1 : 12'd0;
+    wire [11:0] asked = m_axi_ARVALID ? {4'd0, m_axi_ARLEN} + 12'd1 : 13'd0;
     always @(posedge clk)
         if (rst_n) begin
-            states: assert (m_axi_ARVALID == (\unit.state == 2'd3));
-            lengths: assert (\unit.state != 2'd2 || (\unit.length != 0 && {27'd0, \unit.length } <= \unit.remaining
-                             && {2'd0, \unit.address [7:4]} + \unit.length <= 6'd16));
+            states: assert (\unit.state <= 3'd4 && m_axi_ARVALID == (\unit.state == 3'd3));
+            rooms: assert (\unit.state != 3'd4 || !\unit.room || \unit.fits );
+            lengths: assert ((\unit.state != 3'd1 && \unit.state != 3'd4) || (\unit.length != 0 && {27'd0, \unit.length } <= \unit.remaining
+                             && {3'd0, \unit.address [7:4]} + \unit.length <= 6'd16));
             if (m_axi_ARVALID)
                 blocks: assert ({4'd0, m_axi_ARADDR[7:4]} + m_axi_ARLEN < 8'd16);
             counts: assert (\unit.in_flight == in_flight + m_axi_ARVALID);
@@ -95,14 +98,14 @@ module data_reader_proof #(
             end else if (flush)
                 left <= 0;
         end
-    wire [31:0] now_left = left - (offered ? words : 32'd0);
+    wire [31:0] now_left = left - (offered ? words : 33'd0);
     always @(posedge clk)
         if (rst_n) begin
             if (offered) requests_follow_the_command: assert (m_axi_ARADDR[63:4] == next && words <= left);
             if (command_valid && command_ready) whole_command_requested: assert (left == 0);
-            if (!\unit.dropping && \unit.state != 2'd0)
-                commands: assert (\unit.remaining == now_left && \unit.address == next + (offered ? words : 32'd0));
-            if (\unit.dropping || \unit.state == 2'd0)
+            if (!\unit.dropping && \unit.state != 3'd0)
+                commands: assert (\unit.remaining == now_left && \unit.address == next + (offered ? words : 33'd0));
+            if (\unit.dropping || \unit.state == 3'd0)
                 nothing_left: assert (left == 0 && !offered);
             waits: assert (!waiting || m_axi_ARVALID);
         end

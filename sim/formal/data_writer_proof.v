@@ -44,8 +44,15 @@ module data_writer_proof #(
 
     // Invariants: the W channel against what was offered, the open burst and the closed ones against the words.
     (* hierconn *) wire \unit.none_incoming ;
-    (* hierconn *) wire [2:0] \unit.incoming_words ;
-    (* hierconn *) wire [2:0] \unit.incoming_queue.count ;
+    (* hierconn *) wire [3:0] \unit.incoming_words ;
+    (* hierconn *) wire [3:0] \unit.incoming_queue.count ;
+    (* hierconn *) wire [3:0] \unit.incoming_queue.written ;
+    (* hierconn *) wire [3:0] \unit.incoming_queue.taken ;
+    (* hierconn *) wire [OUTSTANDING_BITS:0] \unit.closed_bursts ;
+    (* hierconn *) wire [QUEUE_BITS:0] \unit.newest_word ;
+    (* hierconn *) wire [QUEUE_BITS:0] \unit.oldest_word ;
+    wire [3:0] behind_front = \unit.incoming_queue.written - \unit.incoming_queue.taken ;
+    wire [QUEUE_BITS:0] words_between = \unit.newest_word - \unit.oldest_word ;
     (* hierconn *) wire \unit.staged ;
     (* hierconn *) wire \unit.follows ;
     (* hierconn *) wire \unit.open ;
@@ -94,7 +101,9 @@ module data_writer_proof #(
                 lasts_open: assert (\unit.staged_address == {\unit.open_address [63:8], open_end[3:0]});
             if (\unit.open && \unit.staged && \unit.follows && !\unit.full )
                 joins: assert (\unit.staged_address == {\unit.open_address [63:8], open_end[3:0] + 4'd1});
-            incoming: assert (\unit.incoming_words <= 3'd3 + !word_ready);
+            incoming: assert (\unit.incoming_words <= 4'd6 + !word_ready);
+            queued: assert (behind_front <= 4'd8 && \unit.incoming_words == behind_front + !\unit.none_incoming
+                && \unit.closed_bursts == closed && \unit.queued_words == words_between);
             totals: assert (taken == sent + \unit.incoming_words + \unit.staged + \unit.queued_words + m_axi_WVALID);
         end
 

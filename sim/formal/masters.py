@@ -23,7 +23,7 @@ def _read(label: str, file: str, old: str, new: str, cycles: int = 16) -> Proper
 DATA_READER = Proof(
     "data_reader_proof", "data_reader", Induction(3), beside=("axi_read_rules",), slow=True,
     small={"QUEUE_BITS": 4, "OUTSTANDING_BITS": 1},
-    invariants=("burst_model", "states", "lengths", "blocks", "counts", "dropped", "reserves", "commands",
+    invariants=("burst_model", "states", "rooms", "lengths", "blocks", "counts", "dropped", "reserves", "commands",
                 "nothing_left", "waits"),
     properties=(
         _read("address_waits", READER, "if (m_axi_ARREADY) begin", "if (m_axi_ARREADY || flush) begin"),
@@ -62,7 +62,7 @@ DATA_READER_WORDS = Proof(
 WEIGHT_PORT = Proof(
     "weight_port_proof", "weight_port", Induction(3), beside=("axi_read_rules",), slow=True,
     small={"OUTSTANDING_BITS": 1},
-    invariants=("burst_model", "states", "counts", "blocks", "measured", "located", "lengths", "ends", "runs",
+    invariants=("burst_model", "states", "known", "counts", "blocks", "measured", "located", "lengths", "ends", "runs",
                 "actives", "asks", "nexts", "waits"),
     properties=(
         _read("address_waits", PORT, "if (m_axi_ARREADY) begin", "if (m_axi_ARREADY || flush) begin"),
@@ -80,7 +80,7 @@ WEIGHT_PORT = Proof(
         Property("within_the_run", "nothing is asked for beyond the last word of the run",
                  Mutant(PORT, "finished <= next >= total;", "finished <= next > total;")),
         Property("within_the_room", "nothing is asked for beyond room_words",
-                 Mutant(PORT, "burst_end <= room_words", "next <= room_words")),
+                 Mutant(PORT, "burst_end <= room_known", "next <= room_known")),
         Property("flushed_is_empty", "flushed: no address is offered, no burst in flight",
                  Mutant(PORT, "flushed = !m_axi_ARVALID && in_flight == 0;", "flushed = !m_axi_ARVALID;")),
         Property("nothing_after_flush", "after a cycle of flush no word and no new address",
@@ -103,7 +103,7 @@ DATA_WRITER = Proof(
     "data_writer_proof", "data_writer", Induction(3), beside=("axi_write_rules",), slow=True,
     parameters={"OUTSTANDING_BITS": 1}, small={"QUEUE_BITS": 4, "WAIT_BITS": 2}, registers=("burst_queue",),
     invariants=("model", "counts", "channels", "lasts", "beats", "blocks", "closes", "words", "opens", "lasts_open",
-                "joins", "incoming", "totals"),
+                "joins", "incoming", "totals", "queued"),
     properties=(
         Property("address_waits", "AWVALID stays until AWREADY",
                  Mutant(WRITER, "(m_axi_AWVALID && !m_axi_AWREADY)", "(m_axi_AWVALID && !m_axi_AWREADY && !flush)")),
@@ -126,9 +126,9 @@ DATA_WRITER = Proof(
         Property("idle_is_empty", "idle: every word taken is written, and answered for",
                  Mutant(WRITER, "\n        && unanswered == 0;", ";")),
         Property("nothing_after_flush", "after a cycle of flush no word is accepted",
-                 Mutant(WRITER, "incoming_words < 3'd2 && !flush;", "incoming_words < 3'd2;")),
+                 Mutant(WRITER, "incoming_words < 4'd6 && !flush;", "incoming_words < 4'd6;")),
         Property(PRECONDITIONS, "the queue of words on their way in is pushed and popped as fifo demands",
-                 Mutant(WRITER, "incoming_words < 3'd2", "incoming_words < 3'd4")),
+                 Mutant(WRITER, "incoming_words < 4'd6", "incoming_words < 4'd8"), 32),
     ),
 )  # fmt: skip
 

@@ -41,6 +41,8 @@ module weight_port_proof #(
 
     // Invariants: what the registers before a request hold in each state.
     (* hierconn *) wire [2:0] \unit.state ;
+    (* hierconn *) wire [INDEX_BITS-1:0] \unit.room_known ;
+    (* hierconn *) wire [INDEX_BITS-1:0] \unit.skip_known ;
     (* hierconn *) wire \unit.active ;
     (* hierconn *) wire [63:4] \unit.base ;
     (* hierconn *) wire [INDEX_BITS-1:0] \unit.total ;
@@ -99,6 +101,8 @@ module weight_port_proof #(
         end
         if (rst_n && running) runs: assert (\unit.active && base == \unit.base && total == \unit.total );
         if (rst_n) begin
+            known: assert ((\unit.room_known == room_before || \unit.room_known == 0)
+                           && (\unit.skip_known == skip_before || \unit.skip_known == 0));
             actives: assert (!\unit.active || running);
             if (running && !offered && m_axi_ARVALID) asks: assert (asked == \unit.burst_end );
             if (running && !m_axi_ARVALID)

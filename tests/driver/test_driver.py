@@ -61,7 +61,7 @@ def test_a_frame_by_hand(
     assert set(counters) <= set(COUNTERS)
     assert counters["experts_run"] + counters["segments_dropped"] == 4
     assert ip.register_map.CTRL.AP_IDLE == 1
-    assert overlay.clock_dict[0]["frequency"] == pytest.approx(300, abs=0.01)
+    assert overlay.clock_dict[0]["frequency"] == pytest.approx(250, abs=0.01)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -4,7 +4,7 @@ set title {AMD Kria KV260}
 set part {xck26-sfvc784-2LV-c}
 set board_part {xilinx.com:kv260_som:part0}
 set hardware {kv260}
-set clock_mhz {300.000000}
+set clock_mhz {250.000000}
 set top {edgemoe_top}
 set ip_vendor {edgemoe.org}
 set ip_library {kernel}
@@ -29,6 +29,9 @@ set connections {
     {m_axi_gmem0 S_AXI_HP0_FPD SAXIGP2 {HP0_DDR_LOW HP0_DDR_HIGH}}
     {m_axi_gmem1 S_AXI_HP3_FPD SAXIGP5 {HP3_DDR_LOW HP3_DDR_HIGH}}
 }
+
+# masters that never write
+set read_only {m_axi_gmem0 m_axi_gmem1}
 
 # name, offset, access; the register map of an IP packaged from Verilog
 set registers {

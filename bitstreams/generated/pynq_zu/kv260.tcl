@@ -30,6 +30,9 @@ set connections {
     {m_axi_gmem1 S_AXI_HP3_FPD SAXIGP5 {HP3_DDR_LOW HP3_DDR_HIGH}}
 }
 
+# masters that never write
+set read_only {m_axi_gmem0 m_axi_gmem1}
+
 # name, offset, access; the register map of an IP packaged from Verilog
 set registers {
     {CTRL 0x000 read-write}

@@ -4,7 +4,7 @@ set title {AMD ZCU102}
 set part {xczu9eg-ffvb1156-2-e}
 set board_part {xilinx.com:zcu102:part0}
 set hardware {zcu102}
-set clock_mhz {300.000000}
+set clock_mhz {250.000000}
 set top {edgemoe_top}
 set ip_vendor {edgemoe.org}
 set ip_library {kernel}
@@ -31,6 +31,9 @@ set connections {
     {m_axi_gmem2 S_AXI_HP2_FPD SAXIGP4 {HP2_DDR_LOW HP2_DDR_HIGH}}
     {m_axi_gmem3 S_AXI_HP3_FPD SAXIGP5 {HP3_DDR_LOW HP3_DDR_HIGH}}
 }
+
+# masters that never write
+set read_only {m_axi_gmem0 m_axi_gmem1 m_axi_gmem2 m_axi_gmem3}
 
 # name, offset, access; the register map of an IP packaged from Verilog
 set registers {

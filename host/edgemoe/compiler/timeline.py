@@ -16,15 +16,15 @@ from edgemoe.spec.legality import element_bytes
 from edgemoe.spec.machine import CONTEXT_MEMBERS, DRAIN_STAGES, QUERY_TILES, TILE_QUEUE, Sizes
 from edgemoe.spec.memory import linear_bytes, row_pitch
 
-_RULES = 16  # sequencer: from an instruction's acceptance to its first command
+_RULES = 17  # sequencer: from an instruction's acceptance to its first command
 _HEADER = 7  # stream_reader: from the command for a header to its answer
 _SUPPLY = 6  # from the take of a tile to its first step
 _SETTLE = 4  # sequencer: from the last write to the acceptance of the next instruction
 _LAYERNORM, _LAYERNORM_FINE = 65, 72  # from the command for its lines to its last write, beside the sweep and a group
-_GATE = 46  # gate: from a row's last logits to its entries in the queues
+_GATE = 48  # gate: from a row's last logits to its entries in the queues
 _DIVIDE = 6  # softmax: per row, beside a cycle per bit of the reciprocal
 _SCORED = 19  # from the last drain step of a block to the P·V that reads its scores
-_GATHER = 12  # experts: beside a vector per cycle
+_GATHER = 13  # experts: beside a vector per cycle
 _WRITES = 16  # bursts that data_writer sends ahead of their responses
 _QUEUED = 28  # bursts of HEAD that are still on their way when the next instruction begins
 

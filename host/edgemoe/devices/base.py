@@ -36,12 +36,14 @@ class Device(ABC):
 
     Addresses are physical, as the accelerator's pointer registers take them. Register offsets are those of
     `edgemoe.spec.registers`. Usable as a context manager.
+    clock_mhz: of the accelerator, where it is known to differ from what the configuration is meant for.
     use: who uses the device. A Session asks it before it touches anything; the calls here do not, so whoever makes them
     beside a session sees to it that they do not meet a run.
     """
 
     name: str
     hardware: HardwareConfig
+    clock_mhz: float | None = None
 
     def __init__(self) -> None:
         self.use = ExclusiveUse(f"device '{self.name}'")

@@ -39,6 +39,7 @@ class PynqDevice(Device):
         self.name = files.manifest.board
         super().__init__()
         self.hardware = files.manifest.hardware
+        self.clock_mhz = files.manifest.timing.clock_mhz if files.manifest.timing else None
         self._manifest = files.manifest
         if device is None:
             device = _active_device()

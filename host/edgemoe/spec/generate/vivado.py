@@ -44,6 +44,8 @@ def vivado_tcl(hardware: HardwareConfig, board: Board) -> str:
     for master, port in board.connections(hardware).items():
         blocks = " ".join(area.block for area in board.memory(port))
         lines.append(f"    {{{master} {port} {port_parameter(port)} {{{blocks}}}}}")
-    lines += ["}", "", "# name, offset, access; the register map of an IP packaged from Verilog", "set registers {"]
+    reading = " ".join(each.name for each in interface.master_ports(hardware) if not each.writes)
+    lines += ["}", "", "# masters that never write", f"set read_only {{{reading}}}"]
+    lines += ["", "# name, offset, access; the register map of an IP packaged from Verilog", "set registers {"]
     lines += [f"    {{{each.name} 0x{each.offset:03X} {each.access}}}" for each in interface.bus_registers()]
     return "\n".join([*lines, "}", ""])
