@@ -178,6 +178,6 @@ def _add(growing: _Growing, path: str, template: Template, around: Mapping[str, 
         growing.tables["same"][-1] = np.concatenate([growing.tables["same"][-1], np.array(joined, np.int64)])
     growing.delays.append(template.start_delays)
     for name, kind, connections in template.inside:
-        nets = {port: [int(here[bit]) if isinstance(bit, int) else -1 for bit in bits]
-                for port, bits in connections.items()}  # fmt: skip
-        _add(growing, f"{path}.{name}".lstrip("."), templates[short[kind]], nets, templates, short)
+        inside = {port: [int(here[bit]) if isinstance(bit, int) else -1 for bit in bits]
+                  for port, bits in connections.items()}  # fmt: skip
+        _add(growing, f"{path}.{name}".lstrip("."), templates[short[kind]], inside, templates, short)
