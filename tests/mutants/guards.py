@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from edgemoe.devices.rtl.build import modules, sources_of
-from edgemoe.kernels.benches import Bench, Run, benches
+from edgemoe.kernels.benches import Bench, benches
 from edgemoe.kernels.vectors import KERNELS
 from sim.formal.__main__ import PROOFS
 from sim.formal.proof import Proof
@@ -85,8 +85,4 @@ def _proofs_with(module: str) -> list[Proof]:
 
 
 def _bench_stage(bench: Bench) -> Stage:
-    return tuple(f"{UNITS}[{_name(bench, run)}]" for run in bench.runs if not run.slow)
-
-
-def _name(bench: Bench, run: Run) -> str:
-    return "-".join([bench.name, run.hardware, *(f"{name}={value}" for name, value in run.parameters.items())])
+    return tuple(f"{UNITS}[{bench.named(run)}]" for run in bench.runs if not run.slow)

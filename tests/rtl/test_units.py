@@ -20,9 +20,8 @@ def cases(chosen: Callable[[Bench], tuple[Run, ...]]) -> list[Any]:
     found = []
     for bench in BENCHES:
         for run in chosen(bench):
-            parameters = [f"{name}={value}" for name, value in run.parameters.items()]
-            name = "-".join([bench.name, run.hardware, *parameters])
-            found.append(pytest.param(bench, run, marks=[pytest.mark.slow] if run.slow else [], id=name))
+            marks = [pytest.mark.slow] if run.slow else []
+            found.append(pytest.param(bench, run, marks=marks, id=bench.named(run)))
     return found
 
 

@@ -13,6 +13,7 @@ import hashlib
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,11 @@ class BuildCache:
         else:
             remedy = OTHER_BUILDS.format("elsewhere")
         return DeviceError(f"{self.what} cannot be built in {where}: {why}; {remedy}")
+
+
+def packaged_tool(name: str) -> str:
+    """Path of a command that a package of this Python's environment brings."""
+    return str(Path(sys.executable).with_name(name))
 
 
 def run_tool(

@@ -58,6 +58,10 @@ class Bench:
         sentence = " ".join(text.partition("\n\n")[0].split()).partition(". ")[0]
         return sentence.partition(": ")[2].rstrip(".")
 
+    def named(self, run: Run) -> str:
+        """A run of it, as tests call it: bench, hardware, parameters."""
+        return "-".join([self.name, run.hardware, *(f"{name}={value}" for name, value in run.parameters.items())])
+
     @property
     def top(self) -> str:
         """The Verilog module that it is about."""
