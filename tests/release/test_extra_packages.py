@@ -55,3 +55,6 @@ def test_every_extra_is_named_where_users_look() -> None:
     for extra in PROJECT["optional-dependencies"]:
         assert f"`{extra}`" in page, f"docs/start/pc.md does not say what extra '{extra}' brings"
         assert f"`{extra}`" in readme, f"README.md does not name extra '{extra}'"
+    table = readme.partition("| for | extras |")[2].partition("\n\n")[0]
+    strangers = set(re.findall(r"`(\w+)`", table)) - set(PROJECT["optional-dependencies"])
+    assert not strangers, f"README.md offers extras that there are not: {', '.join(sorted(strangers))}"
