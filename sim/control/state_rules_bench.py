@@ -104,7 +104,7 @@ class Machine(GoldenMachine):
     @property
     def next_segment(self) -> int:
         """What rule 7 asks for."""
-        return self._next_segment
+        return self.plan.next_segment
 
 
 def next_instruction(rng: np.random.Generator, machine: Machine) -> Instruction:

@@ -115,7 +115,7 @@ class Generator:
             self.machine.execute(decode(words))
         except MachineFaultError:
             self.program.keep(count)
-            self.machine._next_segment = count
+            self.machine.plan.next_segment = count
             return False
         self.words.append(words)
         return True

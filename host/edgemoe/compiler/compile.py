@@ -7,13 +7,14 @@ when tracing, a STORE after every instruction for each buffer it wrote.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from edgemoe.compiler.fits import require_fit
 from edgemoe.compiler.options import require_options
+from edgemoe.compiler.placement import Placement
 from edgemoe.compiler.program import (
     MAX_FILE_BYTES,
     PROGRAM_VERSION,
@@ -27,8 +28,10 @@ from edgemoe.compiler.program import (
 )
 from edgemoe.compiler.quantise import quantise
 from edgemoe.compiler.quantised import QuantisedModel
+from edgemoe.compiler.residency import Blocks, Need, blocks_of, is_resident
 from edgemoe.compiler.schedule import schedule
 from edgemoe.compiler.step import Step
+from edgemoe.compiler.streamed import StreamedScheduler
 from edgemoe.spec.calibrated import load_calibrated
 from edgemoe.spec.calibration import load_calibration
 from edgemoe.spec.checkpoint import CALIBRATION_FILE, DECODER_FILE, load_checkpoint
@@ -38,54 +41,13 @@ from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import (
     ISA_VERSION,
     Buffer,
-    Instruction,
     Opcode,
     encode,
 )
 from edgemoe.spec.legality import Rows, element_bytes, static_fault
-from edgemoe.spec.memory import Bytes, round_up, row_pitch, segment
+from edgemoe.spec.memory import row_pitch
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass
-class _Placement:
-    """Everything that grows while steps are placed."""
-
-    hardware: HardwareConfig
-    instructions: list[Instruction] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
-    segments: list[Bytes] = field(default_factory=list)
-    outputs: list[OutputRecord] = field(default_factory=list)
-    routing: list[RoutingRecord] = field(default_factory=list)
-    trace: list[TraceRecord] = field(default_factory=list)
-    output_bytes: int = 0
-
-    def add(self, label: str, instruction: Instruction) -> None:
-        """Append an instruction."""
-        self.instructions.append(instruction)
-        self.labels.append(label)
-
-    def reserve(self, rows: int, features: int, bytes_each: int) -> int:
-        """Address of a fresh piece of the output region, aligned to 64 bytes."""
-        address = self.output_bytes
-        self.output_bytes += round_up(rows * row_pitch(features, bytes_each), 64)
-        return address
-
-    def store(self, label: str, what: Rows) -> int:
-        """Append a STORE of some rows; returns their address."""
-        address = self.reserve(what.rows, what.features, element_bytes(what.buffer, self.hardware, what.wide))
-        instruction = Instruction(
-            Opcode.STORE,
-            source=what.buffer,
-            wide_source=int(what.wide),
-            rows=what.rows,
-            in_features=what.features,
-            source_row=what.first,
-            address=address,
-        )
-        self.add(label, instruction)
-        return address
 
 
 def compile_model(
@@ -94,9 +56,11 @@ def compile_model(
     hardware: HardwareConfig,
     trace: bool = False,
     progress: Progress | None = None,
+    blocks: Blocks | None = None,
 ) -> Program:
     """Compile for `tasks` (one, or several of a frame together).
 
+    blocks: of rows that lie in memory between instructions; None: all stay on the chip if they fit, else the largest.
     trace: also store what every instruction wrote; progress(done, all) is called per step.
     Raises ProgramError for an unknown or repeated task or another precision, DoesNotFitError with the numbers.
     """
@@ -110,8 +74,15 @@ def compile_model(
         raise ProgramError(f"model is quantised for {model.precision.name}, hardware is {hardware.precision}")
     require_options(model, hardware)
     require_fit(model.config, tuple(tasks), hardware, model.wide)
-    steps = schedule(model, tasks, hardware)
-    placement = _Placement(hardware)
+    need = Need(model.config, len(tasks), hardware, model.wide)
+    placement = Placement(hardware)
+    if blocks is None and not is_resident(need):
+        blocks = blocks_of(need)
+    if blocks is None:
+        steps = schedule(model, tasks, hardware)
+    else:
+        streamed = StreamedScheduler(model, tasks, hardware, blocks)
+        steps, placement.output_bytes = list(streamed.steps()), streamed.workspace.bytes
     for number, step in enumerate(steps):
         _place(step, model, placement, trace)
         if progress:
@@ -152,24 +123,24 @@ def _with_decoder(program: Program, folder: Path) -> Program:
     return replace(program, manifest=replace(manifest, sha256=sha256), decoder=decoder)
 
 
-def _place(step: Step, model: QuantisedModel, placement: _Placement, trace: bool) -> None:
-    instruction = step.instruction
-    if step.payloads:
-        instruction = replace(instruction, segment=len(placement.segments))
+def _place(step: Step, model: QuantisedModel, placement: Placement, trace: bool) -> None:
+    instruction = placement.numbered(step)
+    rows = step.rows_of_all or instruction.rows
     if instruction.opcode == Opcode.HEAD:
-        address = placement.reserve(instruction.rows, instruction.out_features, 2)
+        address, whole = placement.rows_at((step.task, -1), step, instruction.out_features, 2)
         instruction = replace(instruction, address=address)
-        scale = model.heads[step.task].output_scale
-        record = OutputRecord(step.task, address, instruction.rows, instruction.out_features, scale)
-        placement.outputs.append(record)
-    for kind, make in step.payloads:
-        placement.segments.append(segment(len(placement.segments), kind, make()))
+        if step.rows_before == 0:
+            scale = model.heads[step.task].output_scale
+            placement.outputs.append(OutputRecord(step.task, whole, rows, instruction.out_features, scale))
     index = len(placement.instructions)
     placement.add(step.label, instruction)
     if instruction.opcode == Opcode.GATE:
-        first, rows, top_k = instruction.destination_row, instruction.rows, instruction.top_k
-        address = placement.store(f"{step.label} routing", Rows(Buffer.ROUTING, first, rows, top_k))
-        placement.routing.append(RoutingRecord(step.task, step.block, address, rows, top_k))
+        routed = Rows(Buffer.ROUTING, instruction.destination_row, instruction.rows, instruction.top_k)
+        size = element_bytes(Buffer.ROUTING, placement.hardware)
+        address, whole = placement.rows_at((step.task, step.block), step, routed.features, size)
+        placement.store(f"{step.label} routing", routed, address)
+        if step.rows_before == 0:
+            placement.routing.append(RoutingRecord(step.task, step.block, whole, rows, routed.features))
     if trace:
         for written in step.writes:
             label = f"trace {step.label} {written.buffer.name}"
@@ -178,8 +149,9 @@ def _place(step: Step, model: QuantisedModel, placement: _Placement, trace: bool
             placement.trace.append(TraceRecord(index, step.label, *place))
 
 
-def _program(model: QuantisedModel, tasks: tuple[str, ...], placement: _Placement) -> Program:
+def _program(model: QuantisedModel, tasks: tuple[str, ...], placement: Placement) -> Program:
     hardware, config = placement.hardware, model.config
+    placement.declare_repeats()
     words = np.stack([encode(instruction) for instruction in placement.instructions])
     input_bytes = config.input_rows * row_pitch(config.embedded_features, 1)
     for index, row in enumerate(words):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from edgemoe.compiler import residency
+from edgemoe.compiler.residency import Need
 from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.hardware import VECTOR, HardwareConfig, hardware_names, load_hardware_config
-from edgemoe.spec.memory import linear_bytes
 from edgemoe.spec.model import ModelConfig
 
 
@@ -55,32 +56,4 @@ def limits(
     config: ModelConfig, tasks: tuple[str, ...], hardware: HardwareConfig, wide: Sequence[str] = ()
 ) -> Iterator[tuple[str, int, int, str]]:
     """(what, needed, available, unit) of every limit."""
-    groups = len(tasks) if config.moe_blocks else 1
-    rows = config.first_row + groups * config.tokens
-    pictures = hardware.room(config.input_rows, config.embedded_features)
-    yield "rows of any buffer (tasks × tokens)", rows, hardware.max_rows, "rows"
-    yield "keys of attention", config.tokens, hardware.max_tokens, "tokens"
-    yield "LayerNorm width", config.width, hardware.max_width, "features"
-    row_buffers = "each of RESIDUAL, NORM, GATE_INPUT, QUERY, KEY, VALUE (rows in whole tiles × width)"
-    yield row_buffers, hardware.room(rows, config.width), hardware.row_elements, "elements"
-    if any(name.endswith(".qkv") for name in wide):
-        double = hardware.room(rows, 2 * config.width)
-        yield "QUERY, KEY and VALUE of 16 bits (twice that)", double, hardware.row_elements, "elements"
-    hidden = hardware.hidden_elements
-    yield "HIDDEN (patches × patch features)", pictures, hidden, "elements"
-    dense, experts = (any(_wide_hidden(config, wide, moe)) for moe in (False, True))
-    row = config.mlp_hidden * (2 if dense else 1)
-    yield "HIDDEN (one tile of rows of a dense block)", hardware.room(1, row), hidden, "elements"
-    if config.moe_blocks:
-        worst = hardware.room(rows, config.expert_hidden * (2 if experts else 1))
-        yield "HIDDEN (all tokens at one expert × expert hidden width)", worst, hidden, "elements"
-        yield "experts", config.experts, hardware.max_experts, "experts"
-        yield "experts per token", config.top_k, hardware.max_top_k, "experts"
-    widest = max(config.embedded_features, config.mlp_hidden, config.width, config.expert_hidden)
-    tile = linear_bytes(hardware.out_par, widest, hardware)
-    yield "weight prefetch (one output tile of the widest layer)", tile, hardware.prefetch_bytes, "bytes"
-
-
-def _wide_hidden(config: ModelConfig, wide: Sequence[str], moe: bool) -> Iterator[bool]:
-    """For each dense or each MoE block, whether its hidden layer has 16 bits."""
-    return (f"blocks.{index}.hidden" in wide for index in range(config.depth) if (index in config.moe_blocks) == moe)
+    return residency.limits(Need(config, len(tasks), hardware, wide))

@@ -46,6 +46,6 @@ def hollow_model(config: ModelConfig, hardware: HardwareConfig) -> QuantisedMode
         return QuantisedBlock(norm, attention, norm, HiddenGrid(0, 0, 0, 1.0, wide=False), mlp)
 
     heads = {t.name: QuantisedHead(norm, linear(config.head_outputs(t.name), width), 1.0) for t in config.tasks}
-    patch_embed, position = linear(width, config.patch_features), zeros(config.tokens, width)
+    patch_embed, position = linear(width, config.patch_features), zeros(config.input_rows + 1, width)
     blocks = tuple(block(index) for index in range(config.depth))
     return QuantisedModel(config, hardware.numbers, 1.0, patch_embed, position, blocks, heads)

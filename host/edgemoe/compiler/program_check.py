@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edgemoe.spec.faults import FAULT_TEXT, Fault
 from edgemoe.spec.isa import MEMORY_WORD, Buffer, Opcode, decode
-from edgemoe.spec.legality import element_bytes, static_fault
+from edgemoe.spec.legality import element_bytes, memory_span, static_fault
 from edgemoe.spec.memory import REGION_ALIGNMENT, round_up, row_pitch
 from edgemoe.spec.names import shown
 from edgemoe.spec.strict import ConfigError
@@ -56,7 +56,8 @@ def check_instructions(manifest: Manifest, words: NDArray[np.uint32]) -> None:
         raise ConfigError("there are no instructions")
     if len(manifest.labels) != len(words):
         raise ConfigError(f"{len(manifest.labels):,} labels for {len(words):,} instructions")
-    written, end = set(), 0
+    written: dict[tuple[Buffer, int, int, bool], int] = {}
+    end = 0
     for index, row in enumerate(words):
         fault = static_fault(row, manifest.hardware, manifest.input_bytes, manifest.output_bytes)
         if fault != Fault.NONE:
@@ -65,13 +66,23 @@ def check_instructions(manifest: Manifest, words: NDArray[np.uint32]) -> None:
         if i.opcode in (Opcode.HEAD, Opcode.STORE):
             features = i.out_features if i.opcode == Opcode.HEAD else i.in_features
             wide = bool(i.wide_source) and i.opcode == Opcode.STORE
-            written.add((i.source, i.address, i.rows, features, wide))
-            end = max(end, i.address + i.rows * row_pitch(features, _element_bytes(i.source, manifest, wide)))
+            written[i.source, i.address, features, wide] = i.rows
+            head = i.address + i.rows * row_pitch(features, 2)
+            end = max(end, head if i.opcode == Opcode.HEAD else i.address + memory_span(i, manifest.hardware))
     for where, place in _places(manifest):
-        if place not in written:
+        if not _is_written(place, written, manifest):
             raise ConfigError(f"{where}: no instruction writes {place[2]} rows of {place[3]} at {place[1]:#x}")
     if manifest.output_bytes > round_up(end, REGION_ALIGNMENT):
         raise ConfigError(f"output_bytes is {manifest.output_bytes:,}, the instructions write up to {end:,}")
+
+
+def _is_written(place: _Place, written: dict[tuple[Buffer, int, int, bool], int], manifest: Manifest) -> bool:
+    """Whether instructions write these rows, in one piece or in several that follow each other."""
+    buffer, address, rows, features, wide = place
+    while rows > 0 and (count := written.get((buffer, address, features, wide), 0)):
+        rows -= count
+        address += count * row_pitch(features, _element_bytes(buffer, manifest, wide))
+    return rows == 0
 
 
 def _check_outputs(manifest: Manifest) -> None:

@@ -9,6 +9,7 @@ included, serves them all.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from edgemoe.compiler.quantised import (
     HiddenGrid,
@@ -35,7 +36,7 @@ from edgemoe.spec.model import ModelConfig
 
 def schedule(model: QuantisedModel, tasks: Sequence[str], hardware: HardwareConfig) -> list[Step]:
     """Steps of one frame for `tasks` together, ending with HALT."""
-    return list(_Scheduler(model, tasks, hardware).steps())
+    return list(Scheduler(model, tasks, hardware).steps())
 
 
 def activation_of(config: ModelConfig, hardware: HardwareConfig) -> Activation:
@@ -43,8 +44,11 @@ def activation_of(config: ModelConfig, hardware: HardwareConfig) -> Activation:
     return Activation[config.activation.upper()] if hardware.activations else Activation.GELU
 
 
-class _Scheduler:
-    """Walks the network once; `groups` is the number of row groups in use, 1 up to the first MoE block."""
+class Scheduler:
+    """Walks the network once; `groups` is the number of row groups in use, 1 up to the first MoE block.
+
+    tokens: rows of each group on chip. first_row: of the first group in RESIDUAL.
+    """
 
     def __init__(self, model: QuantisedModel, tasks: Sequence[str], hardware: HardwareConfig) -> None:
         self.model = model
@@ -53,12 +57,16 @@ class _Scheduler:
         self.hardware = hardware
         self.activation = activation_of(model.config, hardware)
         self.groups = 1
+        self.tokens = model.config.tokens
+        self.first_row = model.config.first_row
 
     @property
     def rows(self) -> int:
-        return self.groups * self.config.tokens
+        """Rows of all groups."""
+        return self.groups * self.tokens
 
     def steps(self) -> Iterator[Step]:
+        """All of a frame, HALT last."""
         yield self._patch_embed()
         for index, block in enumerate(self.model.blocks):
             yield from self._attention_half(index, block)
@@ -98,7 +106,7 @@ class _Scheduler:
             residual_copy=int(ahead),
             rows=rows,
             in_features=self.config.width,
-            source_row=self.config.first_row + first,
+            source_row=self.first_row + first,
             shift=norm.shift,
             output_shift=norm.gate_shift if gate_copy and not ahead else 0,
             epsilon=norm.epsilon,
@@ -139,33 +147,45 @@ class _Scheduler:
         return Step(label, instruction, (self._linear_payload(weights),))
 
     def _attention_half(self, index: int, block: QuantisedBlock) -> Iterator[Step]:
-        name, attention, rows = f"block {index}", block.attention, self.rows
         if self.config.gate_input_ahead and isinstance(block.mlp, QuantisedMoe):
             yield from self._gates_ahead(index, block.norm1, block.mlp)
+            if block.norm1.wide:
+                yield self._layernorm(f"block {index} norm1 of 16 bits", block.norm1, 0, self.rows)
         else:
-            yield self._layernorm(f"{name} norm1", block.norm1, 0, rows)
-        tokens = Rows(normalised(block.norm1.wide), 0, rows, self.config.width)
-        joint = Rows(Buffer.QUERY, 0, rows, self.config.width, attention.wide)
-        yield self._linear(f"{name} qkv", attention.qkv, Epilogue.QKV, tokens, joint)
+            yield self._layernorm(f"block {index} norm1", block.norm1, 0, self.rows)
+        yield self._qkv(index, block)
         for group in range(self.groups):
             suffix = f" {self.tasks[group]}" if self.groups > 1 else ""
-            instruction = Instruction(
-                Opcode.ATTENTION,
-                wide_source=int(attention.wide),
-                wide_result=int(attention.wide_output),
-                rows=self.config.tokens,
-                in_features=self.config.width,
-                source_row=group * self.config.tokens,
-                heads=self.config.heads,
-                multiplier=attention.score_multiplier,
-                shift=attention.score_shift,
-                output_multiplier=attention.output_multiplier,
-                output_shift=attention.output_shift,
-            )
-            yield Step(f"{name} attention{suffix}", instruction)
-        heads = Rows(normalised(attention.wide_output), 0, rows, self.config.width)
-        residual = Rows(Buffer.RESIDUAL, self.config.first_row, rows, self.config.width)
-        yield self._linear(f"{name} projection", attention.projection, Epilogue.RESIDUAL, heads, residual)
+            instruction = replace(self._attention(block), source_row=group * self.tokens)
+            yield Step(f"block {index} attention{suffix}", instruction)
+        yield self._projection(index, block)
+
+    def _qkv(self, index: int, block: QuantisedBlock) -> Step:
+        tokens = Rows(normalised(block.norm1.wide), 0, self.rows, self.config.width)
+        joint = Rows(Buffer.QUERY, 0, self.rows, self.config.width, block.attention.wide)
+        return self._linear(f"block {index} qkv", block.attention.qkv, Epilogue.QKV, tokens, joint)
+
+    def _attention(self, block: QuantisedBlock) -> Instruction:
+        """Of all heads, over the rows of the first group."""
+        attention = block.attention
+        return Instruction(
+            Opcode.ATTENTION,
+            wide_source=int(attention.wide),
+            wide_result=int(attention.wide_output),
+            rows=self.tokens,
+            in_features=self.config.width,
+            heads=self.config.heads,
+            multiplier=attention.score_multiplier,
+            shift=attention.score_shift,
+            output_multiplier=attention.output_multiplier,
+            output_shift=attention.output_shift,
+        )
+
+    def _projection(self, index: int, block: QuantisedBlock) -> Step:
+        attention = block.attention
+        heads = Rows(normalised(attention.wide_output), 0, self.rows, self.config.width)
+        residual = Rows(Buffer.RESIDUAL, self.first_row, self.rows, self.config.width)
+        return self._linear(f"block {index} projection", attention.projection, Epilogue.RESIDUAL, heads, residual)
 
     def _mlp_half(self, index: int, block: QuantisedBlock) -> Iterator[Step]:
         name, moe = f"block {index}", isinstance(block.mlp, QuantisedMoe)
@@ -178,7 +198,7 @@ class _Scheduler:
 
     def _dense(self, name: str, block: QuantisedBlock, mlp: QuantisedFeedForward) -> Iterator[Step]:
         """Row blocks of what HIDDEN holds; each block streams the weights again."""
-        width, hidden, first = self.config.width, len(mlp.up.bias), self.config.first_row
+        width, hidden, first = self.config.width, len(mlp.up.bias), self.first_row
         tile, row = self.hardware.token_par, Rows(Buffer.HIDDEN, 0, 1, hidden, block.hidden.wide)
         block_rows = self.hardware.hidden_elements // (row.elements * tile) * tile
         for start in range(0, self.rows, block_rows):
@@ -220,30 +240,27 @@ class _Scheduler:
 
     def _copies(self, label: str) -> Iterator[Step]:
         """The residual stream once per further task, where they part."""
-        tokens = self.config.tokens
+        tokens = self.tokens
         for group in range(1, len(self.tasks) if self._split else 1):
             copy = Instruction(Opcode.COPY, rows=tokens, in_features=self.config.width, destination_row=group * tokens)
             yield Step(f"{label} {self.tasks[group]}", copy)
 
     def _gates(self, index: int, moe: QuantisedMoe) -> Iterator[Step]:
-        tokens = self.config.tokens
+        tokens = self.tokens
         for group, task in enumerate(self.tasks):
             yield self._gate(index, moe, task, 0 if self._split else group * tokens, group * tokens)
 
     def _gates_ahead(self, index: int, norm: QuantisedNorm, moe: QuantisedMoe) -> Iterator[Step]:
         """LayerNorm 1 and gates that read the block's input; GATE asks for the rows that experts will update."""
-        name = f"block {index}"
-        yield self._layernorm(f"{name} norm1", norm, 0, self.rows, gated=True, ahead=True)
-        yield from self._copies(f"{name} rows")
+        yield self._layernorm(f"block {index} norm1", norm, 0, self.rows, gated=True, ahead=True)
+        yield from self._copies(f"block {index} rows")
         yield from self._gates(index, moe)
-        if norm.wide:
-            yield self._layernorm(f"{name} norm1 of 16 bits", norm, 0, self.rows)
 
     def _gate(self, index: int, moe: QuantisedMoe, task: str, source_row: int, destination_row: int) -> Step:
         gate = moe.gates[self.config.task_index(task)]
         instruction = Instruction(
             Opcode.GATE,
-            rows=self.config.tokens,
+            rows=self.tokens,
             in_features=self.config.width,
             source_row=source_row,
             destination_row=destination_row,
@@ -262,9 +279,12 @@ class _Scheduler:
         return SegmentKind.EXPERT, lambda: pack_expert(expert, self.hardware)
 
     def _head(self, group: int, task: str) -> Iterator[Step]:
+        first, rows = self.config.head_rows(task)
+        yield from self._head_rows(task, group * self.tokens + first, rows)
+
+    def _head_rows(self, task: str, first: int, rows: int) -> Iterator[Step]:
         config, head = self.config, self.model.heads[task]
-        first, rows = config.head_rows(task)
-        yield self._layernorm(f"head {task} norm", head.norm, group * config.tokens + first, rows)
+        yield self._layernorm(f"head {task} norm", head.norm, first, rows)
         instruction = Instruction(
             Opcode.HEAD,
             wide_source=int(head.norm.wide),

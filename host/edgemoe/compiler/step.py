@@ -21,7 +21,9 @@ class Step:
     """One instruction still without stream and memory positions.
 
     label: its name. payloads: how to make its segments. queued: rows that EXPERTS updates, which its queues name and no
-    field of it does. task, block: of gates and heads.
+    field of it does. task, block: of gates and heads. rows_before, rows_of_all: of those, where they take the rows of a
+    task part by part, the rows taken before, and how many there are; 0: the instruction's own. part, turn: number of a
+    part of the stream that is streamed several times, from 1, and which time it is; payloads count in the first.
     """
 
     label: str
@@ -30,6 +32,10 @@ class Step:
     queued: tuple[Rows, ...] = ()
     task: str = ""
     block: int = -1
+    rows_before: int = 0
+    rows_of_all: int = 0
+    part: int = 0
+    turn: int = 0
 
     @property
     def writes(self) -> list[Rows]:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from edgemoe.compiler.prefetch import Prefetch
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE, Instruction, Opcode
-from edgemoe.spec.legality import element_bytes
+from edgemoe.spec.legality import memory_row
 from edgemoe.spec.machine import CONTEXT_MEMBERS, DRAIN_STAGES, QUERY_TILES, TILE_QUEUE, Sizes
-from edgemoe.spec.memory import linear_bytes, row_pitch
+from edgemoe.spec.memory import linear_bytes
 
 _RULES = 17  # sequencer: from an instruction's acceptance to its first command
 _HEADER = 7  # stream_reader: from the command for a header to its answer
@@ -73,8 +73,10 @@ class Timeline:
             case Opcode.COPY:
                 done = self._moved(i.rows * (i.in_features // VECTOR) + 4)
             case Opcode.STORE:
-                words = row_pitch(i.in_features, element_bytes(i.source, self.hardware)) // MEMORY_WORD
-                done = self._moved(i.rows * words + 7)
+                done = self._moved(memory_row(i, self.hardware) // MEMORY_WORD * i.rows + 7)
+            case Opcode.LOAD:
+                words = memory_row(i, self.hardware) // MEMORY_WORD * i.rows
+                done = self._moved(words + self.hardware.first_beat_cycles + 7)
             case _:
                 done = self.begin
         return done + _SETTLE

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgemoe.spec.isa import ACTIVATIONS, FIELDS, GATE_FORMS, OPTIONS, STREAM_LINE, Buffer
+from edgemoe.spec.isa import ACTIVATIONS, FIELDS, GATE_FORMS, OPTIONS, STREAM_LINE, STREAMING, Buffer
 from edgemoe.spec.precision import MAX_TOKENS, MAX_WIDTH, Precision, precision_named
 from edgemoe.spec.registers import WEIGHT_PORTS
 from edgemoe.spec.strict import ConfigError, check_name, check_range, from_dict, read_json, to_dict
@@ -56,6 +56,8 @@ class HardwareConfig:
     of queries, keys, values and hidden layers; for weights of 4 bits (W8A8 only).
     activations: and for activation functions other than GELU (erf). gate_forms: for gates with a bias per expert, for
     scores that are divided by the sum over the chosen experts, and for gates that read the input of their block.
+    streaming: rows may lie in memory between instructions, weights be streamed several times; KEY and VALUE then hold
+    rows up to max_tokens.
     """
 
     name: str
@@ -84,6 +86,7 @@ class HardwareConfig:
     narrow_weights: bool
     activations: bool
     gate_forms: bool
+    streaming: bool
 
     def __post_init__(self) -> None:
         check_name(self.name, "name")
@@ -107,7 +110,7 @@ class HardwareConfig:
                 f"layernorm_lanes ({self.layernorm_lanes}) must be whole vectors of {VECTOR} features, "
                 f"post_lanes ({self.post_lanes}) whole tokens of out_par ({self.out_par}) values"
             )
-        widths = [name for name in self.options if name not in (ACTIVATIONS, GATE_FORMS)]
+        widths = [name for name in self.options if name not in (ACTIVATIONS, GATE_FORMS, STREAMING)]
         if widths and self.numbers.fine:
             raise ConfigError(f"{' and '.join(widths)}: for precision w8a8, found {self.precision}")
         if self.wide_inner and not self.wide_tokens:
@@ -140,6 +143,11 @@ class HardwareConfig:
         if buffer == Buffer.ROUTING:
             return self.room(self.max_rows, self.max_top_k)
         return self.row_elements
+
+    def rows_of(self, buffer: Buffer) -> int:
+        """Rows that a buffer may have: where keys are loaded from memory, KEY and VALUE those of one attention."""
+        keys = self.streaming and buffer in (Buffer.KEY, Buffer.VALUE)
+        return max(self.max_rows, self.max_tokens) if keys else self.max_rows
 
     def room(self, rows: int, features: int) -> int:
         """Elements that rows take: whole tiles of token_par rows, one row per lane of the array."""

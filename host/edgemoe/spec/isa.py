@@ -1,4 +1,4 @@
-"""The instruction set: ten macro-operations, each a whole layer step, in 64-byte instructions of one common format.
+"""The instruction set: twelve macro-operations, each a whole layer step, in 64-byte instructions of one common format.
 
 All sizes are fields, so any M³ViT-family network that fits the buffers runs on one bitstream. `edgemoe.spec.meaning`
 gives each instruction's loop nest; `edgemoe_golden.ops` gives its arithmetic.
@@ -33,6 +33,8 @@ class Opcode(IntEnum):
     COPY = 7
     HEAD = 8
     STORE = 9
+    LOAD = 10
+    REPEAT = 11
 
 
 class Buffer(IntEnum):
@@ -118,6 +120,9 @@ FIELDS: dict[str, Field] = {
     "epsilon_high": Field(11, 0, 32, text="high half"),
     "address_low": Field(12, 0, 32, text="byte offset in the input or output region, low half"),
     "address_high": Field(13, 0, 32, text="high half"),
+    "pitch": Field(14, 0, 16, text="memory words from row to row in the output region, 0: rows lie side by side"),
+    "keys": Field(14, 16, 16, text="rows of KEY and VALUE that ATTENTION reads, 0: those of the queries"),
+    "key_row": Field(15, 0, 16, text="first of them"),
 }
 
 USED_FIELDS: dict[Opcode, tuple[str, ...]] = {
@@ -137,7 +142,7 @@ USED_FIELDS: dict[Opcode, tuple[str, ...]] = {
     ),
     Opcode.ATTENTION: (
         "wide_source", "wide_result", "rows", "in_features", "source_row", "heads", "multiplier", "shift",
-        "output_multiplier", "output_shift",
+        "output_multiplier", "output_shift", "keys", "key_row",
     ),
     Opcode.GATE: (
         "biased", "renormalise", "rows", "in_features", "source_row", "destination_row", "experts", "top_k",
@@ -152,15 +157,24 @@ USED_FIELDS: dict[Opcode, tuple[str, ...]] = {
         "wide_source", "narrow_weights", "rows", "in_features", "out_features", "source_row", "segment",
         "segments", "address_low", "address_high",
     ),
-    Opcode.STORE: ("source", "wide_source", "rows", "in_features", "source_row", "address_low", "address_high"),
+    Opcode.STORE: (
+        "source", "wide_source", "rows", "in_features", "source_row", "address_low", "address_high", "pitch",
+    ),
+    Opcode.LOAD: (
+        "destination", "wide_result", "rows", "in_features", "destination_row", "address_low", "address_high", "pitch",
+    ),
+    Opcode.REPEAT: ("rows", "segment", "segments", "address_low", "address_high"),
 }  # fmt: skip
 
-WIDE_TOKENS, WIDE_INNER, NARROW_WEIGHTS, ACTIVATIONS, GATE_FORMS = OPTIONS = (
-    "wide_tokens", "wide_inner", "narrow_weights", "activations", "gate_forms",
+WIDE_TOKENS, WIDE_INNER, NARROW_WEIGHTS, ACTIVATIONS, GATE_FORMS, STREAMING = OPTIONS = (
+    "wide_tokens", "wide_inner", "narrow_weights", "activations", "gate_forms", "streaming",
 )  # fmt: skip
 """Options of a hardware configuration that some fields need: 16 bits for what LayerNorm and attention give; for
 queries, keys, values and hidden layers; weights of 4 bits; activation functions other than GELU; gates with a bias,
-scores that sum to 1, and gates that read the input of their block."""
+scores that sum to 1, and gates that read the input of their block; rows that lie in memory between instructions, and
+weights that are streamed several times."""
+
+STREAMING_OPCODES = (Opcode.LOAD, Opcode.REPEAT)
 
 _WIDE_FIELDS = {
     (Opcode.LINEAR, "wide_source"): WIDE_TOKENS,
@@ -171,6 +185,7 @@ _WIDE_FIELDS = {
     (Opcode.LINEAR, "wide_result"): WIDE_INNER,
     (Opcode.EXPERTS, "wide_result"): WIDE_INNER,
     (Opcode.STORE, "wide_source"): WIDE_INNER,
+    (Opcode.LOAD, "wide_result"): WIDE_INNER,
 }
 
 
@@ -186,6 +201,9 @@ def _option(opcode: Opcode, field: str) -> str | None:
         "biased": GATE_FORMS,
         "renormalise": GATE_FORMS,
         "residual_copy": GATE_FORMS,
+        "pitch": STREAMING,
+        "keys": STREAMING,
+        "key_row": STREAMING,
     }
     return whatever.get(field) or _WIDE_FIELDS.get((opcode, field))
 
@@ -233,6 +251,9 @@ class Instruction:
     segments: int = 0
     epsilon: int = 0
     address: int = 0
+    pitch: int = 0
+    keys: int = 0
+    key_row: int = 0
 
 
 def encode(instruction: Instruction) -> NDArray[np.uint32]:

@@ -17,6 +17,8 @@ from edgemoe.spec.isa import (
     FIELDS,
     LINEAR_OPERANDS,
     MEMORY_WORD,
+    STREAM_LINE,
+    STREAMING_OPCODES,
     Buffer,
     Epilogue,
     Instruction,
@@ -44,6 +46,8 @@ def static_fault(words: NDArray[np.uint32], hardware: HardwareConfig, input_byte
     values = raw_fields(words)
     if values["opcode"] not in list(Opcode):
         return Fault.ILLEGAL_OPCODE
+    if values["opcode"] in STREAMING_OPCODES and not hardware.streaming:
+        return Fault.ILLEGAL_OPCODE
     if _reserved_bits(words) or _unused_fields(values, hardware):
         return Fault.ILLEGAL_FIELD
     if values["epilogue"] not in list(Epilogue):
@@ -52,7 +56,7 @@ def static_fault(words: NDArray[np.uint32], hardware: HardwareConfig, input_byte
         return Fault.ILLEGAL_OPERAND
     instruction = decode(words)
     checks = (
-        (_field_ranges(instruction), Fault.ILLEGAL_FIELD),
+        (_field_ranges(instruction, hardware), Fault.ILLEGAL_FIELD),
         (_operands(instruction, hardware), Fault.ILLEGAL_OPERAND),
         (_fits_buffers(instruction, hardware), Fault.BUFFER_RANGE),
         (_fits_experts(instruction, hardware), Fault.TOO_MANY_EXPERTS),
@@ -80,12 +84,14 @@ def _vectors(*features: int) -> bool:
     return all(VECTOR <= count <= MAX_FEATURES and count % VECTOR == 0 for count in features)
 
 
-def _field_ranges(i: Instruction) -> bool:
+def _field_ranges(i: Instruction, hardware: HardwareConfig) -> bool:
     """Sizes at least 1, features whole vectors, shifts that the rounding can do, the right number of segments."""
     if i.opcode == Opcode.HALT:
         return True
     if i.opcode != Opcode.EXPERTS and i.rows < 1:
         return False
+    if i.opcode == Opcode.REPEAT:
+        return i.segments >= 1
     routing = i.opcode == Opcode.STORE and i.source == Buffer.ROUTING
     if not routing and not _vectors(i.in_features):
         return False
@@ -94,6 +100,8 @@ def _field_ranges(i: Instruction) -> bool:
     if i.segments != (i.experts if i.opcode == Opcode.EXPERTS else _SEGMENTS.get(i.opcode, 0)):
         return False
     if i.shift > MAX_SHIFT or i.output_shift > MAX_SHIFT:
+        return False
+    if i.pitch and i.pitch * MEMORY_WORD < memory_row(i, hardware):
         return False
     return _opcode_ranges(i)
 
@@ -116,7 +124,9 @@ def _opcode_ranges(i: Instruction) -> bool:
             return i.out_features % parts == 0 and _vectors(i.out_features // parts)
         case Opcode.ATTENTION:
             whole_heads = i.heads >= 1 and i.in_features % (VECTOR * i.heads) == 0
-            return whole_heads and i.output_shift <= MAX_ATTENTION_OUTPUT_SHIFT
+            return whole_heads and i.output_shift <= MAX_ATTENTION_OUTPUT_SHIFT and bool(i.keys or not i.key_row)
+        case Opcode.STORE:
+            return i.source != Buffer.ROUTING or not i.pitch
         case Opcode.GATE:
             return 1 <= i.top_k <= i.experts
         case Opcode.EXPERTS:
@@ -135,6 +145,8 @@ def _operands(i: Instruction, hardware: HardwareConfig) -> bool:
             return False
         sources, destination = LINEAR_OPERANDS[i.epilogue]
         return i.source in sources and i.destination == destination and _width_of_source(i, hardware)
+    if i.opcode == Opcode.LOAD:
+        return i.destination in LOADED and (i.destination in EITHER_WIDTH or not i.wide_result)
     if i.opcode != Opcode.STORE:
         return True
     return i.source != Buffer.NONE and (i.source in EITHER_WIDTH or not i.wide_source)
@@ -149,6 +161,9 @@ def _width_of_source(i: Instruction, hardware: HardwareConfig) -> bool:
 
 EITHER_WIDTH = (Buffer.QUERY, Buffer.KEY, Buffer.VALUE, Buffer.HIDDEN)
 """Scratchpads that hold activations of 8 or of 16 bits, the latter in twice the room."""
+
+LOADED = (Buffer.RESIDUAL, Buffer.NORM, Buffer.GATE_INPUT, Buffer.QUERY, Buffer.KEY, Buffer.VALUE)
+"""Scratchpads that LOAD writes."""
 
 
 class Rows(NamedTuple):
@@ -181,7 +196,9 @@ def reads(i: Instruction) -> list[Rows]:
             own = Rows(i.source, *source, wide=bool(i.wide_source) and i.source in EITHER_WIDTH)
             return [own, Rows(Buffer.RESIDUAL, *residual)] if i.epilogue == Epilogue.RESIDUAL else [own]
         case Opcode.ATTENTION:
-            return [Rows(b, *source, wide=bool(i.wide_source)) for b in (Buffer.QUERY, Buffer.KEY, Buffer.VALUE)]
+            keys = (i.key_row, i.keys, i.in_features) if i.keys else source
+            places = ((Buffer.QUERY, source), (Buffer.KEY, keys), (Buffer.VALUE, keys))
+            return [Rows(buffer, *place, wide=bool(i.wide_source)) for buffer, place in places]
         case Opcode.GATE:
             updated = Rows(Buffer.RESIDUAL, i.destination_row, i.rows, i.in_features)
             return [Rows(Buffer.GATE_INPUT, *source), Rows(Buffer.NORM, *source), updated]
@@ -212,6 +229,8 @@ def writes(i: Instruction) -> list[Rows]:
             return [Rows(Buffer.ROUTING, *destination, i.top_k)]
         case Opcode.COPY:
             return [Rows(Buffer.RESIDUAL, *destination, i.in_features)]
+        case Opcode.LOAD:
+            return [Rows(i.destination, *destination, i.in_features, bool(i.wide_result))]
         case _:
             return []
 
@@ -221,9 +240,9 @@ def _fits_buffers(i: Instruction, hardware: HardwareConfig) -> bool:
         end = each.first + each.rows
         own_rule = each.buffer == Buffer.ROUTING and i.opcode == Opcode.GATE  # its k has a rule and a fault of its own
         room = hardware.room(end, each.elements)
-        if end > hardware.max_rows or (not own_rule and room > hardware.capacity(each.buffer)):
+        if end > hardware.rows_of(each.buffer) or (not own_rule and room > hardware.capacity(each.buffer)):
             return False
-    if i.opcode == Opcode.ATTENTION and i.rows > hardware.max_tokens:
+    if i.opcode == Opcode.ATTENTION and (i.keys or i.rows) > hardware.max_tokens:
         return False
     return i.opcode != Opcode.LAYERNORM or i.in_features <= hardware.max_width
 
@@ -241,6 +260,18 @@ def element_bytes(buffer: Buffer, hardware: HardwareConfig, wide: bool | int = F
     return 4 if buffer == Buffer.ROUTING else hardware.numbers.activation_bytes
 
 
+def memory_row(i: Instruction, hardware: HardwareConfig) -> int:
+    """Bytes of a row that STORE writes or LOAD reads, in whole memory words."""
+    buffer, wide = (i.destination, i.wide_result) if i.opcode == Opcode.LOAD else (i.source, i.wide_source)
+    return row_pitch(i.in_features, element_bytes(buffer, hardware, wide))
+
+
+def memory_span(i: Instruction, hardware: HardwareConfig) -> int:
+    """Bytes of the output region from STORE's or LOAD's first row to the end of its last."""
+    row = memory_row(i, hardware)
+    return (i.rows - 1) * (i.pitch * MEMORY_WORD or row) + row
+
+
 def _fits_memory(i: Instruction, hardware: HardwareConfig, input_bytes: int, output_bytes: int) -> bool:
     if i.address % MEMORY_WORD:
         return False
@@ -248,7 +279,6 @@ def _fits_memory(i: Instruction, hardware: HardwareConfig, input_bytes: int, out
         return i.address + i.rows * row_pitch(i.in_features, 1) <= input_bytes
     if i.opcode == Opcode.HEAD:
         return i.address + i.rows * row_pitch(i.out_features, 2) <= output_bytes
-    if i.opcode == Opcode.STORE:
-        pitch = row_pitch(i.in_features, element_bytes(i.source, hardware, i.wide_source))
-        return i.address + i.rows * pitch <= output_bytes
-    return True
+    if i.opcode in (Opcode.STORE, Opcode.LOAD):
+        return i.address + memory_span(i, hardware) <= output_bytes
+    return i.opcode != Opcode.REPEAT or i.address % STREAM_LINE == 0

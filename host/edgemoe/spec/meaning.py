@@ -19,6 +19,8 @@ PURPOSE: dict[Opcode, str] = {
     Opcode.COPY: "Copies rows of the residual stream; the two ranges do not overlap.",
     Opcode.HEAD: "A task's linear head; outputs go to memory.",
     Opcode.STORE: "Writes rows of a scratchpad to memory.",
+    Opcode.LOAD: "Reads rows that were stored back into a scratchpad; waits until all that was stored is in memory.",
+    Opcode.REPEAT: "Says that the next part of the weight stream is streamed several times; stands before all others.",
 }
 
 LOOP_NEST: dict[Opcode, str] = {
@@ -60,10 +62,10 @@ for row in 0 … rows − 1:
     Opcode.ATTENTION: """\
 for head in 0 … heads − 1:               # f runs over the head's in_features/heads features
     for query in source_row … source_row + rows − 1:
-        for key in source_row … source_row + rows − 1:
+        for key in source_row … source_row + rows − 1:         # with `keys`: key_row … key_row + keys − 1
             t[key] = saturate(round_shift(Σ_f QUERY[query][f]·KEY[key][f] · multiplier, shift))
             m = max(m, ⌈t[key]⌉)                                # whole octaves
-        for key in source_row … source_row + rows − 1:         # the only sweep over the scores
+        for key in the same:                                   # the only sweep over the scores
             e = exp2(t[key] − m);  s += e
             for f: a[f] += e·VALUE[key][f]
         (R, L) = reciprocal(s);  R' = round_shift(R·output_multiplier, 16)
@@ -102,5 +104,13 @@ for row in 0 … rows − 1:
     Opcode.STORE: """\
 for row in 0 … rows − 1:
     for f in 0 … in_features − 1:        # bytes: activations 1, wide ones 2; RESIDUAL 2 or 4; GATE_INPUT 2; ROUTING 4
-        output[address + row·pitch(bytes·in_features) + bytes·f] = source[source_row + row][f]""",
+        output[address + row·pitch(bytes·in_features) + bytes·f] = source[source_row + row][f]
+                                         # 16·`pitch` instead, where it is not 0""",
+    Opcode.LOAD: """\
+for row in 0 … rows − 1:
+    for f in 0 … in_features − 1:        # bytes and pitch as in STORE
+        destination[destination_row + row][f] = output[address + row·pitch(bytes·in_features) + bytes·f]""",
+    Opcode.REPEAT: """\
+part = segments `segment` … segment + segments − 1, in the stream from the end of the part before (0) to `address`
+the stream holds the part once and delivers it `rows` times, its first segment after its last""",
 }

@@ -21,6 +21,7 @@ Bytes = NDArray[np.uint8]
 IntArray = NDArray[np.int64]
 
 REGION_ALIGNMENT = 4096
+MAX_PARTS = 64  # of the weight stream that are streamed several times
 
 
 class SegmentKind(IntEnum):

@@ -10,16 +10,19 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from edgemoe.devices.flat_memory import FlatMemory
-from edgemoe.devices.golden.program import DecodedProgram, MachineFaultError
+from edgemoe.devices.golden.program import DecodedProgram, MachineFaultError, low_bits
 from edgemoe.devices.golden.scratchpads import Scratchpads
+from edgemoe.devices.golden.stream_plan import StreamPlan
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig
-from edgemoe.spec.isa import Buffer, Epilogue, Instruction, Opcode, decode
+from edgemoe.spec.isa import MEMORY_WORD, Buffer, Epilogue, Instruction, Opcode, decode
 from edgemoe.spec.legality import element_bytes, normalised, reads, static_fault, writes
-from edgemoe.spec.memory import row_pitch
+from edgemoe.spec.memory import Bytes, row_pitch
+from edgemoe.spec.precision import WIDE_LIMIT
 from edgemoe_golden.ops.attention import attention
 from edgemoe_golden.ops.experts import Expert, QueueEntries, expert_queue, experts
 from edgemoe_golden.ops.gate import gate
@@ -53,9 +56,10 @@ class GoldenMachine:
         self.scratchpads = Scratchpads(hardware)
         self.queues: list[list[QueueEntries]] = [[] for _ in range(hardware.max_experts)]
         self._queued = QueuedRows(1, 0)
+        program.parts = []
+        self.plan = StreamPlan(program.header.stream_lines, program.parts)
         self.program_counter = 0
         self.counters = {"experts_run": 0, "segments_dropped": 0}
-        self._next_segment = 0
 
     def run(self) -> Fault:
         """Execute until HALT or a fault; program_counter is left at the instruction that ended the run."""
@@ -76,10 +80,10 @@ class GoldenMachine:
 
     def execute(self, instruction: Instruction) -> None:
         """Execute one legal instruction; raises MachineFaultError."""
-        if instruction.segments:
-            if instruction.segment != self._next_segment:
-                raise MachineFaultError(Fault.SEGMENT_MISMATCH)
-            self._next_segment += instruction.segments
+        if instruction.opcode == Opcode.REPEAT:
+            self.plan.add(instruction)
+            return
+        self.plan.take(instruction)
         self.scratchpads.check(reads(instruction), writes(instruction))
         _OPERATIONS[instruction.opcode](self, instruction)
 
@@ -122,9 +126,7 @@ class GoldenMachine:
             pads.write(i.destination, row, linear_residual(values, weights, residual, precision, bool(i.wide_source)))
 
     def _attention(self, i: Instruction) -> None:
-        query, key, value = (
-            self.scratchpads.read(buffer, i.source_row, i.rows) for buffer in (Buffer.QUERY, Buffer.KEY, Buffer.VALUE)
-        )
+        query, key, value = (self.scratchpads.read(each.buffer, each.first, each.rows) for each in reads(i))
         scales = (i.multiplier, i.shift, i.output_multiplier, i.output_shift)
         wide = bool(i.wide_source), bool(i.wide_result)
         output = attention(query, key, value, i.heads, *scales, self.precision, *wide)
@@ -186,15 +188,31 @@ class GoldenMachine:
 
     def _store(self, i: Instruction) -> None:
         rows = self.scratchpads.read(i.source, i.source_row, i.rows)
-        self._to_memory(i.address, rows, element_bytes(i.source, self.hardware, i.wide_source))
+        self._to_memory(i.address, rows, element_bytes(i.source, self.hardware, i.wide_source), i.pitch)
 
-    def _to_memory(self, address: int, values: IntArray, bytes_each: int) -> None:
-        """Rows at their pitch; the bytes between rows are written as zeros."""
+    def _to_memory(self, address: int, values: IntArray, bytes_each: int, pitch: int = 0) -> None:
+        """Rows in whole words, what their last one has beyond them zeros; pitch: words from row to row, 0: no gaps."""
         rows, features = values.shape
-        pitch = row_pitch(features, bytes_each)
-        padded = np.zeros((rows, pitch // bytes_each), dtype=f"<i{bytes_each}")
+        padded = np.zeros((rows, row_pitch(features, bytes_each) // bytes_each), dtype=f"<i{bytes_each}")
         padded[:, :features] = values.astype(f"<i{bytes_each}")
-        self.memory.view(self.output_base + address, rows * pitch)[:] = padded.view(np.uint8).reshape(-1)
+        self._memory_rows(address, rows, padded.shape[1] * bytes_each, pitch)[:] = padded.view(np.uint8)
+
+    def _memory_rows(self, address: int, rows: int, row_bytes: int, pitch: int) -> Bytes:
+        """Rows of the output region [rows, row_bytes], to be read or written in place."""
+        step = pitch * MEMORY_WORD or row_bytes
+        span = self.memory.view(self.output_base + address, (rows - 1) * step + row_bytes)
+        return as_strided(span, (rows, row_bytes), (step, 1))
+
+    def _load(self, i: Instruction) -> None:
+        wide = bool(i.wide_result)
+        size = element_bytes(i.destination, self.hardware, wide)
+        rows = self._memory_rows(i.address, i.rows, i.in_features * size, i.pitch)
+        values = np.ascontiguousarray(rows).view(f"<i{size}").astype(np.int64)
+        if i.destination == Buffer.RESIDUAL:
+            values = low_bits(values, self.precision.residual_bits)
+        elif wide or i.destination == Buffer.GATE_INPUT:
+            values = np.clip(values, -WIDE_LIMIT, WIDE_LIMIT)
+        self.scratchpads.write(i.destination, i.destination_row, values, wide)
 
 
 # Here rather than in the machine, where bound methods would keep it and its scratchpads alive until the collector runs.
@@ -208,6 +226,7 @@ _OPERATIONS: dict[Opcode, Callable[[GoldenMachine, Instruction], None]] = {
     Opcode.COPY: GoldenMachine._copy,
     Opcode.HEAD: GoldenMachine._head,
     Opcode.STORE: GoldenMachine._store,
+    Opcode.LOAD: GoldenMachine._load,
 }
 
 

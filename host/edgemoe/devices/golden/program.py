@@ -44,9 +44,22 @@ class MachineFaultError(EdgeMoeError):
         self.fault = fault
 
 
+@dataclass(frozen=True)
+class Part:
+    """Segments first … end − 1 of the stream, which end at line end_line and are streamed so many times."""
+
+    first: int
+    end: int
+    end_line: int
+    times: int
+
+
 @dataclass
 class DecodedProgram:
-    """header_fault: NONE when the rest may be used. words: uint32 [instructions, 16]. stream: the weight stream."""
+    """header_fault: NONE when the rest may be used. words: uint32 [instructions, 16]. stream: the weight stream.
+
+    parts: of the stream, as this run's REPEAT instructions say.
+    """
 
     header_fault: Fault
     header: ProgramHeader
@@ -55,16 +68,23 @@ class DecodedProgram:
     hardware: HardwareConfig
     segment_starts: list[int] = field(default_factory=list)
     prepared: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+    parts: list[Part] = field(default_factory=list)
 
     def segment(self, number: int, expected_bytes: int) -> Bytes:
         """Payload of one segment; raises MachineFaultError when the stream does not deliver it so."""
         if number >= len(self.segment_starts):
             raise MachineFaultError(Fault.STREAM_END)
         start = self.segment_starts[number]
-        tag, lines = self.stream[start : start + 8].view("<u4")
-        if int(tag) != number or int(lines) * STREAM_LINE != round_up(expected_bytes, STREAM_LINE):
-            raise MachineFaultError(Fault.SEGMENT_MISMATCH)
+        tag, lines = (int(value) for value in self.stream[start : start + 8].view("<u4"))
         begin = start + STREAM_LINE
+        part = next((part for part in self.parts if number < part.end), None)
+        left = part.end_line - begin // STREAM_LINE - lines if part else 0  # lines of the part behind this segment
+        if left < 0:
+            raise MachineFaultError(Fault.STREAM_END)
+        if tag != number or lines * STREAM_LINE != round_up(expected_bytes, STREAM_LINE):
+            raise MachineFaultError(Fault.SEGMENT_MISMATCH)
+        if part and number == part.end - 1 and left:
+            raise MachineFaultError(Fault.SEGMENT_MISMATCH)
         return self.stream[begin : begin + expected_bytes]
 
     def check_expert(self, number: int, features: int, hidden: int, narrow: int) -> None:
@@ -78,13 +98,13 @@ class DecodedProgram:
     def position(self, number: int, rows: int, features: int) -> NDArray[np.int64]:
         """Position embedding of a POSITION segment."""
         payload = self.segment(number, position_bytes(rows, features, self.hardware))
-        return _low_bits(unpack_position(payload, rows, features, self.hardware), self.hardware.numbers.residual_bits)
+        return low_bits(unpack_position(payload, rows, features, self.hardware), self.hardware.numbers.residual_bits)
 
     def layernorm(self, number: int, features: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(gain, offset) of a LAYERNORM segment."""
         weights = unpack_layernorm(self.segment(number, layernorm_bytes(features, self.hardware)), self.hardware)
         numbers = self.hardware.numbers
-        return _low_bits(weights.gain, numbers.gain_bits), _low_bits(weights.offset, numbers.offset_bits)
+        return low_bits(weights.gain, numbers.gain_bits), low_bits(weights.offset, numbers.offset_bits)
 
     def linear(self, number: int, outputs: int, inputs: int, narrow: int) -> PreparedLinear:
         """A LINEAR segment, prepared once."""
@@ -97,7 +117,7 @@ class DecodedProgram:
 
     def _prepare(self, payload: Bytes, outputs: int, inputs: int, narrow: int) -> PreparedLinear:
         numbers, weights = self.hardware.numbers, unpack_linear(payload, outputs, inputs, self.hardware, narrow)
-        bias, shift = _low_bits(weights.bias, numbers.bias_bits + 1), np.minimum(weights.shift, MAX_SHIFT)
+        bias, shift = low_bits(weights.bias, numbers.bias_bits + 1), np.minimum(weights.shift, MAX_SHIFT)
         return prepare_linear(replace(weights, bias=bias, shift=shift), numbers)
 
     def gate(
@@ -124,7 +144,7 @@ class DecodedProgram:
         return prepared
 
 
-def _low_bits(values: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
+def low_bits(values: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
     """Sign-extended from `bits`: what a stream says beyond a field's range would break the bounds of golden.ops."""
     return values << (64 - bits) >> (64 - bits)
 

@@ -48,7 +48,7 @@ class Scratchpads:
         """Write rows [first, first + len(values)), of 16 bits when `wide`; checked before."""
         rows, features = values.shape
         if features != self._features(buffer) or wide != self._wide[buffer]:
-            self._arrays[buffer] = np.zeros((self._hardware.max_rows, features), dtype=np.int64)
+            self._arrays[buffer] = np.zeros((self._hardware.rows_of(buffer), features), dtype=np.int64)
             self._rows[buffer] = 0
             self._wide[buffer] = wide
         self._arrays[buffer][first : first + rows] = values
