@@ -46,8 +46,11 @@ void edgemoe_top(const Word *program, const Word *input, Word *output, const Wor
     const Header header = decode_header(read_block(program, 0));
     Results results = refused(header_fault(header));
     if (results.fault == FAULT_NONE) {
-        run_program(program, input, output, weights_0, weights_1, weights_2, weights_3, header.instructions,
-                    header.stream_lines, header.input_bytes, header.output_bytes, results);
+        StreamPlan fetched, executed;
+        read_plan(program, header.instructions, header.stream_lines, header.input_bytes, header.output_bytes, fetched);
+        executed = fetched;
+        run_program(program, input, output, weights_0, weights_1, weights_2, weights_3, header.instructions, fetched,
+                    executed, header.input_bytes, header.output_bytes, results);
     }
     *identity = (uint32_t)IDENTITY;
     *config_hash = (uint32_t)CONFIG_HASH;

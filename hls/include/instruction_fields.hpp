@@ -37,6 +37,9 @@ struct Instruction {
     uint32_t segments;  // number of weight segments consumed
     uint64_t epsilon;  // LayerNorm's eps·D²/scale²
     uint64_t address;  // byte offset in the input or output region
+    int pitch;  // memory words from row to row in the output region, 0: rows lie side by side
+    int keys;  // rows of KEY and VALUE that ATTENTION reads, 0: those of the queries
+    int key_row;  // first of them
 };
 
 inline Instruction decode(const RawInstruction &raw) {
@@ -71,6 +74,9 @@ inline Instruction decode(const RawInstruction &raw) {
     i.segments = raw.word[FIELD_SEGMENTS_WORD];
     i.epsilon = wide(raw, FIELD_EPSILON_LOW_WORD);
     i.address = wide(raw, FIELD_ADDRESS_LOW_WORD);
+    i.pitch = field(raw, FIELD_PITCH_WORD, FIELD_PITCH_LOW, FIELD_PITCH_WIDTH);
+    i.keys = field(raw, FIELD_KEYS_WORD, FIELD_KEYS_LOW, FIELD_KEYS_WIDTH);
+    i.key_row = field(raw, FIELD_KEY_ROW_WORD, FIELD_KEY_ROW_LOW, FIELD_KEY_ROW_WIDTH);
     return i;
 }
 

@@ -3,8 +3,8 @@
 
 #include "compute.hpp"
 #include "layernorm_rows.hpp"
+#include "load.hpp"
 #include "route.hpp"
-#include "store.hpp"
 
 namespace edgemoe {
 
@@ -18,10 +18,10 @@ struct Machine {
     WeightReader reader;
 };
 
-inline void begin(Machine &machine, uint64_t stream_lines) {
+inline void begin(Machine &machine, const StreamPlan &plan) {
     clear_valid(machine.valid);
     clear_queues(machine.work.queues);
-    start_reader(machine.reader, stream_lines);
+    start_reader(machine.reader, plan);
     machine.work.cycles = 0;
 }
 
@@ -49,7 +49,7 @@ LENGTHS:
 // Rules 7 … 9, before anything is computed.
 inline fault_t state_fault(const Instruction &i, const Accesses &accesses, Machine &machine) {
     if (i.segments) {
-        if (i.segment != machine.reader.next_segment) return FAULT_SEGMENT_MISMATCH;
+        if (!are_next(machine.reader, i.segment, i.segments)) return FAULT_SEGMENT_MISMATCH;
         machine.reader.next_segment += i.segments;
     }
     if (!may_access(machine.valid, accesses)) return FAULT_ILLEGAL_OPERAND;
@@ -86,7 +86,7 @@ inline fault_t prepare(const Instruction &i, Machine &machine, const Word *input
 }
 
 // One legal instruction.
-inline fault_t execute(const Instruction &i, Machine &machine, const Word *input, Word *output,
+inline fault_t execute(const Instruction &i, Machine &machine, const StreamPlan &plan, const Word *input, Word *output,
                        LineStream &lines, Results &results) {
     const Accesses accesses = accesses_of(i);
     fault_t fault = state_fault(i, accesses, machine);
@@ -100,6 +100,9 @@ inline fault_t execute(const Instruction &i, Machine &machine, const Word *input
             break;
         case OPCODE_COPY: copy_rows(i, machine.pads.residual); break;
         case OPCODE_STORE: store_rows(i, machine.pads, output); break;
+        case OPCODE_LOAD:
+            if (STREAMING) load_rows(i, machine.pads, output);
+            break;
         case OPCODE_GATE: route_tokens(i, machine.pads, machine.work); break;
         case OPCODE_EXPERTS:
             clear_queues(machine.work.queues);
@@ -108,14 +111,21 @@ inline fault_t execute(const Instruction &i, Machine &machine, const Word *input
         default: break;
     }
     mark_written(machine.valid, accesses);
+    if (i.segments) go_on(machine.reader, plan);
     return FAULT_NONE;
+}
+
+// Rule 7 for REPEAT, which has been read before the run: it stands among the first instructions.
+inline fault_t repeat_fault(const StreamPlan &plan, uint32_t index) {
+    if (index < plan.count) return FAULT_NONE;
+    return index == plan.count && plan.fault != FAULT_NONE ? plan.fault : FAULT_ILLEGAL_OPERAND;
 }
 
 // A whole program: until HALT, a fault, or its end.
 inline Results execute_all(const Word *program, const Word *input, Word *output, uint32_t instructions,
-                           uint64_t stream_lines, uint64_t input_bytes, uint64_t output_bytes, LineStream &lines,
+                           const StreamPlan &plan, uint64_t input_bytes, uint64_t output_bytes, LineStream &lines,
                            Machine &machine) {
-    begin(machine, stream_lines);
+    begin(machine, plan);
     Results results = {FAULT_STREAM_END, 0, 0, 0};
 INSTRUCTIONS:
     for (uint32_t index = 0; index < instructions; ++index) {
@@ -125,7 +135,8 @@ INSTRUCTIONS:
         fault_t fault = static_fault(raw, input_bytes, output_bytes);
         const Instruction i = decode(raw);
         const bool halt = fault == FAULT_NONE && i.opcode == OPCODE_HALT;
-        if (fault == FAULT_NONE && !halt) fault = execute(i, machine, input, output, lines, results);
+        if (fault == FAULT_NONE && STREAMING && i.opcode == OPCODE_REPEAT) fault = repeat_fault(plan, index);
+        else if (fault == FAULT_NONE && !halt) fault = execute(i, machine, plan, input, output, lines, results);
         if (halt || fault != FAULT_NONE) {
             results.fault = fault;
             break;

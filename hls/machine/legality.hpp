@@ -32,6 +32,10 @@ inline bool either_width(int buffer) { return buffer >= BUFFER_QUERY && buffer <
 // Where activations of the model's width lie that are not hidden ones.
 inline int normalised(bool wide) { return wide ? BUFFER_GATE_INPUT : BUFFER_NORM; }
 
+// Rows of KEY and VALUE that ATTENTION reads.
+inline int first_key(const Instruction &i) { return STREAMING && i.keys ? i.key_row : i.source_row; }
+inline int key_rows(const Instruction &i) { return STREAMING && i.keys ? i.keys : i.rows; }
+
 inline Accesses accesses_of(const Instruction &i) {
     Accesses a = {};
     switch (i.opcode) {
@@ -66,8 +70,8 @@ inline Accesses accesses_of(const Instruction &i) {
             break;
         case OPCODE_ATTENTION:
             a.read[0] = rows_of(BUFFER_QUERY, i.source_row, i.rows, i.in_features, i.wide_source);
-            a.read[1] = rows_of(BUFFER_KEY, i.source_row, i.rows, i.in_features, i.wide_source);
-            a.read[2] = rows_of(BUFFER_VALUE, i.source_row, i.rows, i.in_features, i.wide_source);
+            a.read[1] = rows_of(BUFFER_KEY, first_key(i), key_rows(i), i.in_features, i.wide_source);
+            a.read[2] = rows_of(BUFFER_VALUE, first_key(i), key_rows(i), i.in_features, i.wide_source);
             a.written[0] = rows_of(normalised(i.wide_result), i.source_row, i.rows, i.in_features);
             a.reads = 3;
             a.writes = 1;
@@ -94,10 +98,29 @@ inline Accesses accesses_of(const Instruction &i) {
             a.read[0] = rows_of(i.source, i.source_row, i.rows, i.in_features, i.wide_source && either_width(i.source));
             a.reads = 1;
             break;
+        case OPCODE_LOAD:
+            a.written[0] = rows_of(i.destination, i.destination_row, i.rows, i.in_features, i.wide_result);
+            a.writes = 1;
+            break;
         default:
             break;
     }
     return a;
+}
+
+// Bytes of one element as STORE writes it.
+inline int element_bytes(int buffer, bool wide) {
+    if (buffer == BUFFER_RESIDUAL) return RESIDUAL_BYTES;
+    if (buffer == BUFFER_GATE_INPUT || wide) return 2;
+    return buffer == BUFFER_ROUTING ? 4 : (int)sizeof(activation_t);
+}
+
+inline uint64_t pitch(int features, int bytes) { return (uint64_t)round_up(features * bytes, MEMORY_WORD_BYTES); }
+
+// Bytes of a row that STORE writes or LOAD reads.
+inline uint64_t memory_row(const Instruction &i) {
+    const bool load = i.opcode == OPCODE_LOAD;
+    return pitch(i.in_features, load ? element_bytes(i.destination, i.wide_result) : element_bytes(i.source, i.wide_source));
 }
 
 inline bool vectors(int features) { return features >= VECTOR && features <= MAX_FEATURES && features % VECTOR == 0; }
@@ -130,7 +153,8 @@ inline bool whole_ranges(const Instruction &i) {
             return vectors(i.out_features);
         case OPCODE_ATTENTION:
             return i.heads >= 1 && i.in_features % (VECTOR * i.heads) == 0 &&
-                   i.output_shift <= MAX_ATTENTION_OUTPUT_SHIFT;
+                   i.output_shift <= MAX_ATTENTION_OUTPUT_SHIFT && (i.keys || !i.key_row);
+        case OPCODE_STORE: return i.source != BUFFER_ROUTING || !i.pitch;
         case OPCODE_GATE: return i.top_k >= 1 && i.top_k <= i.experts;
         case OPCODE_EXPERTS: return i.experts >= 1 && vectors(i.hidden_features);
         case OPCODE_COPY: {
@@ -145,12 +169,14 @@ inline bool whole_ranges(const Instruction &i) {
 inline bool field_ranges(const Instruction &i) {
     if (i.opcode == OPCODE_HALT) return true;
     if (i.opcode != OPCODE_EXPERTS && i.rows < 1) return false;
+    if (i.opcode == OPCODE_REPEAT) return i.segments >= 1;
     if (i.opcode == OPCODE_STORE && i.source == BUFFER_ROUTING) {
         if (i.in_features < 1) return false;
     } else if (!vectors(i.in_features)) {
         return false;
     }
     if (i.segments != segments_of(i)) return false;
+    if (STREAMING && i.pitch && (uint64_t)i.pitch * MEMORY_WORD_BYTES < memory_row(i)) return false;
     return i.shift <= MAX_SHIFT && i.output_shift <= MAX_SHIFT && whole_ranges(i);
 }
 
@@ -162,6 +188,10 @@ inline bool width_of_source(const Instruction &i) {
 
 inline bool operands(const Instruction &i) {
     if (i.opcode == OPCODE_STORE) return i.source != BUFFER_NONE && (either_width(i.source) || !i.wide_source);
+    if (i.opcode == OPCODE_LOAD) {
+        return i.destination >= BUFFER_RESIDUAL && i.destination <= BUFFER_VALUE &&
+               (either_width(i.destination) || !i.wide_result);
+    }
     if (i.opcode != OPCODE_LINEAR) return true;
     if (!width_of_source(i)) return false;
     const bool tokens = i.source == BUFFER_NORM || i.source == BUFFER_GATE_INPUT;
@@ -182,10 +212,15 @@ inline int64_t capacity(int buffer) {
 // Elements that rows take: whole tiles of TOKEN_PAR.
 inline int64_t room(int rows, int features) { return (int64_t)round_up(rows, TOKEN_PAR) * features; }
 
+// Rows that a scratchpad may have: where keys are loaded from memory, KEY and VALUE those of one attention.
+inline int rows_within(int buffer) {
+    return STREAMING && (buffer == BUFFER_KEY || buffer == BUFFER_VALUE) ? larger(MAX_ROWS, MAX_TOKENS) : MAX_ROWS;
+}
+
 inline bool fits(const Rows &access, bool own_rule) {
     const int end = access.first + access.rows;
     const int elements = access.wide ? 2 * access.features : access.features;
-    return end <= MAX_ROWS && (own_rule || room(end, elements) <= capacity(access.buffer));
+    return end <= rows_within(access.buffer) && (own_rule || room(end, elements) <= capacity(access.buffer));
 }
 
 inline bool fits_buffers(const Instruction &i) {
@@ -197,19 +232,10 @@ READS:
         if (n < a.reads && !fits(a.read[n], false)) good = false;
         if (n < a.writes && !fits(a.written[n], i.opcode == OPCODE_GATE)) good = false;
     }
-    if (i.opcode == OPCODE_ATTENTION && i.rows > MAX_TOKENS) good = false;
+    if (i.opcode == OPCODE_ATTENTION && key_rows(i) > MAX_TOKENS) good = false;
     if (i.opcode == OPCODE_LAYERNORM && i.in_features > MAX_WIDTH) good = false;
     return good;
 }
-
-// Bytes of one element as STORE writes it.
-inline int element_bytes(int buffer, bool wide) {
-    if (buffer == BUFFER_RESIDUAL) return RESIDUAL_BYTES;
-    if (buffer == BUFFER_GATE_INPUT || wide) return 2;
-    return buffer == BUFFER_ROUTING ? 4 : (int)sizeof(activation_t);
-}
-
-inline uint64_t pitch(int features, int bytes) { return (uint64_t)round_up(features * bytes, MEMORY_WORD_BYTES); }
 
 // address + rows·pitch ≤ size, in a way that cannot wrap around.
 inline bool inside(uint64_t address, int rows, uint64_t row_pitch, uint64_t size) {
@@ -223,7 +249,13 @@ inline bool fits_memory(const Instruction &i, uint64_t input_bytes, uint64_t out
         case OPCODE_PATCH_EMBED: return inside(i.address, i.rows, pitch(i.in_features, 1), input_bytes);
         case OPCODE_HEAD: return inside(i.address, i.rows, pitch(i.out_features, 2), output_bytes);
         case OPCODE_STORE:
-            return inside(i.address, i.rows, pitch(i.in_features, element_bytes(i.source, i.wide_source)), output_bytes);
+        case OPCODE_LOAD: {
+            const uint64_t row = memory_row(i);
+            const uint64_t step = STREAMING && i.pitch ? (uint64_t)i.pitch * MEMORY_WORD_BYTES : row;
+            const uint64_t length = (uint64_t)(i.rows - 1) * step + row;
+            return length <= output_bytes && i.address <= output_bytes - length;
+        }
+        case OPCODE_REPEAT: return i.address % STREAM_LINE_BYTES == 0;
         default: return true;
     }
 }
@@ -231,7 +263,7 @@ inline bool fits_memory(const Instruction &i, uint64_t input_bytes, uint64_t out
 // The first rule broken; FAULT_NONE when the instruction is legal.
 inline fault_t static_fault(const RawInstruction &raw, uint64_t input_bytes, uint64_t output_bytes) {
     const Instruction i = decode(raw);
-    if (i.opcode > OPCODE_STORE) return FAULT_ILLEGAL_OPCODE;
+    if (i.opcode > (STREAMING ? OPCODE_REPEAT : OPCODE_STORE)) return FAULT_ILLEGAL_OPCODE;
     bool unused = false;
 MASKS:
     for (int word = 0; word < INSTRUCTION_WORDS; ++word) {  // trip 16

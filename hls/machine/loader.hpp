@@ -149,7 +149,7 @@ inline void load_lines(Loader &loader, ChannelRecords &channels, LineStream &lin
     const bool second = narrow && LINE_TILES == 2 && loader.index.input_tile % 2 == 1;
     const bool single =
         loader.phase == LOAD_HEADER || (drop ? one_left : narrow ? NARROW_LINES == 1 : PART_LINES == 1);
-    if (loader.phase == LOAD_HEADER && reader.remaining == 0) {
+    if (loader.phase == LOAD_HEADER && reader.in_range == 0) {
         loader.fault = FAULT_STREAM_END;
         return;
     }
@@ -160,7 +160,7 @@ inline void load_lines(Loader &loader, ChannelRecords &channels, LineStream &lin
     switch (loader.phase) {
         case LOAD_HEADER:
             loader.fault =
-                header_line_fault(part_of(data.low, 0), reader.remaining, loader.pass.segment, loader.pass.segment_lines);
+                header_line_fault(part_of(data.low, 0), reader, loader.pass.segment, loader.pass.segment_lines);
             loader.dropped = 0;
             loader.phase = loader.pass.rows > 0 ? LOAD_CHANNELS : LOAD_DROP;
             if (loader.fault != FAULT_NONE) break;

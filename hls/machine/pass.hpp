@@ -170,8 +170,8 @@ inline Pass attention_pass(const Instruction &i, int width, int head_feature, in
     pass.destination_row = pass.first_row;
     pass.destination_features = i.in_features;
     pass.head_feature = head_feature;
-    pass.first_key = i.source_row;
-    pass.keys = i.rows;
+    pass.first_key = first_key(i);
+    pass.keys = key_rows(i);
     pass.left = values ? LEFT_EXPONENTIALS : LEFT_QUERY;
     pass.right = values ? RIGHT_VALUES : RIGHT_KEYS;
     pass.epilogue = values ? PASS_CONTEXT : PASS_SCORES;
@@ -181,8 +181,8 @@ inline Pass attention_pass(const Instruction &i, int width, int head_feature, in
         pass.digits = 2;
         pass.halves = values ? 1 : 2;
     }
-    pass.outputs = values ? width : i.rows;
-    complete_pass(pass, values ? i.rows : width);
+    pass.outputs = values ? width : pass.keys;
+    complete_pass(pass, values ? pass.keys : width);
     return pass;
 }
 

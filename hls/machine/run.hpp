@@ -16,7 +16,7 @@ inline fault_t header_fault(const Header &header) {
 // The executor, which alone holds the state of a run. Results are written once, at the end. Internal linkage: libraries
 // of several configurations in one process must not share the machine.
 static inline void execute_program(const Word *program, const Word *input, Word *output, uint32_t instructions,
-                            uint64_t stream_lines, uint64_t input_bytes, uint64_t output_bytes, LineStream &lines,
+                            const StreamPlan &plan, uint64_t input_bytes, uint64_t output_bytes, LineStream &lines,
                             Results &results) {
 #pragma HLS inline off
     static Machine machine;
@@ -72,21 +72,22 @@ static inline void execute_program(const Word *program, const Word *input, Word 
 #pragma HLS bind_storage variable=machine.norm_rows.root type=ram_s2p impl=lutram
 #pragma HLS bind_storage variable=machine.norm_rows.exponent type=ram_s2p impl=lutram
 #endif
-    results = execute_all(program, input, output, instructions, stream_lines, input_bytes, output_bytes, lines, machine);
+    results = execute_all(program, input, output, instructions, plan, input_bytes, output_bytes, lines, machine);
 }
 
-// Prefetch runs ahead of the executor by up to PREFETCH_PAIRS entries and never hears from it.
+// Prefetch runs ahead of the executor by up to PREFETCH_PAIRS entries and never hears from it; each has its own plan.
 static inline void run_program(const Word *program, const Word *input, Word *output, const Word *weights_0,
                         const Word *weights_1, const Word *weights_2, const Word *weights_3, uint32_t instructions,
-                        uint64_t stream_lines, uint64_t input_bytes, uint64_t output_bytes, Results &results) {
+                        const StreamPlan &fetched, const StreamPlan &executed, uint64_t input_bytes,
+                        uint64_t output_bytes, Results &results) {
 #pragma HLS dataflow
     LineStream lines("lines");
 #pragma HLS stream variable=lines depth=PREFETCH_PAIRS
 #if EDGEMOE_ULTRA_RAM
 #pragma HLS bind_storage variable=lines type=fifo impl=uram
 #endif
-    fetch_weights(weights_0, weights_1, weights_2, weights_3, stream_lines, lines);
-    execute_program(program, input, output, instructions, stream_lines, input_bytes, output_bytes, lines, results);
+    fetch_weights(weights_0, weights_1, weights_2, weights_3, fetched, lines);
+    execute_program(program, input, output, instructions, executed, input_bytes, output_bytes, lines, results);
 }
 
 inline Results refused(fault_t fault) {

@@ -50,28 +50,49 @@ VALUES:
     return data;
 }
 
-// Rows of vectors: no bytes lie between them.
+// Words that lie side by side: all of them, or those of a row where rows are further apart, `pitch` words from one to the
+// next.
+struct Bursts {
+    int count, words, pitch;
+};
+
+inline Bursts bursts_of(const Instruction &i, int row_words) {
+    Bursts bursts = {1, vector_count(i.rows, row_words), 0};
+    if (STREAMING && i.pitch) {
+        bursts.count = i.rows;
+        bursts.words = row_words;
+        bursts.pitch = i.pitch;
+    }
+    return bursts;
+}
+
 inline void store_vectors(const Instruction &i, const Scratchpads &pads, Word *output) {
     const int bytes = element_bytes(i.source, i.wide_source);
     const int words = VECTOR * bytes / MEMORY_WORD_BYTES;  // of a vector
     const int vectors = i.in_features / VECTOR;
-    const uint64_t first = i.address / MEMORY_WORD_BYTES;
+    const Bursts bursts = bursts_of(i, vectors * words);
+    uint64_t first = i.address / MEMORY_WORD_BYTES;
     VectorIndex index = {0, 0};
     int word = 0;
-WORDS:
-    for (int n = 0; n < vector_count(i.rows, vectors) * words; ++n) {  // II 1
+BURSTS:
+    for (int burst = 0; burst < bursts.count; ++burst) {
+#pragma HLS loop_tripcount min=1 max=264
+    WORDS:
+        for (int n = 0; n < bursts.words; ++n) {  // II 1
 #pragma HLS loop_tripcount min=1 max=6192
 #pragma HLS pipeline II=1
-        int64_t values[VECTOR];
-        stored_vector(pads, i.source, target_of(i.source_row + index.row, vectors, index.vector), values);
-        output[first + n] = bytes == 1   ? vector_word<1>(values, word)
-                            : bytes == 2 ? vector_word<2>(values, word)
-                                         : vector_word<4>(values, word);
-        word += 1;
-        if (word == words) {
-            word = 0;
-            next_vector(index, vectors);
+            int64_t values[VECTOR];
+            stored_vector(pads, i.source, target_of(i.source_row + index.row, vectors, index.vector), values);
+            output[first + n] = bytes == 1   ? vector_word<1>(values, word)
+                                : bytes == 2 ? vector_word<2>(values, word)
+                                             : vector_word<4>(values, word);
+            word += 1;
+            if (word == words) {
+                word = 0;
+                next_vector(index, vectors);
+            }
         }
+        first += bursts.pitch;
     }
 }
 
@@ -113,7 +134,9 @@ ELEMENTS:
 inline void store_wide(const Instruction &i, const Scratchpads &pads, Word *output) {
     const int vectors = i.in_features / VECTOR;
     const int words = 2 * vector_count(i.rows, vectors);
-    const uint64_t first = i.address / MEMORY_WORD_BYTES;
+    const int skipped = STREAMING && i.pitch ? i.pitch - 2 * vectors : 0;  // words between two rows
+    uint64_t at_word = i.address / MEMORY_WORD_BYTES;
+    int in_row = 0;
     VectorIndex index = {0, 0};
     int64_t high[VECTOR] = {}, wide[VECTOR] = {};
 #pragma HLS array_partition variable=high complete
@@ -139,7 +162,12 @@ WORDS:
             data = vector_word<2>(wide, 0);
             next_vector(index, vectors);
         }
-        if (n > 0) output[first + n - 1] = data;
+        if (n > 0) {
+            output[at_word] = data;
+            in_row += 1;
+            at_word += in_row == 2 * vectors ? 1 + skipped : 1;
+            if (in_row == 2 * vectors) in_row = 0;
+        }
     }
 }
 

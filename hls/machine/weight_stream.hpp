@@ -3,7 +3,7 @@
 
 #include <hls_stream.h>
 
-#include "legality.hpp"
+#include "stream_plan.hpp"
 
 namespace edgemoe {
 
@@ -29,40 +29,48 @@ HALVES:
     return pair;
 }
 
-// Reads all lines in order, two to an entry; never waits for the executor but when the stream is full. One word of each
-// port in a cycle.
+// Reads all ranges in order, two lines to an entry; never waits for the executor but when the stream is full. One word of
+// each port in a cycle.
 inline void fetch_weights(const Word *weights_0, const Word *weights_1, const Word *weights_2, const Word *weights_3,
-                          uint64_t count, LineStream &lines) {
+                          const StreamPlan &plan, LineStream &lines) {
 #pragma HLS inline off
-    const uint32_t words = (uint32_t)count * PORT_WORDS;  // of each port
     uint64_t parts[2 * LINE_PARTS] = {};
 #pragma HLS array_partition variable=parts complete
     Word data[PORTS];
 #pragma HLS array_partition variable=data complete
     int turn = 0;
-FETCH:
-    for (uint32_t at = 0; at < words; ++at) {  // II 1
+    StreamRange range = range_of(plan, 0);
+RANGES:
+    for (uint64_t pass = 0; pass < plan.passes; ++pass) {
+#pragma HLS loop_tripcount min=1 max=300
+        const uint32_t begin = (uint32_t)range.begin_line * PORT_WORDS, end = (uint32_t)range.end_line * PORT_WORDS;
+        const bool last = pass + 1 == plan.passes;
+    FETCH:
+        for (uint32_t at = begin; at < end; ++at) {  // II 1
 #pragma HLS loop_tripcount min=1000 max=300000
 #pragma HLS pipeline II=1
-        data[0] = weights_0[at];
-        if (PORTS > 1) data[PORTS > 1 ? 1 : 0] = weights_1[at];
-        if (PORTS > 2) data[PORTS > 2 ? 2 : 0] = weights_2[at];
-        if (PORTS > 3) data[PORTS > 3 ? 3 : 0] = weights_3[at];
-    TURNS:
-        for (int n = 0; n < 2 * PORT_WORDS; ++n) {  // trip 2 · PORT_WORDS
+            data[0] = weights_0[at];
+            if (PORTS > 1) data[PORTS > 1 ? 1 : 0] = weights_1[at];
+            if (PORTS > 2) data[PORTS > 2 ? 2 : 0] = weights_2[at];
+            if (PORTS > 3) data[PORTS > 3 ? 3 : 0] = weights_3[at];
+        TURNS:
+            for (int n = 0; n < 2 * PORT_WORDS; ++n) {  // trip 2 · PORT_WORDS
 #pragma HLS unroll
-            if (n == turn) {
-            WORDS:
-                for (int port = 0; port < PORTS; ++port) {  // trip PORTS
+                if (n == turn) {
+                WORDS:
+                    for (int port = 0; port < PORTS; ++port) {  // trip PORTS
 #pragma HLS unroll
-                    parts[2 * (n * PORTS + port)] = data[port].half[0];
-                    parts[2 * (n * PORTS + port) + 1] = data[port].half[1];
+                        parts[2 * (n * PORTS + port)] = data[port].half[0];
+                        parts[2 * (n * PORTS + port) + 1] = data[port].half[1];
+                    }
                 }
             }
+            const bool full = turn == 2 * PORT_WORDS - 1;
+            // An odd last line is followed by what stood there before.
+            if (full || (last && at + 1 == end)) lines.write(pair_of(parts));
+            turn = full ? 0 : turn + 1;
         }
-        const bool full = turn == 2 * PORT_WORDS - 1;
-        if (full || at + 1 == words) lines.write(pair_of(parts));  // an odd last line is followed by what stood there before
-        turn = full ? 0 : turn + 1;
+        range = next_range(plan, range);
     }
 }
 
@@ -103,17 +111,22 @@ inline int64_t narrow_value(const LinePair &pair, int n) {
     return (int64_t)(part << (60 - 4 * (n % per_part))) >> 60;
 }
 
-// The executor's end of the stream. remaining: lines not yet taken; spare: the second of a pair whose first was taken.
+// The executor's end of the stream. remaining: lines not yet taken; range: where they come from, in_range: lines of it not
+// yet taken; spare: the second of a pair whose first was taken.
 struct WeightReader {
     uint64_t remaining;
     uint32_t next_segment;
+    StreamRange range;
+    uint64_t in_range;
     Line spare;
     bool has_spare;
 };
 
-inline void start_reader(WeightReader &reader, uint64_t lines) {
-    reader.remaining = lines;
+inline void start_reader(WeightReader &reader, const StreamPlan &plan) {
+    reader.remaining = plan.lines;
     reader.next_segment = 0;
+    reader.range = range_of(plan, 0);
+    reader.in_range = reader.range.end_line - reader.range.begin_line;
     reader.has_spare = false;
     const uint64_t none[LINE_PARTS] = {};
     pack(none, reader.spare);
@@ -135,6 +148,7 @@ inline LinePair take_lines(LineStream &lines, WeightReader &reader, bool two) {
     if (!two || reader.has_spare) reader.spare = entry.high;
     if (!two) reader.has_spare = !reader.has_spare;
     reader.remaining -= two ? 2 : 1;
+    reader.in_range -= two ? 2 : 1;
     return taken;
 }
 
@@ -153,19 +167,34 @@ DROP:
     }
 }
 
-// Rule 10: the segment that begins with this line is whole, and the one that the instruction expects.
-inline fault_t header_line_fault(uint64_t header, uint64_t remaining, uint32_t number, uint64_t payload_lines) {
+// Rule 7: the segments of an instruction are the next ones, all of one part.
+inline bool are_next(const WeightReader &reader, uint32_t first, uint32_t count) {
+    return first == reader.next_segment && (!STREAMING || count <= reader.range.end - first);
+}
+
+// After an instruction with segments: behind a part's last one comes its first, or the next part.
+inline void go_on(WeightReader &reader, const StreamPlan &plan) {
+    if (!STREAMING || reader.next_segment != reader.range.end) return;
+    reader.range = next_range(plan, reader.range);
+    reader.in_range = reader.range.end_line - reader.range.begin_line;
+    reader.next_segment = reader.range.first;
+}
+
+// Rule 10: the segment that begins with this line is whole, the one that the instruction expects, and ends its part if it
+// is the last.
+inline fault_t header_line_fault(uint64_t header, const WeightReader &reader, uint32_t number, uint64_t payload_lines) {
 #pragma HLS inline
     const uint32_t tag = (uint32_t)header;
     const uint64_t length = header >> 32;
-    if (length > remaining) return FAULT_STREAM_END;
+    if (length > reader.in_range) return FAULT_STREAM_END;
+    if (STREAMING && number + 1 == reader.range.end && length != reader.in_range) return FAULT_SEGMENT_MISMATCH;
     return tag == number && length == payload_lines ? FAULT_NONE : FAULT_SEGMENT_MISMATCH;
 }
 
 inline fault_t open_segment(LineStream &lines, WeightReader &reader, uint32_t number, uint64_t payload_lines) {
-    if (reader.remaining == 0) return FAULT_STREAM_END;
+    if (reader.in_range == 0) return FAULT_STREAM_END;
     const Line header = take_line(lines, reader);
-    return header_line_fault(part_of(header, 0), reader.remaining, number, payload_lines);
+    return header_line_fault(part_of(header, 0), reader, number, payload_lines);
 }
 
 inline uint64_t lines_of(uint64_t bytes) { return (bytes + STREAM_LINE_BYTES - 1) / STREAM_LINE_BYTES; }

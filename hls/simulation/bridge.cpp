@@ -53,8 +53,15 @@ void visit_rows(Machine &m, int buffer, int rows, int features, VISIT visit) {
     }
 }
 
+// So many lines, each streamed once.
+StreamPlan plan_of(uint64_t count) {
+    StreamPlan plan = {};
+    plan.stream_lines = plan.lines = count;
+    return plan;
+}
+
 void fill_stream(LineStream &lines, WeightReader &reader, const Line *payload, int64_t count) {
-    start_reader(reader, static_cast<uint64_t>(count));
+    start_reader(reader, plan_of(static_cast<uint64_t>(count)));
     for (int64_t n = 0; n < count; n += 2) {
         LinePair pair = {};
         std::memcpy(&pair, payload + n, static_cast<size_t>(count - n < 2 ? count - n : 2) * sizeof(Line));
@@ -82,7 +89,7 @@ int edgemoe_run(const Word *program, const Word *input, Word *output, const Word
 Machine *edgemoe_machine() {
     Machine *machine = static_cast<Machine *>(std::malloc(sizeof(Machine)));
     std::memset(static_cast<void *>(machine), POISON, sizeof(Machine));
-    begin(*machine, 0);
+    begin(*machine, plan_of(0));
     return machine;
 }
 
@@ -116,7 +123,7 @@ int edgemoe_execute(Machine *machine, const uint32_t *words, const Line *payload
     const Instruction i = decoded(words);
     machine->reader.next_segment = i.segment;
     Results results = refused(FAULT_NONE);
-    const fault_t fault = execute(i, *machine, input, output, lines, results);
+    const fault_t fault = execute(i, *machine, plan_of(static_cast<uint64_t>(count)), input, output, lines, results);
     return fault == FAULT_NONE && machine->reader.remaining != 0 ? 100 : fault;
 }
 

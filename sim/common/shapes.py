@@ -47,6 +47,11 @@ SHAPES = {
     # Gates with a bias, and scores of the chosen experts alone.
     "gate_forms": replace(load_hardware_config("micro"), name="gate_forms", gate_forms=True),
     "gate_forms_fine": replace(load_hardware_config("micro_w16a16"), name="gate_forms_fine", gate_forms=True),
+    # Rows in memory between instructions, with what else changes those rows.
+    "streaming": replace(load_hardware_config("micro"), name="streaming", streaming=True, gate_forms=True),
+    "streaming_fine": replace(
+        load_hardware_config("micro_w16a16"), name="streaming_fine", streaming=True, gate_forms=True
+    ),
     # The examples of programs and instructions are made for it.
     "small": small_hardware("w8a8"),
 }

@@ -13,6 +13,7 @@ constexpr int IDENTITY = 1162694469;  // word 0 of the program header and the id
 constexpr int INSTRUCTION_BYTES = 64;  // one instruction, and the program header
 constexpr int MEMORY_WORD_BYTES = 16;  // unit of addresses, row pitches and striping
 constexpr int STREAM_LINE_BYTES = 64;  // unit of the weight stream
+constexpr int MAX_PARTS = 64;  // of the weight stream that are streamed several times
 constexpr int VECTOR = 16;  // features of scratchpads come in multiples of it
 constexpr int MAX_WEIGHT_PORTS = 4;  // weight pointers in the register map
 constexpr int MULTIPLIER_BITS = 16;  // requantise multipliers, unsigned
@@ -45,6 +46,8 @@ constexpr int OPCODE_EXPERTS = 6;
 constexpr int OPCODE_COPY = 7;
 constexpr int OPCODE_HEAD = 8;
 constexpr int OPCODE_STORE = 9;
+constexpr int OPCODE_LOAD = 10;
+constexpr int OPCODE_REPEAT = 11;
 
 // Epilogues of LINEAR
 constexpr int EPILOGUE_NONE = 0;
@@ -219,6 +222,15 @@ constexpr int FIELD_ADDRESS_LOW_WIDTH = 32;
 constexpr int FIELD_ADDRESS_HIGH_WORD = 13;  // high half
 constexpr int FIELD_ADDRESS_HIGH_LOW = 0;
 constexpr int FIELD_ADDRESS_HIGH_WIDTH = 32;
+constexpr int FIELD_PITCH_WORD = 14;  // memory words from row to row in the output region, 0: rows lie side by side
+constexpr int FIELD_PITCH_LOW = 0;
+constexpr int FIELD_PITCH_WIDTH = 16;
+constexpr int FIELD_KEYS_WORD = 14;  // rows of KEY and VALUE that ATTENTION reads, 0: those of the queries
+constexpr int FIELD_KEYS_LOW = 16;
+constexpr int FIELD_KEYS_WIDTH = 16;
+constexpr int FIELD_KEY_ROW_WORD = 15;  // first of them
+constexpr int FIELD_KEY_ROW_LOW = 0;
+constexpr int FIELD_KEY_ROW_WIDTH = 16;
 
 // Precision w16a16
 constexpr int ACTIVATION_BITS = 16;
@@ -269,7 +281,8 @@ constexpr int WIDE_INNER = 0;
 constexpr int NARROW_WEIGHTS = 0;
 constexpr int ACTIVATIONS = 0;
 constexpr int GATE_FORMS = 0;
-constexpr unsigned CONFIG_HASH = 3061657757u;
+constexpr int STREAMING = 0;
+constexpr unsigned CONFIG_HASH = 4005840277u;
 constexpr int GELU_TABLES = 1;  // activation functions
 constexpr int DELTA_ENTRIES = 384;  // of each
 
@@ -279,7 +292,7 @@ constexpr int HLS_CONTEXT_MEMBERS = 8;  // output tiles of P·V made in one swee
 constexpr int ACCUMULATE_DISTANCE = 3;  // cycles until the same sums come round again, at least
 
 // bits that may be set, entry 16·opcode + word; 32 bits
-constexpr int INSTRUCTION_MASK_SIZE = 160;
+constexpr int INSTRUCTION_MASK_SIZE = 192;
 constexpr int INSTRUCTION_MASK_BITS = 32;
 constexpr unsigned INSTRUCTION_MASK[INSTRUCTION_MASK_SIZE] = {
     255u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u,
@@ -292,6 +305,8 @@ constexpr unsigned INSTRUCTION_MASK[INSTRUCTION_MASK_SIZE] = {
     255u, 4294967295u, 0u, 4294967295u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u,
     255u, 4294967295u, 65535u, 65535u, 0u, 0u, 0u, 0u, 4294967295u, 4294967295u, 0u, 0u, 4294967295u, 4294967295u, 0u, 0u,
     61695u, 4294967295u, 0u, 65535u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 4294967295u, 4294967295u, 0u, 0u,
+    983295u, 4294967295u, 0u, 4294901760u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 4294967295u, 4294967295u, 0u, 0u,
+    255u, 65535u, 0u, 0u, 0u, 0u, 0u, 0u, 4294967295u, 4294967295u, 0u, 0u, 4294967295u, 4294967295u, 0u, 0u,
 };
 
 // W8A8's exponential, by the fraction of d; 10 bits

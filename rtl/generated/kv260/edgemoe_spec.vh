@@ -8,6 +8,7 @@ localparam IDENTITY = 1162694469;  // word 0 of the program header and the ident
 localparam INSTRUCTION_BYTES = 64;  // one instruction, and the program header
 localparam MEMORY_WORD_BYTES = 16;  // unit of addresses, row pitches and striping
 localparam STREAM_LINE_BYTES = 64;  // unit of the weight stream
+localparam MAX_PARTS = 64;  // of the weight stream that are streamed several times
 localparam VECTOR = 16;  // features of scratchpads come in multiples of it
 localparam MAX_WEIGHT_PORTS = 4;  // weight pointers in the register map
 localparam MULTIPLIER_BITS = 16;  // requantise multipliers, unsigned
@@ -40,6 +41,8 @@ localparam OPCODE_EXPERTS = 6;
 localparam OPCODE_COPY = 7;
 localparam OPCODE_HEAD = 8;
 localparam OPCODE_STORE = 9;
+localparam OPCODE_LOAD = 10;
+localparam OPCODE_REPEAT = 11;
 
 // Epilogues of LINEAR
 localparam EPILOGUE_NONE = 0;
@@ -214,6 +217,15 @@ localparam FIELD_ADDRESS_LOW_WIDTH = 32;
 localparam FIELD_ADDRESS_HIGH_WORD = 13;  // high half
 localparam FIELD_ADDRESS_HIGH_LOW = 0;
 localparam FIELD_ADDRESS_HIGH_WIDTH = 32;
+localparam FIELD_PITCH_WORD = 14;  // memory words from row to row in the output region, 0: rows lie side by side
+localparam FIELD_PITCH_LOW = 0;
+localparam FIELD_PITCH_WIDTH = 16;
+localparam FIELD_KEYS_WORD = 14;  // rows of KEY and VALUE that ATTENTION reads, 0: those of the queries
+localparam FIELD_KEYS_LOW = 16;
+localparam FIELD_KEYS_WIDTH = 16;
+localparam FIELD_KEY_ROW_WORD = 15;  // first of them
+localparam FIELD_KEY_ROW_LOW = 0;
+localparam FIELD_KEY_ROW_WIDTH = 16;
 
 // Precision w8a8
 localparam ACTIVATION_BITS = 8;
@@ -264,28 +276,31 @@ localparam WIDE_INNER = 0;
 localparam NARROW_WEIGHTS = 0;
 localparam ACTIVATIONS = 0;
 localparam GATE_FORMS = 0;
-localparam CONFIG_HASH = 32'hFB4ADD12;
+localparam STREAMING = 0;
+localparam CONFIG_HASH = 32'hC0CA6CE4;
 localparam GELU_TABLES = 1;  // activation functions
 localparam DELTA_ENTRIES = 256;  // of each
 
 // bits that may be set, entry 16·opcode + word
-localparam INSTRUCTION_MASK_SIZE = 160;
+localparam INSTRUCTION_MASK_SIZE = 192;
 localparam INSTRUCTION_MASK_BITS = 32;
-localparam [5119:0] INSTRUCTION_MASK = {
-    32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0,
-    32'd65535, 32'd0, 32'd4294967295, 32'd61695, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295,
-    32'd0, 32'd0, 32'd0, 32'd0, 32'd65535, 32'd65535, 32'd4294967295, 32'd255, 32'd0, 32'd0, 32'd0, 32'd0,
-    32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd4294967295, 32'd0, 32'd4294967295, 32'd255,
-    32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd65535, 32'd16777215, 32'd0, 32'd65280,
-    32'd0, 32'd4294901760, 32'd4294901760, 32'd255, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295,
-    32'd0, 32'd0, 32'd16777215, 32'd16776960, 32'd4294967295, 32'd0, 32'd4294967295, 32'd255, 32'd0, 32'd0, 32'd0, 32'd0,
-    32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd16777215, 32'd16777215, 32'd255, 32'd65535, 32'd0, 32'd4294967295, 32'd255,
-    32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd65535, 32'd16777215, 32'd0, 32'd0,
-    32'd4294967295, 32'd65535, 32'd4294967295, 32'd1048575, 32'd0, 32'd0, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd4294967295, 32'd4294967295,
-    32'd0, 32'd16711680, 32'd16711680, 32'd0, 32'd4294967295, 32'd0, 32'd4294967295, 32'd1048831, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295,
-    32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd0, 32'd0, 32'd0, 32'd0, 32'd4294901760, 32'd65535, 32'd4294967295, 32'd255,
-    32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0,
-    32'd0, 32'd0, 32'd0, 32'd255
+localparam [6143:0] INSTRUCTION_MASK = {
+    32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd0, 32'd0, 32'd0, 32'd0,
+    32'd0, 32'd0, 32'd65535, 32'd255, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd0, 32'd0, 32'd0, 32'd0,
+    32'd0, 32'd0, 32'd0, 32'd0, 32'd4294901760, 32'd0, 32'd4294967295, 32'd983295, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295,
+    32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd65535, 32'd0, 32'd4294967295, 32'd61695,
+    32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd0, 32'd0, 32'd0, 32'd0,
+    32'd65535, 32'd65535, 32'd4294967295, 32'd255, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0,
+    32'd0, 32'd0, 32'd0, 32'd0, 32'd4294967295, 32'd0, 32'd4294967295, 32'd255, 32'd0, 32'd0, 32'd0, 32'd0,
+    32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd65535, 32'd16777215, 32'd0, 32'd65280, 32'd0, 32'd4294901760, 32'd4294901760, 32'd255,
+    32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd0, 32'd0, 32'd16777215, 32'd16776960,
+    32'd4294967295, 32'd0, 32'd4294967295, 32'd255, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0,
+    32'd0, 32'd16777215, 32'd16777215, 32'd255, 32'd65535, 32'd0, 32'd4294967295, 32'd255, 32'd0, 32'd0, 32'd0, 32'd0,
+    32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd65535, 32'd16777215, 32'd0, 32'd0, 32'd4294967295, 32'd65535, 32'd4294967295, 32'd1048575,
+    32'd0, 32'd0, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd4294967295, 32'd4294967295, 32'd0, 32'd16711680, 32'd16711680, 32'd0,
+    32'd4294967295, 32'd0, 32'd4294967295, 32'd1048831, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295, 32'd0, 32'd0, 32'd4294967295, 32'd4294967295,
+    32'd0, 32'd0, 32'd0, 32'd0, 32'd4294901760, 32'd65535, 32'd4294967295, 32'd255, 32'd0, 32'd0, 32'd0, 32'd0,
+    32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd0, 32'd255
 };
 
 // W8A8's exponential, by the fraction of d

@@ -24,7 +24,7 @@ from edgemoe.spec.isa import (
     used_fields,
 )
 from edgemoe.spec.legality import MAX_ATTENTION_OUTPUT_SHIFT
-from edgemoe.spec.memory import SegmentKind
+from edgemoe.spec.memory import MAX_PARTS, SegmentKind
 from edgemoe.spec.registers import IDENTITY, REGISTERS, WEIGHT_PORTS
 from edgemoe.spec.tables import (
     FINE_HALF_BITS,
@@ -79,6 +79,7 @@ def groups() -> list[Group]:
         Constant("INSTRUCTION_BYTES", INSTRUCTION_BYTES, "one instruction, and the program header"),
         Constant("MEMORY_WORD_BYTES", MEMORY_WORD, "unit of addresses, row pitches and striping"),
         Constant("STREAM_LINE_BYTES", STREAM_LINE, "unit of the weight stream"),
+        Constant("MAX_PARTS", MAX_PARTS, "of the weight stream that are streamed several times"),
         Constant("VECTOR", VECTOR, "features of scratchpads come in multiples of it"),
         Constant("MAX_WEIGHT_PORTS", WEIGHT_PORTS, "weight pointers in the register map"),
         Constant("MULTIPLIER_BITS", p.MULTIPLIER_BITS, "requantise multipliers, unsigned"),
