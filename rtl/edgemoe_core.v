@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The accelerator between its control registers and its memory units.
 //
-// Words of data_reader go to the program, or while PATCH_EMBED executes to the patches; words for data_writer come from
+// Words of data_reader go to the program, while PATCH_EMBED executes to the patches, or to LOAD; words for data_writer come from
 // STORE or HEAD. The instruction that executes stands in `instruction`; trace_index is its number, for simulations.
 `default_nettype none
 module edgemoe_core (
-    clk, rst_n, engine_rst_n, begin_run, run_lines, program_address, input_address, output_address,
+    clk, rst_n, engine_rst_n, begin_run, stream_lines, begin_ranges, range_begin, range_lines, part_push, part_end_line,
+    part_times, written, program_address, input_address, output_address,
     header_valid, header_fault, halted, fault, index, experts_run, segments_dropped, progress, counts_running,
     available, take, take_lines, taken_valid, taken, skip, skip_lines, left,
     command_valid, command_ready, command_address, command_words, read_valid, read_ready, read_word,
@@ -21,7 +22,14 @@ module edgemoe_core (
     input  wire                 rst_n;
     input  wire                 engine_rst_n;
     input  wire                 begin_run;
-    output wire [63:0]          run_lines;
+    output wire [63:0]          stream_lines;
+    output wire                 begin_ranges;   // STREAMING: the stream begins
+    output wire                 range_begin;
+    output wire [63:0]          range_lines;    // all lines of the stream, or of the range that begins
+    output wire                 part_push;
+    output wire [57:0]          part_end_line;
+    output wire [15:0]          part_times;
+    input  wire                 written;        // memory has answered for all writes
     input  wire [63:0]          program_address;
     input  wire [63:0]          input_address;
     input  wire [63:0]          output_address;
@@ -65,36 +73,42 @@ module edgemoe_core (
     wire [511:0] next_instruction, instruction;
     wire [4:0] static_fault, check_fault;
     wire check, check_done, commit;
-    wire patch_command, patching;
+    wire patch_command, patching, program_words;
     instruction_unit program_reader (
         .clk(clk), .rst_n(rst_n), .begin_run(begin_run), .program_address(program_address), .fetch_hold(fetch_hold),
         .fetching(fetching), .command_valid(unit_command), .command_ready(command_ready),
-        .command_address(unit_address), .command_words(unit_words), .word_valid(read_valid && !patching),
+        .command_address(unit_address), .command_words(unit_words), .word_valid(read_valid && program_words),
         .word_ready(unit_word_ready), .word(read_word), .header_valid(header_valid), .header_fault(header_fault),
-        .instructions(instructions), .stream_lines(run_lines), .input_bytes(input_bytes), .output_bytes(output_bytes),
+        .instructions(instructions), .stream_lines(stream_lines), .input_bytes(input_bytes), .output_bytes(output_bytes),
         .instruction_valid(instruction_valid), .instruction_ready(instruction_ready), .instruction(next_instruction),
         .static_fault(static_fault), .instruction_index(instruction_index), .past_end(past_end));
 
     wire [MAX_EXPERTS*16-1:0] lengths;
     wire [15:0] longest, source_end, destination_end;
     wire [8:0] queues_end;
+    wire closes_part;
+    wire [31:0] last_segment;
     state_rules rules (
         .clk(clk), .rst_n(rst_n), .begin_run(begin_run), .check(check), .instruction(instruction), .longest(longest),
         .queues_end(queues_end), .source_end(source_end), .destination_end(destination_end), .done(check_done),
-        .fault(check_fault), .commit(commit));
+        .fault(check_fault), .commit(commit), .stream_lines(stream_lines), .part_push(part_push),
+        .part_end_line(part_end_line), .part_times(part_times), .begin_stream(begin_ranges), .range_begin(range_begin),
+        .range_lines(range_lines), .closes_part(closes_part), .last_segment(last_segment));
 
     // What the instruction that executes says.
 `include "instruction_fields.vh"
     wire [VECTORS_BITS-1:0] vectors = in_features[4 +: VECTORS_BITS];
     wire executing;
     reg executes;  // a cycle later, when the opcode has been decoded
-    reg of_layernorm, of_copy, of_store, of_experts, of_attention, of_patch;
-    wire of_array = executes && !of_layernorm && !of_copy && !of_store;
+    reg of_layernorm, of_copy, of_store, of_load, of_repeat, of_experts, of_attention, of_patch;
+    wire of_array = executes && !of_layernorm && !of_copy && !of_store && !of_load && !of_repeat;
     always @(posedge clk) begin
         executes <= executing;
         of_layernorm <= executing && opcode == OPCODE_LAYERNORM[7:0];
         of_copy <= executing && opcode == OPCODE_COPY[7:0];
         of_store <= executing && opcode == OPCODE_STORE[7:0];
+        of_load <= STREAMING != 0 && executing && opcode == OPCODE_LOAD[7:0];
+        of_repeat <= STREAMING != 0 && executing && opcode == OPCODE_REPEAT[7:0];
         of_experts <= executing && opcode == OPCODE_EXPERTS[7:0];
         of_attention <= executing && opcode == OPCODE_ATTENTION[7:0];
         of_patch <= executing && opcode == OPCODE_PATCH_EMBED[7:0];
@@ -107,16 +121,24 @@ module edgemoe_core (
         input_words <= {16'd0, rows} * {21'd0, vectors};
     end
 
+    // ATTENTION's keys, held long before they are used.
+    wire other_keys = STREAMING != 0 && keys != 0;
+    wire [15:0] first_key = other_keys ? key_row : source_row;
+    reg [15:0] end_key;
+    always @(posedge clk) end_key <= first_key + (other_keys ? keys : rows);
+
     // Execution.
     wire fetch_room, fetch_push, header_done, pass_room, pass_push, pass_issued, compute_idle;
     wire [4:0] segment_fault;
     wire [FETCH_BITS-1:0] fetch;
     wire [PASS_BITS-1:0] pass;
-    wire start_layernorm, start_copy, start_store, start_positions, start_patches, start_gate, note_gate, clear_queues;
-    wire start_gather, layernorm_busy, copy_busy, store_busy, patch_busy, gather_busy, gate_busy;
+    wire start_layernorm, start_copy, start_store, start_load, start_positions, start_patches, start_gate, note_gate, clear_queues;
+    wire start_gather, layernorm_busy, copy_busy, store_busy, load_busy, patch_busy, gather_busy, gate_busy;
     wire [7:0] gather_expert;
     reg rows_busy;  // a cycle late, which those who wait for it allow for
-    always @(posedge clk) rows_busy <= layernorm_busy || copy_busy || store_busy || patch_busy || gather_busy;
+    always @(posedge clk) rows_busy <= layernorm_busy || copy_busy || store_busy || load_busy || patch_busy || gather_busy;
+    reg all_written;
+    always @(posedge clk) all_written <= written;
     sequencer instruction_sequencer (
         .clk(clk), .rst_n(engine_rst_n), .instruction_valid(instruction_valid && counts_running && !halted),
         .instruction_ready(instruction_ready), .instruction_in(next_instruction), .static_fault(static_fault),
@@ -125,7 +147,7 @@ module edgemoe_core (
         .fetch_push(fetch_push), .fetch(fetch), .header_done(header_done), .header_fault(segment_fault),
         .pass_room(pass_room), .pass_push(pass_push), .pass(pass), .pass_issued(pass_issued),
         .compute_idle(compute_idle), .start_layernorm(start_layernorm), .start_copy(start_copy),
-        .start_store(start_store), .start_positions(start_positions), .start_patches(start_patches),
+        .start_store(start_store), .start_load(start_load), .written(all_written), .start_positions(start_positions), .start_patches(start_patches),
         .start_gate(start_gate), .note_gate(note_gate), .clear_queues(clear_queues), .start_gather(start_gather),
         .gather_expert(gather_expert), .rows_busy(rows_busy),
         .gate_busy(gate_busy), .lengths(lengths), .fetch_hold(fetch_hold), .fetching(fetching),
@@ -133,7 +155,7 @@ module edgemoe_core (
         .fault(fault), .experts_run(experts_run), .segments_dropped(segments_dropped));
 
     wire [TOKEN_PAR*16-1:0] array_depth, residual_read_depth, residual_depth, write_depth;
-    wire [ALL-1:0] norm, hidden, query, keys, values, write_values;
+    wire [ALL-1:0] norm, hidden, query, key_vectors, values, write_values;
     wire [TOKEN_PAR*GATHERED_BITS-1:0] gathered;
     wire [TOKEN_PAR*VECTOR*16-1:0] gate_input, write_wide;
     wire [15:0] attention_depth;
@@ -154,14 +176,14 @@ module edgemoe_core (
     compute compute_unit (
         .clk(clk), .rst_n(engine_rst_n), .pass_room(pass_room), .pass_push(pass_push), .pass(pass),
         .pass_issued(pass_issued), .fetch_room(fetch_room), .fetch_push(fetch_push), .fetch(fetch),
-        .header_done(header_done), .header_fault(segment_fault), .idle(compute_idle), .source_row(source_row),
-        .rows(rows), .vectors(vectors), .out_features(out_features), .output_base(output_at), .multiplier(multiplier),
+        .header_done(header_done), .header_fault(segment_fault), .idle(compute_idle), .first_key(first_key),
+        .end_key(end_key), .vectors(vectors), .out_features(out_features), .output_base(output_at), .multiplier(multiplier),
         .shift(shift[5:0]), .output_multiplier(output_multiplier), .output_shift(output_shift[5:0]),
         .output_zero(output_zero), .activation(activation), .biased(biased), .available(available), .take(take), .take_lines(take_lines),
         .taken_valid(taken_valid), .taken(taken), .skip(skip), .skip_lines(skip_lines), .left(left),
-        .line_valid(line_valid), .line_ready(of_layernorm || patch_line_ready), .line(line),
+        .closes_part(closes_part), .last_segment(last_segment), .line_valid(line_valid), .line_ready(of_layernorm || patch_line_ready), .line(line),
         .array_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
-        .gathered(gathered), .attention_depth(attention_depth), .keys(keys), .values(values),
+        .gathered(gathered), .attention_depth(attention_depth), .keys(key_vectors), .values(values),
         .residual_read_depth(residual_read_depth), .residual(residual), .residual_enable(residual_enable),
         .residual_parts(residual_parts), .residual_depth(residual_depth), .residual_values(residual_values),
         .write_enable(write_enable), .write_buffer(write_buffer), .write_parts(write_parts), .write_depth(write_depth),
@@ -172,21 +194,26 @@ module edgemoe_core (
         .step_issued(step_issued), .waits_for_weights(waits_for_weights), .waits_for_room(waits_for_room),
         .drains(drains), .array_idle(array_idle));
 
-    wire patch_word_ready, moves;
+    wire patch_word_ready, load_word_ready, load_command, moves;
+    wire [63:0] load_address;
+    wire [31:0] load_words;
     row_units row_movers (
         .clk(clk), .rst_n(engine_rst_n), .of_layernorm(of_layernorm), .of_copy(of_copy), .of_store(of_store),
         .of_experts(of_experts), .instruction(instruction), .output_base(output_at),
         .start_layernorm(start_layernorm), .start_copy(start_copy), .start_store(start_store),
-        .start_positions(start_positions), .start_patches(start_patches), .start_gate(start_gate),
+        .start_load(start_load), .start_positions(start_positions), .start_patches(start_patches), .start_gate(start_gate),
         .note_gate(note_gate), .clear_queues(clear_queues), .start_gather(start_gather),
         .gather_expert(gather_expert), .layernorm_busy(layernorm_busy), .copy_busy(copy_busy), .store_busy(store_busy),
+        .load_busy(load_busy),
         .patch_busy(patch_busy), .gather_busy(gather_busy), .gate_busy(gate_busy), .lengths(lengths),
         .longest(longest), .queues_end(queues_end), .source_end(source_end), .destination_end(destination_end),
         .line_valid(line_valid), .line_ready(patch_line_ready), .line(line), .read_valid(read_valid && patching),
-        .read_ready(patch_word_ready), .read_word(read_word), .word_valid(store_word_valid),
+        .read_ready(patch_word_ready), .read_word(read_word), .load_command(load_command),
+        .load_command_ready(command_ready), .load_address(load_address), .load_words(load_words),
+        .load_valid(read_valid && load_busy), .load_ready(load_word_ready), .word_valid(store_word_valid),
         .word_ready(word_ready), .word_address(store_word_address), .word(store_word),
         .array_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
-        .gathered(gathered), .attention_depth(attention_depth), .keys(keys), .values(values),
+        .gathered(gathered), .attention_depth(attention_depth), .key_vectors(key_vectors), .values(values),
         .epilogue_read_depth(residual_read_depth), .residual(residual), .epilogue_residual_enable(residual_enable),
         .epilogue_residual_parts(residual_parts), .epilogue_residual_depth(residual_depth),
         .epilogue_residual_values(residual_values), .epilogue_enable(write_enable), .epilogue_buffer(write_buffer),
@@ -208,10 +235,11 @@ module edgemoe_core (
         else if (patch_command && command_ready) patch_words <= 1'b1;
         else if (!of_patch && !halted) patch_words <= 1'b0;
     assign patching = patch_words;
-    assign command_valid = patch_command || unit_command;
-    assign command_address = fetch_hold ? input_at : unit_address;  // while it is up, the program fetches nothing
-    assign command_words = fetch_hold ? input_words : unit_words;
-    assign read_ready = patching ? patch_word_ready : unit_word_ready;
+    assign program_words = !patch_words && !load_busy;
+    assign command_valid = patch_command || unit_command || load_command;
+    assign command_address = of_load ? load_address : fetch_hold ? input_at : unit_address;  // while it is up, the program fetches nothing
+    assign command_words = of_load ? load_words : fetch_hold ? input_words : unit_words;
+    assign read_ready = patching ? patch_word_ready : load_busy ? load_word_ready : unit_word_ready;
 
     reg stepped;
     always @(posedge clk) begin
@@ -231,7 +259,7 @@ module edgemoe_core (
         trace_index <= index_before;
     end
     /* verilator lint_on UNUSEDSIGNAL */
-    wire unused = &{1'b0, instructions, input_bytes, output_bytes, instruction, trace_index};
+    wire unused = &{1'b0, instructions, input_bytes, output_bytes, instruction, trace_index, written};
 
     // Shapes that cannot be built: elaboration stops at a module of that name, which there is not.
     generate

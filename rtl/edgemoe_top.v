@@ -104,7 +104,10 @@ module edgemoe_top (
     wire clk = ap_clk;
     wire rst_n = ap_rst_n;
     wire start, done, idle, running, engine_rst_n, begin_run, begin_stream, flush;
-    wire [63:0] program_address, input_address, output_address, run_lines, left;
+    wire header_good, begin_ranges, range_begin, part_push;
+    wire [57:0] part_end_line;
+    wire [15:0] part_times;
+    wire [63:0] program_address, input_address, output_address, stream_lines, range_lines, left;
     wire [4*64-1:0] weights_address;
     wire [31:0] watchdog_cycles, error_code, program_counter, index, experts_run, segments_dropped;
     wire [10*64-1:0] counts;
@@ -131,11 +134,13 @@ module edgemoe_top (
         .clk(clk), .rst_n(rst_n), .start(start), .done(done), .idle(idle), .watchdog_cycles(watchdog_cycles),
         .progress(progress), .read_error(reader_error || weights_error), .write_error(writer_error), .flush(flush),
         .flushed(reader_flushed && weights_flushed), .written(writer_idle), .engine_rst_n(engine_rst_n),
-        .begin_run(begin_run), .header_valid(header_valid), .header_fault(header_fault), .begin_stream(begin_stream),
+        .begin_run(begin_run), .header_valid(header_valid), .header_fault(header_fault), .begin_stream(header_good),
         .halted(halted), .fault(fault), .index(index), .running(running), .error_code(error_code),
         .program_counter(program_counter));
 
-    // Weights: every port its words, the buffer its lines.
+    // Weights: every port its words, the buffer its lines. Parts that are streamed again are known when the program has
+    // said so.
+    assign begin_stream = STREAMING != 0 ? begin_ranges : header_good;
     wire [3:0] available;
     wire take, taken_valid, skip;
     wire [2:0] take_lines;
@@ -149,13 +154,16 @@ module edgemoe_top (
         .INDEX_BITS(INDEX_BITS), .PORTS(PORTS), .TILE_LINES(TILE_LINES), .PREFETCH_BYTES(PREFETCH_BYTES),
         .ULTRA_RAM(ULTRA_RAM)
     ) prefetch (
-        .clk(clk), .rst_n(rst_n), .begin_run(begin_stream), .run_lines(run_lines), .run_words(run_words),
+        .clk(clk), .rst_n(rst_n), .begin_run(begin_stream), .run_lines(range_lines), .run_words(run_words),
         .available(available), .take(take), .take_lines(take_lines), .taken_valid(taken_valid), .taken(taken),
-        .skip(skip), .skip_lines(skip_lines), .left(left), .port_word_valid(port_valid),
+        .skip(skip), .skip_lines(skip_lines), .left(left), .range_begin(range_begin),
+        .range_lines(range_lines), .port_word_valid(port_valid),
         .port_word(port_words), .port_word_index(port_indices), .room_words(room_words), .skip_to(skip_to));
-    weight_ports #(.INDEX_BITS(INDEX_BITS), .PORTS(PORTS), .MAX_WEIGHT_PORTS(MAX_WEIGHT_PORTS)) readers (
+    weight_ports #(.INDEX_BITS(INDEX_BITS), .PORTS(PORTS), .MAX_WEIGHT_PORTS(MAX_WEIGHT_PORTS),
+                   .RANGES(STREAMING), .MAX_PARTS(MAX_PARTS)) readers (
         .clk(clk), .rst_n(rst_n), .begin_run(begin_stream), .base_address(weights_address), .words(run_words),
-        .room_words(room_words), .skip_to(skip_to), .word_valid(port_valid), .word(port_words),
+        .room_words(room_words), .skip_to(skip_to), .clear_parts(begin_run), .part_push(part_push),
+        .part_end_line(part_end_line), .part_times(part_times), .stream_lines(stream_lines), .word_valid(port_valid), .word(port_words),
         .word_index(port_indices), .flush(flush), .flushed(weights_flushed), .bus_error(weights_error),
         .beat(port_beats),
         .m_axi_ARID({m_axi_gmem3_ARID, m_axi_gmem2_ARID, m_axi_gmem1_ARID, m_axi_gmem0_ARID}),
@@ -230,7 +238,9 @@ module edgemoe_top (
 
     edgemoe_core core (
         .clk(clk), .rst_n(rst_n), .engine_rst_n(engine_rst_n), .begin_run(begin_run),
-        .run_lines(run_lines), .program_address(program_address), .input_address(input_address),
+        .stream_lines(stream_lines), .begin_ranges(begin_ranges), .range_begin(range_begin), .range_lines(range_lines),
+        .part_push(part_push), .part_end_line(part_end_line), .part_times(part_times), .written(writer_idle),
+        .program_address(program_address), .input_address(input_address),
         .output_address(output_address), .header_valid(header_valid), .header_fault(header_fault), .halted(halted),
         .fault(fault), .index(index), .experts_run(experts_run), .segments_dropped(segments_dropped),
         .progress(progress), .counts_running(running), .available(available), .take(take), .take_lines(take_lines),

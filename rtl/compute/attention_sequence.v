@@ -4,11 +4,11 @@
 //
 //   for n in 0 … blocks:  scores(n) if n < blocks;  context(n − 1) if n > 0          blocks of all heads, heads outermost
 //
-// A block is QUERY_TILES aligned tiles of TOKEN_PAR rows. Fields are held from start to the end.
+// A block is QUERY_TILES aligned tiles of TOKEN_PAR rows; all of them meet rows first_key … first_key + keys − 1. Fields are held from start to the end.
 // Latency: about vectors/heads cycles to find the width of a head; then a pass a cycle while the queues have room.
 `default_nettype none
 module attention_sequence (
-    clk, rst_n, start, busy, rows, source_row, vectors, heads, queue_room, push, fetch, pass
+    clk, rst_n, start, busy, rows, source_row, first_key, keys, vectors, heads, queue_room, push, fetch, pass
 );
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
@@ -24,6 +24,8 @@ module attention_sequence (
     output wire                    busy;
     input  wire [15:0]             rows;
     input  wire [15:0]             source_row;
+    input  wire [15:0]             first_key;
+    input  wire [15:0]             keys;
     input  wire [VECTORS_BITS-1:0] vectors;
     input  wire [7:0]              heads;
     input  wire                    queue_room;
@@ -34,7 +36,7 @@ module attention_sequence (
     localparam [1:0] IDLE = 0, WIDTH = 1, SCORES = 2, CONTEXT = 3;
     reg [1:0] state;
     reg [VECTORS_BITS-1:0] head_vectors, counted;
-    reg [15:0] end_row, last_row, block_row;
+    reg [15:0] end_row, last_key, block_row;
     reg [VECTORS_BITS-1:0] head_base;
     reg block;       // which half of the score rows this block takes
     reg none_left, none_before;
@@ -45,8 +47,8 @@ module attention_sequence (
     wire [15:0] first_row = block_row > source_row ? block_row : source_row;
     wire [15:0] block_end = block_row + BLOCK_ROWS[15:0];
     wire [15:0] pass_end = block_end < end_row ? block_end : end_row;
-    wire [15:0] key_tiles = (last_row >> OUT_SHIFT) - (source_row >> OUT_SHIFT) + 16'd1;
-    wire [15:0] value_tiles = (last_row >> IN_SHIFT) - (source_row >> IN_SHIFT) + 16'd1;
+    wire [15:0] key_tiles = (last_key >> OUT_SHIFT) - (first_key >> OUT_SHIFT) + 16'd1;
+    wire [15:0] value_tiles = (last_key >> IN_SHIFT) - (first_key >> IN_SHIFT) + 16'd1;
     wire [11:0] width_in = IN_PARTS == 1 ? {1'b0, head_vectors} : {head_vectors, 1'b0};
     wire [11:0] width_out = OUT_PARTS == 1 ? {1'b0, head_vectors} : {head_vectors, 1'b0};
     wire [3:0] members = width_out < CONTEXT_MEMBERS[11:0] ? width_out[3:0] : CONTEXT_MEMBERS[3:0];
@@ -71,7 +73,7 @@ module attention_sequence (
                 head_vectors <= {{(VECTORS_BITS-1){1'b0}}, 1'b1};
                 counted <= {VECTORS_BITS{1'b0}};
                 end_row <= source_row + rows;
-                last_row <= source_row + rows - 16'd1;
+                last_key <= first_key + keys - 16'd1;
                 block_row <= source_tile;
                 head_base <= {VECTORS_BITS{1'b0}};
                 block <= 1'b0;

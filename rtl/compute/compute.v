@@ -5,9 +5,9 @@
 `default_nettype none
 module compute (
     clk, rst_n, pass_room, pass_push, pass, pass_issued, fetch_room, fetch_push, fetch, header_done, header_fault, idle,
-    source_row, rows, vectors, out_features, output_base, multiplier, shift, output_multiplier, output_shift, output_zero,
+    first_key, end_key, vectors, out_features, output_base, multiplier, shift, output_multiplier, output_shift, output_zero,
     activation, biased,
-    available, take, take_lines, taken_valid, taken, skip, skip_lines, left, line_valid, line_ready, line,
+    available, take, take_lines, taken_valid, taken, skip, skip_lines, left, closes_part, last_segment, line_valid, line_ready, line,
     array_depth, norm, hidden, gate_input, query, gathered, attention_depth, keys, values,
     residual_read_depth, residual, residual_enable, residual_parts, residual_depth, residual_values,
     write_enable, write_buffer, write_parts, write_depth, write_values, write_wide, wide_result,
@@ -34,8 +34,8 @@ module compute (
     output wire                                    header_done;
     output wire [4:0]                              header_fault;
     output wire                                    idle;
-    input  wire [15:0]                             source_row;
-    input  wire [15:0]                             rows;
+    input  wire [15:0]                             first_key;
+    input  wire [15:0]                             end_key;
     input  wire [VECTORS_BITS-1:0]                 vectors;
     input  wire [15:0]                             out_features;
     input  wire [63:0]                             output_base;
@@ -54,6 +54,8 @@ module compute (
     output wire                                    skip;
     output wire [31:0]                             skip_lines;
     input  wire [63:0]                             left;
+    input  wire                                    closes_part;
+    input  wire [31:0]                             last_segment;
     output wire                                    line_valid;
     input  wire                                    line_ready;
     output wire [LINE_BITS-1:0]                    line;
@@ -97,9 +99,6 @@ module compute (
     output wire                                    drains;
     output wire                                    array_idle;
 
-    reg [15:0] end_key;  // of the instruction's rows, held long before it is used
-    always @(posedge clk) end_key <= source_row + rows;
-
     // Right operands.
     wire tile_push, tile_done, tile_room, channel_push, channel_done, stream_idle, stream_waits;
     wire [TILE_BITS-1:0] tile, attention_tile;
@@ -110,7 +109,7 @@ module compute (
         .clk(clk), .rst_n(rst_n), .command_valid(fetch_push), .command_ready(fetch_room), .command(fetch),
         .idle(stream_idle), .header_done(header_done), .header_fault(header_fault), .available(available), .take(take),
         .take_lines(take_lines), .taken_valid(taken_valid), .taken(taken), .skip(skip), .skip_lines(skip_lines),
-        .left(left), .tile_push(tile_push), .tile(tile), .tile_done(tile_done), .channel_push(channel_push),
+        .left(left), .closes_part(closes_part), .last_segment(last_segment), .tile_push(tile_push), .tile(tile), .tile_done(tile_done), .channel_push(channel_push),
         .channel_lines(channel_lines), .channel_done(channel_done), .line_valid(line_valid), .line_ready(line_ready),
         .line(line), .attention_start(attention_start), .attention_busy(attention_busy),
         .attention_reserve(attention_reserve), .attention_push(attention_push), .attention_tile(attention_tile),
@@ -121,7 +120,7 @@ module compute (
         .TILE_BITS(TILE_BITS), .LANE_BITS(LANE_BITS), .VECTORS_BITS(VECTORS_BITS)
     ) key_value_tiles (
         .clk(clk), .rst_n(rst_n), .start(attention_start), .of_values(current[FETCH_KIND +: 3] == FETCH_VALUES),
-        .first_key(source_row), .vectors(vectors), .head_base(current[FETCH_HEAD_BASE +: VECTORS_BITS]),
+        .first_key(first_key), .vectors(vectors), .head_base(current[FETCH_HEAD_BASE +: VECTORS_BITS]),
         .output_tiles(current[FETCH_OUTPUT_TILES +: 12]), .input_tiles(current[FETCH_INPUT_TILES +: 12]),
         .members(current[FETCH_MEMBERS +: 4]), .busy(attention_busy), .tile_room(tile_room),
         .tile_reserve(attention_reserve), .read_depth(attention_depth), .key_values(keys), .value_values(values),
@@ -153,7 +152,7 @@ module compute (
     wire job_written;  // all results of one more group
     matmul array (
         .clk(clk), .rst_n(rst_n), .pass_valid(!no_pass), .pass_ready(pass_ready), .pass(front_pass),
-        .first_key(source_row), .end_key(end_key), .tile_push(tile_push), .tile(tile), .tile_done(tile_done),
+        .first_key(first_key), .end_key(end_key), .tile_push(tile_push), .tile(tile), .tile_done(tile_done),
         .read_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
         .gathered(gathered), .job_valid(job_valid), .job(job), .job_ready(job_ready), .job_room(job_room),
         .freed_valid(freed_valid), .freed_slots(freed_slots), .job_written(job_written),
@@ -184,7 +183,7 @@ module compute (
         .channel_done(channel_done), .scale_query(scale_query), .scale_factors(scale_factors),
         .scale_shifts(scale_shifts), .multiplier(multiplier), .shift(shift), .output_multiplier(output_multiplier),
         .output_shift(output_shift), .output_zero(output_zero), .activation(activation), .biased(biased),
-        .first_key(source_row), .end_key(end_key),
+        .first_key(first_key), .end_key(end_key),
         .lookup_expert(lookup_expert), .lookup_index(lookup_index), .lookup_destination(lookup_destination),
         .lookup_score(lookup_score), .score_write(score_write), .score_first(score_first),
         .score_address(score_address), .scores(scores), .score_mask(score_mask), .logits_valid(logits_valid),

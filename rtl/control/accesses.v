@@ -26,7 +26,7 @@ module accesses (
 
     reg [31:0] product;
     wire unused = &{1'b0, instruction, product[THIRD_SHIFT-1:0]};
-    reg of_patch, of_layernorm, of_linear, of_attention, of_gate, of_copy, of_head, of_store, of_qkv, of_residual;
+    reg of_patch, of_layernorm, of_linear, of_attention, of_gate, of_copy, of_head, of_store, of_load, of_qkv, of_residual;
     always @(posedge clk) begin
         of_patch <= opcode == OPCODE_PATCH_EMBED[7:0];
         of_layernorm <= opcode == OPCODE_LAYERNORM[7:0];
@@ -36,6 +36,7 @@ module accesses (
         of_copy <= opcode == OPCODE_COPY[7:0];
         of_head <= opcode == OPCODE_HEAD[7:0];
         of_store <= opcode == OPCODE_STORE[7:0];
+        of_load <= STREAMING != 0 && opcode == OPCODE_LOAD[7:0];
         of_qkv <= epilogue == EPILOGUE_QKV[3:0];
         of_residual <= epilogue == EPILOGUE_RESIDUAL[3:0];
         product <= out_features * ONE_THIRD[15:0];
@@ -44,13 +45,14 @@ module accesses (
 
     reg used;
     reg [3:0] name;
-    reg [15:0] begin_row, width;
+    reg [15:0] begin_row, width, count;
     reg one_more;
     always @* begin
         used = 1'b0;
         name = BUFFER_RESIDUAL[3:0];
         begin_row = slot < 3 ? source_row : destination_row;
         width = in_features;
+        count = rows;
         one_more = 1'b0;
         case (1'b1)
             of_patch: begin
@@ -87,6 +89,10 @@ module accesses (
                 name = slot == 0 ? BUFFER_QUERY[3:0] : slot == 1 ? BUFFER_KEY[3:0]
                      : slot == 2 ? BUFFER_VALUE[3:0] : WIDE_TOKENS != 0 && wide_result ? BUFFER_GATE_INPUT[3:0] : BUFFER_NORM[3:0];
                 begin_row = source_row;
+                if (STREAMING != 0 && keys != 0 && (slot == 1 || slot == 2)) begin
+                    begin_row = key_row;
+                    count = keys;
+                end
             end
             of_gate: begin
                 used = slot <= 3;
@@ -107,24 +113,30 @@ module accesses (
                 used = slot == 0;
                 name = source;
             end
+            of_load: begin
+                used = slot == 3;
+                name = destination;
+            end
             default: used = 1'b0;
         endcase
     end
 
     reg used_1, one_more_1;
     reg [3:0] name_1;
-    reg [15:0] begin_row_1, width_1;
+    reg [15:0] begin_row_1, width_1, count_1;
     always @(posedge clk) begin
         used_1 <= used;
         name_1 <= name;
         begin_row_1 <= begin_row;
         width_1 <= width;
+        count_1 <= count;
         one_more_1 <= one_more;
         valid <= used_1;
         scratchpad <= name_1;
         first <= begin_row_1;
-        row_end <= {1'b0, begin_row_1} + {1'b0, rows} + {16'd0, one_more_1};
+        row_end <= {1'b0, begin_row_1} + {1'b0, STREAMING != 0 ? count_1 : rows} + {16'd0, one_more_1};
         features <= width_1;
     end
+    wire unused_count = &{1'b0, count_1};
 endmodule
 `default_nettype wire

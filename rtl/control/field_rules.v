@@ -4,7 +4,8 @@
 //   fault = the first of: ILLEGAL_OPCODE; ILLEGAL_FIELD for bits or an epilogue that do not exist; ILLEGAL_OPERAND for
 //   a scratchpad that does not exist; ILLEGAL_FIELD for ranges; ILLEGAL_OPERAND for the combination; NONE
 //
-// Precondition: the instruction is held from start to done; third = ⌊out_features / 3⌋ from 2 cycles after start on.
+// Precondition: the instruction is held from start to done; third = ⌊out_features / 3⌋ from 2 cycles after start
+// on, row_pitch = bytes of a row of STORE or LOAD in memory from 8 on.
 // Latency: done 14 cycles after start (whole heads: a division of 11 bits, one a cycle).
 // Depth: a mask of one word and its OR; an 8-bit subtraction; a 17-bit subtraction.
 `default_nettype none
@@ -14,12 +15,14 @@ module field_rules (
     input  wire         start,
     input  wire [511:0] instruction,
     input  wire [15:0]  third,
+    input  wire [18:0]  row_pitch,
     output reg          done,
     output reg  [4:0]   fault
 );
 `include "edgemoe_spec.vh"
     localparam DIVIDEND_BITS = 11;  // in_features / VECTOR ≤ 1024
     localparam LAST_STEP = DIVIDEND_BITS + 1;
+    localparam LAST_OPCODE = STREAMING != 0 ? OPCODE_REPEAT : OPCODE_STORE;
 
 `include "instruction_fields.vh"
     wire wide = WIDE_TOKENS != 0 && wide_source;
@@ -30,7 +33,7 @@ module field_rules (
     endfunction
 
     // Bits outside the opcode's fields: one flag a word.
-    wire [3:0] known_opcode = opcode[3:0] <= OPCODE_STORE[3:0] ? opcode[3:0] : 4'd0;
+    wire [3:0] known_opcode = opcode[3:0] <= LAST_OPCODE[3:0] ? opcode[3:0] : 4'd0;
     wire [511:0] allowed = INSTRUCTION_MASK[512*known_opcode +: 512];
     reg [15:0] unused_bits;
     integer word;
@@ -54,7 +57,7 @@ module field_rules (
     wire [8:0] extended = {remainder, dividend[DIVIDEND_BITS-1]};
     wire [8:0] reduced = extended - {1'b0, heads};
     wire fits = extended >= {1'b0, heads};
-    wire unused = &{1'b0, instruction, reduced[8]};
+    wire unused = &{1'b0, instruction, reduced[8], row_pitch};
     always @(posedge clk) begin
         if (!rst_n) busy <= 1'b0;
         else if (start) busy <= 1'b1;
@@ -95,7 +98,8 @@ module field_rules (
                         : whole_vectors(out_features));
             end
             OPCODE_ATTENTION[7:0]:
-                own_ranges = heads != 0 && remainder == 0 && output_shift <= MAX_ATTENTION_OUTPUT_SHIFT[7:0];
+                own_ranges = heads != 0 && remainder == 0 && output_shift <= MAX_ATTENTION_OUTPUT_SHIFT[7:0]
+                    && (keys != 0 || key_row == 0);
             OPCODE_GATE[7:0]: begin
                 expected_segments = 32'd1;
                 own_ranges = top_k != 0 && top_k <= experts;
@@ -105,6 +109,7 @@ module field_rules (
                 own_ranges = experts != 0 && whole_vectors(hidden_features);
             end
             OPCODE_COPY[7:0]: own_ranges = disjoint;
+            OPCODE_STORE[7:0]: own_ranges = !of_routing || pitch == 0;
             OPCODE_HEAD[7:0]: begin
                 expected_segments = 32'd1;
                 own_ranges = out_features != 0 && out_features <= MAX_FEATURES[15:0];
@@ -119,6 +124,7 @@ module field_rules (
     always @* begin
         operands = 1'b1;
         if (opcode == OPCODE_STORE[7:0]) operands = source != BUFFER_NONE[3:0];
+        if (opcode == OPCODE_LOAD[7:0]) operands = destination != BUFFER_NONE[3:0] && destination <= BUFFER_VALUE[3:0];
         if (opcode == OPCODE_LINEAR[7:0])
             case (epilogue)
                 EPILOGUE_QKV[3:0]: operands = source == tokens && destination == BUFFER_QUERY[3:0];
@@ -130,16 +136,18 @@ module field_rules (
             endcase
     end
 
+    wire of_repeat = opcode == OPCODE_REPEAT[7:0];
     reg ranges_kept, segments_kept, own_kept, operands_kept;
     always @(posedge clk) begin
         ranges_kept <= (rows != 0 || opcode == OPCODE_EXPERTS[7:0])
-            && (of_routing ? in_features != 0 : whole_vectors(in_features))
-            && shift <= MAX_SHIFT[7:0] && output_shift <= MAX_SHIFT[7:0];
-        segments_kept <= segments == expected_segments;
+            && (of_routing ? in_features != 0 : whole_vectors(in_features) || of_repeat)
+            && shift <= MAX_SHIFT[7:0] && output_shift <= MAX_SHIFT[7:0]
+            && (STREAMING == 0 || pitch == 0 || {pitch, 4'd0} >= {1'b0, row_pitch});
+        segments_kept <= of_repeat ? segments != 0 : segments == expected_segments;
         own_kept <= own_ranges;
         operands_kept <= operands;
         done <= rst_n & busy & ~start & step == LAST_STEP[3:0];
-        fault <= opcode > OPCODE_STORE[7:0] ? FAULT_ILLEGAL_OPCODE[4:0]
+        fault <= opcode > LAST_OPCODE[7:0] ? FAULT_ILLEGAL_OPCODE[4:0]
             : |unused_bits || epilogue > EPILOGUE_RESIDUAL[3:0] ? FAULT_ILLEGAL_FIELD[4:0]
             : source > BUFFER_ROUTING[3:0] || destination > BUFFER_ROUTING[3:0] ? FAULT_ILLEGAL_OPERAND[4:0]
             : opcode == OPCODE_HALT[7:0] ? FAULT_NONE[4:0]

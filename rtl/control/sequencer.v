@@ -11,7 +11,7 @@ module sequencer (
     clk, rst_n, instruction_valid, instruction_ready, instruction_in, static_fault, index_in, past_end,
     check, check_done, check_fault, commit, instruction, index,
     fetch_room, fetch_push, fetch, header_done, header_fault, pass_room, pass_push, pass, pass_issued, compute_idle,
-    start_layernorm, start_copy, start_store, start_positions, start_patches, start_gate, note_gate, clear_queues,
+    start_layernorm, start_copy, start_store, start_load, written, start_positions, start_patches, start_gate, note_gate, clear_queues,
     start_gather, gather_expert, rows_busy, gate_busy, lengths,
     fetch_hold, fetching, patch_command, patch_command_ready, executing, halted, fault, experts_run, segments_dropped
 );
@@ -49,6 +49,8 @@ module sequencer (
     output wire                      start_layernorm;
     output wire                      start_copy;
     output wire                      start_store;
+    output wire                      start_load;
+    input  wire                      written;         // memory has answered for all that was stored
     output wire                      start_positions;
     output wire                      start_patches;
     output wire                      start_gate;
@@ -71,11 +73,13 @@ module sequencer (
 
 `include "instruction_fields.vh"
     wire wide = WIDE_TOKENS != 0 && wide_source;
+    wire other_keys = STREAMING != 0 && keys != 0;  // than the rows of the queries
     wire [VECTORS_BITS-1:0] vectors = in_features[4 +: VECTORS_BITS];
     wire [VECTORS_BITS-1:0] out_vectors = out_features[4 +: VECTORS_BITS];
     wire [VECTORS_BITS-1:0] hidden_vectors = hidden_features[4 +: VECTORS_BITS];
     // Decoded on the way in.
     reg is_patch, is_layernorm, is_linear, is_attention, is_gate, is_experts, is_copy, is_head, is_store, is_halt;
+    reg is_load, is_repeat;
     wire [7:0] opcode_in = instruction_in[FIELD_OPCODE_WORD*32 + FIELD_OPCODE_LOW +: 8];
 
     // Sizes in tiles and lines, ready long before they are used.
@@ -119,7 +123,7 @@ module sequencer (
     end
 
     localparam [3:0] NEXT = 0, CHECK = 1, RULES = 2, BEGIN = 3, HEADER = 4, PAYLOAD = 5, PATCHES = 6, HEADER_2 = 7;
-    localparam [3:0] WEIGHTS = 8, PASS = 9, SETTLE = 10, QUIET = 11, SEQUENCE = 12, ENDED = 13;
+    localparam [3:0] WEIGHTS = 8, PASS = 9, SETTLE = 10, QUIET = 11, SEQUENCE = 12, ENDED = 13, LOADS = 14;
     reg [3:0] state;
     reg asked;      // the header of this state has been asked for
     reg [1:0] settling;
@@ -142,8 +146,9 @@ module sequencer (
     assign start_layernorm = state == PAYLOAD && is_layernorm && fetch_room;
     assign start_copy = state == BEGIN && is_copy;
     assign start_store = state == BEGIN && is_store;
+    assign start_load = state == LOADS && written && !fetching;
     assign start_gate = state == PASS && is_gate && pass_room;
-    assign fetch_hold = is_patch && executing;
+    assign fetch_hold = (is_patch || is_load) && executing;
     always @(posedge clk) begin
         note_gate <= rst_n && settled && is_gate;
         clear_queues <= rst_n && settled && is_experts;
@@ -164,6 +169,8 @@ module sequencer (
             is_head <= opcode_in == OPCODE_HEAD[7:0];
             is_store <= opcode_in == OPCODE_STORE[7:0];
             is_halt <= opcode_in == OPCODE_HALT[7:0];
+            is_load <= STREAMING != 0 && opcode_in == OPCODE_LOAD[7:0];
+            is_repeat <= STREAMING != 0 && opcode_in == OPCODE_REPEAT[7:0];
         end
         was_quiet <= rst_n && settled;
         settling <= state == SETTLE ? settling + 2'd1 : 2'd0;
@@ -193,7 +200,8 @@ module sequencer (
                            halted <= check_fault != 5'd0;
                            fault <= check_fault;
                        end
-                BEGIN: state <= is_attention || is_experts ? SEQUENCE : is_copy || is_store ? SETTLE : HEADER;
+                BEGIN: state <= is_attention || is_experts ? SEQUENCE : is_load ? LOADS
+                    : is_copy || is_store || is_repeat ? SETTLE : HEADER;
                 HEADER: if (header_ok) state <= is_layernorm || is_patch ? PAYLOAD : WEIGHTS;
                 PAYLOAD: if (fetch_room) state <= is_patch ? PATCHES : SETTLE;
                 PATCHES: if (start_patches) state <= HEADER_2;  // beside the positions
@@ -206,6 +214,7 @@ module sequencer (
                               halted <= experts_fault != 5'd0 && is_experts;
                               fault <= is_experts ? experts_fault : 5'd0;
                           end
+                LOADS: if (start_load) state <= SETTLE;
                 SETTLE: if (settling == 2'd3) state <= QUIET;  // until what was started says that it is busy
                 QUIET: if (was_quiet) state <= NEXT;
                 default: state <= ENDED;
@@ -226,7 +235,8 @@ module sequencer (
     reg ran_before, dropped_before;
     attention_sequence attention_passes (
         .clk(clk), .rst_n(rst_n), .start(state == BEGIN && is_attention), .busy(attention_busy), .rows(rows),
-        .source_row(source_row), .vectors(vectors), .heads(heads), .queue_room(fetch_room && pass_room),
+        .source_row(source_row), .first_key(other_keys ? key_row : source_row), .keys(other_keys ? keys : rows),
+        .vectors(vectors), .heads(heads), .queue_room(fetch_room && pass_room),
         .push(attention_push), .fetch(attention_fetch), .pass(attention_pass));
     experts_sequence experts_passes (
         .clk(clk), .rst_n(rst_n), .start(state == BEGIN && is_experts), .busy(experts_busy), .fault(experts_fault),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Rules 7 … 9 of docs/isa.md: one legal instruction against the state of the run.
 //
-//   7: segment = next segment, where the instruction consumes any
+//   7: segment = next segment, where the instruction consumes any; where parts are streamed again, see stream_plan
 //   8: every row read is valid with these features, every write overwrites or extends without a gap; GATE's destination
 //      begins at or after the end of the last one's
 //   9: EXPERTS finds no queue beyond its experts, the longest one fits HIDDEN, and the rows they name are still valid
@@ -26,7 +26,16 @@ module state_rules (
     input  wire [15:0]  destination_end,  // one past the last row of RESIDUAL
     output reg          done,
     output reg  [4:0]   fault,
-    input  wire         commit
+    input  wire         commit,
+    input  wire [63:0]  stream_lines,
+    output wire         part_push,
+    output wire [57:0]  part_end_line,
+    output wire [15:0]  part_times,
+    output wire         begin_stream,
+    output wire         range_begin,
+    output wire [63:0]  range_lines,
+    output wire         closes_part,
+    output wire [31:0]  last_segment
 );
 `include "edgemoe_spec.vh"
     localparam FIRST_SLOT = 1;
@@ -50,15 +59,31 @@ module state_rules (
     end
 
     // Rule 7. The number advances whatever the later rules say: a fault ends the run.
-    reg [31:0] next_segment;
-    reg wrong_segment;
-    always @(posedge clk)
-        if (begin_run) begin
-            next_segment <= 32'd0;
-        end else if (check) begin
-            wrong_segment <= segments != 0 && segment != next_segment;
-            next_segment <= next_segment + segments;
+    wire [4:0] segment_fault;
+    generate
+        if (STREAMING != 0) begin : parts
+            stream_plan plan (
+                .clk(clk), .rst_n(rst_n), .begin_run(begin_run), .check(check), .commit(commit),
+                .repeats(opcode == OPCODE_REPEAT[7:0]), .times(rows), .segment(segment), .segments(segments),
+                .end_line(address[63:6]), .stream_lines(stream_lines), .fault(segment_fault), .part_push(part_push),
+                .part_end_line(part_end_line), .part_times(part_times), .begin_stream(begin_stream),
+                .range_begin(range_begin), .range_lines(range_lines), .closes(closes_part),
+                .last_segment(last_segment));
+        end else begin : whole
+            reg [31:0] next_segment;
+            reg wrong_segment;
+            always @(posedge clk)
+                if (begin_run) begin
+                    next_segment <= 32'd0;
+                end else if (check) begin
+                    wrong_segment <= segments != 0 && segment != next_segment;
+                    next_segment <= next_segment + segments;
+                end
+            assign segment_fault = wrong_segment ? FAULT_SEGMENT_MISMATCH[4:0] : FAULT_NONE[4:0];
+            assign {part_push, part_end_line, part_times, begin_stream, range_begin, closes_part, last_segment} = 0;
+            assign range_lines = stream_lines;
         end
+    endgenerate
 
     // Rule 8: one access after the other; what is valid now, the comparison, what will be valid.
     wire access_valid;
@@ -148,7 +173,7 @@ module state_rules (
         source_gone <= is_experts && source_end > token_rows;
         destination_gone <= is_experts && wanted_rows > residual_rows;
         done <= rst_n & busy & ~check & ~begin_run & step == LAST_STEP[4:0];
-        fault <= wrong_segment ? FAULT_SEGMENT_MISMATCH[4:0]
+        fault <= segment_fault != FAULT_NONE[4:0] ? segment_fault
             : bad_access || out_of_order || beyond ? FAULT_ILLEGAL_OPERAND[4:0]
             : hidden_too_small ? FAULT_BUFFER_RANGE[4:0]
             : source_gone || destination_gone ? FAULT_ILLEGAL_OPERAND[4:0] : FAULT_NONE[4:0];

@@ -4,6 +4,7 @@
 // Reads: the array has all of them but RESIDUAL, KEY and VALUE; LAYERNORM, COPY, STORE and EXPERTS take over the ports
 // of what they read while their instruction executes. Writes: each buffer has its writers, never two at a time.
 // ULTRA_RAM: QUERY, KEY, VALUE and HIDDEN lie in UltraRAM; with the weight buffer they fill the one of `kv260`'s part.
+// STREAMING: LOAD writes vectors of any buffer but HIDDEN.
 // WIDE_TOKENS: attention may write rows of 16 bits to GATE_INPUT, and EXPERTS may gather them.
 // Latency: 2 from a depth to its values; token_vector 3, store_values 4. Writes of the array and of single vectors come a
 // cycle later.
@@ -19,6 +20,7 @@ module scratchpads #(
     parameter RESIDUAL_VECTOR = 256,
     parameter GATHERED_BITS = 128,  // VECTOR·16 with WIDE_TOKENS
     parameter WIDE_TOKENS = 0,
+    parameter STREAMING = 0,
     parameter OUT_PARTS = 1,  // output tiles per vector
     parameter ROW_DEPTH = 396,  // vectors in a bank
     parameter HIDDEN_DEPTH = 1584,
@@ -78,6 +80,13 @@ module scratchpads #(
     input  wire [LANE_BITS-1:0]                 patch_bank,
     input  wire [DEPTH_BITS-1:0]                patch_depth,
     input  wire [VECTOR_BITS-1:0]               patch_values,
+    input  wire                                 load_enable,
+    input  wire [3:0]                           load_destination,
+    input  wire [LANE_BITS-1:0]                 load_bank,
+    input  wire [DEPTH_BITS-1:0]                load_depth,
+    input  wire [VECTOR_BITS-1:0]               load_activations,
+    input  wire [VECTOR*16-1:0]                 load_gate,
+    input  wire [RESIDUAL_VECTOR-1:0]           load_residual,
     input  wire [LANE_BITS-1:0]                 gather_read_bank,
     input  wire [DEPTH_BITS-1:0]                gather_read_depth,
     input  wire                                 gather_wide,
@@ -127,6 +136,24 @@ module scratchpads #(
         array_wide <= epilogue_wide;
     end
 
+    // What is loaded, one bank at a time.
+    wire loading = STREAMING != 0 && load_enable;
+    wire residual_loaded = loading && load_destination == BUFFER_RESIDUAL[3:0];
+    reg [BUFFER_VALUE:0] loaded;  // into which buffer
+    reg [TOKEN_PAR-1:0] loaded_bank;
+    reg [DEPTHS-1:0] loaded_depths;
+    reg [TOKEN_PAR*VECTOR_BITS-1:0] loaded_activations;
+    reg [TOKEN_PAR*GATE_VECTOR-1:0] loaded_gate;
+    integer buffer;
+    always @(posedge clk) begin
+        for (buffer = 0; buffer <= BUFFER_VALUE; buffer = buffer + 1)
+            loaded[buffer] <= loading && load_destination == buffer[3:0];
+        loaded_bank <= STREAMING != 0 ? one << load_bank : {TOKEN_PAR{1'b0}};
+        loaded_depths <= STREAMING != 0 ? {TOKEN_PAR{load_depth}} : {DEPTHS{1'b0}};
+        loaded_activations <= STREAMING != 0 ? {TOKEN_PAR{load_activations}} : {(TOKEN_PAR*VECTOR_BITS){1'b0}};
+        loaded_gate <= STREAMING != 0 ? {TOKEN_PAR{load_gate}} : {(TOKEN_PAR*GATE_VECTOR){1'b0}};
+    end
+
     // Copies and positions go to one bank at a time, results of the array to all of them.
     reg single, patching;
     reg [TOKEN_PAR-1:0] single_bank, patched_bank;
@@ -134,10 +161,10 @@ module scratchpads #(
     reg [RESIDUAL_VECTOR-1:0] single_value;
     reg [VECTOR_BITS-1:0] patched_values;
     always @(posedge clk) begin
-        single <= copy_enable || position_enable;
-        single_bank <= one << (copy_enable ? copy_bank : position_bank);
-        single_depth <= copy_enable ? copy_depth : position_depth;
-        single_value <= copy_enable ? copy_value : position_values;
+        single <= copy_enable || position_enable || residual_loaded;
+        single_bank <= one << (residual_loaded ? load_bank : copy_enable ? copy_bank : position_bank);
+        single_depth <= residual_loaded ? load_depth : copy_enable ? copy_depth : position_depth;
+        single_value <= residual_loaded ? load_residual : copy_enable ? copy_value : position_values;
         patching <= patch_enable;
         patched_bank <= one << patch_bank;
         patched_depth <= patch_depth;
@@ -152,38 +179,45 @@ module scratchpads #(
         .read_depth(residual_depth), .read_values(residual));
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) norm_rows (
         .clk(clk),
-        .write_enable(of_layernorm ? layernorm_enable : norm_enable),
-        .write_parts(of_layernorm ? WHOLE : array_parts),
-        .write_depth(of_layernorm ? layernorm_depth : array_write_depth),
-        .write_values(of_layernorm ? layernorm_norm : array_values), .read_depth(norm_depth), .read_values(norm));
+        .write_enable(loaded[BUFFER_NORM] ? loaded_bank : of_layernorm ? layernorm_enable : norm_enable),
+        .write_parts(loaded[BUFFER_NORM] || of_layernorm ? WHOLE : array_parts),
+        .write_depth(loaded[BUFFER_NORM] ? loaded_depths : of_layernorm ? layernorm_depth : array_write_depth),
+        .write_values(loaded[BUFFER_NORM] ? loaded_activations : of_layernorm ? layernorm_norm : array_values),
+        .read_depth(norm_depth), .read_values(norm));
     // Rows of 16 bits: LAYERNORM's, and attention's where tokens may be wide.
     localparam GATE_PARTS = WIDE_TOKENS != 0 ? OUT_PARTS : 1;
     wire of_attention = WIDE_TOKENS != 0 && !of_layernorm;
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATE_VECTOR), .PARTS(GATE_PARTS), .DEPTH(ROW_DEPTH)) gate_rows (
         .clk(clk),
-        .write_enable(of_attention ? gate_enable : layernorm_gate_enable),
-        .write_parts(of_attention ? array_parts[GATE_PARTS-1:0] : {GATE_PARTS{1'b1}}),
-        .write_depth(of_attention ? array_write_depth : layernorm_depth),
-        .write_values(of_attention ? array_wide : layernorm_gate),
+        .write_enable(loaded[BUFFER_GATE_INPUT] ? loaded_bank : of_attention ? gate_enable : layernorm_gate_enable),
+        .write_parts(of_attention && !loaded[BUFFER_GATE_INPUT] ? array_parts[GATE_PARTS-1:0] : {GATE_PARTS{1'b1}}),
+        .write_depth(loaded[BUFFER_GATE_INPUT] ? loaded_depths : of_attention ? array_write_depth : layernorm_depth),
+        .write_values(loaded[BUFFER_GATE_INPUT] ? loaded_gate : of_attention ? array_wide : layernorm_gate),
         .read_depth(WIDE_TOKENS != 0 ? norm_depth : activation_depth), .read_values(gate_input));
     wire unused_wide = &{1'b0, gate_enable, array_wide, gather_wide};
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
     ) query_rows (
-        .clk(clk), .write_enable(query_enable),
-        .write_parts(array_parts), .write_depth(array_write_depth), .write_values(array_values),
+        .clk(clk), .write_enable(loaded[BUFFER_QUERY] ? loaded_bank : query_enable),
+        .write_parts(loaded[BUFFER_QUERY] ? WHOLE : array_parts),
+        .write_depth(loaded[BUFFER_QUERY] ? loaded_depths : array_write_depth),
+        .write_values(loaded[BUFFER_QUERY] ? loaded_activations : array_values),
         .read_depth(activation_depth), .read_values(query));
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
     ) key_rows (
-        .clk(clk), .write_enable(key_enable),
-        .write_parts(array_parts), .write_depth(array_write_depth), .write_values(array_values),
+        .clk(clk), .write_enable(loaded[BUFFER_KEY] ? loaded_bank : key_enable),
+        .write_parts(loaded[BUFFER_KEY] ? WHOLE : array_parts),
+        .write_depth(loaded[BUFFER_KEY] ? loaded_depths : array_write_depth),
+        .write_values(loaded[BUFFER_KEY] ? loaded_activations : array_values),
         .read_depth(key_depth), .read_values(keys));
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
     ) value_rows (
-        .clk(clk), .write_enable(value_enable),
-        .write_parts(array_parts), .write_depth(array_write_depth), .write_values(array_values),
+        .clk(clk), .write_enable(loaded[BUFFER_VALUE] ? loaded_bank : value_enable),
+        .write_parts(loaded[BUFFER_VALUE] ? WHOLE : array_parts),
+        .write_depth(loaded[BUFFER_VALUE] ? loaded_depths : array_write_depth),
+        .write_values(loaded[BUFFER_VALUE] ? loaded_activations : array_values),
         .read_depth(key_depth), .read_values(values));
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(HIDDEN_DEPTH), .ULTRA(ULTRA_RAM)
@@ -246,6 +280,8 @@ module scratchpads #(
     // A buffer has one writer at a time, and one of the units that take over ports executes.
     `REQUIRE(single, !(|array_residual_enable), "the array and a copy or positions write RESIDUAL")
     `REQUIRE(copy_enable, !position_enable, "a copy and positions write RESIDUAL")
+    `REQUIRE(|loaded, !(|array_residual_enable) && !(|norm_enable) && !(|query_enable), "LOAD writes with the array")
+    `REQUIRE(loading, load_destination != 4'd0 && load_destination <= BUFFER_VALUE[3:0], "LOAD into no buffer of its own")
     `REQUIRE(|layernorm_enable, of_layernorm, "LAYERNORM writes after its instruction")
     `REQUIRE(of_layernorm, !(|norm_enable), "LAYERNORM and the array write NORM")
     `REQUIRE(patching, !(|hidden_enable), "patches and the array write HIDDEN")

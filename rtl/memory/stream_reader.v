@@ -7,12 +7,13 @@
 //
 // Narrow weights are expanded to whole ones here; where a line holds two tiles of them, the second waits in a register.
 // Tiles and channel records are taken only when their queues have room, counting what is on its way.
-// header_done comes with header_fault: rule 10 of docs/isa.md.
+// header_done comes with header_fault: rule 10 of docs/isa.md. Where the instruction closes a part of the stream, its last
+// segment has to end it.
 // Latency: 4 from a take to its push. Depth: a comparison of 64 bits for headers; a counter.
 `default_nettype none
 module stream_reader (
     clk, rst_n, command_valid, command_ready, command, idle, header_done, header_fault,
-    available, take, take_lines, taken_valid, taken, skip, skip_lines, left,
+    available, take, take_lines, taken_valid, taken, skip, skip_lines, left, closes_part, last_segment,
     tile_push, tile, tile_done, channel_push, channel_lines, channel_done, line_valid, line_ready, line,
     attention_start, attention_busy, attention_reserve, attention_push, attention_tile, tile_room, current, waits
 );
@@ -37,6 +38,8 @@ module stream_reader (
     output wire                               skip;
     output wire [31:0]                        skip_lines;
     input  wire [63:0]                        left;
+    input  wire                               closes_part;
+    input  wire [31:0]                        last_segment;
     output wire                               tile_push;
     output wire [TILE_BITS-1:0]               tile;
     input  wire                               tile_done;
@@ -96,6 +99,8 @@ module stream_reader (
         || (wants_line && available == 4'd0) || (wants_header && available == 4'd0);
 
     wire stream_ended = asks_header && ended;
+    reg ends_part;
+    wire [63:0] payload_lines = {32'd0, taken[63:32]};
     reg [TAKE_LATENCY-1:0] of_tile, of_channels, of_line, of_header, of_narrow, of_second;
     wire header_arrives = taken_valid && of_header[TAKE_LATENCY-1];
     wire attention_ended = attends && !attention_busy;
@@ -161,8 +166,10 @@ module stream_reader (
         of_line <= rst_n ? {of_line[TAKE_LATENCY-2:0], take_line} : {TAKE_LATENCY{1'b0}};
         of_header <= rst_n ? {of_header[TAKE_LATENCY-2:0], take_header} : {TAKE_LATENCY{1'b0}};
         header_done <= rst_n && (header_arrives || stream_ended);
-        header_fault <= stream_ended || {32'd0, taken[63:32]} > left ? FAULT_STREAM_END[4:0]
+        ends_part <= STREAMING != 0 && closes_part && now[FETCH_NUMBER +: 32] == last_segment;
+        header_fault <= stream_ended || payload_lines > left ? FAULT_STREAM_END[4:0]
             : taken[31:0] != now[FETCH_NUMBER +: 32] || taken[63:32] != now[FETCH_COUNT +: 32]
+            || (ends_part && payload_lines != left)
             ? FAULT_SEGMENT_MISMATCH[4:0] : FAULT_NONE[4:0];
     end
 
@@ -196,6 +203,6 @@ module stream_reader (
         .clk(clk), .rst_n(rst_n), .push(taken_valid && of_line[TAKE_LATENCY-1]), .value(taken[LINE_BITS-1:0]),
         .pop(line_taken), .front(line), .empty(no_line), .full(unused_full), .count(unused_lines));
     assign line_valid = !no_line;
-    wire unused = &{1'b0, unused_count, unused_full, unused_lines};
+    wire unused = &{1'b0, closes_part, last_segment, unused_count, unused_full, unused_lines};
 endmodule
 `default_nettype wire

@@ -9,7 +9,8 @@
 // the largest power of two that PREFETCH_BYTES holds, CAPACITY = DEPTH·LINES at least 32 lines.
 // ULTRA_RAM: the columns lie in UltraRAM, 4096 rows of two each, else in block RAM.
 // Words that arrive for skipped lines fall into rows that are free or, ports being in order, into which the words of
-// later lines follow. After a skip, available is 0 for four cycles; left counts two cycles later.
+// later lines follow. range_begin: so many lines are left from then on, those of another range of the stream; all of
+// the one before have been taken or skipped, 3 cycles ago. After a skip, available is 0 for four cycles; left counts two cycles later.
 // Latency: taken_valid three cycles after take (memory, output register, rotation). A line is available four cycles
 // after its last word. Depth: an addition of LINE_BITS; a comparison of LINE_BITS and a 4-input AND.
 `default_nettype none
@@ -35,6 +36,8 @@ module weight_buffer #(
     input  wire                        skip,
     input  wire [31:0]                 skip_lines,
     output reg  [63:0]                 left,
+    input  wire                        range_begin,
+    input  wire [63:0]                 range_lines,
     input  wire [PORTS-1:0]            port_word_valid,
     input  wire [PORTS*128-1:0]        port_word,
     input  wire [PORTS*INDEX_BITS-1:0] port_word_index,
@@ -90,7 +93,7 @@ module weight_buffer #(
             step_before <= step;
             head <= head + {{(LINE_BITS-32){1'b0}}, step};
             room <= room + {{(LINE_BITS-32){1'b0}}, step_before};
-            left <= left - {32'd0, step_before};
+            left <= range_begin ? range_lines : left - {32'd0, step_before};
             if (settling == 2 && behind)
                 complete <= head;
             else if (arriving)
@@ -190,5 +193,6 @@ module weight_buffer #(
     `REQUIRE(rst_n && take, take_lines != 0 && {1'b0, take_lines} <= available, "more lines taken than are available")
     `REQUIRE(rst_n && take, !skip, "take and skip together")
     `REQUIRE(rst_n && skip, {32'd0, skip_lines} <= left - {32'd0, step_before}, "more lines skipped than are left")
+    `REQUIRE(rst_n && range_begin, left == 64'd0 && step_before == 32'd0 && !take && !skip, "a range begins before the last one's end")
 endmodule
 `default_nettype wire

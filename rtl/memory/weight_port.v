@@ -10,6 +10,8 @@
 // come; room_words and skip_to never fall within a run, and are those of the new run from the cycle after begin_run;
 // the buffer behind holds more than 16 words of this port beyond what its reader waits for. The four low bits of
 // base_address are taken as 0.
+// RANGES: word i of the run lies at base_address + 16·(i + range_shift), and a run goes from range to range (see
+// stream_ranges) until no more follow; `words` has no meaning.
 // flush ends the run: nothing more is requested, words in flight are dropped, flushed says that none is left, bus_error
 // falls: the next run's header comes before begin_run.
 // Latency: 5 cycles per request; word_valid one cycle after the beat. Depth: an addition or a comparison of INDEX_BITS.
@@ -17,7 +19,8 @@
 `include "require.vh"
 module weight_port #(
     parameter INDEX_BITS = 40,  // of a word's index; a run has fewer words than 2^INDEX_BITS
-    parameter OUTSTANDING_BITS = 4  // 2^OUTSTANDING_BITS bursts in flight at most
+    parameter OUTSTANDING_BITS = 4,  // 2^OUTSTANDING_BITS bursts in flight at most
+    parameter RANGES = 0
 ) (
     input  wire                  clk,
     input  wire                  rst_n,
@@ -26,6 +29,11 @@ module weight_port #(
     input  wire [INDEX_BITS-1:0] words,
     input  wire [INDEX_BITS-1:0] room_words,
     input  wire [INDEX_BITS-1:0] skip_to,
+    input  wire                  range_more,
+    input  wire                  range_ready,
+    output wire                  range_next,
+    input  wire [INDEX_BITS-1:0] range_end,
+    input  wire [INDEX_BITS-1:0] range_shift,
     output reg                   word_valid,
     output reg  [127:0]          word,
     output reg  [INDEX_BITS-1:0] word_index,
@@ -58,13 +66,16 @@ module weight_port #(
     localparam [2:0] STATE_EXTEND = 2;  // end of the burst
     localparam [2:0] STATE_REQUEST = 3;  // waits for room, and looks for skips meanwhile
     localparam [2:0] STATE_ISSUED = 4;  // waits for the address to be accepted
+    localparam [2:0] STATE_RANGE = 5;  // waits for the next range
 
     reg [2:0] state;
     reg active;
     reg [INDEX_BITS-1:0] room_known, skip_known;  // a cycle late: too little, never too much
-    reg [63:4] base;
+    reg [63:4] base;  // of this range
+    reg [63:4] first_base;
     reg [INDEX_BITS-1:0] total, next, remaining, burst_end;
     reg finished;
+    wire next_range = RANGES != 0 && active && finished && range_more;
     reg [63:4] address;
     reg [4:0] length, requested_length;
 
@@ -76,6 +87,7 @@ module weight_port #(
     wire request = state == STATE_REQUEST && active && !flush && !finished && room;
     wire last_beat = m_axi_RVALID && m_axi_RLAST;
 
+    assign range_next = RANGES != 0 && state == STATE_RANGE && range_ready && !begin_run;
     assign flushed = !m_axi_ARVALID && in_flight == 0;
 
     always @(posedge clk) begin
@@ -83,7 +95,11 @@ module weight_port #(
         skip_known <= begin_run ? {INDEX_BITS{1'b0}} : skip_to;
         if (begin_run) begin
             base <= base_address[63:4];
-            total <= words;
+            first_base <= base_address[63:4];
+            total <= RANGES != 0 ? {INDEX_BITS{1'b0}} : words;
+        end else if (range_next) begin
+            base <= first_base + {{(60-INDEX_BITS){range_shift[INDEX_BITS-1]}}, range_shift};
+            total <= range_end;
         end
         remaining <= total - next;
         length <= remaining < {{(INDEX_BITS-5){1'b0}}, to_boundary} ? remaining[4:0] : to_boundary;
@@ -109,7 +125,8 @@ module weight_port #(
                         finished <= next >= total;
                         state <= STATE_MEASURE;
                     end
-                STATE_MEASURE: state <= STATE_EXTEND;
+                STATE_MEASURE: state <= next_range ? STATE_RANGE : STATE_EXTEND;
+                STATE_RANGE: if (range_ready) state <= STATE_LOCATE;
                 STATE_EXTEND: state <= STATE_REQUEST;
                 STATE_REQUEST: begin
                     m_axi_ARVALID <= request;
@@ -171,7 +188,8 @@ module weight_port #(
     assign m_axi_ARPROT = 3'b000;
     assign m_axi_ARQOS = 4'b0000;
     assign m_axi_RREADY = 1'b1;  // room was there before the request
-    wire unused = &{1'b0, m_axi_RID, m_axi_RRESP[0], base_address[3:0]};
+    wire unused = &{1'b0, m_axi_RID, m_axi_RRESP[0], base_address[3:0], first_base, range_more, range_ready, range_end, range_shift,
+                    words};
 
     // Preconditions.
     `REQUIRE(rst_n && begin_run, flushed && !request, "begin_run before the last run is flushed")

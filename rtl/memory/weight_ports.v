@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 // The weight ports side by side: a reader on each one that the build has; the others are quiet.
 //
+// RANGES: each goes from range to range of the stream on its own, see stream_ranges.
 // Port 0 stands in the low bits of every vector. flushed: all ports are; bus_error: one has met an error.
 // Precondition and latency: those of weight_port.
 `default_nettype none
 module weight_ports #(
     parameter INDEX_BITS = 40,  // of a word's index
     parameter PORTS = 4,  // that the build has
-    parameter MAX_WEIGHT_PORTS = 4
+    parameter MAX_WEIGHT_PORTS = 4,
+    parameter RANGES = 0,
+    parameter MAX_PARTS = 64
 ) (
     input  wire                            clk,
     input  wire                            rst_n,
@@ -19,6 +22,11 @@ module weight_ports #(
     output wire [PORTS-1:0]                word_valid,
     output wire [PORTS*128-1:0]            word,
     output wire [PORTS*INDEX_BITS-1:0]     word_index,
+    input  wire                            clear_parts,
+    input  wire                            part_push,
+    input  wire [57:0]                     part_end_line,
+    input  wire [15:0]                     part_times,
+    input  wire [63:0]                     stream_lines,
     input  wire                            flush,
     output wire                            flushed,
     output wire                            bus_error,
@@ -49,9 +57,22 @@ module weight_ports #(
     generate
         for (port = 0; port < MAX_WEIGHT_PORTS; port = port + 1) begin : ports
             if (port < PORTS) begin : built
-                weight_port #(.INDEX_BITS(INDEX_BITS)) reader (
+                wire more, ready, next;
+                wire [INDEX_BITS-1:0] range_end, range_shift;
+                if (RANGES != 0) begin : parts
+                    stream_ranges #(.INDEX_BITS(INDEX_BITS), .PORTS(PORTS), .MAX_PARTS(MAX_PARTS)) ranges (
+                        .clk(clk), .clear(clear_parts), .part_push(part_push), .part_end_line(part_end_line),
+                        .part_times(part_times), .begin_run(begin_run), .stream_lines(stream_lines), .next(next),
+                        .ready(ready), .more(more), .range_end(range_end), .range_shift(range_shift));
+                end else begin : whole
+                    assign {more, ready, range_end, range_shift} = 0;
+                    wire unused_next = &{1'b0, next};
+                end
+                weight_port #(.INDEX_BITS(INDEX_BITS), .RANGES(RANGES)) reader (
                     .clk(clk), .rst_n(rst_n), .begin_run(begin_run), .base_address(base_address[port*64 +: 64]),
-                    .words(words), .room_words(room_words), .skip_to(skip_to), .word_valid(word_valid[port]),
+                    .words(words), .room_words(room_words), .skip_to(skip_to), .range_more(more),
+                    .range_ready(ready), .range_next(next), .range_end(range_end), .range_shift(range_shift),
+                    .word_valid(word_valid[port]),
                     .word(word[port*128 +: 128]), .word_index(word_index[port*INDEX_BITS +: INDEX_BITS]),
                     .flush(flush), .flushed(port_flushed[port]), .bus_error(port_errors[port]), .beat(beat[port]),
                     .m_axi_ARID(m_axi_ARID[port]), .m_axi_ARADDR(m_axi_ARADDR[port*64 +: 64]),
@@ -71,6 +92,7 @@ module weight_ports #(
             end
         end
     endgenerate
-    wire unused = &{1'b0, base_address, m_axi_ARREADY, m_axi_RID, m_axi_RDATA, m_axi_RRESP, m_axi_RLAST, m_axi_RVALID};
+    wire unused = &{1'b0, base_address, m_axi_ARREADY, m_axi_RID, m_axi_RDATA, m_axi_RRESP, m_axi_RLAST, m_axi_RVALID,
+                    clear_parts, part_push, part_end_line, part_times, stream_lines};
 endmodule
 `default_nettype wire

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
-// The scratchpads and the units that move rows of them: LAYERNORM, COPY, STORE, PATCH_EMBED's loads, GATE, EXPERTS' queues.
+// The scratchpads and the units that move rows of them: LAYERNORM, COPY, STORE, LOAD, PATCH_EMBED's loads, GATE, EXPERTS' queues.
 //
 // Each unit takes its fields from the instruction that executes. ROUTING stands here as well: one entry row per token.
 // Latency: that of the units; 4 from a routing row to its entries.
 `default_nettype none
 module row_units (
     clk, rst_n, of_layernorm, of_copy, of_store, of_experts, instruction, output_base,
-    start_layernorm, start_copy, start_store, start_positions, start_patches, start_gate, note_gate, clear_queues,
-    start_gather, gather_expert, layernorm_busy, copy_busy, store_busy, patch_busy, gather_busy, gate_busy,
+    start_layernorm, start_copy, start_store, start_load, start_positions, start_patches, start_gate, note_gate, clear_queues,
+    start_gather, gather_expert, layernorm_busy, copy_busy, store_busy, load_busy, patch_busy, gather_busy, gate_busy,
     lengths, longest, queues_end, source_end, destination_end, line_valid, line_ready, line,
-    read_valid, read_ready, read_word, word_valid, word_ready, word_address, word,
-    array_depth, norm, hidden, gate_input, query, gathered, attention_depth, keys, values,
+    read_valid, read_ready, read_word, load_command, load_command_ready, load_address, load_words, load_valid, load_ready,
+    word_valid, word_ready, word_address, word,
+    array_depth, norm, hidden, gate_input, query, gathered, attention_depth, key_vectors, values,
     epilogue_read_depth, residual, epilogue_residual_enable, epilogue_residual_parts, epilogue_residual_depth,
     epilogue_residual_values, epilogue_enable, epilogue_buffer, epilogue_parts, epilogue_depth, epilogue_values,
     epilogue_wide, lookup_expert, lookup_index, lookup_destination, lookup_score, logits_valid, logits_row, logits_tile, logits, moves
@@ -31,6 +32,7 @@ module row_units (
     input  wire                                    start_layernorm;
     input  wire                                    start_copy;
     input  wire                                    start_store;
+    input  wire                                    start_load;
     input  wire                                    start_positions;
     input  wire                                    start_patches;
     input  wire                                    start_gate;
@@ -41,6 +43,7 @@ module row_units (
     output wire                                    layernorm_busy;
     output wire                                    copy_busy;
     output wire                                    store_busy;
+    output wire                                    load_busy;
     output wire                                    patch_busy;
     output wire                                    gather_busy;
     output wire                                    gate_busy;
@@ -55,6 +58,12 @@ module row_units (
     input  wire                                    read_valid;
     output wire                                    read_ready;
     input  wire [127:0]                            read_word;
+    output wire                                    load_command;
+    input  wire                                    load_command_ready;
+    output wire [63:0]                             load_address;
+    output wire [31:0]                             load_words;
+    input  wire                                    load_valid;
+    output wire                                    load_ready;
     output wire                                    word_valid;
     input  wire                                    word_ready;
     output wire [63:0]                             word_address;
@@ -66,7 +75,7 @@ module row_units (
     output wire [ALL-1:0]                          query;
     output wire [TOKEN_PAR*GATHERED_BITS-1:0]      gathered;
     input  wire [15:0]                             attention_depth;
-    output wire [ALL-1:0]                          keys;
+    output wire [ALL-1:0]                          key_vectors;
     output wire [ALL-1:0]                          values;
     input  wire [DEPTHS-1:0]                       epilogue_read_depth;
     output wire [RESIDUAL_ALL-1:0]                 residual;
@@ -142,15 +151,43 @@ module row_units (
     reg [MAX_TOP_K*32-1:0] routing_1, routing_2, routing_3, routing_4;
     store #(
         .ACTIVATION_BITS(ACTIVATION_BITS), .RESIDUAL_BYTES(RESIDUAL_BYTES), .MAX_TOP_K(MAX_TOP_K),
-        .MEMORY_WORD_BYTES(MEMORY_WORD_BYTES), .VALUES_LATENCY(VALUES_LATENCY), .BUFFER_RESIDUAL(BUFFER_RESIDUAL),
+        .STREAMING(STREAMING), .VALUES_LATENCY(VALUES_LATENCY), .BUFFER_RESIDUAL(BUFFER_RESIDUAL),
         .BUFFER_GATE_INPUT(BUFFER_GATE_INPUT), .BUFFER_ROUTING(BUFFER_ROUTING), .LANE_BITS(LANE_BITS),
         .DEPTH_BITS(DEPTH_BITS), .VECTORS_BITS(VECTORS_BITS)
     ) store_unit (
         .clk(clk), .rst_n(rst_n), .start(begin_store), .source(source), .rows(rows), .vectors(vectors),
-        .entries(in_features[4:0]), .source_row(source_row), .address(output_base), .busy(store_busy),
+        .entries(in_features[4:0]), .source_row(source_row), .address(output_base), .pitch(pitch), .busy(store_busy),
         .read_bank(store_bank), .read_depth(store_depth), .bank_values(store_values), .routing_row(store_routing_row),
         .routing_values(routing_4), .word_valid(word_valid), .word_ready(word_ready), .word_address(word_address),
         .word(word));
+
+    wire load_enable;
+    wire [LANE_BITS-1:0] load_bank;
+    wire [15:0] load_depth;
+    wire [VECTOR_BITS-1:0] load_activations;
+    wire [VECTOR*16-1:0] load_gate;
+    wire [RESIDUAL_VECTOR-1:0] load_residual;
+    generate
+        if (STREAMING != 0) begin : loads
+            reg begin_load;
+            always @(posedge clk) begin_load <= rst_n & start_load;
+            load #(
+                .ACTIVATION_BITS(ACTIVATION_BITS), .RESIDUAL_BITS(RESIDUAL_BITS), .RESIDUAL_BYTES(RESIDUAL_BYTES),
+                .WIDE_LIMIT(WIDE_LIMIT), .BUFFER_RESIDUAL(BUFFER_RESIDUAL), .BUFFER_GATE_INPUT(BUFFER_GATE_INPUT),
+                .LANE_BITS(LANE_BITS), .DEPTH_BITS(DEPTH_BITS), .VECTORS_BITS(VECTORS_BITS)
+            ) load_unit (
+                .clk(clk), .rst_n(rst_n), .start(begin_load), .destination(destination), .rows(rows), .vectors(vectors),
+                .destination_row(destination_row), .address(output_base), .pitch(pitch), .busy(load_busy),
+                .command_valid(load_command), .command_ready(load_command_ready), .command_address(load_address),
+                .command_words(load_words), .word_valid(load_valid), .word_ready(load_ready), .word(read_word),
+                .write_enable(load_enable), .write_bank(load_bank), .write_depth(load_depth),
+                .activation_values(load_activations), .gate_values(load_gate), .residual_values(load_residual));
+        end else begin : no_loads
+            assign {load_busy, load_command, load_address, load_words, load_ready, load_enable, load_bank, load_depth,
+                    load_activations, load_gate, load_residual} = 0;
+            wire unused_load = &{1'b0, start_load, load_command_ready, load_valid};
+        end
+    endgenerate
 
     wire position_enable, patch_enable;
     wire [LANE_BITS-1:0] position_bank, patch_bank;
@@ -222,7 +259,7 @@ module row_units (
     scratchpads #(
         .TOKEN_PAR(TOKEN_PAR), .VECTOR(VECTOR), .ACTIVATION_BITS(ACTIVATION_BITS), .VECTOR_BITS(VECTOR_BITS),
         .RESIDUAL_BITS(RESIDUAL_BITS), .RESIDUAL_VECTOR(RESIDUAL_VECTOR), .GATHERED_BITS(GATHERED_BITS),
-        .WIDE_TOKENS(WIDE_TOKENS), .OUT_PARTS(OUT_PARTS), .ROW_DEPTH(ROW_DEPTH), .HIDDEN_DEPTH(HIDDEN_DEPTH),
+        .WIDE_TOKENS(WIDE_TOKENS), .STREAMING(STREAMING), .OUT_PARTS(OUT_PARTS), .ROW_DEPTH(ROW_DEPTH), .HIDDEN_DEPTH(HIDDEN_DEPTH),
         .ULTRA_RAM(ULTRA_RAM), .LANE_BITS(LANE_BITS), .DEPTH_BITS(DEPTH_BITS),
         .BUFFER_RESIDUAL(BUFFER_RESIDUAL), .BUFFER_NORM(BUFFER_NORM), .BUFFER_GATE_INPUT(BUFFER_GATE_INPUT),
         .BUFFER_QUERY(BUFFER_QUERY), .BUFFER_KEY(BUFFER_KEY), .BUFFER_VALUE(BUFFER_VALUE),
@@ -230,7 +267,7 @@ module row_units (
     ) buffers (
         .clk(clk), .of_layernorm(of_layernorm), .of_copy(of_copy), .of_store(of_store), .of_experts(of_experts),
         .array_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
-        .gathered(gathered), .attention_depth(attention_depth), .keys(keys), .values(values), .residual(residual),
+        .gathered(gathered), .attention_depth(attention_depth), .keys(key_vectors), .values(values), .residual(residual),
         .epilogue_read_depth(epilogue_read_depth), .epilogue_residual_enable(epilogue_residual_enable),
         .epilogue_residual_parts(epilogue_residual_parts), .epilogue_residual_depth(epilogue_residual_depth),
         .epilogue_residual_values(epilogue_residual_values), .epilogue_enable(epilogue_enable),
@@ -243,12 +280,14 @@ module row_units (
         .copy_depth(copy_depth), .copy_value(copy_value), .position_enable(position_enable), .position_bank(position_bank),
         .position_depth(position_depth), .position_values(position_values), .patch_enable(patch_enable),
         .patch_bank(patch_bank), .patch_depth(patch_depth), .patch_values(patch_values),
+        .load_enable(load_enable), .load_destination(destination), .load_bank(load_bank), .load_depth(load_depth),
+        .load_activations(load_activations), .load_gate(load_gate), .load_residual(load_residual),
         .gather_read_bank(gather_read_bank), .gather_read_depth(gather_read_depth), .token_vector(token_vector),
         .gather_enable(gather_enable), .gather_bank(gather_bank), .gather_depth(gather_depth),
         .gather_values(gather_values), .store_source(source), .store_bank(store_bank), .store_depth(store_depth),
         .store_values(store_values));
 
-    assign moves = |layernorm_enable || copy_enable || position_enable || patch_enable || gather_enable || push_valid
+    assign moves = |layernorm_enable || copy_enable || position_enable || patch_enable || gather_enable || load_enable || push_valid
         || (word_valid && word_ready);
     wire unused = &{1'b0, instruction, store_routing_row, routing_row};
 endmodule

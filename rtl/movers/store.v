@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // STORE: rows of any scratchpad to memory, word by word, at their pitch.
 //
-//   output[address + row·pitch + bytes·f] = source[source_row + row][f], zeros from the end of a row to its pitch
+//   output[address + row·step + bytes·f] = source[source_row + row][f], zeros to the end of a row's last word
+//   step: the words of a row, or where the build is STREAMING and pitch not 0, pitch words
 //
 // A vector of 16 elements is `bytes` words, so it is read once for each of them; ROUTING is one read per row and word.
 // Precondition: fields are held while busy; `vectors` = in_features/16 where the source is not ROUTING, `entries` =
@@ -15,7 +16,7 @@ module store #(
     parameter ACTIVATION_BITS = 8,
     parameter RESIDUAL_BYTES = 2,
     parameter MAX_TOP_K = 4,
-    parameter MEMORY_WORD_BYTES = 16,
+    parameter STREAMING = 0,
     parameter VALUES_LATENCY = 4,  // cycles from a depth to its values
     parameter BUFFER_RESIDUAL = 1,
     parameter BUFFER_GATE_INPUT = 3,
@@ -33,6 +34,7 @@ module store #(
     input  wire [4:0]              entries,
     input  wire [15:0]             source_row,
     input  wire [63:0]             address,
+    input  wire [15:0]             pitch,
     output wire                    busy,
     output wire [LANE_BITS-1:0]    read_bank,
     output wire [DEPTH_BITS-1:0]   read_depth,
@@ -126,10 +128,37 @@ module store #(
     assign word_valid = !no_word;
     wire unused = &{1'b0, unused_last_vector, unused_last, unused_vector, entry_words[4:3], chosen[2], queue_count};
     reg [3:1] starting;
+
+    // Where rows lie apart, their words are counted.
+    wire row_ends;
+    wire [17:0] step;  // in words
+    generate
+        if (STREAMING != 0) begin : apart
+            reg [17:0] row_words, words_left, gap;
+            reg last_word;
+            assign row_ends = pitch != 0 && last_word;
+            assign step = gap;
+            always @(posedge clk) begin
+                row_words <= {{(18-VECTORS_BITS){1'b0}}, vectors} << (bytes >> 1);  // 1, 2 or 4 bytes
+                gap <= {2'd0, pitch} - row_words + 18'd1;
+                if (starting[3]) begin
+                    words_left <= row_words;
+                    last_word <= row_words == 18'd1;
+                end else if (pop) begin
+                    words_left <= last_word ? row_words : words_left - 18'd1;
+                    last_word <= last_word ? row_words == 18'd1 : words_left == 18'd2;
+                end
+            end
+        end else begin : together
+            assign row_ends = 1'b0;
+            assign step = 18'd1;
+            wire unused_pitch = &{1'b0, pitch};
+        end
+    endgenerate
     always @(posedge clk) begin
         starting <= rst_n ? {starting[2:1], start} : 3'd0;
         if (start) word_address <= address;
-        else if (pop) word_address <= word_address + MEMORY_WORD_BYTES;
+        else if (pop) word_address <= word_address + {42'd0, row_ends ? step : 18'd1, 4'd0};
         if (!rst_n) promised <= 0;
         else if (issue && !pop) promised <= promised + 1'b1;
         else if (!issue && pop) promised <= promised - 1'b1;
@@ -138,5 +167,6 @@ module store #(
 
     // Preconditions.
     `REQUIRE(rst_n && start && of_routing, entries != 0 && entries <= MAX_TOP_K, "entries are not 1 ... MAX_TOP_K")
+    `REQUIRE(rst_n && start && STREAMING != 0 && pitch != 0, !of_routing, "entries at a pitch")
 endmodule
 `default_nettype wire

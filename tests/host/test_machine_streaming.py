@@ -17,7 +17,7 @@ from sim.examples.machine import OUTPUT_BYTES, TOKENS, WIDTH, Bench, Outcome, en
 
 HARDWARE = replace(small_hardware("w8a8"), name="small_streaming", streaming=True)
 HALT = Instruction(Opcode.HALT)
-ENGINES = ("golden", "csim")
+ENGINES = ("golden", "csim", "rtl")
 AT = 256  # where these tests put rows
 SIZES = {Buffer.RESIDUAL: 2, Buffer.NORM: 1, Buffer.GATE_INPUT: 2, Buffer.QUERY: 1, Buffer.KEY: 1, Buffer.VALUE: 1}
 
