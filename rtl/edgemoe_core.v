@@ -237,8 +237,8 @@ module edgemoe_core (
     assign patching = patch_words;
     assign program_words = !patch_words && !load_busy;
     assign command_valid = patch_command || unit_command || load_command;
-    assign command_address = of_load ? load_address : fetch_hold ? input_at : unit_address;  // while it is up, the program fetches nothing
-    assign command_words = of_load ? load_words : fetch_hold ? input_words : unit_words;
+    assign command_address = fetch_hold ? (of_load ? load_address : input_at) : unit_address;  // while it is up, the program fetches nothing
+    assign command_words = fetch_hold ? (of_load ? load_words : input_words) : unit_words;
     assign read_ready = patching ? patch_word_ready : load_busy ? load_word_ready : unit_word_ready;
 
     reg stepped;
