@@ -21,11 +21,12 @@ class Group:
     fills: bool = False
 
 
-def attention(first: int, rows: int, vectors: int, heads: int) -> Group:
-    """Scores of a block, then P·V of the one before, as ATTENTION has them."""
+def attention(first: int, rows: int, vectors: int, heads: int, key_row: int = 0, keys: int = 0) -> Group:
+    """Scores of a block, then P·V of the one before, as ATTENTION has them. keys: 0 for those of the same rows."""
     width = vectors // heads
-    last = first + rows - 1
-    words, parts_of_keys = last // OUT_PAR - first // OUT_PAR + 1, last // IN_PAR - first // IN_PAR + 1
+    first_key, count = (key_row, keys) if keys else (first, rows)
+    last = first_key + count - 1
+    words, parts_of_keys = last // OUT_PAR - first_key // OUT_PAR + 1, last // IN_PAR - first_key // IN_PAR + 1
     scores = Pass(PassKind.SCORES, Left.QUERY, first, rows, vectors, width * VECTOR // IN_PAR, words)
     tiles = width * VECTOR // OUT_PAR
     members = min(tiles, QUERY_TILES)
@@ -42,7 +43,7 @@ def attention(first: int, rows: int, vectors: int, heads: int) -> Group:
             passes.append(contexts[-1])
         placed = replace(context, destination_row=start, destination_vectors=vectors, destination_base=head * width)
         contexts.append(replace(placed, first_row=start, rows=rows_of, block=block))
-    return Group([*passes, contexts[-1]], first, rows)
+    return Group([*passes, contexts[-1]], first_key, count)
 
 
 def fetch_of(work: Pass, vectors: int, heads: int) -> int:
@@ -90,5 +91,6 @@ GROUPS = [
     attention(IN_PAR + 3, 1, 2, 1),
     Group([Pass(PassKind.LOGITS, Left.GATE_INPUT, SECOND, 1, 1, 1, 1)]),
     attention(OUT_PAR - 1, OUT_PAR + 1, 1, 1),
+    attention(3, TOKEN_PAR, 2, 1, OUT_PAR + 1, CONFIG.max_tokens),
     *(Group(passes) for passes in WIDE if CONFIG.wide_tokens),
 ]  # fmt: skip

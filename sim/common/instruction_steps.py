@@ -20,7 +20,7 @@ from sim.common.expert_passes import expected as experts
 from sim.common.machine import CONFIG, FETCH, IN_PAR, LOGIT_ROWS, OUT_PAR, PASS, Pass
 
 # What happens in a cycle, in this order; `fetch` and `pass` carry a word.
-ROW_UNITS = ["start_layernorm", "start_copy", "start_store", "start_positions", "start_patches"]
+ROW_UNITS = ["start_layernorm", "start_copy", "start_store", "start_load", "start_positions", "start_patches"]
 STEPS = ["check", "fetch", "pass", *ROW_UNITS, "start_gate", "commit", "note_gate", "clear_queues"]
 FIELDS_OF = {
     Fetch.HEADER: ("number", "count"),
@@ -101,10 +101,12 @@ class Task:
 def _work(task: Task) -> Iterator[tuple[str, int]]:
     i = task.instruction
     vectors = i.in_features // VECTOR
-    if i.opcode in (Opcode.COPY, Opcode.STORE):
+    if i.opcode == Opcode.REPEAT:
+        return
+    if i.opcode in (Opcode.COPY, Opcode.STORE, Opcode.LOAD):
         yield f"start_{Opcode(i.opcode).name.lower()}", 0
     elif i.opcode == Opcode.ATTENTION:
-        for work in attention(i.source_row, i.rows, vectors, i.heads).passes:
+        for work in attention(i.source_row, i.rows, vectors, i.heads, i.key_row, i.keys).passes:
             yield from (("fetch", fetch_of(work, vectors, i.heads)), ("pass", work.word))
     elif i.opcode == Opcode.EXPERTS:
         seen = experts(task.queues, i.segment, _expert_lines(i))

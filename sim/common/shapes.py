@@ -52,6 +52,7 @@ SHAPES = {
     "streaming_fine": replace(
         load_hardware_config("micro_w16a16"), name="streaming_fine", streaming=True, gate_forms=True
     ),
+    "small_streaming": replace(small_hardware("w8a8"), name="small_streaming", streaming=True),
     # The examples of programs and instructions are made for it.
     "small": small_hardware("w8a8"),
 }

@@ -14,13 +14,15 @@ from sim.common.runs import Run
 
 RUNS = [Run()]
 BLOCK = QUERY_TILES * TOKEN_PAR
-CASES = [  # first row, rows, vectors, heads
+CASES = [  # first row, rows, vectors, heads, first key and keys where they are others
     (0, 1, 1, 1),
     (SECOND, CONFIG.max_rows - SECOND, 12, 3),
     (SECOND, BLOCK - SECOND % BLOCK, 2, 1),
     (3, BLOCK, 12, 12),
     (BLOCK - 1, BLOCK + 1, 10, 1),
     (TOKEN_PAR, BLOCK - TOKEN_PAR - 1, 8, 2),
+    (3, BLOCK, 2, 1, 5, CONFIG.max_tokens),
+    (TOKEN_PAR, 1, 4, 2, 0, 1),
 ]
 
 
@@ -43,13 +45,14 @@ async def sequences(dut: Dut, check: Checker, rng: np.random.Generator, stalls: 
         heads, width = int(rng.integers(1, 5)), int(rng.integers(1, 4))
         first, rows = int(rng.integers(0, SECOND)), int(rng.integers(1, CONFIG.max_tokens))
         drawn.append((first, rows, heads * width, heads))
-    for first, rows, vectors, heads in [*CASES, *drawn]:
+    for first, rows, vectors, heads, *others in [*CASES, *drawn]:
         await drive(dut)
+        dut.first_key.value, dut.keys.value = others or (first, rows)
         dut.source_row.value, dut.rows.value, dut.vectors.value, dut.heads.value = first, rows, vectors, heads
         dut.start.value = 1
         await drive(dut)
         dut.start.value = 0
-        expected = attention(first, rows, vectors, heads).passes
+        expected = attention(first, rows, vectors, heads, *others).passes
         found, fetched = [], []
         limit = 2 * len(expected) + vectors // heads + 5
         for _ in range(limit if stalls == "none" else 10 * limit):
@@ -64,7 +67,7 @@ async def sequences(dut: Dut, check: Checker, rng: np.random.Generator, stalls: 
             await drive(dut)
         else:
             raise AssertionError(f"still busy after {limit} cycles in which there was room")
-        what = f"{rows} rows from {first}, {vectors} vectors, {heads} heads"
+        what = f"{rows} rows from {first}, {vectors} vectors, {heads} heads, keys {others}"
         check.equal([meaning(word) for word in found], [meaning(work.word) for work in expected], f"passes of {what}")
         commands = [fetch_of(work, vectors, heads) for work in expected]
         check.equal(np.array(fetched, dtype=object), np.array(commands, dtype=object), f"fetches of {what}")

@@ -120,8 +120,7 @@ class Bench(Environment):
 
     async def layer(self, work: Work) -> None:
         """One linear layer of any epilogue."""
-        self.begin(source_row=work.source_row, rows=work.rows, vectors=work.inputs // VECTOR, output_base=BASE,
-                   out_features=work.outputs)  # fmt: skip
+        self.begin(vectors=work.inputs // VECTOR, output_base=BASE, out_features=work.outputs)
         grid = self.gelu_grid()
         values = self.pads[work.source].rows(work.source_row, work.rows, work.inputs // VECTOR)
         third = work.outputs // 3
@@ -179,16 +178,18 @@ class Bench(Environment):
         self.check.equal(found[:, : logits.shape[1]], logits, f"logits of {what}")
         self.logits.clear()
 
-    async def attend(self, first: int, rows: int, width: int, heads: int) -> None:
-        """ATTENTION."""
+    async def attend(self, first: int, rows: int, width: int, heads: int, *others: int) -> None:
+        """ATTENTION. others: first key and keys, where these are not of the queries' rows."""
         vectors = width // VECTOR
         spread = 2 * (NUMBERS.activation_bits - 1) + 16 - NUMBERS.score_fraction - 2
         scales = (int(self.rng.integers(1 << 15, 1 << 16)), spread, int(self.rng.integers(1 << 15, 1 << 16)), 14)
         names = ("multiplier", "shift", "output_multiplier", "output_shift")
-        self.begin(source_row=first, rows=rows, vectors=vectors, **dict(zip(names, scales, strict=True)))
-        buffers = (Buffer.QUERY, Buffer.KEY, Buffer.VALUE)
-        query, key, value = (self.pads[name].rows(first, rows, vectors) for name in buffers)
-        for work in attention(first, rows, vectors, heads).passes:
+        first_key, keys = others or (first, rows)
+        places = {"first_key": first_key, "end_key": first_key + keys}
+        self.begin(**places, vectors=vectors, **dict(zip(names, scales, strict=True)))
+        query = self.pads[Buffer.QUERY].rows(first, rows, vectors)
+        key, value = (self.pads[name].rows(first_key, keys, vectors) for name in (Buffer.KEY, Buffer.VALUE))
+        for work in attention(first, rows, vectors, heads, *others).passes:
             of_values = work.kind == PassKind.CONTEXT
             base = work.destination_base if of_values else work.left_base
             command = {"output_tiles": work.output_tiles, "input_tiles": work.input_tiles, "members": work.members}
@@ -201,7 +202,7 @@ class Bench(Environment):
 
     async def run_expert(self, rows: int, width: int, hidden: int) -> None:
         """Both layers of one expert, the second one close behind the first."""
-        self.begin(source_row=0, rows=rows, vectors=width // VECTOR)
+        self.begin(vectors=width // VECTOR)
         grid = self.gelu_grid()
         self.expert = int(self.rng.integers(CONFIG.max_experts))
         destinations = self.rng.permutation(CONFIG.max_rows)[:rows]
@@ -251,11 +252,12 @@ async def layers(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str
 @cocotb.test()
 @checked
 async def attentions(dut: Dut, check: Checker, rng: np.random.Generator) -> None:
-    """A second task whose rows begin inside a tile, one row, tiles ± 1."""
+    """A second task whose rows begin inside a tile, one row, tiles ± 1, few queries for many keys and the reverse."""
     bench = await bench_of(dut, check, rng, "none")
-    for first, rows, width, heads in [(SECOND, CONFIG.max_rows - SECOND, 32, 2), (0, 1, 16, 1), (3, 17, 96, 3),
-                                      (OUT_PAR - 1, OUT_PAR + 1, 32, 1), (5, TOKEN_PAR * 8, 32, 2)]:  # fmt: skip
-        await bench.attend(first, rows, width, heads)
+    for sizes in [(SECOND, CONFIG.max_rows - SECOND, 32, 2), (0, 1, 16, 1), (3, 17, 96, 3),
+                  (OUT_PAR - 1, OUT_PAR + 1, 32, 1), (5, TOKEN_PAR * 8, 32, 2),
+                  (3, 5, 32, 2, OUT_PAR + 1, CONFIG.max_tokens), (1, TOKEN_PAR * 8, 16, 1, 0, 1)]:  # fmt: skip
+        await bench.attend(*sizes)
 
 
 @cocotb.test()

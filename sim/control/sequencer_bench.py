@@ -15,7 +15,7 @@ from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import VECTOR
-from edgemoe.spec.isa import Epilogue, Instruction, Opcode, encode, used_fields
+from edgemoe.spec.isa import Buffer, Epilogue, Instruction, Opcode, encode, used_fields
 from edgemoe.spec.machine import Fetch
 from sim.common.bench import Checker, Dut, backpressure_rate, checked, drive, idle_rate, pack, reset
 from sim.common.instruction_steps import ROW_UNITS, STEPS, Step, Task, in_order, meaning
@@ -24,6 +24,8 @@ from sim.common.pipeline import noise
 from sim.common.runs import Run
 from sim.examples.machine import COPY, program
 
+MOVED = (Instruction(Opcode.LOAD, destination=Buffer.KEY), Instruction(Opcode.REPEAT, segments=3))
+
 RUNS = [
     Run("micro"),
     Run("wide", slow=True),
@@ -31,6 +33,7 @@ RUNS = [
     Run("narrow_tiles", slow=True),
     Run("wide_tokens", slow=True),
     Run("wide_tokens_pairs"),
+    Run("streaming"),
 ]
 PROGRAMS = 3
 LONGEST = 4000  # cycles of an instruction
@@ -100,6 +103,7 @@ class Environment:
         dut.pass_issued.value, dut.compute_idle.value = int(issued), int(self.now > self.written)
         if self.now not in self.fetching and not self.hold and rng.random() < FETCHES:
             self.fetching = range(self.now, self.later(10 * self.slow))
+        dut.written.value = int(rng.random() >= self.backpressure)
         dut.fetching.value, dut.patch_command_ready.value = (
             int(self.now in self.fetching),
             int(rng.random() >= self.idle),
@@ -124,10 +128,10 @@ class Environment:
         """What the sequencer does in this cycle."""
         dut = self.dut
         self.executing = self.executing and not int(dut.halted.value)
-        patches = self.executing and self.task.instruction.opcode == Opcode.PATCH_EMBED
+        reading = self.executing and self.task.instruction.opcode in (Opcode.PATCH_EMBED, Opcode.LOAD)
         self.hold = bool(int(dut.fetch_hold.value))
         assert int(dut.executing.value) == self.executing, f"executing is {not self.executing} in cycle {self.now}"
-        assert self.hold == patches, "fetch_hold is for PATCH_EMBED, all of it"
+        assert self.hold == reading, "fetch_hold is for PATCH_EMBED and LOAD, all of them"
         high = [name for name, output in self.outputs.items() if int(output.value)]
         assert self.executing or not high, f"{high} while nothing is executed"
         for name in high:
@@ -166,6 +170,9 @@ class Environment:
         elif name == "commit":
             quiet = not self.busy(self.rows) and not self.busy(self.gate) and self.now > self.written
             assert quiet, "committed before all was written"
+        if name == "start_load":
+            assert int(dut.written.value), "rows are loaded before all were stored"
+            assert self.now not in self.fetching, "rows are loaded between the words of an instruction"
         if name == "start_patches":
             assert int(dut.patch_command_ready.value), "patches are asked for while nobody takes it"
             assert self.now not in self.fetching, "patches are asked for between the words of an instruction"
@@ -181,6 +188,9 @@ def moved(rng: np.random.Generator, i: Instruction) -> Task:
         changes[name] = int(rng.integers(CONFIG.max_rows - rows))
     if opcode == Opcode.ATTENTION:
         changes["heads"] = heads
+        if CONFIG.streaming and rng.random() < 0.7:
+            keys = int(rng.integers(1, CONFIG.max_tokens))
+            changes |= {"keys": keys, "key_row": int(rng.integers(CONFIG.max_tokens - keys))}
     if opcode in (Opcode.GATE, Opcode.EXPERTS):
         changes["experts"] = experts_of
     if opcode == Opcode.EXPERTS:
@@ -200,7 +210,8 @@ async def run(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str, t
     """From reset to the end, which HALT, a fault or the last instruction makes."""
     environment = Environment(dut, rng, stalls, tasks)
     low = ("instruction_valid", "past_end", "check_done", "fetch_room", "header_done", "pass_room", "pass_issued",
-           "rows_busy", "gate_busy", "fetching", "patch_command_ready")  # fmt: skip
+           "rows_busy", "gate_busy", "fetching", "patch_command_ready",
+           "written")  # fmt: skip
     await reset(dut, compute_idle=1, **dict.fromkeys(low, 0))
     for _ in range(LONGEST * len(tasks)):
         await environment.cycle()
@@ -232,6 +243,8 @@ async def programs(dut: Dut, check: Checker, rng: np.random.Generator, stalls: s
     *instructions, last = program()
     for _ in range(PROGRAMS):
         tasks = [moved(rng, instructions[index]) for index in rng.permutation(len(instructions))]
+        if CONFIG.streaming:
+            tasks += [moved(rng, MOVED[index]) for index in rng.integers(0, len(MOVED), 4)]
         await run(dut, check, rng, stalls, [*tasks, Task(last)] if halt else tasks)
 
 

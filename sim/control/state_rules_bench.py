@@ -17,7 +17,7 @@ from edgemoe.devices.golden.machine import GoldenMachine, QueuedRows
 from edgemoe.devices.golden.program import DecodedProgram, MachineFaultError
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig
-from edgemoe.spec.isa import Buffer, Instruction, Opcode, encode
+from edgemoe.spec.isa import STREAM_LINE, STREAMING_OPCODES, Buffer, Instruction, Opcode, encode
 from edgemoe.spec.legality import reads, static_fault, writes
 from edgemoe.spec.program_header import ProgramHeader
 from edgemoe_golden.ops.experts import expert_queue
@@ -25,7 +25,7 @@ from sim.common.bench import CLOCK_NS, Checker, Dut, checked, drive, hardware, p
 from sim.common.runs import Run
 from sim.examples.machine import program
 
-RUNS = [Run("small")]
+RUNS = [Run("small"), Run("small_streaming")]
 PROGRAMS = 80
 IN_ORDER = 0.6  # how often the example program goes on
 MOST_STEPS = 30
@@ -33,6 +33,7 @@ TRIES, BLIND = 30, 0.05
 MOST_CYCLES = 16
 REGION = 1 << 40
 _OFTEN = {Opcode.GATE: 5, Opcode.LAYERNORM: 2}
+LOADING = Instruction(Opcode.LOAD, rows=4, in_features=32, destination=Buffer.KEY)
 CANDIDATES = [i for i in program()[:-1] for _ in range(_OFTEN.get(i.opcode, 1))]
 
 
@@ -128,8 +129,9 @@ def other_experts(rng: np.random.Generator, i: Instruction) -> dict[str, Any]:
 def random_instruction(rng: np.random.Generator, machine: Machine) -> Instruction:
     """A legal instruction of the example program, moved and resized, often one that the state might allow."""
     while True:
-        i = CANDIDATES[int(rng.integers(len(CANDIDATES)))]
         sizes = machine.hardware
+        there = [*CANDIDATES, LOADING] if sizes.streaming else CANDIDATES
+        i = there[int(rng.integers(len(there)))]
         changes: dict[str, Any] = {"address": 0}
         if i.opcode != Opcode.EXPERTS:
             rows = int(rng.integers(1, sizes.max_rows // 2 + 1)) if rng.random() < 0.4 else i.rows
@@ -141,6 +143,10 @@ def random_instruction(rng: np.random.Generator, machine: Machine) -> Instructio
             if i.opcode == Opcode.HEAD or i.opcode == Opcode.PATCH_EMBED:
                 changes.pop("source_row")
         changes |= other_experts(rng, i)
+        if i.opcode == Opcode.ATTENTION and sizes.streaming and rng.random() < 0.5:
+            changes |= {"keys": int(rng.integers(1, 9)), "key_row": int(rng.integers(3))}
+        if i.opcode == Opcode.LOAD:
+            changes["destination"] = int(rng.integers(1, 7))
         if i.opcode == Opcode.STORE:
             changes["source"] = int(rng.integers(1, 9))
             changes["in_features"] = 2 if changes["source"] == Buffer.ROUTING else 32
@@ -151,6 +157,14 @@ def random_instruction(rng: np.random.Generator, machine: Machine) -> Instructio
         i = replace(i, **changes)
         if static_fault(encode(i), sizes, REGION, REGION) == Fault.NONE:
             return i
+
+
+def parts_first(rng: np.random.Generator) -> list[Instruction]:
+    """REPEATs of a segment each, and rows that come back from memory."""
+    parts = [Instruction(Opcode.REPEAT, rows=int(rng.integers(1, 4)), segment=n, segments=2, address=(n + 1) * STREAM_LINE)
+             for n in range(0, 2 * int(rng.integers(3)), 2)]  # fmt: skip
+    loaded = Instruction(Opcode.LOAD, rows=4, in_features=32, destination=Buffer.NORM)
+    return [*parts, loaded] if rng.random() < 0.5 else parts
 
 
 async def begin(dut: Dut) -> None:
@@ -180,15 +194,17 @@ async def fault_of(dut: Dut, instruction: Instruction, summary: dict[str, int]) 
 @checked
 async def random_runs(dut: Dut, check: Checker, rng: np.random.Generator) -> None:
     """Runs until their first fault, one after the other; every opcode passes, and queues become too long."""
-    await reset(dut, begin_run=0, check=0, commit=0)
+    await reset(dut, begin_run=0, check=0, commit=0, stream_lines=REGION)
     seen: dict[tuple[Opcode, Fault], int] = {}
     for run in range(PROGRAMS):
         machine = Machine(hardware(), rng)
-        script = program()[:-1]
+        script = [*parts_first(rng), *program()[:-1]] if hardware().streaming else program()[:-1]
         await begin(dut)
         for step in range(MOST_STEPS):
             if rng.random() < IN_ORDER and script:
-                instruction = replace(script.pop(0), segment=machine.next_segment)
+                instruction = script.pop(0)
+                if instruction.opcode != Opcode.REPEAT:
+                    instruction = replace(instruction, segment=machine.next_segment)
                 instruction = replace(instruction, **other_experts(rng, instruction))
             else:
                 instruction = next_instruction(rng, machine)
@@ -209,6 +225,7 @@ async def random_runs(dut: Dut, check: Checker, rng: np.random.Generator) -> Non
             await drive(dut)
             dut.commit.value = 0
     passed = {opcode for opcode, fault in seen if fault == Fault.NONE}
-    assert passed == set(Opcode) - {Opcode.HALT}, f"never legal: {set(Opcode) - passed}"
+    there = set(Opcode) - {Opcode.HALT, *(() if hardware().streaming else STREAMING_OPCODES)}
+    assert passed == there, f"never legal: {there - passed}"
     assert (Opcode.EXPERTS, Fault.BUFFER_RANGE) in seen, "no queue was too long"
     cocotb.log.info("%s", {f"{opcode.name} {fault.name}": count for (opcode, fault), count in sorted(seen.items())})

@@ -4,14 +4,24 @@ accesses that just fit or just do not."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import FIELDS, Buffer, Epilogue, Instruction, Opcode, encode
 from edgemoe.spec.legality import static_fault
-from sim.examples.legality import LEGAL, Case, Words
+from sim.examples.legality import ATTENTION, LEGAL, STORE, Case, Words
 from sim.examples.machine import INPUT_BYTES, OUTPUT_BYTES
+
+STREAMED = {
+    "LOAD": Instruction(Opcode.LOAD, destination=Buffer.KEY, rows=4, in_features=32, address=64, pitch=4),
+    "LOAD side by side": Instruction(Opcode.LOAD, destination=Buffer.RESIDUAL, rows=3, in_features=48),
+    "STORE at a pitch": replace(STORE, pitch=16),
+    "ATTENTION with keys": replace(ATTENTION, keys=6, key_row=1),
+    "REPEAT": Instruction(Opcode.REPEAT, rows=2, segment=1, segments=3, address=128),
+}
+"""Legal where a build has `streaming`."""
 
 REGIONS = np.array([INPUT_BYTES, OUTPUT_BYTES, 0, 16, 1 << 32, (1 << 64) - 1, (1 << 63) + 48], dtype=object)
 
@@ -30,8 +40,8 @@ def mutants(rng: np.random.Generator, hardware: HardwareConfig, count: int) -> I
 
 
 def _mutant(rng: np.random.Generator, hardware: HardwareConfig) -> Words:
-    names = list(LEGAL)
-    words = encode(LEGAL[names[int(rng.integers(len(names)))]])
+    legal = [*LEGAL.values(), *(2 * [*STREAMED.values()] if hardware.streaming else ())]
+    words = encode(legal[int(rng.integers(len(legal)))])
     for _ in range(int(rng.integers(0, 4))):
         name = list(FIELDS)[int(rng.integers(len(FIELDS)))] if rng.random() < 0.05 else _used_field(rng, words)
         field = FIELDS[name]
@@ -52,8 +62,10 @@ def _interesting(rng: np.random.Generator, name: str, sizes: HardwareConfig) -> 
     """A value of a field: near a limit, or anything."""
     width = FIELDS[name].width
     near: list[int] = [0, 1, 2, 3, 4, 5, 16, (1 << width) - 1]
-    if name in ("rows", "source_row", "destination_row"):
+    if name in ("rows", "source_row", "destination_row", "keys", "key_row"):
         near += [sizes.max_rows, sizes.max_tokens, sizes.max_rows // 2, sizes.max_rows - 4]
+    elif name == "pitch":
+        near += [6, 8, 12, 24, sizes.max_width // 16, sizes.max_width // 8]
     elif name.endswith("features"):
         rows = int(rng.integers(1, sizes.max_rows + 1))
         near += [8, 48, 96, 16384, 16400, 49152, sizes.max_width, 3 * sizes.max_width]

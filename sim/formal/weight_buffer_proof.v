@@ -28,6 +28,8 @@ module weight_buffer_proof #(
     wire taken_valid;
     wire [TILE_LINES*512-1:0] taken;
     wire [63:0] left;
+    wire range_begin = 1'b0;
+    wire [63:0] range_lines = 64'd0;
     weight_buffer #(.PORTS(PORTS), .TILE_LINES(TILE_LINES), .PREFETCH_BYTES(PREFETCH_BYTES)) unit (.*);
 
     // A run, and what the ports have delivered of it.

@@ -30,6 +30,8 @@ module weight_port_proof #(
     wire [2:0] m_axi_ARSIZE, m_axi_ARPROT;
     wire [1:0] m_axi_ARBURST;
     wire [3:0] m_axi_ARCACHE, m_axi_ARQOS;
+    wire range_more = 1'b0, range_ready = 1'b0, range_next;
+    wire [INDEX_BITS-1:0] range_end = 0, range_shift = 0;
     weight_port #(.INDEX_BITS(INDEX_BITS), .OUTSTANDING_BITS(OUTSTANDING_BITS)) unit (.*);
 
     wire [5:0] in_flight;

@@ -21,7 +21,13 @@ from sim.common.machine import CONFIG, FETCH, IN_PAR, NUMBERS, OUT_PAR
 from sim.common.pipeline import noise
 from sim.common.runs import Run
 
-RUNS = [Run("micro"), Run("wide"), Run("narrow", slow=True), Run("narrow_tiles")]
+RUNS = [
+    Run("micro", tests="commands"),
+    Run("wide", tests="commands"),
+    Run("narrow", tests="commands", slow=True),
+    Run("narrow_tiles", tests="commands"),
+    Run("streaming"),
+]
 LINE_BITS = 8 * STREAM_LINE
 TILE_BITS = IN_PAR * OUT_PAR * NUMBERS.weight_bits
 TILE_LINES, CHANNEL_LINES = TILE_BITS // LINE_BITS, OUT_PAR * NUMBERS.channel_bytes // STREAM_LINE
@@ -247,3 +253,36 @@ async def commands(dut: Dut, check: Checker, rng: np.random.Generator, stalls: s
             ("starts of attention", bench.started, attention),
         ):
             check.equal(np.array(found, dtype=object), np.array(expected, dtype=object), name)
+
+
+@cocotb.test()
+@checked
+async def ends_of_parts(dut: Dut, check: Checker, rng: np.random.Generator) -> None:
+    """Where an instruction closes a part of the stream, the segment that it ends with, and no other, has to end it."""
+    low = ("command_valid", "taken_valid", "available", "attention_busy", "attention_push", "attention_reserve",
+           "tile_done", "channel_done", "line_ready")  # fmt: skip
+    await reset(dut, **dict.fromkeys(low, 0))
+    for closes, last, payload, left in [
+        (0, 5, 9, 9), (0, 5, 9, 20), (1, 5, 9, 9), (1, 5, 9, 10), (1, 5, 9, 8), (1, 4, 9, 9), (1, 6, 9, 20), (1, 5, 9, 0),
+    ]:  # fmt: skip
+        await drive(dut)
+        dut.closes_part.value, dut.last_segment.value, dut.left.value = closes, last, left + bool(left)
+        dut.command.value, dut.command_valid.value = FETCH.pack(kind=Fetch.HEADER, number=5, count=payload), 1
+        await drive(dut)
+        dut.command_valid.value, dut.available.value = 0, 1 if left else 0
+        waiting = 0
+        await ReadOnly()
+        while not int(dut.header_done.value):
+            taken = int(dut.take.value)
+            await drive(dut)
+            waiting = 3 if taken else max(0, waiting - 1)
+            if taken:
+                dut.available.value, dut.left.value = 0, left
+            dut.taken_valid.value = int(waiting == 1)
+            line = segment_header(5, SegmentKind.LINEAR, payload)
+            dut.taken.value = int.from_bytes(line.tobytes(), "little") if waiting == 1 else noise(rng, len(dut.taken))
+            await ReadOnly()
+        wrong = Fault.STREAM_END if left < payload else Fault.SEGMENT_MISMATCH
+        good = left >= payload and not (closes and last == 5 and left != payload)
+        what = f"closes {closes}, last segment {last}, {payload} lines of {left}"
+        check.equal(int(dut.header_fault.value), Fault.NONE if good else wrong, what)

@@ -1,4 +1,4 @@
-"""store: rows of every scratchpad as the words that golden writes."""
+"""store: rows of every scratchpad as the words that golden writes, side by side or at a pitch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sim.common.bench import STALLS, Checker, Dut, backpressure_rate, checked, d
 from sim.common.rows import SHAPES, Banks, IntArray, collect_words, each_cycle, until_idle
 from sim.common.runs import Run
 
-RUNS = [Run("micro"), Run("micro_w16a16")]
+RUNS = [Run("micro"), Run("micro_w16a16"), Run("streaming"), Run("streaming_fine")]
 WORD = 16
 BASE = 0xFFFF_FFC0  # the address carries into its upper half
 BITS = {1: 8, 2: 16, 4: 32}
@@ -83,7 +83,11 @@ async def every_buffer(dut: Dut, check: Checker, rng: np.random.Generator, stall
                 pads.banks.fill(rng)
                 pads.banks.put_rows(first, rows)
             words.clear()
+            row = row_pitch(rows.shape[1], element_bytes(buffer, sizes)) // WORD
+            apart = sizes.streaming and buffer != Buffer.ROUTING and rng.random() < 0.7
+            step = row + int(rng.integers(4)) if apart else row
             await drive(dut)
+            dut.pitch.value = step if apart else 0
             dut.source.value, dut.rows.value, dut.vectors.value = int(buffer), count, vectors
             dut.entries.value, dut.source_row.value, dut.address.value = entries, first, BASE
             dut.start.value = 1
@@ -94,4 +98,5 @@ async def every_buffer(dut: Dut, check: Checker, rng: np.random.Generator, stall
             assert stalls != "none" or took <= 12 + expected.size // WORD, "less than a word a cycle"
             got = b"".join(word.to_bytes(WORD, "little") for word in words.values())
             check.equal(np.frombuffer(got, np.uint8), expected, f"{buffer.name}, {count} rows × {vectors} vectors")
-            check.equal(list(words), list(range(BASE, BASE + expected.size, WORD)), "addresses in their order")
+            places = [BASE + WORD * (number * step + word) for number in range(count) for word in range(row)]
+            check.equal(list(words), places, f"addresses in their order, {step} words from row to row")

@@ -102,12 +102,15 @@ def test_the_same_in_16_bits_and_with_wide_activations(shape_name: str, wide: bo
     require_same(program_of(model, hardware, blocks(model, hardware, rows, 1)), program_of(model, hardware, None))
 
 
-@pytest.mark.parametrize("engine", ["csim"])
 @pytest.mark.parametrize(
-    ("shape_name", "wide"), [("streaming", False), ("streaming_fine", False), ("wide_inner_pairs", True)]
-)
+    ("engine", "shape_name", "wide"),
+    [
+        ("csim", "streaming", False), ("csim", "streaming_fine", False), ("csim", "wide_inner_pairs", True),
+        ("rtl", "streaming", False), pytest.param("rtl", "streaming_fine", False, marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("name", ["experts", "gates on the block's input", "no prefix token"])
-def test_engines_store_golden_s_values(name: str, shape_name: str, wide: bool, engine: str) -> None:
+def test_engines_store_golden_s_values(name: str, engine: str, shape_name: str, wide: bool) -> None:
     """Every buffer after every instruction. One head at a time, so that rows have a pitch in memory."""
     hardware = shape(shape_name)
     model = model_of(name, hardware, wide)

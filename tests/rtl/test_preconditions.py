@@ -57,6 +57,7 @@ ONE_LINE: list[Mapping[str, int]] = [  # of the weight stream, on one port
     {"port_word_valid": 0},
     *[NOTHING] * 8,
 ]
+STREAMED = Run("streaming")
 GROUPS = Run("micro", {"GROUP": 2, "ENTRY_BITS": 1})
 GROUP: Mapping[str, int] = {"valid_in": 1, "first": 1, "last": 1, "width": 16, "epsilon": 1}
 
@@ -89,11 +90,17 @@ MORE_MISUSES = [
     Misuse("weight_buffer", "more lines taken than are available", [TAKE]),
     Misuse("weight_buffer", "take and skip together", [*ONE_LINE, {**TAKE, "skip": 1, "skip_lines": 1}]),
     Misuse("weight_buffer", "more lines skipped than are left", [*ONE_LINE, {"skip": 1, "skip_lines": 2}]),
+    Misuse("weight_buffer", "a range begins before the last one's end", [*ONE_LINE, {"range_begin": 1}]),
     Misuse("weight_port", "begin_run before the last run is flushed", [*WEIGHT_RUN, {"begin_run": 1}]),
     Misuse("weight_port", "room_words or skip_to fell within a run", [*WEIGHT_RUN, {"room_words": 8}, NOTHING]),
     Misuse("scratchpads", "the array and a copy or positions write RESIDUAL",
            [{"copy_enable": 1, "epilogue_residual_enable": 1}]),
     Misuse("scratchpads", "a copy and positions write RESIDUAL", [{"copy_enable": 1, "position_enable": 1}]),
+    Misuse("scratchpads", "LOAD writes with the array",
+           [{"load_enable": 1, "load_destination": Buffer.KEY, "epilogue_enable": 1, "epilogue_buffer": Buffer.QUERY},
+            NOTHING], STREAMED),
+    Misuse("scratchpads", "LOAD into no buffer of its own",
+           [{"load_enable": 1, "load_destination": Buffer.HIDDEN}], STREAMED),
     Misuse("scratchpads", "LAYERNORM writes after its instruction", [{"layernorm_enable": 1}]),
     Misuse("scratchpads", "LAYERNORM and the array write NORM",
            [{"of_layernorm": 1, "epilogue_enable": 1, "epilogue_buffer": Buffer.NORM}]),
@@ -102,9 +109,14 @@ MORE_MISUSES = [
     Misuse("scratchpads", "LAYERNORM has the ports with another instruction", [{"of_layernorm": 1, "of_experts": 1}]),
     Misuse("scratchpads", "COPY has the ports with another instruction", [{"of_copy": 1, "of_store": 1}]),
     Misuse("scratchpads", "STORE has the ports with EXPERTS", [{"of_store": 1, "of_experts": 1}]),
+    Misuse("load", "start while it loads", [{"start": 1, "rows": 1, "vectors": 1}, NOTHING]),
+    Misuse("load", "a word that was not asked for", [{"word_valid": 1}]),
+    Misuse("stream_ranges", "next before a range is ready", [{"begin_run": 1}, {"begin_run": 0, "next": 1}]),
     Misuse("row_walk", "no rows or no vectors", [{"start": 1, "vectors": 1}]),
     Misuse("store", "entries are not 1 ... MAX_TOP_K",
            [{"start": 1, "source": Buffer.ROUTING, "rows": 1, "vectors": 1}]),
+    Misuse("store", "entries at a pitch",
+           [{"start": 1, "source": Buffer.ROUTING, "rows": 1, "vectors": 1, "entries": 1, "pitch": 1}], STREAMED),
     Misuse("experts", "more than MAX_ROWS entries in a queue",
            [{"push_valid": 1}, *[NOTHING] * (load_hardware_config("micro").max_rows + 2)]),
     Misuse("gate", "top_k and experts do not fit", [{"start": 1, "rows": 1}]),
