@@ -43,7 +43,7 @@ class Machine(GoldenMachine):
     def __init__(self, sizes: HardwareConfig, rng: np.random.Generator) -> None:
         empty = np.zeros(0, dtype=np.uint8)
         words = np.zeros((0, 16), dtype=np.uint32)
-        header = ProgramHeader(sizes.hash(), 1, 0, REGION, REGION)
+        header = ProgramHeader(sizes.hash(), 1, REGION, REGION, REGION)
         super().__init__(DecodedProgram(Fault.NONE, header, words, empty, sizes), sizes, FlatMemory(), 0, 0)
         self._rng = rng
 
