@@ -3,8 +3,8 @@
 //
 //   target = row + OFFSET;  bank = target mod TOKEN_PAR;  depth = ⌊target / TOKEN_PAR⌋·vectors + vector
 //
-// row and vectors arrive in cycle 4 and 5 of the step, vector in 6.
-// The place stands in cycles 11, 15, 19 and 23. Depth: a small multiplication.
+// row and vectors arrive in cycle 4 of the step, vector in 6.
+// The depth stands in cycles 11, 15, 19 and 23, the bank a cycle before. Depth: a small multiplication.
 `default_nettype none
 module drain_place #(
     parameter OFFSET = 0,
@@ -14,36 +14,42 @@ module drain_place #(
 ) (
     input  wire                    clk,
     input  wire [15:0]             row_4,
-    input  wire [VECTORS_BITS-1:0] vectors_5,
+    input  wire [VECTORS_BITS-1:0] vectors_4,
     input  wire [VECTORS_BITS-1:0] vector_6,
-    output wire [LANE_BITS-1:0]    bank_11,
+    output wire [LANE_BITS-1:0]    bank_10,
     output wire [DEPTH_BITS-1:0]   depth_11,
-    output wire [LANE_BITS-1:0]    bank_15,
+    output wire [LANE_BITS-1:0]    bank_14,
     output wire [DEPTH_BITS-1:0]   depth_15,
     output wire [LANE_BITS-1:0]    bank_17,
-    output wire [LANE_BITS-1:0]    bank_19,
+    output wire [LANE_BITS-1:0]    bank_18,
     output wire [DEPTH_BITS-1:0]   depth_19,
-    output wire [LANE_BITS-1:0]    bank_23,
+    output wire [LANE_BITS-1:0]    bank_22,
     output wire [DEPTH_BITS-1:0]   depth_23
 );
-    localparam PLACE_BITS = LANE_BITS + DEPTH_BITS;
-
     reg [15:0] target_5;
+    reg [VECTORS_BITS-1:0] vectors_5;
     reg [LANE_BITS-1:0] bank_6;
     reg [DEPTH_BITS-1:0] product_6;
-    reg [17*PLACE_BITS-1:0] places;  // cycles 7 … 23, the youngest in the low bits
+    reg [16*LANE_BITS-1:0] banks;    // cycles 7 … 22, the youngest in the low bits
+    reg [17*DEPTH_BITS-1:0] depths;  // cycles 7 … 23
     wire [DEPTH_BITS+VECTORS_BITS-1:0] product = {{LANE_BITS{1'b0}}, target_5[15:LANE_BITS]} * vectors_5;
     wire unused = &{1'b0, product[DEPTH_BITS +: VECTORS_BITS]};
     always @(posedge clk) begin
         target_5 <= row_4 + OFFSET[15:0];
+        vectors_5 <= vectors_4;
         bank_6 <= target_5[LANE_BITS-1:0];
         product_6 <= product[DEPTH_BITS-1:0];
-        places <= {places[16*PLACE_BITS-1:0], bank_6, product_6 + {{(DEPTH_BITS-VECTORS_BITS){1'b0}}, vector_6}};
+        banks <= {banks[15*LANE_BITS-1:0], bank_6};
+        depths <= {depths[16*DEPTH_BITS-1:0], product_6 + {{(DEPTH_BITS-VECTORS_BITS){1'b0}}, vector_6}};
     end
-    assign {bank_11, depth_11} = places[4*PLACE_BITS +: PLACE_BITS];
-    assign {bank_15, depth_15} = places[8*PLACE_BITS +: PLACE_BITS];
-    assign bank_17 = places[10*PLACE_BITS+DEPTH_BITS +: LANE_BITS];
-    assign {bank_19, depth_19} = places[12*PLACE_BITS +: PLACE_BITS];
-    assign {bank_23, depth_23} = places[16*PLACE_BITS +: PLACE_BITS];
+    assign bank_10 = banks[3*LANE_BITS +: LANE_BITS];
+    assign bank_14 = banks[7*LANE_BITS +: LANE_BITS];
+    assign bank_17 = banks[10*LANE_BITS +: LANE_BITS];
+    assign bank_18 = banks[11*LANE_BITS +: LANE_BITS];
+    assign bank_22 = banks[15*LANE_BITS +: LANE_BITS];
+    assign depth_11 = depths[4*DEPTH_BITS +: DEPTH_BITS];
+    assign depth_15 = depths[8*DEPTH_BITS +: DEPTH_BITS];
+    assign depth_19 = depths[12*DEPTH_BITS +: DEPTH_BITS];
+    assign depth_23 = depths[16*DEPTH_BITS +: DEPTH_BITS];
 endmodule
 `default_nettype wire

@@ -61,9 +61,9 @@ module layernorm #(
     input  wire [TOKEN_PAR*VECTOR*RESIDUAL_BITS-1:0] residual_values,
     output reg  [TOKEN_PAR-1:0]           write_enable,
     output reg  [TOKEN_PAR*16-1:0]        write_depth,
-    output reg  [TOKEN_PAR*VECTOR*ACTIVATION_BITS-1:0] norm_values,
+    output wire [TOKEN_PAR*VECTOR*ACTIVATION_BITS-1:0] norm_values,
     output wire [TOKEN_PAR-1:0]           gate_enable,
-    output reg  [TOKEN_PAR*VECTOR*16-1:0] gate_values
+    output wire [TOKEN_PAR*VECTOR*16-1:0] gate_values
 );
     localparam GROUP = LAYERNORM_LANES / VECTOR;
     localparam SLOTS = TOKEN_PAR / GROUP;  // groups of a tile
@@ -84,8 +84,10 @@ module layernorm #(
     reg signed [15:0] first_destination;
     wire [15:0] destination_tile = first_destination >>> TILE_SHIFT;
     reg [15:0] source_base, destination_base, groups;
+    reg [6:0] last_vector;  // of a row
     always @(posedge clk) begin
         setup <= rst_n ? {setup[2:1], start} : 3'd0;
+        last_vector <= vectors - 1'b1;
         first_destination <= destination_row - (source_row & IN_GROUP);
         groups <= (last_row >> GROUP_SHIFT) - (source_row >> GROUP_SHIFT) + 1'b1;
         source_base <= (source_row >> TILE_SHIFT) * {9'd0, vectors};
@@ -144,7 +146,7 @@ module layernorm #(
     always @(posedge clk) begin
         valid <= rst_n ? {valid[2:1], read} : 3'd0;
         first <= {first[2:1], position == 0};
-        last <= {last[2:1], position == vectors - 1'b1};
+        last <= {last[2:1], position == last_vector};
         slot_1 <= slot;
         slot_2 <= slot_1;
         values_3 <= residual_values[slot_2*GROUP*ROW_BITS +: GROUP*ROW_BITS];
@@ -176,7 +178,7 @@ module layernorm #(
     reg [GROUP*ROOT_BITS-1:0] roots_1, roots_2;
     reg [GROUP*7-1:0] exponents_1, exponents_2;
     assign taken = group_ready & affine_ready;
-    assign group_taken = taken & part == {1'b0, vectors} - 1'b1;
+    assign group_taken = taken & part == {1'b0, last_vector};
     always @(posedge clk) begin
         if (!rst_n | group_taken) part <= {PART_BITS{1'b0}};
         else if (taken) part <= part + 1'b1;
@@ -253,7 +255,7 @@ module layernorm #(
     wire [GROUP-1:0] from_first = first_group ? ALL << (source_row & IN_GROUP) : ALL;
     wire [GROUP-1:0] to_last = groups_to_write == 1 ? ALL >> (IN_GROUP - (last_row & IN_GROUP)) : ALL;
     wire [GROUP-1:0] allowed_rows = from_first & to_last;
-    wire last_part = part_out == {1'b0, vectors} - 1'b1;
+    wire last_part = part_out == {1'b0, last_vector};
     wire [15:0] next_bank = first_bank + GROUP[15:0];
     always @(posedge clk) begin
         if (setup[3]) begin
@@ -273,7 +275,23 @@ module layernorm #(
         end
         busy <= rst_n & (start | (busy & (groups_to_write != 0 | |setup)));
     end
+    // Banks GROUP apart take the same row of the group, if any.
+    reg [GROUP*VECTOR*ACTIVATION_BITS-1:0] rotated_norm;
+    reg [GROUP*VECTOR*16-1:0] rotated_gate;
+    assign norm_values = {SLOTS{rotated_norm}};
+    assign gate_values = {SLOTS{rotated_gate}};
     generate
+        for (row = 0; row < GROUP; row = row + 1) begin : rotated
+            localparam [15:0] NUMBER = row;
+            wire [15:0] difference = NUMBER - first_bank;
+            wire [INDEX_BITS-1:0] row_in_group = difference[INDEX_BITS-1:0] & IN_GROUP[INDEX_BITS-1:0];
+            always @(posedge clk) begin
+                rotated_norm[row*VECTOR*ACTIVATION_BITS +: VECTOR*ACTIVATION_BITS] <=
+                    norm[row_in_group*VECTOR*ACTIVATION_BITS +: VECTOR*ACTIVATION_BITS];
+                rotated_gate[row*VECTOR*16 +: VECTOR*16] <= gate[row_in_group*VECTOR*16 +: VECTOR*16];
+            end
+            wire unused_difference = &{1'b0, difference};
+        end
         for (bank = 0; bank < TOKEN_PAR; bank = bank + 1) begin : banks
             localparam [15:0] NUMBER = bank;
             wire [15:0] row_in_tile = (NUMBER - first_bank) & IN_TILE;
@@ -283,9 +301,6 @@ module layernorm #(
             always @(posedge clk) begin
                 write_enable[bank] <= rst_n & written & in_range;
                 write_depth[bank*16 +: 16] <= (wraps ? wrapped_base : write_base) + {8'd0, part_out};
-                norm_values[bank*VECTOR*ACTIVATION_BITS +: VECTOR*ACTIVATION_BITS] <=
-                    norm[row_in_group*VECTOR*ACTIVATION_BITS +: VECTOR*ACTIVATION_BITS];
-                gate_values[bank*VECTOR*16 +: VECTOR*16] <= gate[row_in_group*VECTOR*16 +: VECTOR*16];
             end
         end
     endgenerate

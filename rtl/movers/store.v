@@ -63,7 +63,7 @@ module store #(
     wire reading;
     reg [2:0] part;
     reg [$clog2(FIFO_DEPTH):0] promised;  // words read or in the queue
-    wire room = promised != FIFO_DEPTH;
+    reg room;  // promised is not FIFO_DEPTH
     wire issue = reading && room;
     reg last_part;
     wire [2:0] next_part = !issue ? part : last_part ? 3'd0 : part + 3'd1;
@@ -71,7 +71,7 @@ module store #(
     wire unused_last_vector, unused_last;
     wire [VECTORS_BITS-1:0] unused_vector;
     row_walk #(.LANE_BITS(LANE_BITS), .VECTORS_BITS(VECTORS_BITS), .DEPTH_BITS(DEPTH_BITS)) walk (.clk(clk), .rst_n(rst_n), .start(start), .first_row(source_row), .rows(rows),
-                   .vectors(walked_vectors), .advance(issue && last_part), .active(reading), .row(routing_row),
+                   .vectors(walked_vectors), .advance(room && last_part), .active(reading), .row(routing_row),
                    .bank(read_bank), .depth(read_depth), .vector(unused_vector), .last_vector(unused_last_vector),
                    .last(unused_last));
 
@@ -159,6 +159,7 @@ module store #(
         starting <= rst_n ? {starting[2:1], start} : 3'd0;
         if (start) word_address <= address;
         else if (pop) word_address <= word_address + {42'd0, row_ends ? step : 18'd1, 4'd0};
+        room <= !rst_n || (promised == FIFO_DEPTH ? pop : promised != FIFO_DEPTH - 1 || !issue || pop);
         if (!rst_n) promised <= 0;
         else if (issue && !pop) promised <= promised + 1'b1;
         else if (!issue && pop) promised <= promised - 1'b1;
