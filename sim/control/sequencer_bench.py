@@ -66,7 +66,7 @@ class Environment:
         self.unissued: deque[int] = deque()  # when passes are issued
         self.written = -1  # when the last one has been written
         self.fetching = range(0)  # cycles of which the last fetch of an instruction takes some
-        self.hold = False
+        self.hold = self.held = False
 
     @property
     def task(self) -> Task:
@@ -131,7 +131,9 @@ class Environment:
         reading = self.executing and self.task.instruction.opcode in (Opcode.PATCH_EMBED, Opcode.LOAD)
         self.hold = bool(int(dut.fetch_hold.value))
         assert int(dut.executing.value) == self.executing, f"executing is {not self.executing} in cycle {self.now}"
-        assert self.hold == reading, "fetch_hold is for PATCH_EMBED and LOAD, all of them"
+        faulty = bool(self.task.fault) and int(dut.halted.value)  # then it may fall a cycle after the end
+        assert self.hold == reading or (faulty and self.held), "fetch_hold is for PATCH_EMBED and LOAD, all of them"
+        self.held = reading
         high = [name for name, output in self.outputs.items() if int(output.value)]
         assert self.executing or not high, f"{high} while nothing is executed"
         for name in high:
