@@ -26,7 +26,7 @@ from edgemoe.devices.golden.program import DecodedProgram
 from edgemoe.devices.rtl.device import MemoryModel, RtlDevice
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig
-from edgemoe.spec.isa import OPTIONS, WIDE_INNER
+from edgemoe.spec.isa import OPTIONS, STREAMING, WIDE_INNER
 from edgemoe.spec.legality import static_fault
 from edgemoe.spec.memory import Bytes, unpack_linear
 from edgemoe.spec.precision import MAX_SHIFT, PRECISIONS
@@ -179,7 +179,10 @@ def build(precision: str, options: Sequence[str] = ()) -> HardwareConfig:
     return replace(base, name="_".join((base.name, *initials)), **dict.fromkeys(options, True))
 
 
-TAKEN: dict[str, tuple[str, ...]] = {"csim": OPTIONS, "rtl": tuple(name for name in OPTIONS if name != WIDE_INNER)}
+TAKEN: dict[str, tuple[str, ...]] = {
+    "csim": OPTIONS,
+    "rtl": tuple(name for name in OPTIONS if name not in (WIDE_INNER, STREAMING)),
+}
 """Options that an engine takes; a test sees that there are no others."""
 
 BUILDS = [

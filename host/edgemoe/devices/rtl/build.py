@@ -106,6 +106,7 @@ def check_shape(hardware: HardwareConfig) -> None:
         (inputs <= outputs, f"in_par must be at most out_par ({outputs}), found {inputs}"),
         (inputs % tokens == 0, f"in_par ({inputs}) must be a multiple of token_par ({tokens})"),
         (not hardware.wide_inner, "wide_inner is not in the Verilog yet: leave it false"),
+        (not hardware.streaming, "streaming is not in the Verilog yet: leave it false"),
         (hardware.max_top_k <= TOP_K_LIMIT, f"max_top_k must be at most {TOP_K_LIMIT}, found {hardware.max_top_k}"),
         (hardware.max_rows <= most, f"max_rows must be at most {most} with token_par {tokens}, {ROW_TILES_LIMIT} tiles "
                                     f"of rows, found {hardware.max_rows}: lower it or raise token_par"),
