@@ -48,18 +48,20 @@ int main(int count, char **arguments) {
     Machine *machine = static_cast<Machine *>(std::malloc(sizeof(Machine)));
     const Header header = decode_header(read_block(program.data(), 0));
     Results results = refused(header_fault(header));
+    StreamPlan plan;
+    read_plan(program.data(), header.instructions, header.stream_lines, header.input_bytes, header.output_bytes, plan);
     if (results.fault == FAULT_NONE && depth == 0) {
         LineStream lines;
-        fetch_weights(w[0], w[1], w[2], w[3], header.stream_lines, lines);
-        results = execute_all(program.data(), input.data(), output.data(), header.instructions, header.stream_lines,
-                              header.input_bytes, header.output_bytes, lines, *machine);
+        fetch_weights(w[0], w[1], w[2], w[3], plan, lines);
+        results = execute_all(program.data(), input.data(), output.data(), header.instructions, plan, header.input_bytes,
+                              header.output_bytes, lines, *machine);
     } else if (results.fault == FAULT_NONE) {
         LineStream lines;
         lines.limit(depth);
         lines.pause(seed);
-        std::thread fetch([&] { fetch_weights(w[0], w[1], w[2], w[3], header.stream_lines, lines); });
-        results = execute_all(program.data(), input.data(), output.data(), header.instructions, header.stream_lines,
-                              header.input_bytes, header.output_bytes, lines, *machine);
+        std::thread fetch([&] { fetch_weights(w[0], w[1], w[2], w[3], plan, lines); });
+        results = execute_all(program.data(), input.data(), output.data(), header.instructions, plan, header.input_bytes,
+                              header.output_bytes, lines, *machine);
         fetch.join();
     }
     std::printf("%d %u\n", results.fault, results.program_counter);

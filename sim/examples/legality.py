@@ -11,11 +11,29 @@ from numpy.typing import NDArray
 
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig
-from edgemoe.spec.isa import FIELDS, Buffer, Epilogue, Opcode, encode, used_fields
+from edgemoe.spec.isa import (
+    FIELDS,
+    STREAM_LINE,
+    STREAMING_OPCODES,
+    Buffer,
+    Epilogue,
+    Instruction,
+    Opcode,
+    encode,
+    used_fields,
+)
 from edgemoe.spec.legality import static_fault
 from edgemoe.spec.memory import row_pitch
 from edgemoe.spec.precision import MAX_FEATURES
-from sim.examples.machine import INPUT_BYTES, OUTPUT_BYTES, program, small_hardware
+from sim.examples.machine import (
+    INPUT_BYTES,
+    OUTPUT_BYTES,
+    RESIDUAL_AT,
+    TOKENS,
+    WIDTH,
+    program,
+    small_hardware,
+)
 
 Words = NDArray[np.uint32]
 
@@ -44,6 +62,15 @@ LEGAL = {
     "ATTENTION": ATTENTION, "GATE": GATE, "EXPERTS": EXPERTS, "COPY": COPY, "HEAD": HEAD, "STORE": STORE,
     "STORE ROUTING": STORE_ROUTING, "HALT": HALT,
 }  # fmt: skip
+STREAMED = {  # legal in a build with the option `streaming`
+    "LOAD": Instruction(Opcode.LOAD, destination=Buffer.KEY, rows=TOKENS, in_features=WIDTH, address=RESIDUAL_AT),
+    "LOAD RESIDUAL": Instruction(
+        Opcode.LOAD, destination=Buffer.RESIDUAL, rows=TOKENS, in_features=WIDTH, address=RESIDUAL_AT, pitch=5
+    ),
+    "STORE at a pitch": replace(STORE, pitch=4),
+    "ATTENTION of other keys": replace(ATTENTION, keys=TOKENS - 1, key_row=1),
+    "REPEAT": Instruction(Opcode.REPEAT, rows=2, segments=3, address=3 * STREAM_LINE),
+}
 LINEAR = [name for name, instruction in LEGAL.items() if instruction.opcode == Opcode.LINEAR]
 ADDRESSED = {"PATCH_EMBED": row_pitch(48, 1), "HEAD": row_pitch(8, 2), "STORE": row_pitch(32, 2), "STORE ROUTING": 16}
 RESERVED = sorted(
@@ -89,7 +116,8 @@ def with_field(name: str, fault: Fault, field: str, value: int) -> Case:
 
 def unknown_opcodes(name: str) -> list[Case]:
     """Rule 1; whatever the rest says."""
-    return [with_field(name, Fault.ILLEGAL_OPCODE, "opcode", opcode) for opcode in range(len(Opcode), 256)]
+    unknown = [*STREAMING_OPCODES, *range(len(Opcode), 256)]
+    return [with_field(name, Fault.ILLEGAL_OPCODE, "opcode", opcode) for opcode in unknown]
 
 
 def reserved_bits(name: str) -> list[Case]:

@@ -8,20 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgemoe.spec.hardware import HardwareConfig
-from edgemoe.spec.isa import FIELDS, Buffer, Epilogue, Instruction, Opcode, encode
+from edgemoe.spec.hardware import VECTOR, HardwareConfig
+from edgemoe.spec.isa import FIELDS, MEMORY_WORD, Buffer, Epilogue, Instruction, Opcode, encode
 from edgemoe.spec.legality import static_fault
-from sim.examples.legality import ATTENTION, LEGAL, STORE, Case, Words
-from sim.examples.machine import INPUT_BYTES, OUTPUT_BYTES
-
-STREAMED = {
-    "LOAD": Instruction(Opcode.LOAD, destination=Buffer.KEY, rows=4, in_features=32, address=64, pitch=4),
-    "LOAD side by side": Instruction(Opcode.LOAD, destination=Buffer.RESIDUAL, rows=3, in_features=48),
-    "STORE at a pitch": replace(STORE, pitch=16),
-    "ATTENTION with keys": replace(ATTENTION, keys=6, key_row=1),
-    "REPEAT": Instruction(Opcode.REPEAT, rows=2, segment=1, segments=3, address=128),
-}
-"""Legal where a build has `streaming`."""
+from sim.examples.legality import LEGAL, STREAMED, Case, Words
+from sim.examples.machine import INPUT_BYTES, OUTPUT_BYTES, WIDTH
 
 REGIONS = np.array([INPUT_BYTES, OUTPUT_BYTES, 0, 16, 1 << 32, (1 << 64) - 1, (1 << 63) + 48], dtype=object)
 
@@ -40,8 +31,9 @@ def mutants(rng: np.random.Generator, hardware: HardwareConfig, count: int) -> I
 
 
 def _mutant(rng: np.random.Generator, hardware: HardwareConfig) -> Words:
-    legal = [*LEGAL.values(), *(2 * [*STREAMED.values()] if hardware.streaming else ())]
-    words = encode(legal[int(rng.integers(len(legal)))])
+    legal = LEGAL | (STREAMED if hardware.streaming else {})
+    names = list(legal)
+    words = encode(legal[names[int(rng.integers(len(names)))]])
     for _ in range(int(rng.integers(0, 4))):
         name = list(FIELDS)[int(rng.integers(len(FIELDS)))] if rng.random() < 0.05 else _used_field(rng, words)
         field = FIELDS[name]
@@ -64,8 +56,6 @@ def _interesting(rng: np.random.Generator, name: str, sizes: HardwareConfig) -> 
     near: list[int] = [0, 1, 2, 3, 4, 5, 16, (1 << width) - 1]
     if name in ("rows", "source_row", "destination_row", "keys", "key_row"):
         near += [sizes.max_rows, sizes.max_tokens, sizes.max_rows // 2, sizes.max_rows - 4]
-    elif name == "pitch":
-        near += [6, 8, 12, 24, sizes.max_width // 16, sizes.max_width // 8]
     elif name.endswith("features"):
         rows = int(rng.integers(1, sizes.max_rows + 1))
         near += [8, 48, 96, 16384, 16400, 49152, sizes.max_width, 3 * sizes.max_width]
@@ -80,9 +70,28 @@ def _interesting(rng: np.random.Generator, name: str, sizes: HardwareConfig) -> 
     return int(rng.choice(near)) % (1 << width) if rng.random() < 0.8 else anything
 
 
+def _loads_and_keys(hardware: HardwareConfig) -> list[Case]:
+    """The same of rows of KEY, of which there may be more, of the keys of an attention, and of a pitch."""
+    cases = []
+    most = max(hardware.max_rows, hardware.max_tokens)
+    for buffer in (Buffer.NORM, Buffer.KEY, Buffer.VALUE):
+        for rows in (hardware.max_rows, hardware.max_rows + 1, most, most + 1):
+            load = replace(STREAMED["LOAD"], destination=buffer, in_features=VECTOR, address=0)
+            cases += [specified(encode(each), hardware, 0, 1 << 20) for each in (
+                replace(load, rows=rows), replace(load, rows=1, destination_row=rows - 1))]  # fmt: skip
+    attention = replace(STREAMED["ATTENTION of other keys"], rows=1, in_features=VECTOR, heads=1)
+    for keys, row in ((hardware.max_tokens, 0), (hardware.max_tokens + 1, 0), (1, most - 1), (1, most)):
+        cases.append(specified(encode(replace(attention, keys=keys, key_row=row)), hardware, 0, 0))
+    for opcode, row in (("LOAD RESIDUAL", WIDTH * hardware.numbers.residual_bytes), ("LOAD", WIDTH)):
+        for pitch in (row // MEMORY_WORD - 1, row // MEMORY_WORD, row // MEMORY_WORD + 1):
+            load = replace(STREAMED[opcode], rows=3, pitch=pitch, address=0)
+            cases += [specified(encode(load), hardware, 0, 2 * pitch * MEMORY_WORD + size) for size in (row - 1, row)]
+    return cases
+
+
 def just_fitting(hardware: HardwareConfig) -> list[Case]:
     """One row or one vector more or less around the room of every buffer, one byte around a region's end."""
-    cases = []
+    cases = _loads_and_keys(hardware) if hardware.streaming else []
     for source in (Buffer.RESIDUAL, Buffer.NORM, Buffer.GATE_INPUT, Buffer.HIDDEN, Buffer.ROUTING):
         for rows in (1, hardware.token_par - 1, hardware.token_par, hardware.token_par + 1, hardware.max_rows):
             unit = 1 if source == Buffer.ROUTING else 16

@@ -262,7 +262,7 @@ def test_wide_inner_activations_equal_golden_in_every_stored_value(shape_name: s
     require_golden_values(program, "csim")
 
 
-@pytest.mark.parametrize(("engine", "option"), [("rtl", "wide_inner")])
+@pytest.mark.parametrize(("engine", "option"), [("rtl", "wide_inner"), ("rtl", "streaming")])
 def test_an_engine_without_an_option_says_so_before_anything_is_built(engine: str, option: str) -> None:
     hardware = replace(load_hardware_config("micro"), wide_tokens=True, **{option: True})
     with pytest.raises(

@@ -19,6 +19,7 @@ from edgemoe.compiler.program import Program, load_program
 from edgemoe.compiler.quantise import quantise
 from edgemoe.compiler.quantised import QuantisedModel
 from edgemoe.compiler.residency import Blocks, Need, blocks_of, is_resident
+from edgemoe.compiler.traffic import traffic_of
 from edgemoe.devices.registry import open_device
 from edgemoe.results import FrameResult
 from edgemoe.session import Session
@@ -52,7 +53,9 @@ SIZES = (4, 8, 12, 24, 64)
 def model_of(name: str, hardware: HardwareConfig, wide: bool = False) -> QuantisedModel:
     config = MODELS[name]
     chosen = tuple(mixable_activations(config)) if wide else ()
-    return quantise(config, random_tensors(config), replace(plain_calibration(config, 16.0), wide=chosen), hardware.numbers)
+    return quantise(
+        config, random_tensors(config), replace(plain_calibration(config, 16.0), wide=chosen), hardware.numbers
+    )
 
 
 def program_of(model: QuantisedModel, hardware: HardwareConfig, blocks: Blocks | None, trace: bool = False) -> Program:
@@ -162,6 +165,36 @@ def test_streamed_bytes_follow_the_formula(rows: int) -> None:
     assert ends[-1] == program.stream.size
     delivered = sum(each.stream_bytes for each in predicted_cycles(program))
     assert delivered == once + turns * (program.stream.size - once)
+
+
+def rows_formula(config: ModelConfig, tasks: int) -> int:
+    """Bytes that LOAD and STORE move, by docs/concepts/streaming.md; W8A8. All tasks are apart from one block on."""
+    size, shared = config.tokens * config.width, config.moe_blocks[0] if config.moe_blocks else config.depth
+    operands, context, residual = 3, 1, 2  # bytes for each feature of a row
+    total = size * residual + size * (residual + operands)
+    for index in range(config.depth):
+        before, after = (tasks if index > shared else 1), (tasks if index >= shared else 1)
+        total += before * size * (operands + context)  # attention: operands in, outputs out
+        total += before * size * (residual + context) + after * size * residual
+        total += after * size * operands if index + 1 < config.depth else 0
+    heads = sum(config.head_rows(task.name)[1] for task in config.tasks[:tasks])
+    return total + heads * config.width * residual
+
+
+@pytest.mark.parametrize("token_par", [4, 8, 16])
+@pytest.mark.parametrize("heads", [1, 2])
+@pytest.mark.parametrize("name", ["experts", "experts in the first block", "dense"])
+def test_rows_that_are_moved_follow_the_formula_whatever_the_parallelism(name: str, heads: int, token_par: int) -> None:
+    """Keys and values come once per head: no term has the queries in flight, nor the size of blocks."""
+    hardware = replace(
+        shape("streaming"), name="lanes", token_par=token_par, in_par=16, out_par=16, post_lanes=16,
+        row_elements=-(-49920 // (16 * token_par)) * 16 * token_par, hidden_elements=199680 // 256 * 256,
+    )  # fmt: skip
+    model = model_of(name, shape("streaming"))
+    program = program_of(model, hardware, blocks(model, hardware, 16, heads))
+    routing = sum(each.rows * 16 for each in program.manifest.routing)
+    moved = traffic_of(program)
+    assert moved.loaded + moved.stored - routing == rows_formula(model.config, len(model.config.tasks))
 
 
 def test_a_program_with_blocks_survives_its_folder(tmp_path: object) -> None:

@@ -22,12 +22,12 @@ from edgemoe.spec.generate.headers import hls_header
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import FIELDS, OPTIONS, Buffer, Epilogue, Instruction, Opcode, encode
 from sim.common.shapes import shape
-from sim.examples.legality import LEGAL, Case, by_rule
+from sim.examples.legality import LEGAL, STREAMED, Case, by_rule
 from sim.examples.legality_limits import just_fitting, mutants, specified
 from sim.examples.machine import INPUT_BYTES, OUTPUT_BYTES
 
 SHAPES = {
-    **{name: shape(name) for name in ("small", "micro_w16a16", "zcu102", "wide_tokens", "narrow")},
+    **{name: shape(name) for name in ("small", "micro_w16a16", "zcu102", "wide_tokens", "narrow", "zcu102_stream")},
     "all options": replace(shape("micro"), **dict.fromkeys(OPTIONS, True)),  # type: ignore[arg-type]
 }
 MUTANTS = 1500
@@ -41,7 +41,7 @@ def slow_but(names: Iterable[str], *quick: str) -> list[Any]:
 
 def of_options(hardware: HardwareConfig) -> Iterator[Case]:
     """Each legal instruction with each field that an option brings; wide rows around half the room of a buffer."""
-    for instruction in LEGAL.values():
+    for instruction in (*LEGAL.values(), *STREAMED.values()):
         for field in ("wide_source", "wide_result", "narrow_weights", "activation"):
             for source in (instruction.source, Buffer.NORM, Buffer.GATE_INPUT, Buffer.QUERY, Buffer.HIDDEN):
                 other = source if instruction.opcode in (Opcode.LINEAR, Opcode.STORE) else instruction.source
@@ -121,8 +121,8 @@ SLIPS = {
     "shifts end before their limit": Slip("i.shift <= MAX_SHIFT &&", "i.shift < MAX_SHIFT &&"),
     "the gate's shift ends before its limit": Slip("i.output_shift <= MAX_SHIFT &&", "i.output_shift < MAX_SHIFT &&"),
     "shifts go one too far": Slip("i.shift <= MAX_SHIFT &&", "i.shift <= MAX_SHIFT + 1 &&"),
-    "the last row is missing": Slip("return end <= MAX_ROWS", "return end < MAX_ROWS"),
-    "one row too many": Slip("return end <= MAX_ROWS", "return end <= MAX_ROWS + 1"),
+    "the last row is missing": Slip("return end <= rows_within", "return end < rows_within"),
+    "one row too many": Slip("return end <= rows_within", "return end <= 1 + rows_within"),
     "buffers end before their last element": Slip("room(end, elements) <= capacity", "room(end, elements) < capacity"),
 }
 
@@ -138,8 +138,8 @@ def test_a_slip_of_one_is_found(name: str, tmp_path: Path) -> None:
 
 def of_attention(width: str) -> str:
     """The rows that ATTENTION reads."""
-    names = ("QUERY", "KEY", "VALUE")
-    rows = (f"rows_of(BUFFER_{name}, i.source_row, i.rows, i.in_features{width});" for name in names)
+    places = {"QUERY": "i.source_row, i.rows", "KEY": "first_key(i), key_rows(i)", "VALUE": "first_key(i), key_rows(i)"}
+    rows = (f"rows_of(BUFFER_{name}, {place}, i.in_features{width});" for name, place in places.items())
     return "\n".join(f"            a.read[{n}] = {each}" for n, each in enumerate(rows))
 
 
@@ -161,6 +161,13 @@ WIDTH_SLIPS = {
     "a wide hidden layer is written into half its room": Slip(
         "i.destination_row, i.rows, i.out_features, i.wide_result)", "i.destination_row, i.rows, i.out_features)"
     ),
+    "rows in memory may overlap": Slip("MEMORY_WORD_BYTES < memory_row(i)", "MEMORY_WORD_BYTES + 16 < memory_row(i)"),
+    "the last row may lie beyond the region": Slip("(i.rows - 1) * step + row;", "(i.rows - 1) * step;"),
+    "keys are as many as queries": Slip("key_rows(i) > MAX_TOKENS", "i.rows > MAX_TOKENS"),
+    "KEY holds no more rows than others": Slip(
+        "larger(MAX_ROWS, MAX_TOKENS) : MAX_ROWS", "MAX_ROWS : MAX_ROWS", "zcu102_stream"
+    ),
+    "HIDDEN may be loaded": Slip("i.destination <= BUFFER_VALUE", "i.destination <= BUFFER_HIDDEN"),
     "another activation without GELU": Slip(" || i.output_zero || i.activation)", " || i.output_zero)"),
 }
 

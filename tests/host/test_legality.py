@@ -5,12 +5,14 @@ The instructions are those of sim/examples/legality.py.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edgemoe.spec.faults import Fault
-from edgemoe.spec.isa import FIELDS, Opcode
+from edgemoe.spec.isa import FIELDS, STREAMING_OPCODES, Opcode, encode
 from sim.examples import legality
-from sim.examples.legality import ADDRESSED, LEGAL, LINEAR, RESERVED, Case
+from sim.examples.legality import ADDRESSED, LEGAL, LINEAR, RESERVED, STREAMED, Case
 
 
 def name_of(case: Case) -> str:
@@ -31,7 +33,17 @@ def test_the_instructions_that_are_broken_below_are_legal(name: str) -> None:
 
 
 def test_every_opcode_is_among_them() -> None:
-    assert {instruction.opcode for instruction in LEGAL.values()} == set(Opcode)
+    assert {instruction.opcode for instruction in (LEGAL | STREAMED).values()} == set(Opcode)
+
+
+@pytest.mark.parametrize("name", STREAMED)
+def test_rows_in_memory_need_the_option(name: str) -> None:
+    """What is wrong with them beside, rule by rule: tests/host/test_machine_streaming.py, on every engine."""
+    streaming = replace(legality.HARDWARE, streaming=True)
+    words = encode(STREAMED[name])
+    assert Case(name, words, Fault.NONE, streaming).found() == Fault.NONE
+    unknown = STREAMED[name].opcode in STREAMING_OPCODES
+    assert Case(name, words, Fault.NONE).found() == (Fault.ILLEGAL_OPCODE if unknown else Fault.ILLEGAL_FIELD)
 
 
 @pytest.mark.parametrize("name", LEGAL)

@@ -13,11 +13,14 @@ from edgemoe.compiler.fits import limits, require_fit
 from edgemoe.compiler.hls_cycles import predicted_hls_cycles
 from edgemoe.compiler.hollow import hollow_model
 from edgemoe.compiler.program import Program
+from edgemoe.compiler.residency import Need, blocks_of
+from edgemoe.compiler.traffic import traffic_of
 from edgemoe.devices.rtl.device import RtlDevice
 from edgemoe.devices.rtl.trace import counted_cycles
 from edgemoe.errors import ArgumentError
 from edgemoe.session import Session
 from edgemoe.spec.hardware import DEFAULT_HARDWARE, load_hardware_config
+from edgemoe.spec.isa import Opcode
 from edgemoe.spec.model import load_model_config, model_names
 
 
@@ -99,11 +102,28 @@ def _memory(program: Program) -> str:
         (what, needed, available, unit)
         for what, needed, available, unit in limits(manifest.model, manifest.tasks, manifest.hardware)
     ]
+    traffic = traffic_of(program)
+    rows = _residency(program) + (
+        f"\n  a frame reads {traffic.weights:,} bytes of weights, loads {traffic.loaded:,} and stores "
+        f"{traffic.stored:,} bytes of rows"
+    )
     return (
-        "Memory regions\n"
+        f"{rows}\n\nMemory regions\n"
         + table(("region", "bytes"), regions)
         + "\n\nOn-chip limits\n"
         + table(("what", "needed", "there is", "unit"), needs)
+    )
+
+
+def _residency(program: Program) -> str:
+    manifest = program.manifest
+    need = Need(manifest.model, len(manifest.tasks), manifest.hardware)
+    if not any(i.opcode == Opcode.LOAD for i in program.instructions):
+        return "All rows stay on the chip"
+    blocks = blocks_of(need)
+    return (
+        f"Rows lie in memory: {blocks.tokens} tokens of each task at a time, keys and values of {blocks.heads} "
+        f"head{'s' if blocks.heads > 1 else ''}, {blocks.queries} queries"
     )
 
 

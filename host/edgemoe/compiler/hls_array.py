@@ -221,12 +221,12 @@ def _attention(i: Instruction, hardware: HardwareConfig) -> Iterator[Pass]:
 
     def scores(block: int) -> Pass:
         turns = block * par // 2 * (2 * digits - 1)
-        sizes = _ceil(width, hardware.in_par), _ceil(i.rows, hardware.out_par)
+        sizes = _ceil(width, hardware.in_par), _ceil(i.keys or i.rows, hardware.out_par)
         return Pass(block, *sizes, turns, hardware.out_par // par, digits=digits, halves=digits)
 
     def values(block: int, waits: int) -> Pass:
         turns = block * par // 2 * members * digits
-        sizes = _ceil(i.rows, hardware.in_par), _ceil(width, hardware.out_par)
+        sizes = _ceil(i.keys or i.rows, hardware.in_par), _ceil(width, hardware.out_par)
         return Pass(block, *sizes, turns, hardware.in_par // par, members, digits, waits=waits)
 
     yield scores(blocks[0])

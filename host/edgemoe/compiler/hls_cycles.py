@@ -11,7 +11,7 @@ from edgemoe.compiler.hls_array import array_cycles
 from edgemoe.compiler.program import Program
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import MEMORY_WORD, Instruction, Opcode
-from edgemoe.spec.legality import element_bytes
+from edgemoe.spec.legality import element_bytes, memory_row
 from edgemoe.spec.memory import row_pitch
 
 LOOP_FILL = 30  # cycles to fill and empty a pipelined loop, taken for all
@@ -49,6 +49,8 @@ def _instruction(i: Instruction, hardware: HardwareConfig, entries: int) -> int:
         case Opcode.STORE:
             size = element_bytes(i.source, hardware, i.wide_source)
             return i.rows * row_pitch(i.in_features, size) // MEMORY_WORD + i.wide_source + LOOP_FILL
+        case Opcode.LOAD:
+            return memory_row(i, hardware) // MEMORY_WORD * i.rows + LOOP_FILL
         case _:
             return array or 1
 

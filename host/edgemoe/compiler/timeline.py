@@ -179,7 +179,10 @@ class Timeline:
         shape, digits = self.hardware, 2 if i.wide_source else 1
         tiles = self._tiles_of(i, shape.token_par)
         blocks = [tiles[n : n + QUERY_TILES] for n in range(0, len(tiles), QUERY_TILES)] * i.heads
-        keys, values = len(self._tiles_of(i, shape.out_par)), len(self._tiles_of(i, shape.in_par))
+        first, count = (i.key_row, i.keys) if i.keys else (i.source_row, i.rows)
+        keys, values = (
+            len(range(first // unit, (first + count - 1) // unit + 1)) for unit in (shape.out_par, shape.in_par)
+        )
         inputs, outputs = (whole(i.in_features // i.heads, unit) for unit in (shape.in_par, shape.out_par))
         scored: list[float] = []
         finished = [0.0, 0.0]

@@ -1,0 +1,138 @@
+"""Models of the sizes that people bring, on shapes that do not hold them: rows in memory, golden's integers everywhere.
+
+Seeded random weights, whose values move no cycle. They take minutes each and belong to `make test-full`; the arithmetic
+itself is held on small models in tests/golden/test_streaming.py.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgemoe.compiler.compile import compile_model
+from edgemoe.compiler.fits import require_fit
+from edgemoe.compiler.program import Program
+from edgemoe.compiler.quantise import quantise
+from edgemoe.compiler.residency import Need, is_resident
+from edgemoe.devices.base import DeviceError
+from edgemoe.devices.registry import open_device
+from edgemoe.session import Session
+from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
+from edgemoe.spec.model import ModelConfig, load_model_config
+from edgemoe.spec.task import TaskConfig
+from tests.examples.program import plain_calibration, random_tensors
+
+LARGE = {"streaming": True, "max_tokens": 1376, "max_width": 768}
+SHAPES: dict[str, HardwareConfig] = {
+    "zcu102_stream": load_hardware_config("zcu102_stream"),
+    **{
+        name: replace(load_hardware_config(name), name=f"{name}_stream", row_elements=101_376, **LARGE)  # type: ignore[arg-type]
+        for name in ("kv260", "micro", "micro_w16a16")
+    },
+}
+ENGINES = ("csim",)
+
+
+def dense(name: str, width: int, heads: int, patch: int, side: int) -> ModelConfig:
+    """Twelve blocks; features of all tokens."""
+    task = TaskConfig("features", "features", width)
+    return ModelConfig(name, side, side, patch, width, 12, heads, 4, (), 0, 0, 0, (task,), head_cells=1)
+
+
+MODELS: dict[str, tuple[ModelConfig, int]] = {  # and how many of its tasks run together
+    "DeiT-small": (dense("deit_small", 384, 6, 16, 224), 1),
+    "DINOv2-small, 257 tokens": (dense("dinov2_small", 384, 6, 14, 224), 1),
+    "DINOv2-small, 1,370 tokens": (dense("dinov2_large_picture", 384, 6, 14, 518), 1),
+    "ViT-Base": (dense("vit_base", 768, 12, 16, 224), 1),
+    "small, 2 tasks": (load_model_config("small"), 2),
+    "small_pascal, 5 tasks": (load_model_config("small_pascal"), 5),
+}
+
+
+@cache
+def tensors_of(name: str) -> dict[str, np.ndarray]:
+    return random_tensors(MODELS[name][0])
+
+
+def program_of(name: str, hardware: HardwareConfig) -> Program:
+    config, tasks = MODELS[name]
+    model = quantise(config, tensors_of(name), plain_calibration(config, 24.0), hardware.numbers)
+    return compile_model(model, [task.name for task in config.tasks[:tasks]], hardware)
+
+
+def needs_memory(name: str, hardware: HardwareConfig) -> bool:
+    config, tasks = MODELS[name]
+    return not is_resident(Need(config, tasks, hardware))
+
+
+def cases() -> Iterator[object]:
+    """All of them long but none of them left out."""
+    for shape in SHAPES:
+        for name in MODELS:
+            yield pytest.param(name, shape, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("name", "shape"), cases())
+def test_every_engine_gives_golden_s_integers(name: str, shape: str, engine: str) -> None:
+    hardware = SHAPES[shape]
+    if not needs_memory(name, hardware):
+        pytest.skip(f"'{name}' stays on the chip of '{shape}'")
+    program = program_of(name, hardware)
+    model = program.manifest.model
+    frame = np.random.default_rng(5).integers(0, 256, (model.image_height, model.image_width, 3), dtype=np.uint8)
+    results = {}
+    for name_of_engine in ("golden", engine):
+        try:
+            device = open_device(name_of_engine, hardware)
+        except DeviceError as error:
+            pytest.skip(str(error))
+        with device, Session(program, device) as session:
+            results[name_of_engine] = session.run(frame)
+    found, expected = results[engine], results["golden"]
+    for task, values in expected.outputs.items():
+        assert np.array_equal(found.outputs[task], values), task
+        assert len(np.unique(values)) > 100
+    for task, by_block in expected.routing.items():
+        for block, routed in by_block.items():
+            assert all(map(np.array_equal, found.routing[task][block], routed)), (task, block)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_shape_for_large_models_takes_them_all(name: str) -> None:
+    config, tasks = MODELS[name]
+    require_fit(config, tuple(task.name for task in config.tasks[:tasks]), SHAPES["zcu102_stream"])
+
+
+RUN = """
+import sys
+from pathlib import Path
+import numpy as np
+from edgemoe.compiler.program import load_program
+from edgemoe.devices.registry import open_device
+from edgemoe.session import Session
+program = load_program(Path(sys.argv[1]))
+model = program.manifest.model
+with open_device("golden", program.manifest.hardware) as device, Session(program, device) as session:
+    session.run(np.zeros((model.image_height, model.image_width, 3), dtype=np.uint8))
+print(next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")))
+"""  # not resource.getrusage, which a child of a large process begins with its parent's peak
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process is read from /proc")
+def test_golden_takes_less_than_a_gibibyte_for_small(tmp_path: Path) -> None:
+    """The whole process: program, memory of the device, prepared weights, one frame."""
+    hardware = SHAPES["zcu102_stream"]
+    program_of("small, 2 tasks", hardware).save(tmp_path / "program")
+    run = subprocess.run(
+        [sys.executable, "-c", RUN, str(tmp_path / "program")], capture_output=True, text=True, check=True
+    )
+    assert int(run.stdout) < 1 << 20, f"{int(run.stdout):,} KiB"
