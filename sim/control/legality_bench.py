@@ -15,8 +15,13 @@ from sim.common.runs import Run
 from sim.examples.legality import Case, by_rule
 from sim.examples.legality_limits import just_fitting, mutants
 
-RUNS = [Run("small"), Run("micro_w16a16", tests="mutants|just_fit"), Run("zcu102", tests="mutants|just_fit"),
-        Run("small_streaming", tests="mutants"), Run("zcu102_stream", tests="mutants|just_fit", slow=True)]
+RUNS = [
+    Run("small"),
+    Run("micro_w16a16", tests="mutants|just_fit"),
+    Run("zcu102", tests="mutants|just_fit"),
+    Run("small_streaming", tests="mutants"),
+    Run("zcu102_stream", tests="mutants|just_fit", slow=True),
+]
 MOST_CYCLES = 24
 PARTS = 2
 MUTANTS = 1500

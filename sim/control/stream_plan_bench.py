@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import cocotb
 import numpy as np
@@ -104,7 +105,7 @@ def repeat(part: Part) -> Instruction:
 
 def wrong(rng: np.random.Generator, i: Instruction) -> Instruction:
     """With another segment, another number of them or another end."""
-    changes = [
+    changes: list[dict[str, Any]] = [
         {"segment": (i.segment + int(rng.integers(1, 3))) % (1 << 32)},
         {"segments": i.segments + int(rng.integers(1, 4))},
         {"segments": (1 << 32) - 1},
@@ -132,7 +133,11 @@ async def programs(dut: Dut, check: Checker, rng: np.random.Generator, mistakes:
                 first = part.first
                 while first < min(part.end, part.first + 6):
                     count = int(rng.integers(0, min(3, part.end - first), endpoint=True))
-                    script.append(Instruction(Opcode.EXPERTS if count else Opcode.COPY, segment=first if count else 0, segments=count))
+                    script.append(
+                        Instruction(
+                            Opcode.EXPERTS if count else Opcode.COPY, segment=first if count else 0, segments=count
+                        )
+                    )
                     first += count
         for i in script:
             if rng.random() < mistakes:

@@ -263,7 +263,8 @@ async def ends_of_parts(dut: Dut, check: Checker, rng: np.random.Generator) -> N
            "tile_done", "channel_done", "line_ready")  # fmt: skip
     await reset(dut, **dict.fromkeys(low, 0))
     for closes, last, payload, left in [
-        (0, 5, 9, 9), (0, 5, 9, 20), (1, 5, 9, 9), (1, 5, 9, 10), (1, 5, 9, 8), (1, 4, 9, 9), (1, 6, 9, 20), (1, 5, 9, 0),
+        (0, 5, 9, 9), (0, 5, 9, 20), (1, 5, 9, 9), (1, 5, 9, 10), (1, 5, 9, 8), (1, 4, 9, 9), (1, 6, 9, 20),
+        (1, 5, 9, 0),
     ]:  # fmt: skip
         await drive(dut)
         dut.closes_part.value, dut.last_segment.value, dut.left.value = closes, last, left + bool(left)

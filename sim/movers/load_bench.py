@@ -89,7 +89,8 @@ async def every_buffer(dut: Dut, check: Checker, rng: np.random.Generator, stall
                 for at in range(0, row, MEMORY_WORD):
                     word = int.from_bytes(data[at : at + MEMORY_WORD], "little")
                     memory.content[BASE + number * step + at] = word
-            memory.bank, memory.values = Banks(sizes.token_par, DEPTH, bits_of(buffer)), VALUES.get(buffer, "activation_values")
+            memory.bank = Banks(sizes.token_par, DEPTH, bits_of(buffer))
+            memory.values = VALUES.get(buffer, "activation_values")
             memory.bank.fill(rng)
             expected = Banks(sizes.token_par, DEPTH, bits_of(buffer))
             expected.values = memory.bank.values.copy()
