@@ -162,8 +162,11 @@ def random_instruction(rng: np.random.Generator, machine: Machine) -> Instructio
 def parts_first(rng: np.random.Generator) -> list[Instruction]:
     """REPEATs of two segments each, and rows that come back from memory."""
     firsts = range(0, 2 * int(rng.integers(3)), 2)
-    ends = [{"segment": first, "segments": 2, "address": (first + 1) * STREAM_LINE} for first in firsts]
-    parts = [Instruction(Opcode.REPEAT, rows=int(rng.integers(1, 4)), **end) for end in ends]
+    times = rng.integers(1, 4, len(firsts)).tolist()
+    parts = [
+        Instruction(Opcode.REPEAT, rows=rows, segment=first, segments=2, address=(first + 1) * STREAM_LINE)
+        for first, rows in zip(firsts, times, strict=True)
+    ]
     loaded = Instruction(Opcode.LOAD, rows=4, in_features=32, destination=Buffer.NORM)
     return [*parts, loaded] if rng.random() < 0.5 else parts
 

@@ -34,7 +34,6 @@ SHARED = {
     "scratchpads": "edgemoe_top",
     "sum_place": "matmul",
     "sum_ring": "matmul",
-    "weight_ports": "edgemoe_top",
 }
 
 
