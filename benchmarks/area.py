@@ -13,6 +13,7 @@ import json
 import sys
 from collections import defaultdict
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from tabulate import tabulate
 from tqdm import tqdm
@@ -21,6 +22,7 @@ from benchmarks.area_levels import Timing, analyse
 from benchmarks.area_synthesis import ROOT, Module, elaborate, synthesise
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.rtl.build import TOP
+from edgemoe.spec.files import write_text
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.terminal import accept_all_text
 from edgemoe.tuning.parts import Resources, part_of
@@ -152,6 +154,7 @@ def main() -> int:
     accept_all_text()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--hardware", nargs="+", default=list(SHAPES))
+    parser.add_argument("--report", type=Path, default=REPORT, help="file that gets the figures")
     parser.add_argument("--top", default=TOP, help="a module, for a look at a part of the machine")
     parser.add_argument(
         "--paths", action="store_true", help="also print the longest path of each module above the ceiling"
@@ -173,8 +176,7 @@ def main() -> int:
         failed |= not reports[-1]["fits"] or shape.levels > LEVEL_CEILING
     print(f"Yosys synth_xilinx -family xcup, each module alone; * longer than {LEVEL_CEILING:g} levels")
     if options.top == TOP:
-        REPORT.parent.mkdir(parents=True, exist_ok=True)
-        REPORT.write_text(json.dumps(reports, indent=1) + "\n", encoding="utf-8")
+        write_text(options.report, json.dumps(reports, indent=1) + "\n")
     return int(failed)
 
 

@@ -20,6 +20,7 @@ from edgemoe.spec.model import load_model_config
 from edgemoe.spec.places import REPOSITORY
 from edgemoe.spec.strict import to_dict
 from edgemoe.spec.terminal import accept_all_text
+from edgemoe.tuning.parts import part_named
 from edgemoe.tuning.space import Choice, Target, shape
 
 POINTS = REPOSITORY / "host" / "edgemoe" / "configs" / "area" / "w8a8.json"
@@ -46,7 +47,7 @@ def shapes() -> Iterator[HardwareConfig]:
     model = load_model_config("tiny")
     names = tuple(task.name for task in model.tasks)
     for number, (choice, tasks) in enumerate(CHOSEN):
-        target = Target(model, names[:tasks], "simulation-only", 300, 64.0)
+        target = Target(model, names[:tasks], part_named("xczu9eg"), 300)
         yield shape(choice, target, f"point_{number}")
     wide = load_hardware_config("zcu102_vit")
     yield replace(wide, name="point_wide", activations=False, gate_forms=False)

@@ -68,6 +68,30 @@ def cluster_of(options: argparse.Namespace) -> Cluster:
     return Cluster(options.workers, options.scheduler)
 
 
+class Pool:
+    """Workers that stay for several calls. client: of Dask; None: this process."""
+
+    def __init__(self, client: Any = None) -> None:
+        self._client = client
+
+    def run(
+        self,
+        function: Callable[..., Result],
+        tasks: Sequence[Arguments],
+        title: str = "",
+        done: Callable[[int, Result], object] = lambda number, result: None,
+    ) -> list[Result]:
+        """See `run`."""
+        results: dict[int, Result] = {}
+        ended = _in_turn(function, tasks) if self._client is None else _spread(self._client, function, tasks)
+        with tqdm(total=len(tasks), desc=title, unit="task", leave=False, disable=not title) as bar:
+            for number, result in ended:
+                results[number] = result
+                done(number, result)
+                bar.update()
+        return [results[number] for number in range(len(tasks))]
+
+
 def run(
     function: Callable[..., Result],
     tasks: Sequence[Arguments],
@@ -75,20 +99,24 @@ def run(
     title: str = "",
     done: Callable[[int, Result], object] = lambda number, result: None,
 ) -> list[Result]:
-    """`function(*task)` of every task, in the order of `tasks`, with a progress bar.
+    """`function(*task)` of every task, in the order of `tasks`; with a title, also a progress bar.
 
     done: called here with a task's place and result as soon as it has ended, whatever the order.
     Raises what the first task raises that fails, ClusterError for a cluster that cannot be used and for tasks that end
     their workers.
     """
-    results: dict[int, Result] = {}
-    elsewhere = cluster.scheduler is not None or cluster.workers > 1
-    with tqdm(total=len(tasks), desc=title, unit="task", leave=False, disable=not title) as bar:
-        for number, result in _spread(function, tasks, cluster) if elsewhere else _in_turn(function, tasks):
-            results[number] = result
-            done(number, result)
-            bar.update()
-    return [results[number] for number in range(len(tasks))]
+    with pool(cluster) as workers:
+        return workers.run(function, tasks, title, done)
+
+
+@contextmanager
+def pool(cluster: Cluster) -> Iterator[Pool]:
+    """Workers for as long as the block lasts; raises ClusterError."""
+    if cluster == HERE:
+        yield Pool()
+        return
+    with _client(cluster) as client:
+        yield Pool(client)
 
 
 def _in_turn(function: Callable[..., Result], tasks: Sequence[Arguments]) -> Iterator[tuple[int, Result]]:
@@ -96,26 +124,23 @@ def _in_turn(function: Callable[..., Result], tasks: Sequence[Arguments]) -> Ite
         yield number, function(*task)
 
 
-def _spread(
-    function: Callable[..., Result], tasks: Sequence[Arguments], cluster: Cluster
-) -> Iterator[tuple[int, Result]]:
+def _spread(client: Any, function: Callable[..., Result], tasks: Sequence[Arguments]) -> Iterator[tuple[int, Result]]:
     """(place, result) as they end."""
     from distributed import KilledWorker, as_completed
 
     lost: list[int] = []
-    with _client(cluster) as client:
-        call = functools.partial(checked, identity(), _importable(function))
-        numbers = {client.submit(call, task, pure=False): number for number, task in enumerate(tasks)}
-        try:
-            for future in as_completed(list(numbers)):
-                try:
-                    yield numbers[future], future.result()
-                except KilledWorker:
-                    lost.append(numbers[future])
-                except ModuleNotFoundError as error:
-                    raise ClusterError(f"workers of this cluster cannot import {error.name}; {_same()}") from error
-        finally:
-            client.cancel(list(numbers), force=True)
+    call = functools.partial(checked, identity(), _importable(function))
+    numbers = {client.submit(call, task, pure=False): number for number, task in enumerate(tasks)}
+    try:
+        for future in as_completed(list(numbers)):
+            try:
+                yield numbers[future], future.result()
+            except KilledWorker:
+                lost.append(numbers[future])
+            except ModuleNotFoundError as error:
+                raise ClusterError(f"workers of this cluster cannot import {error.name}; {_same()}") from error
+    finally:
+        client.cancel(list(numbers), force=True)
     if lost:
         raise ClusterError(
             f"{len(lost)} of {len(tasks)} tasks ended their worker {ATTEMPTS} times, the first being number "
@@ -163,7 +188,7 @@ def _client(cluster: Cluster) -> Iterator[Any]:
 
 def _require_listener(address: str) -> None:
     """Raises ClusterError where nothing listens at an address, ArgumentError for what is none."""
-    from distributed.comm import get_address_host_port
+    from distributed.comm.addressing import get_address_host_port
 
     try:
         host, port = get_address_host_port(address)
