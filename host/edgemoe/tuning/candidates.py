@@ -34,12 +34,17 @@ class Budget:
     share: float
     milliseconds: float = float("inf")
 
+    @property
+    def allowed(self) -> Resources:
+        """Cells that a shape may take."""
+        names = [field.name for field in fields(Resources)]
+        return Resources(**{name: getattr(self.cells, name) * (name in MEMORIES or self.share) for name in names})
+
     def shares(self, used: Resources) -> dict[str, float]:
         """Used over allowed, by kind of cell; above 1: too much. A kind that the part lacks and nobody uses is 0."""
         found = {}
         for field in fields(Resources):
-            allowed = getattr(self.cells, field.name) * (1 if field.name in MEMORIES else self.share)
-            taken = getattr(used, field.name)
+            allowed, taken = getattr(self.allowed, field.name), getattr(used, field.name)
             found[field.name] = taken / allowed if allowed else float(taken > 0) * 2
         return found
 

@@ -7,7 +7,7 @@ asked for, so the same seed gives the same shapes whatever the number of workers
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -73,7 +73,7 @@ def search(
     candidates = [each for each in known.values() if isinstance(each, Candidate)]
     within = [each for each in candidates if each.excess(budget) == 0]
     if not within:
-        raise DoesNotFitError(_why(target, budget, list(known.values())))
+        raise DoesNotFitError(_why(target, budget, known))
     return Found(tuple(candidates), tuple(within))
 
 
@@ -109,21 +109,24 @@ def _tell(study: Any, trial: Trial, result: Candidate | str, budget: Budget, goa
     study.tell(trial, result.merit(goal))
 
 
-def _why(target: Target, budget: Budget, results: Sequence[Candidate | str]) -> str:
+def _why(target: Target, budget: Budget, known: Mapping[Choice, Candidate | str]) -> str:
     """The shape that came nearest, or what all of them lack."""
     whose = f"no shape of {target.part.name} ({target.part.board}) holds model '{target.model.name}'"
-    candidates = [each for each in results if isinstance(each, Candidate)]
+    whose += f" for {' and '.join(target.tasks)}"
+    candidates = [each for each in known.values() if isinstance(each, Candidate)]
     if not candidates:
-        return f"{whose}: {next(each for each in results if isinstance(each, str))}"
-    nearest = min(candidates, key=lambda each: each.excess(budget))
-    kind, share = nearest.largest
-    if share <= 1:
+        return f"{whose}: {known[max(known, key=lambda choice: choice.array)]}"
+    fitting = [each for each in candidates if each.largest[1] <= 1]
+    if fitting:
+        fastest = min(each.milliseconds for each in fitting)
         return (
-            f"{whose} within {budget.milliseconds:g} ms: the fastest within its cells takes "
-            f"{nearest.milliseconds:.2f} ms; allow more time, or take a larger part"
+            f"{whose} within {budget.milliseconds:g} ms: the fastest that was found takes {fastest:.2f} ms; allow more "
+            "time, or take a larger part"
         )
-    used, allowed = (getattr(cells, kind) for cells in (nearest.used, budget.cells))
+    nearest = min(candidates, key=lambda each: each.largest[1])
+    kind, _ = nearest.largest
+    used, allowed = (getattr(cells, kind) for cells in (nearest.used, budget.allowed))
     return (
-        f"{whose}: the nearest one, {nearest.choice}, needs {used:,.0f} {kind.upper()} of {allowed:,.0f}; take a "
-        "larger part, fewer tasks or a smaller model"
+        f"{whose}: the nearest one, {nearest.choice}, needs {used:,.0f} {kind.upper()} where {allowed:,.0f} may be "
+        "used; take a larger part, fewer tasks or a smaller model"
     )
