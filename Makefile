@@ -15,6 +15,7 @@ PYNQ_PIP = build/envs/pynq-$*/bin/python -m pip --disable-pip-version-check inst
 SIMULATORS := $(if $(shell command -v g++),csim $(if $(shell command -v perl),rtl),golden)
 PYNQ_STAMPS := $(foreach version,$(PYNQ_VERSIONS),build/envs/pynq-$(version)/test.stamp)
 BENCH := OMP_NUM_THREADS=2 $(PY) -m
+CLUSTER = $(if $(WORKERS),--workers $(WORKERS)) $(if $(SCHEDULER),--scheduler $(SCHEDULER))
 
 # Real PYNQ, without a board; the C simulation needs only the headers of its package, whose NumPy PYNQ does not take.
 build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
@@ -110,14 +111,15 @@ bench-csim: $(VENV)/test.stamp ## time the C simulation of the HLS engine
 bench-dense: $(VENV)/test.stamp ## count frames of DeiT-tiny, DeiT-small and DINOv2-small on the RTL, beside published designs; goes on where it was
 	$(BENCH) benchmarks.dense_frames
 
-eval: $(VENV)/test.stamp ## accuracy on 500 held-out scenes, float and integers (MODEL=mini); DATA=folder: on that data set
-	$(BENCH) $(if $(DATA),benchmarks.evaluate_data $(DATA) --model,benchmarks.evaluate) models/$(MODEL)
+eval: ON = $(if $(filter command environment,$(firstword $(origin ENGINE))),$(filter-out golden,$(ENGINE)))
+eval: $(VENV)/test.stamp ## accuracy on 500 held-out scenes, float and integers (MODEL=mini); DATA=folder: on that data set; ENGINE=rtl or csim: each frame equal to golden, goes on where it was
+	$(BENCH) $(if $(DATA),benchmarks.evaluate_data $(DATA) --model,$(if $(ON),benchmarks.engine_frames --engine $(ON) $(CLUSTER),benchmarks.evaluate)) models/$(MODEL)
 
 accuracy: $(VENV)/test.stamp ## float, Edge-MoE's own arithmetic, W16A16 and W8A8 side by side (MODEL=mini)
 	$(BENCH) benchmarks.arithmetics --model models/$(MODEL)
 
-scaling: $(VENV)/test.stamp ## predicted cycles and bytes against tokens, experts, top-k, tasks, MACs and bandwidth, with plots
-	$(BENCH) benchmarks.scaling
+scaling: $(VENV)/test.stamp ## predicted cycles and bytes against tokens, experts, top-k, tasks, MACs and bandwidth, with plots (WORKERS=1 SCHEDULER=tcp://host:8786)
+	$(BENCH) benchmarks.scaling $(CLUSTER)
 
 ablation: $(VENV)/test.stamp ## each of the paper's five techniques switched off, and the ladder from none to all, on the RTL
 	$(BENCH) benchmarks.ablation
