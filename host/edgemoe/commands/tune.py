@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clock", type=int, help="MHz that times are counted at (default: what the part's shapes have)"
     )
-    parser.add_argument("--trials", type=int, default=600, help="shapes to ask for (default: %(default)s)")
+    parser.add_argument("--trials", type=int, default=400, help="shapes to judge (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("tuned"), help="folder for the shape and the picture")
     parser.add_argument("--verify", action="store_true", help="synthesise the choice and run one frame on its RTL")
