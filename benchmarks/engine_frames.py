@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("model", type=Path, nargs="?", default=Path("models/mini"))
     parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0])
     parser.add_argument("--precision", choices=list(HARDWARE), default="w8a8")
-    parser.add_argument("--scenes", type=int, default=len(VALIDATION_SEEDS))
+    parser.add_argument("--scenes", type=int, default=500)
     parser.add_argument("--out", type=Path, default=REPORTS)
     add_cluster_arguments(parser)
     options = parser.parse_args(arguments)

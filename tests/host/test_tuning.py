@@ -140,7 +140,9 @@ def no_worse(part: str, name: str, area: AreaModel, trials: int, seed: int) -> N
     assert all(a <= b for a, b in zip(found.used.values(), hand.used.values(), strict=True))
 
 
-@pytest.mark.parametrize(("part", "name"), [("xczu9eg", "zcu102"), ("xck26", "kv260")])
+@pytest.mark.parametrize(
+    ("part", "name"), [("xczu9eg", "zcu102"), pytest.param("xck26", "kv260", marks=pytest.mark.slow)]
+)
 def test_a_short_search_finds_a_shape_made_by_hand_or_a_better_one(part: str, name: str, area: AreaModel) -> None:
     """Within its very cells."""
     no_worse(part, name, area, trials=180, seed=1)
@@ -165,16 +167,16 @@ def test_the_search_comes_close_to_the_best_of_all_shapes(area: AreaModel) -> No
 
 
 def test_the_same_seed_gives_the_same_shapes(area: AreaModel) -> None:
-    where = target("xck26", ("semseg",))
+    where = target("xck26")
     budget = Budget(where.part.total, 0.9)
-    first, again, other = (search(where, budget, area, "area", 48, seed) for seed in (3, 3, 4))
+    first, again, other = (search(where, budget, area, "area", 40, seed) for seed in (3, 3, 4))
     assert first == again
     assert first != other
 
 
 def test_nothing_on_the_frontier_is_beaten(area: AreaModel) -> None:
-    where = target("xczu7ev", ("semseg",))
-    found = search(where, Budget(where.part.total, 0.9), area, "energy-proxy", 64)
+    where = target("xczu7ev")
+    found = search(where, Budget(where.part.total, 0.9), area, "energy-proxy", 48)
     shown = found.frontier
     assert shown == frontier(list(reversed(found.within)))
     for each in shown:
@@ -240,7 +242,7 @@ def test_energy_is_a_bound_and_a_range_by_name() -> None:
     assert found.traffic == pytest.approx([8e6 * picojoules * 1e-9 for picojoules in DRAM_PICOJOULES])
     assert found.bounds == {power.design: power.watts * 2.0 for power in POWERS}
     assert energy(part_named("kv260"), 10**6, 2.0, 100_000, 300).bounds == {}, "nobody has published one"
-    assert energy(part_named("u50"), 10**6, 2.0, 1, 300).traffic[1] < found.traffic[0], "HBM2"
+    assert energy(part_named("xcu50"), 10**6, 2.0, 1, 300).traffic[1] < found.traffic[0], "HBM2"
     assert break_even_watts(2.0) * 2.0 == pytest.approx(BEST.millijoules) == pytest.approx(63.6, abs=0.05)
 
 
@@ -248,7 +250,7 @@ def test_energy_is_a_bound_and_a_range_by_name() -> None:
 
 
 def test_the_command_writes_a_shape_that_commands_take(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["tune", "--part", "xck26", "--trials", "40", "--out", str(tmp_path), "--task", "semseg"]
+    words = ["tune", "--part", "xck26", "--trials", "40", "--out", str(tmp_path)]
     assert cli.main(words) == 0
     said = capsys.readouterr().out
     for text in ("kv260, by hand", "chosen", "KiB URAM", "Predicted: ", "Energy, estimated, nothing measured"):
@@ -257,8 +259,8 @@ def test_the_command_writes_a_shape_that_commands_take(tmp_path: Path, capsys: p
     hardware = load_hardware_config(written)
     assert hardware.part == part_named("xck26").device
     assert (tmp_path / "xck26_tiny.png").read_bytes().startswith(b"\x89PNG")
-    assert cli.main(["info", "--config", "tiny", "--task", "semseg", "--hardware", str(written)]) == 0
-    where = target("xck26", ("semseg",))
+    assert cli.main(["info", "--config", "tiny", "--hardware", str(written)]) == 0
+    where = target("xck26")
     again = candidate(choice_of(hardware, TINY), hardware, where, Budget(where.part.total, 0.9), area_model())
     assert f"{again.cycles:,} cycles a frame" in capsys.readouterr().out
 

@@ -54,20 +54,19 @@ def drawn(
         for group, colour, name in ((beyond, BEYOND, "beyond the budget"), (within, WITHIN, "within the budget")):
             axes.plot(*_places(group), ".", color=colour, markersize=5, label=name)
         axes.plot(*_places(frontier), "o-", color=FRONTIER, markersize=5, linewidth=1.4, label="frontier")
-        for each in frontier:
-            array = "×".join(map(str, each.choice.array))
-            axes.annotate(array, (each.milliseconds, 100 * each.largest[1]), xytext=(5, 5),
-                          textcoords="offset points", fontsize=7.5, color=FRONTIER)  # fmt: skip
+        for array in dict.fromkeys(each.choice.array for each in frontier):
+            first = next(each for each in frontier if each.choice.array == array)
+            axes.annotate("×".join(map(str, array)), (first.milliseconds, 100 * first.largest[1]), xytext=(6, 6),
+                          textcoords="offset points", fontsize=8, color=FRONTIER)  # fmt: skip
         for name, each in shipped.items():
             axes.plot(*_places([each]), "D", color=SHIPPED, markersize=7)
-            axes.annotate(f"{name}, by hand", (each.milliseconds, 100 * each.largest[1]), xytext=(8, -11),
-                          textcoords="offset points", fontsize=8.5, color=SHIPPED)  # fmt: skip
+            axes.annotate(f"{name}, by hand", (each.milliseconds, 100 * each.largest[1]), xytext=(-8, -12),
+                          textcoords="offset points", fontsize=8.5, color=SHIPPED, ha="right")  # fmt: skip
         axes.plot(*_places([chosen]), "*", color=CHOSEN, markersize=15, label="chosen")
         axes.axhline(100, color=INK, linewidth=1, linestyle="--")
         axes.set(xscale="log", xlabel="predicted milliseconds of a frame", title=title,
                  ylabel="of the budget, scarcest kind of cell, %", ylim=(0, 220))  # fmt: skip
-        for place in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-            place(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(
             NullFormatter() if _wide(judged) else FuncFormatter(lambda value, _: f"{value:g}")
         )
