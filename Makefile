@@ -186,8 +186,8 @@ timing: $(VENV)/test.stamp ## estimate the clock of the RTL: the latest paths in
 fuzz: $(VENV)/test.stamp ## mutated files for all readers, random programs on all engines (MINUTES=16 SEED=1); REPLAY=file: one case again
 	OMP_NUM_THREADS=1 nice $(PY) -m tests.fuzz $(if $(REPLAY),--replay $(REPLAY),--minutes $(MINUTES) --seed $(SEED))
 
-mutants: $(VENV)/test.stamp ## one-line mutants of rtl/, hls/ and host/, and which test kills each (COUNT=60 of each, SEED=1)
-	OMP_NUM_THREADS=1 nice $(PY) -m tests.mutants --count $(COUNT) --seed $(SEED)
+mutants: $(VENV)/test.stamp ## one-line mutants of rtl/, hls/ and host/, and which test kills each (COUNT=60 of each, SEED=1, WORKERS=1)
+	OMP_NUM_THREADS=1 nice $(PY) -m tests.mutants --count $(COUNT) --seed $(SEED) $(CLUSTER)
 
 formal: $(VENV)/test.stamp ## prove properties of the RTL, and that each kills a mutant: AXI, queues, registers, exact sums
 	nice $(PY) -m sim.formal
