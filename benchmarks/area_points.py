@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.area import measure
@@ -36,8 +36,6 @@ CHOSEN = (
     (Choice((8, 8, 8), 2, 32, 2, 256, False), 2),
     (Choice((4, 8, 16), 4, 32, 2, 64, False), 1),
     (Choice((8, 16, 16), 4, 32, 4, 4096, True), 2),
-    (Choice((2, 8, 16), 2, 16, 4, 256, False), 1),
-    (Choice((16, 16, 16), 4, 64, 4, 2048, True), 1),
 )
 
 
@@ -49,8 +47,6 @@ def shapes() -> Iterator[HardwareConfig]:
     for number, (choice, tasks) in enumerate(CHOSEN):
         target = Target(model, names[:tasks], part_named("xczu9eg"), 300)
         yield shape(choice, target, f"point_{number}")
-    wide = load_hardware_config("zcu102_vit")
-    yield replace(wide, name="point_wide", activations=False, gate_forms=False)
 
 
 def point(hardware: HardwareConfig) -> dict[str, object]:
@@ -77,12 +73,7 @@ def main() -> None:
         write_text(
             options.out, json.dumps({"points": points}, separators=(",", ":")).replace('{"hard', '\n{"hard') + "\n"
         )
-        print(f"{hardware.name}: {measured_line(points[-1])}")
-
-
-def measured_line(found: dict[str, object]) -> str:
-    """What was used."""
-    return str(found["used"])
+        print(f"{hardware.name}: {points[-1]['used']}")
 
 
 if __name__ == "__main__":

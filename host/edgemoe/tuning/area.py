@@ -36,6 +36,10 @@ class Group:
     modules: tuple[str, ...]
     terms: tuple[str, ...]
 
+    def has(self, module: str) -> bool:
+        """Whether a module is in this group."""
+        return module in self.modules if self.modules else not any(module in other.modules for other in GROUPS)
+
 
 GROUPS = (
     Group(("sum_ring",), ("lanes", "sums")),
@@ -97,14 +101,12 @@ class Point:
     modules: Mapping[str, Sequence[float]]
 
     def of(self, group: Group, column: str) -> float:
-        """Cells of a group's modules."""
-        named = {name for other in GROUPS for name in other.modules}
+        """Cells of a group's modules, without memories that lie in LUTs, which are counted."""
         place = 1 + COLUMNS.index(column)
-        return sum(
-            values[place]
-            for name, values in self.modules.items()
-            if name in (group.modules or self.modules.keys() - named)
-        )
+        cells = sum(values[place] for name, values in self.modules.items() if group.has(name))
+        if column in ("lut", "lutram"):
+            cells -= sum(memory.luts for memory in memories(self.hardware) if group.has(memory.module))
+        return cells
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,8 @@ class AreaModel:
             for column in FITTED
         }  # fmt: skip
         blocks = list(memories(hardware))
+        for column in ("lut", "lutram"):
+            cells[column] += sum(each.luts for each in blocks)
         return Resources(**cells, bram36=sum(each.bram36 for each in blocks), uram=sum(each.uram for each in blocks))
 
 
