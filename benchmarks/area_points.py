@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from benchmarks.area import measure
@@ -46,7 +46,8 @@ def shapes() -> Iterator[HardwareConfig]:
     names = tuple(task.name for task in model.tasks)
     for number, (choice, tasks) in enumerate(CHOSEN):
         target = Target(model, names[:tasks], part_named("xczu9eg"), 300)
-        yield shape(choice, target, f"point_{number}")
+        found = shape(choice, target, f"point_{number}")
+        yield replace(found, part="simulation-only", bytes_per_cycle=16.0 * choice.ports)  # of neither is any area
 
 
 def point(hardware: HardwareConfig) -> dict[str, object]:

