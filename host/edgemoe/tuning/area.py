@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from edgemoe.errors import ArgumentError
 from edgemoe.extras import how_to_install
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
+from edgemoe.spec.isa import OPTIONS
 from edgemoe.spec.machine import Sizes
 from edgemoe.spec.strict import from_dict, read_json
 from edgemoe.tuning.memories import memories
@@ -26,7 +27,6 @@ from edgemoe.tuning.parts import Resources
 POINTS = Path(__file__).resolve().parent.parent / "configs" / "area" / "w8a8.json"
 FITTED = ("lut", "lutram", "ff", "dsp")
 COLUMNS = ("lut", "lutram", "ff", "dsp", "bram36", "uram")  # of a module in the file, after its instances
-OPTIONS = ("wide_tokens", "wide_inner", "narrow_weights", "activations", "gate_forms")  # of which no point has any
 
 
 @dataclass(frozen=True)
@@ -117,9 +117,8 @@ class AreaModel:
 
     def predict(self, hardware: HardwareConfig) -> Resources:
         """Cells of a shape; raises ArgumentError for precisions and options that no synthesis here has."""
-        options = [name for name in OPTIONS if getattr(hardware, name)]
-        if hardware.precision != "w8a8" or options:
-            what = f"{hardware.precision} {' '.join(options)}".strip()
+        if hardware.precision != "w8a8" or hardware.options:
+            what = " ".join((hardware.precision, *hardware.options))
             raise ArgumentError(f"no area is known of shapes in {what}; syntheses were made of plain w8a8")
         grown = terms(hardware)
         cells = {
@@ -136,10 +135,14 @@ class AreaModel:
 
 
 def load_points(path: Path = POINTS) -> list[Point]:
-    """The syntheses; raises ConfigError."""
+    """The syntheses, none of which has an option, nor one that came later; raises ConfigError."""
     found: list[dict[str, Any]] = read_json(path)["points"]
     return [
-        Point(from_dict(HardwareConfig, each["hardware"], path.name), Resources(**each["used"]), each["modules"])
+        Point(
+            from_dict(HardwareConfig, dict.fromkeys(OPTIONS, False) | each["hardware"], path.name),
+            Resources(**each["used"]),
+            each["modules"],
+        )
         for each in found
     ]
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from edgemoe.compiler.fits import limits, require_fit
 from edgemoe.devices.rtl.build import check_shape
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
+from edgemoe.spec.isa import OPTIONS
 from edgemoe.spec.machine import OUT_PAR_CHOICES
 from edgemoe.spec.memory import round_up
 from edgemoe.spec.model import ModelConfig
@@ -113,11 +114,7 @@ def shape(choice: Choice, target: Target, name: str) -> HardwareConfig:
         row_elements=tile,
         hidden_elements=tile,
         ultra_ram=choice.ultra_ram,
-        wide_tokens=False,
-        wide_inner=False,
-        narrow_weights=False,
-        activations=False,
-        gate_forms=False,
+        **dict.fromkeys(OPTIONS, False),
     )
     check_shape(hardware)
     needed = _elements(model, target.tasks, hardware)
