@@ -56,11 +56,11 @@ def drawn(
         axes.plot(*_places(frontier), "o-", color=FRONTIER, markersize=5, linewidth=1.4, label="frontier")
         for array in dict.fromkeys(each.choice.array for each in frontier):
             first = next(each for each in frontier if each.choice.array == array)
-            axes.annotate("×".join(map(str, array)), (first.milliseconds, 100 * first.largest[1]), xytext=(6, 6),
-                          textcoords="offset points", fontsize=8, color=FRONTIER)  # fmt: skip
+            axes.annotate("×".join(map(str, array)), (first.milliseconds, 100 * first.largest[1]), xytext=(-5, -12),
+                          textcoords="offset points", fontsize=8, color=FRONTIER, ha="right")  # fmt: skip
         for name, each in shipped.items():
             axes.plot(*_places([each]), "D", color=SHIPPED, markersize=7)
-            axes.annotate(f"{name}, by hand", (each.milliseconds, 100 * each.largest[1]), xytext=(-8, -12),
+            axes.annotate(f"{name}, by hand", (each.milliseconds, 100 * each.largest[1]), xytext=(-9, -3),
                           textcoords="offset points", fontsize=8.5, color=SHIPPED, ha="right")  # fmt: skip
         axes.plot(*_places([chosen]), "*", color=CHOSEN, markersize=15, label="chosen")
         axes.axhline(100, color=INK, linewidth=1, linestyle="--")
