@@ -32,7 +32,7 @@ ATTEMPTS = 3
 PATIENCE = 15.0  # seconds until a scheduler has answered, and until it has a worker
 PACKAGES = ("edgemoe", "edgemoe_golden")  # whose sources a worker has to share
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 Arguments = tuple[Any, ...]
 
 
@@ -76,13 +76,13 @@ class Pool:
 
     def run(
         self,
-        function: Callable[..., Result],
+        function: Callable[..., T],
         tasks: Sequence[Arguments],
         title: str = "",
-        done: Callable[[int, Result], object] = lambda number, result: None,
-    ) -> list[Result]:
+        done: Callable[[int, T], object] = lambda number, result: None,
+    ) -> list[T]:
         """See `run`."""
-        results: dict[int, Result] = {}
+        results: dict[int, T] = {}
         ended = _in_turn(function, tasks) if self._client is None else _spread(self._client, function, tasks)
         with tqdm(total=len(tasks), desc=title, unit="task", leave=False, disable=not title) as bar:
             for number, result in ended:
@@ -93,12 +93,12 @@ class Pool:
 
 
 def run(
-    function: Callable[..., Result],
+    function: Callable[..., T],
     tasks: Sequence[Arguments],
     cluster: Cluster = HERE,
     title: str = "",
-    done: Callable[[int, Result], object] = lambda number, result: None,
-) -> list[Result]:
+    done: Callable[[int, T], object] = lambda number, result: None,
+) -> list[T]:
     """`function(*task)` of every task, in the order of `tasks`; with a title, also a progress bar.
 
     done: called here with a task's place and result as soon as it has ended, whatever the order.
@@ -119,12 +119,12 @@ def pool(cluster: Cluster) -> Iterator[Pool]:
         yield Pool(client)
 
 
-def _in_turn(function: Callable[..., Result], tasks: Sequence[Arguments]) -> Iterator[tuple[int, Result]]:
+def _in_turn(function: Callable[..., T], tasks: Sequence[Arguments]) -> Iterator[tuple[int, T]]:
     for number, task in enumerate(tasks):
         yield number, function(*task)
 
 
-def _spread(client: Any, function: Callable[..., Result], tasks: Sequence[Arguments]) -> Iterator[tuple[int, Result]]:
+def _spread(client: Any, function: Callable[..., T], tasks: Sequence[Arguments]) -> Iterator[tuple[int, T]]:
     """(place, result) as they end."""
     from distributed import KilledWorker, as_completed
 
@@ -216,7 +216,7 @@ def identity() -> tuple[str, ...]:
     return version(), digest_of("", sources), ".".join(platform.python_version_tuple()[:2])
 
 
-def checked(wanted: tuple[str, ...], function: Callable[..., Result], task: Arguments) -> Result:
+def checked(wanted: tuple[str, ...], function: Callable[..., T], task: Arguments) -> T:
     """The call, on a worker; raises ClusterError where that is not of the same version."""
     if identity() != wanted:
         names = ("edgemoe", "sources", "Python")
@@ -233,10 +233,10 @@ def _same() -> str:
     return "install the same edgemoe, with the same Python, on every worker"
 
 
-def _importable(function: Callable[..., Result]) -> Callable[..., Result]:
+def _importable(function: Callable[..., T]) -> Callable[..., T]:
     """The function by the name that workers know its module by, also where that runs as a program."""
     main = sys.modules["__main__"]
     if function.__module__ != "__main__" or main.__spec__ is None:
         return function
-    found: Callable[..., Result] = getattr(importlib.import_module(main.__spec__.name), function.__name__)
+    found: Callable[..., T] = getattr(importlib.import_module(main.__spec__.name), function.__name__)
     return found

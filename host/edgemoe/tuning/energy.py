@@ -4,8 +4,9 @@ Three figures, none of them a measurement of this design (docs/evidence/energy.m
 
 - traffic: bytes that a frame moves × energy per bit of the memory, as published;
 - bound: time × what a published design drew on the same board;
-- proxy, to rank shapes by: traffic + time × power, where power grows with the LUTs in use and with the clock, by as
-  much per LUT as in the published design that drew most per LUT.
+- proxy, to rank shapes by: traffic + time × a power that grows with the LUTs in use and with the clock.
+
+Per LUT, the proxy takes what the published design drew that drew most per LUT.
 """
 
 from __future__ import annotations
