@@ -3,7 +3,7 @@
 Each member is a process of its own with one Accelerator, as PYNQ is made for one board a process. What a member cannot
 finish, because its device fails, stops answering or its process dies, runs again on another one.
 
-    with Fleet([Member("zcu102", remote="10.0.0.5"), Member("zcu102", remote="10.0.0.6")], "mini") as fleet:
+    with Fleet([Member("zcu102", remote="192.0.2.5"), Member("zcu102", remote="192.0.2.6")], "mini") as fleet:
         for result in fleet.stream(pictures):
             ...
 """
