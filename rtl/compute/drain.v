@@ -6,8 +6,12 @@
 //
 // P·V waits for the scale of its rows (scaled_rows counts rows of a lane), HEAD for room in the writer.
 // Jobs come in the order of their passes; job_ready says that the sums of one more stand.
-// Latency: a step leaves one cycle after it is chosen; jobs follow each other without a gap.
+// Precondition: job_ready comes two cycles after its job or later.
+// Latency: a step leaves one cycle after it is chosen; jobs follow each other without a gap when they have 3 steps or more.
+// Where a step stands and whether the next job may follow are registers that are made a cycle before, so that `issue` and
+// `load`, which enable all others, come early. Depth: an addition of 16 bits; a comparison.
 `default_nettype none
+`include "require.vh"
 module drain (
     clk, rst_n, job_valid, job, job_ready, job_room, scaled_rows, head_full, step_valid, step, freed_valid, freed_slots,
     all_issued
@@ -54,12 +58,13 @@ module drain (
     reg part;
     reg [1:0] third;
     reg [7:0] scales_used, scales_ready;
-    reg loaded;        // what is known of the front is still that of the job before
-    reg scales_stale;  // scales_ready does not know yet what the job before has used
+    reg loaded, may_load;  // what is known of the front is that of the job before for two cycles
+    reg scales_stale;      // scales_ready does not know yet what the job before has used
+    reg scaled;            // a scale for this token tile, as of one cycle ago
+    reg is_context, is_head, scattered;
+    reg last_member, one_member;
 
     wire [2:0] kind = now[PASS_KIND +: 3];
-    wire is_context = kind == PASS_CONTEXT;
-    wire scattered = kind == PASS_WEIGHTED;
     wire [15:0] stride = scattered ? 16'd1 : POST_ROWS[15:0];
     wire [15:0] first_row = now[PASS_FIRST_ROW +: 16];
     wire [15:0] end_row = now[PASS_END_ROW +: 16];
@@ -67,33 +72,36 @@ module drain (
     wire wide = WIDE_TOKENS != 0 && now[PASS_WIDE];
     wire joined = kind == PASS_LOGITS || wide;
     wire [11:0] output_tile = now[JOB_OUTPUT_TILE +: 12] + (joined ? 12'd0 : {8'd0, member});
-    wire last_member = member + 4'd1 == now[JOB_MEMBERS +: 4];
     wire last_of_tile = &(row[LANE_BITS-1:0] | (stride[LANE_BITS-1:0] - 1'b1));
-    wire waits = (is_context && (scales_stale || scales_ready <= token_tile)) || (kind == PASS_HEAD && head_full);
-    wire issue = running && !waits;
+    wire issue = running && !(is_context && !scaled) && !(is_head && head_full);
     wire finish = issue && last_member && last_row;
-    assign load = ready_jobs != 6'd0 && (!running || finish) && !loaded;
+    assign load = may_load && (!running || finish);
     assign all_issued = !running && jobs == 6'd0;
 
-    wire [11:0] front_vector = OUT_PARTS == 1 ? front[JOB_OUTPUT_TILE +: 12] : front[JOB_OUTPUT_TILE +: 12] >> 1;
-    wire [11:0] third_vectors = {1'b0, front[PASS_DESTINATION_VECTORS +: VECTORS_BITS]};
+    reg [JOB_BITS-1:0] held;  // the front
+    wire [11:0] front_vector = OUT_PARTS == 1 ? held[JOB_OUTPUT_TILE +: 12] : held[JOB_OUTPUT_TILE +: 12] >> 1;
+    wire [11:0] third_vectors = {1'b0, held[PASS_DESTINATION_VECTORS +: VECTORS_BITS]};
     wire [11:0] two_thirds = third_vectors << 1;
-    wire splits = front[PASS_KIND +: 3] == PASS_QKV;
+    wire splits = held[PASS_KIND +: 3] == PASS_QKV;
     wire [1:0] front_third = !splits || front_vector < third_vectors ? 2'd0 : front_vector < two_thirds ? 2'd1 : 2'd2;
     wire [11:0] front_skipped = front_third == 2'd0 ? 12'd0 : front_third == 2'd1 ? third_vectors : two_thirds;
     wire [11:0] front_within = front_vector - front_skipped;
-    wire front_part = OUT_PARTS > 1 && front[JOB_OUTPUT_TILE];
+    wire front_part = OUT_PARTS > 1 && held[JOB_OUTPUT_TILE];
     wire [15:0] row_after_next = next_row + stride;
-    // Where the job at the front begins, a cycle after it has come there.
+    wire any_scale = scales_ready != 8'd0;
+    wire this_scale = scales_ready > token_tile;
+    wire next_scale = {1'b0, scales_ready} > {1'b0, token_tile} + 9'd1;
+    // Where the job at the front begins, two cycles after it has come there.
     reg [15:0] new_row, new_next_row;
     reg new_last_row, new_part;
+    reg new_context, new_head, new_scattered, new_one_member;
     reg [1:0] new_third;
     reg [VECTORS_BITS-1:0] new_vector;
-    wire front_scattered = front[PASS_KIND +: 3] == PASS_WEIGHTED;
-    wire [15:0] front_row = front_scattered ? front[PASS_FIRST_ROW +: 16]
-        : (front[PASS_FIRST_ROW +: 16] >> ROW_SHIFT) << ROW_SHIFT;
+    wire front_scattered = held[PASS_KIND +: 3] == PASS_WEIGHTED;
+    wire [15:0] front_row = front_scattered ? held[PASS_FIRST_ROW +: 16]
+        : (held[PASS_FIRST_ROW +: 16] >> ROW_SHIFT) << ROW_SHIFT;
     wire [15:0] front_next_row = front_row + (front_scattered ? 16'd1 : POST_ROWS[15:0]);
-    reg [3:0] sums_of_token;
+    reg [3:0] new_sums, sums_of_token;
     wire [11:0] tiles_of_job = {4'd0, now[JOB_TILES +: 8]};
     wire [11:0] slots_of_job = now[JOB_TILES +: 8] * sums_of_token;
     wire unused = &{1'b0, front_within[11], slots_of_job[11:SLOT_BITS+1], tiles_of_job[11:SLOT_BITS],
@@ -105,38 +113,56 @@ module drain (
             ready_jobs <= 6'd0;
             scales_used <= 8'd0;
             scales_stale <= 1'b0;
+            loaded <= 1'b0;
+            may_load <= 1'b0;
         end else begin
             running <= load || (running && !finish);
-            ready_jobs <= ready_jobs + {5'd0, job_ready} - {5'd0, load};
+            if (job_ready && !load) ready_jobs <= ready_jobs + 6'd1;
+            if (!job_ready && load) ready_jobs <= ready_jobs - 6'd1;
             if (finish && is_context && now[JOB_LAST]) scales_used <= scales_used + now[JOB_TILES +: 8];
             scales_stale <= finish && is_context && now[JOB_LAST];
+            loaded <= load;
+            may_load <= (ready_jobs != 6'd0 || job_ready) && !load && !loaded;
         end
+        scaled <= !(finish && is_context && now[JOB_LAST]) && !scales_stale && (load ? any_scale
+            : issue && last_member && last_of_tile ? next_scale : this_scale);
         scales_ready <= scaled_rows - scales_used;
-        loaded <= rst_n && load;
+        held <= front;
+        new_context <= held[PASS_KIND +: 3] == PASS_CONTEXT;
+        new_head <= held[PASS_KIND +: 3] == PASS_HEAD;
+        new_scattered <= front_scattered;
+        new_sums <= held[PASS_KIND +: 3] == PASS_LOGITS ? LOGIT_ROWS[3:0]
+            : WIDE_TOKENS != 0 && held[PASS_WIDE] ? 4'd2 : held[PASS_MEMBERS +: 4];
+        new_one_member <= held[JOB_MEMBERS +: 4] == 4'd1;
         new_row <= front_row;
         new_next_row <= front_next_row;
-        new_last_row <= front_next_row >= front[PASS_END_ROW +: 16];
-        new_vector <= front_within[VECTORS_BITS-1:0] + front[PASS_DESTINATION_BASE +: VECTORS_BITS];
+        new_last_row <= front_next_row >= held[PASS_END_ROW +: 16];
+        new_vector <= front_within[VECTORS_BITS-1:0] + held[PASS_DESTINATION_BASE +: VECTORS_BITS];
         new_part <= front_part;
         new_third <= front_third;
         freed_valid <= rst_n && finish;
         freed_slots <= slots_of_job[SLOT_BITS:0];
         if (load) begin
-            now <= front;
-            sums_of_token <= front[PASS_KIND +: 3] == PASS_LOGITS ? LOGIT_ROWS[3:0]
-                : WIDE_TOKENS != 0 && front[PASS_WIDE] ? 4'd2 : front[PASS_MEMBERS +: 4];
+            now <= held;
+            sums_of_token <= new_sums;
             row <= new_row;
             next_row <= new_next_row;
             last_row <= new_last_row;
+            is_context <= new_context;
+            is_head <= new_head;
+            scattered <= new_scattered;
+            one_member <= new_one_member;
+            last_member <= new_one_member;
             token_tile <= 8'd0;
             member <= 4'd0;
-            slot_of_tile <= front[JOB_SLOT +: SLOT_BITS];
-            slot <= front[JOB_SLOT +: SLOT_BITS];
+            slot_of_tile <= held[JOB_SLOT +: SLOT_BITS];
+            slot <= held[JOB_SLOT +: SLOT_BITS];
             vector <= new_vector;
             part <= new_part;
             third <= new_third;
         end else if (issue) begin
             member <= last_member ? 4'd0 : member + 4'd1;
+            last_member <= last_member ? one_member : member + 4'd2 == now[JOB_MEMBERS +: 4];
             slot <= slot + tiles_of_job[SLOT_BITS-1:0];
             part <= OUT_PARTS > 1 && (wide ? part : !part);
             vector <= vector + {10'd0, !wide && (OUT_PARTS == 1 || part)};
@@ -184,5 +210,12 @@ module drain (
         step[DRAIN_FIRST] <= member == 4'd0;
         step[DRAIN_LAST] <= last_member;
     end
+
+    // Preconditions.
+`ifdef SIMULATION
+    reg came;
+    always @(posedge clk) came <= rst_n && job_valid;
+    `REQUIRE(rst_n && job_ready, ready_jobs + {5'd0, came} < jobs, "the sums of a job that has not come two cycles ago")
+`endif
 endmodule
 `default_nettype wire

@@ -4,7 +4,7 @@
 //   target = row + OFFSET;  bank = target mod TOKEN_PAR;  depth = ⌊target / TOKEN_PAR⌋·vectors + vector
 //
 // row and vectors arrive in cycle 4 and 5 of the step, vector in 6.
-// The place stands in cycles 11, 15, 19 and 23. Depth: a small multiplication.
+// The depth stands in cycles 11, 15, 19 and 23, the bank a cycle before. Depth: a small multiplication.
 `default_nettype none
 module drain_place #(
     parameter OFFSET = 0,
@@ -16,14 +16,14 @@ module drain_place #(
     input  wire [15:0]             row_4,
     input  wire [VECTORS_BITS-1:0] vectors_5,
     input  wire [VECTORS_BITS-1:0] vector_6,
-    output wire [LANE_BITS-1:0]    bank_11,
+    output wire [LANE_BITS-1:0]    bank_10,
     output wire [DEPTH_BITS-1:0]   depth_11,
-    output wire [LANE_BITS-1:0]    bank_15,
+    output wire [LANE_BITS-1:0]    bank_14,
     output wire [DEPTH_BITS-1:0]   depth_15,
     output wire [LANE_BITS-1:0]    bank_17,
-    output wire [LANE_BITS-1:0]    bank_19,
+    output wire [LANE_BITS-1:0]    bank_18,
     output wire [DEPTH_BITS-1:0]   depth_19,
-    output wire [LANE_BITS-1:0]    bank_23,
+    output wire [LANE_BITS-1:0]    bank_22,
     output wire [DEPTH_BITS-1:0]   depth_23
 );
     localparam PLACE_BITS = LANE_BITS + DEPTH_BITS;
@@ -40,10 +40,14 @@ module drain_place #(
         product_6 <= product[DEPTH_BITS-1:0];
         places <= {places[16*PLACE_BITS-1:0], bank_6, product_6 + {{(DEPTH_BITS-VECTORS_BITS){1'b0}}, vector_6}};
     end
-    assign {bank_11, depth_11} = places[4*PLACE_BITS +: PLACE_BITS];
-    assign {bank_15, depth_15} = places[8*PLACE_BITS +: PLACE_BITS];
+    assign bank_10 = places[3*PLACE_BITS+DEPTH_BITS +: LANE_BITS];
+    assign depth_11 = places[4*PLACE_BITS +: DEPTH_BITS];
+    assign bank_14 = places[7*PLACE_BITS+DEPTH_BITS +: LANE_BITS];
+    assign depth_15 = places[8*PLACE_BITS +: DEPTH_BITS];
     assign bank_17 = places[10*PLACE_BITS+DEPTH_BITS +: LANE_BITS];
-    assign {bank_19, depth_19} = places[12*PLACE_BITS +: PLACE_BITS];
-    assign {bank_23, depth_23} = places[16*PLACE_BITS +: PLACE_BITS];
+    assign bank_18 = places[11*PLACE_BITS+DEPTH_BITS +: LANE_BITS];
+    assign depth_19 = places[12*PLACE_BITS +: DEPTH_BITS];
+    assign bank_22 = places[15*PLACE_BITS+DEPTH_BITS +: LANE_BITS];
+    assign depth_23 = places[16*PLACE_BITS +: DEPTH_BITS];
 endmodule
 `default_nettype wire

@@ -74,7 +74,7 @@ module epilogue (
     output wire [TOKEN_PAR*16-1:0]                 residual_depth;
     output wire [TOKEN_PAR*RESIDUAL_VECTOR-1:0]    residual_values;
     output wire [TOKEN_PAR-1:0]                    write_enable;
-    output wire [3:0]                              write_buffer;
+    output reg  [3:0]                              write_buffer;
     output wire [OUT_PARTS-1:0]                    write_parts;
     output wire [TOKEN_PAR*16-1:0]                 write_depth;
     output wire [TOKEN_PAR*VECTOR_BITS-1:0]        write_values;
@@ -98,9 +98,11 @@ module epilogue (
     wire [DRAIN_BITS-1:0] step_6 = steps[5*DRAIN_BITS +: DRAIN_BITS];
     wire [DRAIN_BITS-1:0] step_10 = steps[9*DRAIN_BITS +: DRAIN_BITS];
     wire [DRAIN_BITS-1:0] step_11 = steps[10*DRAIN_BITS +: DRAIN_BITS];
-    wire [REST_BITS-1:0] rest_15 = rests[3*REST_BITS +: REST_BITS];
+    wire [REST_BITS-1:0] rest_14 = rests[2*REST_BITS +: REST_BITS];
     wire [REST_BITS-1:0] rest_17 = rests[5*REST_BITS +: REST_BITS];
+    wire [REST_BITS-1:0] rest_18 = rests[6*REST_BITS +: REST_BITS];
     wire [REST_BITS-1:0] rest_19 = rests[7*REST_BITS +: REST_BITS];
+    wire [REST_BITS-1:0] rest_22 = rests[10*REST_BITS +: REST_BITS];
     wire [REST_BITS-1:0] rest_23 = rests[11*REST_BITS +: REST_BITS];
     always @(posedge clk) begin
         valid <= rst_n ? {valid[STAGES-1:1], step_valid} : {STAGES{1'b0}};
@@ -146,7 +148,7 @@ module epilogue (
     wire [POST_ROWS*ROW_WIDE-1:0] wides_11;
     wire [POST_ROWS*ROW_RESULTS-1:0] activations_11, gelus_23;
     wire [POST_ROWS*ROW_RESIDUALS-1:0] residuals_19;
-    wire [POST_ROWS*LANE_BITS-1:0] bank_11, bank_15, bank_17, bank_19, bank_23;
+    wire [POST_ROWS*LANE_BITS-1:0] bank_10, bank_14, bank_17, bank_18, bank_22;
     wire [POST_ROWS*16-1:0] depth_11, depth_15, depth_19, depth_23;
     genvar r, n;
     generate
@@ -182,11 +184,11 @@ module epilogue (
             ) place (
                 .clk(clk), .row_4(row_4),
                 .vectors_5(step_5[DRAIN_VECTORS +: VECTORS_BITS]), .vector_6(step_6[DRAIN_VECTOR +: VECTORS_BITS]),
-                .bank_11(bank_11[r*LANE_BITS +: LANE_BITS]), .depth_11(depth_11[r*16 +: 16]),
-                .bank_15(bank_15[r*LANE_BITS +: LANE_BITS]), .depth_15(depth_15[r*16 +: 16]),
+                .bank_10(bank_10[r*LANE_BITS +: LANE_BITS]), .depth_11(depth_11[r*16 +: 16]),
+                .bank_14(bank_14[r*LANE_BITS +: LANE_BITS]), .depth_15(depth_15[r*16 +: 16]),
                 .bank_17(bank_17[r*LANE_BITS +: LANE_BITS]),
-                .bank_19(bank_19[r*LANE_BITS +: LANE_BITS]), .depth_19(depth_19[r*16 +: 16]),
-                .bank_23(bank_23[r*LANE_BITS +: LANE_BITS]), .depth_23(depth_23[r*16 +: 16]));
+                .bank_18(bank_18[r*LANE_BITS +: LANE_BITS]), .depth_19(depth_19[r*16 +: 16]),
+                .bank_22(bank_22[r*LANE_BITS +: LANE_BITS]), .depth_23(depth_23[r*16 +: 16]));
 
             for (n = 0; n < OUT_PAR; n = n + 1) begin : outputs
                 localparam AT = r * OUT_PAR + n;
@@ -268,40 +270,44 @@ module epilogue (
     end
 
     // Activations, cycle 11; GELU, cycle 23. One instruction has only one of them.
-    reg gelu, direct;  // known a cycle before, as they choose between all results
+    reg gelu;  // known a cycle before, as it chooses between all results
     wire [2:0] kind_10 = step_10[DRAIN_KIND +: 3];
+    wire gelu_22 = valid[22] && rest_22[POST_ROWS +: 3] == PASS_GELU;
+    wire direct_10 = valid[10] && (kind_10 == PASS_QKV || kind_10 == PASS_CONTEXT);
     always @(posedge clk) begin
-        gelu <= rst_n && valid[22] && rests[10*REST_BITS+POST_ROWS +: 3] == PASS_GELU;
-        direct <= rst_n && valid[10] && (kind_10 == PASS_QKV || kind_10 == PASS_CONTEXT);
+        gelu <= rst_n && gelu_22;
+        write_buffer <= gelu_22 ? BUFFER_HIDDEN[3:0]
+            : kind_10 == PASS_CONTEXT ? (WIDE_TOKENS != 0 && wide_result ? BUFFER_GATE_INPUT[3:0] : BUFFER_NORM[3:0])
+            : BUFFER_QUERY[3:0] + {2'b00, step_10[DRAIN_THIRD +: 2]};
     end
     wire write_part = gelu ? rest_23[REST_BITS-1] : step_11[DRAIN_PART];
-    assign write_buffer = gelu ? BUFFER_HIDDEN[3:0]
-        : kind_11 == PASS_CONTEXT ? (WIDE_TOKENS != 0 && wide_result ? BUFFER_GATE_INPUT[3:0] : BUFFER_NORM[3:0])
-        : BUFFER_QUERY[3:0] + {2'b00, step_11[DRAIN_THIRD +: 2]};
     bank_writer #(.ROWS(POST_ROWS), .BANKS(TOKEN_PAR), .BITS(ROW_RESULTS), .PARTS(OUT_PARTS)) activation_writer (
-        .valid(gelu ? rest_23[POST_ROWS-1:0] : direct ? step_11[DRAIN_ROWS +: POST_ROWS] : {POST_ROWS{1'b0}}),
-        .bank(gelu ? bank_23 : bank_11), .depth(gelu ? depth_23 : depth_11),
+        .clk(clk), .rst_n(rst_n),
+        .valid(gelu_22 ? rest_22[POST_ROWS-1:0] : direct_10 ? step_10[DRAIN_ROWS +: POST_ROWS] : {POST_ROWS{1'b0}}),
+        .bank(gelu_22 ? bank_22 : bank_10), .depth(gelu ? depth_23 : depth_11),
         .values(gelu ? gelus_23 : activations_11),
         .write_enable(write_enable), .write_depth(write_depth), .write_values(write_values));
 
     wire [TOKEN_PAR-1:0] unused_wide_enable;
     wire [TOKEN_PAR*16-1:0] unused_wide_depth;
     bank_writer #(.ROWS(POST_ROWS), .BANKS(TOKEN_PAR), .BITS(ROW_WIDE), .PARTS(OUT_PARTS)) wide_writer (
-        .valid(direct ? step_11[DRAIN_ROWS +: POST_ROWS] : {POST_ROWS{1'b0}}), .bank(bank_11), .depth(depth_11),
+        .clk(clk), .rst_n(rst_n), .valid(direct_10 ? step_10[DRAIN_ROWS +: POST_ROWS] : {POST_ROWS{1'b0}}),
+        .bank(bank_10), .depth(depth_11),
         .values(wides_11), .write_enable(unused_wide_enable), .write_depth(unused_wide_depth),
         .write_values(write_wide));
 
     // Residual: read in 15, written in 19. Two steps of a pass never touch the same part of a row.
-    wire [2:0] kind_19 = rest_19[POST_ROWS +: 3];
-    wire updates = valid[19] && (kind_19 == PASS_RESIDUAL || kind_19 == PASS_WEIGHTED);
+    wire [2:0] kind_18 = rest_18[POST_ROWS +: 3];
+    wire updates_18 = valid[18] && (kind_18 == PASS_RESIDUAL || kind_18 == PASS_WEIGHTED);
     wire [TOKEN_PAR-1:0] unused_enable;
     wire [TOKEN_PAR-1:0] unused_values;
     bank_writer #(.ROWS(POST_ROWS), .BANKS(TOKEN_PAR), .BITS(1), .PARTS(1)) residual_reader (
-        .valid(rest_15[POST_ROWS-1:0]), .bank(bank_15), .depth(depth_15), .values({POST_ROWS{1'b0}}),
+        .clk(clk), .rst_n(rst_n), .valid(rest_14[POST_ROWS-1:0]), .bank(bank_14), .depth(depth_15),
+        .values({POST_ROWS{1'b0}}),
         .write_enable(unused_enable), .write_depth(residual_read_depth), .write_values(unused_values));
     bank_writer #(.ROWS(POST_ROWS), .BANKS(TOKEN_PAR), .BITS(ROW_RESIDUALS), .PARTS(OUT_PARTS)) residual_writer (
-        .valid(updates ? rest_19[POST_ROWS-1:0] : {POST_ROWS{1'b0}}), .bank(bank_19), .depth(depth_19),
-        .values(residuals_19), .write_enable(residual_enable), .write_depth(residual_depth),
+        .clk(clk), .rst_n(rst_n), .valid(updates_18 ? rest_18[POST_ROWS-1:0] : {POST_ROWS{1'b0}}), .bank(bank_18),
+        .depth(depth_19), .values(residuals_19), .write_enable(residual_enable), .write_depth(residual_depth),
         .write_values(residual_values));
     generate
         if (OUT_PARTS > 1) begin : two_parts
@@ -313,17 +319,17 @@ module epilogue (
         end
     endgenerate
     wire unused = &{1'b0, unused_wide_enable, unused_wide_depth, wide_result, unused_enable, unused_values, write_part, step_1, step_3, step_5, step_6, step_9, step_10,
-                    rest_15, rest_19};
+                    rest_14, rest_18, rest_19, rest_22, rest_23};
 `ifdef SIMULATION
     wire [POST_ROWS-1:0] rows_3 = step_3[DRAIN_ROWS +: POST_ROWS];
     `REQUIRE(valid[3] && weighted_3, (rows_3 & (rows_3 - 1'b1)) == 0, "a score-weighted step of several rows")
     generate
         for (r = 1; r < POST_ROWS; r = r + 1) begin : one
             for (n = 0; n < r; n = n + 1) begin : other
-                wire same_11 = bank_11[r*LANE_BITS +: LANE_BITS] == bank_11[n*LANE_BITS +: LANE_BITS];
-                wire same_19 = bank_19[r*LANE_BITS +: LANE_BITS] == bank_19[n*LANE_BITS +: LANE_BITS];
-                `REQUIRE(direct && step_11[DRAIN_ROWS+r] && step_11[DRAIN_ROWS+n], !same_11, "two rows of activations in one bank")
-                `REQUIRE(updates && rest_19[r] && rest_19[n], !same_19, "two rows of RESIDUAL in one bank")
+                wire same_10 = bank_10[r*LANE_BITS +: LANE_BITS] == bank_10[n*LANE_BITS +: LANE_BITS];
+                wire same_18 = bank_18[r*LANE_BITS +: LANE_BITS] == bank_18[n*LANE_BITS +: LANE_BITS];
+                `REQUIRE(direct_10 && step_10[DRAIN_ROWS+r] && step_10[DRAIN_ROWS+n], !same_10, "two rows of activations in one bank")
+                `REQUIRE(updates_18 && rest_18[r] && rest_18[n], !same_18, "two rows of RESIDUAL in one bank")
             end
         end
     endgenerate

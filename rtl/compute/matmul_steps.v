@@ -9,6 +9,8 @@
 // and at the start of a pass for what it reads: everything drained (AFTER_DRAIN), or the scores of its block.
 // A group's drain job leaves with its last step; job_ready follows when all lanes have their sums.
 // Precondition: a group has fewer than SLOTS sums.
+// Where a step stands in its loops (`tile_opens` … `last_step`) and whether it may go (`may_begin`, `tile_ready`,
+// `group_fits`) are registers, made a cycle before, so that `go`, which enables all others, is two levels of logic.
 // Depth: a comparison and a counter; one small multiplication while a pass is made ready.
 `default_nettype none
 `include "require.vh"
@@ -57,13 +59,18 @@ module matmul_steps (
     reg [7:0] next_tiles;
     reg [SLOT_BITS:0] next_slots;
     reg [DEPTH_BITS-1:0] next_depth;
+    reg next_one_tile, next_gate, next_two_digits, next_context, next_free;
+    reg next_last, next_one_member, next_one_input;
+    reg [3:0] next_group_members;
+    wire [3:0] next_members = next[PASS_MEMBERS +: 4];
+    wire [11:0] next_following = next[PASS_OUTPUT_TILES +: 12];
     wire [15:0] last_row = next[PASS_END_ROW +: 16] - 16'd1;
     wire [15:0] span = (last_row >> LANE_BITS) - next_first_tile;
     reg [26:0] first_depth;
-    wire [3:0] next_sums = next[PASS_KIND +: 3] == PASS_LOGITS ? LOGIT_ROWS[3:0]
-        : WIDE_TOKENS != 0 && next[PASS_WIDE] ? 4'd2 : next[PASS_MEMBERS +: 4];
+    reg [3:0] next_sums;
     wire [11:0] slots_of_group = next_tiles * next_sums;  // sums of a token × token tiles
     wire load;
+    wire prepared = preparing == 2'd3;
     assign pass_ready = preparing == 2'd0;
     always @(posedge clk) begin
         if (!rst_n) preparing <= 2'd0;
@@ -77,9 +84,21 @@ module matmul_steps (
             next_first_tile <= pass[PASS_FIRST_ROW +: 16] >> LANE_BITS;
         end
         first_depth <= next_first_tile * next[PASS_LEFT_VECTORS +: VECTORS_BITS];
+        next_sums <= next[PASS_KIND +: 3] == PASS_LOGITS ? LOGIT_ROWS[3:0]
+            : WIDE_TOKENS != 0 && next[PASS_WIDE] ? 4'd2 : next[PASS_MEMBERS +: 4];
         next_tiles <= span[7:0] + 8'd1;
         next_slots <= slots_of_group[SLOT_BITS:0];
         next_depth <= first_depth[15:0] + {5'd0, next[PASS_LEFT_BASE +: VECTORS_BITS]};
+        next_one_tile <= span[7:0] == 8'd0;
+        next_gate <= next[PASS_KIND +: 3] == PASS_LOGITS && GATE_DIGITS == 2;
+        next_two_digits <= (next[PASS_KIND +: 3] == PASS_LOGITS && GATE_DIGITS == 2)
+            || (WIDE_TOKENS != 0 && next[PASS_WIDE]);
+        next_context <= next[PASS_KIND +: 3] == PASS_CONTEXT;
+        next_free <= next[PASS_KIND +: 3] != PASS_CONTEXT && !next[PASS_AFTER_DRAIN];
+        next_last <= next_following <= {8'd0, next_members};
+        next_group_members <= next_following <= {8'd0, next_members} ? next_following[3:0] : next_members;
+        next_one_member <= next_group_members == 4'd1;
+        next_one_input <= next[PASS_INPUT_TILES +: 12] == 12'd1;
     end
     wire unused_bits = &{1'b0, span[15:8], first_depth[26:16], slots_of_group[11:SLOT_BITS+1]};
 
@@ -99,11 +118,12 @@ module matmul_steps (
     reg [15:0] key_base;
     reg [SLOT_BITS-1:0] base_slot, slot;
     reg begun;  // the pass has had its first step
+    reg gate, is_context;
+    reg two_digits;  // of the left operand
+    reg one_tile, one_member, one_input;
+    reg token_ends, last_token, last_member, last_input;         // of the step that is next
+    reg tile_opens, tile_closes, input_closes, group_opens, group_closes, last_step;
 
-    wire [2:0] kind = now[PASS_KIND +: 3];
-    wire gate = kind == PASS_LOGITS && GATE_DIGITS == 2;
-    wire two_digits = gate || (WIDE_TOKENS != 0 && now[PASS_WIDE]);  // of the left operand
-    wire is_context = kind == PASS_CONTEXT;
     wire [11:0] wide_tiles = {4'd0, tiles};
     wire [SLOT_BITS-1:0] tile_slots = wide_tiles[SLOT_BITS-1:0];
     wire unused_tiles = &{1'b0, wide_tiles[11:SLOT_BITS]};
@@ -111,104 +131,137 @@ module matmul_steps (
     wire [SLOT_BITS-1:0] slot_step = !two_digits ? one_slot : low_digit ? one_slot - tile_slots : tile_slots;
     wire [VECTORS_BITS-1:0] left_vectors = now[PASS_LEFT_VECTORS +: VECTORS_BITS];
 
-    wire tile_opens = token_tile == 8'd0 && !low_digit;
-    wire token_ends = !two_digits || low_digit;
-    wire tile_closes = token_tile + 8'd1 == tiles && token_ends;
-    wire last_member = member + 4'd1 == group_members;
-    wire input_closes = tile_closes && last_member && (!gate || second_tile);
-    wire last_input = input_tile + 12'd1 == now[PASS_INPUT_TILES +: 12];
-    wire group_closes = input_closes && last_input;
-    wire group_opens = tile_opens && member == 4'd0 && input_tile == 12'd0 && !second_tile;
-    // Of the group that follows, and of the first one of the next pass.
+    // Of the group that follows.
     wire [3:0] members = now[PASS_MEMBERS +: 4];
-    wire [3:0] next_members = next[PASS_MEMBERS +: 4];
     wire [11:0] following = tiles_left - {8'd0, members};
-    wire [11:0] next_following = next[PASS_OUTPUT_TILES +: 12];
     wire following_last = following <= {8'd0, members};
-    wire next_last = next_following <= {8'd0, next_members};
+    wire [3:0] following_members = following_last ? following[3:0] : members;
+    wire following_one = following_members == 4'd1;
+    // Of the step that follows this one in its pass.
+    wire last_token_after = !token_ends ? last_token : last_token ? one_tile : token_tile + 8'd2 == tiles;
+    wire last_member_after = group_closes ? following_one
+        : !tile_closes || gate ? last_member : last_member ? one_member : member + 4'd2 == group_members;
+    wire last_input_after = !input_closes ? last_input
+        : last_input ? one_input : input_tile + 12'd2 == now[PASS_INPUT_TILES +: 12];
+    wire tile_closes_after = last_token_after && (!two_digits || !low_digit);
+    wire input_closes_after = tile_closes_after && last_member_after && (!gate || (tile_closes ? !second_tile : second_tile));
+    wire group_closes_after = input_closes_after && last_input_after;
+
+    // Of the first step of the next pass.
+    wire first_closes = next_one_tile && !next_two_digits;
+    wire first_closes_input = first_closes && next_one_member && !next_gate;
+    wire first_closes_group = first_closes_input && next_one_input;
 
     // What a step waits for.
     reg [7:0] tiles_waiting;
     reg [SLOT_BITS:0] used;
     reg [7:0] contexts_begun;
-    reg context_may_begin;  // as of one cycle ago, and not in the cycle after another has begun
     reg [7:0] undrained;  // groups whose sums have been made and whose results have not all been written
-    reg slots_free;  // for another group, as of one cycle ago, and not in the cycle after a group has begun
+    reg tile_ready;  // tiles_waiting is not 0
+    reg group_fits;  // slots and a place for its job, as of one cycle ago, and not in the cycle after a group has begun
+    reg unhindered;  // the pass has begun, or waits for nothing
+    reg may_begin;   // unhindered, or what it waits for was there one cycle ago
     wire [SLOT_BITS:0] freed = freed_valid ? freed_slots : {(SLOT_BITS+1){1'b0}};
     wire [SLOT_BITS:0] room = SLOTS[SLOT_BITS:0] + freed;
-    // `KEEP: both comparisons come before the choice between them, as `load` is late.
-    `KEEP wire fits = used + group_slots <= room;
-    `KEEP wire next_fits = used + next_slots <= room;
+    wire fits = used + group_slots <= room;
+    wire next_fits = used + next_slots <= room;
     wire [7:0] contexts_running = contexts_begun - contexts_done;
     wire [11:0] made = now[PASS_INPUT_TILES +: 12] - ({4'd0, undrained} << READ_SHIFT);
     wire some_made = {4'd0, undrained} << READ_SHIFT < now[PASS_INPUT_TILES +: 12];
     wire this_made = some_made && input_tile < made;
     wire next_made = some_made && input_tile + 12'd1 < made;
-    reg written;  // what the first group's next step reads, as of one cycle ago
-    wire may_begin = is_context
-        ? begun || context_may_begin
-        : !now[PASS_AFTER_DRAIN] || output_tile != 12'd0 || written;
-    wire tile_ok = !tile_opens || tiles_waiting != 8'd0;
-    wire room_ok = !group_opens || (slots_free && job_room);
+    wire tile_ok = !tile_opens || tile_ready;
+    wire room_ok = !group_opens || group_fits;
     wire issue = running && may_begin && tile_ok && room_ok;
+    wire loads = prepared && (!running || last_step);  // the next pass, if there is anything to do
+    wire starts = prepared && !running;  // nothing runs before it
+    wire go = issue || starts;
+    assign load = starts || (prepared && issue && last_step);
+    // Another P·V may begin, but not in the cycle after one has begun; an expert's second layer has what its first group
+    // reads next.
+    wire opens_context = is_context && !begun;
+    wire context_ready = scores_done != contexts_begun && contexts_running < 8'd2;
+    wire may_start = next_free || (next_context && context_ready && !(running && opens_context));
+    wire may_go_on = unhindered || (is_context ? context_ready : this_made);
+    wire may_follow = unhindered || is_context || group_closes || (input_closes ? next_made : this_made);
+    wire [SLOT_BITS:0] used_after = used - freed;
     assign waits_for_tile = running && may_begin && !tile_ok;
     assign waits_for_room = running && tile_ok && !(room_ok && may_begin);
-    assign load = preparing == 2'd3 && (!running || (issue && group_closes && last_group));
     assign busy = running || preparing != 2'd0;
 
     wire last_part = is_context ? (READ_PARTS == 1 || part) : (IN_PARTS == 1 || part);
     always @(posedge clk) begin
-        pass_issued <= rst_n && issue && group_closes && last_group;
+        pass_issued <= rst_n && issue && last_step;
         if (!rst_n) begin
             running <= 1'b0;
             used <= {(SLOT_BITS+1){1'b0}};
             tiles_waiting <= 8'd0;
             contexts_begun <= 8'd0;
             undrained <= 8'd0;
-            slots_free <= 1'b0;
-            written <= 1'b0;
-            context_may_begin <= 1'b0;
+            tile_ready <= 1'b0;
+            group_fits <= 1'b0;
         end else begin
-            running <= load || (running && !(issue && group_closes && last_group));
-            used <= used + (issue && group_opens ? group_slots : {(SLOT_BITS+1){1'b0}}) - freed;
-            slots_free <= !(issue && group_opens) && (load ? next_fits : fits);
+            if (go) running <= loads || !last_step;
+            used <= issue && group_opens ? used_after + group_slots : used_after;
+            group_fits <= !(issue && group_opens) && (load ? next_fits : fits) && job_room;
             tiles_waiting <= tiles_waiting + {7'd0, tile_arrived} - {7'd0, issue && tile_opens};
-            contexts_begun <= contexts_begun + {7'd0, issue && is_context && !begun};
-            context_may_begin <= scores_done != contexts_begun && contexts_running < 8'd2
-                && !(issue && is_context && !begun);
-            undrained <= undrained + {7'd0, issue && group_closes} - {7'd0, job_written};
-            written <= !load && (issue && input_closes ? next_made : this_made);
+            tile_ready <= tile_arrived || |tiles_waiting[7:1] || (tiles_waiting[0] && !(issue && tile_opens));
+            contexts_begun <= contexts_begun + {7'd0, issue && opens_context};
+            if (issue && group_closes && !job_written) undrained <= undrained + 8'd1;
+            if (!(issue && group_closes) && job_written) undrained <= undrained - 8'd1;
         end
-        if (load || (issue && group_closes)) begin
-            tiles_left <= load ? next_following : following;
-            last_group <= load ? next_last : following_last;
-            group_members <= load ? (next_last ? next_following[3:0] : next_members)
-                : following_last ? following[3:0] : members;
+        may_begin <= load ? may_start : issue ? may_follow : may_go_on;
+        if (go) begin
+            unhindered <= loads ? next_free : unhindered || is_context || group_closes;
+            token_ends <= loads ? !next_two_digits : !two_digits || !low_digit;
+            last_token <= loads ? next_one_tile : last_token_after;
+            last_member <= loads ? next_one_member : last_member_after;
+            last_input <= loads ? next_one_input : last_input_after;
+            tile_opens <= loads || tile_closes;
+            group_opens <= loads || group_closes;
+            tile_closes <= loads ? first_closes : tile_closes_after;
+            input_closes <= loads ? first_closes_input : input_closes_after;
+            group_closes <= loads ? first_closes_group : group_closes_after;
+            last_step <= loads ? first_closes_group && next_last
+                : group_closes_after && (group_closes ? following_last : last_group);
         end
+        if (starts || (issue && group_closes)) begin
+            tiles_left <= loads ? next_following : following;
+            last_group <= loads ? next_last : following_last;
+            group_members <= loads ? next_group_members : following_members;
+            one_member <= loads ? next_one_member : following_one;
+        end
+        if (starts || (issue && token_ends))
+            depth <= loads ? next_depth : group_closes ? base_depth
+                : tile_closes ? base_depth + column + {{(DEPTH_BITS-1){1'b0}}, input_closes && last_part}
+                : depth + {5'd0, left_vectors};
+        if (starts || (issue && input_closes))
+            key_base <= loads || group_closes ? (first_key >> IN_SHIFT) << IN_SHIFT : key_base + IN_PAR[15:0];
         if (load) begin
+            gate <= next_gate;
+            two_digits <= next_two_digits;
+            is_context <= next_context;
+            one_tile <= next_one_tile;
+            one_input <= next_one_input;
             now <= next;
             begun <= 1'b0;
             tiles <= next_tiles;
             group_slots <= next_slots;
             base_depth <= next_depth;
-            depth <= next_depth;
             column <= {DEPTH_BITS{1'b0}};
-            part <= READ_PARTS > 1 && next[PASS_KIND +: 3] == PASS_CONTEXT && first_key[IN_SHIFT];
+            part <= READ_PARTS > 1 && next_context && first_key[IN_SHIFT];
             token_tile <= 8'd0;
             low_digit <= 1'b0;
             second_tile <= 1'b0;
             member <= 4'd0;
             input_tile <= 12'd0;
             output_tile <= 12'd0;
-            key_base <= (first_key >> IN_SHIFT) << IN_SHIFT;
         end else if (issue) begin
             begun <= 1'b1;
             low_digit <= two_digits && !low_digit;
             if (token_ends) begin
                 token_tile <= tile_closes ? 8'd0 : token_tile + 8'd1;
-                depth <= depth + {5'd0, left_vectors};
                 if (tile_closes) begin
-                    depth <= base_depth + column;
                     second_tile <= gate && !second_tile;
                     if (!gate) member <= last_member ? 4'd0 : member + 4'd1;
                 end
@@ -217,15 +270,11 @@ module matmul_steps (
                 input_tile <= last_input ? 12'd0 : input_tile + 12'd1;
                 part <= !last_part;
                 if (last_part) column <= column + 1'b1;
-                depth <= base_depth + column + {{(DEPTH_BITS-1){1'b0}}, last_part};
-                key_base <= key_base + IN_PAR[15:0];
             end
             if (group_closes) begin
                 output_tile <= output_tile + {8'd0, now[PASS_MEMBERS +: 4]};
                 part <= READ_PARTS > 1 && is_context && first_key[IN_SHIFT];
                 column <= {DEPTH_BITS{1'b0}};
-                depth <= base_depth;
-                key_base <= (first_key >> IN_SHIFT) << IN_SHIFT;
             end
         end
         // Sums of a group stand in a row of the ring: member by member, token tile by token tile. The gate's "members"

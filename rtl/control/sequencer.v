@@ -59,7 +59,7 @@ module sequencer (
     input  wire                      rows_busy;       // any unit that moves rows
     input  wire                      gate_busy;
     input  wire [MAX_EXPERTS*16-1:0] lengths;
-    output wire                      fetch_hold;
+    output reg                       fetch_hold;
     input  wire                      fetching;
     output wire                      patch_command;
     input  wire                      patch_command_ready;
@@ -143,7 +143,9 @@ module sequencer (
     assign start_copy = state == BEGIN && is_copy;
     assign start_store = state == BEGIN && is_store;
     assign start_gate = state == PASS && is_gate && pass_room;
-    assign fetch_hold = is_patch && executing;
+    always @(posedge clk)
+        fetch_hold <= rst_n && (state == NEXT ? instruction_valid && opcode_in == OPCODE_PATCH_EMBED[7:0]
+            : fetch_hold && !was_quiet && state != ENDED);
     always @(posedge clk) begin
         note_gate <= rst_n && settled && is_gate;
         clear_queues <= rst_n && settled && is_experts;

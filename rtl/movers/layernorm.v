@@ -84,8 +84,10 @@ module layernorm #(
     reg signed [15:0] first_destination;
     wire [15:0] destination_tile = first_destination >>> TILE_SHIFT;
     reg [15:0] source_base, destination_base, groups;
+    reg [6:0] last_vector;  // of a row
     always @(posedge clk) begin
         setup <= rst_n ? {setup[2:1], start} : 3'd0;
+        last_vector <= vectors - 1'b1;
         first_destination <= destination_row - (source_row & IN_GROUP);
         groups <= (last_row >> GROUP_SHIFT) - (source_row >> GROUP_SHIFT) + 1'b1;
         source_base <= (source_row >> TILE_SHIFT) * {9'd0, vectors};
@@ -144,7 +146,7 @@ module layernorm #(
     always @(posedge clk) begin
         valid <= rst_n ? {valid[2:1], read} : 3'd0;
         first <= {first[2:1], position == 0};
-        last <= {last[2:1], position == vectors - 1'b1};
+        last <= {last[2:1], position == last_vector};
         slot_1 <= slot;
         slot_2 <= slot_1;
         values_3 <= residual_values[slot_2*GROUP*ROW_BITS +: GROUP*ROW_BITS];
@@ -176,7 +178,7 @@ module layernorm #(
     reg [GROUP*ROOT_BITS-1:0] roots_1, roots_2;
     reg [GROUP*7-1:0] exponents_1, exponents_2;
     assign taken = group_ready & affine_ready;
-    assign group_taken = taken & part == {1'b0, vectors} - 1'b1;
+    assign group_taken = taken & part == {1'b0, last_vector};
     always @(posedge clk) begin
         if (!rst_n | group_taken) part <= {PART_BITS{1'b0}};
         else if (taken) part <= part + 1'b1;
@@ -253,7 +255,7 @@ module layernorm #(
     wire [GROUP-1:0] from_first = first_group ? ALL << (source_row & IN_GROUP) : ALL;
     wire [GROUP-1:0] to_last = groups_to_write == 1 ? ALL >> (IN_GROUP - (last_row & IN_GROUP)) : ALL;
     wire [GROUP-1:0] allowed_rows = from_first & to_last;
-    wire last_part = part_out == {1'b0, vectors} - 1'b1;
+    wire last_part = part_out == {1'b0, last_vector};
     wire [15:0] next_bank = first_bank + GROUP[15:0];
     always @(posedge clk) begin
         if (setup[3]) begin

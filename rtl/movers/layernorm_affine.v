@@ -2,7 +2,7 @@
 // Gains and offsets of LayerNorm: a table filled from lines of the weight stream, read one vector of features a cycle.
 //
 // A line holds RECORDS records in the order of the features, each offset, then gain (W8A8 int32, int16 in 8 bytes;
-// W16A16 int64, int32 in 16 bytes). Lines come after `start` and are always accepted; `ready` from the last one on.
+// W16A16 int64, int32 in 16 bytes). Lines come after `start` and are always accepted; `ready` from two cycles after the last one.
 // Latency: gains and offsets one cycle after part. Depth: a memory of MAX_WIDTH/16 entries.
 `default_nettype none
 module layernorm_affine #(
@@ -17,7 +17,7 @@ module layernorm_affine #(
     input  wire [6:0]                    vectors,
     input  wire                          line_valid,
     input  wire [511:0]                  line,
-    output wire                          ready,
+    output reg                           ready,
     input  wire [7:0]                    part,
     output wire [VECTOR*GAIN_BITS-1:0]   gains,
     output wire [VECTOR*OFFSET_BITS-1:0] offsets
@@ -33,8 +33,10 @@ module layernorm_affine #(
     localparam COUNT_BITS = 6 + LINE_SHIFT + 1;
 
     reg [COUNT_BITS-1:0] count;
-    assign ready = count[COUNT_BITS-1:LINE_SHIFT] == vectors;
-    always @(posedge clk) count <= start ? {COUNT_BITS{1'b0}} : count + {{(COUNT_BITS-1){1'b0}}, line_valid};
+    always @(posedge clk) begin
+        count <= start ? {COUNT_BITS{1'b0}} : count + {{(COUNT_BITS-1){1'b0}}, line_valid};
+        ready <= !start && count[COUNT_BITS-1:LINE_SHIFT] == vectors;
+    end
 
     genvar place, record;
     generate

@@ -61,7 +61,7 @@ module store #(
     wire reading;
     reg [2:0] part;
     reg [$clog2(FIFO_DEPTH):0] promised;  // words read or in the queue
-    wire room = promised != FIFO_DEPTH;
+    reg room;  // promised is not FIFO_DEPTH
     wire issue = reading && room;
     reg last_part;
     wire [2:0] next_part = !issue ? part : last_part ? 3'd0 : part + 3'd1;
@@ -130,6 +130,7 @@ module store #(
         starting <= rst_n ? {starting[2:1], start} : 3'd0;
         if (start) word_address <= address;
         else if (pop) word_address <= word_address + MEMORY_WORD_BYTES;
+        room <= !rst_n || (promised == FIFO_DEPTH ? pop : promised != FIFO_DEPTH - 1 || !issue || pop);
         if (!rst_n) promised <= 0;
         else if (issue && !pop) promised <= promised + 1'b1;
         else if (!issue && pop) promised <= promised - 1'b1;

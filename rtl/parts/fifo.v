@@ -37,7 +37,8 @@ module fifo #(
         end else begin
             if (push) next <= next == LAST ? {INDEX_BITS{1'b0}} : next + 1'b1;
             if (pop) first <= first == LAST ? {INDEX_BITS{1'b0}} : first + 1'b1;
-            count <= count + {{INDEX_BITS{1'b0}}, push} - {{INDEX_BITS{1'b0}}, pop};
+            if (push && !pop) count <= count + 1'b1;
+            if (!push && pop) count <= count - 1'b1;
         end
     end
 

@@ -99,6 +99,7 @@ async def jobs(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) 
     idle, backpressure = idle_rate(stalls), backpressure_rate(stalls)
     waiting = deque(jobs_of([PASSES[index] for index in [*range(len(PASSES)), *rng.permutation(len(PASSES))]]))
     sent: deque[tuple[Pass, dict[str, int]]] = deque()  # whose sums are not ready yet
+    give = False
     ready: deque[dict[str, int]] = deque()  # steps that may come
     freed: deque[int] = deque()
     scales = ready_jobs = 0  # scales given; jobs that are ready and have not been freed
@@ -111,7 +112,7 @@ async def jobs(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) 
     holds_back = bool(backpressure)  # until the queue is full
     while waiting or sent or ready:
         await drive(dut)
-        give = bool(waiting) and room and rng.random() >= idle
+        gave, give = give, bool(waiting) and room and rng.random() >= idle
         dut.job_valid.value = int(give)
         if give:
             work, job = waiting.popleft()
@@ -121,7 +122,7 @@ async def jobs(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) 
             if work.kind == PassKind.CONTEXT and job["output_tile"] == 0:
                 scale_jobs.append(work.token_tiles)
         holds_back = holds_back and room and bool(waiting)
-        finish = len(sent) > int(give) and not holds_back and rng.random() >= LATE * idle
+        finish = len(sent) > give + gave and not holds_back and rng.random() >= LATE * idle
         dut.job_ready.value = int(finish)
         if finish:
             work, job = sent.popleft()

@@ -115,6 +115,7 @@ MORE_MISUSES = [
             {"beat_valid": 0}, *[NOTHING] * 24]),
     Misuse("head", "last_outputs is not 1 ... OUT_PAR", [{"row_valid": 1, "row_words": 1}]),
     Misuse("head", "row_words are not those of last_outputs", [{"row_valid": 1, "row_words": 2, "last_outputs": 8}]),
+    Misuse("drain", "the sums of a job that has not come two cycles ago", [{"job_ready": 1}]),
     Misuse("layernorm", "no rows or no vectors", [{"start": 1, "vectors": 1}]),
     Misuse("layernorm", "rows are wider than MAX_WIDTH", [{"start": 1, "rows": 1, "vectors": 127}]),
     Misuse("layernorm_roots", "more groups than entries",
