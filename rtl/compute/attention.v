@@ -60,13 +60,19 @@ module attention #(
     reg [11:0] column;
     reg [3:0] member, part;
     wire [3:0] last_part_of_tile = of_values ? LAST_VALUE_PART[3:0] : LAST_KEY_PART[3:0];
-    wire opens = part == 4'd0;
+    reg opens, last_part, last_member, last_input, last_group;  // of the part that is next, made a cycle before
     wire go = state == 2'd2 && (!opens || tile_room);
-    wire closes = go && part == last_part_of_tile;
-    wire last_member = !of_values || member + 4'd1 == members || column + 12'd1 == output_tiles;
-    wire last_input = input_tile + 12'd1 == input_tiles;
-    wire last_group = of_values ? column + 12'd1 == output_tiles : group + 12'd1 == output_tiles;
-    wire [15:0] rows_of_tile = of_values ? VALUE_PARTS[15:0] * {5'd0, vectors} : KEY_PARTS[15:0] * {5'd0, vectors};
+    wire closes = go && last_part;
+    // Fields that stand a cycle after they came; where the next part and tile are.
+    reg [11:0] last_output_tile, last_input_tile;
+    reg [3:0] last_of_members;
+    reg [15:0] rows_of_tile;
+    wire [3:0] next_part = last_part ? 4'd0 : part + 4'd1;
+    wire [3:0] next_member = last_member ? 4'd0 : member + 4'd1;
+    wire [11:0] next_input = !last_member ? input_tile : last_input ? 12'd0 : input_tile + 12'd1;
+    wire [11:0] next_column = last_member && !last_input ? column - {8'd0, member} : column + 12'd1;
+    wire [11:0] next_group = group + {11'd0, last_member && last_input};
+    wire next_last_column = next_column == last_output_tile;
     wire [11:0] place = of_values ? column : input_tile;
     wire [11:0] vector = (of_values ? OUT_PARTS : IN_PARTS) == 1 ? place : place >> 1;
     wire half = place[0];
@@ -83,6 +89,10 @@ module attention #(
             2'd1: state <= 2'd2;
             default: if (closes && last_member && last_input && last_group) state <= 2'd0;
         endcase
+        last_output_tile <= output_tiles - 12'd1;
+        last_input_tile <= input_tiles - 12'd1;
+        last_of_members <= members - 4'd1;
+        rows_of_tile <= of_values ? VALUE_PARTS[15:0] * {5'd0, vectors} : KEY_PARTS[15:0] * {5'd0, vectors};
         if (state != 2'd2) begin
             first_depth <= product[15:0] + {5'd0, head_base};
             row_depth <= product[15:0] + {5'd0, head_base};
@@ -92,26 +102,31 @@ module attention #(
             column <= 12'd0;
             member <= 4'd0;
             part <= 4'd0;
+            opens <= 1'b1;
+            last_part <= last_part_of_tile == 4'd0;
+            last_member <= !of_values || members == 4'd1 || output_tiles == 12'd1;
+            last_input <= input_tiles == 12'd1;
+            last_group <= output_tiles == 12'd1;
         end else if (go) begin
-            part <= closes ? 4'd0 : part + 4'd1;
+            part <= next_part;
+            opens <= last_part;
+            last_part <= next_part == last_part_of_tile;
             part_depth <= part_depth + {5'd0, vectors};
-            if (closes) begin
+            if (last_part) begin
+                member <= next_member;
+                input_tile <= next_input;
+                column <= next_column;
+                group <= next_group;
+                last_member <= !of_values || next_member == last_of_members || next_last_column;
+                last_input <= next_input == last_input_tile;
+                last_group <= of_values ? next_last_column : next_group == last_output_tile;
                 part_depth <= row_depth;
-                member <= last_member ? 4'd0 : member + 4'd1;
-                column <= column + 12'd1;
-                if (last_member) begin
-                    column <= column - {8'd0, member};
-                    input_tile <= last_input ? 12'd0 : input_tile + 12'd1;
-                    if (of_values) begin
-                        row_depth <= row_depth + rows_of_tile;
-                        part_depth <= row_depth + rows_of_tile;
-                    end
-                    if (last_input) begin
-                        group <= group + 12'd1;
-                        column <= column + 12'd1;
-                        row_depth <= of_values ? first_depth : row_depth + rows_of_tile;
-                        part_depth <= of_values ? first_depth : row_depth + rows_of_tile;
-                    end
+                if (last_member && of_values) begin
+                    row_depth <= last_input ? first_depth : row_depth + rows_of_tile;
+                    part_depth <= last_input ? first_depth : row_depth + rows_of_tile;
+                end else if (last_input && !of_values) begin
+                    row_depth <= row_depth + rows_of_tile;
+                    part_depth <= row_depth + rows_of_tile;
                 end
             end
         end

@@ -3,7 +3,7 @@
 //
 //   target = row + OFFSET;  bank = target mod TOKEN_PAR;  depth = ⌊target / TOKEN_PAR⌋·vectors + vector
 //
-// row and vectors arrive in cycle 4 and 5 of the step, vector in 6.
+// row and vectors arrive in cycle 4 of the step, vector in 6.
 // The depth stands in cycles 11, 15, 19 and 23, the bank a cycle before. Depth: a small multiplication.
 `default_nettype none
 module drain_place #(
@@ -14,7 +14,7 @@ module drain_place #(
 ) (
     input  wire                    clk,
     input  wire [15:0]             row_4,
-    input  wire [VECTORS_BITS-1:0] vectors_5,
+    input  wire [VECTORS_BITS-1:0] vectors_4,
     input  wire [VECTORS_BITS-1:0] vector_6,
     output wire [LANE_BITS-1:0]    bank_10,
     output wire [DEPTH_BITS-1:0]   depth_11,
@@ -29,6 +29,7 @@ module drain_place #(
     localparam PLACE_BITS = LANE_BITS + DEPTH_BITS;
 
     reg [15:0] target_5;
+    reg [VECTORS_BITS-1:0] vectors_5;
     reg [LANE_BITS-1:0] bank_6;
     reg [DEPTH_BITS-1:0] product_6;
     reg [17*PLACE_BITS-1:0] places;  // cycles 7 … 23, the youngest in the low bits
@@ -36,6 +37,7 @@ module drain_place #(
     wire unused = &{1'b0, product[DEPTH_BITS +: VECTORS_BITS]};
     always @(posedge clk) begin
         target_5 <= row_4 + OFFSET[15:0];
+        vectors_5 <= vectors_4;
         bank_6 <= target_5[LANE_BITS-1:0];
         product_6 <= product[DEPTH_BITS-1:0];
         places <= {places[16*PLACE_BITS-1:0], bank_6, product_6 + {{(DEPTH_BITS-VECTORS_BITS){1'b0}}, vector_6}};

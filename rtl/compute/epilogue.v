@@ -94,7 +94,7 @@ module epilogue (
     wire [DRAIN_BITS-1:0] step_1 = steps[0 +: DRAIN_BITS];
     wire [DRAIN_BITS-1:0] step_2 = steps[DRAIN_BITS +: DRAIN_BITS];
     wire [DRAIN_BITS-1:0] step_3 = steps[2*DRAIN_BITS +: DRAIN_BITS];
-    wire [DRAIN_BITS-1:0] step_5 = steps[4*DRAIN_BITS +: DRAIN_BITS];
+    wire [DRAIN_BITS-1:0] step_4 = steps[3*DRAIN_BITS +: DRAIN_BITS];
     wire [DRAIN_BITS-1:0] step_6 = steps[5*DRAIN_BITS +: DRAIN_BITS];
     wire [DRAIN_BITS-1:0] step_10 = steps[9*DRAIN_BITS +: DRAIN_BITS];
     wire [DRAIN_BITS-1:0] step_11 = steps[10*DRAIN_BITS +: DRAIN_BITS];
@@ -183,7 +183,7 @@ module epilogue (
                 .OFFSET(r), .LANE_BITS(LANE_BITS), .VECTORS_BITS(VECTORS_BITS), .DEPTH_BITS(DEPTH_BITS)
             ) place (
                 .clk(clk), .row_4(row_4),
-                .vectors_5(step_5[DRAIN_VECTORS +: VECTORS_BITS]), .vector_6(step_6[DRAIN_VECTOR +: VECTORS_BITS]),
+                .vectors_4(step_4[DRAIN_VECTORS +: VECTORS_BITS]), .vector_6(step_6[DRAIN_VECTOR +: VECTORS_BITS]),
                 .bank_10(bank_10[r*LANE_BITS +: LANE_BITS]), .depth_11(depth_11[r*16 +: 16]),
                 .bank_14(bank_14[r*LANE_BITS +: LANE_BITS]), .depth_15(depth_15[r*16 +: 16]),
                 .bank_17(bank_17[r*LANE_BITS +: LANE_BITS]),
@@ -318,7 +318,7 @@ module epilogue (
             assign residual_parts = 1'b1;
         end
     endgenerate
-    wire unused = &{1'b0, unused_wide_enable, unused_wide_depth, wide_result, unused_enable, unused_values, write_part, step_1, step_3, step_5, step_6, step_9, step_10,
+    wire unused = &{1'b0, unused_wide_enable, unused_wide_depth, wide_result, unused_enable, unused_values, write_part, step_1, step_3, step_4, step_6, step_9, step_10,
                     rest_14, rest_18, rest_19, rest_22, rest_23};
 `ifdef SIMULATION
     wire [POST_ROWS-1:0] rows_3 = step_3[DRAIN_ROWS +: POST_ROWS];

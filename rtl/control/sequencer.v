@@ -25,7 +25,7 @@ module sequencer (
     input  wire                      clk;
     input  wire                      rst_n;
     input  wire                      instruction_valid;
-    output wire                      instruction_ready;
+    output reg                       instruction_ready;  // state is NEXT
     input  wire [511:0]              instruction_in;
     input  wire [4:0]                static_fault;
     input  wire [31:0]               index_in;
@@ -127,10 +127,9 @@ module sequencer (
     reg sequence_begun;
     wire attention_busy, experts_busy;
     wire [4:0] experts_fault;
-    wire accept = state == NEXT && instruction_valid;
+    wire accept = instruction_ready && instruction_valid;
     wire header_ok = header_done && header_fault == 5'd0;
     wire quiet = compute_idle && !rows_busy && !gate_busy;
-    assign instruction_ready = state == NEXT;
     always @(posedge clk) check <= rst_n && state == CHECK && static_fault_held == 5'd0 && !is_halt;
     reg was_quiet;  // in this state, a cycle ago
     wire settled = state == QUIET && quiet && !was_quiet;
@@ -144,7 +143,7 @@ module sequencer (
     assign start_store = state == BEGIN && is_store;
     assign start_gate = state == PASS && is_gate && pass_room;
     always @(posedge clk)
-        fetch_hold <= rst_n && (state == NEXT ? instruction_valid && opcode_in == OPCODE_PATCH_EMBED[7:0]
+        fetch_hold <= rst_n && (instruction_ready ? instruction_valid && opcode_in == OPCODE_PATCH_EMBED[7:0]
             : fetch_hold && !was_quiet && state != ENDED);
     always @(posedge clk) begin
         note_gate <= rst_n && settled && is_gate;
@@ -153,7 +152,7 @@ module sequencer (
 
     always @(posedge clk) begin
         if (accept) index <= index_in;
-        if (state == NEXT) begin  // whatever comes: the accepted one is the last
+        if (instruction_ready) begin  // whatever comes: the accepted one is the last
             instruction <= instruction_in;
             static_fault_held <= static_fault;
             is_patch <= opcode_in == OPCODE_PATCH_EMBED[7:0];
@@ -168,6 +167,9 @@ module sequencer (
             is_halt <= opcode_in == OPCODE_HALT[7:0];
         end
         was_quiet <= rst_n && settled;
+        if (!rst_n) instruction_ready <= 1'b1;
+        else if (instruction_ready) instruction_ready <= !instruction_valid && !past_end;
+        else instruction_ready <= was_quiet;
         settling <= state == SETTLE ? settling + 2'd1 : 2'd0;
         if (!rst_n) begin
             state <= NEXT;

@@ -69,7 +69,7 @@ module store #(
     wire unused_last_vector, unused_last;
     wire [VECTORS_BITS-1:0] unused_vector;
     row_walk #(.LANE_BITS(LANE_BITS), .VECTORS_BITS(VECTORS_BITS), .DEPTH_BITS(DEPTH_BITS)) walk (.clk(clk), .rst_n(rst_n), .start(start), .first_row(source_row), .rows(rows),
-                   .vectors(walked_vectors), .advance(issue && last_part), .active(reading), .row(routing_row),
+                   .vectors(walked_vectors), .advance(room && last_part), .active(reading), .row(routing_row),
                    .bank(read_bank), .depth(read_depth), .vector(unused_vector), .last_vector(unused_last_vector),
                    .last(unused_last));
 
