@@ -26,13 +26,12 @@ module drain_place #(
     output wire [LANE_BITS-1:0]    bank_22,
     output wire [DEPTH_BITS-1:0]   depth_23
 );
-    localparam PLACE_BITS = LANE_BITS + DEPTH_BITS;
-
     reg [15:0] target_5;
     reg [VECTORS_BITS-1:0] vectors_5;
     reg [LANE_BITS-1:0] bank_6;
     reg [DEPTH_BITS-1:0] product_6;
-    reg [17*PLACE_BITS-1:0] places;  // cycles 7 … 23, the youngest in the low bits
+    reg [16*LANE_BITS-1:0] banks;    // cycles 7 … 22, the youngest in the low bits
+    reg [17*DEPTH_BITS-1:0] depths;  // cycles 7 … 23
     wire [DEPTH_BITS+VECTORS_BITS-1:0] product = {{LANE_BITS{1'b0}}, target_5[15:LANE_BITS]} * vectors_5;
     wire unused = &{1'b0, product[DEPTH_BITS +: VECTORS_BITS]};
     always @(posedge clk) begin
@@ -40,16 +39,17 @@ module drain_place #(
         vectors_5 <= vectors_4;
         bank_6 <= target_5[LANE_BITS-1:0];
         product_6 <= product[DEPTH_BITS-1:0];
-        places <= {places[16*PLACE_BITS-1:0], bank_6, product_6 + {{(DEPTH_BITS-VECTORS_BITS){1'b0}}, vector_6}};
+        banks <= {banks[15*LANE_BITS-1:0], bank_6};
+        depths <= {depths[16*DEPTH_BITS-1:0], product_6 + {{(DEPTH_BITS-VECTORS_BITS){1'b0}}, vector_6}};
     end
-    assign bank_10 = places[3*PLACE_BITS+DEPTH_BITS +: LANE_BITS];
-    assign depth_11 = places[4*PLACE_BITS +: DEPTH_BITS];
-    assign bank_14 = places[7*PLACE_BITS+DEPTH_BITS +: LANE_BITS];
-    assign depth_15 = places[8*PLACE_BITS +: DEPTH_BITS];
-    assign bank_17 = places[10*PLACE_BITS+DEPTH_BITS +: LANE_BITS];
-    assign bank_18 = places[11*PLACE_BITS+DEPTH_BITS +: LANE_BITS];
-    assign depth_19 = places[12*PLACE_BITS +: DEPTH_BITS];
-    assign bank_22 = places[15*PLACE_BITS+DEPTH_BITS +: LANE_BITS];
-    assign depth_23 = places[16*PLACE_BITS +: DEPTH_BITS];
+    assign bank_10 = banks[3*LANE_BITS +: LANE_BITS];
+    assign bank_14 = banks[7*LANE_BITS +: LANE_BITS];
+    assign bank_17 = banks[10*LANE_BITS +: LANE_BITS];
+    assign bank_18 = banks[11*LANE_BITS +: LANE_BITS];
+    assign bank_22 = banks[15*LANE_BITS +: LANE_BITS];
+    assign depth_11 = depths[4*DEPTH_BITS +: DEPTH_BITS];
+    assign depth_15 = depths[8*DEPTH_BITS +: DEPTH_BITS];
+    assign depth_19 = depths[12*DEPTH_BITS +: DEPTH_BITS];
+    assign depth_23 = depths[16*DEPTH_BITS +: DEPTH_BITS];
 endmodule
 `default_nettype wire

@@ -288,13 +288,20 @@ module epilogue (
         .values(gelu ? gelus_23 : activations_11),
         .write_enable(write_enable), .write_depth(write_depth), .write_values(write_values));
 
-    wire [TOKEN_PAR-1:0] unused_wide_enable;
-    wire [TOKEN_PAR*16-1:0] unused_wide_depth;
-    bank_writer #(.ROWS(POST_ROWS), .BANKS(TOKEN_PAR), .BITS(ROW_WIDE), .PARTS(OUT_PARTS)) wide_writer (
-        .clk(clk), .rst_n(rst_n), .valid(direct_10 ? step_10[DRAIN_ROWS +: POST_ROWS] : {POST_ROWS{1'b0}}),
-        .bank(bank_10), .depth(depth_11),
-        .values(wides_11), .write_enable(unused_wide_enable), .write_depth(unused_wide_depth),
-        .write_values(write_wide));
+    generate
+        if (WIDE_TOKENS != 0) begin : wide_rows
+            wire [TOKEN_PAR-1:0] unused_enable;
+            wire [TOKEN_PAR*16-1:0] unused_depth;
+            bank_writer #(.ROWS(POST_ROWS), .BANKS(TOKEN_PAR), .BITS(ROW_WIDE), .PARTS(OUT_PARTS)) wide_writer (
+                .clk(clk), .rst_n(rst_n), .valid(direct_10 ? step_10[DRAIN_ROWS +: POST_ROWS] : {POST_ROWS{1'b0}}),
+                .bank(bank_10), .depth(depth_11), .values(wides_11),
+                .write_enable(unused_enable), .write_depth(unused_depth), .write_values(write_wide));
+            wire unused = &{1'b0, unused_enable, unused_depth};
+        end else begin : no_wide_rows
+            assign write_wide = {(TOKEN_PAR*VECTOR*16){1'b0}};
+            wire unused = &{1'b0, wides_11};
+        end
+    endgenerate
 
     // Residual: read in 15, written in 19. Two steps of a pass never touch the same part of a row.
     wire [2:0] kind_18 = rest_18[POST_ROWS +: 3];
@@ -318,7 +325,7 @@ module epilogue (
             assign residual_parts = 1'b1;
         end
     endgenerate
-    wire unused = &{1'b0, unused_wide_enable, unused_wide_depth, wide_result, unused_enable, unused_values, write_part, step_1, step_3, step_4, step_6, step_9, step_10,
+    wire unused = &{1'b0, wide_result, unused_enable, unused_values, write_part, step_1, step_3, step_4, step_6, step_9, step_10,
                     rest_14, rest_18, rest_19, rest_22, rest_23};
 `ifdef SIMULATION
     wire [POST_ROWS-1:0] rows_3 = step_3[DRAIN_ROWS +: POST_ROWS];

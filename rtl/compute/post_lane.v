@@ -2,11 +2,12 @@
 // One post lane: a sum of the array through every epilogue; the pass decides which result is used.
 //
 //   y = saturate(round_shift((256·high + sum + bias)·factor, shift)),  RESIDUAL_BITS + GUARD_BITS wide
-//   activation, score, head = y saturated further, wide = y within ±WIDE_LIMIT;  gelu = GELU epilogue of y
+//   activation, score, head = y saturated further, wide = y within ±WIDE_LIMIT or 0;  gelu = GELU epilogue of y
 //   residual_out = saturate(residual + round_shift(y·weight, SCORE_WEIGHT_BITS + (guarded ? GUARD_BITS : 0)))
 // RESIDUAL has weight 2^SCORE_WEIGHT_BITS and is not guarded, score-weighted experts have the score and are.
 //
-// high is the sum of high digits where tokens are wide, and else 0; JOINED_BITS is then wider than ACCUMULATOR_BITS.
+// high is the sum of high digits where tokens are wide; JOINED_BITS is then wider than ACCUMULATOR_BITS, and else high and
+// wide are 0.
 // Cycles, sum, high and bias arriving in 0: factor, shift 1; weight, guarded 8; activation, score, head, wide 9;
 // residual 16; residual_out 17; gelu 21. Depth: see requantise, gelu; an addition of JOINED_BITS, three terms if wide.
 `default_nettype none
@@ -65,8 +66,11 @@ module post_lane #(
             always @(posedge clk)
                 value_1 <= {{MORE{sum[ACCUMULATOR_BITS-1]}}, sum} + {{MORE{bias[ACCUMULATOR_BITS-1]}}, bias}
                     + {high, {MORE{1'b0}}};
+            always @(posedge clk)
+                wide <= y_8 > WIDE_LIMIT ? WIDE_LIMIT[15:0] : y_8 < -WIDE_LIMIT ? -WIDE_LIMIT[15:0] : y_8[15:0];
         end else begin : whole
             always @(posedge clk) value_1 <= sum + bias;
+            always @(posedge clk) wide <= 16'd0;
             wire unused_high = &{1'b0, high};
         end
     endgenerate
@@ -85,7 +89,6 @@ module post_lane #(
         activation <= fits_activation ? y_8[ACTIVATION_BITS-1:0] : {negative, {(ACTIVATION_BITS-1){!negative}}};
         score <= fits_score ? y_8[SCORE_BITS-1:0] : {negative, {(SCORE_BITS-1){!negative}}};
         head <= fits_head ? y_8[OUTPUT_BITS-1:0] : {negative, {(OUTPUT_BITS-1){!negative}}};
-        wide <= y_8 > WIDE_LIMIT ? WIDE_LIMIT[15:0] : y_8 < -WIDE_LIMIT ? -WIDE_LIMIT[15:0] : y_8[15:0];
         gelu_9 <= fits_gelu ? y_8[GELU_BITS-1:0] : {negative, {(GELU_BITS-1){!negative}}};
     end
     gelu #(

@@ -81,7 +81,7 @@ def golden(inputs: dict[str, NDArray[INT64]], grid: tuple[int, int, int]) -> dic
         "activation": saturate(y, NUMBERS.activation_bits),
         "score": saturate(y, NUMBERS.score_bits),
         "head": saturate(y, OUTPUT_BITS),
-        "wide": np.clip(y, -WIDE_LIMIT, WIDE_LIMIT),
+        "wide": np.clip(y, -WIDE_LIMIT, WIDE_LIMIT) if WIDE else np.zeros_like(y),
         "gelu_out": gelu_requantise(saturate(y, NUMBERS.gelu_bits), *grid, NUMBERS),
         "residual_out": saturate(inputs["residual"] + update, RESIDUAL_BITS),
     }
