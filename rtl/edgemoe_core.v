@@ -117,8 +117,10 @@ module edgemoe_core (
     wire [7:0] gather_expert;
     reg rows_busy;  // a cycle late, which those who wait for it allow for
     always @(posedge clk) rows_busy <= layernorm_busy || copy_busy || store_busy || patch_busy || gather_busy;
+    reg accepts;  // a cycle late; a run begins with some cycles without an instruction
+    always @(posedge clk) accepts <= counts_running && !halted;
     sequencer instruction_sequencer (
-        .clk(clk), .rst_n(engine_rst_n), .instruction_valid(instruction_valid && counts_running && !halted),
+        .clk(clk), .rst_n(engine_rst_n), .instruction_valid(instruction_valid && accepts),
         .instruction_ready(instruction_ready), .instruction_in(next_instruction), .static_fault(static_fault),
         .index_in(instruction_index), .past_end(past_end), .check(check), .check_done(check_done),
         .check_fault(check_fault), .commit(commit), .instruction(instruction), .index(index), .fetch_room(fetch_room),

@@ -12,6 +12,7 @@
 // `load`, which enable all others, come early. Depth: an addition of 16 bits; a comparison.
 `default_nettype none
 `include "require.vh"
+`include "attributes.vh"
 module drain (
     clk, rst_n, job_valid, job, job_ready, job_room, scaled_rows, head_full, step_valid, step, freed_valid, freed_slots,
     all_issued
@@ -76,6 +77,9 @@ module drain (
     wire issue = running && !(is_context && !scaled) && !(is_head && head_full);
     wire finish = issue && last_member && last_row;
     assign load = may_load && (!running || finish);
+    // `KEEP: the additions come before the choice between them, as `load` is late.
+    `KEEP wire [5:0] ready_jobs_loaded = ready_jobs - {5'd0, !job_ready};
+    `KEEP wire [5:0] ready_jobs_waiting = ready_jobs + {5'd0, job_ready};
     assign all_issued = !running && jobs == 6'd0;
 
     reg [JOB_BITS-1:0] held;  // the front
@@ -117,8 +121,7 @@ module drain (
             may_load <= 1'b0;
         end else begin
             running <= load || (running && !finish);
-            if (job_ready && !load) ready_jobs <= ready_jobs + 6'd1;
-            if (!job_ready && load) ready_jobs <= ready_jobs - 6'd1;
+            ready_jobs <= load ? ready_jobs_loaded : ready_jobs_waiting;
             if (finish && is_context && now[JOB_LAST]) scales_used <= scales_used + now[JOB_TILES +: 8];
             scales_stale <= finish && is_context && now[JOB_LAST];
             loaded <= load;

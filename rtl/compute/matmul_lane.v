@@ -132,21 +132,27 @@ module matmul_lane (
 
     // Products and sums. What a sum needs of its step, from cycle 8 on, oldest last.
     localparam FINAL_BITS = SLOT_BITS + 1;
-    reg [PRODUCT_LATENCY:0] sum_valids;
-    reg [(PRODUCT_LATENCY+1)*FINAL_BITS-1:0] finals;
-    wire sum_valid = sum_valids[PRODUCT_LATENCY];
-    wire sum_first;
-    wire [SLOT_BITS-1:0] sum_slot;
-    assign {sum_first, sum_slot} = finals[PRODUCT_LATENCY*FINAL_BITS +: FINAL_BITS];
+    localparam PLACES = OUT_PAR / 4;  // of four outputs each
+    reg [PRODUCT_LATENCY-1:0] sum_valids;
+    reg [PRODUCT_LATENCY*FINAL_BITS-1:0] finals;
+    wire [PLACES-1:0] sum_valid, sum_first;
+    wire [PLACES*SLOT_BITS-1:0] sum_slot;
     always @(posedge clk) begin
-        sum_valids <= rst_n ? {sum_valids[PRODUCT_LATENCY-1:0], valid[7]} : {(PRODUCT_LATENCY+1){1'b0}};
-        finals <= {finals[PRODUCT_LATENCY*FINAL_BITS-1:0], step_7[STEP_FIRST], step_7[STEP_SLOT +: SLOT_BITS]};
+        sum_valids <= rst_n ? {sum_valids[PRODUCT_LATENCY-2:0], valid[7]} : {PRODUCT_LATENCY{1'b0}};
+        finals <= {finals[(PRODUCT_LATENCY-1)*FINAL_BITS-1:0], step_7[STEP_FIRST], step_7[STEP_SLOT +: SLOT_BITS]};
     end
     wire unused = &{1'b0, step_7};
 
     localparam PRODUCT_SUM_BITS = OPERAND_BITS + WEIGHT_BITS + $clog2(IN_PAR);
-    genvar pair, half;
+    genvar pair, half, place;
     generate
+        for (place = 0; place < PLACES; place = place + 1) begin : places
+            sum_place #(.SLOT_BITS(SLOT_BITS)) of_outputs (
+                .clk(clk), .rst_n(rst_n), .valid_in(sum_valids[PRODUCT_LATENCY-1]),
+                .first_in(finals[PRODUCT_LATENCY*FINAL_BITS-1]),
+                .slot_in(finals[(PRODUCT_LATENCY-1)*FINAL_BITS +: SLOT_BITS]), .valid(sum_valid[place]),
+                .first(sum_first[place]), .slot(sum_slot[place*SLOT_BITS +: SLOT_BITS]));
+        end
         for (pair = 0; pair < OUT_PAR / 2; pair = pair + 1) begin : pairs
             wire signed [PRODUCT_SUM_BITS-1:0] products [0:1];
             dot_product #(
@@ -158,8 +164,8 @@ module matmul_lane (
                 .sum_0(products[0]), .sum_1(products[1]));
             for (half = 0; half < 2; half = half + 1) begin : outputs
                 sum_ring #(.SLOT_BITS(SLOT_BITS), .PRODUCT_BITS(PRODUCT_SUM_BITS), .SUM_BITS(ACCUMULATOR_BITS)) ring (
-                    .clk(clk), .valid(sum_valid), .first(sum_first), .slot(sum_slot), .product(products[half]),
-                    .drain_slot(drain_slot),
+                    .clk(clk), .valid(sum_valid[pair/2]), .first(sum_first[pair/2]),
+                    .slot(sum_slot[pair/2*SLOT_BITS +: SLOT_BITS]), .product(products[half]), .drain_slot(drain_slot),
                     .drained(drain_sums[(2*pair+half)*ACCUMULATOR_BITS +: ACCUMULATOR_BITS]));
             end
         end

@@ -165,6 +165,9 @@ module matmul_steps (
     wire [SLOT_BITS:0] room = SLOTS[SLOT_BITS:0] + freed;
     wire fits = used + group_slots <= room;
     wire next_fits = used + next_slots <= room;
+    // `KEEP: the additions come before the choice between them, as `issue` is late.
+    `KEEP wire [7:0] undrained_more = undrained + {7'd0, !job_written};
+    `KEEP wire [7:0] undrained_less = undrained - {7'd0, job_written};
     wire [7:0] contexts_running = contexts_begun - contexts_done;
     wire [11:0] made = now[PASS_INPUT_TILES +: 12] - ({4'd0, undrained} << READ_SHIFT);
     wire some_made = {4'd0, undrained} << READ_SHIFT < now[PASS_INPUT_TILES +: 12];
@@ -207,8 +210,7 @@ module matmul_steps (
             tiles_waiting <= tiles_waiting + {7'd0, tile_arrived} - {7'd0, issue && tile_opens};
             tile_ready <= tile_arrived || |tiles_waiting[7:1] || (tiles_waiting[0] && !(issue && tile_opens));
             contexts_begun <= contexts_begun + {7'd0, issue && opens_context};
-            if (issue && group_closes && !job_written) undrained <= undrained + 8'd1;
-            if (!(issue && group_closes) && job_written) undrained <= undrained - 8'd1;
+            undrained <= issue && group_closes ? undrained_more : undrained_less;
         end
         may_begin <= load ? may_start : issue ? may_follow : may_go_on;
         if (go) begin

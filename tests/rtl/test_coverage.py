@@ -32,6 +32,7 @@ SHARED = {
     "row_units": "edgemoe_top",
     "row_walk": "store",
     "scratchpads": "edgemoe_top",
+    "sum_place": "matmul",
     "sum_ring": "matmul",
     "weight_ports": "edgemoe_top",
 }
