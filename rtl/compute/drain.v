@@ -40,7 +40,7 @@ module drain (
     wire [JOB_BITS-1:0] front;
     wire [5:0] jobs;
     wire unused_empty, unused_full;
-    wire load;
+    `KEEP wire load;
     reg [5:0] ready_jobs;
     fifo #(.BITS(JOB_BITS), .DEPTH(JOB_QUEUE)) queue (
         .clk(clk), .rst_n(rst_n), .push(job_valid), .value(job), .pop(load), .front(front),
@@ -51,7 +51,7 @@ module drain (
     reg running;
     reg [JOB_BITS-1:0] now;
     reg [15:0] row, next_row;  // absolute, of the first post row
-    reg last_row;
+    reg last_row;  // `row` is
     reg [7:0] token_tile;
     reg [3:0] member;
     reg [SLOT_BITS-1:0] slot_of_tile, slot;
@@ -63,7 +63,7 @@ module drain (
     reg scales_stale;      // scales_ready does not know yet what the job before has used
     reg scaled;            // a scale for this token tile, as of one cycle ago
     reg is_context, is_head, scattered;
-    reg last_member, one_member;
+    reg last_member, one_member, last_step;
 
     wire [2:0] kind = now[PASS_KIND +: 3];
     wire [15:0] stride = scattered ? 16'd1 : POST_ROWS[15:0];
@@ -73,10 +73,12 @@ module drain (
     wire wide = WIDE_TOKENS != 0 && now[PASS_WIDE];
     wire joined = kind == PASS_LOGITS || wide;
     wire [11:0] output_tile = now[JOB_OUTPUT_TILE +: 12] + (joined ? 12'd0 : {8'd0, member});
+    `KEEP wire next_last_member = last_member ? one_member : member + 4'd2 == now[JOB_MEMBERS +: 4];
     wire last_of_tile = &(row[LANE_BITS-1:0] | (stride[LANE_BITS-1:0] - 1'b1));
-    wire issue = running && !(is_context && !scaled) && !(is_head && head_full);
-    wire finish = issue && last_member && last_row;
-    assign load = may_load && (!running || finish);
+    // `KEEP: one level of logic each, as they enable all others.
+    `KEEP wire issue = running && !(is_context && !scaled) && !(is_head && head_full);
+    wire finish = issue && last_step;
+    assign load = may_load && (!running || (issue && last_step));
     // `KEEP: the additions come before the choice between them, as `load` is late.
     `KEEP wire [5:0] ready_jobs_loaded = ready_jobs - {5'd0, !job_ready};
     `KEEP wire [5:0] ready_jobs_waiting = ready_jobs + {5'd0, job_ready};
@@ -92,12 +94,13 @@ module drain (
     wire [11:0] front_within = front_vector - front_skipped;
     wire front_part = OUT_PARTS > 1 && held[JOB_OUTPUT_TILE];
     wire [15:0] row_after_next = next_row + stride;
+    `KEEP wire next_last_step = next_last_member && (last_member ? row_after_next >= end_row : last_row);
     wire any_scale = scales_ready != 8'd0;
     wire this_scale = scales_ready > token_tile;
     wire next_scale = {1'b0, scales_ready} > {1'b0, token_tile} + 9'd1;
     // Where the job at the front begins, two cycles after it has come there.
     reg [15:0] new_row, new_next_row;
-    reg new_last_row, new_part;
+    reg new_last_row, new_last_step, new_part;
     reg new_context, new_head, new_scattered, new_one_member;
     reg [1:0] new_third;
     reg [VECTORS_BITS-1:0] new_vector;
@@ -140,6 +143,7 @@ module drain (
         new_row <= front_row;
         new_next_row <= front_next_row;
         new_last_row <= front_next_row >= held[PASS_END_ROW +: 16];
+        new_last_step <= front_next_row >= held[PASS_END_ROW +: 16] && held[JOB_MEMBERS +: 4] == 4'd1;
         new_vector <= front_within[VECTORS_BITS-1:0] + held[PASS_DESTINATION_BASE +: VECTORS_BITS];
         new_part <= front_part;
         new_third <= front_third;
@@ -156,6 +160,7 @@ module drain (
             scattered <= new_scattered;
             one_member <= new_one_member;
             last_member <= new_one_member;
+            last_step <= new_last_step;
             token_tile <= 8'd0;
             member <= 4'd0;
             slot_of_tile <= held[JOB_SLOT +: SLOT_BITS];
@@ -165,7 +170,8 @@ module drain (
             third <= new_third;
         end else if (issue) begin
             member <= last_member ? 4'd0 : member + 4'd1;
-            last_member <= last_member ? one_member : member + 4'd2 == now[JOB_MEMBERS +: 4];
+            last_member <= next_last_member;
+            last_step <= next_last_step;
             slot <= slot + tiles_of_job[SLOT_BITS-1:0];
             part <= OUT_PARTS > 1 && (wide ? part : !part);
             vector <= vector + {10'd0, !wide && (OUT_PARTS == 1 || part)};

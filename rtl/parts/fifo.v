@@ -5,6 +5,7 @@
 // Latency: what is pushed stands at `front` one cycle later.
 `default_nettype none
 `include "require.vh"
+`include "attributes.vh"
 module fifo #(
     parameter BITS = 8,
     parameter DEPTH = 4
@@ -25,6 +26,9 @@ module fifo #(
     reg [BITS-1:0] entries [0:DEPTH-1];
     reg [INDEX_BITS-1:0] first, next;
     assign front = entries[first];
+    // `KEEP: the additions come before the choice between them, as push and pop are late.
+    `KEEP wire [INDEX_BITS:0] one_more = count + 1'b1;
+    `KEEP wire [INDEX_BITS:0] one_less = count - 1'b1;
     assign empty = count == 0;
     assign full = count == DEPTH[INDEX_BITS:0];
 
@@ -37,8 +41,8 @@ module fifo #(
         end else begin
             if (push) next <= next == LAST ? {INDEX_BITS{1'b0}} : next + 1'b1;
             if (pop) first <= first == LAST ? {INDEX_BITS{1'b0}} : first + 1'b1;
-            if (push && !pop) count <= count + 1'b1;
-            if (!push && pop) count <= count - 1'b1;
+            if (push && !pop) count <= one_more;
+            if (!push && pop) count <= one_less;
         end
     end
 
