@@ -21,6 +21,7 @@ from sim.common.runs import Run
 RUNS = [Run("micro"), Run("micro_w16a16"), Run("wide_tokens")]
 NUMBERS = hardware().numbers
 WIDE = hardware().wide_tokens
+FEW_VALUES = {"gelu_out"} if WIDE else {"gelu_out", "wide"}  # without wide tokens `wide` is 0
 ACC_BITS, RESIDUAL_BITS = NUMBERS.accumulator_bits, NUMBERS.residual_bits
 POST_BITS, FACTOR_BITS = Sizes(hardware()).post_bits, Sizes(hardware()).factor_bits
 RESIDUAL_FACTOR = 1 << SCORE_BITS  # weight of the residual epilogue
@@ -111,4 +112,4 @@ async def epilogues(dut: Dut, check: Checker, rng: np.random.Generator, grid: tu
                 found[name].append(signed(int(signals[name].value), bits))
     for name, expected in golden(inputs, grid).items():
         check.equal(found[name], expected, f"{name} with GELU's grid {grid}")
-        assert name == "gelu_out" or len(np.unique(expected)) > 20, f"{name} has hardly any values"
+        assert name in FEW_VALUES or len(np.unique(expected)) > 20, f"{name} has hardly any values"
