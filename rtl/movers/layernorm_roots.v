@@ -35,7 +35,7 @@ module layernorm_roots #(
     input  wire [GROUP*VECTOR*RESIDUAL_BITS-1:0] values,
     input  wire [10:0]                           width,
     input  wire [63:0]                           epsilon,
-    output wire                                  ready,
+    output reg                                   ready,
     input  wire                                  take,
     output wire [GROUP*ROW_SUM_BITS-1:0]         sums,
     output wire [GROUP*ROOT_BITS-1:0]            roots,
@@ -86,7 +86,6 @@ module layernorm_roots #(
     reg [ENTRY_BITS-1:0] sum_entry, root_entry, oldest;
     reg [ENTRY_BITS:0] kept;
     wire complete = root_valid & turn[GROUP-1];
-    assign ready = kept != 0;
     always @(posedge clk)
         if (!rst_n) begin
             turn <= {{(GROUP-1){1'b0}}, 1'b1};
@@ -94,7 +93,9 @@ module layernorm_roots #(
             root_entry <= {ENTRY_BITS{1'b0}};
             oldest <= {ENTRY_BITS{1'b0}};
             kept <= {(ENTRY_BITS+1){1'b0}};
+            ready <= 1'b0;
         end else begin
+            ready <= complete || |kept[ENTRY_BITS:1] || (kept[0] && !take);  // kept is not 0
             if (root_valid) turn <= next_turn[GROUP-1:0];
             sum_entry <= sum_entry + {{(ENTRY_BITS-1){1'b0}}, done};
             root_entry <= root_entry + {{(ENTRY_BITS-1){1'b0}}, complete};
