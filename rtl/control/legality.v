@@ -62,7 +62,7 @@ module legality (
                       .scratchpad(access_buffer), .first(access_first), .row_end(access_end),
                       .features(access_features), .third(third));
 
-    reg [18:0] pitch;
+    reg [18:0] row_pitch;
     wire own_rule = access_buffer == BUFFER_ROUTING[3:0] && opcode == OPCODE_GATE[7:0];
     wire [16:0] whole_end = (access_end + TILE_MASK) & ~TILE_MASK;
     wire memory_turn = step == LENGTH_STEP[4:0] - 5'd2;
@@ -80,7 +80,7 @@ module legality (
     reg too_large;
     always @(posedge clk) begin
         factor <= memory_turn ? {1'b0, rows} : whole_end;
-        other_factor <= memory_turn ? pitch : {3'd0, access_features};
+        other_factor <= memory_turn ? row_pitch : {3'd0, access_features};
         product <= factor * other_factor;
         used <= {used[1], access_valid};
         beyond_rows <= {beyond_rows[1], access_end > MOST_ROWS};
@@ -122,7 +122,7 @@ module legality (
         row_features <= is_head ? out_features : in_features;
         row_bytes <= element_bytes[2] ? {row_features, 2'b00}
             : element_bytes[1] ? {1'b0, row_features, 1'b0} : {2'b00, row_features};
-        pitch <= {whole_words[18:4], 4'd0};
+        row_pitch <= {whole_words[18:4], 4'd0};
         region <= is_patch_embed ? input_bytes : output_bytes;
         if (step == LENGTH_STEP[4:0]) {borrow, rest[31:0]} <= {1'b0, region[31:0]} - {1'b0, product[31:0]};
         if (step == LENGTH_STEP[4:0]) rest[35:32] <= product[35:32];
