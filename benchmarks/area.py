@@ -13,26 +13,24 @@ import json
 import sys
 from collections import defaultdict
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from tabulate import tabulate
 from tqdm import tqdm
 
 from benchmarks.area_levels import Timing, analyse
-from benchmarks.area_synthesis import ROOT, Module, Resources, elaborate, synthesise
+from benchmarks.area_synthesis import ROOT, Module, elaborate, synthesise
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.rtl.build import TOP
+from edgemoe.spec.files import write_text
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.terminal import accept_all_text
+from edgemoe.tuning.parts import Resources, part_of
 
 REPORT = ROOT / "build" / "reports" / "area.json"
 SHAPES = ("zcu102", "zcu102_w16a16", "kv260")
 # 3.33 ns at 300 MHz are 8 levels of 0.4 ns, LUT and routing, of an UltraScale+ at speed grade −2.
 LEVEL_CEILING = 8.0
-PARTS = {
-    "xczu9eg": Resources(lut=274_080, lutram=144_000, ff=548_160, dsp=2_520, bram36=912),
-    "xck26": Resources(lut=117_120, lutram=57_600, ff=234_240, dsp=1_248, bram36=144, uram=64),
-    "xcu50": Resources(lut=871_680, lutram=403_200, ff=1_743_360, dsp=5_952, bram36=1_344, uram=640),
-}
 LIMITS = {"zcu102": Resources(lut=165_000, lutram=144_000, ff=548_160, dsp=1_420, bram36=912)}
 COLUMNS = ("LUT", "LUTRAM", "FF", "DSP", "BRAM36", "URAM")
 
@@ -98,9 +96,10 @@ def _instances(modules: dict[str, Module]) -> dict[str, int]:
     return counts
 
 
-def part_of(hardware: HardwareConfig) -> Resources | None:
+def total_of(hardware: HardwareConfig) -> Resources | None:
     """Totals of the part that a configuration is for; None when it is for simulation only."""
-    return next((total for prefix, total in PARTS.items() if hardware.part.startswith(prefix)), None)
+    part = part_of(hardware.part)
+    return part.total if part else None
 
 
 def table(shape: Shape) -> str:
@@ -112,7 +111,7 @@ def table(shape: Shape) -> str:
         [row.module, str(row.instances), *_cells(row.used), f"{row.levels:.1f}{' *' * (row.levels > LEVEL_CEILING)}"]
         for row in sorted(shape.rows, key=lambda row: (-row.used.lut, row.module))
     ]
-    total, used = part_of(hardware), shape.used
+    total, used = total_of(hardware), shape.used
     rows.append(["all", "", *_cells(used), f"{shape.levels:.1f}"])
     if total is not None:
         rows.append(["part", "", *_cells(total), f"{LEVEL_CEILING:.1f}"])
@@ -132,7 +131,7 @@ def _cells(used: Resources) -> list[str]:
 
 def report(shape: Shape) -> dict[str, object]:
     """What goes to area.json."""
-    hardware, total, used = shape.hardware, part_of(shape.hardware), shape.used
+    hardware, total, used = shape.hardware, total_of(shape.hardware), shape.used
     limit = LIMITS.get(hardware.name, total)
     return {
         "hardware": hardware.name,
@@ -155,6 +154,7 @@ def main() -> int:
     accept_all_text()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--hardware", nargs="+", default=list(SHAPES))
+    parser.add_argument("--report", type=Path, default=REPORT, help="file that gets the figures")
     parser.add_argument("--top", default=TOP, help="a module, for a look at a part of the machine")
     parser.add_argument(
         "--paths", action="store_true", help="also print the longest path of each module above the ceiling"
@@ -176,8 +176,7 @@ def main() -> int:
         failed |= not reports[-1]["fits"] or shape.levels > LEVEL_CEILING
     print(f"Yosys synth_xilinx -family xcup, each module alone; * longer than {LEVEL_CEILING:g} levels")
     if options.top == TOP:
-        REPORT.parent.mkdir(parents=True, exist_ok=True)
-        REPORT.write_text(json.dumps(reports, indent=1) + "\n", encoding="utf-8")
+        write_text(options.report, json.dumps(reports, indent=1) + "\n")
     return int(failed)
 
 

@@ -22,6 +22,7 @@ from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, modules, sourc
 from edgemoe.spec.files import draft_folder, write_bytes
 from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.tuning.parts import Resources
 from sim.common.runner import specified
 
 ROOT = RTL_FOLDER.parent
@@ -39,29 +40,6 @@ MEMORY_LUTS = {
 # A module that is one DSP block with its registers, adder and cascade, for which Yosys has no rules in this family.
 # In a netlist it is a cell of this name.
 DSP_CELL = "multiply_add"
-
-
-@dataclass(frozen=True)
-class Resources:
-    """Cells of a part: what a module takes, or what the part has. bram36 counts an 18-kbit block as one half."""
-
-    lut: int = 0
-    lutram: int = 0
-    ff: int = 0
-    dsp: int = 0
-    bram36: float = 0.0
-    uram: int = 0
-
-    def __add__(self, other: Resources) -> Resources:
-        return Resources(*(a + b for a, b in zip(self.values(), other.values(), strict=True)))  # type: ignore[arg-type]
-
-    def times(self, count: int) -> Resources:
-        """So many of them."""
-        return Resources(*(count * value for value in self.values()))  # type: ignore[arg-type]
-
-    def values(self) -> tuple[float, ...]:
-        """In the order of the fields."""
-        return self.lut, self.lutram, self.ff, self.dsp, self.bram36, self.uram
 
 
 @dataclass(frozen=True)

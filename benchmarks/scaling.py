@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from tabulate import tabulate
 
+from edgemoe.cluster import add_cluster_arguments, cluster_of, run
 from edgemoe.compiler.compile import compile_model
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.fits import limits
@@ -153,7 +154,7 @@ def point(sweep: str, series: str, value: float, config: ModelConfig, tasks: int
     )
 
 
-def sweeps(config: ModelConfig, hardware: HardwareConfig) -> Iterator[Callable[[], Point]]:
+def sweeps(config: ModelConfig, hardware: HardwareConfig) -> Iterator[partial[Point]]:
     """Every point, still to be predicted."""
     config = replace(config, tasks=TASKS)
     for tasks, series in ((1, "one task"), (2, "two tasks")):
@@ -196,9 +197,11 @@ def main() -> None:
     parser.add_argument("--model", default="tiny", help="configuration that is varied (default: %(default)s)")
     parser.add_argument("--hardware", default=DEFAULT_HARDWARE, help="build that is varied (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("build/reports"))
+    add_cluster_arguments(parser)
     options = parser.parse_args()
     hardware = load_hardware_config(options.hardware)
-    points = [predict() for predict in sweeps(load_model_config(options.model), hardware)]
+    waiting = [predict.args for predict in sweeps(load_model_config(options.model), hardware)]
+    points = run(point, waiting, cluster_of(options), "predicting")
     show(points)
     options.out.mkdir(parents=True, exist_ok=True)
     report = {

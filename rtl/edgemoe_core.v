@@ -157,7 +157,7 @@ module edgemoe_core (
         .fault(fault), .experts_run(experts_run), .segments_dropped(segments_dropped));
 
     wire [TOKEN_PAR*16-1:0] array_depth, residual_read_depth, residual_depth, write_depth;
-    wire [ALL-1:0] norm, hidden, query, key_vectors, values, write_values;
+    wire [ALL-1:0] norm, hidden, query, key_values, value_values, write_values;
     wire [TOKEN_PAR*GATHERED_BITS-1:0] gathered;
     wire [TOKEN_PAR*VECTOR*16-1:0] gate_input, write_wide;
     wire [15:0] attention_depth;
@@ -185,7 +185,7 @@ module edgemoe_core (
         .taken_valid(taken_valid), .taken(taken), .skip(skip), .skip_lines(skip_lines), .left(left),
         .closes_part(closes_part), .last_segment(last_segment), .line_valid(line_valid), .line_ready(of_layernorm || patch_line_ready), .line(line),
         .array_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
-        .gathered(gathered), .attention_depth(attention_depth), .keys(key_vectors), .values(values),
+        .gathered(gathered), .attention_depth(attention_depth), .keys(key_values), .values(value_values),
         .residual_read_depth(residual_read_depth), .residual(residual), .residual_enable(residual_enable),
         .residual_parts(residual_parts), .residual_depth(residual_depth), .residual_values(residual_values),
         .write_enable(write_enable), .write_buffer(write_buffer), .write_parts(write_parts), .write_depth(write_depth),
@@ -215,7 +215,7 @@ module edgemoe_core (
         .load_valid(read_valid && load_busy), .load_ready(load_word_ready), .word_valid(store_word_valid),
         .word_ready(word_ready), .word_address(store_word_address), .word(store_word),
         .array_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
-        .gathered(gathered), .attention_depth(attention_depth), .key_vectors(key_vectors), .values(values),
+        .gathered(gathered), .attention_depth(attention_depth), .key_values(key_values), .value_values(value_values),
         .epilogue_read_depth(residual_read_depth), .residual(residual), .epilogue_residual_enable(residual_enable),
         .epilogue_residual_parts(residual_parts), .epilogue_residual_depth(residual_depth),
         .epilogue_residual_values(residual_values), .epilogue_enable(write_enable), .epilogue_buffer(write_buffer),

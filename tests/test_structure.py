@@ -14,7 +14,7 @@ from edgemoe.spec.generate.files import generated_files
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = {"edgemoe": ROOT / "host" / "edgemoe", "edgemoe_golden": ROOT / "golden"}
-HEAVY = ("torch", "pynq", "cv2", "av", "tornado", "onnx", "onnxruntime")
+HEAVY = ("torch", "pynq", "cv2", "av", "tornado", "onnx", "onnxruntime", "optuna", "dask", "distributed")
 HELPS = ("description", "help", "epilog")  # what argparse shows
 
 # Who may import whom, by the first matching prefix; a module may always import its own entry.
@@ -48,6 +48,9 @@ HOMES = {
     "tornado": ("edgemoe.demo.server",),
     "onnx": ("edgemoe.spec.onnx_file", "edgemoe_golden.importing.onnx"),
     "onnxruntime": ("edgemoe.spec.onnx_file",),
+    "optuna": ("edgemoe.tuning.search",),
+    "dask": ("edgemoe.cluster",),
+    "distributed": ("edgemoe.cluster",),
 }
 
 

@@ -46,6 +46,7 @@ PLAN: tuple[Part, ...] = (
             Wing("kernels", "one kernel alone: benches, engines", (SPEC, DEVICES, "edgemoe/control", OPS)),
             Wing("media", "pictures and video in, panels out", (SPEC, "edgemoe/results", "edgemoe/version")),
             Wing("overlay", "bitstreams and their manifests", (SPEC, DEVICES)),
+            Wing("tuning", "a shape for a part: area, search", ("edgemoe",)),
             Wing(".", "Accelerator, session, command", ("edgemoe",)),
             Wing(
                 "commands",

@@ -21,6 +21,7 @@ from edgemoe.commands import (
     info,
     run,
     sim,
+    tune,
 )
 from edgemoe.errors import EdgeMoeError
 from edgemoe.media.errors import reason
@@ -37,6 +38,7 @@ COMMANDS: dict[str, tuple[ModuleType, str]] = {
     "info": (info, "print model, hardware, memory and predicted cycles"),
     "disasm": (disasm, "print a program's instructions"),
     "sim": (sim, "simulate one kernel, with its bench or your array"),
+    "tune": (tune, "search a hardware shape for a part and a model"),
     "diff": (diff_engines, "find the first instruction at which two engines differ"),
 }
 FAULT_OF_OURS = 70  # EX_SOFTWARE of sysexits.h

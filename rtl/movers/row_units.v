@@ -11,7 +11,7 @@ module row_units (
     lengths, longest, queues_end, source_end, destination_end, line_valid, line_ready, line,
     read_valid, read_ready, read_word, load_command, load_command_ready, load_address, load_words, load_valid, load_ready,
     word_valid, word_ready, word_address, word,
-    array_depth, norm, hidden, gate_input, query, gathered, attention_depth, key_vectors, values,
+    array_depth, norm, hidden, gate_input, query, gathered, attention_depth, key_values, value_values,
     epilogue_read_depth, residual, epilogue_residual_enable, epilogue_residual_parts, epilogue_residual_depth,
     epilogue_residual_values, epilogue_enable, epilogue_buffer, epilogue_parts, epilogue_depth, epilogue_values,
     epilogue_wide, lookup_expert, lookup_index, lookup_destination, lookup_score, logits_valid, logits_row, logits_tile, logits, moves
@@ -75,8 +75,8 @@ module row_units (
     output wire [ALL-1:0]                          query;
     output wire [TOKEN_PAR*GATHERED_BITS-1:0]      gathered;
     input  wire [15:0]                             attention_depth;
-    output wire [ALL-1:0]                          key_vectors;
-    output wire [ALL-1:0]                          values;
+    output wire [ALL-1:0]                          key_values;
+    output wire [ALL-1:0]                          value_values;
     input  wire [DEPTHS-1:0]                       epilogue_read_depth;
     output wire [RESIDUAL_ALL-1:0]                 residual;
     input  wire [TOKEN_PAR-1:0]                    epilogue_residual_enable;
@@ -267,7 +267,7 @@ module row_units (
     ) buffers (
         .clk(clk), .of_layernorm(of_layernorm), .of_copy(of_copy), .of_store(of_store), .of_experts(of_experts),
         .array_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
-        .gathered(gathered), .attention_depth(attention_depth), .keys(key_vectors), .values(values), .residual(residual),
+        .gathered(gathered), .attention_depth(attention_depth), .keys(key_values), .values(value_values), .residual(residual),
         .epilogue_read_depth(epilogue_read_depth), .epilogue_residual_enable(epilogue_residual_enable),
         .epilogue_residual_parts(epilogue_residual_parts), .epilogue_residual_depth(epilogue_residual_depth),
         .epilogue_residual_values(epilogue_residual_values), .epilogue_enable(epilogue_enable),

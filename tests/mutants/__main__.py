@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from edgemoe.cluster import add_cluster_arguments, cluster_of
 from edgemoe.spec.files import write_text
 from edgemoe.spec.places import REPOSITORY
 from edgemoe.spec.terminal import accept_all_text
@@ -33,13 +34,15 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=list(WINGS), default=list(WINGS), metavar="WING")
     parser.add_argument("--file", default="", help="only those of files whose name has this part")
     parser.add_argument("--list", action="store_true", help="print the mutants and judge none")
+    add_cluster_arguments(parser)
     options = parser.parse_args(words)
+    cluster = cluster_of(options)
     mutants = {wing: drawn(REPOSITORY, wing, options.seed, options.count, options.file) for wing in options.only}
     if options.list:
         print("\n".join(f"{wing}  {change}" for wing, changes in mutants.items() for change in changes))
         return 0
     campaign = Campaign(REPOSITORY, REPOSITORY / "build" / "mutants")
-    rows = [row for wing, changes in mutants.items() for row in campaign.judge(wing, changes, _say)]
+    rows = [row for wing, changes in mutants.items() for row in campaign.judge(wing, changes, _say, cluster)]
     print(table(rows))
     if options.only == list(WINGS) and not options.file:
         report = {"seed": options.seed, "count": options.count, "mutants": [row.to_json() for row in rows]}

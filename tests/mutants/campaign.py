@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
 
+from edgemoe.cluster import HERE, Cluster, run
 from edgemoe.spec.files import write_text
 from tests.mutants import guards
 from tests.mutants.change import Change, candidates
@@ -75,31 +78,56 @@ def known_equivalent(root: Path, change: Change) -> str | None:
 
 
 class Campaign:
-    """Judges mutants in a copy of the checkout. kept: where verdicts lie, so that a run that was ended goes on."""
+    """Judges mutants in a copy of the checkout. folder: where that lies, and verdicts, so that a run that was ended
+    goes on; tree: name of the copy.
+    """
 
-    def __init__(self, root: Path, folder: Path) -> None:
-        self.tree = Tree(root, folder / "tree")
+    def __init__(self, root: Path, folder: Path, tree: str = "tree") -> None:
+        self.tree = Tree(root, folder / tree)
+        self._folder = folder
         self._clean: dict[Stage, float] = {}
         self._ran: Ran | None = None
         self._kept = folder / f"verdicts-{self.tree.digest()[:16]}.json"
         text = self._kept.read_text(encoding="utf-8") if self._kept.is_file() else "[]"
         self._rows = {(row.wing, row.change): row for row in map(_row, json.loads(text))}
 
-    def judge(self, wing: str, changes: Sequence[Change], say: Callable[[Row], None]) -> Iterator[Row]:
-        """A row for each change. Raises RuntimeError when a guard fails on unchanged files."""
+    def judge(
+        self, wing: str, changes: Sequence[Change], say: Callable[[Row], None], cluster: Cluster = HERE
+    ) -> list[Row]:
+        """A row for each change, in their order; said as they end. On a cluster, each worker has a copy of its own.
+
+        Raises RuntimeError when a guard fails on unchanged files.
+        """
         for change in changes:
-            row = self._rows.get((wing, change)) or self._judge(wing, change)
-            self._rows[wing, change] = row
+            if (wing, change) in self._rows:
+                say(self._rows[wing, change])
+        waiting = [change for change in changes if (wing, change) not in self._rows]
+
+        def keep(number: int, row: Row) -> None:
+            self._rows[wing, waiting[number]] = row
             write_text(self._kept, json.dumps([one.to_json() for one in self._rows.values()], indent=1) + "\n")
             say(row)
-            yield row
+
+        if cluster == HERE:
+            for number, change in enumerate(waiting):
+                keep(number, self._judge(wing, change))
+        else:
+            place = str(self.tree.root), str(self._folder)
+            tasks = [(*place, wing, change, self._why(change), self._stages(wing, change)) for change in waiting]
+            run(tried_apart, tasks, cluster, done=keep)
+        return [self._rows[wing, change] for change in changes]
 
     def _judge(self, wing: str, change: Change) -> Row:
+        return self.tried(wing, change, self._why(change), self._stages(wing, change))
+
+    def _why(self, change: Change) -> str | None:
+        return known_equivalent(self.tree.root, change)
+
+    def tried(self, wing: str, change: Change, why: str | None, stages: Sequence[Stage]) -> Row:
+        """One mutant, in this copy. why: it is equivalent; stages: what guards its line."""
         begun = time.monotonic()
-        why = known_equivalent(self.tree.root, change)
         if why is not None:
             return Row(wing, change, Verdict.EQUIVALENT, why, 0.0)
-        stages = self._stages(wing, change)
         for stage in stages:
             limit = PATIENCE * self._seconds(stage) + ALLOWANCE
             with self.tree.changed(change):
@@ -136,6 +164,16 @@ class Campaign:
             if not Path(interpreter).is_file():
                 raise RuntimeError(f"{PYNQ} is not there; `make test-driver` sets it up")
         return self.tree.python(["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *stage], limit, interpreter)
+
+
+@cache
+def _apart(root: str, folder: str) -> Campaign:
+    return Campaign(Path(root), Path(folder), f"tree-{os.getpid()}")
+
+
+def tried_apart(root: str, folder: str, wing: str, change: Change, why: str | None, stages: Sequence[Stage]) -> Row:
+    """One mutant in this worker's own copy of the checkout."""
+    return _apart(root, folder).tried(wing, change, why, stages)
 
 
 def _failure(ended: Ended) -> tuple[Verdict, str]:

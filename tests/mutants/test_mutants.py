@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from edgemoe.cluster import Cluster
 from edgemoe.spec.places import REPOSITORY
 from tests.mutants import campaign, guards
 from tests.mutants.__main__ import share, table
@@ -142,7 +143,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def judged(root: Path, folder: Path, changes: list[Change]) -> list[Row]:
-    return list(Campaign(root, folder).judge("hls", changes, lambda row: None))
+    return Campaign(root, folder).judge("hls", changes, lambda row: None)
 
 
 def test_verdicts_and_a_checkout_left_as_it_was(
@@ -179,6 +180,21 @@ def test_a_run_goes_on_where_it_was_until_a_file_changes(
         assert [row.verdict for row in judged(checkout, tmp_path / "build", first)] == [Verdict.KILLED]
     (checkout / "tests" / "test_total.py").write_text("def test_it():\n    pass\n", encoding="utf-8")
     assert [row.verdict for row in judged(checkout, tmp_path / "build", first)] == [Verdict.SURVIVED]
+
+
+@pytest.mark.slow
+def test_workers_come_to_the_same_verdicts_in_copies_of_their_own(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed", reason="needs the extra 'cluster'")
+    monkeypatch.setattr(guards, "hls", lambda file: [("tests/test_total.py",)])
+    found = changes(checkout / "hls/kernels/total.hpp", "hls/kernels/total.hpp")
+    here = judged(checkout, tmp_path / "here", found)
+    apart = Campaign(checkout, tmp_path / "apart").judge("hls", found, lambda row: None, Cluster(2))
+    facts = [[(row.change, row.verdict, row.by) for row in rows] for rows in (here, apart)]
+    assert facts[0] == facts[1]
+    monkeypatch.setattr(Campaign, "_run", None)  # what workers found is known
+    assert [row.verdict for row in judged(checkout, tmp_path / "apart", found)] == [row.verdict for row in apart]
 
 
 def test_guards_that_fail_before_the_change_prove_nothing(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.area_levels import Timing, analyse
-from benchmarks.area_synthesis import DSP_CELL, Resources
+from benchmarks.area_synthesis import DSP_CELL
+from edgemoe.tuning.parts import Resources
 from tests.rtl.netlists import Cell, cell, lut, module, register
 
 

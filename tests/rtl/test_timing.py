@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.area_synthesis import Module, Resources
+from benchmarks.area_synthesis import Module
 from benchmarks.timing import worst_paths
 from benchmarks.timing_netlist import Graph, flatten
 from benchmarks.timing_paths import Timing, analyse
+from edgemoe.tuning.parts import Resources
 from tests.rtl.netlists import Cell, cell, lut, module, register
 
 CLOCK, NET, LUT, SETUP, UNCERTAINTY = 0.08, 0.22, 0.10, 0.04, 0.05

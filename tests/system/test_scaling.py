@@ -22,6 +22,7 @@ from benchmarks.scaling import (
     roomy,
     sweeps,
 )
+from edgemoe.cluster import Cluster, run
 from edgemoe.compiler.compile import compile_checkpoint, compile_model
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.fits import require_fit
@@ -83,6 +84,13 @@ def test_all_sweeps_meet_in_the_base_shape(points: list[Point]) -> None:
     assert len(met) == len(base)
     assert {(p.cycles, p.bytes_read) for p in met} == {(met[0].cycles, met[0].bytes_read)}
     assert met[0].too_small == ()
+
+
+@pytest.mark.slow
+def test_workers_predict_the_same(points: list[Point]) -> None:
+    pytest.importorskip("distributed", reason="needs the extra 'cluster'")
+    waiting = [predict.args for predict in sweeps(SHAPE, ZCU102)]
+    assert run(point, waiting, Cluster(2)) == points
 
 
 def test_what_does_not_fit_gets_just_enough_buffer() -> None:
