@@ -1,7 +1,8 @@
 """The machine as cells of the part, by Yosys: alone, as what is simulated, and inside the shell, as what is routed.
 
-Multiplications are mapped by hand, as Yosys infers no DSP blocks for this family: the two modules of the RTL that hold
-them are replaced by those of gw5a/, which have the same ports and latency and pass the same benches.
+Yosys infers no DSP blocks for this family. The two modules of the RTL that hold most multiplications are replaced by
+those of gw5a/, which use the blocks' registers and have the same ports and latency; other products are cut by Yosys'
+mul2dsp.v and mapped by multiply.v.
 """
 
 from __future__ import annotations
@@ -20,18 +21,34 @@ from edgemoe.spec.hardware import HardwareConfig
 from sim.examples.machine import small_hardware
 
 CELLS = Path(__file__).resolve().parent / "gw5a"
+PRODUCT = CELLS.parent / "multiply.v"
 MAPPED = ("multiply_add", "multiplier")
-MACHINE = """\
-read_verilog -DSYNTHESIS -I. {files}
+# Products with a narrow operand, as of the residues of a chain, stay in LUTs.
+PRODUCTS = """\
+techmap -map +/mul2dsp.v -D DSP_A_MAXWIDTH=27 -D DSP_B_MAXWIDTH=18 -D DSP_A_MINWIDTH=7 -D DSP_B_MINWIDTH=7 \
+    -D DSP_SIGNEDONLY -D DSP_NAME=$__MUL27X18
+techmap -map multiply.v
+chtype -set $mul t:$__soft_mul
+"""
+MACHINE = f"""\
+read_verilog -DSYNTHESIS -I. {{files}}
 read_verilog -specify -lib +/gowin/cells_sim.v
 read_verilog -specify -lib +/gowin/cells_xtra_gw5a.v
-hierarchy -check -top {top}
-synth_gowin -family gw5a -noiopads -nodsp -top {top} -run coarse:map_luts
+hierarchy -check -top {{top}}
+proc
+flatten -noscopeinfo
+opt_expr
+opt_clean
+opt -nodffe -nosdff
+wreduce
+peepopt
+opt_clean
+{PRODUCTS}
+synth_gowin -family gw5a -noiopads -nodsp -top {{top}} -run coarse:map_luts
 abc -lut 4
 clean
-synth_gowin -family gw5a -noiopads -top {top} -run map_cells:
-delete t:$scopeinfo
-setattr -unset top {top}
+synth_gowin -family gw5a -noiopads -top {{top}} -run map_cells:
+setattr -unset top {{top}}
 write_rtlil machine.il
 write_verilog -noattr machine.v
 """
@@ -82,7 +99,7 @@ def synthesise(hardware: HardwareConfig, folder: Path) -> Netlists:
     known = modules() | {name: CELLS / f"{name}.v" for name in MAPPED}
     sources = sources_of(known[TOP], known)
     folder.mkdir(parents=True, exist_ok=True)
-    for path in (*sources, *INCLUDE_FOLDER.glob("*.vh")):
+    for path in (*sources, *INCLUDE_FOLDER.glob("*.vh"), PRODUCT):
         shutil.copy(path, folder)
     for name, text in verilog_headers(hardware).items():
         (folder / name).write_text(text, encoding="utf-8")

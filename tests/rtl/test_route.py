@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from benchmarks.route.nextpnr_report import complaint, read_report
 from benchmarks.route.part import COUNTED, PACKAGES, PINS
 from benchmarks.route.same import is_golden
 from benchmarks.route.shell import Port, ports_of, shell
+from edgemoe.devices.rtl.build import RTL_FOLDER
 from sim.common.runner import build, simulate
 
 CELLS = tuple(sorted(synthesis.CELLS.glob("*.v")))
@@ -39,6 +41,34 @@ DIGITS = {"WIDE_BITS": 58, "NARROW_BITS": 27}
 def test_multiplications_on_the_parts_blocks_are_exact(module: str, parameters: dict[str, int], flip: bool) -> None:
     """Extremes and random operands, through the benches of the modules that they stand for."""
     simulate(f"sim.parts.{module}_bench", top=module, parameters=parameters, instead=CELLS, flip=flip)
+
+
+@pytest.mark.parametrize("parameters", [FULL_DIGIT, DIGITS], ids=["one block", "cut"])
+def test_other_products_on_the_parts_blocks_are_exact(parameters: dict[str, int], tmp_path: Path) -> None:
+    """The RTL's own multiplier as the mapping of all other products leaves it, through its bench."""
+    given = " ".join(f"-set {name} {value}" for name, value in parameters.items())
+    for path in (synthesis.PRODUCT, RTL_FOLDER / "parts" / "multiplier.v"):
+        shutil.copy(path, tmp_path)
+    script = f"""\
+read_verilog multiplier.v
+read_verilog -lib +/gowin/cells_xtra_gw5a.v
+chparam {given} multiplier
+hierarchy -top multiplier
+proc
+opt
+{synthesis.PRODUCTS}
+rename -top mapped
+write_verilog -noattr mapped.v
+"""
+    synthesis.run_yosys(script, tmp_path)
+    text = (tmp_path / "mapped.v").read_text(encoding="utf-8")
+    assert "MULTALU27X18" in text
+    assert " * " not in text
+    names = ", ".join(f"parameter {name} = {value}" for name, value in parameters.items())
+    mapped = tmp_path / "multiplier.v"
+    mapped.write_text(text.replace("module mapped(", f"module multiplier #({names}) ("), encoding="utf-8")
+    block = synthesis.CELLS / "MULTALU27X18.v"
+    simulate("sim.parts.multiplier_bench", top="multiplier", parameters=parameters, instead=(mapped, block))
 
 
 @pytest.mark.parametrize(
