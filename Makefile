@@ -26,7 +26,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim bench-dense ablation real numbers eval accuracy scaling report train calibrate hls hls-report bitstream release test-vitis-rtl generate hierarchy drawings docs area area-points timing fuzz mutants lint style clean
+.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim bench-dense ablation real numbers eval accuracy scaling report train calibrate hls hls-report bitstream release test-vitis-rtl generate hierarchy drawings docs area area-points timing route fuzz mutants lint style clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18

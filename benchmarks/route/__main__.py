@@ -22,9 +22,11 @@ from benchmarks.route.nextpnr_report import Routed
 from benchmarks.route.part import COUNTED, DEVICE
 from benchmarks.route.same import is_golden
 from benchmarks.route.synthesis import for_simulation, small, synthesise
+from edgemoe.devices.rtl.build import TOP
 from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.files import write_text
 from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.names import path_part
 from edgemoe.spec.places import BUILDS, REPOSITORY
 from edgemoe.spec.strict import to_dict
 from edgemoe.spec.terminal import accept_all_text
@@ -51,7 +53,7 @@ class Steps:
 
 
 def report(
-    hardware: HardwareConfig, routed: Routed, steps: Steps, seed: int, bitstream: Path | None, same: bool
+    hardware: HardwareConfig, routed: Routed, steps: Steps, seed: int, bitstream: Path, same: bool
 ) -> dict[str, object]:
     """What goes to route.json."""
     return {
@@ -62,7 +64,7 @@ def report(
         "mhz": round(routed.mhz, 1),
         "worst_path": routed.worst.in_words(),
         "used": {kind: {"used": routed.used[kind][0], "of": routed.used[kind][1]} for kind in COUNTED},
-        "bitstream_bytes": bitstream.stat().st_size if bitstream else None,
+        "bitstream_bytes": bitstream.stat().st_size,
         "netlist_equals_golden": same,
         "seconds": steps.seconds,
         "peak_mib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
@@ -79,28 +81,31 @@ def table(routed: Routed) -> str:
 
 
 def main(words: list[str] | None = None) -> int:
-    """Route the machine; 0 when it is routed and its netlist gives golden's bytes."""
+    """Route the machine, or a part of it; 0 when it is routed and its netlist gives golden's bytes."""
     accept_all_text()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.route", description=main.__doc__)
+    parser.add_argument("--top", default=TOP, help="a module, for a look at a part of the machine; writes no report")
     parser.add_argument("--seed", type=int, default=1, help="of the placer")
-    parser.add_argument("--minutes", type=float, default=30, help="after which nextpnr is ended")
+    parser.add_argument("--minutes", type=float, default=40, help="after which nextpnr is ended")
     options = parser.parse_args(words)
-    hardware, steps = small(), Steps()
+    hardware, steps, whole = small(), Steps(), options.top == TOP
+    folder = FOLDER / path_part(options.top)
     try:
         check_tools()
-        netlists = steps.run("synthesis", lambda: synthesise(hardware, FOLDER))
+        netlists = steps.run("synthesis", lambda: synthesise(hardware, folder, options.top))
         routed = steps.run(
             "place and route", lambda: place_and_route(netlists.routed, options.seed, 60 * options.minutes)
         )
-        bitstream = steps.run("bitstream", lambda: pack(FOLDER, PACKING_SECONDS))
-        same = steps.run("netlist against golden", lambda: is_golden(hardware, for_simulation(FOLDER)))
+        print(f"{table(routed)}\n{routed.mhz:.1f} MHz on {DEVICE}; worst path: {routed.worst.in_words()}", flush=True)
+        bitstream = steps.run("bitstream", lambda: pack(folder, PACKING_SECONDS))
+        same = not whole or steps.run("netlist against golden", lambda: is_golden(hardware, for_simulation(folder)))
     except (RuntimeError, ValueError, EdgeMoeError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(table(routed))
-    print(f"{routed.mhz:.1f} MHz on {DEVICE}; worst path: {routed.worst.in_words()}")
-    print(f"netlist {'equals' if same else 'DIFFERS FROM'} golden; bitstream {bitstream}")
-    write_text(REPORT, json.dumps(report(hardware, routed, steps, options.seed, bitstream, same), indent=1) + "\n")
+    if whole:
+        print(f"the netlist {'equals' if same else 'DIFFERS FROM'} golden")
+        write_text(REPORT, json.dumps(report(hardware, routed, steps, options.seed, bitstream, same), indent=1) + "\n")
+    print(f"bitstream: {bitstream}")
     return int(not same)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.route.shell import INSTANCE
+
 OUT_OF, THROUGH, ALONG, BEFORE = "clk-to-q", "logic", "routing", "setup"
 
 
@@ -70,7 +72,7 @@ def _worst(steps: list[dict[str, Any]]) -> WorstPath:
 
 def _plain(name: str) -> str:
     """A net or cell under its name in the Verilog, without what synthesis hung on it."""
-    return re.sub(r"_(?:DFF|LUT[1-4]|ALU|RAM16SDP4|SDPX9B|SPX9)(?:_|$).*", "", name).removeprefix("machine.")
+    return re.sub(r"_(?:DFF|LUT[1-4]|ALU|RAM16SDP4|SDPX9B|SPX9)(?:_|$).*", "", name).removeprefix(f"{INSTANCE}.")
 
 
 def complaint(log: str) -> str:

@@ -1,7 +1,7 @@
-"""A shell around the top with five pins, so that a machine of two thousand bits of ports fits any package.
+"""A shell of five pins around a module, so that a machine of two thousand bits of ports fits any package.
 
-Inputs of the machine are a shift register behind one pin; its outputs are taken into another one by `capture` and come
-out at one pin. So nothing of the machine can be left out, and every path into and out of it ends in a register.
+Inputs of the module are a shift register behind one pin; its outputs are taken into another one by `capture` and come
+out at one pin. So nothing of the module can be left out, and every path into and out of it ends in a register.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from dataclasses import dataclass
 
 PINS = ("clk", "rst_n", "serial_in", "capture", "serial_out")
 SHELL = "route_shell"
-DRIVEN = {"ap_clk": "clk", "ap_rst_n": "rst_n"}
-PORT = re.compile(r"^\s*(input|output)\s+(?:wire\s+|reg\s+)?(?:\[(\d+):0\]\s*)?(\w+)\s*;", re.MULTILINE)
+INSTANCE = "inside"
+DRIVEN = {"ap_clk": "clk", "ap_rst_n": "rst_n", "clk": "clk", "rst_n": "rst_n"}
+PORT = re.compile(r"^\s*(input|output)\s+(?:signed\s+)?(?:\[(\d+):0\]\s*)?(\w+)\s*;", re.MULTILINE)
 QUIET = re.compile(r"m_axi_gmem([0-3])_")
 
 
 @dataclass(frozen=True)
 class Port:
-    """A port of the top. bits: its width."""
+    """A port of a module. bits: its width."""
 
     name: str
     output: bool
@@ -57,7 +58,7 @@ def shell(top: str, ports: list[Port], weight_ports: int) -> str:
         "        outputs <= capture ? values : outputs << 1;",
         "    end",
         f"    assign serial_out = outputs[{last_out}];",
-        f"    {top} machine (",
+        f"    {top} {INSTANCE} (",
         ",\n".join(connections) + ");",
         "endmodule",
         "",

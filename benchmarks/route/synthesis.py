@@ -1,4 +1,4 @@
-"""The machine as cells of the part, by Yosys: alone, as what is simulated, and inside the shell, as what is routed.
+"""A module of the RTL as cells of the part, by Yosys: alone, as what is simulated, and in the shell, as what is routed.
 
 Yosys infers no DSP blocks for this family. The two modules of the RTL that hold most multiplications are replaced by
 those of gw5a/, which use the blocks' registers and have the same ports and latency; other products are cut by Yosys'
@@ -18,6 +18,7 @@ from edgemoe.devices.build_cache import packaged_tool, run_tool
 from edgemoe.devices.rtl.build import INCLUDE_FOLDER, TOP, check_shape, modules, sources_of
 from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import HardwareConfig
+from sim.common.runner import specified
 from sim.examples.machine import small_hardware
 
 CELLS = Path(__file__).resolve().parent / "gw5a"
@@ -34,7 +35,8 @@ MACHINE = f"""\
 read_verilog -DSYNTHESIS -I. {{files}}
 read_verilog -specify -lib +/gowin/cells_sim.v
 read_verilog -specify -lib +/gowin/cells_xtra_gw5a.v
-hierarchy -check -top {{top}}
+hierarchy -check -top {{top}}{{given}}
+rename -top {{top}}
 proc
 flatten -noscopeinfo
 opt_expr
@@ -79,7 +81,7 @@ write_verilog -noattr simulated.v
 
 @dataclass(frozen=True)
 class Netlists:
-    """machine: Verilog of the machine as cells of the part; routed: JSON of shell and machine, for nextpnr."""
+    """machine: Verilog of the module as cells of the part; routed: JSON of it in the shell, for nextpnr."""
 
     machine: Path
     routed: Path
@@ -90,23 +92,26 @@ def small() -> HardwareConfig:
     return replace(small_hardware("w8a8"), name="route", token_par=2, prefetch_bytes=8192)
 
 
-def synthesise(hardware: HardwareConfig, folder: Path) -> Netlists:
-    """Netlists in `folder`, which is filled.
+def synthesise(hardware: HardwareConfig, folder: Path, top: str = TOP) -> Netlists:
+    """Netlists of a module in `folder`, which is filled. Its parameters are those of the specification, as in a bench.
 
     Raises DeviceError for a shape that the RTL does not have, RuntimeError with Yosys' error.
     """
     check_shape(hardware)
     known = modules() | {name: CELLS / f"{name}.v" for name in MAPPED}
-    sources = sources_of(known[TOP], known)
+    if top not in known:
+        raise RuntimeError(f"rtl/ has no module {top}; there are {', '.join(known)}")
+    sources = sources_of(known[top], known)
     folder.mkdir(parents=True, exist_ok=True)
     for path in (*sources, *INCLUDE_FOLDER.glob("*.vh"), PRODUCT):
         shutil.copy(path, folder)
     for name, text in verilog_headers(hardware).items():
         (folder / name).write_text(text, encoding="utf-8")
-    run_yosys(MACHINE.format(files=" ".join(path.name for path in sources), top=TOP), folder)
+    given = "".join(f" -chparam {name} {value}" for name, value in specified(known[top], hardware).items())
+    run_yosys(MACHINE.format(files=" ".join(path.name for path in sources), top=top, given=given), folder)
     ports = ports_of((folder / "machine.v").read_text(encoding="utf-8"))
-    (folder / "shell.v").write_text(shell(TOP, ports, hardware.ports), encoding="utf-8")
-    run_yosys(ROUND_IT.format(top=TOP, shell=SHELL), folder)
+    (folder / "shell.v").write_text(shell(top, ports, hardware.ports), encoding="utf-8")
+    run_yosys(ROUND_IT.format(top=top, shell=SHELL), folder)
     return Netlists(folder / "machine.v", folder / "shell.json")
 
 

@@ -97,7 +97,7 @@ def test_the_shell_joins_every_port_to_a_pin_or_a_register() -> None:
   input ap_clk;
   wire ap_clk;
   input ap_rst_n;
-  input [7:0] a;
+  input signed [7:0] a;
   input [127:0] m_axi_gmem0_R;
   input [127:0] m_axi_gmem1_R;
   output m_axi_gmem1_AR;
@@ -132,12 +132,12 @@ def nextpnr_report(**changes: Any) -> str:
     """Two cells of logic between two registers, and paths from and to pins, which do not count."""
     path = [
         step("clk-to-q", 0.25, "q_DFF_Q", "q_DFF_Q"),
-        step("routing", 1.5, "q_DFF_Q", "l1", "machine.core.count[3]"),
+        step("routing", 1.5, "q_DFF_Q", "l1", "inside.core.count[3]"),
         step("logic", 0.5, "l1", "l1"),
         step("routing", 2.25, "l1", "l2", "x"),
         step("logic", 0.5, "l2", "l2"),
-        step("routing", 0, "l2", "machine.core.next_DFF_Q_3", "y"),
-        step("setup", 0.125, "machine.core.next_DFF_Q_3", "machine.core.next_DFF_Q_3"),
+        step("routing", 0, "l2", "inside.core.next_DFF_Q_3", "y"),
+        step("setup", 0.125, "inside.core.next_DFF_Q_3", "inside.core.next_DFF_Q_3"),
     ]
     clock = "posedge clk"
     paths = [
