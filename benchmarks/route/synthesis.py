@@ -69,8 +69,8 @@ write_json shell.json
 # What simulates: every cell becomes what its model says, and nothing is optimised after that.
 MODELS = """\
 read_rtlil machine.il
-read_verilog {models}
 read_verilog +/gowin/cells_sim.v
+read_verilog -overwrite {models}
 hierarchy -check -top {top}
 proc
 flatten -noscopeinfo
@@ -115,11 +115,11 @@ def synthesise(hardware: HardwareConfig, folder: Path, top: str = TOP) -> Netlis
     return Netlists(folder / "machine.v", folder / "shell.json")
 
 
-def for_simulation(folder: Path) -> Path:
-    """Verilog of the machine of `synthesise` in `folder` without cells of the part, each replaced by its model."""
+def for_simulation(folder: Path, top: str = TOP) -> Path:
+    """Verilog of the module of `synthesise` in `folder` without cells of the part, each replaced by its model."""
     for path in CELLS.glob("*.v"):
         shutil.copy(path, folder)
-    run_yosys(MODELS.format(models=" ".join(path.name for path in model_files()), top=TOP), folder)
+    run_yosys(MODELS.format(models=" ".join(path.name for path in model_files()), top=top), folder)
     return folder / "simulated.v"
 
 

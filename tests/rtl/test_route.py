@@ -18,6 +18,7 @@ from benchmarks.route.part import COUNTED, PACKAGES, PINS
 from benchmarks.route.same import is_golden
 from benchmarks.route.shell import Port, ports_of, shell
 from edgemoe.devices.rtl.build import RTL_FOLDER
+from edgemoe.spec.hardware import load_hardware_config
 from sim.common.runner import build, simulate
 
 CELLS = tuple(sorted(synthesis.CELLS.glob("*.v")))
@@ -223,6 +224,18 @@ def test_a_small_design_is_placed_routed_and_packed(tmp_path: Path) -> None:
     assert routed.used["MULTALU27X18"][0] == 1
     assert routed.mhz > 50
     assert nextpnr.pack(tmp_path, seconds=600).stat().st_size > 1_000_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "bench", ["sim.compute.softmax_bench", "sim.movers.layernorm_bench", "sim.memory.weight_buffer_bench"]
+)
+def test_a_unit_as_cells_of_the_part_is_golden(bench: str, tmp_path: Path) -> None:
+    """DSP blocks; distributed memories and a table in block RAM; block RAM."""
+    unit = bench.rpartition(".")[2].removesuffix("_bench")
+    synthesis.synthesise(load_hardware_config("micro"), tmp_path, unit)
+    netlist = synthesis.for_simulation(tmp_path, unit).rename(tmp_path / f"{unit}.v")
+    simulate(bench, top=unit, instead=[netlist])
 
 
 @pytest.mark.slow
