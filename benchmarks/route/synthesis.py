@@ -24,6 +24,8 @@ from sim.examples.machine import small_hardware
 CELLS = Path(__file__).resolve().parent / "gw5a"
 PRODUCT = CELLS.parent / "multiply.v"
 MAPPED = ("multiply_add", "multiplier")
+# The module while it is worked on: Yosys puts parameters into names, and the old one may still be taken.
+INNER = "route_inside"
 # Products with a narrow operand, as of the residues of a chain, stay in LUTs.
 PRODUCTS = """\
 techmap -map +/mul2dsp.v -D DSP_A_MAXWIDTH=27 -D DSP_B_MAXWIDTH=18 -D DSP_A_MINWIDTH=7 -D DSP_B_MINWIDTH=7 \
@@ -35,8 +37,9 @@ MACHINE = f"""\
 read_verilog -DSYNTHESIS -I. {{files}}
 read_verilog -specify -lib +/gowin/cells_sim.v
 read_verilog -specify -lib +/gowin/cells_xtra_gw5a.v
-hierarchy -check -top {{top}}{{given}}
-rename -top {{top}}
+{{given}}
+hierarchy -check -top {{top}}
+rename -top {INNER}
 proc
 flatten -noscopeinfo
 opt_expr
@@ -46,22 +49,22 @@ wreduce
 peepopt
 opt_clean
 {PRODUCTS}
-synth_gowin -family gw5a -noiopads -nodsp -top {{top}} -run coarse:map_luts
+synth_gowin -family gw5a -noiopads -nodsp -top {INNER} -run coarse:map_luts
 abc -lut 4
 clean
-synth_gowin -family gw5a -noiopads -top {{top}} -run map_cells:
-setattr -unset top {{top}}
+synth_gowin -family gw5a -noiopads -top {INNER} -run map_cells:
+setattr -unset top {INNER}
 write_rtlil machine.il
 write_verilog -noattr machine.v
 """
-ROUND_IT = """\
+ROUND_IT = f"""\
 read_rtlil machine.il
-blackbox {top}
+blackbox {INNER}
 read_verilog shell.v
-synth_gowin -family gw5a -top {shell} -noflatten
-delete {top}
+synth_gowin -family gw5a -top {SHELL} -noflatten
+delete {INNER}
 read_rtlil machine.il
-hierarchy -check -top {shell}
+hierarchy -check -top {SHELL}
 flatten -noscopeinfo
 opt_clean
 write_json shell.json
@@ -71,10 +74,11 @@ MODELS = """\
 read_rtlil machine.il
 read_verilog +/gowin/cells_sim.v
 read_verilog -overwrite {models}
-hierarchy -check -top {top}
+hierarchy -check -top {inner}
 proc
 flatten -noscopeinfo
 clean
+rename {inner} {top}
 write_verilog -noattr simulated.v
 """
 
@@ -107,11 +111,12 @@ def synthesise(hardware: HardwareConfig, folder: Path, top: str = TOP) -> Netlis
         shutil.copy(path, folder)
     for name, text in verilog_headers(hardware).items():
         (folder / name).write_text(text, encoding="utf-8")
-    given = "".join(f" -chparam {name} {value}" for name, value in specified(known[top], hardware).items())
+    values = "".join(f" -set {name} {value}" for name, value in specified(known[top], hardware).items())
+    given = f"chparam{values} {top}" if values else ""
     run_yosys(MACHINE.format(files=" ".join(path.name for path in sources), top=top, given=given), folder)
     ports = ports_of((folder / "machine.v").read_text(encoding="utf-8"))
-    (folder / "shell.v").write_text(shell(top, ports, hardware.ports), encoding="utf-8")
-    run_yosys(ROUND_IT.format(top=top, shell=SHELL), folder)
+    (folder / "shell.v").write_text(shell(INNER, ports, hardware.ports), encoding="utf-8")
+    run_yosys(ROUND_IT, folder)
     return Netlists(folder / "machine.v", folder / "shell.json")
 
 
@@ -119,7 +124,7 @@ def for_simulation(folder: Path, top: str = TOP) -> Path:
     """Verilog of the module of `synthesise` in `folder` without cells of the part, each replaced by its model."""
     for path in CELLS.glob("*.v"):
         shutil.copy(path, folder)
-    run_yosys(MODELS.format(models=" ".join(path.name for path in model_files()), top=top), folder)
+    run_yosys(MODELS.format(models=" ".join(path.name for path in model_files()), inner=INNER, top=top), folder)
     return folder / "simulated.v"
 
 
