@@ -188,7 +188,7 @@ area-points: $(VENV)/test.stamp ## synthesise what the area model of `edgemoe tu
 timing: $(VENV)/test.stamp ## estimate the clock of the RTL: the latest paths in ns, fan-out counted (SHAPE=zcu102)
 	nice $(PY) -m benchmarks.timing $(if $(SHAPE),--shape $(SHAPE))
 
-route: $(VENV)/route.stamp ## place and route a small machine for a Gowin GW5AST-138C with open tools: cells, clock, bitstream (SEED=1)
+route: $(VENV)/route.stamp ## place and route the largest units of a small machine for a Gowin GW5AST-138C with open tools (SEED=1)
 	OMP_NUM_THREADS=1 nice $(PY) -m benchmarks.route --seed $(SEED)
 
 fuzz: $(VENV)/test.stamp ## mutated files for all readers, random programs on all engines (MINUTES=16 SEED=1); REPLAY=file: one case again

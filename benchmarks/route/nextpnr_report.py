@@ -72,7 +72,7 @@ def _worst(steps: list[dict[str, Any]]) -> WorstPath:
 
 def _plain(name: str) -> str:
     """A net or cell under its name in the Verilog, without what synthesis hung on it."""
-    return re.sub(r"_(?:DFF|LUT[1-4]|ALU|RAM16SDP4|SDPX9B|SPX9)(?:_|$).*", "", name).removeprefix(f"{INSTANCE}.")
+    return re.sub(r"_(?:DFF[A-Z]*|LUT[1-4]|ALU|RAM16SDP4|SDPX9B|SPX9)(?:_|$).*", "", name).removeprefix(f"{INSTANCE}.")
 
 
 def complaint(log: str) -> str:

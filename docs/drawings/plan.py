@@ -150,7 +150,7 @@ PLAN: tuple[Part, ...] = (
         "what measures",
         (
             Wing(".", "benches and the report", ("edgemoe", "golden", "sim")),
-            Wing("route", "a small machine through open place and route", ("edgemoe", "sim")),
+            Wing("route", "units through open place and route", ("edgemoe", "sim")),
         ),
     ),
     Part(

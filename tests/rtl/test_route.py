@@ -137,8 +137,8 @@ def nextpnr_report(**changes: Any) -> str:
         step("logic", 0.5, "l1", "l1"),
         step("routing", 2.25, "l1", "l2", "x"),
         step("logic", 0.5, "l2", "l2"),
-        step("routing", 0, "l2", "inside.core.next_DFF_Q_3", "y"),
-        step("setup", 0.125, "inside.core.next_DFF_Q_3", "inside.core.next_DFF_Q_3"),
+        step("routing", 0, "l2", "inside.core.next_DFFRE_Q_3", "y"),
+        step("setup", 0.125, "inside.core.next_DFFRE_Q_3", "inside.core.next_DFFRE_Q_3"),
     ]
     clock = "posedge clk"
     paths = [
