@@ -18,7 +18,7 @@ from benchmarks.route.part import COUNTED, PACKAGES, PINS
 from benchmarks.route.same import is_golden
 from benchmarks.route.shell import Port, ports_of, shell
 from edgemoe.devices.rtl.build import RTL_FOLDER
-from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.strict import to_dict
 from sim.common.runner import build, simulate
 
 CELLS = tuple(sorted(synthesis.CELLS.glob("*.v")))
@@ -233,9 +233,11 @@ def test_a_small_design_is_placed_routed_and_packed(tmp_path: Path) -> None:
 def test_a_unit_as_cells_of_the_part_is_golden(bench: str, tmp_path: Path) -> None:
     """DSP blocks; distributed memories and a table in block RAM; block RAM."""
     unit = bench.rpartition(".")[2].removesuffix("_bench")
-    synthesis.synthesise(load_hardware_config("micro"), tmp_path, unit)
+    hardware = synthesis.small()
+    (tmp_path / "small.json").write_text(json.dumps(to_dict(hardware)), encoding="utf-8")
+    synthesis.synthesise(hardware, tmp_path, unit)
     netlist = synthesis.for_simulation(tmp_path, unit).rename(tmp_path / f"{unit}.v")
-    simulate(bench, top=unit, instead=[netlist])
+    simulate(bench, top=unit, hardware=str(tmp_path / "small.json"), instead=[netlist])
 
 
 @pytest.mark.slow
