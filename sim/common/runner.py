@@ -203,11 +203,12 @@ def simulate(
     flip: bool = False,
     on: str | None = None,
     mapped: bool = False,
+    instead: Sequence[Path] = (),
 ) -> None:
     """Run a bench from pytest: all tests have to pass, or with `flip` all of them have to see the wrong bit.
 
     seed: EDGEMOE_SEED or 1 where it is None. test: a regular expression over the names of the bench's tests. on: the
-    simulator, or None: that of SIM. mapped: on Yosys' netlist.
+    simulator, or None: that of SIM. mapped: on Yosys' netlist. instead: files for the modules of their names.
     """
     chosen_simulator = on or simulator()
     chosen = int(os.environ.get("EDGEMOE_SEED", DEFAULT_SEED)) if seed is None else seed
@@ -216,6 +217,8 @@ def simulate(
         arguments += ["--parameter", f"{name}={value}"]
     arguments += ["--test", test] if test else []
     arguments += ["--flip"] * flip + ["--netlist"] * mapped
+    for path in instead:
+        arguments += ["--module", str(path)]
     repeat = f"SIM={chosen_simulator} python -m sim.common.runner {shlex.join(arguments)}"
     print(f"seed {chosen}; to repeat: {repeat}")
     command = [sys.executable, "-m", "sim.common.runner", *arguments]

@@ -20,12 +20,13 @@ Stage = tuple[str, ...]
 UNITS = "tests/rtl/test_units.py::test_the_unit_is_golden"
 WHOLE_MACHINE = "tests/host/test_machine_faults.py"  # its good program has every instruction and every buffer
 OF_OPTIONS = tuple(f"tests/golden/test_{name}.py" for name in ("mixed", "activations", "gate_forms"))
+LINT: Stage = ("tests/rtl/test_top.py::test_lint_is_clean[micro]",)  # a width that does not fit is one of its errors
 DRIVER: Stage = ("tests/driver",)  # on PYNQ, which has an environment of its own
 NEAREST = 2  # benches before the whole machine is tried
 
 
 def rtl(file: str) -> list[Stage]:
-    """Benches of the smallest modules that contain it, proofs, the whole machine and its options."""
+    """Benches of the smallest modules that contain it, proofs, lint, the whole machine and its options."""
     module = Path(file).stem
     near = [_bench_stage(bench) for bench in _benches_with(module)]
     proofs = tuple(f"tests/rtl/test_formal.py::test_properties_hold[{proof.name}]" for proof in _proofs_with(module))
@@ -36,7 +37,7 @@ def rtl(file: str) -> list[Stage]:
         (*OF_OPTIONS, "-k", "rtl"),
         ("tests/system/test_engines.py", "-k", "rtl"),
     ]
-    return [*near[:NEAREST], *([proofs] if proofs else []), machine[0], *near[NEAREST:], *machine[1:]]
+    return [*near[:NEAREST], *([proofs] if proofs else []), LINT, machine[0], *near[NEAREST:], *machine[1:]]
 
 
 def hls(file: str) -> list[Stage]:

@@ -14,7 +14,7 @@ from edgemoe.spec.memory import round_up
 from edgemoe.spec.model import ModelConfig
 from edgemoe.tuning.parts import Part
 
-FIRST_BEAT_CYCLES = 64
+READ_LATENCY_CYCLES = 64  # of every shipped shape
 LEAST_EXPERTS, LEAST_TOP_K = 16, 4  # of every shipped shape
 ARRAYS = tuple(
     (tokens, inputs, outputs)
@@ -104,7 +104,7 @@ def shape(choice: Choice, target: Target, name: str) -> HardwareConfig:
         layernorm_lanes=choice.layernorm_lanes,
         ports=choice.ports,
         bytes_per_cycle=target.part.bytes_per_cycle(choice.ports, target.clock_mhz),
-        first_beat_cycles=FIRST_BEAT_CYCLES,
+        first_beat_cycles=READ_LATENCY_CYCLES,
         prefetch_bytes=choice.prefetch_kib * 1024,
         max_rows=rows,
         max_tokens=model.tokens,
