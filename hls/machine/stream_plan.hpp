@@ -9,7 +9,7 @@ constexpr int PART_ROOM = STREAMING ? MAX_PARTS : 1;
 
 // Segments up to `end`, in lines up to end_line, each from where the part before ended; streamed so many times.
 struct StreamPart {
-    uint32_t end;
+    uint64_t end;
     uint64_t end_line;
     uint32_t times;
 };
@@ -34,7 +34,7 @@ inline StreamPart part_before(const StreamPlan &plan, uint32_t number) {
 struct StreamRange {
     uint32_t number;  // of the part; plan.count: behind all
     uint32_t pass;
-    uint32_t first, end;
+    uint64_t first, end;
     uint64_t begin_line, end_line;
 };
 
@@ -47,7 +47,7 @@ inline StreamRange range_of(const StreamPlan &plan, uint32_t number) {
     range.number = number;
     range.pass = 0;
     range.first = before.end;
-    range.end = behind ? 0xFFFFFFFFu : own.end;
+    range.end = behind ? (uint64_t)1 << 33 : own.end;
     range.begin_line = before.end_line;
     range.end_line = behind ? plan.stream_lines : own.end_line;
     return range;

@@ -177,7 +177,7 @@ inline void go_on(WeightReader &reader, const StreamPlan &plan) {
     if (!STREAMING || reader.next_segment != reader.range.end) return;
     reader.range = next_range(plan, reader.range);
     reader.in_range = reader.range.end_line - reader.range.begin_line;
-    reader.next_segment = reader.range.first;
+    reader.next_segment = (uint32_t)reader.range.first;
 }
 
 // Rule 10: the segment that begins with this line is whole, the one that the instruction expects, and ends its part if it
@@ -187,7 +187,7 @@ inline fault_t header_line_fault(uint64_t header, const WeightReader &reader, ui
     const uint32_t tag = (uint32_t)header;
     const uint64_t length = header >> 32;
     if (length > reader.in_range) return FAULT_STREAM_END;
-    if (STREAMING && number + 1 == reader.range.end && length != reader.in_range) return FAULT_SEGMENT_MISMATCH;
+    if (STREAMING && (uint64_t)number + 1 == reader.range.end && length != reader.in_range) return FAULT_SEGMENT_MISMATCH;
     return tag == number && length == payload_lines ? FAULT_NONE : FAULT_SEGMENT_MISMATCH;
 }
 

@@ -210,6 +210,8 @@ STREAMS: dict[str, tuple[dict[int, Instruction], Fault, int]] = {
     "an end within its last segment": ({2: repeat(1, 3, 1, ends()[3] - STREAM_LINE)}, Fault.STREAM_END, LATER + 2),
     "an end behind its last one": ({2: repeat(1, 3, 1, ends()[3] + STREAM_LINE)}, Fault.SEGMENT_MISMATCH, LATER + 2),
     "an end within its first segment": ({0: repeat(1, 0, 2, ends()[0] - STREAM_LINE)}, Fault.STREAM_END, LATER),
+    "numbers beyond 32 bits do not begin again at 0": (
+        {2: replace(repeat(1, 3, 1), segments=0xFFFFFFFF), 3: repeat(1, 2, 4, ends()[5])}, Fault.SEGMENT_MISMATCH, 3),
     "an instruction across two parts": (
         {0: repeat(1, 0, 1), 1: replace(repeat(1, 1, 2), rows=1)}, Fault.SEGMENT_MISMATCH, LATER),
     "once more than is asked for": ({1: repeat(2, 2, 1)}, Fault.SEGMENT_MISMATCH, LATER + 2),
