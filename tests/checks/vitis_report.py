@@ -125,7 +125,7 @@ def intervals(shape: str) -> dict[str, int]:
     for path in HLS_FOLDER.glob("machine/*.hpp"):
         text = path.read_text(encoding="utf-8")
         for match in re.finditer(
-            r"^([A-Z_]+):\n[^\n]*\n(?:#pragma[^\n]*\n)*?#pragma HLS pipeline II=(\w+)", text, re.M
+            r"^ *([A-Z_]+):\n[^\n]*\n(?:#pragma[^\n]*\n)*?#pragma HLS pipeline II=(\w+)", text, re.M
         ):
             meant = names.get(match[2]) or int(match[2])
             found[match[1]] = max(meant, found.get(match[1], 0))
