@@ -106,7 +106,7 @@ BURSTS:
 #pragma HLS unroll
                         const int64_t value = clipped(values[e]);
                         high[e] = (value + 128) >> 8;
-                        low[e] = value - (high[e] << 8);
+                        low[e] = value - high[e] * 256;
                     }
                     loaded_vector(pads, i.destination, at, high);
                     at_low = at;

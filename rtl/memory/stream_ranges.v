@@ -32,7 +32,7 @@ module stream_ranges #(
 );
     localparam NUMBER_BITS = $clog2(MAX_PARTS);
     localparam LINE_BITS = INDEX_BITS - 2;
-    localparam PART_BITS = $clog2(4 / PORTS);  // words of a line on one port, log2
+    localparam [INDEX_BITS-1:0] LINE_WORDS = 4 / PORTS;  // words of a line on one port, a power of two
 
     function [LINE_BITS-1:0] cut;
         input [63:0] line;
@@ -49,8 +49,8 @@ module stream_ranges #(
     reg [LINE_BITS-1:0] range_lines, shift;
     reg [2:0] preparing;
     wire again = {1'b0, passes} + 17'd1 < {1'b0, own_times};
-    assign range_end = {2'b00, range_lines} << PART_BITS;
-    assign range_shift = {{2{shift[LINE_BITS-1]}}, shift} << PART_BITS;
+    assign range_end = {2'b00, range_lines} * LINE_WORDS;
+    assign range_shift = {{2{shift[LINE_BITS-1]}}, shift} * LINE_WORDS;
     always @(posedge clk) begin
         if (part_push) begin
             ends[count[NUMBER_BITS-1:0]] <= cut({6'd0, part_end_line});

@@ -77,7 +77,7 @@ WEIGHT_BUFFER = Proof(
                  Mutant(BUFFER, "head <= head + {{(LINE_BITS-32){1'b0}}, step};",
                         "head <= head + {{(LINE_BITS-32){1'b0}}, step_before};")),
         Property("left_follows", "left is what the run has beyond lines taken and skipped",
-                 Mutant(BUFFER, "left <= left - {32'd0, step_before};", "left <= left - {32'd0, step};")),
+                 Mutant(BUFFER, "range_lines : left - {32'd0, step_before};", "range_lines : left - {32'd0, step};")),
     ),
 )  # fmt: skip
 

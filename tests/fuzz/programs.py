@@ -7,9 +7,6 @@ from its range. What a segment must hold is asked of golden while it executes, s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
 from edgemoe.devices.flat_memory import FlatMemory
@@ -32,7 +29,9 @@ from edgemoe.spec.isa import (
     used_fields,
 )
 from edgemoe.spec.legality import EITHER_WIDTH, element_bytes, reads, static_fault, writes
-from edgemoe.spec.memory import Bytes, row_pitch
+from edgemoe.spec.memory import Bytes, row_pitch, segment
+from tests.fuzz.drawn import Drawn, Words
+from tests.fuzz.memory_rows import memory_value, parts
 from tests.fuzz.mutate import Rng, pick
 from tests.fuzz.segments import INPUT_BYTES, OUTPUT_BYTES, InventedProgram
 
@@ -46,17 +45,6 @@ _FOLLOWS = {
 """What needs the result of what: drawn more often behind it."""
 
 _OF_SOURCE = ("rows", "in_features", "source_row")
-Words = np.ndarray[Any, np.dtype[np.uint32]]
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A program: words uint32 [instructions, 16], the weight stream, a frame, and what its header may say instead."""
-
-    words: Words
-    stream: Bytes
-    frame: Bytes
-    header: dict[str, int]
 
 
 class Generator:
@@ -83,11 +71,16 @@ class Generator:
                 self._store(written or [Buffer.RESIDUAL])
         self._store(list(Buffer)[1:])
         self.words.append(encode(Instruction(Opcode.HALT)))
-        return Drawn(np.stack(self.words), self.program.stream_bytes(), self.frame, {})
+        stream = self.program.stream_bytes()
+        if self.hardware.streaming:
+            sizes = [segment(number, *each).size for number, each in enumerate(self.program.payloads)]
+            self.words[:0] = parts(self.rng, [decode(words) for words in self.words], sizes)
+        return Drawn(np.stack(self.words), stream, self.frame, {})
 
     def _step(self) -> None:
         """One more instruction, unless none is found."""
-        usual = [opcode for opcode in Opcode if opcode not in (Opcode.HALT, Opcode.PATCH_EMBED, Opcode.STORE)]
+        rare = (Opcode.HALT, Opcode.PATCH_EMBED, Opcode.STORE, Opcode.REPEAT)
+        usual = [opcode for opcode in Opcode if opcode not in rare]
         choices = (*usual * 3, *_FOLLOWS.get(self._last(), ()) * 30, Opcode.PATCH_EMBED, *[Opcode.STORE] * 4)
         for _ in range(_CHOICES):
             opcode = pick(self.rng, choices) if self._shape(Buffer.RESIDUAL)[0] else Opcode.PATCH_EMBED
@@ -156,6 +149,9 @@ class Generator:
         residual_rows, residual_features = self._shape(Buffer.RESIDUAL)
         queued = self.machine._queued.destination_end
         grid = opcode != Opcode.LINEAR or epilogue == Epilogue.GELU
+        shapes = {buffer: self._shape(buffer) for buffer in Buffer}
+        if (of_memory := memory_value(rng, sizes, opcode, name, so_far, shapes)) is not None:
+            return of_memory
         match name:
             case "epilogue":
                 return int(pick(rng, tuple(LINEAR_OPERANDS)))
