@@ -21,12 +21,14 @@ from PIL import Image
 
 from edgemoe import Accelerator
 from edgemoe.cli import main
+from edgemoe.demo.drawn import DrawnDrive
 from edgemoe.demo.message import Pace, about_frame, about_model
 from edgemoe.demo.show import Show
 from edgemoe.errors import ArgumentError
 from edgemoe.media.errors import MediaError
 from edgemoe.media.sources import SourceFrame
 from edgemoe.spec.task import TaskConfig
+from edgemoe_golden.scenes import Drive
 from tests.examples.media import model, result
 from tests.examples.program import write_checkpoint
 
@@ -215,6 +217,14 @@ def test_ctrl_c_in_a_terminal_ends_the_demonstration_quietly(checkpoint: Path) -
         os.killpg(process.pid, signal.SIGINT)
         output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors) == (0, "", "")
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="this system cannot have signals wait")
+def test_the_process_that_draws_never_sees_ctrl_c_not_even_while_it_starts() -> None:
+    with DrawnDrive(Drive(height=32, width=48, frames=1)) as drive:
+        blocked = drive._pool.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []).result(60)
+    assert signal.SIGINT in blocked
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 @asynccontextmanager
