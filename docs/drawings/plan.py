@@ -114,7 +114,7 @@ PLAN: tuple[Part, ...] = (
             Wing("common", "bench tools, AXI memory, pipelines", ("edgemoe", "golden", "sim/examples")),
             Wing("examples", "programs and instructions by hand", (SPEC, DEVICES)),
             Wing("device", "whole frames: the Verilated engine's C++"),
-            Wing("formal", "proofs, by Yosys and Boolector", (SPEC, DEVICES)),
+            Wing("formal", "proofs, by Yosys and Boolector", (SPEC, DEVICES, "sim/common")),
             Wing("control", "benches of rtl/control", ("edgemoe", OPS, "sim/common", "sim/examples")),
             Wing("memory", "benches of rtl/memory", (SPEC, "sim/common")),
             Wing("compute", "benches of rtl/compute", (SPEC, OPS, "sim/common")),

@@ -237,24 +237,25 @@ READS:
     return good;
 }
 
-// address + rows·pitch ≤ size, in a way that cannot wrap around.
-inline bool inside(uint64_t address, int rows, uint64_t row_pitch, uint64_t size) {
-    const uint64_t length = (uint64_t)rows * row_pitch;
+// Bytes from STORE's or LOAD's first row to the end of its last.
+inline uint64_t memory_span(const Instruction &i) {
+    const uint64_t row = memory_row(i);
+    const uint64_t step = STREAMING && i.pitch ? (uint64_t)i.pitch * MEMORY_WORD_BYTES : row;
+    return (uint64_t)(i.rows - 1) * step + row;
+}
+
+// address + length ≤ size, in a way that cannot wrap around.
+inline bool inside(uint64_t address, uint64_t length, uint64_t size) {
     return length <= size && address <= size - length;
 }
 
 inline bool fits_memory(const Instruction &i, uint64_t input_bytes, uint64_t output_bytes) {
     if (i.address % MEMORY_WORD_BYTES) return false;
     switch (i.opcode) {
-        case OPCODE_PATCH_EMBED: return inside(i.address, i.rows, pitch(i.in_features, 1), input_bytes);
-        case OPCODE_HEAD: return inside(i.address, i.rows, pitch(i.out_features, 2), output_bytes);
+        case OPCODE_PATCH_EMBED: return inside(i.address, (uint64_t)i.rows * pitch(i.in_features, 1), input_bytes);
+        case OPCODE_HEAD: return inside(i.address, (uint64_t)i.rows * pitch(i.out_features, 2), output_bytes);
         case OPCODE_STORE:
-        case OPCODE_LOAD: {
-            const uint64_t row = memory_row(i);
-            const uint64_t step = STREAMING && i.pitch ? (uint64_t)i.pitch * MEMORY_WORD_BYTES : row;
-            const uint64_t length = (uint64_t)(i.rows - 1) * step + row;
-            return length <= output_bytes && i.address <= output_bytes - length;
-        }
+        case OPCODE_LOAD: return inside(i.address, memory_span(i), output_bytes);
         case OPCODE_REPEAT: return i.address % STREAM_LINE_BYTES == 0;
         default: return true;
     }

@@ -70,6 +70,15 @@ inline fault_t part_fault(const StreamPlan &plan, const Instruction &i) {
     return end_line > before.end_line && end_line <= plan.stream_lines ? FAULT_NONE : FAULT_ADDRESS_RANGE;
 }
 
+inline void add_part(StreamPlan &plan, const Instruction &i) {
+    const StreamPart before = part_before(plan, plan.count);
+    const StreamPart part = {before.end + i.segments, i.address / STREAM_LINE_BYTES, (uint32_t)i.rows};
+    plan.part[plan.count] = part;
+    plan.count += 1;
+    plan.passes += part.times;
+    plan.lines += (part.end_line - before.end_line) * part.times;
+}
+
 // The plan of a program: its first instructions, as long as they are REPEATs without fault. Nothing is streamed where one
 // has a fault, since the run ends there.
 inline void read_plan(const Word *program, uint32_t instructions, uint64_t stream_lines, uint64_t input_bytes,
@@ -81,36 +90,24 @@ inline void read_plan(const Word *program, uint32_t instructions, uint64_t strea
     plan.lines = 0;
     plan.part[0] = part_before(plan, 0);
     bool more = STREAMING != 0;
-    bool good = true;
 PARTS:
     for (uint32_t index = 0; index <= (uint32_t)PART_ROOM; ++index) {  // trip PART_ROOM + 1
 #pragma HLS loop_tripcount min=1 max=65
-        if (more && index < instructions) {
+        more = more && index < instructions;
+        if (more) {
             const RawInstruction raw = read_block(program, index + 1);
             const Instruction i = decode(raw);
-            if (i.opcode != OPCODE_REPEAT) {
-                more = false;
-            } else if (static_fault(raw, input_bytes, output_bytes) != FAULT_NONE) {
-                more = good = false;
-            } else {
-                plan.fault = part_fault(plan, i);
-                if (plan.fault != FAULT_NONE) {
-                    more = good = false;
-                } else {
-                    const StreamPart before = part_before(plan, plan.count);
-                    StreamPart part = {before.end + i.segments, i.address / STREAM_LINE_BYTES, (uint32_t)i.rows};
-                    plan.part[plan.count] = part;
-                    plan.count += 1;
-                    plan.passes += part.times;
-                    plan.lines += (part.end_line - before.end_line) * part.times;
-                }
-            }
+            more = i.opcode == OPCODE_REPEAT;
+            if (more) plan.fault = static_fault(raw, input_bytes, output_bytes);
+            if (more && plan.fault == FAULT_NONE) plan.fault = part_fault(plan, i);
+            more = more && plan.fault == FAULT_NONE;
+            if (more) add_part(plan, i);
         }
     }
     const uint64_t rest = stream_lines - part_before(plan, plan.count).end_line;
     if (rest > 0) plan.passes += 1;
     plan.lines += rest;
-    if (!good) plan.passes = plan.lines = 0;
+    if (plan.fault != FAULT_NONE) plan.passes = plan.lines = 0;
 }
 
 }  // namespace edgemoe

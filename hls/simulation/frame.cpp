@@ -48,8 +48,10 @@ int main(int count, char **arguments) {
     Machine *machine = static_cast<Machine *>(std::malloc(sizeof(Machine)));
     const Header header = decode_header(read_block(program.data(), 0));
     Results results = refused(header_fault(header));
-    StreamPlan plan;
-    read_plan(program.data(), header.instructions, header.stream_lines, header.input_bytes, header.output_bytes, plan);
+    StreamPlan plan = {};
+    if (results.fault == FAULT_NONE) {
+        read_plan(program.data(), header.instructions, header.stream_lines, header.input_bytes, header.output_bytes, plan);
+    }
     if (results.fault == FAULT_NONE && depth == 0) {
         LineStream lines;
         fetch_weights(w[0], w[1], w[2], w[3], plan, lines);

@@ -13,10 +13,9 @@ from __future__ import annotations
 import heapq
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,6 +24,7 @@ from edgemoe.accelerator import Accelerator
 from edgemoe.devices.base import DeviceError
 from edgemoe.errors import ArgumentError
 from edgemoe.picture_result import PictureResult
+from edgemoe.processes import one_process
 from edgemoe.session import SessionError
 from edgemoe.shipped import model_folder
 
@@ -133,7 +133,7 @@ class _Process:
     def __init__(self, member: Member, folder: Path) -> None:
         self.member = member
         self._folder = folder
-        self._pool = ProcessPoolExecutor(1, get_context("spawn"))
+        self._pool = one_process()
 
     def submit(self, frame: Any, tasks: Sequence[str] | None) -> Future[PictureResult]:
         """One frame; the future has the result, or what was raised there."""

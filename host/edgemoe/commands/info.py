@@ -13,14 +13,13 @@ from edgemoe.compiler.fits import limits, require_fit
 from edgemoe.compiler.hls_cycles import predicted_hls_cycles
 from edgemoe.compiler.hollow import hollow_model
 from edgemoe.compiler.program import Program
-from edgemoe.compiler.residency import Need, blocks_of
 from edgemoe.compiler.traffic import traffic_of
 from edgemoe.devices.rtl.device import RtlDevice
 from edgemoe.devices.rtl.trace import counted_cycles
 from edgemoe.errors import ArgumentError
 from edgemoe.session import Session
 from edgemoe.spec.hardware import DEFAULT_HARDWARE, load_hardware_config
-from edgemoe.spec.isa import Opcode
+from edgemoe.spec.isa import Buffer, Opcode
 from edgemoe.spec.model import load_model_config, model_names
 
 
@@ -116,14 +115,15 @@ def _memory(program: Program) -> str:
 
 
 def _residency(program: Program) -> str:
-    manifest = program.manifest
-    need = Need(manifest.model, len(manifest.tasks), manifest.hardware)
-    if not any(i.opcode == Opcode.LOAD for i in program.instructions):
+    """What the program has on the chip at a time, as its own instructions say."""
+    attention = [i for i in program.instructions if i.opcode == Opcode.ATTENTION and i.keys]
+    if not attention:
         return "All rows stay on the chip"
-    blocks = blocks_of(need)
+    loads = [i.rows for i in program.instructions if i.opcode == Opcode.LOAD and i.destination == Buffer.RESIDUAL]
+    heads, queries = attention[0].heads, max(i.rows for i in attention)
     return (
-        f"Rows lie in memory: {blocks.tokens} tokens of each task at a time, keys and values of {blocks.heads} "
-        f"head{'s' if blocks.heads > 1 else ''}, {blocks.queries} queries"
+        f"Rows lie in memory: {max(loads)} tokens of each task at a time, keys and values of {heads} "
+        f"head{'s' if heads > 1 else ''}, {queries} queries"
     )
 
 

@@ -48,7 +48,7 @@ def cycles_of(
     instructions: Sequence[Instruction], hardware: HardwareConfig, routing: Sequence[Sequence[int]] | None = None
 ) -> list[PredictedCycles]:
     """The same of instructions alone, whose weights nobody has packed."""
-    stream_bytes = sum(_consumed_bytes(i, hardware) for i in instructions)
+    stream_bytes = sum(consumed_bytes(i, hardware) for i in instructions)
     fetch = hardware.first_beat_cycles + _FETCH
     known = iter(routing) if routing is not None else None
     offered = 2.0 * fetch + _START  # when the first instruction has been fetched and checked
@@ -78,7 +78,7 @@ def cycles_of(
     ]
 
 
-def _consumed_bytes(i: Instruction, hardware: HardwareConfig) -> int:
+def consumed_bytes(i: Instruction, hardware: HardwareConfig) -> int:
     """Bytes of the weight stream, headers included, of one instruction's segments."""
     narrow = i.narrow_weights
     match i.opcode:

@@ -11,8 +11,7 @@ from edgemoe.compiler.hls_array import array_cycles
 from edgemoe.compiler.program import Program
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import MEMORY_WORD, Instruction, Opcode
-from edgemoe.spec.legality import element_bytes, memory_row
-from edgemoe.spec.memory import row_pitch
+from edgemoe.spec.legality import memory_row
 
 LOOP_FILL = 30  # cycles to fill and empty a pipelined loop, taken for all
 EPILOGUE_DEPTH = 80  # the same for what the drain does after that, divider included
@@ -47,12 +46,16 @@ def _instruction(i: Instruction, hardware: HardwareConfig, entries: int) -> int:
         case Opcode.COPY:
             return i.rows * vectors + LOOP_FILL
         case Opcode.STORE:
-            size = element_bytes(i.source, hardware, i.wide_source)
-            return i.rows * row_pitch(i.in_features, size) // MEMORY_WORD + i.wide_source + LOOP_FILL
+            return _words(i, hardware) + i.wide_source + LOOP_FILL
         case Opcode.LOAD:
-            return memory_row(i, hardware) // MEMORY_WORD * i.rows + LOOP_FILL
+            return _words(i, hardware) + LOOP_FILL
         case _:
             return array or 1
+
+
+def _words(i: Instruction, hardware: HardwareConfig) -> int:
+    """That STORE writes or LOAD reads."""
+    return i.rows * memory_row(i, hardware) // MEMORY_WORD
 
 
 def _layernorm(i: Instruction, hardware: HardwareConfig) -> int:

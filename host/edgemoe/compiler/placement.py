@@ -62,12 +62,10 @@ class Placement:
         if step.part and begun is None:
             begun = Repeat(step.part, len(self.segments))
             self.repeats.append(begun)
-        if begun is None or step.turn == 0:
-            number = len(self.segments)
+        number = begun.take(step.turn, len(step.payloads)) if begun else len(self.segments)
+        if step.turn == 0:
             for kind, make in step.payloads:
                 self.segments.append(segment(len(self.segments), kind, make()))
-        if begun:
-            number = begun.take(step.turn, len(step.payloads))
         return replace(step.instruction, segment=number)
 
     def rows_at(self, key: tuple[str, int], step: Step, features: int, bytes_each: int) -> tuple[int, int]:

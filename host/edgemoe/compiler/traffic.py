@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgemoe.compiler.cycles import predicted_cycles
+from edgemoe.compiler.cycles import consumed_bytes
 from edgemoe.compiler.program import Program
 from edgemoe.spec.isa import Opcode
 from edgemoe.spec.legality import memory_row
@@ -25,5 +25,5 @@ def traffic_of(program: Program) -> Traffic:
     for i in program.instructions:
         if i.opcode in moved:
             moved[i.opcode] += i.rows * memory_row(i, program.manifest.hardware)
-    weights = sum(each.stream_bytes for each in predicted_cycles(program))
+    weights = sum(consumed_bytes(i, program.manifest.hardware) for i in program.instructions)
     return Traffic(weights, moved[Opcode.LOAD], moved[Opcode.STORE])

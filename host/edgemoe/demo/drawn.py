@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.media.sources import SourceFrame
+from edgemoe.processes import one_process
 from edgemoe_golden.scenes import Drive
 
 _AHEAD = 12
@@ -25,19 +23,6 @@ def draw(drive: Drive, number: int) -> NDArray[np.uint8]:
     return drive.frame(number).image
 
 
-@contextmanager
-def _interrupts_wait() -> Iterator[None]:
-    """Ctrl-C comes when this ends, where a system can have it wait."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 class DrawnDrive:
     """Laps of a drive without end. A context manager: leaving it ends the process that draws."""
 
@@ -45,12 +30,7 @@ class DrawnDrive:
         self._drive = drive
         self._keeps = drive.frames * drive.height * drive.width * 3 <= _MOST_KEPT
         self._kept: dict[int, NDArray[np.uint8]] = {}
-        # Not forked: the program that shows has threads. Ctrl-C, which both get, is for that program to see, also while
-        # the other one still starts: a process begins with the signals blocked that were so where it was made.
-        spawned = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(1, spawned, signal.signal, (signal.SIGINT, signal.SIG_IGN))
-        with _interrupts_wait():
-            self._pool.submit(int)
+        self._pool = one_process()
 
     def __enter__(self) -> DrawnDrive:
         return self

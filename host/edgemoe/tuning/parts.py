@@ -43,7 +43,7 @@ class Part:
 
     device: with package and speed grade. clock_mhz: what its shapes are meant for. memory: kind, rate in MT/s × bits;
     gigabytes_per_second: at most. ports: for weights, that the board connects; port_bytes: of each, a cycle.
-    pj_per_bit: see `edgemoe.tuning.energy`. series: of whose synthesis the area model is, or `7`, see docs.
+    series: of whose synthesis the area model is, or `7`, see docs.
     """
 
     name: str
