@@ -27,6 +27,8 @@ _REFUSED = (
     ),
     (r"^norm_pre\.|^(vision_model\.)?pre_layrnorm\.", "a norm before the first block, as CLIP has"),
     (r"\.attn\.(q|k)_norm\.", "norms of query and key"),
+    (r"\.attn\.(q|v)_bias$", "attention with rotary or relative positions, as EVA and BEiT have"),
+    (r"^embeddings\.(detection_tokens|mask_tokens?_)", "tokens of its own behind the patches, as YOLOS has"),
     (r"\.mlp\.(w12|w3|weights_in|weights_out|fc1_g)\.", "a gated MLP (SwiGLU)"),
     (r"^patch_embed\.(proj\.\d+|backbone|conv)\.|^patch_embeds?\.\d", "a convolution stem before the patches"),
     (r"^(stem|conv1|features\.0|layer1\.0)\b", "convolutions, a CNN"),

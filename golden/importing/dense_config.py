@@ -17,6 +17,7 @@ from edgemoe_golden.importing.states import State
 CLASSIFICATION, FEATURES = "classification", "features"
 HEAD_WIDTH = 64
 TIMM_EPSILON = 1e-6
+DINO_PATCH = 14
 _BLOCK = re.compile(r"^blocks\.(\d+)\.")
 
 
@@ -48,11 +49,16 @@ class DenseShape:
         self.state, self.source, self.options, self.library = state, source, options, library
         self.notes: list[str] = []
         blocks = {int(match[1]) for name in state if (match := _BLOCK.match(name))}
-        if not blocks or "patch_embed.proj.weight" not in state or "pos_embed" not in state:
+        if not blocks or "patch_embed.proj.weight" not in state:
             first = next(iter(state), "none")
             raise CheckpointError(
                 "no vision transformer of timm or transformers: expected patch embedding, position embeddings and "
                 f"blocks, the first of {len(state)} tensors is {shown(first)}"
+            )
+        if "pos_embed" not in state:
+            raise CheckpointError(
+                "it has no position embeddings, so that positions come in elsewhere: rotary, as in DINOv3, or "
+                "relative, as in BEiT; plain pre-norm vision transformers run here"
             )
         self.depth = max(blocks) + 1
         kernel = state["patch_embed.proj.weight"]
@@ -102,7 +108,9 @@ class DenseShape:
         state, kind = self.state, "ViT"
         registers = int(state["reg_token"].shape[1]) if "reg_token" in state else 0
         if "blocks.0.ls1.gamma" in state:
-            kind = f"DINOv2 with {registers} registers" if registers else "DINOv2"
+            dino = self.source.kind.startswith("dinov2") or (self.patch == DINO_PATCH and "cls_token" in state)
+            kind = "DINOv2" if dino else "ViT with LayerScale"
+            kind += f"{' and' if 'with' in kind else ' with'} {registers} registers" if registers else ""
         elif "dist_token" in state:
             kind = "spectrogram transformer" if self.channels == 1 else "DeiT, distilled"
         elif not self.prefix:
@@ -157,12 +165,21 @@ class DenseShape:
             raise CheckpointError(f"width {self.width} is not a multiple of {heads} attention heads")
         return heads
 
-    def _ratio(self) -> int:
+    @property
+    def hidden(self) -> int:
+        """Features between both layers of an MLP, as the file has them."""
         name = "blocks.0.mlp.fc1.weight"
-        hidden = int(self.state[name].shape[0]) if name in self.state else 0
-        if not hidden or hidden % self.width:
-            raise CheckpointError(f"hidden width {hidden} of the MLP is no multiple of the width {self.width}")
-        return hidden // self.width
+        weight = self.state.get(name)
+        if weight is None or weight.ndim != 2 or not weight.shape[0]:
+            raise CheckpointError(f"tensor '{name}' is missing or no matrix; expected [hidden features, {self.width}]")
+        return int(weight.shape[0])
+
+    def _ratio(self) -> int:
+        """MLP ratio; a hidden width between two multiples of the width is padded with zeros, as activation(0) = 0."""
+        ratio = -(-self.hidden // self.width)
+        if ratio * self.width != self.hidden:
+            self.notes.append(f"hidden width of the MLP padded with zeros from {self.hidden} to {ratio * self.width}")
+        return ratio
 
     def _activation(self) -> str:
         return self.options.activation or self.source.activation or "gelu"

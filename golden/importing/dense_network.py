@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from edgemoe.spec.checkpoint import CheckpointError, tensor_shapes
 from edgemoe.spec.model import ModelConfig
@@ -45,7 +46,7 @@ class DenseNetwork:
         return require(self.state, name, shape)
 
     def _backbone(self, config: ModelConfig, before: Grid, after: Grid) -> State:
-        width, hidden = self.width, config.mlp_hidden
+        width, hidden = self.width, self.shape.hidden
         table = self._take("pos_embed", 1, int(self.state["pos_embed"].shape[1]), width)
         placed = table.shape[1] - before[0] * before[1]
         antialias = self.library == "timm" or "reg_token" in self.state
@@ -61,6 +62,7 @@ class DenseNetwork:
             f"{proj}.weight", width, self.shape.channels, self.patch, self.patch
         )
         tensors[f"backbone.{proj}.bias"] = self._take(f"{proj}.bias", width)
+        more = config.mlp_hidden - hidden
         shapes = {"attn.qkv": (3 * width, width), "mlp.fc1": (hidden, width)}
         scaled = {"attn.proj": ("ls1", (width, width)), "mlp.fc2": ("ls2", (width, hidden))}
         for index in range(self.depth):
@@ -76,6 +78,9 @@ class DenseNetwork:
                 weight = self._take(f"{own}.{layer}.weight", outputs, inputs)
                 tensors[f"backbone.{own}.{layer}.weight"] = weight * gamma[:, None]
                 tensors[f"backbone.{own}.{layer}.bias"] = self._take(f"{own}.{layer}.bias", outputs) * gamma
+            for part, unused in (("fc1.weight", (0, 0, 0, more)), ("fc1.bias", (0, more)), ("fc2.weight", (0, more))):
+                name = f"backbone.{own}.mlp.{part}"
+                tensors[name] = functional.pad(tensors[name], unused)
         return tensors
 
     def _gamma(self, name: str) -> Tensor:

@@ -51,10 +51,22 @@ TIMM: dict[str, tuple[str, dict[str, Any], tuple[int, int], tuple[str, ...]]] = 
     "ViT, grey": ("vit_tiny_patch16_224", {"in_chans": 1}, (224, 224), BOTH),
     "DeiT": ("deit_tiny_patch16_224", {}, (224, 224), BOTH),
     "DeiT, distilled": ("deit_tiny_distilled_patch16_224", {}, (224, 224), BOTH),
+    "DeiT III": ("deit3_small_patch16_224", {}, (224, 224), BOTH),
+    "ViT, mean of its patches": ("vit_medium_patch16_gap_240", {"num_classes": 9}, (240, 240), BOTH),
+    "ViT, hidden layer between two widths": ("vit_tiny_patch16_224", {"mlp_ratio": 3.7361}, (224, 224), BOTH),
     "DINOv2": ("vit_small_patch14_dinov2", {"img_size": 224}, (224, 224), ("features",)),
     "DINOv2 with registers": ("vit_small_patch14_reg4_dinov2", {"img_size": 224}, (224, 224), ("features",)),
     "SigLIP": ("vit_base_patch16_siglip_224", {}, (224, 224), ("features",)),
     "not square": ("vit_tiny_patch16_224", {"img_size": (64, 96)}, (64, 96), BOTH),
+}
+
+STATED = {
+    "DeiT, distilled": "DeiT, distilled of timm",
+    "DeiT III": "ViT with LayerScale of timm",
+    "DINOv2": "DINOv2 of timm",
+    "DINOv2 with registers": "DINOv2 with 4 registers of timm",
+    "SigLIP": "ViT without class token of timm",
+    "ViT, mean of its patches": "ViT with LayerScale of timm",
 }
 
 
@@ -66,7 +78,8 @@ def test_timm(kind: str) -> None:
     state = model.state_dict()
     assert is_dense(state)
     pixels = GREY if channels == 1 else HALF
-    imported, _ = from_dense(state, SourceConfig(size=size), DenseOptions(tasks=tasks, **pixels))
+    imported, notes = from_dense(state, SourceConfig(size=size), DenseOptions(tasks=tasks, **pixels))
+    assert notes[0].startswith(STATED.get(kind, "ViT of timm") + ": 2 blocks of width")
     frames = pictures(*size, channels)
     with torch.inference_mode():
         expected = {"features": model.forward_features(normalised(frames))}
@@ -193,6 +206,11 @@ REFUSED: dict[str, tuple[State, dict[str, Any], str]] = {
     "SwiGLU": (small_state(**{"blocks.0.mlp.w12.weight": torch.ones(4, 4)}), {}, "a gated MLP (SwiGLU)"),
     "a stem": (small_state(**{"patch_embed.proj.0.weight": torch.ones(4)}), {}, "a convolution stem"),
     "a CNN": ({"conv1.weight": torch.ones(8, 3, 7, 7), "layer1.0.conv1.weight": torch.ones(4)}, {}, "a CNN"),
+    "EVA": (small_state(**{"blocks.0.attn.q_bias": torch.ones(32)}), {}, "rotary or relative positions, as EVA"),
+    "DINOv3": (small_state(pos_embed=None), {}, "no position embeddings, so that positions come in elsewhere: rotary"),
+    "YOLOS": (small_state(**{"embeddings.detection_tokens": torch.zeros(1, 3, 32)}), {}, "behind the patches"),
+    "a hidden layer that is none": (small_state(**{"blocks.0.mlp.fc1.weight": torch.zeros(0, 32)}), HEADS,
+                                    "'blocks.0.mlp.fc1.weight' is missing or no matrix"),
     "fc_norm": (small_state(**{"fc_norm.weight": torch.ones(32)}), HEADS, "normalises pooled tokens"),
     "a tensor too many": (small_state(**{"blocks.0.extra": torch.ones(3)}), HEADS, "shape (3,) has no place"),
     "a missing tensor": (small_state(**{"blocks.0.norm2.bias": None, "blocks.0.norm2.weight": None}), HEADS,

@@ -6,6 +6,7 @@ A network of two blocks stands for each kind; random weights. Reproduce one: `py
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from support import frame_of, result_of
+from torch.nn import functional
 
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.program import Program
@@ -30,7 +32,7 @@ from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.picture import model_pixels
 from edgemoe.spec.precision import precision_named
 from edgemoe.spec.task import TaskConfig
-from edgemoe_golden.model import load_checkpoint_model, task_output
+from edgemoe_golden.model import M3ViT, load_checkpoint_model, save_checkpoint, task_output
 from sim.common.random_checkpoint import random_checkpoint
 
 
@@ -118,3 +120,23 @@ def test_prefix_tokens_are_exact_to_the_bit(folders: dict[str, Path], kind: str,
         bits = 16 if precision == "w8a8" else 32
         found = read_rows(region, record.address, record.rows, record.features, f"<i{bits // 8}")
         assert np.array_equal(found[: len(prefix)], expected)
+
+
+@pytest.mark.parametrize("hardware", ["micro", "micro_w16a16"])
+def test_a_hidden_layer_padded_with_zeros_changes_no_integer(tmp_path: Path, hardware: str) -> None:
+    """As the import pads a hidden width between two multiples of the width: SigLIP so400m has 4304 of 4608 features."""
+    narrow = random_checkpoint(replace(VIT, mlp_ratio=3), tmp_path / "narrow")
+    wide = tmp_path / "wide"
+    model = load_checkpoint_model(narrow)
+    padded = M3ViT(replace(VIT, mlp_ratio=4)).eval()
+    state = model.state_dict()
+    for name, value in padded.state_dict().items():
+        more = [wanted - had for wanted, had in zip(value.shape, state[name].shape, strict=True)]
+        state[name] = functional.pad(state[name], [count for axis in reversed(more) for count in (0, axis)])
+    padded.load_state_dict(state)
+    save_checkpoint(wide, padded)
+    calibration = json.loads((narrow / CALIBRATION_FILE).read_text())
+    (wide / CALIBRATION_FILE).write_text(json.dumps(calibration | {"model_hash": padded.config.hash()}))
+    found, expected = (result_of(program_of(folder, load_hardware_config(hardware))) for folder in (wide, narrow))
+    for task, output in expected.outputs.items():
+        assert np.array_equal(found.outputs[task], output), task
