@@ -93,6 +93,16 @@ def export(model: nn.Module, path: Path, size: tuple[int, int] = (32, 32), opset
     return path
 
 
+def export_program(model: nn.Module, path: Path, size: tuple[int, int] = (32, 32), opset: int = 20) -> Path:
+    """As `torch.onnx.export` writes a file when nothing is said: from the exported program, not from a trace."""
+    pytest.importorskip("onnxscript", reason="torch exports programs with onnxscript, which is not installed here")
+    given, options = (torch.zeros(1, 3, *size),), {"input_names": ["picture"], "external_data": False}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(model.eval(), given, str(path), dynamo=True, verbose=False, opset_version=opset, **options)
+    return path
+
+
 def changed(path: Path, change: Callable[[Any], None]) -> Path:
     """The file with its graph changed."""
     model = onnx.load(str(path))

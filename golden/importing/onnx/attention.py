@@ -1,8 +1,11 @@
-"""The attention of one block in a graph: softmax(q·kᵀ·scale)·v, whatever way its heads are cut and joined."""
+"""The attention of one block in a graph: softmax(q·kᵀ·scale)·v, whatever way its heads are cut and joined.
+
+It stands there as two products and a softmax between them, or as one node `Attention` (operator set 23).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 import numpy as np
@@ -10,7 +13,10 @@ import numpy as np
 from edgemoe_golden.importing.onnx.affine import Affine, affine
 from edgemoe_golden.importing.onnx.graph import Graph, Node, misfit
 from edgemoe_golden.importing.onnx.layers import Heads, Linear, heads_to
+from edgemoe_golden.importing.onnx.runtime import Array
 
+FUSED = "Attention"
+_RANK = 3  # axes of a value whose heads are not cut
 _ONE = 1e-6  # a scale nearer to 1 is 1, as rounding in float32 left it
 
 
@@ -30,6 +36,25 @@ def attention_before(graph: Graph, linear: Linear, norm: str) -> Attention:
     """
     joined = affine(graph, linear.source)
     context = graph.producers[joined.base]
+    parts, factor = (_fused if context.kind == FUSED else _spelt_out)(graph, context, norm)
+    query, key, value = parts
+    width = len(query.layer.weight)
+    if len({each.count for each in parts}) > 1 or len({len(each.layer.weight) for each in parts}) > 1:
+        misfit(context, "expected as many heads and features of queries, keys and values")
+    root = np.sqrt(width // query.count)
+    scales = (query.scale * key.scale * factor * root, 1.0, value.scale)
+    weights, biases = [], []
+    for part, scale in zip(parts, scales, strict=True):
+        exact = 1.0 if abs(scale - 1) < _ONE else scale
+        weights.append(part.layer.weight * exact)
+        biases.append(part.layer.bias * exact)
+    qkv = Linear(context, norm, np.concatenate(weights), np.concatenate(biases))
+    cut = query.count if len(graph.shape(context.outputs[0])) > _RANK else 1
+    return Attention(qkv, query.count, _order(graph, context, joined, cut, width))
+
+
+def _spelt_out(graph: Graph, context: Node, norm: str) -> tuple[tuple[Heads, Heads, Heads], float]:
+    """Queries, keys, values and the scores' scale, of the product `context` of softmax and values."""
     score_values, value_values = context.inputs[:2]
     softmax = graph.producer(score_values)
     if softmax is None or softmax.kind != "Softmax":
@@ -44,19 +69,28 @@ def attention_before(graph: Graph, linear: Linear, norm: str) -> Attention:
     query = _heads(graph, product, product.inputs[0], norm, transposed=False)
     key = _heads(graph, product, product.inputs[1], norm, transposed=True)
     value = _heads(graph, context, value_values, norm, transposed=False)
-    parts = (query, key, value)
+    return (query, key, value), float(scores.scale.reshape(-1)[0])
+
+
+def _fused(graph: Graph, context: Node, norm: str) -> tuple[tuple[Heads, Heads, Heads], float]:
+    """The same of one node: [1, heads, N, d] each, or [1, N, heads·d] with the number of heads beside it."""
+    given = context.attributes
+    masked = any(context.inputs[3:4]) and not _hides_nothing(graph.constant(context.inputs[3]))
+    if masked or any(context.inputs[4:]) or given.get("is_causal", 0) or given.get("softcap", 0):
+        misfit(context, "expected attention over all tokens, without a mask, a cache or a soft cap")
+    query, key, value = (_heads(graph, context, name, norm, transposed=False) for name in context.inputs[:3])
+    if len(graph.shape(context.inputs[0])) == _RANK:
+        query = replace(query, count=int(given.get("q_num_heads", 0)))
+        key, value = (replace(each, count=int(given.get("kv_num_heads", 0))) for each in (key, value))
     width = len(query.layer.weight)
-    if len({each.count for each in parts}) > 1 or len({len(each.layer.weight) for each in parts}) > 1:
-        misfit(product, "expected as many heads and features of queries, keys and values")
-    root = np.sqrt(width // query.count)
-    scales = (query.scale * key.scale * float(scores.scale.reshape(-1)[0]) * root, 1.0, value.scale)
-    weights, biases = [], []
-    for part, scale in zip(parts, scales, strict=True):
-        exact = 1.0 if abs(scale - 1) < _ONE else scale
-        weights.append(part.layer.weight * exact)
-        biases.append(part.layer.bias * exact)
-    qkv = Linear(product, norm, np.concatenate(weights), np.concatenate(biases))
-    return Attention(qkv, query.count, _order(graph, context, joined, query.count, width))
+    if query.count < 1 or width % query.count:
+        misfit(context, f"expected heads that divide {width} features")
+    return (query, key, value), float(given.get("scale", 1 / np.sqrt(width // query.count)))
+
+
+def _hides_nothing(mask: Array | None) -> bool:
+    """Whether a mask is true everywhere, or adds 0."""
+    return mask is not None and bool(mask.all() if mask.dtype == np.bool_ else not mask.any())
 
 
 def _plain(scores: Affine) -> bool:

@@ -207,9 +207,20 @@ def _connect(graph: Graph, nodes: list[NodeProto]) -> None:
         if kind in _SAME and target == before:
             graph.same[proto.output[0]] = proto.input[0]
             continue
+        if kind == "Where" and _only_replaces_nan(graph, node):
+            graph.same[proto.output[0]] = proto.input[2]
+            continue
         graph.types.update(dict.fromkeys(node.outputs, target))
         graph.nodes.append(node)
         for name in node.outputs:
             graph.producers[name] = node
         for name in dict.fromkeys(map(graph.source, filter(None, node.inputs))):
             graph.consumers.setdefault(name, []).append(node)
+
+
+def _only_replaces_nan(graph: Graph, node: Node) -> bool:
+    """Whether a Where is its third input, with zeros for NaN: exporters put it behind a softmax for rows all masked."""
+    condition, zeros = graph.producer(node.inputs[0]), graph.constant(node.inputs[1])
+    if condition is None or condition.kind != "IsNaN" or zeros is None or zeros.any():
+        return False
+    return graph.source(condition.inputs[0]) == graph.source(node.inputs[2])

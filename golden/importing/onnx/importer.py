@@ -86,7 +86,9 @@ def _notes(tail: Tail, classifies: bool, widened: bool) -> list[str]:
     notes = ["its 16-bit floats are held as float32, which has all of their values"] if widened else []
     if tail.decoder is not None:
         outputs = ", ".join(map(shown, tail.outputs))
-        notes.append(f"{len(tail.decoder.graph.node)} nodes after the trunk run on the host and give {outputs}")
+        count = len(tail.decoder.graph.node)
+        run = "1 node after the trunk runs" if count == 1 else f"{count} nodes after the trunk run"
+        notes.append(f"{run} on the host and give{'s' if count == 1 else ''} {outputs}")
     if tail.logits and not classifies:
         notes.append("left out: its classifier, because other tasks were asked for")
     return notes + [f"left out: output {shown(name)}, which lies inside the trunk" for name in tail.left_out]

@@ -13,7 +13,7 @@ import torch
 
 from edgemoe.spec.checkpoint import CheckpointError
 from edgemoe_golden.importing.onnx.affine import Floats, affine
-from edgemoe_golden.importing.onnx.attention import attention_before, in_order
+from edgemoe_golden.importing.onnx.attention import FUSED, attention_before, in_order
 from edgemoe_golden.importing.onnx.embedding import Embedding, embedding_of
 from edgemoe_golden.importing.onnx.graph import Graph, Node, misfit
 from edgemoe_golden.importing.onnx.layers import Linear, Norm, activation_between, linear_to, norm_of
@@ -101,7 +101,7 @@ def _branch(graph: Graph, trunk: Trunk, addition: Node, value: str, norm: Norm, 
 
 def _attention(graph: Graph, trunk: Trunk, layer: Linear, norm: Norm, block: int) -> None:
     context = graph.producer(affine(graph, layer.source).base)
-    if context is None or context.kind != "MatMul":
+    if context is None or context.kind not in ("MatMul", FUSED):
         misfit(context or layer.node, f"expected the attention of block {block}")
     found = attention_before(graph, layer, norm.output)
     if trunk.heads not in (0, found.heads):
