@@ -17,6 +17,7 @@ Rows = Sequence[Row]
 SOURCES = {
     "bench": "make bench",
     "area": "make area",
+    "timing": "make timing",
     "ablation": "make ablation",
     "scaling": "make scaling",
     "arithmetics": "make accuracy",
@@ -47,6 +48,7 @@ class Inputs:
 
     bench: Row
     area: Rows
+    timing: Rows
     ablation: Row
     scaling: Row
     arithmetics: Row
@@ -130,6 +132,7 @@ def load_inputs(reports: Path, published: Path) -> Inputs:
     inputs = Inputs(
         bench=read["bench"],
         area=read["area"],
+        timing=read["timing"],
         ablation=read["ablation"],
         scaling=read["scaling"],
         arithmetics=read["arithmetics"],

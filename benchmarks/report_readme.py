@@ -44,6 +44,10 @@ def figures(inputs: Inputs) -> Iterator[str]:
         figure += f", {number(used['uram'])} UltraRAM" if used["uram"] else ""
         figure += f", longest path {shape['levels']:.1f} levels"
         yield _row(f"`{shape['hardware']}` by open synthesis", figure, "make area")
+    for shape in inputs.timing:
+        late = ", ".join(f"{number(each['late'])} late at {each['mhz']} MHz" for each in shape["clocks"])
+        figure = f"latest path {shape['worst']:.2f} ns; of {number(shape['endpoints'])} endpoints {late}"
+        yield _row(f"`{shape['hardware']}`, clock by estimate", figure, SOURCES["timing"])
     rungs = inputs.ablation["ladder"]
     ours, paper = (rungs[0][key] / rungs[-1][key] for key in ("cycles", "paper_ms"))
     figure = f"{ours:.1f} × fewer cycles at the least (paper, on its machine: {paper:.1f} ×)"

@@ -163,6 +163,20 @@ def _share(used: float, total: float | None) -> Cell:
     )
 
 
+def timing(inputs: Inputs) -> Table:
+    """The latest path of every estimated shape, and what is late at each of CLOCKS."""
+    rows: list[list[object]] = []
+    for shape in inputs.timing:
+        worst, late = shape["paths"][0], {each["mhz"]: each["late"] for each in shape["clocks"]}
+        path = Cell(
+            f"{worst['end']} ← {worst['start']}", note=f"{worst['levels']:.1f} levels, fan-out {worst['fan_out']}"
+        )
+        rows.append([Cell(shape["hardware"], note=shape["part"]), number(shape["endpoints"]), number(shape["worst"], 2),
+                     *(number(late[clock]) for clock in CLOCKS), path])  # fmt: skip
+    heads = ("shape", "endpoints", "latest, ns", *(f"late at {clock} MHz" for clock in CLOCKS), "latest path")
+    return table(heads, rows)
+
+
 def modules(inputs: Inputs) -> Table:
     """The largest modules of the shape that the page is about."""
     shape = inputs.shape(inputs.hardware)

@@ -84,6 +84,9 @@ def files() -> dict[str, Any]:
                   "prefetch_bytes": 1 << 20, "used": RESOURCES, "total": RESOURCES, "limit": RESOURCES, "fits": True,
                   "levels": 7.0, "level_ceiling": 8.0, "modules": [module]}
                  for hardware in ("zcu102", "zcu102_w16a16")],
+        "timing": [{"hardware": "zcu102", "part": "a part", "endpoints": 387_654, "worst": 3.93,
+                    "clocks": [{"mhz": mhz, "late": late} for mhz, late in ((300, 1789), (250, 3), (200, 0))],
+                    "paths": [{"end": "softmax.top", "start": "fifo.front", "levels": 6.0, "fan_out": 231}]}],
         "ablation": {"model": "tiny", "weights": "seeded random", "tasks": ["semseg"], "hardware": "zcu102",
                      "precision": "w8a8", "clock_mhz": 300, "cycles": 487_654, "bytes_read": 17_654_321,
                      "bit_exact": True, "techniques": [technique("one"), technique("two")], "ladder": rungs,
