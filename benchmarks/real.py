@@ -58,7 +58,6 @@ PIXELS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # as the package normal
 CROPS_FOLDER = FOLDER / "calibration"
 CROPS = (1.0, 0.7)  # of a calibrating photograph's shorter side
 ENGINES = ("csim", "rtl")
-TIMEOUT = 7200.0  # seconds of simulation
 
 Frame = NDArray[np.uint8]
 Map = NDArray[np.float32]
@@ -175,7 +174,7 @@ def engines_agree(program: Program, frame: Frame, engines: Sequence[str]) -> lis
         try:
             with (
                 open_device(engine, program.manifest.hardware) as device,
-                Session(program, device, timeout=TIMEOUT) as session,
+                Session(program, device) as session,
             ):
                 region, counters = session.run_raw(frame), session.counters()
         except DeviceError as error:

@@ -39,7 +39,7 @@ class Accelerator:
 
     engine: a name of edgemoe.devices.registry: an engine on this computer, or the board that it runs on.
     hardware: the configuration that programs are compiled for; None means what the board's bitstream was built for,
-    and `zcu102` for an engine. timeout: seconds that one frame may take.
+    and `zcu102` for an engine. timeout: seconds that one frame may take, None: see Session.
     Programs are compiled on first use of a choice of tasks and stay on the device until another model is loaded.
     It does one thing at a time: a call, a load or a second stream during a call or a stream, also from another thread
     or a signal handler, and anything in a forked child, is refused with SessionError before anything is written.
@@ -49,7 +49,7 @@ class Accelerator:
     """
 
     def __init__(
-        self, engine: str = "golden", hardware: str | HardwareConfig | None = None, timeout: float = 600.0
+        self, engine: str = "golden", hardware: str | HardwareConfig | None = None, timeout: float | None = None
     ) -> None:
         wanted = load_hardware_config(hardware) if isinstance(hardware, str) else hardware
         self._engine = engine

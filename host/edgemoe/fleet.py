@@ -40,7 +40,7 @@ class Member:
     engine: str = "golden"
     hardware: str | None = None
     remote: str | None = None
-    timeout: float = 600.0
+    timeout: float | None = None
 
     def __str__(self) -> str:
         return f"{self.engine} at {self.remote}" if self.remote else self.engine

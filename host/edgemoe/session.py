@@ -17,7 +17,7 @@ from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.program import Program, ProgramError
 from edgemoe.control import Control
 from edgemoe.decoder import decoder_of
-from edgemoe.devices.base import Bytes, Device
+from edgemoe.devices.base import FRAME_SECONDS, Bytes, Device
 from edgemoe.devices.exclusive import Use
 from edgemoe.errors import EdgeMoeError
 from edgemoe.frame_run import Clock, FrameRun
@@ -36,14 +36,15 @@ class SessionError(EdgeMoeError, RuntimeError):
 class Session:
     """Holds a program's memory on a device; usable as a context manager, `close` gives the memory back.
 
-    timeout: seconds that one frame may take. decoder_note: why the host decoder of the program cannot run here, or "".
+    timeout: seconds that one frame may take; None: ten minutes, and on the RTL engine a millisecond more for each cycle
+    that the frame is predicted to take. decoder_note: why the host decoder of the program cannot run here, or "".
     Raises ProgramError when the program was built for other hardware.
     A device does one thing at a time: what is asked of it, or of another session on it, during a frame or a stream,
     from another thread, a signal handler or a forked child, is refused with SessionError before anything is written.
     Several sessions may lie on a device and take turns. `close` alone may come during a stream; it ends it.
     """
 
-    def __init__(self, program: Program, device: Device, timeout: float = 600.0) -> None:
+    def __init__(self, program: Program, device: Device, timeout: float | None = None) -> None:
         manifest, hardware = program.manifest, device.hardware
         if manifest.config_hash != hardware.hash():
             raise ProgramError(
@@ -52,7 +53,7 @@ class Session:
             )
         self.program = program
         self.device = device
-        self.timeout = timeout
+        self.timeout = self._patience() if timeout is None else timeout
         self._decoder, self.decoder_note = decoder_of(program)
         self._control = Control(device.read_register, device.write_register)
         self._addresses: dict[str, int] = {}
@@ -290,6 +291,9 @@ class Session:
         tasks = self.program.manifest.model.tasks
         read = next((outputs[task.name] for task in tasks if task.kind == "features" and task.name in outputs), None)
         return {} if self._decoder is None or read is None else self._decoder(read)
+
+    def _patience(self) -> float:
+        return FRAME_SECONDS + ((per_cycle := self.device.seconds_per_cycle) and per_cycle * self._estimated_cycles)
 
     @cached_property
     def _estimated_cycles(self) -> int:

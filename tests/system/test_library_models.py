@@ -74,7 +74,7 @@ def test_every_engine_gives_the_same_integers(network: tuple[Any, Path], engine:
     with open_device("golden", COARSE) as device, Session(program, device) as session:
         expected = session.run_raw(FRAME)
     try:
-        with open_device(engine, COARSE) as device, Session(program, device, timeout=7200) as session:
+        with open_device(engine, COARSE) as device, Session(program, device) as session:
             found = session.run_raw(FRAME)
     except DeviceError as error:
         pytest.skip(str(error))

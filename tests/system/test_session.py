@@ -10,7 +10,7 @@ import pytest
 from support import assert_same, frame_of, result_of
 
 from edgemoe.compiler.program import Program, ProgramError
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import FRAME_SECONDS, DeviceError
 from edgemoe.devices.flat_memory import FlatMemory
 from edgemoe.devices.golden.device import GoldenDevice
 from edgemoe.devices.registry import open_device
@@ -157,6 +157,24 @@ def test_a_device_that_never_finishes_or_is_busy_is_reported(
         pytest.raises(SessionError, match=message),
     ):
         session.run(frame_of(program))
+
+
+class _Slow(GoldenDevice):
+    """Simulates every cycle."""
+
+    seconds_per_cycle = 0.5
+
+
+def test_who_simulates_every_cycle_is_given_time_for_each(compiled: Compile) -> None:
+    program = compiled("micro", "micro")
+    with _Slow(program.manifest.hardware) as device:
+        with Session(program, device) as session:
+            cycles = session.run(frame_of(program)).estimated_cycles
+            assert session.timeout == FRAME_SECONDS + 0.5 * cycles > FRAME_SECONDS
+        with Session(program, device, timeout=7) as session:
+            assert session.timeout == 7
+    with GoldenDevice(program.manifest.hardware) as device, Session(program, device) as session:
+        assert session.timeout == FRAME_SECONDS
 
 
 def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:

@@ -18,6 +18,7 @@ from edgemoe.spec.registers import REGISTER_SPACE
 Bytes = NDArray[np.uint8]
 
 POLL_SECONDS = 2e-4
+FRAME_SECONDS = 600.0  # that a frame may take unless whoever waits says else
 
 
 class DeviceError(EdgeMoeError, RuntimeError):
@@ -37,6 +38,7 @@ class Device(ABC):
     Addresses are physical, as the accelerator's pointer registers take them. Register offsets are those of
     `edgemoe.spec.registers`. Usable as a context manager.
     clock_mhz: of the accelerator, where it is known to differ from what the configuration is meant for.
+    seconds_per_cycle: that an engine which simulates every cycle may take beyond FRAME_SECONDS, on a busy computer.
     use: who uses the device. A Session asks it before it touches anything; the calls here do not, so whoever makes them
     beside a session sees to it that they do not meet a run.
     """
@@ -44,6 +46,7 @@ class Device(ABC):
     name: str
     hardware: HardwareConfig
     clock_mhz: float | None = None
+    seconds_per_cycle: float = 0.0
 
     def __init__(self) -> None:
         self.use = ExclusiveUse(f"device '{self.name}'")

@@ -62,6 +62,7 @@ class RtlDevice(HostMemoryDevice):
     """
 
     name = "rtl"
+    seconds_per_cycle = 1e-3
 
     def __init__(
         self,
