@@ -92,4 +92,4 @@ def _rebuilt(program: Program, labelled: list[Labelled]) -> Program:
         sha256={},
     )
     rebuilt = Program(manifest, np.stack(words), np.concatenate(pieces))
-    return replace(rebuilt, manifest=replace(manifest, sha256=digests(rebuilt.image, rebuilt.stream)))
+    return replace(rebuilt, manifest=replace(manifest, sha256=digests(rebuilt)))

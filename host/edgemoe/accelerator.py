@@ -23,8 +23,9 @@ from edgemoe.devices.base import Device
 from edgemoe.devices.exclusive import ExclusiveUse, Use
 from edgemoe.devices.registry import open_device
 from edgemoe.errors import ArgumentError
+from edgemoe.fitting import PictureFit
 from edgemoe.media.accept import as_picture
-from edgemoe.media.resize import Resized, resize
+from edgemoe.media.resize import Resized
 from edgemoe.picture_result import PictureResult
 from edgemoe.results import FrameResult
 from edgemoe.session import Session, SessionError
@@ -57,7 +58,7 @@ class Accelerator:
         self.hardware = self._device.hardware
         self._timeout = timeout
         self._folder: Path | None = None
-        self._sessions: dict[tuple[str, ...] | None, Session] = {}
+        self._sessions: dict[tuple[str, ...] | None, tuple[Session, PictureFit]] = {}
         self._use = ExclusiveUse(f"the accelerator on '{self._device.name}'")
 
     @property
@@ -101,8 +102,8 @@ class Accelerator:
         use = Use("a frame")
         try:
             self._take(use)
-            session = self._session(tasks)
-            resized = _fitted(frame, session)
+            session, fit = self._session(tasks)
+            resized = fit(as_picture(frame))
             return _shown(session, resized, frame, session.run(resized.frame))
         finally:
             self._use.uses.pop(use, None)
@@ -112,10 +113,10 @@ class Accelerator:
         use = Use("the beginning of a stream")
         try:
             self._take(use)
-            session = self._session(tasks)
+            session, fit = self._session(tasks)
         finally:
             self._use.uses.pop(use, None)
-        return _streamed(session, frames)
+        return _streamed(session, fit, frames)
 
     def close(self) -> None:
         """Give back memory and device; ends a stream, harmless to repeat.
@@ -155,13 +156,14 @@ class Accelerator:
         if refusal is not None:
             raise SessionError(refusal)
 
-    def _session(self, names: Sequence[str] | None) -> Session:
+    def _session(self, names: Sequence[str] | None) -> tuple[Session, PictureFit]:
         tasks = _names_of(names)
         device = self.device
         folder = self._loaded()
         if tasks not in self._sessions:
             program = compile_checkpoint(folder, tasks, self.hardware)
-            self._sessions[tasks] = Session(program, device, self._timeout)
+            fit = PictureFit(program)
+            self._sessions[tasks] = Session(program, device, self._timeout), fit
         return self._sessions[tasks]
 
     def _loaded(self) -> Path:
@@ -171,7 +173,7 @@ class Accelerator:
 
     def _drop_sessions(self) -> None:
         for tasks in list(self._sessions):
-            self._sessions[tasks].close()
+            self._sessions[tasks][0].close()
             del self._sessions[tasks]
 
 
@@ -185,22 +187,17 @@ def _names_of(tasks: Sequence[str] | None) -> tuple[str, ...] | None:
     return tuple(names)
 
 
-def _fitted(frame: Any, session: Session) -> Resized:
-    model = session.program.manifest.model
-    return resize(as_picture(frame), model.image_height, model.image_width)
-
-
 def _shown(session: Session, resized: Resized, frame: Any, result: FrameResult) -> PictureResult:
     name = Path(os.fspath(frame)).name if isinstance(frame, str | os.PathLike) else ""
     return PictureResult.of(result, session.program.manifest.model, resized, name)
 
 
-def _streamed(session: Session, frames: Iterable[Any]) -> Iterator[PictureResult]:
+def _streamed(session: Session, fit: PictureFit, frames: Iterable[Any]) -> Iterator[PictureResult]:
     waiting: deque[tuple[Resized, Any]] = deque()  # what is in flight
 
     def fitted() -> Iterator[NDArray[np.uint8]]:
         for frame in frames:
-            resized = _fitted(frame, session)
+            resized = fit(as_picture(frame))
             waiting.append((resized, frame if isinstance(frame, str | os.PathLike) else None))
             yield resized.frame
 

@@ -56,6 +56,18 @@ def embedding_of(graph: Graph) -> Embedding:
     return Embedding(state, tokens, scale[ordered], addend[ordered], (height, width), stride, last)
 
 
+def only_scales(graph: Graph, conv: Node) -> bool:
+    """Whether a convolution reads every pixel of the picture at its own place, scaled channel by channel."""
+    pixels = affine(graph, conv.inputs[0])
+    if pixels.base != graph.picture:
+        return False
+    try:
+        _per_channel(graph, conv, pixels)
+    except CheckpointError:
+        return False
+    return True
+
+
 def _kernel(graph: Graph, conv: Node) -> tuple[np.ndarray, np.ndarray, int]:
     """Kernel [D, C, p, p], bias [D], stride."""
     kernel = graph.constant(conv.inputs[1])

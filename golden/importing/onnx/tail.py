@@ -39,7 +39,7 @@ class Tail:
 
 def tail_of(graph: Graph, trunk: Trunk) -> Tail:
     """Cut the graph behind the trunk; raises CheckpointError for a tail that reads from inside the trunk."""
-    inside = _before(graph, [trunk.tokens])
+    inside = nodes_before(graph, [trunk.tokens])
     names = {name for node in inside for name in node.output}
     left_out = tuple(name for name in graph.outputs if name in names and graph.source(name) != trunk.tokens)
     constant = [name for name in graph.outputs if graph.constant(name) is not None]
@@ -80,7 +80,7 @@ def _classifier(graph: Graph, trunk: Trunk, output: str) -> tuple[str, Linear] |
     return (logits, layer) if every.base == trunk.tokens and over_tokens and whole else None
 
 
-def _before(graph: Graph, names: Iterable[str], stop: str = "") -> list[NodeProto]:
+def nodes_before(graph: Graph, names: Iterable[str], stop: str = "") -> list[NodeProto]:
     """The nodes that values are computed from, in the graph's order, not past the value `stop`."""
     wanted, found = set(names), []
     for node in reversed(graph.folded.graph.node):
@@ -92,7 +92,7 @@ def _before(graph: Graph, names: Iterable[str], stop: str = "") -> list[NodeProt
 
 def _cut(graph: Graph, trunk: Trunk, outputs: list[str], inside: set[str]) -> ModelProto:
     onnx, _ = require_onnx("reading ONNX files")
-    nodes = _before(graph, outputs, trunk.tokens)
+    nodes = nodes_before(graph, outputs, trunk.tokens)
     made = {name for node in nodes for name in node.output}
     for node in nodes:
         for name in node.input:

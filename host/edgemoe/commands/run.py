@@ -12,11 +12,12 @@ from tqdm import tqdm
 from edgemoe.commands.common import add_model_arguments, obtain_program
 from edgemoe.devices.registry import described_engines, open_device, require_engine
 from edgemoe.errors import ArgumentError
+from edgemoe.fitting import PictureFit
 from edgemoe.media.errors import MediaError
 from edgemoe.media.files import require_writable
 from edgemoe.media.inputs import open_sources
 from edgemoe.media.panel import PanelStyle
-from edgemoe.media.resize import MODES, resize
+from edgemoe.media.resize import MODES
 from edgemoe.media.run_report import STOPPED
 from edgemoe.media.sources import FrameSource
 from edgemoe.media.spans import Span
@@ -117,12 +118,14 @@ def main(options: argparse.Namespace) -> int:
 
 def _run(source: FrameSource, options: argparse.Namespace, session: Session, writer: RunWriter) -> _Progress:
     """Run every frame; Ctrl-C ends it, and what was finished is kept."""
-    model, progress = session.program.manifest.model, _Progress()
+    fit, progress = PictureFit(session.program), _Progress()
+    if fit.note:
+        print(fit.note, file=sys.stderr)
     total = source.length if options.frames is None else min(options.frames, source.length or options.frames)
     try:
         frames = source.open_frames(writer.skip)
         for frame in tqdm(frames, total=total, desc=source.kind, unit="frame", file=sys.stderr):
-            resized = resize(frame.picture, model.image_height, model.image_width, options.resize)
+            resized = fit(frame.picture, options.resize)
             result = session.run(resized.frame)
             writer.write(frame, result, resized)
             progress.frames += 1

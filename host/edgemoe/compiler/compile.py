@@ -34,7 +34,7 @@ from edgemoe.compiler.step import Step
 from edgemoe.compiler.streamed import StreamedScheduler
 from edgemoe.spec.calibrated import load_calibrated
 from edgemoe.spec.calibration import load_calibration
-from edgemoe.spec.checkpoint import CALIBRATION_FILE, DECODER_FILE, load_checkpoint
+from edgemoe.spec.checkpoint import CALIBRATION_FILE, DECODER_FILE, PREPROCESSOR_FILE, load_checkpoint
 from edgemoe.spec.faults import FAULT_TEXT, Fault
 from edgemoe.spec.files import read_limited
 from edgemoe.spec.hardware import HardwareConfig
@@ -106,21 +106,25 @@ def compile_checkpoint(
     require_fit(config, tuple(chosen), hardware, calibration.wide if not hardware.numbers.fine else ())
     calibrated = load_calibrated(folder, config, tensors, calibration)
     model = quantise(config, tensors, calibration, hardware.numbers, calibrated)
-    return _with_decoder(compile_model(model, chosen, hardware, trace, progress), folder)
+    return _with_graphs(compile_model(model, chosen, hardware, trace, progress), folder)
 
 
-def _with_decoder(program: Program, folder: Path) -> Program:
-    """The program with the checkpoint's host decoder, if there is one and the features that it reads are computed."""
-    manifest, path = program.manifest, folder / DECODER_FILE
+def _with_graphs(program: Program, folder: Path) -> Program:
+    """The program with the checkpoint's graphs for the host: its preprocessor, and its decoder if the features that it
+    reads are computed."""
+    manifest = program.manifest
     read = any(task.kind == "features" and task.name in manifest.tasks for task in manifest.model.tasks)
-    if not read or not path.is_file():
-        return program
+    decoder = _graph(folder / DECODER_FILE) if read else b""
+    whole = replace(program, decoder=decoder, preprocessor=_graph(folder / PREPROCESSOR_FILE))
+    return replace(whole, manifest=replace(manifest, sha256=digests(whole))) if whole.graphs else program
+
+
+def _graph(path: Path) -> bytes:
+    """The file's content, empty where there is none; raises ProgramError."""
     try:
-        decoder = read_limited(path, MAX_FILE_BYTES)
+        return read_limited(path, MAX_FILE_BYTES) if path.is_file() else b""
     except OSError as error:
         raise ProgramError(f"{path}: cannot be read ({error.strerror})") from error
-    sha256 = digests(program.image, program.stream, decoder)
-    return replace(program, manifest=replace(manifest, sha256=sha256), decoder=decoder)
 
 
 def _place(step: Step, model: QuantisedModel, placement: Placement, trace: bool) -> None:
@@ -175,4 +179,4 @@ def _program(model: QuantisedModel, tasks: tuple[str, ...], placement: Placement
         sha256={},
     )
     draft = Program(manifest, words, stream)
-    return replace(draft, manifest=replace(manifest, sha256=digests(draft.image, stream)))
+    return replace(draft, manifest=replace(manifest, sha256=digests(draft)))

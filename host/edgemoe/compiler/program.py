@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgemoe.compiler.program_check import check_instructions, check_manifest
 from edgemoe.errors import EdgeMoeError
-from edgemoe.spec.checkpoint import DECODER_FILE
+from edgemoe.spec.checkpoint import DECODER_FILE, PREPROCESSOR_FILE
 from edgemoe.spec.files import restore, whole_folder
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import (
@@ -39,7 +39,8 @@ from edgemoe.spec.strict import ConfigError, from_dict, read_json, to_dict
 PROGRAM_VERSION = 2
 MANIFEST_FILE, PROGRAM_FILE, WEIGHTS_FILE = "manifest.json", "program.bin", "weights.bin"
 MAX_FILE_BYTES = 1 << 31
-_UNITS = {PROGRAM_FILE: INSTRUCTION_BYTES, WEIGHTS_FILE: STREAM_LINE, DECODER_FILE: 1}
+GRAPH_FILES = (DECODER_FILE, PREPROCESSOR_FILE)
+_UNITS = {PROGRAM_FILE: INSTRUCTION_BYTES, WEIGHTS_FILE: STREAM_LINE, **dict.fromkeys(GRAPH_FILES, 1)}
 
 
 class ProgramError(EdgeMoeError, ValueError):
@@ -109,13 +110,21 @@ class Manifest:
 class Program:
     """manifest; words: encoded instructions uint32 [instructions, 16]; stream: the weight stream, uint8.
 
-    decoder: the graph that the host runs on features (edgemoe.decoder), empty for most models.
+    decoder: the graph that the host runs on features (edgemoe.decoder), empty for most models. preprocessor: the one
+    that it runs on pictures (edgemoe.fitting), likewise.
     """
 
     manifest: Manifest
     words: NDArray[np.uint32]
     stream: NDArray[np.uint8]
     decoder: bytes = b""
+    preprocessor: bytes = b""
+
+    @property
+    def graphs(self) -> dict[str, bytes]:
+        """Graphs that the host runs, by file name."""
+        found = {DECODER_FILE: self.decoder, PREPROCESSOR_FILE: self.preprocessor}
+        return {name: content for name, content in found.items() if content}
 
     @property
     def instructions(self) -> list[Instruction]:
@@ -148,7 +157,7 @@ class Program:
         return np.concatenate([header, self.words.reshape(-1)]).astype("<u4").view(np.uint8)
 
     def save(self, folder: Path) -> None:
-        """Write the three files; the folder appears whole, or an older program stays, whenever this is stopped.
+        """Write the files; the folder appears whole, or an older program stays, whenever this is stopped.
 
         Raises ProgramError for a folder that is there and holds something else.
         """
@@ -158,16 +167,15 @@ class Program:
         with whole_folder(folder, "replace") as fresh:
             (fresh / PROGRAM_FILE).write_bytes(self.image.tobytes())
             (fresh / WEIGHTS_FILE).write_bytes(self.stream.tobytes())
-            if self.decoder:
-                (fresh / DECODER_FILE).write_bytes(self.decoder)
+            for name, content in self.graphs.items():
+                (fresh / name).write_bytes(content)
             text = json.dumps(to_dict(self.manifest), indent=1)
             (fresh / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
 
 
-def digests(image: NDArray[np.uint8], stream: NDArray[np.uint8], decoder: bytes = b"") -> dict[str, str]:
-    """sha256 of the binaries, by file name; of the decoder where there is one."""
-    contents = {PROGRAM_FILE: image.tobytes(), WEIGHTS_FILE: stream.tobytes()}
-    contents |= {DECODER_FILE: decoder} if decoder else {}
+def digests(program: Program) -> dict[str, str]:
+    """sha256 of the binaries, by file name."""
+    contents = {PROGRAM_FILE: program.image.tobytes(), WEIGHTS_FILE: program.stream.tobytes(), **program.graphs}
     return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
 
 
@@ -189,7 +197,7 @@ def load_program(folder: Path) -> Program:
         )
     if manifest.config_hash != manifest.hardware.hash():
         raise ProgramError(f"{folder}: config hash and hardware configuration disagree; compile the model again")
-    if set(manifest.sha256) - {DECODER_FILE} != {PROGRAM_FILE, WEIGHTS_FILE}:
+    if set(manifest.sha256) - set(GRAPH_FILES) != {PROGRAM_FILE, WEIGHTS_FILE}:
         raise ProgramError(f"{folder}: sha256 must name {PROGRAM_FILE} and {WEIGHTS_FILE}; compile the model again")
     image, stream = (_read_binary(folder, name, manifest) for name in (PROGRAM_FILE, WEIGHTS_FILE))
     words = image.view("<u4").reshape(-1, INSTRUCTION_WORDS)
@@ -197,8 +205,10 @@ def load_program(folder: Path) -> Program:
         decode_header(words[0], IDENTITY)
     except ValueError as error:
         raise ProgramError(f"{folder}: {PROGRAM_FILE}: {error}; compile the model again") from error
-    decoder = _read_binary(folder, DECODER_FILE, manifest).tobytes() if DECODER_FILE in manifest.sha256 else b""
-    program = Program(manifest, words[1:].astype(np.uint32), stream, decoder)
+    graphs = [
+        _read_binary(folder, name, manifest).tobytes() if name in manifest.sha256 else b"" for name in GRAPH_FILES
+    ]
+    program = Program(manifest, words[1:].astype(np.uint32), stream, *graphs)
     try:
         check_manifest(manifest)
         if not np.array_equal(program.image, image):

@@ -29,6 +29,8 @@ CONFIG_FILE = "config.json"
 CALIBRATION_FILE = "calibration.json"
 DECODER_FILE = "decoder.onnx"
 """What the host computes from the features, where a checkpoint brings such a graph."""
+PREPROCESSOR_FILE = "preprocessor.onnx"
+"""What the host does to the picture beforehand, likewise."""
 
 _HEADER_BYTES = 1 << 20
 _LARGEST_BYTES = 8  # of one element
