@@ -218,7 +218,7 @@ def test_words_that_make_no_sense_are_refused(
 
 def test_a_shape_that_the_verilog_cannot_have_is_refused_before_vivado_starts() -> None:
     board = replace(load_board("zcu102"), hardware=("u50",))
-    hardware = load_hardware_config("u50")
+    hardware = replace(load_hardware_config("u50"), max_rows=5125)
     with pytest.raises(ConfigError, match=r"max_rows must be at most 1016 .* or take the HLS engine, ENGINE=hls"):
         Build(board, hardware, "rtl")
     assert Build(board, hardware, "hls").engine == "hls"

@@ -19,8 +19,8 @@ localparam OUT_PARTS = 1;  // output tiles per vector
 localparam LANE_BITS = 3;  // number of a lane, or bank
 localparam DEPTH_BITS = 16;  // depth in a bank of any scratchpad
 localparam VECTORS_BITS = 11;  // number of vectors of a row
-localparam ROW_DEPTH = 15384;  // vectors in a bank
-localparam HIDDEN_DEPTH = 30768;  // the same of HIDDEN
+localparam ROW_DEPTH = 3048;  // vectors in a bank
+localparam HIDDEN_DEPTH = 6096;  // the same of HIDDEN
 localparam READ_LATENCY = 2;  // cycles, of a scratchpad
 localparam VALUES_LATENCY = 4;  // cycles from store's depth to its values
 localparam TAKE_LATENCY = 3;  // cycles, of the weight buffer
@@ -68,11 +68,11 @@ localparam VARIANCE_BITS = 68;  // D·Σx² − (Σx)² + ε, whole pairs of bit
 localparam ROOT_BITS = 17;  // a reciprocal root, up to 2
 
 // Sums: a ring of rows per lane
-localparam ROW_TILES = 642;  // token tiles that rows may touch
-localparam GROUP_SLOTS = 642;  // rows of sums of a group
-localparam LOGIT_SLOTS = 1926;  // of a group of logits, more than one of two digits
-localparam SLOT_BITS = 11;  // two groups, or one of logits
-localparam SLOTS = 2048;
+localparam ROW_TILES = 128;  // token tiles that rows may touch
+localparam GROUP_SLOTS = 128;  // rows of sums of a group
+localparam LOGIT_SLOTS = 384;  // of a group of logits, more than one of two digits
+localparam SLOT_BITS = 9;  // two groups, or one of logits
+localparam SLOTS = 512;
 
 // What a pass does with its sums
 localparam [2:0] PASS_QKV = 0;

@@ -30,7 +30,6 @@ from tests.checks.hls_ir.pragmas import read
 from tests.checks.hls_ir.resources import DEVICES, arithmetic, stores, weight_stream
 from tests.checks.hls_ir.rules import Judged, judge
 
-TOO_LARGE = ("u50",)  # shapes whose memories their part does not hold: larger ones than the other engine's
 REPORT = Path("build/reports/hls.json")
 KINDS = ("dsp", "bram36", "uram", "lutram")
 
@@ -92,8 +91,6 @@ def missing(resources: dict[str, Any]) -> list[str]:
 def complaints(judged: list[Judged], resources: dict[str, Any]) -> list[str]:
     """Of the loops, and of what the part does not have."""
     found, lacks = [text for each in judged for text in each.complaints], missing(resources)
-    if resources["shape"] in TOO_LARGE:
-        return found if lacks else [*found, f"{resources['shape']} fits its part, TOO_LARGE says that it does not"]
     return found + lacks
 
 
