@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.extras import how_to_install
-from edgemoe.spec.names import complaint
+from edgemoe.spec.names import complaint, shown
 from edgemoe_golden.data.samples import (
     IGNORE,
     DataError,
@@ -106,13 +106,10 @@ class PascalContext:
             return None
         target = np.zeros(image.shape[:2], dtype=np.uint8)
         found = False
-        for person in _objects(path):
-            if int(np.ravel(person["class_ind"])[0]) != PERSON or person["parts"].size == 0:
-                continue
+        for parts in _people(path):
             found = True
-            for part in np.ravel(person["parts"]):
-                mask = require_size(path, part["mask"], image).astype(bool)
-                target[mask] = _part_number(str(np.ravel(part["part_name"])[0]), path)
+            for mask, part in parts:
+                target[_plane(path, mask, image) != 0] = _part_number(part, path)
         return target if found else None
 
     def _normals(self, name: str, image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -120,7 +117,7 @@ class PascalContext:
         normals = require_size(path, read_picture(path), image).astype(np.float32) * (2 / 255) - 1
         if self._normal_classes is not None:
             labels = self.root / "pascal-context" / "trainval" / f"{name}.mat"
-            known = np.isin(require_size(labels, read_mat(labels, "LabelMap"), image), self._normal_classes)
+            known = np.isin(_plane(labels, read_mat(labels, "LabelMap"), image), self._normal_classes)
             normals = np.where(known[..., None], normals, 0)
         return np.asarray(normals, dtype=np.float32)
 
@@ -138,20 +135,36 @@ class PascalContext:
             ) from error
 
 
+def _plane(path: Path, values: NDArray[Any], image: NDArray[np.uint8]) -> NDArray[Any]:
+    """`values` if it is a number for each pixel of the picture; raises DataError."""
+    if values.ndim != 2 or values.dtype.kind not in "buif":
+        raise DataError(f"{path}: {values.dtype} of shape {values.shape[:4]}; expected a number for each pixel")
+    return require_size(path, values, image)
+
+
 def _part_number(name: str, path: Path) -> int:
     """Number of a part, left and right alike."""
     for candidate in (name, name[1:] if name[:1] in ("l", "r") else ""):
         if candidate in _PART_NUMBERS:
             return _PART_NUMBERS[candidate]
-    raise DataError(f"{path}: unknown part '{name}'; parts are {', '.join(_PART_NUMBERS)}, with l or r in front")
+    raise DataError(f"{path}: unknown part {shown(name)}; parts are {', '.join(_PART_NUMBERS)}, with l or r in front")
 
 
-def _objects(path: Path) -> Iterator[Any]:
+def _people(path: Path) -> list[list[tuple[NDArray[Any], str]]]:
+    """(mask, name) of every part, person by person, without people whose parts nobody annotated; raises DataError."""
     annotation = read_mat(path, "anno")
     try:
-        yield from np.ravel(np.ravel(annotation)[0]["objects"])
-    except (IndexError, ValueError, TypeError) as error:
-        raise DataError(f"{path}: 'anno' holds no objects ({complaint(error)})") from error
+        objects = np.ravel(np.ravel(annotation)[0]["objects"])
+        people = [each["parts"] for each in objects if int(np.ravel(each["class_ind"])[0]) == PERSON]
+        return [
+            [(np.asarray(part["mask"]), str(np.ravel(part["part_name"])[0])) for part in np.ravel(parts)]
+            for parts in people
+            if np.size(parts)
+        ]
+    except (IndexError, ValueError, TypeError, KeyError, OverflowError) as error:
+        raise DataError(
+            f"{path}: 'anno' holds no objects with class_ind and parts of mask and part_name ({complaint(error)})"
+        ) from error
 
 
 def read_mat(path: Path, variable: str) -> NDArray[Any]:

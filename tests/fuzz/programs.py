@@ -30,6 +30,7 @@ from edgemoe.spec.isa import (
 )
 from edgemoe.spec.legality import EITHER_WIDTH, element_bytes, reads, static_fault, writes
 from edgemoe.spec.memory import Bytes, row_pitch, segment
+from sim.examples.machine import SENTINEL
 from tests.fuzz.drawn import Drawn, Words
 from tests.fuzz.memory_rows import memory_value, parts
 from tests.fuzz.mutate import Rng, pick
@@ -57,6 +58,7 @@ class Generator:
         regions = memory.allocate(INPUT_BYTES), memory.allocate(OUTPUT_BYTES)
         self.frame = rng.integers(0, 256, INPUT_BYTES).astype(np.uint8)
         memory.write(regions[0], self.frame)
+        memory.write(regions[1], np.full(OUTPUT_BYTES, SENTINEL, dtype=np.uint8))  # as the run finds it, for LOAD
         self.machine = GoldenMachine(self.program, hardware, memory, *regions)
         self.words: list[Words] = []
         self.at = _FREE

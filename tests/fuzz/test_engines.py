@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgemoe.devices.base import DeviceError
 from edgemoe.devices.csim import build as csim
 from edgemoe.devices.rtl import build as rtl
-from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.hardware import VECTOR, HardwareConfig
+from edgemoe.spec.isa import Buffer, Instruction, Opcode
+from sim.examples.machine import SENTINEL
 from tests.fuzz.campaign import Budget, Campaign
 from tests.fuzz.engines import BUILDS, ENGINES, SANITIZED, build, sanitizers
+from tests.fuzz.programs import Generator
 from tests.fuzz.target import Target
 
 RTL = [target for target in ENGINES if target.group == "rtl"]
@@ -52,3 +56,11 @@ def _build(engine: str, hardware: HardwareConfig) -> None:
             raise DeviceError("g++ comes without the runtimes of its sanitizers")
     else:
         rtl.library_path(hardware)
+
+
+def test_programs_are_drawn_over_the_memory_that_they_run_in() -> None:
+    """What LOAD brings from rows that nobody stored decides on experts, and so on what is legal behind it."""
+    hardware = next(build(*which) for engine, *which in BUILDS if "streaming" in which[1])
+    drawn = Generator(hardware, np.random.default_rng(0))
+    drawn.machine.execute(Instruction(Opcode.LOAD, destination=Buffer.KEY, rows=2, in_features=VECTOR))
+    assert (drawn.machine.scratchpads.read(Buffer.KEY, 0, 2) == SENTINEL).all()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.lib.recfunctions import repack_fields
 from PIL import Image
 
 from benchmarks.evaluate_data import evaluate_data
@@ -216,6 +217,52 @@ def test_a_broken_list_picture_and_part_are_named(tmp_path: Path) -> None:
         list(open_data(root))
     (root / "JPEGImages/2008_000002.jpg").write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"000002.jpg: not a readable picture"):
+        list(open_data(root))
+
+
+def without(field: str) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda record: repack_fields(record[[name for name in record.dtype.names or () if name != field]])
+
+
+def put(field: str, value: object) -> Callable[[np.ndarray], np.ndarray]:
+    def change(record: np.ndarray) -> np.ndarray:
+        record[field] = np.empty_like(record[field])
+        for place in np.ndindex(record.shape):
+            record[field][place] = value
+        return record
+
+    return change
+
+
+RECORDS: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
+    "no name of a part": ("parts", without("part_name")),
+    "no mask of a part": ("parts", without("mask")),
+    "an empty name of a part": ("parts", put("part_name", np.zeros(0))),
+    "no class": ("objects", without("class_ind")),
+    "a class that is text": ("objects", put("class_ind", "person")),
+    "parts that are a number": ("objects", put("parts", 7)),
+    "a mask of text": ("parts", put("mask", "mask")),
+    "a mask of colours": ("parts", put("mask", np.ones((*SIZE, 3), np.uint8))),
+}
+
+
+@pytest.mark.parametrize("what", RECORDS)
+def test_a_matlab_file_of_other_records_is_named(what: str, tmp_path: Path) -> None:
+    from scipy.io import loadmat, savemat
+
+    root = make_pascal(tmp_path)
+    path = root / "human_parts/2008_000002.mat"
+    level, change = RECORDS[what]
+    annotation = loadmat(str(path))["anno"]
+    objects = annotation[0, 0]["objects"]
+    if level == "objects":
+        objects = change(objects)
+    else:
+        for place in np.ndindex(objects.shape):
+            parts = objects["parts"][place]
+            objects["parts"][place] = change(parts) if parts.size else parts
+    savemat(str(path), {"anno": {"imname": "x", "objects": objects}})
+    with pytest.raises(DataError, match=r"000002\.mat: .*(class_ind and parts of mask and part_name|for each pixel)"):
         list(open_data(root))
 
 

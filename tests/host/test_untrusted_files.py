@@ -269,3 +269,11 @@ def test_a_calibration_is_read_strictly(tmp_path: Path, case: str) -> None:
     path.write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(ConfigError, match=message):
         load_calibration(path, load_model_config("micro"))
+
+
+def test_a_long_list_of_a_file_is_shown_in_part() -> None:
+    with pytest.raises(ConfigError) as caught:
+        replace(load_model_config("tiny"), moe_blocks=(1,) * 1000)
+    assert "moe_blocks [1, 1, 1," in str(caught.value)
+    assert "… 1,000 in all] must ascend without repeats" in str(caught.value)
+    assert len(str(caught.value)) < 160

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edgemoe.spec.hardware import VECTOR
 from edgemoe.spec.isa import Activation
-from edgemoe.spec.names import shown
+from edgemoe.spec.names import listed, shown
 from edgemoe.spec.precision import MAX_FEATURES
 from edgemoe.spec.strict import ConfigError, check_name, check_range, from_dict, read_json, to_dict
 from edgemoe.spec.task import TaskConfig
@@ -116,9 +116,9 @@ class ModelConfig:
         if self.width % self.heads:
             raise ConfigError(f"width {self.width} is not a multiple of heads {self.heads}")
         if any(block not in range(self.depth) for block in self.moe_blocks):
-            raise ConfigError(f"moe_blocks {list(self.moe_blocks)} must lie in 0 … {self.depth - 1}")
+            raise ConfigError(f"moe_blocks {listed(self.moe_blocks)} must lie in 0 … {self.depth - 1}")
         if list(self.moe_blocks) != sorted(set(self.moe_blocks)):
-            raise ConfigError(f"moe_blocks {list(self.moe_blocks)} must ascend without repeats")
+            raise ConfigError(f"moe_blocks {listed(self.moe_blocks)} must ascend without repeats")
         if self.moe_blocks and not 1 <= self.top_k <= self.experts:
             raise ConfigError(f"top_k must lie in 1 … experts ({self.experts}), found {self.top_k}")
         if self.moe_blocks and self.expert_ratio < 1:
@@ -137,9 +137,9 @@ class ModelConfig:
             many = "three values" if channels == 3 else "one value"
             raise ConfigError(f"pixel_mean and pixel_std need {many} each, deviations above 0")
         if not all(-most <= mean <= most for mean in self.pixel_mean):
-            raise ConfigError(f"pixel_mean must lie in {-most:g} … {most:g}, found {list(self.pixel_mean)}")
+            raise ConfigError(f"pixel_mean must lie in {-most:g} … {most:g}, found {listed(self.pixel_mean)}")
         if not all(least <= deviation <= most for deviation in self.pixel_std):
-            raise ConfigError(f"pixel_std must lie in {least:g} … {most:g}, found {list(self.pixel_std)}")
+            raise ConfigError(f"pixel_std must lie in {least:g} … {most:g}, found {listed(self.pixel_std)}")
 
     def _check_dense(self) -> None:
         """Tokens before the patches, overlapping patches, and the tasks that need them."""

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
+from itertools import islice
 
 NAME_LENGTH = 64
 NAME_RULE = f"1 to {NAME_LENGTH} letters, digits, '_', '.' or '-', and not '.' or '..'"
 _NAME = re.compile(rf"[A-Za-z0-9_.\-]{{1,{NAME_LENGTH}}}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.\-]")
 _COMPLAINT_LENGTH = 160
+_LISTED = 12
 _NOT_TEXT = ("Cc", "Cf", "Cs", "Zl", "Zp")  # control, invisible, half of a pair, line and paragraph separators
 
 
@@ -32,6 +35,12 @@ def shown(value: object) -> str:
         return f"{type(value).__name__} of {len(value):,}"
     text = repr(value)
     return text if len(text) <= NAME_LENGTH + 2 else f"{text[: NAME_LENGTH - 1]}…{text[-1]}"
+
+
+def listed(values: Collection[object]) -> str:
+    """Values of a file one by one for a message, the first few of many."""
+    first = ", ".join(shown(value) for value in islice(values, _LISTED))
+    return f"[{first}]" if len(values) <= _LISTED else f"[{first}, … {len(values):,} in all]"
 
 
 def complaint(error: BaseException) -> str:
