@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The accelerator between its control registers and its memory units.
 //
-// Words of data_reader go to the program, while PATCH_EMBED executes to the patches, or to LOAD; words for data_writer come from
-// STORE or HEAD. The instruction that executes stands in `instruction`; trace_index is its number, for simulations.
+// Words of data_reader go to the program, while PATCH_EMBED executes to the patches, or to LOAD, which leaves the reader to
+// the program whenever that asks for an instruction; words for data_writer come from STORE or HEAD. STREAMING: LOAD and
+// STORE work beside the instructions behind them (move_queue). The instruction that executes stands in `instruction`; trace_index is its number, for simulations.
 `default_nettype none
 module edgemoe_core (
     clk, rst_n, engine_rst_n, begin_run, stream_lines, begin_ranges, range_begin, range_lines, part_push, part_end_line,
@@ -67,7 +68,7 @@ module edgemoe_core (
     output wire [10*64-1:0]     counters;
 
     // Program and rules.
-    wire fetch_hold, fetching, unit_command, unit_word_ready, instruction_valid, instruction_ready, past_end;
+    wire fetch_hold, fetching, fetch_asked, load_due, unit_command, unit_word_ready, instruction_valid, instruction_ready, past_end;
     wire [63:0] unit_address, input_bytes, output_bytes;
     wire [31:0] unit_words, instruction_index, instructions;
     wire [511:0] next_instruction, instruction;
@@ -75,8 +76,8 @@ module edgemoe_core (
     wire check, check_done, commit;
     wire patch_command, patching, program_words;
     instruction_unit program_reader (
-        .clk(clk), .rst_n(rst_n), .begin_run(begin_run), .program_address(program_address), .fetch_hold(fetch_hold),
-        .fetching(fetching), .command_valid(unit_command), .command_ready(command_ready),
+        .clk(clk), .rst_n(rst_n), .begin_run(begin_run), .program_address(program_address),
+        .fetch_hold(fetch_hold || load_due), .fetching(fetching), .asks(fetch_asked), .command_valid(unit_command), .command_ready(command_ready),
         .command_address(unit_address), .command_words(unit_words), .word_valid(read_valid && program_words),
         .word_ready(unit_word_ready), .word(read_word), .header_valid(header_valid), .header_fault(header_fault),
         .instructions(instructions), .stream_lines(stream_lines), .input_bytes(input_bytes), .output_bytes(output_bytes),
@@ -86,21 +87,26 @@ module edgemoe_core (
     wire [MAX_EXPERTS*16-1:0] lengths;
     wire [15:0] longest, source_end, destination_end;
     wire [8:0] queues_end;
-    wire closes_part;
+    wire closes_part, access, access_writes;
     wire [31:0] last_segment;
+    wire [3:0] access_scratchpad;
+    wire [15:0] access_row, access_width;
+    wire [16:0] access_row_end;
     state_rules rules (
         .clk(clk), .rst_n(rst_n), .begin_run(begin_run), .check(check), .instruction(instruction), .longest(longest),
         .queues_end(queues_end), .source_end(source_end), .destination_end(destination_end), .done(check_done),
         .fault(check_fault), .commit(commit), .stream_lines(stream_lines), .part_push(part_push),
         .part_end_line(part_end_line), .part_times(part_times), .begin_stream(begin_ranges), .range_begin(range_begin),
-        .range_lines(range_lines), .closes_part(closes_part), .last_segment(last_segment));
+        .range_lines(range_lines), .closes_part(closes_part), .last_segment(last_segment), .access(access),
+        .access_writes(access_writes), .access_scratchpad(access_scratchpad), .access_row(access_row),
+        .access_row_end(access_row_end), .access_width(access_width));
 
     // What the instruction that executes says.
 `include "instruction_fields.vh"
     wire [VECTORS_BITS-1:0] vectors = in_features[4 +: VECTORS_BITS];
     wire executing;
     reg executes;  // a cycle later, when the opcode has been decoded
-    reg of_layernorm, of_copy, of_store, of_load, of_repeat, of_experts, of_attention, of_patch;
+    reg of_layernorm, of_copy, of_store, of_load, of_repeat, of_experts, of_attention, of_patch, of_head;
     wire of_array = executes && !of_layernorm && !of_copy && !of_store && !of_load && !of_repeat;
     always @(posedge clk) begin
         executes <= executing;
@@ -112,6 +118,7 @@ module edgemoe_core (
         of_experts <= executing && opcode == OPCODE_EXPERTS[7:0];
         of_attention <= executing && opcode == OPCODE_ATTENTION[7:0];
         of_patch <= executing && opcode == OPCODE_PATCH_EMBED[7:0];
+        of_head <= executing && opcode == OPCODE_HEAD[7:0];
     end
     reg [63:0] input_at, output_at;
     reg [31:0] input_words;
@@ -136,9 +143,40 @@ module edgemoe_core (
     wire start_gather, layernorm_busy, copy_busy, store_busy, load_busy, patch_busy, gather_busy, gate_busy;
     wire [7:0] gather_expert;
     reg rows_busy;  // a cycle late, which those who wait for it allow for
-    always @(posedge clk) rows_busy <= layernorm_busy || copy_busy || store_busy || load_busy || patch_busy || gather_busy;
-    reg all_written;
-    always @(posedge clk) all_written <= written;
+    always @(posedge clk)
+        rows_busy <= layernorm_busy || copy_busy || (STREAMING == 0 && store_busy) || patch_busy || gather_busy;
+
+    // STORE and LOAD: the one that is done, which without the queue is the instruction that executes.
+    wire move, blocked, moves_room, moves_idle, storing;
+    wire [3:0] move_buffer;
+    wire [15:0] move_rows, move_row, move_features, move_pitch;
+    wire [63:0] move_address;
+    generate
+        if (STREAMING != 0) begin : queued
+            reg all_written;
+            always @(posedge clk) all_written <= written;
+            move_queue #(
+                .BUFFER_QUERY(BUFFER_QUERY), .BUFFER_VALUE(BUFFER_VALUE), .BUFFER_ROUTING(BUFFER_ROUTING)
+            ) background (
+                .clk(clk), .rst_n(engine_rst_n), .push(move), .loads(of_load), .scratchpad(of_load ? destination : source),
+                .rows(rows), .first_row(of_load ? destination_row : source_row), .features(in_features),
+                .address(output_at), .pitch(pitch), .room(moves_room), .idle(moves_idle), .check(check),
+                .exclusive(of_patch || of_head), .of_experts(of_experts), .access(access),
+                .access_writes(access_writes), .access_scratchpad(access_scratchpad), .access_first(access_row),
+                .access_end(access_row_end), .access_features(access_width), .blocked(blocked),
+                .written(all_written), .busy(load_busy || store_busy), .start_load(start_load),
+                .start_store(start_store), .storing(storing), .move_scratchpad(move_buffer), .move_rows(move_rows),
+                .move_first_row(move_row), .move_features(move_features), .move_address(move_address),
+                .move_pitch(move_pitch));
+        end else begin : at_once
+            assign {blocked, moves_room, moves_idle, storing, start_store, start_load} =
+                {1'b0, 1'b1, 1'b1, of_store, move, 1'b0};
+            assign {move_buffer, move_rows, move_row, move_features} = {source, rows, source_row, in_features};
+            assign {move_address, move_pitch} = {output_at, pitch};
+            wire unused_moves = &{1'b0, access, access_writes, access_scratchpad, access_row, access_row_end,
+                                  access_width, of_head, load_busy, written};
+        end
+    endgenerate
     reg accepts;  // a cycle late; a run begins with some cycles without an instruction
     always @(posedge clk) accepts <= counts_running && !halted;
     sequencer instruction_sequencer (
@@ -149,7 +187,7 @@ module edgemoe_core (
         .fetch_push(fetch_push), .fetch(fetch), .header_done(header_done), .header_fault(segment_fault),
         .pass_room(pass_room), .pass_push(pass_push), .pass(pass), .pass_issued(pass_issued),
         .compute_idle(compute_idle), .start_layernorm(start_layernorm), .start_copy(start_copy),
-        .start_store(start_store), .start_load(start_load), .written(all_written), .start_positions(start_positions), .start_patches(start_patches),
+        .move(move), .blocked(blocked), .moves_room(moves_room), .moves_idle(moves_idle), .start_positions(start_positions), .start_patches(start_patches),
         .start_gate(start_gate), .note_gate(note_gate), .clear_queues(clear_queues), .start_gather(start_gather),
         .gather_expert(gather_expert), .rows_busy(rows_busy),
         .gate_busy(gate_busy), .lengths(lengths), .fetch_hold(fetch_hold), .fetching(fetching),
@@ -196,12 +234,13 @@ module edgemoe_core (
         .step_issued(step_issued), .waits_for_weights(waits_for_weights), .waits_for_room(waits_for_room),
         .drains(drains), .array_idle(array_idle));
 
-    wire patch_word_ready, load_word_ready, load_command, moves;
+    wire patch_word_ready, load_word_ready, load_command, rows_move;
     wire [63:0] load_address;
     wire [31:0] load_words;
     row_units row_movers (
-        .clk(clk), .rst_n(engine_rst_n), .of_layernorm(of_layernorm), .of_copy(of_copy), .of_store(of_store),
-        .of_experts(of_experts), .instruction(instruction), .output_base(output_at),
+        .clk(clk), .rst_n(engine_rst_n), .of_layernorm(of_layernorm), .of_copy(of_copy), .of_store(storing),
+        .of_experts(of_experts), .instruction(instruction), .move_buffer(move_buffer), .move_rows(move_rows),
+        .move_row(move_row), .move_features(move_features), .move_address(move_address), .move_pitch(move_pitch),
         .start_layernorm(start_layernorm), .start_copy(start_copy), .start_store(start_store),
         .start_load(start_load), .start_positions(start_positions), .start_patches(start_patches), .start_gate(start_gate),
         .note_gate(note_gate), .clear_queues(clear_queues), .start_gather(start_gather),
@@ -210,9 +249,9 @@ module edgemoe_core (
         .patch_busy(patch_busy), .gather_busy(gather_busy), .gate_busy(gate_busy), .lengths(lengths),
         .longest(longest), .queues_end(queues_end), .source_end(source_end), .destination_end(destination_end),
         .line_valid(line_valid), .line_ready(patch_line_ready), .line(line), .read_valid(read_valid && patching),
-        .read_ready(patch_word_ready), .read_word(read_word), .load_command(load_command),
+        .read_ready(patch_word_ready), .read_word(read_word), .load_hold(fetch_asked || fetching), .load_due(load_due), .load_command(load_command),
         .load_command_ready(command_ready), .load_address(load_address), .load_words(load_words),
-        .load_valid(read_valid && load_busy), .load_ready(load_word_ready), .word_valid(store_word_valid),
+        .load_valid(read_valid && load_due), .load_ready(load_word_ready), .word_valid(store_word_valid),
         .word_ready(word_ready), .word_address(store_word_address), .word(store_word),
         .array_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
         .gathered(gathered), .attention_depth(attention_depth), .key_values(key_values), .value_values(value_values),
@@ -223,11 +262,11 @@ module edgemoe_core (
         .epilogue_wide(write_wide),
         .lookup_expert(lookup_expert), .lookup_index(lookup_index), .lookup_destination(lookup_destination),
         .lookup_score(lookup_score), .logits_valid(logits_valid), .logits_row(logits_row), .logits_tile(logits_tile),
-        .logits(logits), .moves(moves));
-    // HEAD and STORE have words in their own instructions alone.
+        .logits(logits), .moves(rows_move));
+    // HEAD and STORE never have words at the same time.
     assign word_valid = store_word_valid || head_word_valid;
-    assign word_address = of_store ? store_word_address : head_word_address;
-    assign word = of_store ? store_word : head_word;
+    assign word_address = storing ? store_word_address : head_word_address;
+    assign word = storing ? store_word : head_word;
 
     // The reader: the program's words, or a frame's patches; those of a PATCH_EMBED that met a fault are its own until the
     // next run.
@@ -237,15 +276,16 @@ module edgemoe_core (
         else if (patch_command && command_ready) patch_words <= 1'b1;
         else if (!of_patch && !halted) patch_words <= 1'b0;
     assign patching = patch_words;
-    assign program_words = !patch_words && !load_busy;
+    assign program_words = !patch_words && !load_due;
     assign command_valid = patch_command || unit_command || load_command;
-    assign command_address = fetch_hold ? (of_load ? load_address : input_at) : unit_address;  // while it is up, the program fetches nothing
-    assign command_words = fetch_hold ? (of_load ? load_words : input_words) : unit_words;
-    assign read_ready = patching ? patch_word_ready : load_busy ? load_word_ready : unit_word_ready;
+    // While fetch_hold is up, the program fetches nothing, and LOAD is done.
+    assign command_address = fetch_hold ? input_at : load_command ? load_address : unit_address;
+    assign command_words = fetch_hold ? input_words : load_command ? load_words : unit_words;
+    assign read_ready = patching ? patch_word_ready : load_due ? load_word_ready : unit_word_ready;
 
     reg stepped;
     always @(posedge clk) begin
-        progress <= step_issued || drains || moves || |weight_beats || read_beat || write_beat || check;
+        progress <= step_issued || drains || rows_move || |weight_beats || read_beat || write_beat || check;
         stepped <= executes && (stepped || step_issued);
     end
     counters #(.PORTS(PORTS)) run_counters (

@@ -212,15 +212,17 @@ inline int64_t capacity(int buffer) {
 // Elements that rows take: whole tiles of TOKEN_PAR.
 inline int64_t room(int rows, int features) { return (int64_t)round_up(rows, TOKEN_PAR) * features; }
 
-// Rows that a scratchpad may have: where keys are loaded from memory, KEY and VALUE those of one attention.
-inline int rows_within(int buffer) {
-    return STREAMING && (buffer == BUFFER_KEY || buffer == BUFFER_VALUE) ? larger(MAX_ROWS, MAX_TOKENS) : MAX_ROWS;
+// Rows that a scratchpad may have: where they come from memory, those of two attentions in what these work on.
+inline int rows_within(int opcode, int buffer) {
+    const bool moved = opcode == OPCODE_ATTENTION || opcode == OPCODE_LOAD || opcode == OPCODE_STORE;
+    const bool attended = buffer >= BUFFER_NORM && buffer <= BUFFER_VALUE;
+    return STREAMING && moved && attended ? larger(MAX_ROWS, 2 * MAX_TOKENS) : MAX_ROWS;
 }
 
-inline bool fits(const Rows &access, bool own_rule) {
+inline bool fits(int opcode, const Rows &access, bool own_rule) {
     const int end = access.first + access.rows;
     const int elements = access.wide ? 2 * access.features : access.features;
-    return end <= rows_within(access.buffer) && (own_rule || room(end, elements) <= capacity(access.buffer));
+    return end <= rows_within(opcode, access.buffer) && (own_rule || room(end, elements) <= capacity(access.buffer));
 }
 
 inline bool fits_buffers(const Instruction &i) {
@@ -229,8 +231,8 @@ inline bool fits_buffers(const Instruction &i) {
 READS:
     for (int n = 0; n < 3; ++n) {  // trip 3
 #pragma HLS unroll
-        if (n < a.reads && !fits(a.read[n], false)) good = false;
-        if (n < a.writes && !fits(a.written[n], i.opcode == OPCODE_GATE)) good = false;
+        if (n < a.reads && !fits(i.opcode, a.read[n], false)) good = false;
+        if (n < a.writes && !fits(i.opcode, a.written[n], i.opcode == OPCODE_GATE)) good = false;
     }
     if (i.opcode == OPCODE_ATTENTION && key_rows(i) > MAX_TOKENS) good = false;
     if (i.opcode == OPCODE_LAYERNORM && i.in_features > MAX_WIDTH) good = false;

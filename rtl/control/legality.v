@@ -2,7 +2,7 @@
 // Rules 1 … 6 of docs/isa.md for one instruction, in their order: what makes it legal, whatever the run did before.
 //
 //   rules 1 … 3: field_rules
-//   rule 4: row_end ≤ MAX_ROWS and round_up(row_end, TOKEN_PAR)·features ≤ capacity, for each of six accesses in turn
+//   rule 4: row_end ≤ MAX_ROWS (or rows of two attentions, where STREAMING) and round_up(row_end, TOKEN_PAR)·features ≤ capacity, for each of six accesses in turn
 //   rule 5: experts and top_k within the build's limits
 //   rule 6: address is whole words and address + (rows − 1)·step + row ≤ size of the region; step: `pitch`, or the row
 //
@@ -29,7 +29,7 @@ module legality (
     localparam LAST_STEP = LENGTH_STEP + 4;
     localparam [16:0] TILE_MASK = TOKEN_PAR - 1;
     localparam [16:0] MOST_ROWS = MAX_ROWS;
-    localparam [16:0] MOST_KEY_ROWS = STREAMING != 0 && MAX_TOKENS > MAX_ROWS ? MAX_TOKENS : MAX_ROWS;
+    localparam [16:0] MOST_MOVED_ROWS = STREAMING != 0 && 2 * MAX_TOKENS > MAX_ROWS ? 2 * MAX_TOKENS : MAX_ROWS;
     localparam ROUTING_ELEMENTS = (MAX_ROWS + TOKEN_PAR - 1) / TOKEN_PAR * TOKEN_PAR * MAX_TOP_K;
 
 `include "instruction_fields.vh"
@@ -65,7 +65,11 @@ module legality (
                       .features(access_features), .third(third));
 
     wire own_step = STREAMING != 0 && pitch != 0;
-    wire of_keys = access_buffer == BUFFER_KEY[3:0] || access_buffer == BUFFER_VALUE[3:0];
+    // What attention works on may have more rows, for the instructions that move them and for attention.
+    reg moved;
+    always @(posedge clk)
+        moved <= opcode == OPCODE_ATTENTION[7:0] || opcode == OPCODE_LOAD[7:0] || opcode == OPCODE_STORE[7:0];
+    wire of_attention = moved && access_buffer >= BUFFER_NORM[3:0] && access_buffer <= BUFFER_VALUE[3:0];
     wire own_rule = access_buffer == BUFFER_ROUTING[3:0] && opcode == OPCODE_GATE[7:0];
     wire [16:0] whole_end = (access_end + TILE_MASK) & ~TILE_MASK;
     wire memory_turn = step == LENGTH_STEP[4:0] - 5'd2;
@@ -88,7 +92,7 @@ module legality (
         addend <= memory_turn && own_step ? row_pitch : 19'd0;
         product <= factor * other_factor + {17'd0, addend};
         used <= {used[1], access_valid};
-        beyond_rows <= {beyond_rows[1], access_end > (of_keys ? MOST_KEY_ROWS : MOST_ROWS)};
+        beyond_rows <= {beyond_rows[1], access_end > (of_attention ? MOST_MOVED_ROWS : MOST_ROWS)};
         has_room <= {has_room[1], own_rule};
         buffer_1 <= access_buffer;
         buffer_2 <= buffer_1;

@@ -3,6 +3,8 @@
 //
 //   legal?  → commands to stream_reader, passes to matmul, starts of row units → all quiet → commit → next
 //
+// STREAMING: LOAD and STORE are handed to move_queue and done beside what follows; `blocked` holds back what they would
+// disturb, and the run ends when they are done.
 // A fault ends the run with its code and the instruction's index, and nothing more is started. `kind` of the sequences of
 // ATTENTION and EXPERTS stands in their own modules; the rest is here: header, weights and pass of one linear layer.
 // Latency: 17 cycles from an instruction's acceptance to its first command (rules 7 … 9 take 13).
@@ -11,7 +13,7 @@ module sequencer (
     clk, rst_n, instruction_valid, instruction_ready, instruction_in, static_fault, index_in, past_end,
     check, check_done, check_fault, commit, instruction, index,
     fetch_room, fetch_push, fetch, header_done, header_fault, pass_room, pass_push, pass, pass_issued, compute_idle,
-    start_layernorm, start_copy, start_store, start_load, written, start_positions, start_patches, start_gate, note_gate, clear_queues,
+    start_layernorm, start_copy, move, blocked, moves_room, moves_idle, start_positions, start_patches, start_gate, note_gate, clear_queues,
     start_gather, gather_expert, rows_busy, gate_busy, lengths,
     fetch_hold, fetching, patch_command, patch_command_ready, executing, halted, fault, experts_run, segments_dropped
 );
@@ -48,9 +50,10 @@ module sequencer (
     input  wire                      compute_idle;    // no pass, tile, sum or output is on its way
     output wire                      start_layernorm;
     output wire                      start_copy;
-    output wire                      start_store;
-    output wire                      start_load;
-    input  wire                      written;         // memory has answered for all that was stored
+    output wire                      move;            // LOAD or STORE
+    input  wire                      blocked;         // by moves that are not done, as of two cycles before BEGIN
+    input  wire                      moves_room;
+    input  wire                      moves_idle;      // all are done
     output wire                      start_positions;
     output wire                      start_patches;
     output wire                      start_gate;
@@ -58,7 +61,7 @@ module sequencer (
     output reg                       clear_queues;
     output wire                      start_gather;
     output wire [7:0]                gather_expert;
-    input  wire                      rows_busy;       // any unit that moves rows
+    input  wire                      rows_busy;       // any unit that moves rows, but LOAD and STORE of a queue
     input  wire                      gate_busy;
     input  wire [MAX_EXPERTS*16-1:0] lengths;
     output reg                       fetch_hold;
@@ -66,7 +69,7 @@ module sequencer (
     output wire                      patch_command;
     input  wire                      patch_command_ready;
     output wire                      executing;
-    output reg                       halted;          // the run is over, by HALT or by `fault`
+    output wire                      halted;          // the run is over, by HALT or by `fault`
     output reg  [4:0]                fault;
     output reg  [31:0]               experts_run;
     output reg  [31:0]               segments_dropped;
@@ -123,8 +126,10 @@ module sequencer (
     end
 
     localparam [3:0] NEXT = 0, CHECK = 1, RULES = 2, BEGIN = 3, HEADER = 4, PAYLOAD = 5, PATCHES = 6, HEADER_2 = 7;
-    localparam [3:0] WEIGHTS = 8, PASS = 9, SETTLE = 10, QUIET = 11, SEQUENCE = 12, ENDED = 13, LOADS = 14;
+    localparam [3:0] WEIGHTS = 8, PASS = 9, SETTLE = 10, QUIET = 11, SEQUENCE = 12, ENDED = 13;
     reg [3:0] state;
+    reg over;       // halted when all moves are done
+    assign halted = over && moves_idle;
     reg asked;      // the header of this state has been asked for
     reg [1:0] settling;
     reg [4:0] static_fault_held;
@@ -143,11 +148,12 @@ module sequencer (
     assign start_patches = patch_command && patch_command_ready;
     assign start_positions = state == PAYLOAD && is_patch && fetch_room;
     assign start_layernorm = state == PAYLOAD && is_layernorm && fetch_room;
-    assign start_copy = state == BEGIN && is_copy;
-    assign start_store = state == BEGIN && is_store;
-    assign start_load = state == LOADS && written && !fetching;
+    wire is_move = is_store || is_load;
+    wire begins = state == BEGIN && (is_move ? moves_room : !blocked);
+    assign start_copy = begins && is_copy;
+    assign move = begins && is_move;
     assign start_gate = state == PASS && is_gate && pass_room;
-    wire reads_memory = opcode_in == OPCODE_PATCH_EMBED[7:0] || (STREAMING != 0 && opcode_in == OPCODE_LOAD[7:0]);
+    wire reads_memory = opcode_in == OPCODE_PATCH_EMBED[7:0];
     always @(posedge clk)
         fetch_hold <= rst_n && (instruction_ready ? instruction_valid && reads_memory
             : fetch_hold && !was_quiet && state != ENDED);
@@ -181,7 +187,7 @@ module sequencer (
         settling <= state == SETTLE ? settling + 2'd1 : 2'd0;
         if (!rst_n) begin
             state <= NEXT;
-            halted <= 1'b0;
+            over <= 1'b0;
             fault <= FAULT_NONE[4:0];
             index <= 32'd0;
             asked <= 1'b0;
@@ -192,21 +198,21 @@ module sequencer (
                 NEXT: if (instruction_valid) state <= CHECK;
                       else if (past_end) begin
                           state <= ENDED;
-                          halted <= 1'b1;
+                          over <= 1'b1;
                           fault <= FAULT_STREAM_END[4:0];
                       end
                 CHECK: if (static_fault_held != 5'd0 || is_halt) begin
                            state <= ENDED;
-                           halted <= 1'b1;
+                           over <= 1'b1;
                            fault <= static_fault_held;
                        end else state <= RULES;
                 RULES: if (check_done) begin
                            state <= check_fault != 5'd0 ? ENDED : BEGIN;
-                           halted <= check_fault != 5'd0;
+                           over <= check_fault != 5'd0;
                            fault <= check_fault;
                        end
-                BEGIN: state <= is_attention || is_experts ? SEQUENCE : is_load ? LOADS
-                    : is_copy || is_store || is_repeat ? SETTLE : HEADER;
+                BEGIN: if (begins) state <= is_attention || is_experts ? SEQUENCE
+                    : is_copy || is_move || is_repeat ? SETTLE : HEADER;
                 HEADER: if (header_ok) state <= is_layernorm || is_patch ? PAYLOAD : WEIGHTS;
                 PAYLOAD: if (fetch_room) state <= is_patch ? PATCHES : SETTLE;
                 PATCHES: if (start_patches) state <= HEADER_2;  // beside the positions
@@ -216,17 +222,16 @@ module sequencer (
                 PASS: if (pass_room && !(is_patch && rows_busy)) state <= SETTLE;
                 SEQUENCE: if (sequence_begun && !attention_busy && !experts_busy) begin
                               state <= experts_fault != 5'd0 && is_experts ? ENDED : SETTLE;
-                              halted <= experts_fault != 5'd0 && is_experts;
+                              over <= experts_fault != 5'd0 && is_experts;
                               fault <= is_experts ? experts_fault : 5'd0;
                           end
-                LOADS: if (start_load) state <= SETTLE;
                 SETTLE: if (settling == 2'd3) state <= QUIET;  // until what was started says that it is busy
                 QUIET: if (was_quiet) state <= NEXT;
                 default: state <= ENDED;
             endcase
             if ((state == HEADER || state == HEADER_2) && header_done && header_fault != 5'd0) begin
                 state <= ENDED;
-                halted <= 1'b1;
+                over <= 1'b1;
                 fault <= header_fault;
             end
         end
@@ -239,12 +244,12 @@ module sequencer (
     wire ran, dropped;
     reg ran_before, dropped_before;
     attention_sequence attention_passes (
-        .clk(clk), .rst_n(rst_n), .start(state == BEGIN && is_attention), .busy(attention_busy), .rows(rows),
+        .clk(clk), .rst_n(rst_n), .start(begins && is_attention), .busy(attention_busy), .rows(rows),
         .source_row(source_row), .first_key(other_keys ? key_row : source_row), .keys(other_keys ? keys : rows),
         .vectors(vectors), .heads(heads), .queue_room(fetch_room && pass_room),
         .push(attention_push), .fetch(attention_fetch), .pass(attention_pass));
     experts_sequence experts_passes (
-        .clk(clk), .rst_n(rst_n), .start(state == BEGIN && is_experts), .busy(experts_busy), .fault(experts_fault),
+        .clk(clk), .rst_n(rst_n), .start(begins && is_experts), .busy(experts_busy), .fault(experts_fault),
         .experts(experts), .vectors(vectors), .hidden_vectors(hidden_vectors), .segment(segment),
         .wide(wide), .narrow(narrow_weights), .expert_lines(expert_lines), .lengths(lengths), .fetch_room(fetch_room), .fetch_push(experts_fetch_push),
         .fetch(experts_fetch), .header_done(header_done), .header_fault(header_fault), .pass_room(pass_room),

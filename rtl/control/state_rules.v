@@ -35,7 +35,14 @@ module state_rules (
     output wire         range_begin,
     output wire [63:0]  range_lines,
     output wire         closes_part,
-    output wire [31:0]  last_segment
+    output wire [31:0]  last_segment,
+    // Rows that the instruction touches, one scratchpad a cycle between check and done.
+    output wire         access,
+    output wire         access_writes,
+    output wire [3:0]   access_scratchpad,
+    output wire [15:0]  access_row,
+    output wire [16:0]  access_row_end,
+    output wire [15:0]  access_width
 );
 `include "edgemoe_spec.vh"
     localparam FIRST_SLOT = 1;
@@ -115,6 +122,9 @@ module state_rules (
     wire [15:0] already = same_features ? held_rows : 16'd0;
     wire reading = step < FIRST_CHECK[4:0] + 5'd3;
     wire in_slots = busy && step >= FIRST_CHECK[4:0] && step < FIRST_CHECK[4:0] + 5'd6;
+    assign access = in_slots && used;
+    assign access_writes = !reading;
+    assign {access_scratchpad, access_row, access_row_end, access_width} = {scratchpad, first, row_end, features};
     wire forbidden = reading ? row_end > {1'b0, already} : first > already;
     reg bad_access;
     reg [2:0] mark;

@@ -2,9 +2,10 @@
 // All scratchpads, and which unit has their ports.
 //
 // Reads: the array has all of them but RESIDUAL, KEY and VALUE; LAYERNORM, COPY, STORE and EXPERTS take over the ports
-// of what they read while their instruction executes. Writes: each buffer has its writers, never two at a time.
+// of what they read while they work. Writes: each buffer has its writers, never two at a time.
 // ULTRA_RAM: QUERY, KEY, VALUE and HIDDEN lie in UltraRAM; with the weight buffer they fill the one of `kv260`'s part.
-// STREAMING: LOAD writes vectors of any buffer but HIDDEN.
+// STREAMING: LOAD writes vectors of any buffer but HIDDEN; it and STORE work beside instructions that leave the port that
+// they have alone (move_queue).
 // WIDE_TOKENS: attention may write rows of 16 bits to GATE_INPUT, and EXPERTS may gather them.
 // Latency: 2 from a depth to its values; token_vector 3, store_values 4. Writes of the array and of single vectors come a
 // cycle later.
@@ -106,11 +107,21 @@ module scratchpads #(
     localparam [OUT_PARTS-1:0] WHOLE = {OUT_PARTS{1'b1}};
     wire [DEPTHS-1:0] store_depths = {TOKEN_PAR{store_depth}};
     wire [TOKEN_PAR-1:0] one = {{(TOKEN_PAR-1){1'b0}}, 1'b1};
-    wire [DEPTHS-1:0] activation_depth = of_store ? store_depths : array_depth;
-    wire [DEPTHS-1:0] norm_depth = of_experts ? {TOKEN_PAR{gather_read_depth}} : activation_depth;
-    wire [DEPTHS-1:0] key_depth = of_store ? store_depths : {TOKEN_PAR{attention_depth}};
+    // Of which buffers STORE has the read ports: of all, or of its own where other instructions execute meanwhile.
+    reg [BUFFER_HIDDEN:0] stores;
+    integer pad;
+    always @(posedge clk)
+        for (pad = 0; pad <= BUFFER_HIDDEN; pad = pad + 1)
+            stores[pad] <= of_store && (STREAMING == 0 || store_source == pad[3:0]);
+    wire [DEPTHS-1:0] hidden_depth = stores[BUFFER_HIDDEN] ? store_depths : array_depth;
+    wire [DEPTHS-1:0] query_depth = stores[BUFFER_QUERY] ? store_depths : array_depth;
+    wire [DEPTHS-1:0] gathered_depth = of_experts ? {TOKEN_PAR{gather_read_depth}} : array_depth;
+    wire [DEPTHS-1:0] norm_depth = stores[BUFFER_NORM] ? store_depths : gathered_depth;
+    wire [DEPTHS-1:0] gate_depth = stores[BUFFER_GATE_INPUT] ? store_depths
+        : WIDE_TOKENS != 0 ? gathered_depth : array_depth;
+    wire [DEPTHS-1:0] key_depth = stores[BUFFER_KEY] || stores[BUFFER_VALUE] ? store_depths : {TOKEN_PAR{attention_depth}};
     wire [DEPTHS-1:0] residual_depth = of_layernorm ? {TOKEN_PAR{layernorm_read_depth}}
-        : of_copy ? {TOKEN_PAR{copy_read_depth}} : of_store ? store_depths : epilogue_read_depth;
+        : of_copy ? {TOKEN_PAR{copy_read_depth}} : stores[BUFFER_RESIDUAL] ? store_depths : epilogue_read_depth;
 
     // What the array writes, with its buffer decoded.
     reg [TOKEN_PAR-1:0] array_residual_enable, norm_enable, gate_enable, query_enable, key_enable, value_enable, hidden_enable;
@@ -193,7 +204,7 @@ module scratchpads #(
         .write_parts(of_attention && !loaded[BUFFER_GATE_INPUT] ? array_parts[GATE_PARTS-1:0] : {GATE_PARTS{1'b1}}),
         .write_depth(loaded[BUFFER_GATE_INPUT] ? loaded_depths : of_attention ? array_write_depth : layernorm_depth),
         .write_values(loaded[BUFFER_GATE_INPUT] ? loaded_gate : of_attention ? array_wide : layernorm_gate),
-        .read_depth(WIDE_TOKENS != 0 ? norm_depth : activation_depth), .read_values(gate_input));
+        .read_depth(gate_depth), .read_values(gate_input));
     wire unused_wide = &{1'b0, gate_enable, array_wide, gather_wide};
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
@@ -202,7 +213,7 @@ module scratchpads #(
         .write_parts(loaded[BUFFER_QUERY] ? WHOLE : array_parts),
         .write_depth(loaded[BUFFER_QUERY] ? loaded_depths : array_write_depth),
         .write_values(loaded[BUFFER_QUERY] ? loaded_activations : array_values),
-        .read_depth(activation_depth), .read_values(query));
+        .read_depth(query_depth), .read_values(query));
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
     ) key_rows (
@@ -227,7 +238,7 @@ module scratchpads #(
         .write_parts(patching ? WHOLE : array_parts),
         .write_depth(patching ? {TOKEN_PAR{patched_depth}} : array_write_depth),
         .write_values(patching ? {TOKEN_PAR{patched_values}} : array_values),
-        .read_depth(activation_depth), .read_values(hidden));
+        .read_depth(hidden_depth), .read_values(hidden));
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATHERED_BITS), .PARTS(1), .DEPTH(ROW_DEPTH)) gathered_rows (
         .clk(clk), .write_enable(gather_enable ? one << gather_bank : {TOKEN_PAR{1'b0}}), .write_parts(1'b1),
         .write_depth({TOKEN_PAR{gather_depth}}), .write_values({TOKEN_PAR{gather_values}}),
@@ -280,13 +291,18 @@ module scratchpads #(
     // A buffer has one writer at a time, and one of the units that take over ports executes.
     `REQUIRE(single, !(|array_residual_enable), "the array and a copy or positions write RESIDUAL")
     `REQUIRE(copy_enable, !position_enable, "a copy and positions write RESIDUAL")
-    `REQUIRE(|loaded, !(|array_residual_enable) && !(|norm_enable) && !(|query_enable), "LOAD writes with the array")
+    `REQUIRE(loaded[BUFFER_NORM], !(|norm_enable) && !(|layernorm_enable), "LOAD and another unit write NORM")
+    `REQUIRE(loaded[BUFFER_GATE_INPUT], !(|gate_enable) && !(|layernorm_gate_enable), "LOAD and another unit write GATE_INPUT")
+    `REQUIRE(loaded[BUFFER_QUERY] || loaded[BUFFER_KEY] || loaded[BUFFER_VALUE], !(|query_enable) && !(|key_enable)
+        && !(|value_enable), "LOAD and QKV write the same buffer")
+    `REQUIRE(residual_loaded, !copy_enable && !position_enable, "LOAD and another unit write RESIDUAL")
     `REQUIRE(loading, load_destination != 4'd0 && load_destination <= BUFFER_VALUE[3:0], "LOAD into no buffer of its own")
     `REQUIRE(|layernorm_enable, of_layernorm, "LAYERNORM writes after its instruction")
     `REQUIRE(of_layernorm, !(|norm_enable), "LAYERNORM and the array write NORM")
     `REQUIRE(patching, !(|hidden_enable), "patches and the array write HIDDEN")
-    `REQUIRE(of_layernorm, !of_copy && !of_store && !of_experts, "LAYERNORM has the ports with another instruction")
-    `REQUIRE(of_copy, !of_store && !of_experts, "COPY has the ports with another instruction")
-    `REQUIRE(of_store, !of_experts, "STORE has the ports with EXPERTS")
+    `REQUIRE(of_layernorm, !of_copy && !of_experts, "LAYERNORM has the ports with another instruction")
+    `REQUIRE(of_copy, !of_experts, "COPY has the ports with another instruction")
+    `REQUIRE(of_layernorm || of_copy, !stores[BUFFER_RESIDUAL], "STORE has RESIDUAL with another instruction")
+    `REQUIRE(of_experts, !stores[BUFFER_NORM] && !stores[BUFFER_GATE_INPUT], "STORE has the ports with EXPERTS")
 endmodule
 `default_nettype wire

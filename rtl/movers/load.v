@@ -2,11 +2,13 @@
 // LOAD: rows that were stored, word by word from memory into a scratchpad.
 //
 //   destination[destination_row + row][f] = memory[address + row·step + bytes·f]
-//   step: the words of a row, or where pitch is not 0, pitch words; then a command to data_reader for each row, else one
+//   step: the words of a row, or where pitch is not 0, pitch words; a command to data_reader for each row
 //
+// The reader is shared: no command is given while `hold` is up, and words come for load alone while `due`.
 // A value keeps the bits that its scratchpad has; those of GATE_INPUT are clipped to ±WIDE_LIMIT. All three forms of a
 // vector leave at a time, of which the destination's is meant. Words come in the order of the commands.
-// Precondition: fields are held while busy; vectors = in_features/16; memory has answered for all writes.
+// Precondition: fields are held while busy; vectors = in_features/16; memory has answered for all writes; whoever raises
+// hold gives no command of its own while `due`.
 // Latency: commands 5 cycles after start; a vector is written 2 cycles after its last word, of 1, 2 or 4.
 // Depth: a 64-bit addition; a multiplication; a comparison of 16 bits.
 `default_nettype none
@@ -32,10 +34,12 @@ module load #(
     input  wire [63:0]                   address,
     input  wire [15:0]                   pitch,
     output wire                          busy,
+    input  wire                          hold,
+    output reg                           due,  // words are on their way
     output wire                          command_valid,
     input  wire                          command_ready,
     output reg  [63:0]                   command_address,
-    output reg  [31:0]                   command_words,
+    output wire [31:0]                   command_words,
     input  wire                          word_valid,
     output wire                          word_ready,
     input  wire [127:0]                  word,
@@ -57,20 +61,26 @@ module load #(
     // Commands.
     reg [4:1] starting;
     reg [VECTORS_BITS+1:0] row_words;
-    reg [31:0] all_words;
+    reg [15:0] step;
     reg [15:0] commands_left;
-    assign command_valid = commands_left != 16'd0;
+    reg [VECTORS_BITS+3:0] due_words;
+    assign command_valid = commands_left != 16'd0 && !hold;
+    assign command_words = {{(30-VECTORS_BITS){1'b0}}, row_words};
+    wire commanded = command_valid && command_ready;
+    wire moves = word_valid && word_ready;
     always @(posedge clk) begin
         starting <= rst_n ? {starting[3:1], start} : 4'd0;
         parts <= bytes;
         row_words <= {2'b00, vectors} << (parts >> 1);
-        all_words <= {16'd0, rows} * {{(30-VECTORS_BITS){1'b0}}, row_words};
+        step <= pitch != 16'd0 ? pitch : {{(14-VECTORS_BITS){1'b0}}, row_words};
         if (start) command_address <= address;
-        else if (command_valid && command_ready) command_address <= command_address + {44'd0, pitch, 4'd0};
-        command_words <= pitch != 16'd0 ? {{(30-VECTORS_BITS){1'b0}}, row_words} : all_words;
+        else if (commanded) command_address <= command_address + {44'd0, step, 4'd0};
         if (!rst_n) commands_left <= 16'd0;
-        else if (starting[4]) commands_left <= pitch != 16'd0 ? rows : 16'd1;
-        else if (command_valid && command_ready) commands_left <= commands_left - 16'd1;
+        else if (starting[4]) commands_left <= rows;
+        else if (commanded) commands_left <= commands_left - 16'd1;
+        due <= rst_n && (commanded || due_words != {{(VECTORS_BITS+3){1'b0}}, moves});
+        due_words <= !rst_n ? {(VECTORS_BITS+4){1'b0}}
+            : due_words + (commanded ? {2'b00, row_words} : {(VECTORS_BITS+4){1'b0}}) - {{(VECTORS_BITS+3){1'b0}}, moves};
     end
 
     // Words.
@@ -81,7 +91,6 @@ module load #(
     wire [DEPTH_BITS-1:0] depth;
     reg [1:0] part;
     wire last_part = {1'b0, part} + 3'd1 == parts;
-    wire moves = word_valid && word_ready;
     assign word_ready = active;
     row_walk #(.LANE_BITS(LANE_BITS), .VECTORS_BITS(VECTORS_BITS), .DEPTH_BITS(DEPTH_BITS)) walk (
         .clk(clk), .rst_n(rst_n), .start(start), .first_row(destination_row), .rows(rows), .vectors(vectors),
@@ -118,11 +127,11 @@ module load #(
             gate_values[element*16 +: 16] <= value > LIMIT ? LIMIT : value < -LIMIT ? -LIMIT : value;
         end
     /* verilator lint_on BLKSEQ */
-    assign busy = |starting || command_valid || active || complete || write_enable;
+    assign busy = |starting || commands_left != 16'd0 || active || complete || write_enable;
     wire unused = &{1'b0, unused_last, unused_last_vector, unused_row, unused_vector};
 
     // Preconditions.
     `REQUIRE(rst_n && start, !busy, "start while it loads")
-    `REQUIRE(rst_n && word_valid, busy, "a word that was not asked for")
+    `REQUIRE(rst_n && word_valid, due, "a word that was not asked for")
 endmodule
 `default_nettype wire

@@ -5,11 +5,11 @@
 // Latency: that of the units; 4 from a routing row to its entries.
 `default_nettype none
 module row_units (
-    clk, rst_n, of_layernorm, of_copy, of_store, of_experts, instruction, output_base,
+    clk, rst_n, of_layernorm, of_copy, of_store, of_experts, instruction, move_buffer, move_rows, move_row, move_features, move_address, move_pitch,
     start_layernorm, start_copy, start_store, start_load, start_positions, start_patches, start_gate, note_gate, clear_queues,
     start_gather, gather_expert, layernorm_busy, copy_busy, store_busy, load_busy, patch_busy, gather_busy, gate_busy,
     lengths, longest, queues_end, source_end, destination_end, line_valid, line_ready, line,
-    read_valid, read_ready, read_word, load_command, load_command_ready, load_address, load_words, load_valid, load_ready,
+    read_valid, read_ready, read_word, load_hold, load_due, load_command, load_command_ready, load_address, load_words, load_valid, load_ready,
     word_valid, word_ready, word_address, word,
     array_depth, norm, hidden, gate_input, query, gathered, attention_depth, key_values, value_values,
     epilogue_read_depth, residual, epilogue_residual_enable, epilogue_residual_parts, epilogue_residual_depth,
@@ -28,7 +28,12 @@ module row_units (
     input  wire                                    of_store;
     input  wire                                    of_experts;
     input  wire [511:0]                            instruction;
-    input  wire [63:0]                             output_base;
+    input  wire [3:0]                              move_buffer;    // of STORE or LOAD, and its other fields
+    input  wire [15:0]                             move_rows;
+    input  wire [15:0]                             move_row;
+    input  wire [15:0]                             move_features;
+    input  wire [63:0]                             move_address;
+    input  wire [15:0]                             move_pitch;
     input  wire                                    start_layernorm;
     input  wire                                    start_copy;
     input  wire                                    start_store;
@@ -58,6 +63,8 @@ module row_units (
     input  wire                                    read_valid;
     output wire                                    read_ready;
     input  wire [127:0]                            read_word;
+    input  wire                                    load_hold;
+    output wire                                    load_due;
     output wire                                    load_command;
     input  wire                                    load_command_ready;
     output wire [63:0]                             load_address;
@@ -101,6 +108,7 @@ module row_units (
 
 `include "instruction_fields.vh"
     wire [VECTORS_BITS-1:0] vectors = in_features[4 +: VECTORS_BITS];
+    wire [VECTORS_BITS-1:0] move_vectors = move_features[4 +: VECTORS_BITS];
 
     // Units begin a cycle after they are told; the instruction is held.
     reg begin_layernorm, begin_copy, begin_store, begin_positions, begin_patches, begin_gate;
@@ -155,8 +163,8 @@ module row_units (
         .BUFFER_GATE_INPUT(BUFFER_GATE_INPUT), .BUFFER_ROUTING(BUFFER_ROUTING), .LANE_BITS(LANE_BITS),
         .DEPTH_BITS(DEPTH_BITS), .VECTORS_BITS(VECTORS_BITS)
     ) store_unit (
-        .clk(clk), .rst_n(rst_n), .start(begin_store), .source(source), .rows(rows), .vectors(vectors),
-        .entries(in_features[4:0]), .source_row(source_row), .address(output_base), .pitch(pitch), .busy(store_busy),
+        .clk(clk), .rst_n(rst_n), .start(begin_store), .source(move_buffer), .rows(move_rows), .vectors(move_vectors),
+        .entries(move_features[4:0]), .source_row(move_row), .address(move_address), .pitch(move_pitch), .busy(store_busy),
         .read_bank(store_bank), .read_depth(store_depth), .bank_values(store_values), .routing_row(store_routing_row),
         .routing_values(routing_4), .word_valid(word_valid), .word_ready(word_ready), .word_address(word_address),
         .word(word));
@@ -176,16 +184,16 @@ module row_units (
                 .WIDE_LIMIT(WIDE_LIMIT), .BUFFER_RESIDUAL(BUFFER_RESIDUAL), .BUFFER_GATE_INPUT(BUFFER_GATE_INPUT),
                 .LANE_BITS(LANE_BITS), .DEPTH_BITS(DEPTH_BITS), .VECTORS_BITS(VECTORS_BITS)
             ) load_unit (
-                .clk(clk), .rst_n(rst_n), .start(begin_load), .destination(destination), .rows(rows), .vectors(vectors),
-                .destination_row(destination_row), .address(output_base), .pitch(pitch), .busy(load_busy),
-                .command_valid(load_command), .command_ready(load_command_ready), .command_address(load_address),
+                .clk(clk), .rst_n(rst_n), .start(begin_load), .destination(move_buffer), .rows(move_rows),
+                .vectors(move_vectors), .destination_row(move_row), .address(move_address), .pitch(move_pitch),
+                .busy(load_busy), .hold(load_hold), .due(load_due), .command_valid(load_command), .command_ready(load_command_ready), .command_address(load_address),
                 .command_words(load_words), .word_valid(load_valid), .word_ready(load_ready), .word(read_word),
                 .write_enable(load_enable), .write_bank(load_bank), .write_depth(load_depth),
                 .activation_values(load_activations), .gate_values(load_gate), .residual_values(load_residual));
         end else begin : no_loads
-            assign {load_busy, load_command, load_address, load_words, load_ready, load_enable, load_bank, load_depth,
+            assign {load_busy, load_due, load_command, load_address, load_words, load_ready, load_enable, load_bank, load_depth,
                     load_activations, load_gate, load_residual} = 0;
-            wire unused_load = &{1'b0, start_load, load_command_ready, load_valid};
+            wire unused_load = &{1'b0, start_load, load_hold, load_command_ready, load_valid};
         end
     endgenerate
 
@@ -280,15 +288,15 @@ module row_units (
         .copy_depth(copy_depth), .copy_value(copy_value), .position_enable(position_enable), .position_bank(position_bank),
         .position_depth(position_depth), .position_values(position_values), .patch_enable(patch_enable),
         .patch_bank(patch_bank), .patch_depth(patch_depth), .patch_values(patch_values),
-        .load_enable(load_enable), .load_destination(destination), .load_bank(load_bank), .load_depth(load_depth),
+        .load_enable(load_enable), .load_destination(move_buffer), .load_bank(load_bank), .load_depth(load_depth),
         .load_activations(load_activations), .load_gate(load_gate), .load_residual(load_residual),
         .gather_read_bank(gather_read_bank), .gather_read_depth(gather_read_depth), .token_vector(token_vector),
         .gather_enable(gather_enable), .gather_bank(gather_bank), .gather_depth(gather_depth),
-        .gather_values(gather_values), .store_source(source), .store_bank(store_bank), .store_depth(store_depth),
+        .gather_values(gather_values), .store_source(move_buffer), .store_bank(store_bank), .store_depth(store_depth),
         .store_values(store_values));
 
     assign moves = |layernorm_enable || copy_enable || position_enable || patch_enable || gather_enable || load_enable || push_valid
         || (word_valid && word_ready);
-    wire unused = &{1'b0, instruction, store_routing_row, routing_row};
+    wire unused = &{1'b0, instruction, move_features, store_routing_row, routing_row};
 endmodule
 `default_nettype wire

@@ -73,7 +73,7 @@ def _interesting(rng: np.random.Generator, name: str, sizes: HardwareConfig) -> 
 def _loads_and_keys(hardware: HardwareConfig) -> list[Case]:
     """The same of rows of KEY, of which there may be more, of the keys of an attention, and of a pitch."""
     cases = []
-    most = max(hardware.max_rows, hardware.max_tokens)
+    most = hardware.rows_of(Buffer.KEY)
     for buffer in (Buffer.NORM, Buffer.KEY, Buffer.VALUE):
         for rows in (hardware.max_rows, hardware.max_rows + 1, most, most + 1):
             load = replace(STREAMED["LOAD"], destination=buffer, in_features=VECTOR, address=0)

@@ -14,6 +14,7 @@ import numpy as np
 
 from edgemoe.compiler.fits import require_fit
 from edgemoe.compiler.options import require_options
+from edgemoe.compiler.overlap import overlapped
 from edgemoe.compiler.placement import Placement
 from edgemoe.compiler.program import (
     MAX_FILE_BYTES,
@@ -82,7 +83,7 @@ def compile_model(
         steps = schedule(model, tasks, hardware)
     else:
         streamed = StreamedScheduler(model, tasks, hardware, blocks)
-        steps, placement.output_bytes = list(streamed.steps()), streamed.workspace.bytes
+        steps, placement.output_bytes = overlapped(list(streamed.steps()), hardware), streamed.workspace.bytes
     for number, step in enumerate(steps):
         _place(step, model, placement, trace)
         if progress:

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from edgemoe.compiler.moves import QUEUED, Moves
 from edgemoe.compiler.prefetch import Prefetch
 from edgemoe.compiler.program import Program
-from edgemoe.compiler.timeline import Timeline, whole
+from edgemoe.compiler.timeline import RULES, Timeline, whole
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import STREAM_LINE, Instruction, Opcode
 from edgemoe.spec.memory import gate_bytes, layernorm_bytes, linear_bytes, position_bytes, round_up
@@ -53,7 +54,7 @@ def cycles_of(
     known = iter(routing) if routing is not None else None
     offered = 2.0 * fetch + _START  # when the first instruction has been fetched and checked
     memory = Prefetch(hardware, stream_bytes, offered - fetch + hardware.first_beat_cycles)
-    queued = 0
+    queued, moves = 0, Moves(hardware)
     machines, sizes = [], []
     accepted = [0.0]  # the first one counts from the start
     for i in instructions:
@@ -64,11 +65,16 @@ def cycles_of(
             queues = next(known) if known else [whole(queued, i.experts)] * i.experts
             queued = 0
         begin, before = max(accepted[-1], offered), memory.taken
-        machine = Timeline(hardware, memory, begin)
+        # The next instruction is fetched beside this one, between the words of a LOAD, but a frame's patches have the
+        # port to themselves.
+        fetched = begin + fetch + (hardware.first_beat_cycles if moves.loads_at(begin) else 0)
+        held = moves.clear(i, begin + RULES)
+        if hardware.streaming and i.opcode in QUEUED:
+            held = moves.add(i, held)
+        machine = Timeline(hardware, memory, held)
         ready = machine.end(i, queues)
-        # The next instruction is fetched beside this one, but a frame's patches have the port to themselves.
-        offered = (ready if i.opcode == Opcode.PATCH_EMBED else begin) + fetch
-        accepted.append(begin + hardware.first_beat_cycles + _END if i.opcode == Opcode.HALT else max(ready, offered))
+        offered = ready + fetch if i.opcode == Opcode.PATCH_EMBED else fetched
+        accepted.append(held + hardware.first_beat_cycles + _END - RULES if i.opcode == Opcode.HALT else max(ready, offered))
         machines.append(machine)
         sizes.append(memory.taken - before)
     marks = [round(cycle) for cycle in accepted]

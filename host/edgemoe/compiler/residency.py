@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.isa import Buffer
 from edgemoe.spec.memory import linear_bytes
 from edgemoe.spec.model import ModelConfig
 
@@ -22,7 +23,7 @@ class Blocks:
     """Sizes of what is on the chip at a time.
 
     patches: rows that PATCH_EMBED takes. tokens: rows of each task between attention and attention. heads: whose keys
-    and values are there. queries: rows that meet them.
+    and values are there, at a time. queries: rows that meet them, at a time.
     """
 
     patches: int
@@ -123,15 +124,20 @@ def blocks_of(need: Need, rows: int | None = None) -> Blocks:
     """The largest blocks within `streamed_limits`; rows: tokens and patches of a block at most."""
     config, hardware = need.config, need.hardware
     room, hidden, tile = hardware.row_elements, hardware.hidden_elements, hardware.token_par
-    most = rows or hardware.max_rows
+    most = rows or hardware.rows_of(Buffer.QUERY)
 
     def whole_tiles(*numbers: int) -> int:
         return max(tile, min(numbers) // tile * tile)
 
+    divisors = [count for count in range(1, config.heads + 1) if config.heads % count == 0]
+    turns = 2 if fits_twice(need, 1, config.tokens) else 1  # the next heads come while the array works on these
     heads = max(
-        count for count in range(1, config.heads + 1)
-        if config.heads % count == 0 and (count == 1 or hardware.room(config.tokens, _width(need, count)) <= room)
+        count for count in divisors
+        if count == 1 or hardware.room(turns * config.tokens, _width(need, count)) <= room
     )  # fmt: skip
+    queries = min(most, hardware.rows_of(Buffer.QUERY) // 2, room // (2 * _width(need, heads)))
+    if config.tokens <= most and fits_twice(need, heads, config.tokens):
+        queries = config.tokens
     inner = max(need.hidden(False), need.hidden(True) if config.moe_blocks else 0)
     tokens = min(most, hardware.max_rows // need.groups, room // (config.width * need.inner * need.groups))
     patches = min(hardware.max_rows - 1, room // config.width - tile, hidden // config.embedded_features - tile)
@@ -139,8 +145,14 @@ def blocks_of(need: Need, rows: int | None = None) -> Blocks:
         patches=min(config.input_rows, max(1, min(most, patches))),
         tokens=min(config.tokens, whole_tiles(tokens, hidden // (inner * need.groups))),
         heads=heads,
-        queries=min(config.tokens, whole_tiles(most, hardware.max_rows, room // _width(need, heads))),
+        queries=queries if queries == config.tokens else min(config.tokens, whole_tiles(queries)),
     )
+
+
+def fits_twice(need: Need, heads: int, rows: int) -> bool:
+    """Whether QUERY, KEY or VALUE hold so many rows of some heads twice: one for the array, one that comes or goes."""
+    elements = need.hardware.room(2 * rows, _width(need, heads))
+    return 2 * rows <= need.hardware.rows_of(Buffer.QUERY) and elements <= need.hardware.row_elements
 
 
 def _width(need: Need, heads: int) -> int:

@@ -3,7 +3,8 @@
 The output region begins with the residual stream, queries, keys, values and attention's outputs of all tokens. Between
 two attentions a block of rows goes through everything that concerns rows alone: projection, MLP or experts, the next
 block's LayerNorm and QKV. Attention takes keys and values of some heads over all tokens, and queries block by block.
-Each of these parts of the weight stream is streamed once per block of rows. No integer depends on the blocks: every
+Each of these parts of the weight stream is streamed once per block of rows. Moves stand here where their rows are
+needed, and go from there to where nobody waits for them (`overlap`). No integer depends on the blocks: every
 operation but attention works row by row, and attention sees all keys at once.
 """
 
@@ -12,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import cycle
 
 from edgemoe.compiler.quantised import QuantisedBlock, QuantisedModel, QuantisedMoe
-from edgemoe.compiler.residency import Blocks
+from edgemoe.compiler.residency import Blocks, Need, fits_twice
 from edgemoe.compiler.schedule import Scheduler
 from edgemoe.compiler.step import Payload, Step
 from edgemoe.spec.hardware import HardwareConfig
@@ -61,6 +63,7 @@ class StreamedScheduler(Scheduler):
     def __init__(self, model: QuantisedModel, tasks: Sequence[str], hardware: HardwareConfig, blocks: Blocks) -> None:
         super().__init__(model, tasks, hardware)
         self.blocks = blocks
+        self._need = Need(model.config, len(tasks), hardware, model.wide)
         self.first_row = 0
         self.workspace = Workspace(model, len(tasks) if model.config.moe_blocks else 1, hardware)
         self._parts = 0
@@ -137,26 +140,34 @@ class StreamedScheduler(Scheduler):
                 yield self._move(Opcode.STORE, f"block {index}", rows, self.workspace.at(buffer, wide, group, first))
 
     def _streamed_attention(self, index: int, block: QuantisedBlock) -> Iterator[Step]:
-        """Keys and values of some heads, then blocks of queries."""
+        """Keys and values of some heads, then blocks of queries; each where the one before is not, if there is room."""
         config, heads, wide, space = self.config, self.blocks.heads, block.attention.wide, self.workspace
         features, pitch = heads * config.head_width, space.row(Buffer.KEY, wide)
         out, wide_out = normalised(block.attention.wide_output), block.attention.wide_output
         whole = replace(self._attention(block), heads=heads, in_features=features, keys=config.tokens)
+        key_rows, query_rows = self._places(config.tokens), self._places(self.blocks.queries)
         for group in range(self.groups):
             for feature in range(0, config.width, features):
+                key_row = next(key_rows)
                 label = f"block {index}" + (f" {self.tasks[group]}" if self.groups > 1 else "")
                 label += f" heads {feature // config.head_width}…{feature // config.head_width + heads - 1}"
                 for buffer in (Buffer.KEY, Buffer.VALUE):
-                    rows = Rows(buffer, 0, config.tokens, features, wide)
+                    rows = Rows(buffer, key_row, config.tokens, features, wide)
                     yield self._move(Opcode.LOAD, label, rows, space.at(buffer, wide, group, 0, feature), pitch)
                 for first, count in spans(config.tokens, self.blocks.queries):
-                    rows = Rows(Buffer.QUERY, 0, count, features, wide)
+                    row = next(query_rows)
+                    rows = Rows(Buffer.QUERY, row, count, features, wide)
                     at = space.at(Buffer.QUERY, wide, group, first, feature)
                     yield self._move(Opcode.LOAD, label, rows, at, pitch)
-                    yield Step(f"{label} attention rows {first}…{first + count - 1}", replace(whole, rows=count))
+                    attention = replace(whole, rows=count, source_row=row, key_row=key_row)
+                    yield Step(f"{label} attention rows {first}…{first + count - 1}", attention)
                     at = space.at(Buffer.NORM, wide_out, group, first, feature)
-                    outputs = Rows(out, 0, count, features)
+                    outputs = Rows(out, row, count, features)
                     yield self._move(Opcode.STORE, label, outputs, at, space.row(Buffer.NORM, wide_out))
+
+    def _places(self, rows: int) -> Iterator[int]:
+        """First rows of one block of QUERY, KEY or VALUE after the other."""
+        return cycle((0, rows) if fits_twice(self._need, self.blocks.heads, rows) else (0,))
 
     def _between(self, index: int, first: int) -> Iterator[Step]:
         """A block of rows from attention's outputs on: projection, MLP or experts, the next block's operands."""

@@ -16,7 +16,7 @@ from edgemoe.spec.legality import memory_row
 from edgemoe.spec.machine import CONTEXT_MEMBERS, DRAIN_STAGES, QUERY_TILES, TILE_QUEUE, Sizes
 from edgemoe.spec.memory import linear_bytes
 
-_RULES = 17  # sequencer: from an instruction's acceptance to its first command
+RULES = 17  # sequencer: from an instruction's acceptance to its first command
 _HEADER = 7  # stream_reader: from the command for a header to its answer
 _SUPPLY = 6  # from the take of a tile to its first step
 _SETTLE = 4  # sequencer: from the last write to the acceptance of the next instruction
@@ -35,7 +35,7 @@ def whole(size: int, unit: int) -> int:
 
 
 class Timeline:
-    """One instruction, accepted at cycle `start`.
+    """One instruction, whose first command may leave at cycle `start`.
 
     mac: steps of the array. post: cycles of the post lanes, or of the unit that moves rows. waited: for weights.
     """
@@ -43,7 +43,7 @@ class Timeline:
     def __init__(self, hardware: HardwareConfig, memory: Prefetch, start: float) -> None:
         self.hardware = hardware
         self.memory = memory
-        self.begin = start + _RULES
+        self.begin = start
         self.taken = self.array = self.drained = self.begin
         self.waited = 0.0
         self.mac = self.post = 0
@@ -72,11 +72,8 @@ class Timeline:
                 done = self._layernorm(i)
             case Opcode.COPY:
                 done = self._moved(i.rows * (i.in_features // VECTOR) + 4)
-            case Opcode.STORE:
+            case Opcode.STORE if not self.hardware.streaming:
                 done = self._moved(memory_row(i, self.hardware) // MEMORY_WORD * i.rows + 7)
-            case Opcode.LOAD:
-                words = memory_row(i, self.hardware) // MEMORY_WORD * i.rows
-                done = self._moved(words + self.hardware.first_beat_cycles + 7)
             case _:
                 done = self.begin
         return done + _SETTLE

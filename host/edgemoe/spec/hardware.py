@@ -18,6 +18,7 @@ from edgemoe.spec.strict import ConfigError, check_name, check_range, from_dict,
 DEFAULT_HARDWARE = "zcu102"  # for engines on this computer
 CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "configs" / "hardware"
 
+ATTENDED = (Buffer.NORM, Buffer.GATE_INPUT, Buffer.QUERY, Buffer.KEY, Buffer.VALUE)  # what ATTENTION works on
 VECTOR = 16  # buffer features come in vectors of 16 elements; widths are multiples of it
 _MAX_PARALLEL = 1024
 _MAX_ELEMENTS = 1 << 26  # more than any device holds on chip
@@ -145,9 +146,9 @@ class HardwareConfig:
         return self.row_elements
 
     def rows_of(self, buffer: Buffer) -> int:
-        """Rows that a buffer may have: where keys are loaded from memory, KEY and VALUE those of one attention."""
-        keys = self.streaming and buffer in (Buffer.KEY, Buffer.VALUE)
-        return max(self.max_rows, self.max_tokens) if keys else self.max_rows
+        """Rows that a buffer may have: where they come from memory, those of two attentions in what these work on."""
+        moved = self.streaming and buffer in ATTENDED
+        return max(self.max_rows, 2 * self.max_tokens) if moved else self.max_rows
 
     def room(self, rows: int, features: int) -> int:
         """Elements that rows take: whole tiles of token_par rows, one row per lane of the array."""

@@ -180,6 +180,14 @@ class Rows(NamedTuple):
         """Elements of the scratchpad that a row takes."""
         return 2 * self.features if self.wide else self.features
 
+    def overlaps(self, other: Rows) -> bool:
+        """Whether they share an element; rows of another width lie in other places, which count as the same."""
+        if self.buffer != other.buffer:
+            return False
+        if (self.features, self.wide) != (other.features, other.wide):
+            return True
+        return self.first < other.first + other.rows and other.first < self.first + self.rows
+
 
 def normalised(wide: int) -> Buffer:
     """Where activations of the model's width lie that are not hidden ones: GATE_INPUT when they are 16 bits wide."""
@@ -236,11 +244,13 @@ def writes(i: Instruction) -> list[Rows]:
 
 
 def _fits_buffers(i: Instruction, hardware: HardwareConfig) -> bool:
+    moved = i.opcode in (Opcode.ATTENTION, Opcode.LOAD, Opcode.STORE)
     for each in (*reads(i), *writes(i)):
         end = each.first + each.rows
+        most = hardware.rows_of(each.buffer) if moved else hardware.max_rows
         own_rule = each.buffer == Buffer.ROUTING and i.opcode == Opcode.GATE  # its k has a rule and a fault of its own
         room = hardware.room(end, each.elements)
-        if end > hardware.rows_of(each.buffer) or (not own_rule and room > hardware.capacity(each.buffer)):
+        if end > most or (not own_rule and room > hardware.capacity(each.buffer)):
             return False
     if i.opcode == Opcode.ATTENTION and (i.keys or i.rows) > hardware.max_tokens:
         return False
