@@ -249,7 +249,7 @@ module edgemoe_core (
         .patch_busy(patch_busy), .gather_busy(gather_busy), .gate_busy(gate_busy), .lengths(lengths),
         .longest(longest), .queues_end(queues_end), .source_end(source_end), .destination_end(destination_end),
         .line_valid(line_valid), .line_ready(patch_line_ready), .line(line), .read_valid(read_valid && patching),
-        .read_ready(patch_word_ready), .read_word(read_word), .load_hold(fetch_asked || fetching), .load_due(load_due), .load_command(load_command),
+        .read_ready(patch_word_ready), .read_word(read_word), .load_hold((fetch_asked && !fetch_hold) || fetching), .load_due(load_due), .load_command(load_command),
         .load_command_ready(command_ready), .load_address(load_address), .load_words(load_words),
         .load_valid(read_valid && load_due), .load_ready(load_word_ready), .word_valid(store_word_valid),
         .word_ready(word_ready), .word_address(store_word_address), .word(store_word),
@@ -278,9 +278,9 @@ module edgemoe_core (
     assign patching = patch_words;
     assign program_words = !patch_words && !load_due;
     assign command_valid = patch_command || unit_command || load_command;
-    // While fetch_hold is up, the program fetches nothing, and LOAD is done.
-    assign command_address = fetch_hold ? input_at : load_command ? load_address : unit_address;
-    assign command_words = fetch_hold ? input_words : load_command ? load_words : unit_words;
+    // While fetch_hold is up, the program fetches nothing; patches are asked for when LOAD is done.
+    assign command_address = load_command ? load_address : fetch_hold ? input_at : unit_address;
+    assign command_words = load_command ? load_words : fetch_hold ? input_words : unit_words;
     assign read_ready = patching ? patch_word_ready : load_due ? load_word_ready : unit_word_ready;
 
     reg stepped;

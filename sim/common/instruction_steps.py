@@ -20,7 +20,7 @@ from sim.common.expert_passes import expected as experts
 from sim.common.machine import CONFIG, FETCH, IN_PAR, LOGIT_ROWS, OUT_PAR, PASS, Pass
 
 # What happens in a cycle, in this order; `fetch` and `pass` carry a word.
-ROW_UNITS = ["start_layernorm", "start_copy", "start_store", "start_load", "start_positions", "start_patches"]
+ROW_UNITS = ["start_layernorm", "start_copy", "move", "start_positions", "start_patches"]
 STEPS = ["check", "fetch", "pass", *ROW_UNITS, "start_gate", "commit", "note_gate", "clear_queues"]
 FIELDS_OF = {
     Fetch.HEADER: ("number", "count"),
@@ -104,7 +104,7 @@ def _work(task: Task) -> Iterator[tuple[str, int]]:
     if i.opcode == Opcode.REPEAT:
         return
     if i.opcode in (Opcode.COPY, Opcode.STORE, Opcode.LOAD):
-        yield f"start_{Opcode(i.opcode).name.lower()}", 0
+        yield "start_copy" if i.opcode == Opcode.COPY else "move", 0
     elif i.opcode == Opcode.ATTENTION:
         for work in attention(i.source_row, i.rows, vectors, i.heads, i.key_row, i.keys).passes:
             yield from (("fetch", fetch_of(work, vectors, i.heads)), ("pass", work.word))

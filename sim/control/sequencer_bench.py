@@ -63,6 +63,8 @@ class Environment:
         self.check_due = self.header_due = -1
         self.rows: list[range] = []  # cycles in which units that move rows are busy, and the gate
         self.gate: list[range] = []
+        self.moves: list[range] = []  # of LOAD and STORE that are done beside what follows
+        self.blocked = range(0)  # what is checked now
         self.unissued: deque[int] = deque()  # when passes are issued
         self.written = -1  # when the last one has been written
         self.fetching = range(0)  # cycles of which the last fetch of an instruction takes some
@@ -103,7 +105,8 @@ class Environment:
         dut.pass_issued.value, dut.compute_idle.value = int(issued), int(self.now > self.written)
         if self.now not in self.fetching and not self.hold and rng.random() < FETCHES:
             self.fetching = range(self.now, self.later(10 * self.slow))
-        dut.written.value = int(rng.random() >= self.backpressure)
+        dut.blocked.value, dut.moves_idle.value = int(self.now in self.blocked), int(not self.busy(self.moves))
+        dut.moves_room.value = int(not CONFIG.streaming or rng.random() >= self.backpressure)
         dut.fetching.value, dut.patch_command_ready.value = (
             int(self.now in self.fetching),
             int(rng.random() >= self.idle),
@@ -127,15 +130,19 @@ class Environment:
     def note(self) -> None:
         """What the sequencer does in this cycle."""
         dut = self.dut
-        self.executing = self.executing and not int(dut.halted.value)
-        reading = self.executing and self.task.instruction.opcode in (Opcode.PATCH_EMBED, Opcode.LOAD)
+        ends = bool(self.task.fault) or self.task.instruction.opcode == Opcode.HALT
+        waits = ends and self.busy(self.moves) and not int(dut.executing.value)  # for moves, before it says so
+        self.executing = self.executing and not int(dut.halted.value) and not waits
+        reading = self.executing and self.task.instruction.opcode == Opcode.PATCH_EMBED
         self.hold = bool(int(dut.fetch_hold.value))
         assert int(dut.executing.value) == self.executing, f"executing is {not self.executing} in cycle {self.now}"
-        faulty = bool(self.task.fault) and int(dut.halted.value)  # then it may fall a cycle after the end
-        assert self.hold == reading or (faulty and self.held), "fetch_hold is for PATCH_EMBED and LOAD, all of them"
+        faulty = bool(self.task.fault) and (int(dut.halted.value) or waits)  # then it may fall a cycle after the end
+        assert self.hold == reading or (faulty and self.held), "fetch_hold is for PATCH_EMBED, all of it"
         self.held = reading
         high = [name for name, output in self.outputs.items() if int(output.value)]
         assert self.executing or not high, f"{high} while nothing is executed"
+        moving, checking = self.task.instruction.opcode in (Opcode.LOAD, Opcode.STORE), high == ["check"]
+        assert not high or checking or moving or self.now not in self.blocked, f"{high} although blocked"
         for name in high:
             word = int(getattr(dut, name).value) if name in CARRIED else 0
             self.steps[self.accepted].append(meaning(name, word))
@@ -155,6 +162,8 @@ class Environment:
         busy = range(busy_from, busy_from + 1 + int(self.rng.integers(4 * self.slow)))
         if name == "check":
             self.check_due = self.later()
+            if CONFIG.streaming and self.rng.random() < 0.5:
+                self.blocked = range(self.now + 1, self.check_due + int(self.rng.integers(8 * self.slow)))
         elif name == "fetch":
             assert int(dut.fetch_room.value), "a fetch without room"
             assert self.header_due < self.now, "a fetch before the answer to a header"
@@ -165,6 +174,9 @@ class Environment:
             assert opcode == Opcode.EXPERTS or not self.busy(self.rows), "a pass before the rows that it reads"
             self.unissued.append(max([self.now, *self.unissued]) + 3 + int(self.rng.integers(self.slow)))
             self.written = max(self.written, self.unissued[-1]) + int(self.rng.integers(self.slow))
+        elif name == "move" and CONFIG.streaming:
+            assert int(dut.moves_room.value), "a move without room"
+            self.moves.append(range(self.now + 1, self.later(8 * self.slow)))
         elif name in ROW_UNITS:
             self.rows.append(busy)
         elif name == "start_gate":
@@ -172,9 +184,6 @@ class Environment:
         elif name == "commit":
             quiet = not self.busy(self.rows) and not self.busy(self.gate) and self.now > self.written
             assert quiet, "committed before all was written"
-        if name == "start_load":
-            assert int(dut.written.value), "rows are loaded before all were stored"
-            assert self.now not in self.fetching, "rows are loaded between the words of an instruction"
         if name == "start_patches":
             assert int(dut.patch_command_ready.value), "patches are asked for while nobody takes it"
             assert self.now not in self.fetching, "patches are asked for between the words of an instruction"
@@ -212,9 +221,8 @@ async def run(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str, t
     """From reset to the end, which HALT, a fault or the last instruction makes."""
     environment = Environment(dut, rng, stalls, tasks)
     low = ("instruction_valid", "past_end", "check_done", "fetch_room", "header_done", "pass_room", "pass_issued",
-           "rows_busy", "gate_busy", "fetching", "patch_command_ready",
-           "written")  # fmt: skip
-    await reset(dut, compute_idle=1, **dict.fromkeys(low, 0))
+           "rows_busy", "gate_busy", "fetching", "patch_command_ready", "blocked")  # fmt: skip
+    await reset(dut, compute_idle=1, moves_room=1, moves_idle=1, **dict.fromkeys(low, 0))
     for _ in range(LONGEST * len(tasks)):
         await environment.cycle()
         if int(dut.halted.value):

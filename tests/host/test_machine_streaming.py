@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from edgemoe.devices.base import DeviceError
+from edgemoe.devices.golden.program import MachineFaultError
+from edgemoe.devices.golden.scratchpads import Scratchpads
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE, Buffer, Instruction, Opcode
+from edgemoe.spec.legality import reads, writes
 from edgemoe.spec.memory import MAX_PARTS
 from sim.examples import machine as examples
 from sim.examples.machine import OUTPUT_BYTES, TOKENS, WIDTH, Bench, Outcome, encoded, small_hardware
@@ -107,6 +110,55 @@ def test_keys_of_the_same_rows_are_what_attention_reads_without_saying(bench: Be
     store = moved(Opcode.STORE, Buffer.NORM, TOKENS, address=AT)
     said = run(bench, replace(attention, keys=TOKENS), store)
     assert np.array_equal(said.output, run(bench, attention, store).output)
+
+
+def among_moves(rng: np.random.Generator) -> list[Instruction]:
+    """The example program with LOAD and STORE between its instructions, of any rows and addresses that are legal."""
+    held, program = Scratchpads(HARDWARE), []
+    for instruction in examples.program():
+        for _ in range(int(rng.integers(0, 7))):
+            buffer, opcode = list(SIZES)[int(rng.integers(len(SIZES)))], Opcode(rng.choice([Opcode.LOAD, Opcode.STORE]))
+            count, first, word = (int(each) for each in rng.integers((1, 0, 0), (9, 9, 16)))
+            pitch = int(rng.choice([0, 4, 5]))
+            move = moved(opcode, buffer, count, first, address=word * MEMORY_WORD, pitch=pitch)
+            try:
+                held.check(reads(move), writes(move))
+            except MachineFaultError:
+                continue
+            program += _held(held, move)
+        program += _held(held, instruction)
+    return program
+
+
+def _held(pads: Scratchpads, instruction: Instruction) -> list[Instruction]:
+    """The instruction, whose rows are valid from now on."""
+    for rows in writes(instruction):
+        pads.write(rows.buffer, rows.first, np.zeros((rows.rows, rows.features), dtype=np.int64))
+    return [instruction]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_moves_beside_other_instructions_change_nothing(bench: Bench, seed: int) -> None:
+    """Whatever is done beside what: rows and memory are those of one instruction after the other."""
+    words = encoded(among_moves(np.random.default_rng(seed)))
+    found, expected = bench.run(words), Bench(HARDWARE).run(words)
+    assert (found.fault, expected.fault) == (Fault.NONE, Fault.NONE)
+    assert np.array_equal(found.output, expected.output)
+
+
+@pytest.mark.parametrize("fault", [Fault.ILLEGAL_FIELD, Fault.ILLEGAL_OPERAND])
+def test_a_fault_behind_moves_leaves_all_that_they_stored(bench: Bench, fault: Fault) -> None:
+    """Found before the instruction executes, from its fields or from what rows there are."""
+    bad = {
+        Fault.ILLEGAL_FIELD: moved(Opcode.LOAD, Buffer.KEY, 0),
+        Fault.ILLEGAL_OPERAND: moved(Opcode.STORE, Buffer.KEY, TOKENS + 1),
+    }[fault]
+    store, load = moved(Opcode.STORE, Buffer.VALUE, TOKENS, address=AT), moved(Opcode.LOAD, Buffer.QUERY, 4, address=AT)
+    moves = (store, load, replace(store, address=512), load)
+    found, expected = run(bench, *moves, bad), run(Bench(HARDWARE), *moves, bad)
+    assert (found.fault, found.program_counter) == (expected.fault, expected.program_counter)
+    assert found.fault == fault
+    assert np.array_equal(found.output, expected.output)
 
 
 BROKEN: dict[str, tuple[Instruction, Fault]] = {

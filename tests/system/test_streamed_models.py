@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 
 from edgemoe.compiler.compile import compile_model
+from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.fits import require_fit
+from edgemoe.compiler.hollow import hollow_model
 from edgemoe.compiler.program import Program
 from edgemoe.compiler.quantise import quantise
 from edgemoe.compiler.residency import Need, is_resident
@@ -109,6 +111,17 @@ def test_every_engine_gives_golden_s_integers(name: str, shape: str, engine: str
 def test_the_shape_for_large_models_takes_them_all(name: str) -> None:
     config, tasks = MODELS[name]
     require_fit(config, tuple(task.name for task in config.tasks[:tasks]), SHAPES["zcu102_stream"])
+
+
+@pytest.mark.parametrize(("name", "tasks", "most", "busy"), [("small", 1, 24.0e6, 0.85), ("ViT-Base", 1, 10.0e6, 0.85)])
+def test_rows_move_while_the_array_works(name: str, tasks: int, most: float, busy: float) -> None:
+    """Predicted on the shape for large models; the prediction against counts: tests/system/test_cycles.py."""
+    config, hardware = MODELS[f"{name}, 2 tasks" if name == "small" else name][0], SHAPES["zcu102_stream"]
+    names = [task.name for task in config.tasks[:tasks]]
+    predicted = predicted_cycles(compile_model(hollow_model(config, hardware), names, hardware))
+    cycles = sum(each.cycles for each in predicted)
+    assert cycles <= most
+    assert sum(each.mac for each in predicted) >= busy * cycles
 
 
 RUN = """

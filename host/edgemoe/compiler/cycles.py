@@ -74,7 +74,8 @@ def cycles_of(
         machine = Timeline(hardware, memory, held)
         ready = machine.end(i, queues)
         offered = ready + fetch if i.opcode == Opcode.PATCH_EMBED else fetched
-        accepted.append(held + hardware.first_beat_cycles + _END - RULES if i.opcode == Opcode.HALT else max(ready, offered))
+        ended = held - RULES + hardware.first_beat_cycles + _END
+        accepted.append(ended if i.opcode == Opcode.HALT else max(ready, offered))
         machines.append(machine)
         sizes.append(memory.taken - before)
     marks = [round(cycle) for cycle in accepted]

@@ -83,4 +83,3 @@ def _may_pass(earlier: Step, load: Step, hardware: HardwareConfig) -> bool:
     begin, end = i.address, i.address + memory_span(i, hardware)
     first = earlier.instruction.address
     return end <= first or first + memory_span(earlier.instruction, hardware) <= begin
-

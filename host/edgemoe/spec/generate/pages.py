@@ -90,8 +90,10 @@ before the block's attention then reads the input of the block.
 
 With the option `streaming` a model may be larger than the chip ([how](concepts/streaming.md)): STORE and LOAD move rows
 to the output region and back, at a `pitch` where other bytes lie between them; ATTENTION reads `keys` rows of KEY and
-VALUE from `key_row` on, whatever rows its queries are, and both buffers may hold up to `max_tokens` rows; REPEAT has a
-part of the weight stream streamed several times. LOAD reads what memory holds: values of RESIDUAL keep their low
+VALUE from `key_row` on, whatever rows its queries are. For these three, what attention works on may have up to
+2 · `max_tokens` rows: those of one attention, and those that come or go meanwhile. A program means what its
+instructions do one after the other, however an engine overlaps them. REPEAT has a part of the weight stream streamed
+several times. LOAD reads what memory holds: values of RESIDUAL keep their low
 bits, those of 16-bit activations are clipped to ±{p.WIDE_LIMIT}. What this run has not stored there is not specified.
 
 ## Instructions
@@ -134,9 +136,10 @@ Checked before an instruction executes, in this order; the first rule broken end
    LOAD: `destination` is none of NONE, HIDDEN and ROUTING; `wide_result` with QUERY, KEY and VALUE alone.
    (An unknown `source` or `destination` number is found before the ranges of rule 2, an unused one that is not 0 is
    ILLEGAL_FIELD.)
-4. BUFFER_RANGE: rows end within `max_rows` (KEY and VALUE of a build with `streaming`: also within `max_tokens`), and
-   (first row + rows), rounded up to whole tiles of `token_par`, times features, twice those of wide rows, within the
-   buffer's elements; attention within `max_tokens`, LayerNorm within `max_width`.
+4. BUFFER_RANGE: rows end within `max_rows` (in a build with `streaming`, rows of NORM, GATE_INPUT, QUERY, KEY and
+   VALUE that ATTENTION, LOAD or STORE names: also within 2 · `max_tokens`), and (first row + rows), rounded up to whole
+   tiles of `token_par`, times features, twice those of wide rows, within the buffer's elements; keys of attention
+   within `max_tokens`, LayerNorm within `max_width`.
 5. TOO_MANY_EXPERTS: `experts` and `top_k` within the build's limits.
 6. ADDRESS_RANGE: addresses are multiples of {MEMORY_WORD}, REPEAT's of {STREAM_LINE}, accesses end within their region.
 
