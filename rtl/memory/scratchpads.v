@@ -120,8 +120,9 @@ module scratchpads #(
     wire [DEPTHS-1:0] gate_depth = stores[BUFFER_GATE_INPUT] ? store_depths
         : WIDE_TOKENS != 0 ? gathered_depth : array_depth;
     wire [DEPTHS-1:0] key_depth = stores[BUFFER_KEY] || stores[BUFFER_VALUE] ? store_depths : {TOKEN_PAR{attention_depth}};
-    wire [DEPTHS-1:0] residual_depth = of_layernorm ? {TOKEN_PAR{layernorm_read_depth}}
-        : of_copy ? {TOKEN_PAR{copy_read_depth}} : stores[BUFFER_RESIDUAL] ? store_depths : epilogue_read_depth;
+    wire [DEPTHS-1:0] residual_depth = stores[BUFFER_RESIDUAL] ? store_depths
+        : of_layernorm ? {TOKEN_PAR{layernorm_read_depth}}
+        : of_copy ? {TOKEN_PAR{copy_read_depth}} : epilogue_read_depth;
 
     // What the array writes, with its buffer decoded.
     reg [TOKEN_PAR-1:0] array_residual_enable, norm_enable, gate_enable, query_enable, key_enable, value_enable, hidden_enable;
@@ -301,7 +302,7 @@ module scratchpads #(
     `REQUIRE(patching, !(|hidden_enable), "patches and the array write HIDDEN")
     `REQUIRE(of_layernorm, !of_copy && !of_experts, "LAYERNORM has the ports with another instruction")
     `REQUIRE(of_copy, !of_experts, "COPY has the ports with another instruction")
-    `REQUIRE(of_layernorm || of_copy, !stores[BUFFER_RESIDUAL], "STORE has RESIDUAL with another instruction")
-    `REQUIRE(of_experts, !stores[BUFFER_NORM] && !stores[BUFFER_GATE_INPUT], "STORE has the ports with EXPERTS")
+    `REQUIRE(copy_enable || |layernorm_enable, !stores[BUFFER_RESIDUAL], "STORE has RESIDUAL with another instruction")
+    `REQUIRE(gather_enable, !stores[BUFFER_NORM] && !stores[BUFFER_GATE_INPUT], "STORE has the ports with EXPERTS")
 endmodule
 `default_nettype wire
