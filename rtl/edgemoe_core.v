@@ -68,7 +68,7 @@ module edgemoe_core (
     output wire [10*64-1:0]     counters;
 
     // Program and rules.
-    wire fetch_hold, fetching, fetch_asked, load_due, unit_command, unit_word_ready, instruction_valid, instruction_ready, past_end;
+    wire fetch_hold, fetching, fetch_wanted, load_due, unit_command, unit_word_ready, instruction_valid, instruction_ready, past_end;
     wire [63:0] unit_address, input_bytes, output_bytes;
     wire [31:0] unit_words, instruction_index, instructions;
     wire [511:0] next_instruction, instruction;
@@ -77,7 +77,7 @@ module edgemoe_core (
     wire patch_command, patching, program_words;
     instruction_unit program_reader (
         .clk(clk), .rst_n(rst_n), .begin_run(begin_run), .program_address(program_address),
-        .fetch_hold(fetch_hold || load_due), .fetching(fetching), .asks(fetch_asked), .command_valid(unit_command), .command_ready(command_ready),
+        .fetch_hold(fetch_hold || load_due), .fetching(fetching), .fetch_wanted(fetch_wanted), .command_valid(unit_command), .command_ready(command_ready),
         .command_address(unit_address), .command_words(unit_words), .word_valid(read_valid && program_words),
         .word_ready(unit_word_ready), .word(read_word), .header_valid(header_valid), .header_fault(header_fault),
         .instructions(instructions), .stream_lines(stream_lines), .input_bytes(input_bytes), .output_bytes(output_bytes),
@@ -249,7 +249,7 @@ module edgemoe_core (
         .patch_busy(patch_busy), .gather_busy(gather_busy), .gate_busy(gate_busy), .lengths(lengths),
         .longest(longest), .queues_end(queues_end), .source_end(source_end), .destination_end(destination_end),
         .line_valid(line_valid), .line_ready(patch_line_ready), .line(line), .read_valid(read_valid && patching),
-        .read_ready(patch_word_ready), .read_word(read_word), .load_hold((fetch_asked && !fetch_hold) || fetching), .load_due(load_due), .load_command(load_command),
+        .read_ready(patch_word_ready), .read_word(read_word), .load_hold((fetch_wanted && !fetch_hold) || fetching), .load_due(load_due), .load_command(load_command),
         .load_command_ready(command_ready), .load_address(load_address), .load_words(load_words),
         .load_valid(read_valid && load_due), .load_ready(load_word_ready), .word_valid(store_word_valid),
         .word_ready(word_ready), .word_address(store_word_address), .word(store_word),

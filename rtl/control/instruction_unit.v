@@ -21,7 +21,7 @@ module instruction_unit (
     input  wire [63:0]  program_address,
     input  wire         fetch_hold,
     output reg          fetching,
-    output wire         asks,  // a fetch waits for fetch_hold or for the reader
+    output wire         fetch_wanted,  // a fetch waits for fetch_hold or for the reader
     output wire         command_valid,
     input  wire         command_ready,
     output reg  [63:0]  command_address,
@@ -58,8 +58,8 @@ module instruction_unit (
     legality rules (.clk(clk), .rst_n(rst_n & ~begin_run), .start(check), .instruction(instruction),
                     .input_bytes(input_bytes), .output_bytes(output_bytes), .done(checked), .fault(fault));
 
-    assign asks = state == COMMAND;
-    assign command_valid = asks && !fetch_hold && !begin_run;  // none of an earlier run
+    assign fetch_wanted = state == COMMAND;
+    assign command_valid = fetch_wanted && !fetch_hold && !begin_run;  // none of an earlier run
     assign command_words = BLOCK_WORDS;
     assign word_ready = state == WORDS;
     wire bad_header = !(magic_kept && version_kept && reserved_kept);

@@ -63,6 +63,8 @@ class Reader:
             if offer:
                 dut.word.value = words[0]
             await ReadOnly()
+            begins = bool(int(dut.fetch_wanted.value)) and not held and not int(dut.begin_run.value)
+            assert int(dut.command_valid.value) == begins, "a fetch begins if it is wanted and not held"
             if int(dut.command_valid.value):
                 assert not held, "a fetch began while fetch_hold was high"
                 assert not words, "a command before the words of the last one were taken"

@@ -14,7 +14,7 @@ module instruction_unit_proof (
 `include "edgemoe_spec.vh"
     reg rst_n = 1'b0;
     always @(posedge clk) rst_n <= 1'b1;
-    wire fetching, command_valid, word_ready, header_valid, instruction_valid, past_end;
+    wire fetching, fetch_wanted, command_valid, word_ready, header_valid, instruction_valid, past_end;
     wire [63:0] command_address, stream_lines, input_bytes, output_bytes;
     wire [31:0] command_words, instructions, instruction_index;
     wire [4:0] header_fault, static_fault;
