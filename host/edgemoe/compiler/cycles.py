@@ -54,7 +54,7 @@ def cycles_of(
     known = iter(routing) if routing is not None else None
     offered = 2.0 * fetch + _START  # when the first instruction has been fetched and checked
     memory = Prefetch(hardware, stream_bytes, offered - fetch + hardware.first_beat_cycles)
-    queued, moves = 0, Moves(hardware)
+    queued, moves = 0, Moves(hardware, memory)
     machines, sizes = [], []
     accepted = [0.0]  # the first one counts from the start
     for i in instructions:
@@ -67,7 +67,7 @@ def cycles_of(
         begin, before = max(accepted[-1], offered), memory.taken
         # The next instruction is fetched beside this one, between the words of a LOAD, but a frame's patches have the
         # port to themselves.
-        fetched = begin + fetch + (hardware.first_beat_cycles if moves.loads_at(begin) else 0)
+        fetched = begin + fetch + moves.fetch_waits(begin)
         held = moves.clear(i, begin + RULES)
         if hardware.streaming and i.opcode in QUEUED:
             held = moves.add(i, held)

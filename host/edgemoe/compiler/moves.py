@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgemoe.compiler.prefetch import Prefetch
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import MEMORY_WORD, Buffer, Instruction, Opcode
 from edgemoe.spec.legality import Rows, memory_row, reads, writes
@@ -19,7 +20,7 @@ _END = 8  # from the last word to the end of a move
 _HELD = 2  # from the end of a move to what it held back
 _BURST = 16  # words
 _COMMAND, _REQUEST = 1, 4  # data_reader: cycles of a row, and of each of its bursts
-_READ_WORDS, _BURSTS = 64, 16  # on their way at most
+_READ_WORDS, _BURSTS = 56, 16  # on their way: words, of 64 at most, as 16 are asked for at a time; bursts at most
 _ANSWER = 10  # data_reader and data_writer: cycles of a burst's way, beside the first beat's latency
 _CLOSE = 40  # data_writer: from the last word to the end of its burst, which waits for more
 _ALONE = (Opcode.PATCH_EMBED, Opcode.HEAD, Opcode.HALT)
@@ -28,6 +29,7 @@ _APART = (Buffer.QUERY, Buffer.KEY, Buffer.VALUE, Buffer.ROUTING)  # from what t
 
 @dataclass(frozen=True)
 class _Move:
+    start: float
     end: float
     loads: bool
     rows: Rows
@@ -36,8 +38,8 @@ class _Move:
 class Moves:
     """LOAD and STORE of one program, instruction by instruction."""
 
-    def __init__(self, hardware: HardwareConfig) -> None:
-        self._hardware = hardware
+    def __init__(self, hardware: HardwareConfig, memory: Prefetch) -> None:
+        self._hardware, self._memory = hardware, memory
         self._moves: list[_Move] = []
         self._written = 0.0
         self._latency = hardware.first_beat_cycles + _ANSWER
@@ -47,9 +49,10 @@ class Moves:
         ends = [move.end + _HELD for move in self._moves if move.end > begin and _disturbs(move, i)]
         return max([begin, *ends])
 
-    def loads_at(self, cycle: float) -> bool:
-        """Whether a LOAD has the reader then, which a fetch of an instruction waits for."""
-        return any(move.loads and move.end > cycle for move in self._moves)
+    def fetch_waits(self, cycle: float) -> float:
+        """Cycles that a fetch of an instruction waits for words of a LOAD that has the reader then."""
+        reads = any(move.loads and move.start <= cycle < move.end for move in self._moves)
+        return self._latency + _READ_WORDS if reads else 0.0
 
     def add(self, i: Instruction, begin: float) -> float:
         """Queue a LOAD or STORE; returns the cycle at which it has its place."""
@@ -60,13 +63,16 @@ class Moves:
         words = memory_row(i, self._hardware) // MEMORY_WORD
         if i.opcode == Opcode.LOAD:
             start = max(start, self._written)
-            end = start + self._latency + i.rows * self._row_loaded(i, words) + _END
-            self._moves.append(_Move(end, True, writes(i)[0]))
+            row = self._row_loaded(i, words)
+            end = start + self._latency + i.rows * row + _END
+            end += self._memory.delay(words * i.rows, start, row / words)
+            self._moves.append(_Move(start, end, True, writes(i)[0]))
         else:
             bursts = i.rows * _bursts_of_row(i, words) if i.pitch else i.rows * words / _BURST
-            end = start + max(words * i.rows + bursts, bursts * self._latency / _BURSTS) + _END
+            sent = max(words * i.rows + bursts, bursts * self._latency / _BURSTS)
+            end = start + sent + self._memory.delay(words * i.rows, start, sent / (words * i.rows)) + _END
             self._written = end + _CLOSE + self._latency
-            self._moves.append(_Move(end, False, reads(i)[0]))
+            self._moves.append(_Move(start, end, False, reads(i)[0]))
         del self._moves[:-_ROOM]
         return placed
 

@@ -58,6 +58,13 @@ class Prefetch:
         self._advance(end, left)
         return end
 
+    def delay(self, words: float, begin: float, cycles: float) -> float:
+        """Cycles that words of the data port take longer, of so many cycles each, while the buffer is not full."""
+        share = min(1.0, self._share)
+        arrived = self._arrived + self._rate * max(0.0, begin - self._time)
+        until_full = max(0.0, self._limit() - arrived) / (self._rate - MEMORY_WORD * share)
+        return min(words, until_full * share) * max(0.0, 1 / share - cycles)
+
     def _limit(self) -> float:
         return min(self._total, self.taken + self._capacity)
 
