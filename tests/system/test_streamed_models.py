@@ -107,6 +107,21 @@ def test_every_engine_gives_golden_s_integers(name: str, shape: str, engine: str
             assert all(map(np.array_equal, found.routing[task][block], routed)), (task, block)
 
 
+@pytest.mark.slow
+def test_cycles_with_moves_beside_the_array_are_predicted() -> None:
+    """Within 1 %: DeiT-small, of which the shape's buffers hold two thirds of the rows."""
+    program = program_of("DeiT-small", load_hardware_config("kv260_stream"))
+    model = program.manifest.model
+    frame = np.random.default_rng(5).integers(0, 256, (model.image_height, model.image_width, 3), dtype=np.uint8)
+    try:
+        device = open_device("rtl", program.manifest.hardware)
+    except DeviceError as error:
+        pytest.skip(str(error))
+    with device, Session(program, device) as session:
+        counted = session.run(frame).counters["cycles"]
+    assert sum(each.cycles for each in predicted_cycles(program)) == pytest.approx(counted, rel=0.01)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_the_shape_for_large_models_takes_them_all(name: str) -> None:
     config, tasks = MODELS[name]
