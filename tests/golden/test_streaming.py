@@ -232,6 +232,17 @@ def test_blocks_are_as_large_as_the_buffers_allow_and_no_larger() -> None:
     assert hardware.room(MICRO.tokens, 2 * MICRO.head_width) > hardware.row_elements
 
 
+@pytest.mark.parametrize("engine", ["csim", pytest.param("rtl", marks=pytest.mark.slow)])
+def test_attention_takes_more_rows_than_other_instructions(engine: str) -> None:
+    """All queries, and twice: the next heads' beside those in the array."""
+    hardware = small_chip(row_elements=64 * MICRO.width)
+    model, need = model_of("experts", hardware), Need(MICRO, 2, hardware)
+    chosen = replace(blocks_of(need), heads=1)
+    assert chosen.queries == MICRO.tokens > hardware.max_rows
+    assert max(i.key_row for i in program_of(model, hardware, chosen).instructions) == MICRO.tokens
+    require_golden_values(program_of(model, hardware, chosen, trace=True), engine)
+
+
 def test_a_model_too_large_for_a_shape_is_told_which_shape_streams_it() -> None:
     large = replace(MICRO, image_height=320, image_width=448)
     with pytest.raises(DoesNotFitError, match=r"it fits .*zcu102_stream"):
