@@ -20,7 +20,7 @@ from sim.common.runs import Run
 RUNS = [Run("streaming", icarus=True)]
 ROOM = 4
 INSTRUCTIONS = 150
-SLOTS = 6  # accesses of an instruction, a cycle each
+ACCESSES = 6  # accesses of an instruction, a cycle each
 PATIENCE = 400  # cycles that an instruction may be held back
 APART = (Buffer.QUERY, Buffer.KEY, Buffer.VALUE, Buffer.ROUTING)  # from what the queues of EXPERTS name
 FIRST_END = 5  # cycles from a start to the first in which a move may be done
@@ -110,14 +110,14 @@ class Environment:
         await self.cycle(check=1, exclusive=exclusive, of_experts=of_experts)
         for move in self.moves:
             move.conflict = bool(exclusive or (of_experts and move.rows.buffer not in APART))
-        for slot in range(SLOTS):
+        for slot in range(ACCESSES):
             rows, present = self.rows(), rng.random() < 0.3
             await self.cycle(
-                access=int(present), access_writes=int(slot >= SLOTS // 2), access_scratchpad=int(rows.buffer),
+                access=int(present), access_writes=int(slot >= ACCESSES // 2), access_scratchpad=int(rows.buffer),
                 access_first=rows.first, access_end=rows.first + rows.rows, access_features=rows.features,
             )  # fmt: skip
             for move in self.moves:
-                move.conflict = move.conflict or (present and move.meets(rows, slot >= SLOTS // 2))
+                move.conflict = move.conflict or (present and move.meets(rows, slot >= ACCESSES // 2))
         await self.cycle()
         await self.cycle()
         self.settled = True
