@@ -14,11 +14,11 @@ from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.isa import Buffer
 from edgemoe.spec.legality import Rows
+from edgemoe.spec.machine import MOVE_QUEUE
 from sim.common.bench import Checker, Dut, checked, drive, idle_rate, reset
 from sim.common.runs import Run
 
 RUNS = [Run("streaming", icarus=True)]
-ROOM = 4
 INSTRUCTIONS = 150
 ACCESSES = 6  # accesses of an instruction, a cycle each
 PATIENCE = 400  # cycles that an instruction may be held back
@@ -139,7 +139,7 @@ class Environment:
                 break
         move = Move(bool(rng.integers(2)), self.rows(), int(rng.integers(1 << 62)), int(rng.integers(1 << 16)))
         rows = move.rows
-        assert len(self.moves) < ROOM, "room for one more than there is"
+        assert len(self.moves) < MOVE_QUEUE, "room for one more than there is"
         await self.cycle(
             push=1, loads=int(move.loads), scratchpad=int(rows.buffer), rows=rows.rows, first_row=rows.first,
             features=rows.features, address=move.address, pitch=move.pitch,

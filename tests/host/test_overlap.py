@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import takewhile
 
 import pytest
 
@@ -14,6 +15,7 @@ from edgemoe.compiler.step import Step
 from edgemoe.compiler.streamed import StreamedScheduler
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.isa import Buffer, Instruction, Opcode
+from edgemoe.spec.machine import MOVE_QUEUE
 from edgemoe.spec.model import load_model_config
 
 HARDWARE = load_hardware_config("zcu102_stream")
@@ -56,6 +58,17 @@ def test_rows_of_the_next_heads_come_while_these_are_in_the_array() -> None:
     ]  # fmt: skip
     turns = sum(found[at : at + len(turn)] == turn for at in range(len(found)))
     assert turns == 12 * 10  # of 12 heads the first two have come before, in each of 12 blocks
+
+
+@pytest.mark.parametrize("tasks", [1, 2])
+def test_no_more_moves_stand_together_than_the_machine_takes_if_they_may_wait(tasks: int) -> None:
+    """Behind QKV: what the projection needs, and as many STOREs as there is room for beside it."""
+    found = kinds(overlapped(serial(tasks), HARDWARE))
+    qkv_stores = [Buffer.QUERY, Buffer.KEY, Buffer.VALUE]
+    for at, (opcode, _) in enumerate(found):
+        moves = list(takewhile(lambda kind: kind[0] in MOVES, found[at + 1 :]))
+        if opcode == Opcode.LINEAR and moves and moves[-1][0] == Opcode.STORE and moves[-1][1] in qkv_stores:
+            assert len(moves) <= MOVE_QUEUE
 
 
 def rows_of(opcode: Opcode, first: int, address: int, buffer: Buffer = Buffer.QUERY) -> Step:

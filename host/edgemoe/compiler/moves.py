@@ -12,9 +12,9 @@ from edgemoe.compiler.prefetch import Prefetch
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import MEMORY_WORD, Buffer, Instruction, Opcode
 from edgemoe.spec.legality import Rows, memory_row, reads, writes
+from edgemoe.spec.machine import MOVE_QUEUE
 
 QUEUED = (Opcode.LOAD, Opcode.STORE)
-_ROOM = 4  # moves that are not done
 _START = 8  # from its place in the queue, or the end of the move before, to the first command or read
 _END = 8  # from the last word to the end of a move
 _HELD = 2  # from the end of a move to what it held back
@@ -57,8 +57,8 @@ class Moves:
     def add(self, i: Instruction, begin: float) -> float:
         """Queue a LOAD or STORE; returns the cycle at which it has its place."""
         placed = begin
-        if len(self._moves) >= _ROOM:
-            placed = max(placed, self._moves[-_ROOM].end + _HELD)
+        if len(self._moves) >= MOVE_QUEUE:
+            placed = max(placed, self._moves[-MOVE_QUEUE].end + _HELD)
         start = max(placed, self._moves[-1].end if self._moves else 0.0) + _START
         words = memory_row(i, self._hardware) // MEMORY_WORD
         if i.opcode == Opcode.LOAD:
@@ -73,7 +73,7 @@ class Moves:
             end = start + sent + self._memory.delay(words * i.rows, start, sent / (words * i.rows)) + _END
             self._written = end + _CLOSE + self._latency
             self._moves.append(_Move(start, end, False, reads(i)[0]))
-        del self._moves[:-_ROOM]
+        del self._moves[:-MOVE_QUEUE]
         return placed
 
     def _row_loaded(self, i: Instruction, words: int) -> float:

@@ -2,8 +2,9 @@
 
 The machine does moves beside what follows them, one after the other (docs/concepts/streaming.md), and holds back what
 they would disturb. So a LOAD goes in front of the layer before the one that needs it, as far as that layer leaves the
-rows and the port alone, and a STORE behind what would wait for its port. What computes keeps its order, and so do
-instructions of which one writes what the other reads or writes: the serial meaning of the program is the same.
+rows and the port alone, and a STORE behind what would wait for its port, or for room in the machine's queue. What
+computes keeps its order, and so do instructions of which one writes what the other reads or writes: the serial meaning
+of the program is the same.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from edgemoe.compiler.step import Step
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import Buffer, Opcode
 from edgemoe.spec.legality import Rows, memory_span, reads
+from edgemoe.spec.machine import MOVE_QUEUE
 
 MOVES = (Opcode.LOAD, Opcode.STORE)
 _ALONE = (Opcode.PATCH_EMBED, Opcode.HEAD, Opcode.REPEAT, Opcode.HALT)  # no move passes these
@@ -28,7 +30,35 @@ def overlapped(steps: Sequence[Step], hardware: HardwareConfig) -> list[Step]:
     for step in stored_late:
         at = _earliest(placed, step, hardware) if step.instruction.opcode == Opcode.LOAD else len(placed)
         placed.insert(at, step)
+    return _spread(placed)
+
+
+def _spread(steps: Sequence[Step]) -> list[Step]:
+    """Of more moves than the machine takes at a time, STOREs go behind the next instruction that leaves them alone."""
+    placed: list[Step] = []
+    ahead = list(reversed(steps))
+    while ahead:
+        step = ahead.pop()
+        late: list[Step] = []
+        while _moves_at_end(placed) > MOVE_QUEUE and _may_follow(placed[-1], step):
+            late.append(placed.pop())
+        placed.append(step)
+        ahead += late
     return placed
+
+
+def _moves_at_end(placed: Sequence[Step]) -> int:
+    return next((n for n, step in enumerate(reversed(placed)) if step.instruction.opcode not in MOVES), len(placed))
+
+
+def _may_follow(store: Step, step: Step) -> bool:
+    """Whether a STORE in front of an instruction may as well stand behind it."""
+    opcode, buffer = step.instruction.opcode, store.instruction.source
+    if store.instruction.opcode != Opcode.STORE or opcode in MOVES or opcode in _ALONE:
+        return False
+    if opcode == Opcode.EXPERTS and buffer in _OF_QUEUES:
+        return False
+    return all(rows.buffer != buffer for rows in (*reads(step.instruction), *step.writes))
 
 
 def _stores_behind_readers(steps: Sequence[Step]) -> list[Step]:

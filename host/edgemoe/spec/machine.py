@@ -41,6 +41,7 @@ CHANNEL_QUEUE = 16
 JOB_QUEUE = 32
 QUERY_TILES = 8
 CONTEXT_MEMBERS = 8
+MOVE_QUEUE = 4  # LOADs and STOREs that are not done, beside what executes: move_queue
 
 _DRAIN_DELAY = 10  # lane 0: from a step to the first cycle in which its sums may be read, beside dot_product
 _READ_DELAY = 16  # lane 0: from a step to the first cycle in which its left operands may be overwritten
