@@ -61,9 +61,9 @@ module layernorm #(
     input  wire [TOKEN_PAR*VECTOR*RESIDUAL_BITS-1:0] residual_values,
     output reg  [TOKEN_PAR-1:0]           write_enable,
     output reg  [TOKEN_PAR*16-1:0]        write_depth,
-    output wire [TOKEN_PAR*VECTOR*ACTIVATION_BITS-1:0] norm_values,
+    output reg  [LAYERNORM_LANES*ACTIVATION_BITS-1:0] norm_values,
     output wire [TOKEN_PAR-1:0]           gate_enable,
-    output wire [TOKEN_PAR*VECTOR*16-1:0] gate_values
+    output reg  [LAYERNORM_LANES*16-1:0]  gate_values
 );
     localparam GROUP = LAYERNORM_LANES / VECTOR;
     localparam SLOTS = TOKEN_PAR / GROUP;  // groups of a tile
@@ -275,20 +275,16 @@ module layernorm #(
         end
         busy <= rst_n & (start | (busy & (groups_to_write != 0 | |setup)));
     end
-    // Banks GROUP apart take the same row of the group, if any.
-    reg [GROUP*VECTOR*ACTIVATION_BITS-1:0] rotated_norm;
-    reg [GROUP*VECTOR*16-1:0] rotated_gate;
-    assign norm_values = {SLOTS{rotated_norm}};
-    assign gate_values = {SLOTS{rotated_gate}};
+    // Banks GROUP apart take the same row of the group, if any: bank b values number b mod GROUP.
     generate
         for (row = 0; row < GROUP; row = row + 1) begin : rotated
             localparam [15:0] NUMBER = row;
             wire [15:0] difference = NUMBER - first_bank;
             wire [INDEX_BITS-1:0] row_in_group = difference[INDEX_BITS-1:0] & IN_GROUP[INDEX_BITS-1:0];
             always @(posedge clk) begin
-                rotated_norm[row*VECTOR*ACTIVATION_BITS +: VECTOR*ACTIVATION_BITS] <=
+                norm_values[row*VECTOR*ACTIVATION_BITS +: VECTOR*ACTIVATION_BITS] <=
                     norm[row_in_group*VECTOR*ACTIVATION_BITS +: VECTOR*ACTIVATION_BITS];
-                rotated_gate[row*VECTOR*16 +: VECTOR*16] <= gate[row_in_group*VECTOR*16 +: VECTOR*16];
+                gate_values[row*VECTOR*16 +: VECTOR*16] <= gate[row_in_group*VECTOR*16 +: VECTOR*16];
             end
             wire unused_difference = &{1'b0, difference};
         end
