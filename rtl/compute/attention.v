@@ -160,11 +160,11 @@ module attention #(
     genvar output_, input_;
     generate
         for (output_ = 0; output_ < OUT_PAR; output_ = output_ + 1) begin : outputs
-            localparam [3:0] KEY_PART = output_ / TOKEN_PAR;
+            localparam KEY_PART = output_ / TOKEN_PAR;
             localparam KEY_BANK = output_ % TOKEN_PAR;
             for (input_ = 0; input_ < IN_PAR; input_ = input_ + 1) begin : inputs
                 localparam AT = (output_ * IN_PAR + input_) * WEIGHT_BITS;
-                localparam [3:0] VALUE_PART = input_ / TOKEN_PAR;
+                localparam VALUE_PART = input_ / TOKEN_PAR;
                 localparam VALUE_BANK = input_ % TOKEN_PAR;
                 localparam PART = KEY_PART * VALUE_PARTS + VALUE_PART;
                 localparam KEY_AT = KEY_BANK * VECTOR_BITS + input_ * ACTIVATION_BITS;
@@ -180,7 +180,7 @@ module attention #(
                         tile[AT +: WEIGHT_BITS] <= weights_3 ? weights[AT +: WEIGHT_BITS] : values_3 ? value : key;
                 if (output_ % TOKEN_PAR == 0 && input_ % TOKEN_PAR == 0) begin : parts
                     always @(posedge clk)
-                        load_3[PART] <= weights_2 || (arriving_2 && part_2 == (of_values ? VALUE_PART : KEY_PART));
+                        load_3[PART] <= weights_2 || (arriving_2 && part_2 == (of_values ? VALUE_PART[3:0] : KEY_PART[3:0]));
                 end
             end
         end

@@ -8,6 +8,7 @@
 // its tile has come.
 // Latency: 8 cycles from a step to its tile in lane 0; see matmul_lane. Tile layout: [OUT_PAR][IN_PAR], docs/memory.md.
 `default_nettype none
+`include "require.vh"
 module matmul (
     clk, rst_n, pass_valid, pass_ready, pass, first_key, end_key, tile_coming, tile_push, tile, tile_done,
     read_depth, norm, hidden, gate_input, query, gathered, job_valid, job, job_ready, job_room, freed_valid, freed_slots,

@@ -157,7 +157,7 @@ module matmul_steps (
     reg [7:0] tiles_waiting;
     reg [SLOT_BITS:0] used;
     reg [7:0] contexts_begun;
-    reg [7:0] undrained;  // groups whose sums have been made and whose results have not all been written
+    reg [7:0] undrained;  // groups whose sums have been made and whose results have not all been written, a cycle late
     reg tile_ready;  // tiles_waiting is not 0
     reg group_fits;  // slots and a place for its job, as of one cycle ago, and not in the cycle after a group has begun
     reg unhindered;  // the pass has begun, or waits for nothing
@@ -166,21 +166,19 @@ module matmul_steps (
     wire [SLOT_BITS:0] room = SLOTS[SLOT_BITS:0] + freed;
     wire fits = used + group_slots <= room;
     wire next_fits = used + next_slots <= room;
-    // `KEEP: the additions come before the choice between them, as `issue` is late.
-    `KEEP wire [7:0] undrained_more = undrained + {7'd0, !job_written};
-    `KEEP wire [7:0] undrained_less = undrained - {7'd0, job_written};
     wire [7:0] contexts_running = contexts_begun - contexts_done;
     wire [11:0] made = now[PASS_INPUT_TILES +: 12] - ({4'd0, undrained} << READ_SHIFT);
     wire some_made = {4'd0, undrained} << READ_SHIFT < now[PASS_INPUT_TILES +: 12];
-    wire this_made = some_made && input_tile < made;
-    wire next_made = some_made && input_tile + 12'd1 < made;
+    wire this_made = !job_valid && some_made && input_tile < made;
+    wire next_made = !job_valid && some_made && input_tile + 12'd1 < made;
     wire tile_ok = !tile_opens || tile_ready;
     wire room_ok = !group_opens || group_fits;
-    wire issue = running && may_begin && tile_ok && room_ok;
+    `KEEP wire unblocked = tile_ok && room_ok && may_begin;  // one level, then one for each of the two that enable all others
+    wire issue = running && unblocked;
     wire loads = prepared && (!running || last_step);  // the next pass, if there is anything to do
     wire starts = prepared && !running;  // nothing runs before it
     wire go = issue || starts;
-    assign load = starts || (prepared && issue && last_step);
+    assign load = prepared && (!running || (unblocked && last_step));
     // Another P·V may begin, but not in the cycle after one has begun; an expert's second layer has what its first group
     // reads next.
     wire opens_context = is_context && !begun;
@@ -211,7 +209,7 @@ module matmul_steps (
             tiles_waiting <= tiles_waiting + {7'd0, tile_coming} - {7'd0, issue && tile_opens};
             tile_ready <= tile_coming || |tiles_waiting[7:1] || (tiles_waiting[0] && !(issue && tile_opens));
             contexts_begun <= contexts_begun + {7'd0, issue && opens_context};
-            undrained <= issue && group_closes ? undrained_more : undrained_less;
+            undrained <= undrained + {7'd0, job_valid} - {7'd0, job_written};
         end
         may_begin <= load ? may_start : issue ? may_follow : may_go_on;
         if (go) begin

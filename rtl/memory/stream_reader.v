@@ -191,7 +191,7 @@ module stream_reader (
         end else begin : whole_tiles
             always @(posedge clk) kept <= {(TILE_BITS/2){1'b0}};
             assign whole = taken;
-            wire unused_narrow = &{1'b0, of_narrow, kept};
+            wire unused_narrow = &{1'b0, of_narrow, of_second, kept};
         end
     endgenerate
     assign weights_coming = of_tile;

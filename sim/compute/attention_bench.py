@@ -103,7 +103,8 @@ async def run(dut: Dut, check: Checker, rng: np.random.Generator, case: Case, pa
                 assert int(dut.tile_room.value), "a tile is reserved without room"
                 reserved += 1
             coming.append(bool(int(dut.tile_coming.value)))
-            assert coming.popleft() == bool(int(dut.tile_push.value)), f"tile_coming is not {COMING} cycles before a tile"
+            pushed = bool(int(dut.tile_push.value))
+            assert coming.popleft() == pushed, f"tile_coming is not {COMING} cycles before a tile"
             if int(dut.tile_push.value):
                 found.append(int(dut.tile.value))
                 assert len(found) <= reserved, "a tile without a place"

@@ -324,8 +324,8 @@ class Bench:
 @checked
 async def passes(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
     """All groups, one after the other without a reset, the small ones twice."""
-    await reset(dut, pass_valid=0, tile_coming=0, tile_push=0, job_room=0, freed_valid=0, freed_slots=0, job_written=0, scores_done=0,
-                contexts_done=0, score_write=0, drain_slot=0, scale_query=0)  # fmt: skip
+    await reset(dut, pass_valid=0, tile_coming=0, tile_push=0, job_room=0, freed_valid=0, freed_slots=0, job_written=0,
+                scores_done=0, contexts_done=0, score_write=0, drain_slot=0, scale_query=0)  # fmt: skip
     bench = Bench(dut, check, rng, stalls)
     for coroutine in (bench.operands, bench.stream, bench.drain):
         cocotb.start_soon(coroutine())

@@ -18,12 +18,12 @@ FIFO_PROOF = Proof(
         Property("counts", "count is what was pushed and not popped",
                  Mutant(FIFO, "if (!push && pop) count", "if (pop) count")),
         Property("flags", "empty and full say so at once",
-                 Mutant(FIFO, "full = count == DEPTH[INDEX_BITS:0]", "full = count == LAST")),
+                 Mutant(FIFO, "full <= !pop && (push", "full <= (push")),
     ),
 )  # fmt: skip
 
 WORD_FIFO_PROOF = Proof(
-    "word_fifo_proof", "word_fifo", Induction(3), registers=("entries",), invariants=("places", "stands"),
+    "word_fifo_proof", "word_fifo", Induction(3), registers=("entries",), invariants=("places", "stands", "waiting"),
     properties=(
         Property("first_in_first_out", FIRST_OUT, Mutant(WORD_FIFO, "entries[taken[", "entries[written[")),
         Property("counts", "count is what was pushed and not popped",
@@ -74,8 +74,7 @@ WEIGHT_BUFFER = Proof(
         Property("room_comes_back", "what is taken or skipped is room one cycle later",
                  Mutant(BUFFER, "room <= room + {{(LINE_BITS-32){1'b0}}, step_before};", "room <= room;")),
         Property("skips_what_is_taken", "skip_to follows lines taken and skipped at once",
-                 Mutant(BUFFER, "head <= head + {{(LINE_BITS-32){1'b0}}, step};",
-                        "head <= head + {{(LINE_BITS-32){1'b0}}, step_before};")),
+                 Mutant(BUFFER, "head <= take ? head_taken", "head <= take_1 ? head_taken")),
         Property("left_follows", "left is what the run has beyond lines taken and skipped",
                  Mutant(BUFFER, "range_lines : left - {32'd0, step_before};", "range_lines : left - {32'd0, step};")),
     ),

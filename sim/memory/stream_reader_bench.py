@@ -213,8 +213,9 @@ class Bench:
             self.to_reserve = FETCH.unpack(self.started[-1])["output_tiles"]
         assert len(self.tiles) - self.tiles_done <= TILE_QUEUE, "more tiles than the queue holds"
         assert len(self.channels) - self.channels_done <= CHANNEL_QUEUE, "more channel records than their queue holds"
-        outputs = (dut.weights_coming, dut.channel_push, dut.line_valid, dut.header_done, dut.tile_done, dut.channel_done)
-        assert not (self.rested and any(int(output.value) for output in outputs)), "idle while something was on its way"
+        names = ("weights_coming", "channel_push", "line_valid", "header_done", "tile_done", "channel_done")
+        moves = any(int(getattr(dut, name).value) for name in names)
+        assert not (self.rested and moves), "idle while something was on its way"
         self.rested = bool(int(dut.idle.value)) and not int(dut.command_valid.value)
         assert not (int(dut.waits.value) and int(dut.take.value)), "takes and waits"
 
