@@ -71,9 +71,6 @@ module weight_buffer #(
     // `KEEP: what needs only take_lines comes first, as `take` is late; a step is one level of logic.
     `KEEP wire [31:0] step = ({29'd0, take_lines} & {32{take}}) | (skip_lines & {32{skip}});
     reg [31:0] step_before;
-    wire [LINE_BITS-1:0] less_lines = -{{(LINE_BITS-3){1'b0}}, take_lines};  // subtracted, as two additions would be made one
-    `KEEP wire [LINE_BITS-1:0] head_taken = head - less_lines;
-    `KEEP wire [LINE_BITS-1:0] head_skipped = head + {{(LINE_BITS-32){1'b0}}, skip_lines & {32{skip}}};
     `KEEP wire [LEVEL_BITS-1:0] with_arrived = level + {{(LEVEL_BITS-1){1'b0}}, arrived};
     wire many = |level[LEVEL_BITS-1:4];  // 16 or more, so at least 8 after any take
     `KEEP wire [LEVEL_BITS-1:0] with_arrived_taken = with_arrived - {{(LEVEL_BITS-3){1'b0}}, take_lines};
@@ -94,7 +91,7 @@ module weight_buffer #(
             step_before <= 32'd0;
         end else begin
             step_before <= step;
-            head <= take ? head_taken : head_skipped;
+            head <= head + {{(LINE_BITS-32){1'b0}}, step};
             room <= room + {{(LINE_BITS-32){1'b0}}, step_before};
             left <= range_begin ? range_lines : left - {32'd0, step_before};
             if (settling == 2 && behind)

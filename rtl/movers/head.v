@@ -98,7 +98,8 @@ module head #(
     wire finishes = later ? later_ends : entry_single;
     wire [POST_ROWS-1:0] later_rows = rows_left & ~this_row;
     wire last_row_next = (later_rows & (later_rows - 1'b1)) == {POST_ROWS{1'b0}};
-    assign entry_taken = !no_entry && register_free && finishes;
+    `KEEP wire may_finish = !no_entry && finishes;
+    assign entry_taken = register_free && may_finish;
     reg [63:0] this_address;
     reg [ROW_BITS-1:0] this_values;
     integer n;
