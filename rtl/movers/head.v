@@ -10,7 +10,6 @@
 // Depth: an 8:1 multiplexer; a 64-bit addition of a constant.
 `default_nettype none
 `include "require.vh"
-`include "attributes.vh"
 module head #(
     parameter POST_ROWS = 2,
     parameter OUT_PAR = 16,
@@ -84,8 +83,7 @@ module head #(
     wire entry_single = entry[ENTRY_BITS-1];
 
     // Row by row, word by word, into the output register. Whether the next word is the entry's last one is known a cycle
-    // before, and `KEEP leaves `moves` with its many loads beside, as `word_ready` is late and what takes an entry drives
-    // all of the queue's front.
+    // before, as `word_ready` is late and what takes an entry drives all of the queue's front.
     reg begun, later_word, later_word_is_last, later, later_ends;
     reg [POST_ROWS-1:0] waiting;
     reg [2:0] word_number;
@@ -93,13 +91,11 @@ module head #(
     wire [POST_ROWS-1:0] this_row = rows_left & (~rows_left + 1'b1);
     wire last_row = rows_left == this_row;
     wire last_word = later_word ? later_word_is_last : entry_words == 3'd1;
-    `KEEP wire register_free = !word_valid || word_ready;
-    wire moves = !no_entry && register_free;
+    wire moves = !no_entry && (!word_valid || word_ready);
     wire finishes = later ? later_ends : entry_single;
     wire [POST_ROWS-1:0] later_rows = rows_left & ~this_row;
     wire last_row_next = (later_rows & (later_rows - 1'b1)) == {POST_ROWS{1'b0}};
-    `KEEP wire may_finish = !no_entry && finishes;
-    assign entry_taken = register_free && may_finish;
+    assign entry_taken = moves && finishes;
     reg [63:0] this_address;
     reg [ROW_BITS-1:0] this_values;
     integer n;

@@ -32,7 +32,7 @@ module word_fifo #(
 
     always @(posedge clk) begin
         if (push) entries[written[INDEX_BITS-1:0]] <= value;
-        if (load) front <= entries[taken[INDEX_BITS-1:0]];
+        if (empty || pop) front <= entries[taken[INDEX_BITS-1:0]];  // of no meaning where nothing waits
         if (!rst_n) begin
             written <= {(INDEX_BITS+1){1'b0}};
             taken <= {(INDEX_BITS+1){1'b0}};
@@ -43,8 +43,7 @@ module word_fifo #(
             if (push) written <= written + 1'b1;
             if (load) taken <= taken + 1'b1;
             waits <= push || (waits && !(load && last_waits));
-            if (load) empty <= 1'b0;
-            else if (pop) empty <= 1'b1;
+            empty <= !waits && (empty || pop);
             if (push && !pop) count <= count + 1'b1;
             if (!push && pop) count <= count - 1'b1;
         end

@@ -29,7 +29,7 @@ WORD_FIFO_PROOF = Proof(
         Property("counts", "count is what was pushed and not popped",
                  Mutant(WORD_FIFO, "if (!push && pop) count", "if (pop) count")),
         Property("offers_what_it_holds", "what was held a cycle ago stands at the front",
-                 Mutant(WORD_FIFO, "if (load) empty <= 1'b0;", "if (load && !push) empty <= 1'b0;")),
+                 Mutant(WORD_FIFO, "empty <= !waits &&", "empty <= (!waits || push) &&")),
     ),
 )  # fmt: skip
 
