@@ -194,12 +194,16 @@ module edgemoe_core (
         .patch_command(patch_command), .patch_command_ready(command_ready), .executing(executing), .halted(halted),
         .fault(fault), .experts_run(experts_run), .segments_dropped(segments_dropped));
 
-    wire [TOKEN_PAR*16-1:0] array_depth, residual_read_depth, residual_depth, write_depth;
-    wire [ALL-1:0] norm, hidden, query, key_values, value_values, write_values;
+    wire [TOKEN_PAR*16-1:0] array_depth;
+    wire [POST_ROWS*16-1:0] residual_read_depth, residual_depth, write_depth;
+    wire [ALL-1:0] norm, hidden, query, key_values, value_values;
+    wire [POST_ROWS*VECTOR_BITS-1:0] write_values;
     wire [TOKEN_PAR*GATHERED_BITS-1:0] gathered;
-    wire [TOKEN_PAR*VECTOR*16-1:0] gate_input, write_wide;
+    wire [TOKEN_PAR*VECTOR*16-1:0] gate_input;
+    wire [POST_ROWS*VECTOR*16-1:0] write_wide;
     wire [15:0] attention_depth;
-    wire [RESIDUAL_ALL-1:0] residual, residual_values;
+    wire [RESIDUAL_ALL-1:0] residual;
+    wire [POST_ROWS*RESIDUAL_VECTOR-1:0] residual_values;
     wire [TOKEN_PAR-1:0] residual_enable, write_enable;
     wire [OUT_PARTS-1:0] residual_parts, write_parts;
     wire [3:0] write_buffer;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Right tiles of attention, assembled from the KEY and VALUE scratchpads: one key or value vector per bank and cycle.
+// Right tiles of attention, assembled from the KEY and VALUE scratchpads: one key or value vector per bank and cycle. Tiles
+// of weights pass through the register in which they are assembled.
 //
 //   keys:   for output tile (OUT_PAR keys):  for input tile (IN_PAR features of the head):         one tile
 //   values: for group of output tiles:       for input tile (IN_PAR keys):  for member of the group:  one tile
@@ -8,8 +9,11 @@
 // read in OUT_PAR/TOKEN_PAR or IN_PAR/TOKEN_PAR parts and serves all queries in flight, so what is read per step does not
 // grow with their number.
 // Precondition: fields are held from start until not busy; OUT_PAR and IN_PAR are multiples of TOKEN_PAR.
-// Latency: 3 from the last part's depth to tile_push. Depth: an addition; a 2:1 multiplexer.
+// weights_coming is up two cycles before weights, and never while tiles of attention are on their way.
+// Latency: 3 from the last part's depth to tile_push, 1 from weights; tile_coming is 3 cycles before either.
+// Depth: an addition; a multiplexer of keys, values and weights.
 `default_nettype none
+`include "require.vh"
 module attention #(
     parameter TOKEN_PAR = 8,
     parameter IN_PAR = 16,
@@ -39,6 +43,9 @@ module attention #(
     output reg  [15:0]                      read_depth,
     input  wire [TOKEN_PAR*VECTOR_BITS-1:0] key_values,
     input  wire [TOKEN_PAR*VECTOR_BITS-1:0] value_values,
+    input  wire                             weights_coming,
+    input  wire [TILE_BITS-1:0]             weights,
+    output wire                             tile_coming,
     output reg                              tile_push,
     output reg  [TILE_BITS-1:0]             tile
 );
@@ -78,7 +85,10 @@ module attention #(
     wire half = place[0];
 
     reg arriving_1, arriving_2, arriving_3, closing_1, closing_2, closing_3, half_1, half_2, half_3;
-    reg [3:0] part_1, part_2, part_3;
+    reg [3:0] part_1, part_2;
+    reg weights_2, weights_3, values_3;  // what stands in cycle 3
+    reg [KEY_PARTS*VALUE_PARTS-1:0] load_3;  // which parts of the tile it goes to
+    assign tile_coming = weights_coming || (arriving_1 && closing_1);
     assign busy = state != 2'd0 || arriving_1 || arriving_2 || arriving_3;
     assign tile_reserve = go && opens;
     always @(posedge clk) begin
@@ -138,33 +148,43 @@ module attention #(
         {half_3, half_2, half_1} <= {half_2, half_1, half};
         part_1 <= part;
         part_2 <= part_1;
-        part_3 <= part_2;
-        tile_push <= rst_n && arriving_3 && closing_3;
+        weights_2 <= rst_n && weights_coming;
+        weights_3 <= rst_n && weights_2;
+        values_3 <= of_values;
+        tile_push <= rst_n && (weights_3 || (arriving_3 && closing_3));
     end
 
     wire unused = &{1'b0, product[26:16], first_row[LANE_BITS-1:0], half_3};
 
     // Values stand two cycles after their depth: tile[OUT_PAR][IN_PAR].
-    integer part_number, bank, output_;
-    always @(posedge clk)
-        if (arriving_3 && of_values) begin
-            for (part_number = 0; part_number < VALUE_PARTS; part_number = part_number + 1)
-                if (part_3 == part_number[3:0])
-                    for (bank = 0; bank < TOKEN_PAR; bank = bank + 1)
-                        for (output_ = 0; output_ < OUT_PAR; output_ = output_ + 1)
-                            tile[(output_*IN_PAR + part_number*TOKEN_PAR + bank)*WEIGHT_BITS +: WEIGHT_BITS] <=
-                                OUT_PARTS > 1 && half_3
-                                ? value_values[bank*VECTOR_BITS + (UPPER_OUTPUT+output_)*ACTIVATION_BITS
-                                    +: ACTIVATION_BITS]
-                                : value_values[bank*VECTOR_BITS + output_*ACTIVATION_BITS +: ACTIVATION_BITS];
-        end else if (arriving_3)
-            for (part_number = 0; part_number < KEY_PARTS; part_number = part_number + 1)
-                if (part_3 == part_number[3:0])
-                    for (bank = 0; bank < TOKEN_PAR; bank = bank + 1)
-                        tile[(part_number*TOKEN_PAR + bank)*IN_PAR*WEIGHT_BITS +: IN_PAR*WEIGHT_BITS] <=
-                            IN_PARTS > 1 && half_3
-                            ? key_values[bank*VECTOR_BITS + UPPER_INPUT*ACTIVATION_BITS +: IN_PAR*ACTIVATION_BITS]
-                            : key_values[bank*VECTOR_BITS +: IN_PAR*ACTIVATION_BITS];
+    genvar output_, input_;
+    generate
+        for (output_ = 0; output_ < OUT_PAR; output_ = output_ + 1) begin : outputs
+            localparam KEY_PART = output_ / TOKEN_PAR;
+            localparam KEY_BANK = output_ % TOKEN_PAR;
+            for (input_ = 0; input_ < IN_PAR; input_ = input_ + 1) begin : inputs
+                localparam AT = (output_ * IN_PAR + input_) * WEIGHT_BITS;
+                localparam VALUE_PART = input_ / TOKEN_PAR;
+                localparam VALUE_BANK = input_ % TOKEN_PAR;
+                localparam PART = KEY_PART * VALUE_PARTS + VALUE_PART;
+                localparam KEY_AT = KEY_BANK * VECTOR_BITS + input_ * ACTIVATION_BITS;
+                localparam VALUE_AT = VALUE_BANK * VECTOR_BITS + output_ * ACTIVATION_BITS;
+                wire [WEIGHT_BITS-1:0] key = IN_PARTS > 1 && half_3
+                    ? key_values[KEY_AT + UPPER_INPUT*ACTIVATION_BITS +: WEIGHT_BITS]
+                    : key_values[KEY_AT +: WEIGHT_BITS];
+                wire [WEIGHT_BITS-1:0] value = OUT_PARTS > 1 && half_3
+                    ? value_values[VALUE_AT + UPPER_OUTPUT*ACTIVATION_BITS +: WEIGHT_BITS]
+                    : value_values[VALUE_AT +: WEIGHT_BITS];
+                always @(posedge clk)
+                    if (load_3[PART])
+                        tile[AT +: WEIGHT_BITS] <= weights_3 ? weights[AT +: WEIGHT_BITS] : values_3 ? value : key;
+                if (output_ % TOKEN_PAR == 0 && input_ % TOKEN_PAR == 0) begin : parts
+                    always @(posedge clk)
+                        load_3[PART] <= weights_2 || (arriving_2 && part_2 == (of_values ? VALUE_PART[3:0] : KEY_PART[3:0]));
+                end
+            end
+        end
+    endgenerate
 
     // Shapes that cannot be built: elaboration stops at a module of that name, which there is not.
     generate
@@ -172,5 +192,8 @@ module attention #(
             tiles_must_be_whole_multiples_of_token_par stop ();
         end
     endgenerate
+
+    // Preconditions.
+    `REQUIRE(rst_n && weights_2, !arriving_2, "weights come between tiles of attention")
 endmodule
 `default_nettype wire

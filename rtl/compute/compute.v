@@ -68,18 +68,18 @@ module compute (
     output wire [15:0]                             attention_depth;
     input  wire [ALL-1:0]                          keys;
     input  wire [ALL-1:0]                          values;
-    output wire [TOKEN_PAR*16-1:0]                 residual_read_depth;
+    output wire [POST_ROWS*16-1:0]                 residual_read_depth;
     input  wire [RESIDUAL_ALL-1:0]                 residual;
     output wire [TOKEN_PAR-1:0]                    residual_enable;
     output wire [OUT_PARTS-1:0]                    residual_parts;
-    output wire [TOKEN_PAR*16-1:0]                 residual_depth;
-    output wire [RESIDUAL_ALL-1:0]                 residual_values;
+    output wire [POST_ROWS*16-1:0]                 residual_depth;
+    output wire [POST_ROWS*RESIDUAL_VECTOR-1:0]    residual_values;
     output wire [TOKEN_PAR-1:0]                    write_enable;
     output wire [3:0]                              write_buffer;
     output wire [OUT_PARTS-1:0]                    write_parts;
-    output wire [TOKEN_PAR*16-1:0]                 write_depth;
-    output wire [ALL-1:0]                          write_values;
-    output wire [TOKEN_PAR*VECTOR*16-1:0]          write_wide;
+    output wire [POST_ROWS*16-1:0]                 write_depth;
+    output wire [POST_ROWS*VECTOR_BITS-1:0]        write_values;
+    output wire [POST_ROWS*VECTOR*16-1:0]          write_wide;
     input  wire                                    wide_result;
     output wire [7:0]                              lookup_expert;
     output wire [15:0]                             lookup_index;
@@ -100,19 +100,19 @@ module compute (
     output wire                                    array_idle;
 
     // Right operands.
-    wire tile_push, tile_done, tile_room, channel_push, channel_done, stream_idle, stream_waits;
-    wire [TILE_BITS-1:0] tile, attention_tile;
+    wire tile_coming, tile_push, weights_coming, tile_done, tile_room, channel_push, channel_done, stream_idle, stream_waits;
+    wire [TILE_BITS-1:0] tile, weights;
     wire [CHANNEL_LINES*LINE_BITS-1:0] channel_lines;
-    wire attention_start, attention_busy, attention_reserve, attention_push;
+    wire attention_start, attention_busy, attention_reserve;
     wire [FETCH_BITS-1:0] current;
     stream_reader stream (
         .clk(clk), .rst_n(rst_n), .command_valid(fetch_push), .command_ready(fetch_room), .command(fetch),
         .idle(stream_idle), .header_done(header_done), .header_fault(header_fault), .available(available), .take(take),
         .take_lines(take_lines), .taken_valid(taken_valid), .taken(taken), .skip(skip), .skip_lines(skip_lines),
-        .left(left), .closes_part(closes_part), .last_segment(last_segment), .tile_push(tile_push), .tile(tile), .tile_done(tile_done), .channel_push(channel_push),
+        .left(left), .closes_part(closes_part), .last_segment(last_segment), .weights_coming(weights_coming), .weights(weights), .tile_done(tile_done), .channel_push(channel_push),
         .channel_lines(channel_lines), .channel_done(channel_done), .line_valid(line_valid), .line_ready(line_ready),
         .line(line), .attention_start(attention_start), .attention_busy(attention_busy),
-        .attention_reserve(attention_reserve), .attention_push(attention_push), .attention_tile(attention_tile),
+        .attention_reserve(attention_reserve),
         .tile_room(tile_room), .current(current), .waits(stream_waits));
     attention #(
         .TOKEN_PAR(TOKEN_PAR), .IN_PAR(IN_PAR), .OUT_PAR(OUT_PAR), .IN_PARTS(IN_PARTS), .OUT_PARTS(OUT_PARTS),
@@ -124,7 +124,8 @@ module compute (
         .output_tiles(current[FETCH_OUTPUT_TILES +: 12]), .input_tiles(current[FETCH_INPUT_TILES +: 12]),
         .members(current[FETCH_MEMBERS +: 4]), .busy(attention_busy), .tile_room(tile_room),
         .tile_reserve(attention_reserve), .read_depth(attention_depth), .key_values(keys), .value_values(values),
-        .tile_push(attention_push), .tile(attention_tile));
+        .weights_coming(weights_coming), .weights(weights), .tile_coming(tile_coming), .tile_push(tile_push),
+        .tile(tile));
 
     // The array.
     wire [PASS_BITS-1:0] front_pass;
@@ -152,7 +153,7 @@ module compute (
     wire job_written;  // all results of one more group
     matmul array (
         .clk(clk), .rst_n(rst_n), .pass_valid(!no_pass), .pass_ready(pass_ready), .pass(front_pass),
-        .first_key(first_key), .end_key(end_key), .tile_push(tile_push), .tile(tile), .tile_done(tile_done),
+        .first_key(first_key), .end_key(end_key), .tile_coming(tile_coming), .tile_push(tile_push), .tile(tile), .tile_done(tile_done),
         .read_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
         .gathered(gathered), .job_valid(job_valid), .job(job), .job_ready(job_ready), .job_room(job_room),
         .freed_valid(freed_valid), .freed_slots(freed_slots), .job_written(job_written),

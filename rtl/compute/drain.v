@@ -76,12 +76,10 @@ module drain (
     `KEEP wire next_last_member = last_member ? one_member : member + 4'd2 == now[JOB_MEMBERS +: 4];
     wire last_of_tile = &(row[LANE_BITS-1:0] | (stride[LANE_BITS-1:0] - 1'b1));
     // `KEEP: one level of logic each, as they enable all others.
-    `KEEP wire issue = running && !(is_context && !scaled) && !(is_head && head_full);
+    `KEEP wire hindered = (is_context && !scaled) || (is_head && head_full);
+    `KEEP wire issue = running && !hindered;
     wire finish = issue && last_step;
-    assign load = may_load && (!running || (issue && last_step));
-    // `KEEP: the additions come before the choice between them, as `load` is late.
-    `KEEP wire [5:0] ready_jobs_loaded = ready_jobs - {5'd0, !job_ready};
-    `KEEP wire [5:0] ready_jobs_waiting = ready_jobs + {5'd0, job_ready};
+    assign load = may_load && (!running || (!hindered && last_step));
     assign all_issued = !running && jobs == 6'd0;
 
     reg [JOB_BITS-1:0] held;  // the front
@@ -124,7 +122,7 @@ module drain (
             may_load <= 1'b0;
         end else begin
             running <= load || (running && !finish);
-            ready_jobs <= load ? ready_jobs_loaded : ready_jobs_waiting;
+            ready_jobs <= ready_jobs + {5'd0, job_ready} - {5'd0, loaded};  // the one loaded a cycle late, when may_load is low
             if (finish && is_context && now[JOB_LAST]) scales_used <= scales_used + now[JOB_TILES +: 8];
             scales_stale <= finish && is_context && now[JOB_LAST];
             loaded <= load;
@@ -224,7 +222,7 @@ module drain (
 `ifdef SIMULATION
     reg came;
     always @(posedge clk) came <= rst_n && job_valid;
-    `REQUIRE(rst_n && job_ready, ready_jobs + {5'd0, came} < jobs, "the sums of a job that has not come two cycles ago")
+    `REQUIRE(rst_n && job_ready, ready_jobs - {5'd0, loaded} + {5'd0, came} < jobs, "the sums of a job that has not come two cycles ago")
 `endif
 endmodule
 `default_nettype wire

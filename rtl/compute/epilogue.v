@@ -67,18 +67,18 @@ module epilogue (
     output wire [15:0]                             head_row;
     output wire [11:0]                             head_tile;
     output wire [POST_ROWS*OUT_PAR*OUTPUT_BITS-1:0] head_values;
-    output wire [TOKEN_PAR*16-1:0]                 residual_read_depth;
+    output wire [POST_ROWS*16-1:0]                 residual_read_depth;
     input  wire [TOKEN_PAR*RESIDUAL_VECTOR-1:0]    residual_read;
     output wire [TOKEN_PAR-1:0]                    residual_enable;
     output wire [OUT_PARTS-1:0]                    residual_parts;
-    output wire [TOKEN_PAR*16-1:0]                 residual_depth;
-    output wire [TOKEN_PAR*RESIDUAL_VECTOR-1:0]    residual_values;
+    output wire [POST_ROWS*16-1:0]                 residual_depth;
+    output wire [POST_ROWS*RESIDUAL_VECTOR-1:0]    residual_values;
     output wire [TOKEN_PAR-1:0]                    write_enable;
     output reg  [3:0]                              write_buffer;
     output wire [OUT_PARTS-1:0]                    write_parts;
-    output wire [TOKEN_PAR*16-1:0]                 write_depth;
-    output wire [TOKEN_PAR*VECTOR_BITS-1:0]        write_values;
-    output wire [TOKEN_PAR*VECTOR*16-1:0]          write_wide;  // GATE_INPUT's rows in their place
+    output wire [POST_ROWS*16-1:0]                 write_depth;
+    output wire [POST_ROWS*VECTOR_BITS-1:0]        write_values;
+    output wire [POST_ROWS*VECTOR*16-1:0]          write_wide;  // GATE_INPUT's rows in their place
     input  wire                                    wide_result;
     output reg  [7:0]                              scores_done;
     output reg  [7:0]                              contexts_done;
@@ -195,7 +195,7 @@ module epilogue (
                 post_lane #(
                     .ACCUMULATOR_BITS(ACCUMULATOR_BITS), .JOINED_BITS(JOINED_BITS), .WIDE_LIMIT(WIDE_LIMIT),
                     .FACTOR_BITS(FACTOR_BITS), .MULTIPLIER_BITS(MULTIPLIER_BITS), .SCORE_WEIGHT_BITS(SCORE_WEIGHT_BITS),
-                    .GUARD_BITS(GUARD_BITS), .ACTIVATION_BITS(ACTIVATION_BITS), .SCORE_BITS(SCORE_BITS),
+                    .GUARD_BITS(GUARD_BITS), .WEIGHS(r == 0 ? 1 : 0), .ACTIVATION_BITS(ACTIVATION_BITS), .SCORE_BITS(SCORE_BITS),
                     .OUTPUT_BITS(OUTPUT_BITS), .RESIDUAL_BITS(RESIDUAL_BITS), .ZERO_BITS(FIELD_OUTPUT_ZERO_WIDTH),
                     .FINE(FINE), .GELU_BITS(GELU_BITS), .GELU_FRACTION(GELU_FRACTION),
                     .GELU_STEP_BITS(GELU_STEP_BITS), .GELU_TABLES(GELU_TABLES), .DELTA_ENTRIES(DELTA_ENTRIES),
@@ -291,14 +291,14 @@ module epilogue (
     generate
         if (WIDE_TOKENS != 0) begin : wide_rows
             wire [TOKEN_PAR-1:0] unused_enable;
-            wire [TOKEN_PAR*16-1:0] unused_depth;
+            wire [POST_ROWS*16-1:0] unused_depth;
             bank_writer #(.ROWS(POST_ROWS), .BANKS(TOKEN_PAR), .BITS(ROW_WIDE), .PARTS(OUT_PARTS)) wide_writer (
                 .clk(clk), .rst_n(rst_n), .valid(direct_10 ? step_10[DRAIN_ROWS +: POST_ROWS] : {POST_ROWS{1'b0}}),
                 .bank(bank_10), .depth(depth_11), .values(wides_11),
                 .write_enable(unused_enable), .write_depth(unused_depth), .write_values(write_wide));
             wire unused = &{1'b0, unused_enable, unused_depth};
         end else begin : no_wide_rows
-            assign write_wide = {(TOKEN_PAR*VECTOR*16){1'b0}};
+            assign write_wide = {(POST_ROWS*VECTOR*16){1'b0}};
             wire unused = &{1'b0, wides_11};
         end
     endgenerate
@@ -307,7 +307,7 @@ module epilogue (
     wire [2:0] kind_18 = rest_18[POST_ROWS +: 3];
     wire updates_18 = valid[18] && (kind_18 == PASS_RESIDUAL || kind_18 == PASS_WEIGHTED);
     wire [TOKEN_PAR-1:0] unused_enable;
-    wire [TOKEN_PAR-1:0] unused_values;
+    wire [POST_ROWS-1:0] unused_values;
     bank_writer #(.ROWS(POST_ROWS), .BANKS(TOKEN_PAR), .BITS(1), .PARTS(1)) residual_reader (
         .clk(clk), .rst_n(rst_n), .valid(rest_14[POST_ROWS-1:0]), .bank(bank_14), .depth(depth_15),
         .values({POST_ROWS{1'b0}}),

@@ -4,10 +4,13 @@
 // Right tiles wait in a queue (tile_push), are packed once, and move from lane to lane one cycle behind each other, with
 // the steps: lane p works on its row one cycle after lane p − 1 (attention reordering). So a step takes one right tile from
 // the queue's front and one left vector per lane from its own bank, whatever TOKEN_PAR is.
+// Precondition: every tile_coming is followed, in their order, by a tile_push 0 to 8 cycles later: a step may begin before
+// its tile has come.
 // Latency: 8 cycles from a step to its tile in lane 0; see matmul_lane. Tile layout: [OUT_PAR][IN_PAR], docs/memory.md.
 `default_nettype none
+`include "require.vh"
 module matmul (
-    clk, rst_n, pass_valid, pass_ready, pass, first_key, end_key, tile_push, tile, tile_done,
+    clk, rst_n, pass_valid, pass_ready, pass, first_key, end_key, tile_coming, tile_push, tile, tile_done,
     read_depth, norm, hidden, gate_input, query, gathered, job_valid, job, job_ready, job_room, freed_valid, freed_slots,
     job_written, scores_done, contexts_done, drain_slot, drain_sums, score_write, score_first, score_address, scores,
     score_mask, output_multiplier, output_shift, scale_query, scale_factors, scale_shifts, scaled_rows,
@@ -27,6 +30,7 @@ module matmul (
     input  wire [PASS_BITS-1:0]             pass;
     input  wire [15:0]                      first_key;
     input  wire [15:0]                      end_key;
+    input  wire                             tile_coming;
     input  wire                             tile_push;
     input  wire [TILE_BITS-1:0]             tile;
     output wire                             tile_done;
@@ -67,7 +71,7 @@ module matmul (
     wire [STEP_BITS-1:0] first_step;
     matmul_steps steps (
         .clk(clk), .rst_n(rst_n), .pass_valid(pass_valid), .pass_ready(pass_ready), .pass(pass),
-        .first_key(first_key), .end_key(end_key), .tile_arrived(tile_push), .tile_done(tile_done), .step(first_step),
+        .first_key(first_key), .end_key(end_key), .tile_coming(tile_coming), .tile_done(tile_done), .step(first_step),
         .job_valid(job_valid), .job(job), .job_ready(job_ready), .job_room(job_room),
         .freed_valid(freed_valid), .freed_slots(freed_slots), .job_written(job_written), .scores_done(scores_done),
         .contexts_done(contexts_done), .pass_issued(pass_issued), .busy(busy),
@@ -121,6 +125,13 @@ module matmul (
                 .scale_shift(scale_shifts[lane*6 +: 6]), .scaled_rows(scaled[lane*8 +: 8]));
         end
     endgenerate
+
+    // Preconditions.
+`ifdef SIMULATION
+    reg [6:0] stepping;
+    always @(posedge clk) stepping <= rst_n ? {stepping[5:0], step_issued} : 7'd0;
+    `REQUIRE(rst_n && stepping[6], !unused_empty, "a tile came later than 8 cycles after tile_coming")
+`endif
     wire unused = &{1'b0, unused_empty, unused_full, unused_count, scaled,
                     step_of_lane[TOKEN_PAR*STEP_BITS +: STEP_BITS],
                     tile_of_lane[TOKEN_PAR*PACKED_TILE_BITS +: PACKED_TILE_BITS]};

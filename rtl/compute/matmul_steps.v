@@ -4,9 +4,10 @@
 //   for group of output tiles, for input tile, for member of the group (gate: for digit of the right tile):   one tile
 //       for token tile (gate and wide tokens: for digit of the left operand):                                 one step
 //
-// The next pass is made ready while one runs. A step waits for: its right tile (tile_arrived counts tiles that stand in
-// the queue; tile_done leaves 7 cycles after a tile's last step, when the queue may drop it); room in the ring of sums;
-// and at the start of a pass for what it reads: everything drained (AFTER_DRAIN), or the scores of its block.
+// The next pass is made ready while one runs. A step waits for: its right tile (tile_coming counts tiles that stand in the
+// queue 9 cycles later at the latest; tile_done leaves 7 cycles after a tile's last step, when the queue may drop it);
+// room in the ring of sums; and at the start of a pass for what it reads: everything drained (AFTER_DRAIN), or the scores
+// of its block.
 // A group's drain job leaves with its last step; job_ready follows when all lanes have their sums.
 // Precondition: a group has fewer than SLOTS sums.
 // Where a step stands in its loops (`tile_opens` … `last_step`) and whether it may go (`may_begin`, `tile_ready`,
@@ -17,7 +18,7 @@
 `include "attributes.vh"
 module matmul_steps (
     clk, rst_n, pass_valid, pass_ready, pass, first_key, end_key,
-    tile_arrived, tile_done, step, job_valid, job, job_ready, job_room, freed_valid, freed_slots,
+    tile_coming, tile_done, step, job_valid, job, job_ready, job_room, freed_valid, freed_slots,
     job_written, scores_done, contexts_done, pass_issued, busy, waits_for_tile, waits_for_room
 );
 `include "edgemoe_spec.vh"
@@ -35,7 +36,7 @@ module matmul_steps (
     input  wire [PASS_BITS-1:0] pass;
     input  wire [15:0]          first_key;
     input  wire [15:0]          end_key;
-    input  wire                 tile_arrived;
+    input  wire                 tile_coming;
     output wire                 tile_done;
     output reg  [STEP_BITS-1:0] step;
     output reg                  job_valid;
@@ -156,7 +157,7 @@ module matmul_steps (
     reg [7:0] tiles_waiting;
     reg [SLOT_BITS:0] used;
     reg [7:0] contexts_begun;
-    reg [7:0] undrained;  // groups whose sums have been made and whose results have not all been written
+    reg [7:0] undrained;  // groups whose sums have been made and whose results have not all been written, a cycle late
     reg tile_ready;  // tiles_waiting is not 0
     reg group_fits;  // slots and a place for its job, as of one cycle ago, and not in the cycle after a group has begun
     reg unhindered;  // the pass has begun, or waits for nothing
@@ -165,21 +166,19 @@ module matmul_steps (
     wire [SLOT_BITS:0] room = SLOTS[SLOT_BITS:0] + freed;
     wire fits = used + group_slots <= room;
     wire next_fits = used + next_slots <= room;
-    // `KEEP: the additions come before the choice between them, as `issue` is late.
-    `KEEP wire [7:0] undrained_more = undrained + {7'd0, !job_written};
-    `KEEP wire [7:0] undrained_less = undrained - {7'd0, job_written};
     wire [7:0] contexts_running = contexts_begun - contexts_done;
     wire [11:0] made = now[PASS_INPUT_TILES +: 12] - ({4'd0, undrained} << READ_SHIFT);
     wire some_made = {4'd0, undrained} << READ_SHIFT < now[PASS_INPUT_TILES +: 12];
-    wire this_made = some_made && input_tile < made;
-    wire next_made = some_made && input_tile + 12'd1 < made;
+    wire this_made = !job_valid && some_made && input_tile < made;
+    wire next_made = !job_valid && some_made && input_tile + 12'd1 < made;
     wire tile_ok = !tile_opens || tile_ready;
     wire room_ok = !group_opens || group_fits;
-    wire issue = running && may_begin && tile_ok && room_ok;
+    `KEEP wire unblocked = tile_ok && room_ok && may_begin;  // one level, then one for each of the two that enable all others
+    wire issue = running && unblocked;
     wire loads = prepared && (!running || last_step);  // the next pass, if there is anything to do
     wire starts = prepared && !running;  // nothing runs before it
     wire go = issue || starts;
-    assign load = starts || (prepared && issue && last_step);
+    assign load = prepared && (!running || (unblocked && last_step));
     // Another P·V may begin, but not in the cycle after one has begun; an expert's second layer has what its first group
     // reads next.
     wire opens_context = is_context && !begun;
@@ -207,10 +206,10 @@ module matmul_steps (
             if (go) running <= loads || !last_step;
             used <= issue && group_opens ? used_after + group_slots : used_after;
             group_fits <= !(issue && group_opens) && (load ? next_fits : fits) && job_room;
-            tiles_waiting <= tiles_waiting + {7'd0, tile_arrived} - {7'd0, issue && tile_opens};
-            tile_ready <= tile_arrived || |tiles_waiting[7:1] || (tiles_waiting[0] && !(issue && tile_opens));
+            tiles_waiting <= tiles_waiting + {7'd0, tile_coming} - {7'd0, issue && tile_opens};
+            tile_ready <= tile_coming || |tiles_waiting[7:1] || (tiles_waiting[0] && !(issue && tile_opens));
             contexts_begun <= contexts_begun + {7'd0, issue && opens_context};
-            undrained <= issue && group_closes ? undrained_more : undrained_less;
+            undrained <= undrained + {7'd0, job_valid} - {7'd0, job_written};
         end
         may_begin <= load ? may_start : issue ? may_follow : may_go_on;
         if (go) begin

@@ -4,7 +4,8 @@
 //   y = saturate(round_shift((256·high + sum + bias)·factor, shift)),  RESIDUAL_BITS + GUARD_BITS wide
 //   activation, score, head = y saturated further, wide = y within ±WIDE_LIMIT or 0;  gelu = GELU epilogue of y
 //   residual_out = saturate(residual + round_shift(y·weight, SCORE_WEIGHT_BITS + (guarded ? GUARD_BITS : 0)))
-// RESIDUAL has weight 2^SCORE_WEIGHT_BITS and is not guarded, score-weighted experts have the score and are.
+// RESIDUAL has weight 2^SCORE_WEIGHT_BITS and is not guarded, score-weighted experts have the score and are. A lane without
+// WEIGHS is for the first of them alone, and needs no multiplication there.
 //
 // high is the sum of high digits where tokens are wide; JOINED_BITS is then wider than ACCUMULATOR_BITS, and else high and
 // wide are 0.
@@ -19,6 +20,7 @@ module post_lane #(
     parameter MULTIPLIER_BITS = 16,
     parameter SCORE_WEIGHT_BITS = 16,
     parameter GUARD_BITS = 4,
+    parameter WEIGHS = 1,
     parameter ACTIVATION_BITS = 8,
     parameter SCORE_BITS = 16,
     parameter OUTPUT_BITS = 16,
@@ -102,11 +104,24 @@ module post_lane #(
 
     wire signed [UPDATE_BITS-1:0] update_15;
     reg signed [UPDATE_BITS-1:0] update_16;
-    requantise #(.VALUE_BITS(POST_BITS), .MULTIPLIER_WIDTH(SCORE_WEIGHT_BITS + 1), .RESULT_BITS(UPDATE_BITS),
-                 .DROPPED_BITS(SCORE_WEIGHT_BITS - 1), .SHIFT_BITS(3)) weigh (
-        .clk(clk), .rst_n(rst_n), .valid_in(1'b1), .value(y_8), .multiplier(weight),
-        .shift(guarded ? GUARD_BITS[2:0] + 3'd1 : 3'd1),
-        .valid_out(unused_valid[2]), .result(update_15));
+    generate
+        if (WEIGHS != 0) begin : weighed
+            requantise #(.VALUE_BITS(POST_BITS), .MULTIPLIER_WIDTH(SCORE_WEIGHT_BITS + 1), .RESULT_BITS(UPDATE_BITS),
+                         .DROPPED_BITS(SCORE_WEIGHT_BITS - 1), .SHIFT_BITS(3)) weigh (
+                .clk(clk), .rst_n(rst_n), .valid_in(1'b1), .value(y_8), .multiplier(weight),
+                .shift(guarded ? GUARD_BITS[2:0] + 3'd1 : 3'd1),
+                .valid_out(unused_valid[2]), .result(update_15));
+        end else begin : as_it_is
+            wire fits_update = &y_8[POST_BITS-1:UPDATE_BITS-1] | ~|y_8[POST_BITS-1:UPDATE_BITS-1];
+            reg [7*UPDATE_BITS-1:0] updates;  // cycles 9 … 15, the youngest in the low bits
+            always @(posedge clk)
+                updates <= {updates[6*UPDATE_BITS-1:0],
+                            fits_update ? y_8[UPDATE_BITS-1:0] : {negative, {(UPDATE_BITS-1){!negative}}}};
+            assign update_15 = updates[6*UPDATE_BITS +: UPDATE_BITS];
+            assign unused_valid[2] = 1'b0;
+            wire unused_weight = &{1'b0, weight, guarded};
+        end
+    endgenerate
     wire signed [UPDATE_BITS:0] updated = {update_16[UPDATE_BITS-1], update_16}
         + {{(UPDATE_BITS+1-RESIDUAL_BITS){residual[RESIDUAL_BITS-1]}}, residual};
     wire fits_residual = &updated[UPDATE_BITS:RESIDUAL_BITS-1] | ~|updated[UPDATE_BITS:RESIDUAL_BITS-1];

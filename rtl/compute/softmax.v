@@ -81,23 +81,31 @@ module softmax #(
             + {{(OCTAVE_BITS-1){1'b0}}, |score[SCORE_FRACTION-1:0]};
     endfunction
 
-    function signed [OCTAVE_BITS-1:0] larger;
-        input signed [OCTAVE_BITS-1:0] one_octave;
-        input signed [OCTAVE_BITS-1:0] other_octave;
-        larger = one_octave > other_octave ? one_octave : other_octave;
+    // All pairs are compared at once, and the flags choose.
+    function signed [OCTAVE_BITS-1:0] largest;
+        input signed [OCTAVE_BITS-1:0] a, b, c, d;
+        reg ab, ac, ad, bc, bd, cd;
+        begin
+            {ab, ac, ad, bc, bd, cd} = {a >= b, a >= c, a >= d, b >= c, b >= d, c >= d};
+            largest = ab && ac && ad ? a : !ab && bc && bd ? b : !ac && !bc && cd ? c : d;
+        end
     endfunction
 
-    wire signed [OCTAVE_BITS-1:0] maximum_before = maxima[query_3];
+    reg signed [OCTAVE_BITS-1:0] found_3, written_4;  // the maximum of the row, found or written a cycle ago
+    reg rewritten_3;
+    wire signed [OCTAVE_BITS-1:0] before_3 = rewritten_3 ? written_4 : found_3;
+    wire signed [OCTAVE_BITS-1:0] after_3 = opening_row[3] || largest_3 > before_3 ? largest_3 : before_3;
     // Registers of this module alone, last stage first (see dot_product).
     /* verilator lint_off BLKSEQ */
     integer key, quarter;
     always @(posedge clk) begin
-        if (arriving[3]) maxima[query_3] <= opening_row[3] || largest_3 > maximum_before ? largest_3 : maximum_before;
-        largest_3 = larger(larger(largest_2[0], largest_2[QUARTERS>1?1:0]),
-                           larger(largest_2[QUARTERS>2?2:0], largest_2[QUARTERS>3?3:0]));
+        if (arriving[3]) maxima[query_3] <= after_3;
+        written_4 <= after_3;
+        rewritten_3 <= arriving[3] && query_2 == query_3;
+        found_3 <= maxima[query_2];
+        largest_3 = largest(largest_2[0], largest_2[QUARTERS>1?1:0], largest_2[QUARTERS>2?2:0], largest_2[QUARTERS>3?3:0]);
         for (quarter = 0; quarter < QUARTERS; quarter = quarter + 1)
-            largest_2[quarter] = larger(larger(octave_1[4*quarter], octave_1[4*quarter+1]),
-                                        larger(octave_1[4*quarter+2], octave_1[4*quarter+3]));
+            largest_2[quarter] = largest(octave_1[4*quarter], octave_1[4*quarter+1], octave_1[4*quarter+2], octave_1[4*quarter+3]);
         if (write_valid)
             for (key = 0; key < OUT_PAR; key = key + 1)
                 octave_1[key] = write_mask[key] ? octave(write_scores[key*SCORE_BITS +: SCORE_BITS]) : LOWEST;

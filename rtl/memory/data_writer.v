@@ -8,6 +8,7 @@
 // for all of it.
 // Latency: at most WAIT + 8 cycles from the last word to its beat. Depth: a comparison of 56 bits; a 64-entry LUT RAM.
 `default_nettype none
+`include "attributes.vh"
 module data_writer #(
     parameter QUEUE_BITS = 6,  // 2^QUEUE_BITS words in the queue at most; at least 16 words
     parameter OUTSTANDING_BITS = 4,  // 2^OUTSTANDING_BITS bursts without a response, and closed ones waiting, at most
@@ -65,7 +66,8 @@ module data_writer #(
     reg follows;
     wire advance;
     wire [63:4] incoming_address = incoming[187:128];
-    assign load = !none_incoming && (!staged || advance);
+    `KEEP wire stage_free;
+    assign load = !none_incoming && stage_free;
 
     always @(posedge clk) begin
         staged <= rst_n && (load || (staged && !advance));
@@ -93,7 +95,9 @@ module data_writer #(
     wire join_open = staged && follows && open && !full;
     wire close = open && !closed_bursts[OUTSTANDING_BITS]
         && (full || (staged ? !join_open : none_incoming && (&waited || flush)));
-    assign advance = staged && !queued_words[QUEUE_BITS] && !closed_bursts[OUTSTANDING_BITS];
+    wire room = !queued_words[QUEUE_BITS] && !closed_bursts[OUTSTANDING_BITS];
+    assign advance = staged && room;
+    assign stage_free = !staged || room;  // `KEEP: not by way of `advance`, which drives much
 
     always @(posedge clk) begin
         if (close)

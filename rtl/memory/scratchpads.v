@@ -7,13 +7,18 @@
 // STREAMING: LOAD writes vectors of any buffer but HIDDEN; it and STORE work beside instructions that leave the port that
 // they have alone (move_queue).
 // WIDE_TOKENS: attention may write rows of 16 bits to GATE_INPUT, and EXPERTS may gather them.
-// Latency: 2 from a depth to its values; token_vector 3, store_values 4. Writes of the array and of single vectors come a
-// cycle later.
+// Writers of several rows have them behind each other, so banks as far apart as there are rows are offered the same one:
+// bank b takes number b mod POST_ROWS of the array's, b mod GROUP of LAYERNORM's.
+// STORE, COPY and EXPERTS take one vector of a bank each, through one multiplexer of banks per buffer.
+// Latency: 2 from a depth to its values; token_vector 3, store_values 4; what COPY writes has been read 3 cycles before
+// copy_enable. Writes of the array and of single vectors come a cycle later.
 // Depth: a multiplexer of readers in front of the memories; of banks, then of buffers behind them.
 `default_nettype none
 `include "require.vh"
 module scratchpads #(
     parameter TOKEN_PAR = 8,
+    parameter POST_ROWS = 2,
+    parameter LAYERNORM_LANES = 64,
     parameter VECTOR = 16,
     parameter ACTIVATION_BITS = 8,
     parameter VECTOR_BITS = 128,
@@ -51,28 +56,28 @@ module scratchpads #(
     output wire [TOKEN_PAR*VECTOR_BITS-1:0]     keys,
     output wire [TOKEN_PAR*VECTOR_BITS-1:0]     values,
     output wire [TOKEN_PAR*RESIDUAL_VECTOR-1:0] residual,
-    input  wire [TOKEN_PAR*DEPTH_BITS-1:0]      epilogue_read_depth,
+    input  wire [POST_ROWS*DEPTH_BITS-1:0]      epilogue_read_depth,
     input  wire [TOKEN_PAR-1:0]                 epilogue_residual_enable,
     input  wire [OUT_PARTS-1:0]                 epilogue_residual_parts,
-    input  wire [TOKEN_PAR*DEPTH_BITS-1:0]      epilogue_residual_depth,
-    input  wire [TOKEN_PAR*RESIDUAL_VECTOR-1:0] epilogue_residual_values,
+    input  wire [POST_ROWS*DEPTH_BITS-1:0]      epilogue_residual_depth,
+    input  wire [POST_ROWS*RESIDUAL_VECTOR-1:0] epilogue_residual_values,
     input  wire [TOKEN_PAR-1:0]                 epilogue_enable,
     input  wire [3:0]                           epilogue_buffer,
     input  wire [OUT_PARTS-1:0]                 epilogue_parts,
-    input  wire [TOKEN_PAR*DEPTH_BITS-1:0]      epilogue_depth,
-    input  wire [TOKEN_PAR*VECTOR_BITS-1:0]     epilogue_values,
-    input  wire [TOKEN_PAR*VECTOR*16-1:0]       epilogue_wide,
+    input  wire [POST_ROWS*DEPTH_BITS-1:0]      epilogue_depth,
+    input  wire [POST_ROWS*VECTOR_BITS-1:0]     epilogue_values,
+    input  wire [POST_ROWS*VECTOR*16-1:0]       epilogue_wide,
     input  wire [DEPTH_BITS-1:0]                layernorm_read_depth,
     input  wire [TOKEN_PAR-1:0]                 layernorm_enable,
     input  wire [TOKEN_PAR*DEPTH_BITS-1:0]      layernorm_depth,
-    input  wire [TOKEN_PAR*VECTOR_BITS-1:0]     layernorm_norm,
+    input  wire [LAYERNORM_LANES*ACTIVATION_BITS-1:0] layernorm_norm,
     input  wire [TOKEN_PAR-1:0]                 layernorm_gate_enable,
-    input  wire [TOKEN_PAR*VECTOR*16-1:0]       layernorm_gate,
+    input  wire [LAYERNORM_LANES*16-1:0]        layernorm_gate,
+    input  wire [LANE_BITS-1:0]                 copy_read_bank,
     input  wire [DEPTH_BITS-1:0]                copy_read_depth,
     input  wire                                 copy_enable,
     input  wire [LANE_BITS-1:0]                 copy_bank,
     input  wire [DEPTH_BITS-1:0]                copy_depth,
-    input  wire [RESIDUAL_VECTOR-1:0]           copy_value,
     input  wire                                 position_enable,
     input  wire [LANE_BITS-1:0]                 position_bank,
     input  wire [DEPTH_BITS-1:0]                position_depth,
@@ -103,6 +108,10 @@ module scratchpads #(
 );
     localparam GATE_VECTOR = VECTOR * 16;
     localparam DEPTHS = TOKEN_PAR * DEPTH_BITS;
+    localparam ROW_DEPTHS = POST_ROWS * DEPTH_BITS;
+    localparam REPEATED = TOKEN_PAR / POST_ROWS;  // banks that are offered the same row
+    localparam GROUP = LAYERNORM_LANES / VECTOR;
+    localparam OFFERED = GROUP > POST_ROWS ? GROUP : POST_ROWS;  // rows that LAYERNORM or the array offers
 
     localparam [OUT_PARTS-1:0] WHOLE = {OUT_PARTS{1'b1}};
     wire [DEPTHS-1:0] store_depths = {TOKEN_PAR{store_depth}};
@@ -120,17 +129,19 @@ module scratchpads #(
     wire [DEPTHS-1:0] gate_depth = stores[BUFFER_GATE_INPUT] ? store_depths
         : WIDE_TOKENS != 0 ? gathered_depth : array_depth;
     wire [DEPTHS-1:0] key_depth = stores[BUFFER_KEY] || stores[BUFFER_VALUE] ? store_depths : {TOKEN_PAR{attention_depth}};
-    wire [DEPTHS-1:0] residual_depth = stores[BUFFER_RESIDUAL] ? store_depths
-        : of_layernorm ? {TOKEN_PAR{layernorm_read_depth}}
-        : of_copy ? {TOKEN_PAR{copy_read_depth}} : epilogue_read_depth;
+    wire [DEPTH_BITS-1:0] one_residual_depth = stores[BUFFER_RESIDUAL] ? store_depth
+        : of_layernorm ? layernorm_read_depth : copy_read_depth;
+    wire [ROW_DEPTHS-1:0] residual_depth = stores[BUFFER_RESIDUAL] || of_layernorm || of_copy
+        ? {POST_ROWS{one_residual_depth}} : epilogue_read_depth;
 
     // What the array writes, with its buffer decoded.
     reg [TOKEN_PAR-1:0] array_residual_enable, norm_enable, gate_enable, query_enable, key_enable, value_enable, hidden_enable;
     reg [OUT_PARTS-1:0] array_residual_parts, array_parts;
-    reg [DEPTHS-1:0] array_residual_depth, array_write_depth;
-    reg [TOKEN_PAR*RESIDUAL_VECTOR-1:0] array_residual_values;
-    reg [TOKEN_PAR*VECTOR_BITS-1:0] array_values;
-    reg [TOKEN_PAR*GATE_VECTOR-1:0] array_wide;
+    reg [ROW_DEPTHS-1:0] array_residual_depth, array_depth_written;
+    reg [POST_ROWS*RESIDUAL_VECTOR-1:0] array_residual_values;
+    reg [POST_ROWS*VECTOR_BITS-1:0] array_values;
+    reg [POST_ROWS*GATE_VECTOR-1:0] array_wide;
+    wire [DEPTHS-1:0] array_write_depth = {REPEATED{array_depth_written}};
     always @(posedge clk) begin
         array_residual_enable <= epilogue_residual_enable;
         array_residual_parts <= epilogue_residual_parts;
@@ -143,7 +154,7 @@ module scratchpads #(
         value_enable <= epilogue_enable & {TOKEN_PAR{epilogue_buffer == BUFFER_VALUE[3:0]}};
         hidden_enable <= epilogue_enable & {TOKEN_PAR{epilogue_buffer == BUFFER_HIDDEN[3:0]}};
         array_parts <= epilogue_parts;
-        array_write_depth <= epilogue_depth;
+        array_depth_written <= epilogue_depth;
         array_values <= epilogue_values;
         array_wide <= epilogue_wide;
     end
@@ -153,17 +164,18 @@ module scratchpads #(
     wire residual_loaded = loading && load_destination == BUFFER_RESIDUAL[3:0];
     reg [BUFFER_VALUE:0] loaded;  // into which buffer
     reg [TOKEN_PAR-1:0] loaded_bank;
-    reg [DEPTHS-1:0] loaded_depths;
-    reg [TOKEN_PAR*VECTOR_BITS-1:0] loaded_activations;
-    reg [TOKEN_PAR*GATE_VECTOR-1:0] loaded_gate;
+    reg [DEPTH_BITS-1:0] loaded_depth;
+    reg [VECTOR_BITS-1:0] loaded_activations;
+    reg [GATE_VECTOR-1:0] loaded_gate;
+    wire [DEPTHS-1:0] loaded_depths = {TOKEN_PAR{loaded_depth}};
     integer buffer;
     always @(posedge clk) begin
         for (buffer = 0; buffer <= BUFFER_VALUE; buffer = buffer + 1)
             loaded[buffer] <= loading && load_destination == buffer[3:0];
         loaded_bank <= STREAMING != 0 ? one << load_bank : {TOKEN_PAR{1'b0}};
-        loaded_depths <= STREAMING != 0 ? {TOKEN_PAR{load_depth}} : {DEPTHS{1'b0}};
-        loaded_activations <= STREAMING != 0 ? {TOKEN_PAR{load_activations}} : {(TOKEN_PAR*VECTOR_BITS){1'b0}};
-        loaded_gate <= STREAMING != 0 ? {TOKEN_PAR{load_gate}} : {(TOKEN_PAR*GATE_VECTOR){1'b0}};
+        loaded_depth <= STREAMING != 0 ? load_depth : {DEPTH_BITS{1'b0}};
+        loaded_activations <= STREAMING != 0 ? load_activations : {VECTOR_BITS{1'b0}};
+        loaded_gate <= STREAMING != 0 ? load_gate : {GATE_VECTOR{1'b0}};
     end
 
     // Copies and positions go to one bank at a time, results of the array to all of them.
@@ -172,11 +184,12 @@ module scratchpads #(
     reg [DEPTH_BITS-1:0] single_depth, patched_depth;
     reg [RESIDUAL_VECTOR-1:0] single_value;
     reg [VECTOR_BITS-1:0] patched_values;
+    reg [RESIDUAL_VECTOR-1:0] residual_3;  // the vector asked for by COPY or STORE
     always @(posedge clk) begin
         single <= copy_enable || position_enable || residual_loaded;
         single_bank <= one << (residual_loaded ? load_bank : copy_enable ? copy_bank : position_bank);
         single_depth <= residual_loaded ? load_depth : copy_enable ? copy_depth : position_depth;
-        single_value <= residual_loaded ? load_residual : copy_enable ? copy_value : position_values;
+        single_value <= residual_loaded ? load_residual : copy_enable ? residual_3 : position_values;
         patching <= patch_enable;
         patched_bank <= one << patch_bank;
         patched_depth <= patch_depth;
@@ -186,25 +199,29 @@ module scratchpads #(
         .clk(clk),
         .write_enable(single ? single_bank : array_residual_enable),
         .write_parts(single ? WHOLE : array_residual_parts),
-        .write_depth(single ? {TOKEN_PAR{single_depth}} : array_residual_depth),
-        .write_values(single ? {TOKEN_PAR{single_value}} : array_residual_values),
-        .read_depth(residual_depth), .read_values(residual));
+        .write_depth({REPEATED{single ? {POST_ROWS{single_depth}} : array_residual_depth}}),
+        .write_values({REPEATED{single ? {POST_ROWS{single_value}} : array_residual_values}}),
+        .read_depth({REPEATED{residual_depth}}), .read_values(residual));
+    wire [OFFERED*VECTOR_BITS-1:0] norm_offered = loaded[BUFFER_NORM] ? {OFFERED{loaded_activations}}
+        : of_layernorm ? {(OFFERED/GROUP){layernorm_norm}} : {(OFFERED/POST_ROWS){array_values}};
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH)) norm_rows (
         .clk(clk),
         .write_enable(loaded[BUFFER_NORM] ? loaded_bank : of_layernorm ? layernorm_enable : norm_enable),
         .write_parts(loaded[BUFFER_NORM] || of_layernorm ? WHOLE : array_parts),
         .write_depth(loaded[BUFFER_NORM] ? loaded_depths : of_layernorm ? layernorm_depth : array_write_depth),
-        .write_values(loaded[BUFFER_NORM] ? loaded_activations : of_layernorm ? layernorm_norm : array_values),
+        .write_values({(TOKEN_PAR/OFFERED){norm_offered}}),
         .read_depth(norm_depth), .read_values(norm));
     // Rows of 16 bits: LAYERNORM's, and attention's where tokens may be wide.
     localparam GATE_PARTS = WIDE_TOKENS != 0 ? OUT_PARTS : 1;
     wire of_attention = WIDE_TOKENS != 0 && !of_layernorm;
+    wire [OFFERED*GATE_VECTOR-1:0] gate_offered = loaded[BUFFER_GATE_INPUT] ? {OFFERED{loaded_gate}}
+        : of_attention ? {(OFFERED/POST_ROWS){array_wide}} : {(OFFERED/GROUP){layernorm_gate}};
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATE_VECTOR), .PARTS(GATE_PARTS), .DEPTH(ROW_DEPTH)) gate_rows (
         .clk(clk),
         .write_enable(loaded[BUFFER_GATE_INPUT] ? loaded_bank : of_attention ? gate_enable : layernorm_gate_enable),
         .write_parts(of_attention && !loaded[BUFFER_GATE_INPUT] ? array_parts[GATE_PARTS-1:0] : {GATE_PARTS{1'b1}}),
         .write_depth(loaded[BUFFER_GATE_INPUT] ? loaded_depths : of_attention ? array_write_depth : layernorm_depth),
-        .write_values(loaded[BUFFER_GATE_INPUT] ? loaded_gate : of_attention ? array_wide : layernorm_gate),
+        .write_values({(TOKEN_PAR/OFFERED){gate_offered}}),
         .read_depth(gate_depth), .read_values(gate_input));
     wire unused_wide = &{1'b0, gate_enable, array_wide, gather_wide};
     scratchpad #(
@@ -213,7 +230,7 @@ module scratchpads #(
         .clk(clk), .write_enable(loaded[BUFFER_QUERY] ? loaded_bank : query_enable),
         .write_parts(loaded[BUFFER_QUERY] ? WHOLE : array_parts),
         .write_depth(loaded[BUFFER_QUERY] ? loaded_depths : array_write_depth),
-        .write_values(loaded[BUFFER_QUERY] ? loaded_activations : array_values),
+        .write_values({REPEATED{loaded[BUFFER_QUERY] ? {POST_ROWS{loaded_activations}} : array_values}}),
         .read_depth(query_depth), .read_values(query));
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
@@ -221,7 +238,7 @@ module scratchpads #(
         .clk(clk), .write_enable(loaded[BUFFER_KEY] ? loaded_bank : key_enable),
         .write_parts(loaded[BUFFER_KEY] ? WHOLE : array_parts),
         .write_depth(loaded[BUFFER_KEY] ? loaded_depths : array_write_depth),
-        .write_values(loaded[BUFFER_KEY] ? loaded_activations : array_values),
+        .write_values({REPEATED{loaded[BUFFER_KEY] ? {POST_ROWS{loaded_activations}} : array_values}}),
         .read_depth(key_depth), .read_values(keys));
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
@@ -229,7 +246,7 @@ module scratchpads #(
         .clk(clk), .write_enable(loaded[BUFFER_VALUE] ? loaded_bank : value_enable),
         .write_parts(loaded[BUFFER_VALUE] ? WHOLE : array_parts),
         .write_depth(loaded[BUFFER_VALUE] ? loaded_depths : array_write_depth),
-        .write_values(loaded[BUFFER_VALUE] ? loaded_activations : array_values),
+        .write_values({REPEATED{loaded[BUFFER_VALUE] ? {POST_ROWS{loaded_activations}} : array_values}}),
         .read_depth(key_depth), .read_values(values));
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(HIDDEN_DEPTH), .ULTRA(ULTRA_RAM)
@@ -237,20 +254,26 @@ module scratchpads #(
         .clk(clk),
         .write_enable(patching ? patched_bank : hidden_enable),
         .write_parts(patching ? WHOLE : array_parts),
-        .write_depth(patching ? {TOKEN_PAR{patched_depth}} : array_write_depth),
-        .write_values(patching ? {TOKEN_PAR{patched_values}} : array_values),
+        .write_depth({REPEATED{patching ? {POST_ROWS{patched_depth}} : array_depth_written}}),
+        .write_values({REPEATED{patching ? {POST_ROWS{patched_values}} : array_values}}),
         .read_depth(hidden_depth), .read_values(hidden));
     scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATHERED_BITS), .PARTS(1), .DEPTH(ROW_DEPTH)) gathered_rows (
         .clk(clk), .write_enable(gather_enable ? one << gather_bank : {TOKEN_PAR{1'b0}}), .write_parts(1'b1),
         .write_depth({TOKEN_PAR{gather_depth}}), .write_values({TOKEN_PAR{gather_values}}),
         .read_depth(array_depth), .read_values(gathered));
 
-    // Gathering: the bank asked for two cycles ago. STORE: the bank, then the buffer.
-    reg [LANE_BITS-1:0] gather_1, gather_2, store_1, store_2;
-    reg [RESIDUAL_VECTOR-1:0] residual_3;
+    // One vector: the bank asked for two cycles ago. STORE: of all buffers, then of its source.
+    // Where other instructions execute beside STORE, each buffer's bank is that of who has its port.
+    reg [LANE_BITS-1:0] bank_1, store_1;
+    reg [LANE_BITS-1:0] store_2, residual_bank_2, norm_bank_2, gate_bank_2;
     reg [GATE_VECTOR-1:0] gate_3;
     reg [VECTOR_BITS-1:0] norm_3, query_3, key_3, value_3, hidden_3, activation;
     integer element;
+    always @* begin
+        token_vector = {GATHERED_BITS{1'b0}};
+        token_vector[VECTOR_BITS-1:0] = norm_3;
+        if (WIDE_TOKENS != 0 && gather_wide) token_vector = gate_3[GATHERED_BITS-1:0];
+    end
     always @* case (store_source)
         BUFFER_NORM: activation = norm_3;
         BUFFER_QUERY: activation = query_3;
@@ -259,20 +282,18 @@ module scratchpads #(
         default: activation = hidden_3;
     endcase
     always @(posedge clk) begin
-        gather_1 <= gather_read_bank;
-        gather_2 <= gather_1;
+        bank_1 <= of_copy ? copy_read_bank : of_experts ? gather_read_bank : store_bank;
         store_1 <= store_bank;
-        store_2 <= store_1;
-        if (of_experts) begin
-            token_vector <= {GATHERED_BITS{1'b0}};
-            token_vector[VECTOR_BITS-1:0] <= norm[gather_2*VECTOR_BITS +: VECTOR_BITS];
-            if (WIDE_TOKENS != 0 && gather_wide)
-                token_vector <= gate_input[gather_2*GATE_VECTOR +: GATHERED_BITS];
+        store_2 <= STREAMING != 0 ? store_1 : bank_1;
+        residual_bank_2 <= STREAMING != 0 && stores[BUFFER_RESIDUAL] ? store_1 : bank_1;
+        norm_bank_2 <= STREAMING != 0 && stores[BUFFER_NORM] ? store_1 : bank_1;
+        gate_bank_2 <= STREAMING != 0 && stores[BUFFER_GATE_INPUT] ? store_1 : bank_1;
+        if (of_copy || of_store) residual_3 <= residual[residual_bank_2*RESIDUAL_VECTOR +: RESIDUAL_VECTOR];
+        if (of_experts || of_store) begin
+            gate_3 <= gate_input[gate_bank_2*GATE_VECTOR +: GATE_VECTOR];
+            norm_3 <= norm[norm_bank_2*VECTOR_BITS +: VECTOR_BITS];
         end
         if (of_store) begin
-            residual_3 <= residual[store_2*RESIDUAL_VECTOR +: RESIDUAL_VECTOR];
-            gate_3 <= gate_input[store_2*GATE_VECTOR +: GATE_VECTOR];
-            norm_3 <= norm[store_2*VECTOR_BITS +: VECTOR_BITS];
             query_3 <= query[store_2*VECTOR_BITS +: VECTOR_BITS];
             key_3 <= keys[store_2*VECTOR_BITS +: VECTOR_BITS];
             value_3 <= values[store_2*VECTOR_BITS +: VECTOR_BITS];

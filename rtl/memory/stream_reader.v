@@ -9,13 +9,15 @@
 // Tiles and channel records are taken only when their queues have room, counting what is on its way.
 // header_done comes with header_fault: rule 10 of docs/isa.md. Where the instruction closes a part of the stream, its last
 // segment has to end it.
-// Latency: 4 from a take to its push. Depth: a comparison of 64 bits for headers; a counter.
+// Tiles of weights go through attention's register, which gives both to the array: weights stand two cycles after
+// weights_coming, TAKE_LATENCY after their take.
+// Depth: a comparison of 64 bits for headers; a counter.
 `default_nettype none
 module stream_reader (
     clk, rst_n, command_valid, command_ready, command, idle, header_done, header_fault,
     available, take, take_lines, taken_valid, taken, skip, skip_lines, left, closes_part, last_segment,
-    tile_push, tile, tile_done, channel_push, channel_lines, channel_done, line_valid, line_ready, line,
-    attention_start, attention_busy, attention_reserve, attention_push, attention_tile, tile_room, current, waits
+    weights_coming, weights, tile_done, channel_push, channel_lines, channel_done, line_valid, line_ready, line,
+    attention_start, attention_busy, attention_reserve, tile_room, current, waits
 );
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
@@ -40,8 +42,8 @@ module stream_reader (
     input  wire [63:0]                        left;
     input  wire                               closes_part;
     input  wire [31:0]                        last_segment;
-    output wire                               tile_push;
-    output wire [TILE_BITS-1:0]               tile;
+    output wire                               weights_coming;
+    output wire [TILE_BITS-1:0]               weights;
     input  wire                               tile_done;
     output wire                               channel_push;
     output wire [CHANNEL_LINES*LINE_BITS-1:0] channel_lines;
@@ -52,8 +54,6 @@ module stream_reader (
     output wire                               attention_start;
     input  wire                               attention_busy;
     input  wire                               attention_reserve;
-    input  wire                               attention_push;
-    input  wire [TILE_BITS-1:0]               attention_tile;
     output wire                               tile_room;
     output wire [FETCH_BITS-1:0]              current;
     output wire                               waits;
@@ -101,7 +101,8 @@ module stream_reader (
     wire stream_ended = asks_header && ended;
     reg ends_part;
     wire [63:0] payload_lines = {32'd0, taken[63:32]};
-    reg [TAKE_LATENCY-1:0] of_tile, of_channels, of_line, of_header, of_narrow, of_second;
+    reg of_tile;  // one cycle after its take
+    reg [TAKE_LATENCY-1:0] of_channels, of_line, of_header, of_narrow, of_second;
     wire header_arrives = taken_valid && of_header[TAKE_LATENCY-1];
     wire attention_ended = attends && !attention_busy;
     wire finish = (take_tile && last_input && last_output) || (take_line && last_line) || skips || header_arrives
@@ -159,7 +160,7 @@ module stream_reader (
             if (take_line) last_line <= lines_left == 32'd2;
         end
         ended <= left == 64'd0;
-        of_tile <= rst_n ? {of_tile[TAKE_LATENCY-2:0], take_tile} : {TAKE_LATENCY{1'b0}};
+        of_tile <= rst_n && take_tile;
         of_second <= rst_n ? {of_second[TAKE_LATENCY-2:0], take_tile && second} : {TAKE_LATENCY{1'b0}};
         of_narrow <= {of_narrow[TAKE_LATENCY-2:0], narrow};
         of_channels <= rst_n ? {of_channels[TAKE_LATENCY-2:0], take_channels} : {TAKE_LATENCY{1'b0}};
@@ -190,11 +191,11 @@ module stream_reader (
         end else begin : whole_tiles
             always @(posedge clk) kept <= {(TILE_BITS/2){1'b0}};
             assign whole = taken;
-            wire unused_narrow = &{1'b0, of_narrow, kept};
+            wire unused_narrow = &{1'b0, of_narrow, of_second, kept};
         end
     endgenerate
-    assign tile_push = (taken_valid && of_tile[TAKE_LATENCY-1]) || of_second[TAKE_LATENCY-1] || attention_push;
-    assign tile = attention_push ? attention_tile : whole;
+    assign weights_coming = of_tile;
+    assign weights = whole;
     assign channel_push = taken_valid && of_channels[TAKE_LATENCY-1];
     assign channel_lines = taken[CHANNEL_LINES*LINE_BITS-1:0];
     wire no_line, unused_full;

@@ -3,41 +3,37 @@
 //
 //   RESIDUAL[destination_row + row] = RESIDUAL[source_row + row],  row < rows; the two ranges do not overlap
 //
-// Two walks over as many rows run side by side, one over what is read and one over what is written READ_DELAY later.
-// Precondition: fields are held while busy; rows and vectors are at least 1; residual_values 2 cycles after read_depth.
-// Latency: busy for rows · vectors + 6 cycles. Depth: a TOKEN_PAR:1 multiplexer; see row_walk.
+// Two walks over as many rows run side by side, one over what is read and one over what is written READ_DELAY later: the
+// vector itself never comes here.
+// Precondition: fields are held while busy; rows and vectors are at least 1.
+// Latency: busy for rows · vectors + 6 cycles. Depth: see row_walk.
 `default_nettype none
 module copy #(
-    parameter TOKEN_PAR = 8,
-    parameter VECTOR = 16,
-    parameter RESIDUAL_BITS = 16,
     parameter READ_LATENCY = 2,
     parameter LANE_BITS = 3,
     parameter DEPTH_BITS = 16,
     parameter VECTORS_BITS = 11
 ) (
-    input  wire                            clk,
-    input  wire                            rst_n,
-    input  wire                            start,
-    input  wire [15:0]                     rows,
-    input  wire [VECTORS_BITS-1:0]         vectors,
-    input  wire [15:0]                     source_row,
-    input  wire [15:0]                     destination_row,
-    output wire                            busy,
-    output wire [DEPTH_BITS-1:0]           read_depth,
-    input  wire [TOKEN_PAR*VECTOR*RESIDUAL_BITS-1:0] residual_values,
-    output wire                            write_enable,
-    output wire [LANE_BITS-1:0]            write_bank,
-    output wire [DEPTH_BITS-1:0]           write_depth,
-    output reg  [VECTOR*RESIDUAL_BITS-1:0] write_value
+    input  wire                    clk,
+    input  wire                    rst_n,
+    input  wire                    start,
+    input  wire [15:0]             rows,
+    input  wire [VECTORS_BITS-1:0] vectors,
+    input  wire [15:0]             source_row,
+    input  wire [15:0]             destination_row,
+    output wire                    busy,
+    output wire [LANE_BITS-1:0]    read_bank,
+    output wire [DEPTH_BITS-1:0]   read_depth,
+    output wire                    write_enable,
+    output wire [LANE_BITS-1:0]    write_bank,
+    output wire [DEPTH_BITS-1:0]   write_depth
 );
-    localparam ROW_VECTOR_BITS = VECTOR * RESIDUAL_BITS;
     localparam READ_DELAY = READ_LATENCY + 1;
 
     wire reading, writing, unused_vector_ends, unused_end, unused_other_vector_ends, unused_other_end;
     wire [15:0] unused_row, unused_other_row;
     wire [VECTORS_BITS-1:0] unused_vector, unused_other_vector;
-    wire [LANE_BITS-1:0] read_bank, bank;
+    wire [LANE_BITS-1:0] bank;
     wire [DEPTH_BITS-1:0] depth;
     row_walk #(.LANE_BITS(LANE_BITS), .VECTORS_BITS(VECTORS_BITS), .DEPTH_BITS(DEPTH_BITS)) from (
         .clk(clk), .rst_n(rst_n), .start(start), .first_row(source_row), .rows(rows), .vectors(vectors),
@@ -48,16 +44,12 @@ module copy #(
         .advance(1'b1), .active(writing), .row(unused_other_row), .bank(bank), .depth(depth),
         .vector(unused_other_vector), .last_vector(unused_other_vector_ends), .last(unused_other_end));
 
-    reg [READ_LATENCY*LANE_BITS-1:0] read_banks;
     reg [READ_DELAY*LANE_BITS-1:0] banks;
     reg [READ_DELAY*DEPTH_BITS-1:0] depths;
     reg [READ_DELAY-1:0] valid;
     reg [2:1] loading;  // row_walk says `active` 3 cycles after its start
-    wire [LANE_BITS-1:0] arriving = read_banks[READ_LATENCY*LANE_BITS-1 -: LANE_BITS];
     always @(posedge clk) begin
         loading <= rst_n ? {loading[1], start} : 2'd0;
-        read_banks <= {read_banks[(READ_LATENCY-1)*LANE_BITS-1:0], read_bank};
-        write_value <= residual_values[arriving*ROW_VECTOR_BITS +: ROW_VECTOR_BITS];
         valid <= rst_n ? {valid[READ_DELAY-2:0], writing} : {READ_DELAY{1'b0}};
         banks <= {banks[(READ_DELAY-1)*LANE_BITS-1:0], bank};
         depths <= {depths[(READ_DELAY-1)*DEPTH_BITS-1:0], depth};

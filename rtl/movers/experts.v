@@ -79,6 +79,7 @@ module experts #(
     reg [15:0] sources [0:ENTRIES-1];
     reg [31:0] targets [0:ENTRIES-1];
     reg pushing, writing;
+    reg [MAX_EXPERTS-1:0] pushing_to;  // pushed_expert, decoded
     reg [15:0] written_length;
     reg [8:0] written_end;
     reg [15:0] pushed_source, written_source;
@@ -86,10 +87,13 @@ module experts #(
     reg [ENTRY_BITS-1:0] written_entry;
     wire [15:0] pushed_index = lengths[16*pushed_expert +: 16];
     wire [15:0] pushed_length = pushed_index + 16'd1;
+    integer expert;
     wire [8:0] pushed_end = {{(9-EXPERT_BITS){1'b0}}, pushed_expert} + 9'd1;
     always @(posedge clk) begin
         pushing <= rst_n & push_valid & ~clear;
         pushed_expert <= push_expert[EXPERT_BITS-1:0];
+        for (expert = 0; expert < MAX_EXPERTS; expert = expert + 1)
+            pushing_to[expert] <= push_expert[EXPERT_BITS-1:0] == expert[EXPERT_BITS-1:0];
         pushed_source <= push_source;
         pushed_target <= {push_score, push_destination};
         writing <= rst_n & pushing & ~clear;
@@ -104,7 +108,8 @@ module experts #(
             if (written_length > longest) longest <= written_length;
             if (written_end > queues_end) queues_end <= written_end;
         end
-        if (pushing) lengths[16*pushed_expert +: 16] <= pushed_length;
+        for (expert = 0; expert < MAX_EXPERTS; expert = expert + 1)
+            if (pushing && pushing_to[expert]) lengths[16*expert +: 16] <= pushed_length;
         if (note_gate) begin
             if (gate_source_end > source_end) source_end <= gate_source_end;
             destination_end <= gate_destination_end;

@@ -34,7 +34,7 @@ module head #(
     localparam ROW_BITS = OUT_PAR * OUTPUT_BITS;
     localparam FIFO_DEPTH = 64;
     localparam ROOM = 32;
-    localparam ENTRY_BITS = POST_ROWS * (1 + 64 + ROW_BITS) + 3;
+    localparam ENTRY_BITS = POST_ROWS * (1 + 64 + ROW_BITS) + 4;
 
     // Zeros beyond the last output: which there are, a cycle before.
     reg [POST_ROWS-1:0] valid_in;
@@ -46,6 +46,7 @@ module head #(
     reg [POST_ROWS-1:0] pushed_valid;
     reg [POST_ROWS*64-1:0] pushed_address;
     reg [2:0] pushed_words;
+    reg pushed_single;  // one word is all
     reg [POST_ROWS*ROW_BITS-1:0] pushed_values;
     integer row, output_number;
     always @(posedge clk) begin
@@ -59,6 +60,7 @@ module head #(
         pushed_valid <= valid_in;
         pushed_address <= address_in;
         pushed_words <= words_in;
+        pushed_single <= words_in == 3'd1 && (valid_in & (valid_in - 1'b1)) == {POST_ROWS{1'b0}};
         for (row = 0; row < POST_ROWS; row = row + 1)
             for (output_number = 0; output_number < OUT_PAR; output_number = output_number + 1)
                 pushed_values[row*ROW_BITS + output_number*OUTPUT_BITS +: OUTPUT_BITS] <=
@@ -70,17 +72,19 @@ module head #(
     wire [ENTRY_BITS-1:0] entry;
     wire [$clog2(FIFO_DEPTH):0] count;
     word_fifo #(.BITS(ENTRY_BITS), .DEPTH(FIFO_DEPTH)) queue (
-        .clk(clk), .rst_n(rst_n), .push(pushing), .value({pushed_words, pushed_valid, pushed_address, pushed_values}),
+        .clk(clk), .rst_n(rst_n), .push(pushing), .value({pushed_single, pushed_words, pushed_valid, pushed_address, pushed_values}),
         .pop(entry_taken), .front(entry), .empty(no_entry), .count(count));
     always @(posedge clk) almost_full <= rst_n & count >= FIFO_DEPTH - ROOM - 5;
 
     wire [POST_ROWS*ROW_BITS-1:0] entry_values = entry[POST_ROWS*ROW_BITS-1:0];
     wire [POST_ROWS*64-1:0] entry_address = entry[POST_ROWS*ROW_BITS +: POST_ROWS*64];
     wire [POST_ROWS-1:0] entry_rows = entry[POST_ROWS*(ROW_BITS+64) +: POST_ROWS];
-    wire [2:0] entry_words = entry[ENTRY_BITS-1 -: 3];
+    wire [2:0] entry_words = entry[ENTRY_BITS-2 -: 3];
+    wire entry_single = entry[ENTRY_BITS-1];
 
-    // Row by row, word by word, into the output register.
-    reg begun, later_word, later_word_is_last;
+    // Row by row, word by word, into the output register. Whether the next word is the entry's last one is known a cycle
+    // before, as `word_ready` is late and what takes an entry drives all of the queue's front.
+    reg begun, later_word, later_word_is_last, later, later_ends;
     reg [POST_ROWS-1:0] waiting;
     reg [2:0] word_number;
     wire [POST_ROWS-1:0] rows_left = begun ? waiting : entry_rows;
@@ -88,7 +92,10 @@ module head #(
     wire last_row = rows_left == this_row;
     wire last_word = later_word ? later_word_is_last : entry_words == 3'd1;
     wire moves = !no_entry && (!word_valid || word_ready);
-    assign entry_taken = moves && last_word && last_row;
+    wire finishes = later ? later_ends : entry_single;
+    wire [POST_ROWS-1:0] later_rows = rows_left & ~this_row;
+    wire last_row_next = (later_rows & (later_rows - 1'b1)) == {POST_ROWS{1'b0}};
+    assign entry_taken = moves && finishes;
     reg [63:0] this_address;
     reg [ROW_BITS-1:0] this_values;
     integer n;
@@ -110,6 +117,7 @@ module head #(
             begun <= 1'b0;
             word_number <= 3'd0;
             later_word <= 1'b0;
+            later <= 1'b0;
             word_valid <= 1'b0;
         end else begin
             if (moves) word_valid <= 1'b1;
@@ -117,9 +125,11 @@ module head #(
             if (moves) word_number <= last_word ? 3'd0 : word_number + 3'd1;
             if (moves) later_word <= !last_word;
             if (moves) later_word_is_last <= word_number + 3'd2 == entry_words;
+            if (moves) later <= !finishes;
+            if (moves) later_ends <= last_word ? entry_words == 3'd1 && last_row_next : word_number + 3'd2 == entry_words && last_row;
             if (moves && last_word) begin
                 begun <= !last_row;
-                waiting <= rows_left & ~this_row;
+                waiting <= later_rows;
             end
         end
     end

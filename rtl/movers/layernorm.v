@@ -61,9 +61,9 @@ module layernorm #(
     input  wire [TOKEN_PAR*VECTOR*RESIDUAL_BITS-1:0] residual_values,
     output reg  [TOKEN_PAR-1:0]           write_enable,
     output reg  [TOKEN_PAR*16-1:0]        write_depth,
-    output wire [TOKEN_PAR*VECTOR*ACTIVATION_BITS-1:0] norm_values,
+    output reg  [LAYERNORM_LANES*ACTIVATION_BITS-1:0] norm_values,
     output wire [TOKEN_PAR-1:0]           gate_enable,
-    output wire [TOKEN_PAR*VECTOR*16-1:0] gate_values
+    output reg  [LAYERNORM_LANES*16-1:0]  gate_values
 );
     localparam GROUP = LAYERNORM_LANES / VECTOR;
     localparam SLOTS = TOKEN_PAR / GROUP;  // groups of a tile
@@ -75,6 +75,7 @@ module layernorm #(
     localparam PART_BITS = 8;
     localparam WAITING_BITS = 8;  // vectors that may be on their way, more than the latency and a row of 64
     localparam GROUPS_BITS = 6;  // groups that may be on their way, more than the latency
+    localparam NORMALISING = 18;  // cycles in layernorm_normalise
 
     // Where the first group lies; its destination may begin before row 0 (modulo 2^16, not written).
     localparam [15:0] IN_GROUP = GROUP - 1;
@@ -97,7 +98,8 @@ module layernorm #(
     // Reading: the parts of one group, then the next group, while memories have room.
     localparam [6:0] SHORTEST = GROUP;  // the roots of a group take a cycle each
     reg reading;
-    reg [6:0] position, last_of_group;
+    reg [6:0] position, last_of_group, before_last;
+    reg last_position;  // `position` is last_of_group
     reg [15:0] groups_left, tile_base;
     reg [SLOT_BITS-1:0] slot;
     reg [WAITING_BITS:0] vectors_out;
@@ -106,7 +108,6 @@ module layernorm #(
     reg taken_1, group_taken_1;  // room is given back a cycle later, which shortens the path
     wire issue = reading & ~vectors_out[WAITING_BITS] & ~groups_out[GROUPS_BITS];
     wire read = issue & position < vectors;
-    wire last_position = position == last_of_group;
     wire next_group = issue & last_position;
     wire next_tile = slot == SLOTS[SLOT_BITS-1:0] - 1'b1;
     assign read_depth = tile_base + {9'd0, position};
@@ -122,13 +123,16 @@ module layernorm #(
             groups_out <= groups_out + {{GROUPS_BITS{1'b0}}, next_group} - {{GROUPS_BITS{1'b0}}, group_taken_1};
         end
         last_of_group <= (vectors < SHORTEST ? SHORTEST : vectors) - 1'b1;
+        before_last <= last_of_group - 1'b1;
         if (setup[3]) begin
             position <= 7'd0;
+            last_position <= last_of_group == 0;
             groups_left <= groups;
             tile_base <= source_base;
             slot <= SLOTS == 1 ? {SLOT_BITS{1'b0}} : source_row[GROUP_SHIFT +: SLOT_BITS];
         end else if (issue) begin
             position <= last_position ? 7'd0 : position + 1'b1;
+            last_position <= last_position ? last_of_group == 0 : position == before_last;
             if (last_position) begin
                 groups_left <= groups_left - 1'b1;
                 slot <= next_tile ? {SLOT_BITS{1'b0}} : slot + 1'b1;
@@ -231,7 +235,7 @@ module layernorm #(
             if (GATE_FORMS != 0) begin : forms
                 wire [VECTOR*16-1:0] copied;
                 layernorm_copy #(
-                    .LANES(VECTOR), .RESIDUAL_BITS(RESIDUAL_BITS), .WIDE_LIMIT(WIDE_LIMIT), .LATENCY(18)
+                    .LANES(VECTOR), .RESIDUAL_BITS(RESIDUAL_BITS), .WIDE_LIMIT(WIDE_LIMIT), .LATENCY(NORMALISING)
                 ) upper_bits (
                     .clk(clk), .values(held_2[row*ROW_BITS +: ROW_BITS]), .copied(copied));
                 assign gate[row*VECTOR*16 +: VECTOR*16] = residual_copy ? copied : row_gate;
@@ -255,7 +259,13 @@ module layernorm #(
     wire [GROUP-1:0] from_first = first_group ? ALL << (source_row & IN_GROUP) : ALL;
     wire [GROUP-1:0] to_last = groups_to_write == 1 ? ALL >> (IN_GROUP - (last_row & IN_GROUP)) : ALL;
     wire [GROUP-1:0] allowed_rows = from_first & to_last;
-    wire last_part = part_out == {1'b0, last_vector};
+    // The last vectors of a group are written: known from when they were taken.
+    reg [NORMALISING:0] closing;
+    reg group_written;
+    always @(posedge clk) begin
+        closing <= {closing[NORMALISING-1:0], group_taken};
+        group_written <= rst_n & closing[NORMALISING];
+    end
     wire [15:0] next_bank = first_bank + GROUP[15:0];
     always @(posedge clk) begin
         if (setup[3]) begin
@@ -264,7 +274,7 @@ module layernorm #(
             first_bank <= first_destination & IN_TILE;
             groups_to_write <= groups;
             first_group <= 1'b1;
-        end else if (written && last_part) begin
+        end else if (group_written) begin
             first_bank <= next_bank & IN_TILE;
             groups_to_write <= groups_to_write - 1'b1;
             first_group <= 1'b0;
@@ -275,20 +285,16 @@ module layernorm #(
         end
         busy <= rst_n & (start | (busy & (groups_to_write != 0 | |setup)));
     end
-    // Banks GROUP apart take the same row of the group, if any.
-    reg [GROUP*VECTOR*ACTIVATION_BITS-1:0] rotated_norm;
-    reg [GROUP*VECTOR*16-1:0] rotated_gate;
-    assign norm_values = {SLOTS{rotated_norm}};
-    assign gate_values = {SLOTS{rotated_gate}};
+    // Banks GROUP apart take the same row of the group, if any: bank b values number b mod GROUP.
     generate
         for (row = 0; row < GROUP; row = row + 1) begin : rotated
             localparam [15:0] NUMBER = row;
             wire [15:0] difference = NUMBER - first_bank;
             wire [INDEX_BITS-1:0] row_in_group = difference[INDEX_BITS-1:0] & IN_GROUP[INDEX_BITS-1:0];
             always @(posedge clk) begin
-                rotated_norm[row*VECTOR*ACTIVATION_BITS +: VECTOR*ACTIVATION_BITS] <=
+                norm_values[row*VECTOR*ACTIVATION_BITS +: VECTOR*ACTIVATION_BITS] <=
                     norm[row_in_group*VECTOR*ACTIVATION_BITS +: VECTOR*ACTIVATION_BITS];
-                rotated_gate[row*VECTOR*16 +: VECTOR*16] <= gate[row_in_group*VECTOR*16 +: VECTOR*16];
+                gate_values[row*VECTOR*16 +: VECTOR*16] <= gate[row_in_group*VECTOR*16 +: VECTOR*16];
             end
             wire unused_difference = &{1'b0, difference};
         end

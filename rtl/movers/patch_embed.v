@@ -56,7 +56,7 @@ module patch_embed #(
     wire position_moves = position_active && line_valid;
     row_walk #(.LANE_BITS(LANE_BITS), .VECTORS_BITS(VECTORS_BITS), .DEPTH_BITS(DEPTH_BITS)) positions (
         .clk(clk), .rst_n(rst_n), .start(start_positions), .first_row(destination_row), .rows(rows + 16'd1),
-        .vectors(position_vectors), .advance(position_moves), .active(position_active), .row(position_row),
+        .vectors(position_vectors), .advance(line_valid), .active(position_active), .row(position_row),
         .bank(position_bank), .depth(position_depth), .vector(position_vector), .last_vector(position_last_vector),
         .last(position_last));
 
@@ -82,7 +82,7 @@ module patch_embed #(
     wire patch_moves = patch_active && word_valid;
     row_walk #(.LANE_BITS(LANE_BITS), .VECTORS_BITS(VECTORS_BITS), .DEPTH_BITS(DEPTH_BITS)) patches (
         .clk(clk), .rst_n(rst_n), .start(start_patches), .first_row(16'd0), .rows(rows),
-        .vectors(patch_vectors), .advance(patch_moves), .active(patch_active), .row(patch_row),
+        .vectors(patch_vectors), .advance(word_valid), .active(patch_active), .row(patch_row),
         .bank(patch_bank), .depth(patch_depth), .vector(patch_vector), .last_vector(patch_last_vector),
         .last(patch_last));
     integer pixel;

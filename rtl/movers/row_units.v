@@ -84,18 +84,18 @@ module row_units (
     input  wire [15:0]                             attention_depth;
     output wire [ALL-1:0]                          key_values;
     output wire [ALL-1:0]                          value_values;
-    input  wire [DEPTHS-1:0]                       epilogue_read_depth;
+    input  wire [POST_ROWS*DEPTH_BITS-1:0]         epilogue_read_depth;
     output wire [RESIDUAL_ALL-1:0]                 residual;
     input  wire [TOKEN_PAR-1:0]                    epilogue_residual_enable;
     input  wire [OUT_PARTS-1:0]                    epilogue_residual_parts;
-    input  wire [DEPTHS-1:0]                       epilogue_residual_depth;
-    input  wire [RESIDUAL_ALL-1:0]                 epilogue_residual_values;
+    input  wire [POST_ROWS*DEPTH_BITS-1:0]         epilogue_residual_depth;
+    input  wire [POST_ROWS*RESIDUAL_VECTOR-1:0]    epilogue_residual_values;
     input  wire [TOKEN_PAR-1:0]                    epilogue_enable;
     input  wire [3:0]                              epilogue_buffer;
     input  wire [OUT_PARTS-1:0]                    epilogue_parts;
-    input  wire [DEPTHS-1:0]                       epilogue_depth;
-    input  wire [ALL-1:0]                          epilogue_values;
-    input  wire [TOKEN_PAR*VECTOR*16-1:0]          epilogue_wide;
+    input  wire [POST_ROWS*DEPTH_BITS-1:0]         epilogue_depth;
+    input  wire [POST_ROWS*VECTOR_BITS-1:0]        epilogue_values;
+    input  wire [POST_ROWS*VECTOR*16-1:0]          epilogue_wide;
     input  wire [7:0]                              lookup_expert;
     input  wire [15:0]                             lookup_index;
     output wire [15:0]                             lookup_destination;
@@ -125,11 +125,10 @@ module row_units (
     wire [TOKEN_PAR-1:0] layernorm_enable, layernorm_gate_enable;
     wire [DEPTHS-1:0] layernorm_depth;
     wire copy_enable;
-    wire [LANE_BITS-1:0] copy_bank;
+    wire [LANE_BITS-1:0] copy_read_bank, copy_bank;
     wire [15:0] copy_depth;
-    wire [ALL-1:0] layernorm_norm;
-    wire [TOKEN_PAR*VECTOR*16-1:0] layernorm_gate;
-    wire [RESIDUAL_VECTOR-1:0] copy_value;
+    wire [LAYERNORM_LANES*ACTIVATION_BITS-1:0] layernorm_norm;
+    wire [LAYERNORM_LANES*16-1:0] layernorm_gate;
     layernorm #(
         .TOKEN_PAR(TOKEN_PAR), .LAYERNORM_LANES(LAYERNORM_LANES), .VECTOR(VECTOR), .MAX_WIDTH(MAX_WIDTH),
         .RESIDUAL_BITS(RESIDUAL_BITS), .ROW_SUM_BITS(ROW_SUM_BITS), .ROW_SQUARES_BITS(ROW_SQUARES_BITS),
@@ -146,12 +145,11 @@ module row_units (
         .residual_values(residual), .write_enable(layernorm_enable), .write_depth(layernorm_depth),
         .norm_values(layernorm_norm), .gate_enable(layernorm_gate_enable), .gate_values(layernorm_gate));
     copy #(
-        .TOKEN_PAR(TOKEN_PAR), .VECTOR(VECTOR), .RESIDUAL_BITS(RESIDUAL_BITS), .READ_LATENCY(READ_LATENCY),
-        .LANE_BITS(LANE_BITS), .DEPTH_BITS(DEPTH_BITS), .VECTORS_BITS(VECTORS_BITS)
+        .READ_LATENCY(READ_LATENCY), .LANE_BITS(LANE_BITS), .DEPTH_BITS(DEPTH_BITS), .VECTORS_BITS(VECTORS_BITS)
     ) copy_unit (
         .clk(clk), .rst_n(rst_n), .start(begin_copy), .rows(rows), .vectors(vectors), .source_row(source_row),
-        .destination_row(destination_row), .busy(copy_busy), .read_depth(copy_read_depth), .residual_values(residual),
-        .write_enable(copy_enable), .write_bank(copy_bank), .write_depth(copy_depth), .write_value(copy_value));
+        .destination_row(destination_row), .busy(copy_busy), .read_bank(copy_read_bank), .read_depth(copy_read_depth),
+        .write_enable(copy_enable), .write_bank(copy_bank), .write_depth(copy_depth));
 
     wire [LANE_BITS-1:0] store_bank;
     wire [VECTOR*32-1:0] store_values;
@@ -265,8 +263,8 @@ module row_units (
         .write_bank(gather_bank), .write_depth(gather_depth), .write_values(gather_values));
 
     scratchpads #(
-        .TOKEN_PAR(TOKEN_PAR), .VECTOR(VECTOR), .ACTIVATION_BITS(ACTIVATION_BITS), .VECTOR_BITS(VECTOR_BITS),
-        .RESIDUAL_BITS(RESIDUAL_BITS), .RESIDUAL_VECTOR(RESIDUAL_VECTOR), .GATHERED_BITS(GATHERED_BITS),
+        .TOKEN_PAR(TOKEN_PAR), .POST_ROWS(POST_ROWS), .LAYERNORM_LANES(LAYERNORM_LANES), .VECTOR(VECTOR),
+        .ACTIVATION_BITS(ACTIVATION_BITS), .VECTOR_BITS(VECTOR_BITS), .RESIDUAL_BITS(RESIDUAL_BITS), .RESIDUAL_VECTOR(RESIDUAL_VECTOR), .GATHERED_BITS(GATHERED_BITS),
         .WIDE_TOKENS(WIDE_TOKENS), .STREAMING(STREAMING), .OUT_PARTS(OUT_PARTS), .ROW_DEPTH(ROW_DEPTH), .HIDDEN_DEPTH(HIDDEN_DEPTH),
         .ULTRA_RAM(ULTRA_RAM), .LANE_BITS(LANE_BITS), .DEPTH_BITS(DEPTH_BITS),
         .BUFFER_RESIDUAL(BUFFER_RESIDUAL), .BUFFER_NORM(BUFFER_NORM), .BUFFER_GATE_INPUT(BUFFER_GATE_INPUT),
@@ -284,8 +282,8 @@ module row_units (
         .layernorm_read_depth(layernorm_read_depth),
         .layernorm_enable(layernorm_enable), .layernorm_depth(layernorm_depth), .layernorm_norm(layernorm_norm),
         .layernorm_gate_enable(layernorm_gate_enable), .layernorm_gate(layernorm_gate),
-        .copy_read_depth(copy_read_depth), .copy_enable(copy_enable), .copy_bank(copy_bank),
-        .copy_depth(copy_depth), .copy_value(copy_value), .position_enable(position_enable), .position_bank(position_bank),
+        .copy_read_bank(copy_read_bank), .copy_read_depth(copy_read_depth), .copy_enable(copy_enable), .copy_bank(copy_bank),
+        .copy_depth(copy_depth), .position_enable(position_enable), .position_bank(position_bank),
         .position_depth(position_depth), .position_values(position_values), .patch_enable(patch_enable),
         .patch_bank(patch_bank), .patch_depth(patch_depth), .patch_values(patch_values),
         .load_enable(load_enable), .load_destination(move_buffer), .load_bank(load_bank), .load_depth(load_depth),

@@ -36,10 +36,12 @@ module row_walk #(
     assign bank = row[LANE_BITS-1:0];
     reg last_row;
 
+    reg [DEPTH_BITS-1:0] product;  // of the first row's tile, in a register of its own, which the multiplier has
+    always @(posedge clk) product <= first_tile * row_vectors;
     reg [DEPTH_BITS-1:0] next_tile_depth;  // row_depth stands for two cycles at least, as TOKEN_PAR is 2 or more
     wire [DEPTH_BITS-1:0] tile_depth = &bank ? next_tile_depth : row_depth;
     always @(posedge clk) begin
-        next_tile_depth <= row_depth + {{(DEPTH_BITS-VECTORS_BITS){1'b0}}, row_vectors};
+        next_tile_depth <= (loading[2] ? product : row_depth) + {{(DEPTH_BITS-VECTORS_BITS){1'b0}}, row_vectors};
         loading <= {loading[1], start};
         if (start) begin
             row <= first_row;
@@ -68,12 +70,12 @@ module row_walk #(
             if (last) active <= 1'b0;
         end
         if (loading[1]) begin
-            row_depth <= first_tile * row_vectors;
             last_vector <= row_vectors == 1;
             last_row <= rows_left == 1;
         end
         if (loading[2]) begin
-            depth <= row_depth;
+            row_depth <= product;
+            depth <= product;
             last <= last_vector && last_row;
             active <= 1'b1;
         end

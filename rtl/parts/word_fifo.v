@@ -8,6 +8,7 @@
 // Latency: 2 from push to front (memory, output register); one a cycle. Depth: a counter and an 8:1 multiplexer.
 `default_nettype none
 `include "require.vh"
+`include "attributes.vh"
 module word_fifo #(
     parameter BITS = 128,
     parameter DEPTH = 16
@@ -24,21 +25,25 @@ module word_fifo #(
     localparam INDEX_BITS = $clog2(DEPTH);
     reg [BITS-1:0] entries [0:DEPTH-1];
     reg [INDEX_BITS:0] written, taken;
-    wire load = written != taken && (empty || pop);
+    reg waits;  // something in memory: written is not taken
+    // `KEEP: what is compared comes before the choice, as `pop` is late.
+    `KEEP wire last_waits = written == taken + 1'b1;
+    wire load = waits && (empty || pop);
 
     always @(posedge clk) begin
         if (push) entries[written[INDEX_BITS-1:0]] <= value;
-        if (load) front <= entries[taken[INDEX_BITS-1:0]];
+        if (empty || pop) front <= entries[taken[INDEX_BITS-1:0]];  // of no meaning where nothing waits
         if (!rst_n) begin
             written <= {(INDEX_BITS+1){1'b0}};
             taken <= {(INDEX_BITS+1){1'b0}};
             count <= {(INDEX_BITS+1){1'b0}};
             empty <= 1'b1;
+            waits <= 1'b0;
         end else begin
             if (push) written <= written + 1'b1;
             if (load) taken <= taken + 1'b1;
-            if (load) empty <= 1'b0;
-            else if (pop) empty <= 1'b1;
+            waits <= push || (waits && !(load && last_waits));
+            empty <= !waits && (empty || pop);
             if (push && !pop) count <= count + 1'b1;
             if (!push && pop) count <= count - 1'b1;
         end

@@ -125,10 +125,10 @@ class Environment:
 
     async def _read(self, signal: str, pads: dict[str, Scratchpad]) -> None:
         dut, depths = self.dut, getattr(self.dut, signal)
-        same = len(depths) == 16
+        offered = len(depths) // 16  # one for all banks, one for each, or some that take turns
 
         def respond(word: int) -> None:
-            places = [word >> (0 if same else 16 * lane) & 0xFFFF for lane in range(TOKEN_PAR)]
+            places = [word >> 16 * (lane % offered) & 0xFFFF for lane in range(TOKEN_PAR)]
             for name, pad in pads.items():
                 width = VECTOR * pad.bits
                 vectors = (pad.word(lane, depth) << lane * width for lane, depth in enumerate(places))
@@ -170,8 +170,8 @@ class Environment:
         width = VECTOR * pad.bits
         for bank in range(TOKEN_PAR):
             if enabled >> bank & 1:
-                vector = unpack(int(values.value) >> bank * width, VECTOR, pad.bits)
-                depth = int(depths.value) >> 16 * bank & 0xFFFF
+                vector = unpack(int(values.value) >> bank % POST_ROWS * width, VECTOR, pad.bits)
+                depth = int(depths.value) >> 16 * (bank % POST_ROWS) & 0xFFFF
                 for part in range(OUT_PARTS):
                     if int(parts.value) >> part & 1:
                         pad.put_part(bank, depth, part, vector[part * OUT_PAR : (part + 1) * OUT_PAR])

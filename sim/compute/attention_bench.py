@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import cocotb
@@ -13,11 +14,13 @@ from edgemoe.spec.machine import CONTEXT_MEMBERS, READ_LATENCY
 from sim.common.array_passes import SECOND
 from sim.common.bench import Checker, Dut, backpressure_rate, checked, drive, pack, reset, unpack
 from sim.common.machine import CONFIG, IN_PAR, NUMBERS, OUT_PAR, TOKEN_PAR, IntArray
+from sim.common.pipeline import noise
 from sim.common.rows import Banks, each_cycle
 from sim.common.runs import Run
 
 RUNS = [Run("micro"), Run("wide")]
 BITS = NUMBERS.activation_bits
+COMING, WEIGHTS_DELAY = 3, 2  # cycles from tile_coming to a tile, from weights_coming to weights
 DEPTH = 12 * (CONFIG.max_rows // TOKEN_PAR + 1)
 
 
@@ -91,6 +94,7 @@ async def run(dut: Dut, check: Checker, rng: np.random.Generator, case: Case, pa
         dut.start.value = 0
         found: list[int] = []
         reserved = 0
+        coming = deque([False] * COMING)
         limit = len(expected) * max(1, size // TOKEN_PAR) + 8
         for _ in range(limit if stalls == "none" else 10 * limit):
             dut.tile_room.value = int(rng.random() >= backpressure_rate(stalls))
@@ -98,10 +102,13 @@ async def run(dut: Dut, check: Checker, rng: np.random.Generator, case: Case, pa
             if int(dut.tile_reserve.value):
                 assert int(dut.tile_room.value), "a tile is reserved without room"
                 reserved += 1
+            coming.append(bool(int(dut.tile_coming.value)))
+            pushed = bool(int(dut.tile_push.value))
+            assert coming.popleft() == pushed, f"tile_coming is not {COMING} cycles before a tile"
             if int(dut.tile_push.value):
                 found.append(int(dut.tile.value))
                 assert len(found) <= reserved, "a tile without a place"
-            if not int(dut.busy.value):
+            if not int(dut.busy.value) and not any(coming):
                 break
             await drive(dut)
         else:
@@ -112,12 +119,35 @@ async def run(dut: Dut, check: Checker, rng: np.random.Generator, case: Case, pa
         check.equal(np.array(got), np.array([tile.reshape(-1) for tile in expected]), what)
 
 
+async def weights(dut: Dut, check: Checker, rng: np.random.Generator, count: int, stalls: str) -> None:
+    """Tiles of weights between those of heads."""
+    expected: list[int] = []
+    found: list[int] = []
+    coming, pushed = deque([False] * WEIGHTS_DELAY), deque([False] * COMING)
+    while len(found) < count:
+        await drive(dut)
+        comes = len(expected) + sum(coming) < count and rng.random() >= backpressure_rate(stalls)
+        dut.weights_coming.value = int(comes)
+        coming.append(comes)
+        pushed.append(comes)
+        tile = noise(rng, len(dut.weights))
+        dut.weights.value = tile
+        expected += [tile] * coming.popleft()
+        await ReadOnly()
+        assert int(dut.tile_coming.value) == comes, "tile_coming does not follow weights_coming"
+        if int(dut.tile_push.value):
+            found.append(int(dut.tile.value))
+        check.equal(int(dut.tile_push.value), int(pushed.popleft()), "tile_push of weights")
+    await drive(dut)
+    check.equal(np.array(found, dtype=object), np.array(expected, dtype=object), "tiles of weights")
+
+
 @cocotb.test()
 @cocotb.parametrize(stalls=["none", "backpressure"])
 @checked
 async def heads(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
     """All cases twice, without a reset between them."""
-    await reset(dut, start=0, tile_room=0)
+    await reset(dut, start=0, tile_room=0, weights_coming=0)
     pads = [Banks(TOKEN_PAR, DEPTH, BITS) for _ in range(2)]
     for pad in pads:
         pad.fill(rng)
@@ -128,4 +158,5 @@ async def heads(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str)
 
     cocotb.start_soon(each_cycle(dut, READ_LATENCY, lambda: int(dut.read_depth.value), respond))
     for case in [*CASES, *CASES[::-1]]:
+        await weights(dut, check, rng, int(rng.integers(1, 9)), stalls)
         await run(dut, check, rng, case, pads, stalls)

@@ -60,6 +60,7 @@ RING = [
     Group([ONE, replace(EIGHTH, output_tiles=8)], fills=True),
     Group([ONE, replace(EIGHTH, output_tiles=7), replace(EIGHTH, output_tiles=1)], fills=True),
 ]
+COMING = 8  # cycles within which a tile has to follow tile_coming
 SCORES_SETTLE = 7  # cycles from a score's write to scores_done, as in linear
 
 
@@ -125,17 +126,21 @@ class Bench:
             self.right[number].append(values.transpose(1, 2, 0, 3).reshape(len(group), OUT_PAR, -1))
 
     async def stream(self) -> None:
-        """Tiles, as many as the queue has room for."""
+        """Tiles, as many as the queue has room for, as late after tile_coming as they may be."""
         dut = self.dut
+        coming: deque[int | None] = deque([None] * int(self.rng.integers(COMING + 1) if self.idle else COMING))
         while True:
             await drive(dut)
             dut.job_written.value = int(self.written > 0)
             self.written -= self.written > 0
-            push = bool(self.tiles) and self.room > 0 and self.rng.random() >= self.idle
-            dut.tile_push.value = int(push)
-            dut.tile.value = self.tiles.popleft() if push else noise(self.rng, len(dut.tile))
+            comes = bool(self.tiles) and self.room > 0 and self.rng.random() >= self.idle
+            dut.tile_coming.value = int(comes)
+            coming.append(self.tiles.popleft() if comes else None)
+            tile = coming.popleft()
+            dut.tile_push.value = int(tile is not None)
+            dut.tile.value = noise(self.rng, len(dut.tile)) if tile is None else tile
             await ReadOnly()
-            self.room += int(dut.tile_done.value) - push
+            self.room += int(dut.tile_done.value) - comes
             assert self.room <= TILE_QUEUE, "tile_done without a tile"
             self.steps += int(dut.step_issued.value)
             self.issued += int(dut.pass_issued.value)
@@ -319,8 +324,8 @@ class Bench:
 @checked
 async def passes(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
     """All groups, one after the other without a reset, the small ones twice."""
-    await reset(dut, pass_valid=0, tile_push=0, job_room=0, freed_valid=0, freed_slots=0, job_written=0, scores_done=0,
-                contexts_done=0, score_write=0, drain_slot=0, scale_query=0)  # fmt: skip
+    await reset(dut, pass_valid=0, tile_coming=0, tile_push=0, job_room=0, freed_valid=0, freed_slots=0, job_written=0,
+                scores_done=0, contexts_done=0, score_write=0, drain_slot=0, scale_query=0)  # fmt: skip
     bench = Bench(dut, check, rng, stalls)
     for coroutine in (bench.operands, bench.stream, bench.drain):
         cocotb.start_soon(coroutine())

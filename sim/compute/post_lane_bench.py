@@ -14,13 +14,19 @@ from edgemoe.spec.machine import Sizes
 from edgemoe.spec.precision import DIGIT_BITS, GUARD_BITS, MAX_SHIFT, OUTPUT_BITS, SCORE_BITS, WIDE_LIMIT
 from edgemoe_golden.ops.gelu import gelu_requantise
 from edgemoe_golden.ops.requantise import round_shift, saturate
-from sim.common.bench import Checker, Dut, checked, drive, extremes, hardware, reset, signed
+from sim.common.bench import Checker, Dut, checked, drive, extremes, hardware, parameter, reset, signed
 from sim.common.pipeline import noise
 from sim.common.runs import Run
 
-RUNS = [Run("micro"), Run("micro_w16a16"), Run("wide_tokens")]
+RUNS = [
+    Run("micro", {"WEIGHS": 1}),
+    Run("micro", {"WEIGHS": 0}),
+    Run("micro_w16a16", {"WEIGHS": 1}),
+    Run("wide_tokens", {"WEIGHS": 1}),
+]
 NUMBERS = hardware().numbers
 WIDE = hardware().wide_tokens
+WEIGHS = bool(parameter("WEIGHS"))
 FEW_VALUES = {"gelu_out"} if WIDE else {"gelu_out", "wide"}  # without wide tokens `wide` is 0
 ACC_BITS, RESIDUAL_BITS = NUMBERS.accumulator_bits, NUMBERS.residual_bits
 POST_BITS, FACTOR_BITS = Sizes(hardware()).post_bits, Sizes(hardware()).factor_bits
@@ -48,7 +54,7 @@ def draw(rng: np.random.Generator) -> dict[str, NDArray[INT64]]:
     wanted = rng.integers(0, POST_BITS + 3, COUNT)
     near = rng.choice([NUMBERS.activation_bits, NUMBERS.score_bits, OUTPUT_BITS, POST_BITS, NUMBERS.gelu_bits], COUNT)
     wanted = np.where(rng.random(COUNT) < 0.5, near - 1, wanted)
-    weighted = rng.random(COUNT) < 0.5
+    weighted = (rng.random(COUNT) < 0.5) & WEIGHS
     high = extremes(rng, ACC_BITS - 2, COUNT) >> rng.integers(0, ACC_BITS - 4, COUNT)
     high = np.where(rng.random(COUNT) < 0.7, high, 0) if WIDE else 0 * high
     total = accumulators - bias

@@ -7,7 +7,7 @@ module matmul_steps_proof (
     input wire         pass_valid,
     input wire [15:0]  first_key,
     input wire [15:0]  end_key,
-    input wire         tile_arrived,
+    input wire         tile_coming,
     input wire         job_room,
     input wire         freed_valid,
     input wire         job_written,
@@ -78,7 +78,7 @@ module matmul_steps_proof (
             groups <= groups + job_valid - freed_valid;
             if (freed_valid) front <= front + freed_slots[SLOT_BITS-1:0];
             if (job_valid) next_base <= next_base + job_slots[SLOT_BITS-1:0];
-            arrived <= arrived + tile_arrived;
+            arrived <= arrived + tile_coming;
             dropped <= dropped + tile_done;
             for (i = 0; i < 8; i = i + 1)
                 if (freed_valid && i + 1 < groups) given[i] <= i == 7 ? given[i] : given[i+1];

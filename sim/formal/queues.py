@@ -18,18 +18,18 @@ FIFO_PROOF = Proof(
         Property("counts", "count is what was pushed and not popped",
                  Mutant(FIFO, "if (!push && pop) count", "if (pop) count")),
         Property("flags", "empty and full say so at once",
-                 Mutant(FIFO, "full = count == DEPTH[INDEX_BITS:0]", "full = count == LAST")),
+                 Mutant(FIFO, "full <= !pop && (push", "full <= (push")),
     ),
 )  # fmt: skip
 
 WORD_FIFO_PROOF = Proof(
-    "word_fifo_proof", "word_fifo", Induction(3), registers=("entries",), invariants=("places", "stands"),
+    "word_fifo_proof", "word_fifo", Induction(3), registers=("entries",), invariants=("places", "stands", "waiting"),
     properties=(
         Property("first_in_first_out", FIRST_OUT, Mutant(WORD_FIFO, "entries[taken[", "entries[written[")),
         Property("counts", "count is what was pushed and not popped",
                  Mutant(WORD_FIFO, "if (!push && pop) count", "if (pop) count")),
         Property("offers_what_it_holds", "what was held a cycle ago stands at the front",
-                 Mutant(WORD_FIFO, "if (load) empty <= 1'b0;", "if (load && !push) empty <= 1'b0;")),
+                 Mutant(WORD_FIFO, "empty <= !waits &&", "empty <= (!waits || push) &&")),
     ),
 )  # fmt: skip
 

@@ -40,6 +40,7 @@ module word_fifo_proof #(
 
     (* hierconn *) wire [2:0] \unit.written ;
     (* hierconn *) wire [2:0] \unit.taken ;
+    (* hierconn *) wire \unit.waits ;
     (* hierconn *) wire [BITS-1:0] \unit.entries[0] ;
     (* hierconn *) wire [BITS-1:0] \unit.entries[1] ;
     (* hierconn *) wire [BITS-1:0] \unit.entries[2] ;
@@ -54,6 +55,7 @@ module word_fifo_proof #(
             places: assert (queued <= 4 && held == queued + !empty && (!followed || before < held));
             stands: assert (!followed || at_front || there == kept);
             counts: assert (count == held && count <= 4);
+            waiting: assert (\unit.waits == (queued != 0));
             if ($past(rst_n && held != 0 && !pop)) offers_what_it_holds: assert (!empty);
             if (followed && at_front) first_in_first_out: assert (front == kept);
         end

@@ -33,6 +33,7 @@ TILE_BITS = IN_PAR * OUT_PAR * NUMBERS.weight_bits
 TILE_LINES, CHANNEL_LINES = TILE_BITS // LINE_BITS, OUT_PAR * NUMBERS.channel_bytes // STREAM_LINE
 LINE_QUEUE = 8
 ATTENTION_LATENCY = 4
+WEIGHTS_DELAY = 2  # from weights_coming to weights
 END = 60  # cycles after the last command in which everything that was taken comes out
 
 
@@ -163,6 +164,7 @@ class Bench:
         rates = [0.0, 0.8, 0.95] if backpressure_rate(stalls) else [0.0]
         self.slow, self.slow_channels, self.slow_lines = (float(rng.choice(rates)) for _ in range(3))
         self.rested = False
+        self.coming: deque[bool] = deque([False] * WEIGHTS_DELAY)
         self.tiles: list[int] = []
         self.channels: list[int] = []
         self.passed: list[int] = []
@@ -182,11 +184,9 @@ class Bench:
         dut.line_ready.value = int(rng.random() >= self.slow_lines)
         self.making = deque(left - 1 for left in self.making)
         push = bool(self.making) and self.making[0] == 0
-        dut.attention_push.value = int(push)
-        tile = len(self.tiles)
-        dut.attention_tile.value = self.made.tiles[tile] if push else noise(rng, TILE_BITS)
         if push:
             self.making.popleft()
+            self.tiles.append(self.made.tiles[len(self.tiles)])  # whatever attention makes, in its place
         dut.attention_busy.value = int(self.to_reserve > 0 or bool(self.making) or push)
         self.wants = self.to_reserve > 0 and rng.random() >= self.slow
         dut.attention_reserve.value = 0
@@ -199,8 +199,9 @@ class Bench:
             self.to_reserve -= 1
             self.making.append(ATTENTION_LATENCY)
         await ReadOnly()
-        if int(dut.tile_push.value):
-            self.tiles.append(int(dut.tile.value))
+        self.coming.append(bool(int(dut.weights_coming.value)))
+        if self.coming.popleft():
+            self.tiles.append(int(dut.weights.value))
         if int(dut.channel_push.value):
             self.channels.append(int(dut.channel_lines.value))
         if int(dut.line_valid.value) and int(dut.line_ready.value):
@@ -212,8 +213,9 @@ class Bench:
             self.to_reserve = FETCH.unpack(self.started[-1])["output_tiles"]
         assert len(self.tiles) - self.tiles_done <= TILE_QUEUE, "more tiles than the queue holds"
         assert len(self.channels) - self.channels_done <= CHANNEL_QUEUE, "more channel records than their queue holds"
-        outputs = (dut.tile_push, dut.channel_push, dut.line_valid, dut.header_done, dut.tile_done, dut.channel_done)
-        assert not (self.rested and any(int(output.value) for output in outputs)), "idle while something was on its way"
+        names = ("weights_coming", "channel_push", "line_valid", "header_done", "tile_done", "channel_done")
+        moves = any(int(getattr(dut, name).value) for name in names)
+        assert not (self.rested and moves), "idle while something was on its way"
         self.rested = bool(int(dut.idle.value)) and not int(dut.command_valid.value)
         assert not (int(dut.waits.value) and int(dut.take.value)), "takes and waits"
 
@@ -223,8 +225,8 @@ class Bench:
 @checked
 async def commands(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) -> None:
     """Two pairs of streams, one after the other without a reset."""
-    await reset(dut, command_valid=0, taken_valid=0, available=0, left=0, attention_busy=0, attention_push=0,
-                attention_reserve=0, tile_done=0, channel_done=0, line_ready=0)  # fmt: skip
+    await reset(dut, command_valid=0, taken_valid=0, available=0, left=0, attention_busy=0, attention_reserve=0,
+                tile_done=0, channel_done=0, line_ready=0)  # fmt: skip
     stream = Stream(dut, rng, idle_rate(stalls))
     cocotb.start_soon(stream.run())
     for missing in (0, 1, 0, 1):
@@ -259,8 +261,8 @@ async def commands(dut: Dut, check: Checker, rng: np.random.Generator, stalls: s
 @checked
 async def ends_of_parts(dut: Dut, check: Checker, rng: np.random.Generator) -> None:
     """Where an instruction closes a part of the stream, the segment that it ends with, and no other, has to end it."""
-    low = ("command_valid", "taken_valid", "available", "attention_busy", "attention_push", "attention_reserve",
-           "tile_done", "channel_done", "line_ready")  # fmt: skip
+    low = ("command_valid", "taken_valid", "available", "attention_busy", "attention_reserve", "tile_done",
+           "channel_done", "line_ready")  # fmt: skip
     await reset(dut, **dict.fromkeys(low, 0))
     for closes, last, payload, left in [
         (0, 5, 9, 9), (0, 5, 9, 20), (1, 5, 9, 9), (1, 5, 9, 10), (1, 5, 9, 8), (1, 4, 9, 9), (1, 6, 9, 20),

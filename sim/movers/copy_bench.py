@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import cocotb
 import numpy as np
+from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.machine import READ_LATENCY
 from sim.common.bench import Checker, Dut, checked, drive, hardware, reset
-from sim.common.rows import SHAPES, Banks, each_cycle, until_idle
+from sim.common.rows import SHAPES, Banks, until_idle
 from sim.common.runs import Run
 
 # zcu102 has eight banks.
 RUNS = [Run("micro"), Run("zcu102")]
 OVERHEAD = 8
+READ_DELAY = READ_LATENCY + 1  # the scratchpads keep what was read in a register
 
 
 @cocotb.test()
@@ -24,18 +28,17 @@ async def any_distance(dut: Dut, check: Checker, rng: np.random.Generator) -> No
     pad = Banks(banks, 64, bits)
     await reset(dut, start=0)
 
-    def sample() -> int:
-        if int(dut.write_enable.value):
-            pad.write(int(dut.write_bank.value), int(dut.write_depth.value), int(dut.write_value.value))
-        return int(dut.read_depth.value)
+    async def move() -> None:
+        asked: deque[tuple[int, int]] = deque([(0, 0)] * READ_DELAY)
+        while True:
+            await drive(dut)
+            await ReadOnly()
+            read = pad.packed(*asked.popleft())
+            asked.append((int(dut.read_bank.value), int(dut.read_depth.value)))
+            if int(dut.write_enable.value):
+                pad.write(int(dut.write_bank.value), int(dut.write_depth.value), read)
 
-    def respond(depth: int) -> None:
-        word = 0
-        for bank in reversed(range(banks)):
-            word = word << 16 * bits | pad.packed(bank, depth)
-        dut.residual_values.value = word
-
-    cocotb.start_soon(each_cycle(dut, READ_LATENCY, sample, respond))
+    cocotb.start_soon(move())
     for rows, vectors, first in SHAPES:
         for turn in range(banks + 1):
             pad.fill(rng)

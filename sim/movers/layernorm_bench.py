@@ -115,7 +115,7 @@ class Scratchpads:
                 ):
                     if enabled >> bank & 1:
                         assert key not in memory, f"bank {bank}, depth {key[1]} written twice"
-                        memory[key] = word >> bank * bits & (1 << bits) - 1
+                        memory[key] = word >> bank % GROUP * bits & (1 << bits) - 1
 
 
 def rows_of(memory: dict[tuple[int, int], int], case: Case, bits: int) -> NDArray[Any]:

@@ -92,7 +92,7 @@ def test_blocks_of_one_memory(width: int, depth: int, blocks: float) -> None:
     assert (ultra.bram36, ultra.uram) == (0, 3 * -(-width // 72) * -(-depth // 4096))
 
 
-@pytest.mark.parametrize("name", ["zcu102_w16a16", "zcu102_mixed", "zcu102_vit"])
+@pytest.mark.parametrize("name", ["zcu102_w16a16", "zcu102_mixed", "zcu102_vit", "zcu102_large"])
 def test_shapes_that_were_never_synthesised_have_no_area(name: str, area: AreaModel) -> None:
     with pytest.raises(ArgumentError, match="no area is known of shapes in w"):
         area.predict(load_hardware_config(name))

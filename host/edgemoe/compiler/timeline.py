@@ -18,7 +18,7 @@ from edgemoe.spec.memory import linear_bytes
 
 RULES = 17  # sequencer: from an instruction's acceptance to its first command
 _HEADER = 7  # stream_reader: from the command for a header to its answer
-_SUPPLY = 6  # from the take of a tile to its first step
+_SUPPLY = 5  # from the take of a tile to its first step
 _SETTLE = 4  # sequencer: from the last write to the acceptance of the next instruction
 _LAYERNORM, _LAYERNORM_FINE = 65, 72  # from the command for its lines to its last write, beside the sweep and a group
 _GATE = 48  # gate: from a row's last logits to its entries in the queues
