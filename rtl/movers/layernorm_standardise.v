@@ -13,7 +13,8 @@ module layernorm_standardise #(
     parameter RESIDUAL_BITS = 16,
     parameter ROW_SUM_BITS = 26,
     parameter ROOT_BITS = 17,
-    parameter STANDARD_BITS = 46
+    parameter STANDARD_BITS = 46,
+    parameter DSP_WIDE_BITS = 27  // of a DSP block's wide operand
 ) (
     input  wire                           clk,
     input  wire [LANES*RESIDUAL_BITS-1:0] values,
@@ -27,7 +28,7 @@ module layernorm_standardise #(
     localparam SLOPE_BITS = ROOT_BITS + $clog2(MAX_WIDTH + 1);  // of D·root, signed
     genvar lane;
     generate
-        if (RESIDUAL_BITS <= 18 && SLOPE_BITS <= 27) begin : of_row
+        if (RESIDUAL_BITS <= 18 && SLOPE_BITS <= DSP_WIDE_BITS) begin : of_row
             reg signed [WIDTH_BITS+1:0] width_1;
             reg signed [ROOT_BITS:0] root_1;
             reg signed [ROW_SUM_BITS:0] less_1;
@@ -77,7 +78,7 @@ module layernorm_standardise #(
                 end
                 multiplier #(.WIDE_BITS(WIDTH_BITS + 2), .NARROW_BITS(RESIDUAL_BITS)) scale_value (
                     .clk(clk), .wide(width_1), .narrow(value_1), .product(scaled_3));
-                if (CENTRED_BITS <= 27) begin : split_root
+                if (CENTRED_BITS <= DSP_WIDE_BITS) begin : split_root
                     multiplier #(.WIDE_BITS(ROOT_BITS + 1), .NARROW_BITS(CENTRED_BITS)) multiply (
                         .clk(clk), .wide(root_4), .narrow(centred_4),
                         .product(standard[lane*STANDARD_BITS +: STANDARD_BITS]));
