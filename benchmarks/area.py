@@ -2,7 +2,7 @@
 
 Per shape: LUT, FF, DSP, block RAM of every module, alone and times its instances, against the part's totals; and the
 longest combinational path of every module in logic levels (see area_levels) against LEVEL_CEILING. Figures of
-Yosys for xcup: an estimate before any vendor tool, pessimistic in LUT and FF, as the DSP blocks' own registers and
+Yosys for the part's family: an estimate before any vendor tool, pessimistic in LUT and FF, as the DSP blocks' own registers and
 adders stay unused, but for those of chains (DSP_CELL), and nothing is optimised across modules.
 """
 
@@ -70,7 +70,7 @@ def measure(hardware: HardwareConfig, top: str) -> Shape:
     """Synthesise what changed; raises RuntimeError when Yosys refuses, DeviceError when sources are missing."""
     parts = elaborate(hardware, top)
     with tqdm(total=len(parts), desc=hardware.name, unit="module", leave=False) as bar:
-        modules = synthesise(parts, bar.update)
+        modules = synthesise(parts, hardware.dsp_block, bar.update)
     timings: dict[str, Timing] = {}
     for name, module in modules.items():
         timings[name] = analyse(module.netlist, timings)
@@ -174,7 +174,7 @@ def main() -> int:
         print()
         reports.append(report(shape))
         failed |= not reports[-1]["fits"] or shape.levels > LEVEL_CEILING
-    print(f"Yosys synth_xilinx -family xcup, each module alone; * longer than {LEVEL_CEILING:g} levels")
+    print(f"Yosys synth_xilinx for the family, each module alone; * longer than {LEVEL_CEILING:g} levels")
     if options.top == TOP:
         write_text(options.report, json.dumps(reports, indent=1) + "\n")
     return int(failed)

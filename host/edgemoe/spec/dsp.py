@@ -14,9 +14,10 @@ from edgemoe.spec.strict import ConfigError
 
 @dataclass(frozen=True)
 class DspBlock:
-    """One kind. fine: W16A16's products are cut to fit it; ultra_ram: parts with such blocks may have UltraRAM."""
+    """One kind, of the parts that Yosys calls `family`. fine: W16A16's products are cut to fit it; ultra_ram: parts with such blocks may have UltraRAM."""
 
     name: str
+    family: str
     wide: int
     narrow: int
     fine: bool
@@ -29,8 +30,8 @@ class DspBlock:
 
 
 DSP_BLOCKS = (
-    DspBlock("dsp48e2", 27, 18, fine=True, ultra_ram=True),  # UltraScale+
-    DspBlock("dsp48e1", 25, 18, fine=False, ultra_ram=False),  # 7-series
+    DspBlock("dsp48e2", "xcup", 27, 18, fine=True, ultra_ram=True),  # UltraScale+
+    DspBlock("dsp48e1", "xc7", 25, 18, fine=False, ultra_ram=False),  # 7-series
 )
 
 
