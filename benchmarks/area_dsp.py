@@ -23,10 +23,12 @@ def start_of(cell: Mapping[str, Any]) -> float | None:
 
 
 def through(cell: Mapping[str, Any], port: str) -> float | None:
-    """Levels from an input to the sum; None where a register lies between."""
-    if _has(cell, "PREG") or (port in _OPERANDS and (_has(cell, _OPERANDS[port]) or _has(cell, "MREG"))):
+    """Levels from an input to the sum; None where a register lies between, and for what is constant or of the clock."""
+    if _has(cell, "PREG"):
         return None
-    return ADD if port in _ADDED else MULTIPLY + ADD
+    if port in _OPERANDS:
+        return None if _has(cell, _OPERANDS[port]) or _has(cell, "MREG") else MULTIPLY + ADD
+    return ADD if port in _ADDED else None
 
 
 def end_at(cell: Mapping[str, Any], port: str) -> float | None:

@@ -31,11 +31,10 @@ set port_bits {64}
 set connections {
     {m_axi_gmem_data S_AXI_HP0 S_AXI_HP0 {HP0_DDR_LOWOCM}}
     {m_axi_gmem0 S_AXI_HP2 S_AXI_HP2 {HP2_DDR_LOWOCM}}
-    {m_axi_gmem1 S_AXI_HP1 S_AXI_HP1 {HP1_DDR_LOWOCM}}
 }
 
 # masters that never write
-set read_only {m_axi_gmem0 m_axi_gmem1}
+set read_only {m_axi_gmem0}
 # those connected straight to their ports
 set direct {}
 

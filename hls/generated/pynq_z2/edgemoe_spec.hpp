@@ -265,7 +265,7 @@ constexpr int IN_PAR = 8;
 constexpr int OUT_PAR = 8;
 constexpr int POST_LANES = 8;
 constexpr int LAYERNORM_LANES = 16;
-constexpr int PORTS = 2;
+constexpr int PORTS = 1;
 constexpr int FIRST_BEAT_CYCLES = 64;
 constexpr int PREFETCH_BYTES = 32768;
 constexpr int MAX_ROWS = 129;
@@ -284,7 +284,7 @@ constexpr int GATE_FORMS = 0;
 constexpr int STREAMING = 0;
 constexpr int DSP_WIDE_BITS = 25;  // wide operand of a dsp48e1
 constexpr int PAIR_SHIFT = 16;  // between two weights of W8A8 in one
-constexpr int CONFIG_HASH = 822636326;
+constexpr unsigned CONFIG_HASH = 4223678711u;
 constexpr int GELU_TABLES = 1;  // activation functions
 constexpr int DELTA_ENTRIES = 256;  // of each
 

@@ -260,7 +260,7 @@ localparam IN_PAR = 8;
 localparam OUT_PAR = 8;
 localparam POST_LANES = 8;
 localparam LAYERNORM_LANES = 16;
-localparam PORTS = 2;
+localparam PORTS = 1;
 localparam FIRST_BEAT_CYCLES = 64;
 localparam PREFETCH_BYTES = 32768;
 localparam MAX_ROWS = 129;
@@ -279,7 +279,7 @@ localparam GATE_FORMS = 0;
 localparam STREAMING = 0;
 localparam DSP_WIDE_BITS = 25;  // wide operand of a dsp48e1
 localparam PAIR_SHIFT = 16;  // between two weights of W8A8 in one
-localparam CONFIG_HASH = 822636326;
+localparam CONFIG_HASH = 32'hFBC038F7;
 localparam GELU_TABLES = 1;  // activation functions
 localparam DELTA_ENTRIES = 256;  // of each
 
