@@ -20,7 +20,15 @@ from benchmarks.area_synthesis import DSP_CELL
 
 CARRY = {"CARRY4", "CARRY8"}
 CARRY_STEP, CARRY_ENTRY, WIDE_MUX = 0.1, 1.0, 0.5
-CLOCK_TO_OUTPUT = {"RAMB18E1": 3.0, "RAMB36E1": 3.0, "RAMB18E2": 3.0, "RAMB36E2": 3.0, "URAM288": 4.0, "SRL16E": 1.0, "SRLC32E": 1.0}
+CLOCK_TO_OUTPUT = {
+    "RAMB18E1": 3.0,
+    "RAMB36E1": 3.0,
+    "RAMB18E2": 3.0,
+    "RAMB36E2": 3.0,
+    "URAM288": 4.0,
+    "SRL16E": 1.0,
+    "SRLC32E": 1.0,
+}
 Arcs = dict[tuple[str, str], float]
 
 

@@ -26,7 +26,12 @@ def hardware_handoff(hardware: HardwareConfig, board: Board) -> str:
     device, package, grade = board.device
     root = Xml.Element("EDKSYSTEM", EDWVERSION="1.2", TIMESTAMP="", VIVADOVERSION=VITIS_VERSION)
     root.append(Xml.Comment(_NOTICE))
-    system = {"ARCH": board.processing_system.architecture, "DEVICE": device, "NAME": interface.IP_NAME, "PACKAGE": package}
+    system = {
+        "ARCH": board.processing_system.architecture,
+        "DEVICE": device,
+        "NAME": interface.IP_NAME,
+        "PACKAGE": package,
+    }
     Xml.SubElement(root, "SYSTEMINFO", system, SPEEDGRADE=f"-{grade}")
     Xml.SubElement(root, "EXTERNALPORTS")
     Xml.SubElement(root, "EXTERNALINTERFACES")
