@@ -1,9 +1,9 @@
 """Area of the RTL by open synthesis: `make area`, `python -m benchmarks.area [--hardware zcu102] [--top edgemoe_top]`.
 
 Per shape: LUT, FF, DSP, block RAM of every module, alone and times its instances, against the part's totals; and the
-longest combinational path of every module in logic levels (see area_levels) against the ceiling of its clock. Figures of
-Yosys for the part's family: an estimate before any vendor tool, pessimistic in LUT and FF, as the DSP blocks' own registers and
-adders stay unused, but for those of chains (DSP_CELL), and nothing is optimised across modules.
+longest combinational path of every module in logic levels (see area_levels) against what its clock has time for. Figures
+of Yosys for the part's family: an estimate before any vendor tool, pessimistic in LUT and FF, as registers and adders of
+an UltraScale+'s DSP blocks stay unused, but for those of chains (DSP_CELL), and nothing is optimised across modules.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from edgemoe.tuning.parts import Resources, part_of
 
 REPORT = ROOT / "build" / "reports" / "area.json"
 SHAPES = ("zcu102", "zcu102_w16a16", "kv260")
-# Of a LUT and its routing, by DSP block: an UltraScale+ at speed grade −2, so that 3.33 ns at 300 MHz are 8 levels; a 7-series
-# at −1, 10 ns at 100 MHz are 11. Both are assumptions.
+# Of a LUT and its routing, by DSP block: an UltraScale+ at speed grade −2, so that 3.33 ns at 300 MHz are 8 levels; a
+# 7-series at −1, 10 ns at 100 MHz are 11. Both are assumptions.
 LEVEL_NS = {"dsp48e2": 0.4, "dsp48e1": 0.9}
 LIMITS = {"zcu102": Resources(lut=165_000, lutram=144_000, ff=548_160, dsp=1_420, bram36=912)}
 COLUMNS = ("LUT", "LUTRAM", "FF", "DSP", "BRAM36", "URAM")
@@ -181,7 +181,7 @@ def main() -> int:
         print()
         reports.append(report(shape))
         failed |= not reports[-1]["fits"] or shape.levels > ceiling(shape.hardware)
-    print(f"Yosys synth_xilinx for the family, each module alone; * longer than the clock allows")
+    print("Yosys synth_xilinx for the family, each module alone; * longer than the clock allows")
     if options.top == TOP:
         write_text(options.report, json.dumps(reports, indent=1) + "\n")
     return int(failed)

@@ -1,4 +1,4 @@
-"""Paths through a DSP block, in the logic levels of area_levels: operands, their product, a sum, with registers between.
+"""Paths through a DSP block, in the levels of area_levels: operands, their product, a sum, with registers between.
 
 Yosys leaves the registers of a DSP48E2 outside of it, and fills those of a DSP48E1.
 """
@@ -33,11 +33,10 @@ def through(cell: Mapping[str, Any], port: str) -> float | None:
 
 def end_at(cell: Mapping[str, Any], port: str) -> float | None:
     """Levels from an input to the first register inside; None where there is none."""
+    stages = [("PREG", ADD)] if port in _ADDED else []
     if port in _OPERANDS:
-        found = ((_OPERANDS[port], 0.0), ("MREG", MULTIPLY), ("PREG", MULTIPLY + ADD))
-    else:
-        found = (("PREG", ADD),) if port in _ADDED else ()
-    return next((levels for register, levels in found if _has(cell, register)), None)
+        stages = [(_OPERANDS[port], 0.0), ("MREG", MULTIPLY), ("PREG", MULTIPLY + ADD)]
+    return next((levels for register, levels in stages if _has(cell, register)), None)
 
 
 def _has(cell: Mapping[str, Any], register: str) -> bool:

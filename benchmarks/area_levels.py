@@ -3,9 +3,9 @@
 A level is what a LUT with its routing takes. Weights of other cells, chosen to count about as Vivado counts levels: a
 carry chain 1 and 0.1 for each CARRY4 further along it, MUXF7/8/9 0.5, distributed RAM and shift registers 1 from their
 address or from the clock; block RAM 3 and URAM 4 from the clock, as they have no output register here (Vivado pulls in
-the one that follows); a DSP block 6 from its operands to its sum, less where it has registers inside (area_dsp), unless it
-is a DSP_CELL. Inverters vanish. Paths begin and end at registers, memories and the module's ports, and go on through the
-modules inside.
+the one that follows); a DSP block 6 from its operands to its sum, less where it has registers inside (area_dsp), unless
+it is a DSP_CELL. Inverters vanish. Paths begin and end at registers, memories and the module's ports, and go on through
+the modules inside.
 """
 
 from __future__ import annotations

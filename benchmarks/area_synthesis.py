@@ -87,9 +87,10 @@ def elaborate(hardware: HardwareConfig, top: str) -> dict[str, str]:
 def synthesise(parts: Mapping[str, str], block: DspBlock, progress: Callable[[int], object]) -> dict[str, Module]:
     """Map what `elaborate` found; modules by full name, children first. Raises RuntimeError with Yosys' error.
 
-    block: of the family of parts that it is mapped to. progress: called with the number of modules that are done further.
+    block: of the family that it is mapped to. progress: called with the number of modules that are done further.
     """
-    keys = {name: hashlib.sha256((_numbered_anew(text) + SYNTHESIS.format(block.family) + _version()).encode()).hexdigest()[:24]
+    tool = SYNTHESIS.format(block.family) + _version()
+    keys = {name: hashlib.sha256((_numbered_anew(text) + tool).encode()).hexdigest()[:24]
             for name, text in parts.items()}  # fmt: skip
     waiting = [name for name in parts if not _kept(keys[name]).is_file()]
     progress(len(parts) - len(waiting))

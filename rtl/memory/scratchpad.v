@@ -35,7 +35,7 @@ module scratchpad #(
             wire [INDEX_BITS-1:0] write_index = write_depth[bank*16 +: INDEX_BITS];
             wire [INDEX_BITS-1:0] read_index = read_depth[bank*16 +: INDEX_BITS];
             for (part = 0; part < PARTS; part = part + 1) begin : parts
-                (* ram_style = STYLE *) reg [PART_BITS-1:0] memory [0:(1<<INDEX_BITS)-1];
+                (* ram_style = STYLE *) reg [PART_BITS-1:0] memory [0:DEPTH-1];
                 reg [PART_BITS-1:0] found, registered;
                 always @(posedge clk) begin
                     if (write_enable[bank] & write_parts[part])

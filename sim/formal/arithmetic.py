@@ -31,8 +31,8 @@ DOT_PRODUCT_SUMS = tuple(
         "dot_product_sums_proof", "dot_product", AllInputs(16), parameters={"PAIR_SHIFT": pair_shift},
         beside=("multiply_add",), invariants=("chain_is_both", "chain_is_bounded"),
         properties=(
-            Property("sums_are_exact", f"the halves of a chain of eight {SHIFTS[pair_shift]} come apart exactly, whatever "
-                     "its products are", mutant),
+            Property("sums_are_exact", f"the halves of a chain of eight {SHIFTS[pair_shift]} come apart exactly, "
+                     "whatever its products are", mutant),
         ),
     )
     for pair_shift, mutant in (

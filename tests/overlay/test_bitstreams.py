@@ -16,8 +16,8 @@ from edgemoe.overlay.build import Build, main
 from edgemoe.overlay.manifest import load_overlay
 from edgemoe.spec.board import board_names, load_board
 from edgemoe.spec.hardware import load_hardware_config
-from edgemoe.spec.processing_system import ULTRASCALE_PLUS, ZYNQ_7000
 from edgemoe.spec.interface import VLNV, bus_registers, master_ports
+from edgemoe.spec.processing_system import ULTRASCALE_PLUS, ZYNQ_7000
 from edgemoe.spec.strict import ConfigError
 
 BUILDS = [(name, hardware) for name in board_names() for hardware in load_board(name).hardware]
@@ -229,7 +229,7 @@ def test_an_engine_that_was_not_exported_is_asked_for(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["zcu1", "rtl"], "no board 'zcu1'; there are kv260, pynq_z1, pynq_z2, pynq_zu, zcu102"),
+        (["zcu1", "rtl"], "no board 'zcu1'; there are kv260, pynq_z1, pynq_z2, pynq_zu, ultra96, zcu102, zcu104"),
         (["zcu102", "hsl"], "no engine 'hsl'; bitstreams are made of rtl or hls"),
         (["kv260", "rtl", "--hardware", "zcu102"], "board 'kv260' is built with kv260, not 'zcu102'"),
     ],

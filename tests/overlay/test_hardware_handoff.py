@@ -75,6 +75,8 @@ def test_clocks_are_what_the_boards_are_meant_to_run_at() -> None:
         "zcu102": 250.0,
         "kv260": 250.0,
         "pynq_zu": 250.0,
+        "zcu104": 250.0,
+        "ultra96": 250.0,
         "pynq_z2": 100.0,
         "pynq_z1": 100.0,
     }
@@ -167,7 +169,10 @@ def test_the_command_prints_differences_and_fails(tmp_path: Path, capsys: pytest
     assert main([str(path), "--board", "zcu102"]) == 1
     assert "m_axi_gmem3 does not reach" in capsys.readouterr().out
     assert main([str(path), "--board", "zcu1"]) == 2
-    assert "no board 'zcu1'; there are kv260, pynq_z1, pynq_z2, pynq_zu, zcu102" in capsys.readouterr().err
+    assert (
+        "no board 'zcu1'; there are kv260, pynq_z1, pynq_z2, pynq_zu, ultra96, zcu102, zcu104"
+        in capsys.readouterr().err
+    )
 
 
 def design(instance: str = "a", **window: str) -> bytes:

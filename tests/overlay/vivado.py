@@ -17,6 +17,7 @@ from edgemoe.spec.board import load_board
 REPOSITORY = Path(__file__).resolve().parents[2]
 STUBS = Path(__file__).with_name("vivado_stubs.tcl")
 BOARDS = "xilinx.com:zcu102:part0:3.3 xilinx.com:zcu102:part0:3.4 xilinx.com:kv260_som:part0:1.4 "
+BOARDS += "xilinx.com:zcu104:part0:1.1 avnet.com:ultra96v2:part0:1.2 "
 BOARDS += "tul.com.tw:pynqzu:part0:1.1 tul.com.tw:pynq-z2:part0:1.0 www.digilentinc.com:pynq-z1:part0:1.0"
 UTILISATION = """\
 | Site Type                  |  Used  | Fixed | Prohibited | Available | Util% |

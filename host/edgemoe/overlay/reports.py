@@ -41,8 +41,9 @@ def read_facts(path: Path) -> Facts:
 
 
 def read_utilisation(path: Path, system: ProcessingSystem) -> dict[str, int]:
-    """Resource → count from `report_utilization` of a device with this processing system; half block RAMs count as whole
-    ones. Raises OverlayError.
+    """Resource → count from `report_utilization`; half block RAMs count as whole ones. system: the device's.
+
+    Raises OverlayError.
     """
     text, found = _text(path), {"uram": 0}
     for resource, row in _ROWS[system].items():

@@ -1,7 +1,8 @@
 """DSP blocks that the array is made of, and how two weights lie in one operand of such a block.
 
-A block multiplies one operand of `wide` bits by one of `narrow` bits, both signed. In W8A8 the wide one holds two weights,
-w1·2^pair_shift + w0, which takes pair_shift + 9 bits; so the shift is what the block leaves (docs/hardware/rtl.md).
+A block multiplies one operand of `wide` bits by one of `narrow` bits, both signed. In W8A8 the wide one holds two
+weights, w1·2^pair_shift + w0, which takes pair_shift + 9 bits; so the shift is what the block leaves
+(docs/hardware/rtl.md, Compute).
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from edgemoe.spec.strict import ConfigError
 
 @dataclass(frozen=True)
 class DspBlock:
-    """One kind, of the parts that Yosys calls `family`. fine: W16A16's products are cut to fit it; ultra_ram: parts with such blocks may have UltraRAM."""
+    """One kind, in the parts that Yosys calls `family`.
+
+    fine: W16A16's products are cut to fit it. ultra_ram: parts with such blocks may have UltraRAM.
+    """
 
     name: str
     family: str

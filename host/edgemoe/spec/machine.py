@@ -45,6 +45,7 @@ CONTEXT_MEMBERS = 8
 _DRAIN_DELAY = 10  # lane 0: from a step to the first cycle in which its sums may be read, beside dot_product
 _READ_DELAY = 16  # lane 0: from a step to the first cycle in which its left operands may be overwritten
 _RESIDUE_BITS = 2  # of the upper weight, beside a packed pair
+_SMALL_ARRAY = 128  # MACs a cycle: half as many lanes in the gate cost such a build 1 cycle in 1,000
 _LOGIT_BITS = 42  # MAX_WIDTH products of two 16-bit operands, signed
 _THIRD_SHIFT = 17
 
@@ -118,7 +119,8 @@ class Sizes:
     packed_tile_bits = Size(lambda s: s.hardware.in_par * (s.hardware.out_par // 2) * s.packed_bits)
     logit_bits = Size(lambda s: s.widths.accumulator_bits if s.widths.fine else _LOGIT_BITS, "the gate's sums, exact")
     logit_rows = Size(lambda s: 2 * s.widths.gate_digits - 1, "sums of a logit, one for each power of 256")
-    gate_cycles = Size(lambda s: 4 if s.hardware.max_top_k <= 4 else 8, "from one row's logits to the next one's")
+    gate_cycles = Size(lambda s: 4 if s.hardware.max_top_k <= 4 and s.hardware.macs_per_cycle > _SMALL_ARRAY else 8,
+                       "from one row's logits to the next one's")
     tile_queue = Size(TILE_QUEUE, "right tiles that wait for the array")
     channel_queue = Size(CHANNEL_QUEUE, "output tiles whose channel records wait for their sums")
     job_queue = Size(JOB_QUEUE, "drain jobs that wait")
