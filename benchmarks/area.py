@@ -1,9 +1,10 @@
 """Area of the RTL by open synthesis: `make area`, `python -m benchmarks.area [--hardware zcu102] [--top edgemoe_top]`.
 
 Per shape: LUT, FF, DSP, block RAM of every module, alone and times its instances, against the part's totals; and the
-longest combinational path of every module in logic levels (see area_levels) against what its clock has time for. Figures
-of Yosys for the part's family: an estimate before any vendor tool, pessimistic in LUT and FF, as registers and adders of
-an UltraScale+'s DSP blocks stay unused, but for those of chains (DSP_CELL), and nothing is optimised across modules.
+longest combinational path of every module in logic levels (see area_levels) against what its clock has time for.
+Figures of Yosys for the part's family: an estimate before any vendor tool, pessimistic in LUT and FF, as registers and
+adders of an UltraScale+'s DSP blocks stay unused, but for those of chains (DSP_CELL), and nothing is optimised across
+modules.
 """
 
 from __future__ import annotations

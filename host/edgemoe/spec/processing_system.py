@@ -1,7 +1,7 @@
 """The processing systems that boards have: names, addresses and memory ports as Vivado and PYNQ know them.
 
-The accelerator's masters are AXI4 of 128 bits. A port of UltraScale+ takes them as they are; one of the 7-series is AXI3
-of 64 bits, so an interconnect converts, and a beat of a master takes two cycles of the port.
+The accelerator's masters are AXI4 of 128 bits. A port of UltraScale+ takes them as they are; one of the 7-series is
+AXI3 of 64 bits, so an interconnect converts, and a beat of a master takes two cycles of the port.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ class ProcessingSystem:
     instance, vlnv: its cell. architecture: of a handoff file; processor: as PYNQ names it. control_master: its AXI port
     for registers, of control_bits, which lie from control_base on, those of the interrupt controller behind them.
     clock, reset, interrupt: its pins. reference_mhz, pll_factor: the I/O PLL of every board here is their product, with
-    the factor from bit factor_low of the PLL's register on. port_bytes: of a memory port; direct: masters that only read
-    are connected straight to it. pll_name: as source of a clock. clock_parameters: of PL clock {0}: enabled, source,
-    divisor, second divisor, MHz.
+    the factor from bit factor_low of the PLL's register on. port_bytes: of a memory port; direct: masters that only
+    read are connected straight to it. pll_name: as source of a clock. clock_parameters: of PL clock {0}: enabled,
+    source, divisor, second divisor, MHz.
     memory_ports: port → name in addresses, prefix of its blocks. low_block: suffix of the block from address 0 on.
     """
 
