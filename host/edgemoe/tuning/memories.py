@@ -70,11 +70,17 @@ def _blocks(memory: Memory, width: int, depth: int) -> int:
     return -(-memory.width // width) * -(-memory.depth // depth)
 
 
+def _whole_quarters(depth: int) -> int:
+    """Rows of a scratchpad's bank: as scratchpad.v rounds them up, to quarters of a power of two."""
+    quarter = 1 << max(0, clog2(depth) - 2)
+    return -(-depth // quarter) * quarter
+
+
 def memories(hardware: HardwareConfig) -> Iterator[Memory]:
     """All that are large enough for blocks, in most shapes."""
     sizes, numbers, ultra = Sizes(hardware), hardware.numbers, hardware.ultra_ram
     banks, parts = hardware.token_par, sizes.out_parts
-    rows, hidden = sizes.row_depth, sizes.hidden_depth
+    rows, hidden = (_whole_quarters(depth) for depth in (sizes.row_depth, sizes.hidden_depth))
     activation = sizes.vector_bits
 
     def scratchpad(count: int, bits: int, depth: int, split: int, large: bool) -> Memory:
