@@ -279,14 +279,14 @@ constexpr int ULTRA_RAM = 1;
 constexpr int WIDE_TOKENS = 0;
 constexpr int WIDE_INNER = 0;
 constexpr int NARROW_WEIGHTS = 0;
-constexpr int ACTIVATIONS = 0;
-constexpr int GATE_FORMS = 0;
-constexpr int STREAMING = 0;
+constexpr int ACTIVATIONS = 1;
+constexpr int GATE_FORMS = 1;
+constexpr int STREAMING = 1;
 constexpr int DSP_WIDE_BITS = 27;  // wide operand of a dsp48e2
 constexpr int PAIR_SHIFT = 18;  // between two weights of W8A8 in one
-constexpr unsigned CONFIG_HASH = 3186075188u;
-constexpr int GELU_TABLES = 1;  // activation functions
-constexpr int DELTA_ENTRIES = 256;  // of each
+constexpr int CONFIG_HASH = 197649104;
+constexpr int GELU_TABLES = 4;  // activation functions
+constexpr int DELTA_ENTRIES = 512;  // of each
 
 // Schedule of the HLS engine
 constexpr int HLS_QUERY_TILES = 8;  // tiles of queries whose scores are kept at a time

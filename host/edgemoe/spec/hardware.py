@@ -100,9 +100,10 @@ class HardwareConfig:
             value = getattr(self, name)
             if value & (value - 1):
                 raise ConfigError(f"{name} must be a power of two, found {value}")
-        if self.numbers.fine and not self.dsp_block.fine:
+        block = self.dsp_block
+        if self.numbers.fine and not block.fine:
             raise ConfigError(f"dsp {self.dsp}: for precision w8a8, found {self.precision}; take dsp48e2")
-        if self.ultra_ram and not self.dsp_block.ultra_ram:
+        if self.ultra_ram and not block.ultra_ram:
             raise ConfigError(f"ultra_ram: parts with {self.dsp} blocks have none; set it to false")
         if self.ports not in (1, 2, WEIGHT_PORTS):
             raise ConfigError(f"ports must be 1, 2 or {WEIGHT_PORTS}, a line is whole beats; found {self.ports}")

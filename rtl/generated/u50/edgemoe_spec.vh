@@ -274,14 +274,14 @@ localparam ULTRA_RAM = 1;
 localparam WIDE_TOKENS = 0;
 localparam WIDE_INNER = 0;
 localparam NARROW_WEIGHTS = 0;
-localparam ACTIVATIONS = 0;
-localparam GATE_FORMS = 0;
-localparam STREAMING = 0;
+localparam ACTIVATIONS = 1;
+localparam GATE_FORMS = 1;
+localparam STREAMING = 1;
 localparam DSP_WIDE_BITS = 27;  // wide operand of a dsp48e2
 localparam PAIR_SHIFT = 18;  // between two weights of W8A8 in one
-localparam CONFIG_HASH = 32'hBDE7A634;
-localparam GELU_TABLES = 1;  // activation functions
-localparam DELTA_ENTRIES = 256;  // of each
+localparam CONFIG_HASH = 197649104;
+localparam GELU_TABLES = 4;  // activation functions
+localparam DELTA_ENTRIES = 512;  // of each
 
 // bits that may be set, entry 16·opcode + word
 localparam INSTRUCTION_MASK_SIZE = 192;
