@@ -94,7 +94,7 @@ test-driver: $(PYNQ_STAMPS)
 		done; \
 	done
 
-selftest: ## on a board, as root: compare it with the golden integers (BOARD=zcu102, kv260 or pynq_zu)
+selftest: ## on a board, as root: compare it with the golden integers (BOARD=zcu102, kv260, pynq_zu, zcu104, ultra96, pynq_z2 or pynq_z1)
 	EDGEMOE_BOARD=$(BOARD) python3 -m pytest -m board --confcutdir=tests/board tests/board
 
 test-pynq: test-driver $(PYNQ_STAMPS) ## the driver on real PYNQ 3.1.2 and 4.0.0, against a simulated board and PYNQ.remote
@@ -152,7 +152,7 @@ hls: $(if $(KERNEL),$(VENV)/base.stamp) ## synthesise the HLS engine with Vitis 
 hls-report: $(VENV)/test.stamp ## a synthesis report of Vitis beside what is expected (REPORT=csynth.xml or its folder, BOARD=zcu102)
 	@$(PY) -m tests.checks.vitis_report $(REPORT) --shape $(BOARD)
 
-bitstream: $(VENV)/base.stamp ## a bitstream with Vivado, or what is missing for it (BOARD=zcu102, kv260 or pynq_zu; ENGINE=rtl or hls)
+bitstream: $(VENV)/base.stamp ## a bitstream with Vivado, or what is missing for it (BOARD=zcu102, kv260, pynq_zu, zcu104, ultra96, pynq_z2 or pynq_z1; ENGINE=rtl or hls)
 	@$(PY) -m edgemoe.overlay.build $(BOARD) $(ENGINE) $(if $(HARDWARE),--hardware $(HARDWARE))
 
 release: $(VENV)/test.stamp ## build the wheel and the source distribution, check both, and try the wheel in an empty environment

@@ -1,9 +1,10 @@
 """Area of the RTL by open synthesis: `make area`, `python -m benchmarks.area [--hardware zcu102] [--top edgemoe_top]`.
 
 Per shape: LUT, FF, DSP, block RAM of every module, alone and times its instances, against the part's totals; and the
-longest combinational path of every module in logic levels (see area_levels) against LEVEL_CEILING. Figures of
-Yosys for xcup: an estimate before any vendor tool, pessimistic in LUT and FF, as the DSP blocks' own registers and
-adders stay unused, but for those of chains (DSP_CELL), and nothing is optimised across modules.
+longest combinational path of every module in logic levels (see area_levels) against what its clock has time for.
+Figures of Yosys for the part's family: an estimate before any vendor tool, pessimistic in LUT and FF, as registers and
+adders of an UltraScale+'s DSP blocks stay unused, but for those of chains (DSP_CELL), and nothing is optimised across
+modules.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ from edgemoe.tuning.parts import Resources, part_of
 
 REPORT = ROOT / "build" / "reports" / "area.json"
 SHAPES = ("zcu102", "zcu102_w16a16", "kv260")
-# 3.33 ns at 300 MHz are 8 levels of 0.4 ns, LUT and routing, of an UltraScale+ at speed grade −2.
-LEVEL_CEILING = 8.0
+# Of a LUT and its routing, by DSP block: an UltraScale+ at speed grade −2, so that 3.33 ns at 300 MHz are 8 levels; a
+# 7-series at −1, 10 ns at 100 MHz are 11. Both are assumptions.
+LEVEL_NS = {"dsp48e2": 0.4, "dsp48e1": 0.9}
 LIMITS = {"zcu102": Resources(lut=165_000, lutram=144_000, ff=548_160, dsp=1_420, bram36=912)}
 COLUMNS = ("LUT", "LUTRAM", "FF", "DSP", "BRAM36", "URAM")
 
@@ -66,11 +68,16 @@ class Shape:
         return max(row.levels for row in self.rows)
 
 
+def ceiling(hardware: HardwareConfig) -> float:
+    """Logic levels that a cycle of its intended clock has time for."""
+    return float(1000 / hardware.clock_mhz // LEVEL_NS[hardware.dsp])
+
+
 def measure(hardware: HardwareConfig, top: str) -> Shape:
     """Synthesise what changed; raises RuntimeError when Yosys refuses, DeviceError when sources are missing."""
     parts = elaborate(hardware, top)
     with tqdm(total=len(parts), desc=hardware.name, unit="module", leave=False) as bar:
-        modules = synthesise(parts, bar.update)
+        modules = synthesise(parts, hardware.dsp_block, bar.update)
     timings: dict[str, Timing] = {}
     for name, module in modules.items():
         timings[name] = analyse(module.netlist, timings)
@@ -105,16 +112,17 @@ def total_of(hardware: HardwareConfig) -> Resources | None:
 def table(shape: Shape) -> str:
     """What is printed: a row per module, then all of them against the part and the project's own limit."""
     hardware = shape.hardware
+    most = ceiling(hardware)
     title = (f"{hardware.name}: {hardware.macs_per_cycle} MAC/cycle, {hardware.precision}, "
              f"{hardware.prefetch_bytes // 1024} KiB prefetch, {hardware.part}")  # fmt: skip
     rows = [
-        [row.module, str(row.instances), *_cells(row.used), f"{row.levels:.1f}{' *' * (row.levels > LEVEL_CEILING)}"]
+        [row.module, str(row.instances), *_cells(row.used), f"{row.levels:.1f}{' *' * (row.levels > most)}"]
         for row in sorted(shape.rows, key=lambda row: (-row.used.lut, row.module))
     ]
     total, used = total_of(hardware), shape.used
     rows.append(["all", "", *_cells(used), f"{shape.levels:.1f}"])
     if total is not None:
-        rows.append(["part", "", *_cells(total), f"{LEVEL_CEILING:.1f}"])
+        rows.append(["part", "", *_cells(total), f"{most:.1f}"])
         pairs = zip(used.values(), total.values(), strict=True)
         rows.append(["share", "", *(f"{100 * a / b:.1f}%" if b else "" for a, b in pairs)])
     if hardware.name in LIMITS:
@@ -144,7 +152,7 @@ def report(shape: Shape) -> dict[str, object]:
         "limit": limit and asdict(limit),
         "fits": limit is None or all(a <= b for a, b in zip(used.values(), limit.values(), strict=True)),
         "levels": shape.levels,
-        "level_ceiling": LEVEL_CEILING,
+        "level_ceiling": ceiling(hardware),
         "modules": [asdict(row) for row in shape.rows],
     }
 
@@ -169,12 +177,12 @@ def main() -> int:
             return 1
         print(table(shape))
         for row in shape.rows if options.paths else ():
-            if row.levels > LEVEL_CEILING:
+            if row.levels > ceiling(shape.hardware):
                 print(f"{row.module}: {' → '.join(row.path)}")
         print()
         reports.append(report(shape))
-        failed |= not reports[-1]["fits"] or shape.levels > LEVEL_CEILING
-    print(f"Yosys synth_xilinx -family xcup, each module alone; * longer than {LEVEL_CEILING:g} levels")
+        failed |= not reports[-1]["fits"] or shape.levels > ceiling(shape.hardware)
+    print("Yosys synth_xilinx for the family, each module alone; * longer than the clock allows")
     if options.top == TOP:
         write_text(options.report, json.dumps(reports, indent=1) + "\n")
     return int(failed)

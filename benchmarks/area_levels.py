@@ -3,9 +3,9 @@
 A level is what a LUT with its routing takes. Weights of other cells, chosen to count about as Vivado counts levels: a
 carry chain 1 and 0.1 for each CARRY4 further along it, MUXF7/8/9 0.5, distributed RAM and shift registers 1 from their
 address or from the clock; block RAM 3 and URAM 4 from the clock, as they have no output register here (Vivado pulls in
-the one that follows); a DSP48E2 6 from its operands to its product, as Yosys leaves its registers outside, unless it is
-a DSP_CELL. Inverters vanish. Paths begin and end at registers, memories and the module's ports, and go on through the
-modules inside.
+the one that follows); a DSP block 6 from its operands to its sum, less where it has registers inside (area_dsp), unless
+it is a DSP_CELL. Inverters vanish. Paths begin and end at registers, memories and the module's ports, and go on through
+the modules inside.
 """
 
 from __future__ import annotations
@@ -15,11 +15,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks import area_dsp
 from benchmarks.area_synthesis import DSP_CELL
 
 CARRY = {"CARRY4", "CARRY8"}
-CARRY_STEP, CARRY_ENTRY, WIDE_MUX, DSP = 0.1, 1.0, 0.5, 6.0
-CLOCK_TO_OUTPUT = {"RAMB18E2": 3.0, "RAMB36E2": 3.0, "URAM288": 4.0, "SRL16E": 1.0, "SRLC32E": 1.0}
+CARRY_STEP, CARRY_ENTRY, WIDE_MUX = 0.1, 1.0, 0.5
+CLOCK_TO_OUTPUT = {
+    "RAMB18E1": 3.0,
+    "RAMB36E1": 3.0,
+    "RAMB18E2": 3.0,
+    "RAMB36E2": 3.0,
+    "URAM288": 4.0,
+    "SRL16E": 1.0,
+    "SRLC32E": 1.0,
+}
 Arcs = dict[tuple[str, str], float]
 
 
@@ -123,10 +132,12 @@ def _nodes(name: str, cell: Mapping[str, Any], inside: Mapping[str, Timing]) -> 
             arcs = [(bit, 1.0) for port in incoming if port.startswith(("A", "DPRA")) for bit in wires[port]]
         elif kind in CARRY:
             arcs = [(bit, CARRY_STEP if port == "CI" else CARRY_ENTRY) for port in incoming for bit in wires[port]]
+        elif kind.startswith("DSP48"):
+            start = area_dsp.start_of(cell)
+            levels = {port: area_dsp.through(cell, port) for port in incoming}
+            arcs = [(bit, level) for port, level in levels.items() if level is not None for bit in wires[port]]
         else:
-            weight = (
-                DSP if kind == "DSP48E2" else WIDE_MUX if kind.startswith("MUXF") else 0.0 if kind == "INV" else 1.0
-            )
+            weight = WIDE_MUX if kind.startswith("MUXF") else 0.0 if kind == "INV" else 1.0
             arcs = [(bit, weight) for port in incoming for bit in wires[port]]
         yield _Node(f"{kind} {name}" if kind in inside else kind, wires[out], arcs, start)
 
@@ -140,6 +151,8 @@ def _ends(name: str, cell: Mapping[str, Any], inside: Mapping[str, Timing]) -> l
             continue
         if kind in inside:
             more = inside[kind].ends.get(port)
+        elif kind.startswith("DSP48"):
+            more = area_dsp.end_at(cell, port)
         else:
             clocked = kind == DSP_CELL or kind.startswith(("FD", "RAM", "URAM", "SRL"))
             sampled = clocked and port not in ("C", "CLK", "WCLK", "clk")

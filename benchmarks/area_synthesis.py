@@ -12,13 +12,14 @@ import importlib.metadata
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgemoe.devices.build_cache import digest_of
 from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, modules, sources_of
+from edgemoe.spec.dsp import DspBlock
 from edgemoe.spec.files import draft_folder, write_bytes
 from edgemoe.spec.generate.machine import verilog_headers
 from edgemoe.spec.hardware import HardwareConfig
@@ -28,7 +29,7 @@ from sim.common.yosys import run_script
 
 ROOT = RTL_FOLDER.parent
 CACHE = ROOT / "build" / "area"
-SYNTHESIS = "synth_xilinx -family xcup -top batch -noiopad -noclkbuf -json netlist.json"
+SYNTHESIS = "synth_xilinx -family {} -top batch -noiopad -noclkbuf -json netlist.json"
 BATCH_CHARACTERS = 250_000  # of RTLIL in one run, so that little is lost when it is stopped
 
 # LUTs that a cell of distributed memory takes; every other memory cell is counted by name below.
@@ -37,6 +38,8 @@ MEMORY_LUTS = {
     "RAM64M8": 8, "RAM32X1S": 1, "RAM64X1S": 1, "RAM128X1S": 2, "RAM256X1S": 4, "RAM512X1S": 8, "RAM32X2S": 2,
     "RAM32X16DR8": 8, "RAM64X8SW": 8, "SRL16E": 1, "SRLC32E": 1,
 }  # fmt: skip
+
+DSP_REGISTERS = ("AREG", "BREG", "MREG", "PREG")  # of a DSP48E1, which Yosys fills; area_levels asks for them
 
 # A module that is one DSP block with its registers, adder and cascade, for which Yosys has no rules in this family.
 # In a netlist it is a cell of this name.
@@ -81,12 +84,13 @@ def elaborate(hardware: HardwareConfig, top: str) -> dict[str, str]:
     return elaborated
 
 
-def synthesise(parts: Mapping[str, str], progress: Callable[[int], object]) -> dict[str, Module]:
+def synthesise(parts: Mapping[str, str], block: DspBlock, progress: Callable[[int], object]) -> dict[str, Module]:
     """Map what `elaborate` found; modules by full name, children first. Raises RuntimeError with Yosys' error.
 
-    progress: called with the number of modules that are done further.
+    block: of the family that it is mapped to. progress: called with the number of modules that are done further.
     """
-    keys = {name: hashlib.sha256((_numbered_anew(text) + SYNTHESIS + _version()).encode()).hexdigest()[:24]
+    tool = SYNTHESIS.format(block.family) + _version()
+    keys = {name: hashlib.sha256((_numbered_anew(text) + tool).encode()).hexdigest()[:24]
             for name, text in parts.items()}  # fmt: skip
     waiting = [name for name in parts if not _kept(keys[name]).is_file()]
     progress(len(parts) - len(waiting))
@@ -95,12 +99,12 @@ def synthesise(parts: Mapping[str, str], progress: Callable[[int], object]) -> d
         while waiting and size + len(parts[waiting[-1]]) < BATCH_CHARACTERS:
             size += len(parts[waiting[-1]])
             batch.append(waiting.pop())
-        _map({name: parts[name] for name in batch}, keys)
+        _map({name: parts[name] for name in batch}, keys, block)
         progress(len(batch))
     return {name: _module(name, keys[name], parts.keys()) for name in parts}
 
 
-def _map(batch: Mapping[str, str], keys: Mapping[str, str]) -> None:
+def _map(batch: Mapping[str, str], keys: Mapping[str, str], block: DspBlock) -> None:
     """One run of Yosys; each netlist is kept under its key."""
     stubs: dict[str, str] = {}
     units, cells = [], []
@@ -110,16 +114,24 @@ def _map(batch: Mapping[str, str], keys: Mapping[str, str]) -> None:
         units.append(own[1].replace("module \\unit\n", f"module \\unit_{number}\n"))
         cells.append(f"  attribute \\keep 1\n  cell \\unit_{number} \\u{number}\n  end\n")
     whole = "".join([*stubs.values(), *units, "module \\batch\n", *cells, "end\n"])
-    found = _yosys(f"read_rtlil batch.il\n{SYNTHESIS}\n", {"batch.il": whole}, ("netlist.json",))
+    found = _yosys(f"read_rtlil batch.il\n{SYNTHESIS.format(block.family)}\n", {"batch.il": whole}, ("netlist.json",))
     modules = json.loads(found["netlist.json"])["modules"]
     for number, name in enumerate(batch):
         module = modules[f"unit_{number}"]
         for cell in module["cells"].values():
-            del cell["attributes"], cell["parameters"]
+            del cell["attributes"]
+            cell["parameters"] = {name: value for name, value in cell["parameters"].items() if name in DSP_REGISTERS}
             if _plain(_escaped(cell["type"])) == DSP_CELL:
                 cell["type"] = DSP_CELL
+                _require_fit(name, cell["connections"], block)
         netlist = json.dumps({part: module[part] for part in ("ports", "cells", "netnames")})
         write_bytes(_kept(keys[name]), gzip.compress(netlist.encode(), compresslevel=3))
+
+
+def _require_fit(name: str, operands: Mapping[str, Sequence[object]], block: DspBlock) -> None:
+    narrow, wide = sorted((len(operands["a"]), len(operands["b"])))
+    if narrow > block.narrow or wide > block.wide:
+        raise RuntimeError(f"{_plain(name)}: {wide} × {narrow} bits are no product of one {block.name}")
 
 
 def _kept(key: str) -> Path:
@@ -145,10 +157,10 @@ def _resources(cells: dict[str, int]) -> Resources:
             each = Resources(lut=1)
         elif kind in ("FDRE", "FDSE", "FDCE", "FDPE"):
             each = Resources(ff=1)
-        elif kind in ("DSP48E2", DSP_CELL):
+        elif kind in ("DSP48E2", "DSP48E1", DSP_CELL):
             each = Resources(dsp=1)
-        elif kind in ("RAMB36E2", "RAMB18E2"):
-            each = Resources(bram36=1.0 if kind == "RAMB36E2" else 0.5)
+        elif re.fullmatch(r"RAMB(36|18)E[12]", kind):
+            each = Resources(bram36=1.0 if kind.startswith("RAMB36") else 0.5)
         elif kind == "URAM288":
             each = Resources(uram=1)
         elif re.fullmatch(r"MUXF[789]|CARRY[48]", kind):

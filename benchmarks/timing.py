@@ -83,7 +83,7 @@ def estimate(hardware: HardwareConfig, top: str, paths: int = PATHS) -> Estimate
     """Synthesise what changed and time it; raises RuntimeError when Yosys refuses, DeviceError without sources."""
     parts = elaborate(hardware, top)
     with tqdm(total=len(parts), desc=hardware.name, unit="module", leave=False) as bar:
-        modules = synthesise(parts, bar.update)
+        modules = synthesise(parts, hardware.dsp_block, bar.update)
     graph = flatten(modules)
     timing = analyse(graph)
     found = timing.endpoints[np.isfinite(timing.endpoints)]

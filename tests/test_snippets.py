@@ -20,7 +20,7 @@ from tests.test_pages import BLOCK, PAGES, ROOT
 
 COMMAND = re.compile(r"^(?:[A-Z_]+=\S+ |.*\| )?(?:\.venv/bin/)?edgemoe ([a-z].*)$", re.MULTILINE)
 SYNOPSIS = re.compile(r"\b(INPUT|KERNEL)\b")
-BOARDS = ("zcu102", "kv260", "pynq_zu")
+BOARDS = ("zcu102", "kv260", "pynq_zu", "zcu104", "ultra96", "pynq_z2", "pynq_z1")
 RUN_PAGES = ("README.md", "docs/start/pc.md", "docs/start/kernel.md", "docs/start/board.md", "docs/hardware/driver.md")
 HERE = re.compile(
     r"^(?:run (?!-$)(?!.*--device (?:rtl|zcu102|kv260))|info|disasm|sim --list|diff --engines golden,csim)"

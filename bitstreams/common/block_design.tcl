@@ -11,16 +11,36 @@ proc installed_board_part {name} {
     return [lindex $found end]
 }
 
-# Clock pin of a port of the processing system: S_AXI_HP0_FPD has saxihp0_fpd_aclk.
+# Clock pin of a port of the processing system: S_AXI_HP0_FPD has saxihp0_fpd_aclk, of a Zynq-7000 S_AXI_HP0 has S_AXI_HP0_ACLK.
 proc port_clock {port} {
+    global processing_system_kind
+    if {$processing_system_kind eq "processing_system7"} {
+        return ${port}_ACLK
+    }
     return [string map {s_axi_ saxi m_axi_ maxi} [string tolower $port]]_aclk
 }
 
 proc add_processing_system {} {
-    global processing_system connections clock_mhz port_bits control_master
+    global processing_system processing_system_kind processing_system_reset control_master
 
-    set cell [create_bd_cell -type ip -vlnv xilinx.com:ip:zynq_ultra_ps_e $processing_system]
-    apply_bd_automation -rule xilinx.com:bd_rule:zynq_ultra_ps_e -config {apply_board_preset 1} $cell
+    set cell [create_bd_cell -type ip -vlnv xilinx.com:ip:$processing_system_kind $processing_system]
+    set automation {apply_board_preset 1}
+    if {$processing_system_kind eq "processing_system7"} {
+        # The pins of memory and peripherals are ports of the design; masters and slaves are connected here, not by the rule.
+        set automation {make_external {FIXED_IO, DDR} apply_board_preset 1 Master Disable Slave Disable}
+    }
+    apply_bd_automation -rule xilinx.com:bd_rule:$processing_system_kind -config $automation $cell
+    set_property -dict [settings_of_$processing_system_kind] $cell
+
+    create_bd_cell -type ip -vlnv xilinx.com:ip:proc_sys_reset reset
+    connect_bd_net [get_bd_pins $processing_system/$processing_system_reset] [get_bd_pins reset/ext_reset_in]
+    connect_clock reset/slowest_sync_clk
+    connect_clock $processing_system/[port_clock $control_master]
+}
+
+proc settings_of_zynq_ultra_ps_e {} {
+    global connections clock_mhz port_bits
+
     set settings {
         CONFIG.PSU__USE__M_AXI_GP0 1
         CONFIG.PSU__USE__M_AXI_GP1 0
@@ -37,18 +57,32 @@ proc add_processing_system {} {
         lappend settings CONFIG.PSU__USE__S_AXI_GP[string range $parameter end end] 1
         lappend settings CONFIG.PSU__${parameter}__DATA_WIDTH $port_bits
     }
-    set_property -dict $settings $cell
+    return $settings
+}
 
-    create_bd_cell -type ip -vlnv xilinx.com:ip:proc_sys_reset reset
-    connect_bd_net [get_bd_pins $processing_system/pl_resetn0] [get_bd_pins reset/ext_reset_in]
-    connect_clock reset/slowest_sync_clk
-    connect_clock $processing_system/[port_clock $control_master]
+proc settings_of_processing_system7 {} {
+    global connections clock_mhz port_bits
+
+    set settings {
+        CONFIG.PCW_USE_M_AXI_GP0 1
+        CONFIG.PCW_USE_M_AXI_GP1 0
+        CONFIG.PCW_USE_FABRIC_INTERRUPT 1
+        CONFIG.PCW_IRQ_F2P_INTR 1
+        CONFIG.PCW_EN_CLK0_PORT 1
+    }
+    lappend settings CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ $clock_mhz
+    foreach connection $connections {
+        set port [lindex $connection 1]
+        lappend settings CONFIG.PCW_USE_$port 1
+        lappend settings CONFIG.PCW_${port}_DATA_WIDTH $port_bits
+    }
+    return $settings
 }
 
 # Connects a pin to the one clock.
 proc connect_clock {pin} {
-    global processing_system
-    connect_bd_net [get_bd_pins $processing_system/pl_clk0] [get_bd_pins $pin]
+    global processing_system processing_system_clock
+    connect_bd_net [get_bd_pins $processing_system/$processing_system_clock] [get_bd_pins $pin]
 }
 
 # Connects a pin to the reset that is low while the clock is not ready.
@@ -69,8 +103,8 @@ proc connect_bus {from to} {
 }
 
 proc add_accelerator {} {
-    global processing_system interrupt_controller cell ip_vendor ip_library ip_name ip_version
-    global connections read_only control_master control_port clock_pin reset_pin interrupt_pin
+    global processing_system processing_system_interrupt interrupt_controller cell ip_vendor ip_library ip_name ip_version
+    global connections direct control_master control_port clock_pin reset_pin interrupt_pin
 
     create_bd_cell -type ip -vlnv $ip_vendor:$ip_library:$ip_name:$ip_version $cell
     connect_clock $cell/$clock_pin
@@ -81,7 +115,7 @@ proc add_accelerator {} {
     connect_clock $interrupt_controller/s_axi_aclk
     connect_reset $interrupt_controller/s_axi_aresetn
     connect_bd_net [get_bd_pins $cell/$interrupt_pin] [get_bd_pins $interrupt_controller/intr]
-    connect_bd_net [get_bd_pins $interrupt_controller/irq] [get_bd_pins $processing_system/pl_ps_irq0]
+    connect_bd_net [get_bd_pins $interrupt_controller/irq] [get_bd_pins $processing_system/$processing_system_interrupt]
 
     add_interconnect control 2
     connect_bus $processing_system/$control_master control/S00_AXI
@@ -90,10 +124,11 @@ proc add_accelerator {} {
 
     foreach connection $connections {
         lassign $connection master port
-        if {$master in $read_only} {
-            # Weights: AXI4 of the port's width on both sides, so that nothing need stand between.
+        if {$master in $direct} {
+            # Weights of an UltraScale+: AXI4 of the port's width on both sides, so that nothing need stand between.
             connect_bus $cell/$master $processing_system/$port
         } else {
+            # Of a Zynq-7000 every port is AXI3 of 64 bits, which the interconnect makes of AXI4 of 128 bits.
             set name memory_[string map {m_axi_ ""} $master]
             add_interconnect $name 1
             connect_bus $cell/$master $name/S00_AXI

@@ -167,6 +167,10 @@ PLAN: tuple[Part, ...] = (
             Wing("zcu102", "AMD ZCU102"),
             Wing("kv260", "AMD Kria KV260"),
             Wing("pynq_zu", "TUL PYNQ-ZU"),
+            Wing("zcu104", "AMD ZCU104"),
+            Wing("ultra96", "Avnet Ultra96-V2"),
+            Wing("pynq_z2", "TUL PYNQ-Z2"),
+            Wing("pynq_z1", "Digilent PYNQ-Z1"),
         ),
     ),
     Part(

@@ -100,7 +100,9 @@ module matmul (
                 .staggered(staggered[output_*IN_PAR*WEIGHT_BITS +: IN_PAR*WEIGHT_BITS]));
         end
         for (pair = 0; pair < OUT_PAR / 2; pair = pair + 1) begin : packing
-            pack_weights #(.LANES(IN_PAR), .WEIGHT_BITS(WEIGHT_BITS), .PACKED_BITS(PACKED_BITS), .FINE(FINE)) pack (
+            pack_weights #(
+                .LANES(IN_PAR), .WEIGHT_BITS(WEIGHT_BITS), .PAIR_SHIFT(PAIR_SHIFT), .PACKED_BITS(PACKED_BITS), .FINE(FINE)
+            ) pack (
                 .clk(clk), .weights_0(staggered[2*pair*IN_PAR*WEIGHT_BITS +: IN_PAR*WEIGHT_BITS]),
                 .weights_1(staggered[(2*pair+1)*IN_PAR*WEIGHT_BITS +: IN_PAR*WEIGHT_BITS]),
                 .packed_weights(tile_of_lane[pair*IN_PAR*PACKED_BITS +: IN_PAR*PACKED_BITS]));

@@ -156,8 +156,8 @@ module matmul_lane (
         for (pair = 0; pair < OUT_PAR / 2; pair = pair + 1) begin : pairs
             wire signed [PRODUCT_SUM_BITS-1:0] products [0:1];
             dot_product #(
-                .LANES(IN_PAR), .OPERAND_BITS(OPERAND_BITS), .WEIGHT_BITS(WEIGHT_BITS), .PACKED_BITS(PACKED_BITS),
-                .FINE(FINE)
+                .LANES(IN_PAR), .OPERAND_BITS(OPERAND_BITS), .WEIGHT_BITS(WEIGHT_BITS), .PAIR_SHIFT(PAIR_SHIFT),
+                .PACKED_BITS(PACKED_BITS), .FINE(FINE)
             ) multiply (
                 .clk(clk), .activations(staggered),
                 .packed_weights(tile[pair*IN_PAR*PACKED_BITS +: IN_PAR*PACKED_BITS]),

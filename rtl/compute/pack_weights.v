@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Weights of two output channels as dot_product wants them; packed once, broadcast to all tokens of the array.
 //
-//   W8A8:   packed[i] = {weight_1[i] mod 4, weight_1[i]·2^18 + weight_0[i] in 27 bits}
+//   W8A8:   packed[i] = {weight_1[i] mod 4, weight_1[i]·2^PAIR_SHIFT + weight_0[i]}
 //   W16A16: packed[i] = {weight_1[i], weight_0[i]}
 //
 // Latency: 1. Depth: an 8-bit decrement (where weight_0 is negative).
@@ -9,6 +9,7 @@
 module pack_weights #(
     parameter LANES = 16,
     parameter WEIGHT_BITS = 8,
+    parameter PAIR_SHIFT = 18,
     parameter PACKED_BITS = 29,
     parameter FINE = 0  // 1: W16A16
 ) (
@@ -33,7 +34,7 @@ module pack_weights #(
                     high = weights_1[lane*WEIGHT_BITS +: WEIGHT_BITS];
                     packed_weights[lane*PACKED_BITS +: PACKED_BITS] <=
                         {high[1:0], {high[WEIGHT_BITS-1], high} - {{WEIGHT_BITS{1'b0}}, low[WEIGHT_BITS-1]},
-                         {(18-WEIGHT_BITS){low[WEIGHT_BITS-1]}}, low};
+                         {(PAIR_SHIFT-WEIGHT_BITS){low[WEIGHT_BITS-1]}}, low};
                 end
             /* verilator lint_on BLKSEQ */
         end

@@ -25,6 +25,8 @@ module scratchpad #(
     output wire [BANKS*BITS-1:0] read_values
 );
     localparam INDEX_BITS = $clog2(DEPTH);
+    localparam QUARTER = INDEX_BITS > 2 ? 1 << INDEX_BITS - 2 : 1;
+    localparam ROWS = (DEPTH + QUARTER - 1) / QUARTER * QUARTER;  // at most four blocks deep, at no more LUTs than that takes
     localparam PART_BITS = BITS / PARTS;
     localparam STYLE = ULTRA != 0 ? "ultra" : "block";
     wire unused_style = &{1'b0, STYLE};  // in an attribute only
@@ -35,7 +37,7 @@ module scratchpad #(
             wire [INDEX_BITS-1:0] write_index = write_depth[bank*16 +: INDEX_BITS];
             wire [INDEX_BITS-1:0] read_index = read_depth[bank*16 +: INDEX_BITS];
             for (part = 0; part < PARTS; part = part + 1) begin : parts
-                (* ram_style = STYLE *) reg [PART_BITS-1:0] memory [0:(1<<INDEX_BITS)-1];
+                (* ram_style = STYLE *) reg [PART_BITS-1:0] memory [0:ROWS-1];
                 reg [PART_BITS-1:0] found, registered;
                 always @(posedge clk) begin
                     if (write_enable[bank] & write_parts[part])

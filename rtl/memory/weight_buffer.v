@@ -7,7 +7,7 @@
 //   room_words = (head + CAPACITY)·4/PORTS, a cycle later;  skip_to = head·4/PORTS;  head = lines taken or skipped
 // Preconditions: take only while available ≥ take_lines ≥ 1; take and skip never together; skip_lines ≤ left. DEPTH is
 // the largest power of two that PREFETCH_BYTES holds, CAPACITY = DEPTH·LINES at least 32 lines.
-// ULTRA_RAM: the columns lie in UltraRAM, 4096 rows of two each, else in block RAM.
+// ULTRA_RAM: columns of more than 1024 rows lie in UltraRAM, 4096 rows of two each, all others in block RAM.
 // Words that arrive for skipped lines fall into rows that are free or, ports being in order, into which the words of
 // later lines follow. range_begin: so many lines are left from then on, those of another range of the stream; all of
 // the one before have been taken or skipped, 3 cycles ago. After a skip, available is 0 for four cycles; left counts two cycles later.
@@ -52,7 +52,7 @@ module weight_buffer #(
     localparam PART_BITS = $clog2(4 / PORTS);  // words of a line on one port, log2
     localparam LINE_BITS = INDEX_BITS - 2;
     localparam LAST_PART = 4 / PORTS - 1;
-    localparam STYLE = ULTRA_RAM != 0 ? "ultra" : "block";
+    localparam STYLE = ULTRA_RAM != 0 && DEPTH > 1024 ? "ultra" : "block";
     wire unused_style = &{1'b0, STYLE};  // in an attribute only
     localparam LAST_BANK = LINES - 1;
     localparam [LINE_BITS-1:0] CAPACITY = DEPTH * LINES;

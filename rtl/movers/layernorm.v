@@ -31,6 +31,7 @@ module layernorm #(
     parameter NORMALISED_BITS = 18,
     parameter NORMALISED_FRACTION = 12,
     parameter WIDE_LIMIT = 32639,
+    parameter DSP_WIDE_BITS = 27,
     parameter FINE = 0,
     parameter GATE_FORMS = 0,  // 1: there is `residual_copy`
     parameter RSQRT_MANTISSA_BITS = 16,
@@ -223,7 +224,7 @@ module layernorm #(
                 .ROW_SUM_BITS(ROW_SUM_BITS), .ROOT_BITS(ROOT_BITS), .ACTIVATION_BITS(ACTIVATION_BITS), .GAIN_BITS(GAIN_BITS),
                 .OFFSET_BITS(OFFSET_BITS), .NORMALISED_BITS(NORMALISED_BITS),
                 .NORMALISED_FRACTION(NORMALISED_FRACTION), .RSQRT_MANTISSA_BITS(RSQRT_MANTISSA_BITS),
-                .RSQRT_FRACTION(RSQRT_FRACTION), .WIDE_LIMIT(WIDE_LIMIT)
+                .RSQRT_FRACTION(RSQRT_FRACTION), .WIDE_LIMIT(WIDE_LIMIT), .DSP_WIDE_BITS(DSP_WIDE_BITS)
             ) normalise (
                 .clk(clk), .rst_n(rst_n), .valid_in(taken_2), .part(part_2),
                 .values(held_2[row*ROW_BITS +: ROW_BITS]), .sum(sums_2[row*ROW_SUM_BITS +: ROW_SUM_BITS]),

@@ -26,7 +26,8 @@ module layernorm_normalise #(
     parameter NORMALISED_FRACTION = 12,
     parameter RSQRT_MANTISSA_BITS = 16,
     parameter RSQRT_FRACTION = 15,
-    parameter WIDE_LIMIT = 32639
+    parameter WIDE_LIMIT = 32639,
+    parameter DSP_WIDE_BITS = 27
 ) (
     input  wire                                    clk,
     input  wire                                    rst_n,
@@ -73,7 +74,7 @@ module layernorm_normalise #(
     wire [LANES*STANDARD_BITS-1:0] standard;  // (D·x − Σx)·root, cycle 6
     layernorm_standardise #(
         .LANES(LANES), .MAX_WIDTH(MAX_WIDTH), .RESIDUAL_BITS(RESIDUAL_BITS), .ROW_SUM_BITS(ROW_SUM_BITS),
-        .ROOT_BITS(ROOT_BITS), .STANDARD_BITS(STANDARD_BITS)
+        .ROOT_BITS(ROOT_BITS), .STANDARD_BITS(STANDARD_BITS), .DSP_WIDE_BITS(DSP_WIDE_BITS)
     ) standardise (
         .clk(clk), .values(values), .sum(sum), .root(root), .width(width), .standard(standard));
 
@@ -94,7 +95,7 @@ module layernorm_normalise #(
             round_shift #(.IN_BITS(STANDARD_BITS), .OUT_BITS(NORMALISED_BITS), .SATURATES(0)) normalise (
                 .clk(clk), .value(standard[lane*STANDARD_BITS +: STANDARD_BITS]), .shift(scales[5*6 +: 6]),
                 .result(normalised));
-            if (GAIN_BITS <= 18 && NORMALISED_BITS <= 27) begin : one_block
+            if (GAIN_BITS <= 18 && NORMALISED_BITS <= DSP_WIDE_BITS) begin : one_block
                 multiply_add #(.A_BITS(GAIN_BITS), .B_BITS(NORMALISED_BITS), .SUM_BITS(AFFINE_BITS)) apply_gain (
                     .clk(clk), .a(gain), .b(normalised), .sum_in(wide_offset), .sum(affine));
             end else begin : several_blocks

@@ -3,6 +3,7 @@
 //
 //   product = wide · narrow = Σ_i digit_i·narrow·2^(17·i),  digits of 17 bits, the last one signed with up to 18
 //
+// A DSP48E1 multiplies 25 × 18: of a wider narrow operand, each product takes two.
 // Precondition: NARROW_BITS ≤ 28 (beyond 27, as W16A16 gives at most, a few LUTs help the DSP).
 // Latency: 2 (partial products, their sum); the operands should come from registers, which move into the DSP.
 // Depth: one multiplication; one addition of 1 … 3 terms.

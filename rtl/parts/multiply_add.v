@@ -3,7 +3,7 @@
 //
 //   sum = sum_in + a·b
 //
-// 27 × 18 and 48 bits at most are one DSP48E2 with its own registers, sum_in and sum its cascade (PCIN, PCOUT).
+// 27 × 18 and 48 bits at most are one DSP48E2 (25 × 18: one DSP48E1) with its own registers, sum_in and sum its cascade (PCIN, PCOUT).
 // Latency: 3 (operands, product, sum), one more from a with A_REGISTERS 2, 1 from sum_in. Depth: none outside of the block.
 `default_nettype none
 (* use_dsp = "yes" *)

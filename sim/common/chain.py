@@ -19,8 +19,9 @@ def packed_pairs(weights: NDArray[INT64]) -> NDArray[INT64]:
     low, high = weights[:, 0], weights[:, 1]
     if HARDWARE.numbers.fine:
         return (low & ((1 << BITS) - 1)) + ((high & ((1 << BITS) - 1)) << BITS)
-    both = BITS + 19
-    return (((high << 18) + low) & ((1 << both) - 1)) + ((high & 3) << both)
+    shift = HARDWARE.dsp_block.pair_shift
+    both = BITS + shift + 1
+    return (((high << shift) + low) & ((1 << both) - 1)) + ((high & 3) << both)
 
 
 def late(values: NDArray[INT64]) -> NDArray[INT64]:

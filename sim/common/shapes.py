@@ -53,6 +53,8 @@ SHAPES = {
         load_hardware_config("micro_w16a16"), name="streaming_fine", streaming=True, gate_forms=True
     ),
     "small_streaming": replace(small_hardware("w8a8"), name="small_streaming", streaming=True),
+    # Multipliers of the 7-series, with two weights 16 bits apart.
+    "dsp48e1": replace(load_hardware_config("micro"), name="dsp48e1", dsp="dsp48e1"),
     # The examples of programs and instructions are made for it.
     "small": small_hardware("w8a8"),
 }

@@ -1,4 +1,4 @@
-"""pack_weights: weight_1·2^18 + weight_0 below weight_1 mod 4 in W8A8, side by side in W16A16."""
+"""pack_weights: weight_1·2^PAIR_SHIFT + weight_0 below weight_1 mod 4 in W8A8, side by side in W16A16."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sim.common.chain import PACKED_BITS, packed_pairs
 from sim.common.pipeline import through
 from sim.common.runs import Run
 
-RUNS = [Run("micro", {"LANES": 8}, icarus=True)]
+RUNS = [Run("micro", {"LANES": 8}, icarus=True), Run("dsp48e1", {"LANES": 8})]
 LATENCY = 1
 COUNT = 300
 NUMBERS = hardware().numbers

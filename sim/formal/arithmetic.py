@@ -7,27 +7,38 @@ from sim.formal.proof import AllInputs, Mutant, Proof, Property
 DOT, PACK, CHAIN = "compute/dot_product.v", "compute/pack_weights.v", "parts/multiply_add.v"
 SHIFT, SCALE, MULTIPLY = "parts/round_shift.v", "parts/requantise.v", "parts/multiplier.v"
 
-DOT_PRODUCT = Proof(
-    "dot_product_proof", "dot_product", AllInputs(4),
-    properties=(
-        Property("packed_is_both", "two weights are packed as w1·2^18 + w0, beside w1 mod 4",
-                 Mutant(PACK, "- {{WEIGHT_BITS{1'b0}}, low[WEIGHT_BITS-1]}", "- {{WEIGHT_BITS{1'b0}}, low[0]}")),
-        Property("operands_arrive", "a lane multiplies its own activation by its own packed weights",
-                 Mutant(DOT, ".b(packed_weights[n*PACKED_BITS +: PAIR_BITS])",
-                        ".b(packed_weights[(LANES-1-n)*PACKED_BITS +: PAIR_BITS])")),
-        Property("product_is_exact", "their product is exact",
-                 Mutant(CHAIN, "product <= a_1 * b_1;", "product <= a_1 * $signed(b_1[B_BITS-2:0]);")),
-        Property("chain_adds_up", "it is added to what the lane before has summed",
-                 Mutant(CHAIN, "{product[A_BITS+B_BITS-1]}}", "{1'b0}}")),
-    ),
+SHIFTS = {18: "DSP48E2", 16: "DSP48E1"}
+"""PAIR_SHIFT, and the DSP block whose wide operand has room for it."""
+DOT_PRODUCTS = tuple(
+    Proof(
+        "dot_product_proof", "dot_product", AllInputs(4), parameters={"PAIR_SHIFT": pair_shift},
+        properties=(
+            Property("packed_is_both", f"two weights are packed as w1·2^{pair_shift} + w0, beside w1 mod 4",
+                     Mutant(PACK, "- {{WEIGHT_BITS{1'b0}}, low[WEIGHT_BITS-1]}", "- {{WEIGHT_BITS{1'b0}}, low[0]}")),
+            Property("operands_arrive", "a lane multiplies its own activation by its own packed weights",
+                     Mutant(DOT, ".b(packed_weights[n*PACKED_BITS +: PAIR_BITS])",
+                            ".b(packed_weights[(LANES-1-n)*PACKED_BITS +: PAIR_BITS])")),
+            Property("product_is_exact", "their product is exact",
+                     Mutant(CHAIN, "product <= a_1 * b_1;", "product <= a_1 * $signed(b_1[B_BITS-2:0]);")),
+            Property("chain_adds_up", "it is added to what the lane before has summed",
+                     Mutant(CHAIN, "{product[A_BITS+B_BITS-1]}}", "{1'b0}}")),
+        ),
+    )
+    for pair_shift in SHIFTS
 )  # fmt: skip
-DOT_PRODUCT_SUMS = Proof(
-    "dot_product_sums_proof", "dot_product", AllInputs(16), beside=("multiply_add",),
-    invariants=("chain_is_both", "chain_is_bounded"),
-    properties=(
-        Property("sums_are_exact", "the halves of a chain of eight come apart exactly, whatever its products are",
-                 Mutant(DOT, "low_before == 2'd0 && low[1]", "low_before == 2'd1 && low[1]")),
-    ),
+DOT_PRODUCT_SUMS = tuple(
+    Proof(
+        "dot_product_sums_proof", "dot_product", AllInputs(16), parameters={"PAIR_SHIFT": pair_shift},
+        beside=("multiply_add",), invariants=("chain_is_both", "chain_is_bounded"),
+        properties=(
+            Property("sums_are_exact", f"the halves of a chain of eight {SHIFTS[pair_shift]} come apart exactly, "
+                     "whatever its products are", mutant),
+        ),
+    )
+    for pair_shift, mutant in (
+        (18, Mutant(DOT, "low_before == 2'd0 && low[1]", "low_before == 2'd1 && low[1]")),
+        (16, Mutant(DOT, "step == 2'd2 && !falls[3]", "step == 2'd2 && !falls[2]")),
+    )
 )  # fmt: skip
 
 ROUNDED = "the floor of (value + half) / 2^shift, saturated, for every value and shift"
@@ -58,4 +69,4 @@ REQUANTISE = Proof(
     ),
 )  # fmt: skip
 
-PROOFS = (DOT_PRODUCT, DOT_PRODUCT_SUMS, *ROUND_SHIFTS, REQUANTISE)
+PROOFS = (*DOT_PRODUCTS, *DOT_PRODUCT_SUMS, *ROUND_SHIFTS, REQUANTISE)

@@ -20,7 +20,14 @@ from sim.common.bench import Checker, Dut, checked, drive, extremes, hardware, i
 from sim.common.runs import Run
 
 # zcu102 drains two rows a cycle.
-RUNS = [Run("micro"), Run("micro_w16a16"), Run("zcu102"), Run("gate_forms"), Run("gate_forms_fine", slow=True)]
+RUNS = [
+    Run("micro"),
+    Run("micro_w16a16"),
+    Run("zcu102"),
+    Run("pynq_z2"),
+    Run("gate_forms"),
+    Run("gate_forms_fine", slow=True),
+]
 CONFIG = hardware()
 SIZES = Sizes(CONFIG)
 OUT_PAR, POST_ROWS, LOGIT_BITS = CONFIG.out_par, SIZES.post_rows, SIZES.logit_bits
@@ -52,6 +59,7 @@ CASES = [
     Case("random", 5, 9, 3),
     Case("close", 3, 8, 4),
 ]
+CASES = [replace(case, top_k=min(case.top_k, CONFIG.max_top_k)) for case in CASES]
 
 
 def logits_of(rng: np.random.Generator, case: Case) -> NDArray[INT64]:

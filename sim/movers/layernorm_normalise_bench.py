@@ -11,7 +11,7 @@ from sim.common.bench import Checker, Dut, checked, drive, extremes, hardware, i
 from sim.common.pipeline import through
 from sim.common.runs import Run
 
-RUNS = [Run("micro", {"LANES": 4}, icarus=True), Run("micro_w16a16", {"LANES": 4})]
+RUNS = [Run("micro", {"LANES": 4}, icarus=True), Run("dsp48e1", {"LANES": 4}), Run("micro_w16a16", {"LANES": 4})]
 LATENCY = 18
 NUMBERS = hardware().numbers
 ROWS, PARTS = 12, 6

@@ -1,4 +1,4 @@
-"""The board that a self-test runs on: EDGEMOE_BOARD=zcu102, kv260 or pynq_zu; every test is skipped without one.
+"""The board that a self-test runs on: EDGEMOE_BOARD=zcu102 or another's name; every test is skipped without one.
 
 To try the self-test itself a simulated board is enough (EDGEMOE_SIMULATED_BOARD). Where that is the Verilog, model and
 hardware are small ones, because the shipped model takes seconds a frame there.

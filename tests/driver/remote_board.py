@@ -24,10 +24,11 @@ from edgemoe.pynq.simulated.board import simulated_ip
 from edgemoe.pynq.simulated.ip import SimulatedIp
 from edgemoe.pynq.simulated.parts import InterruptController, RegisterFile
 from edgemoe.spec.hardware import load_hardware_config
-from edgemoe.spec.interface import CONTROL_BASE
+from edgemoe.spec.processing_system import ULTRASCALE_PLUS
 from edgemoe.spec.registers import REGISTER_SPACE
 
 PORT = 7967
+CONTROL_BASE = ULTRASCALE_PLUS.control_base
 _CHUNK = 1 << 20
 _FIRMWARE = "/sys/class/fpga_manager/fpga0/firmware"
 
@@ -66,7 +67,7 @@ class Registers(mmio_pb2_grpc.MmioServicer):  # type: ignore[misc]
 
     def __init__(self, accelerator: SimulatedIp) -> None:
         self._accelerator = accelerator
-        self._others = RegisterFile()
+        self._others = RegisterFile(ULTRASCALE_PLUS.pll_factor << ULTRASCALE_PLUS.factor_low)
 
     def get_mmio(self, request: Any, context: Any) -> Any:
         return mmio_pb2.GetMmioResponse(status=True, mmio_id=str(request.base_addr))

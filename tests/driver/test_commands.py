@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("pynq", reason="pynq is not installed here; run `make test-pynq`")
+pynq = pytest.importorskip("pynq", reason="pynq is not installed here; run `make test-pynq`")
 
 from PIL import Image
 
@@ -25,7 +25,11 @@ def picture(tmp_path: Path, frames: Any, monkeypatch: pytest.MonkeyPatch) -> Pat
     return tmp_path / "picture.png"
 
 
-@pytest.mark.parametrize(("board", "hardware"), [("zcu102", "zcu102"), ("kv260", "kv260"), ("pynq_zu", "kv260")])
+BOARDS = [("zcu102", "zcu102"), ("kv260", "kv260"), ("pynq_zu", "kv260")]
+BOARDS += [("pynq_z2", "pynq_z2"), ("pynq_z1", "pynq_z2")] if pynq.__version__ < "4" else []
+
+
+@pytest.mark.parametrize(("board", "hardware"), BOARDS)
 def test_run_gives_the_values_of_the_golden_engine(
     picture: Path, checkpoint: Path, tmp_path: Path, board: str, hardware: str
 ) -> None:

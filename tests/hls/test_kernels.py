@@ -45,6 +45,12 @@ def test_a_kernel_equals_golden(kernel: str, shape: str, tmp_path: Path) -> None
     assert (status, text.endswith("calls equal golden's")) == (0, True), text
 
 
+def test_two_weights_sixteen_bits_apart_equal_golden(tmp_path: Path) -> None:
+    """As the 25 bits of a DSP48E1 have room for, where the low product outgrows them."""
+    status, text = ended(tmp_path, "matmul", "pynq_z2")
+    assert (status, text.endswith("calls equal golden's")) == (0, True), text
+
+
 class Slip(NamedTuple):
     """One replacement in the header of a kernel."""
 

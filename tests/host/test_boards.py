@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -28,6 +29,13 @@ def test_without_pynq_the_extra_is_named(name: str, monkeypatch: pytest.MonkeyPa
     with pytest.raises(
         DeviceError, match=rf"board '{name}' needs PYNQ .* with its extra 'board' .* Accelerator\('csim'"
     ):
+        Accelerator(name)
+
+
+@pytest.mark.parametrize("name", ["pynq_z1", "pynq_z2"])
+def test_a_pynq_without_the_boards_series_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynq", SimpleNamespace(__version__="4.0.0"))
+    with pytest.raises(DeviceError, match=rf"board '{name}' has a Zynq-7000, which PYNQ 4\.0\.0 .* PYNQ 3\.1"):
         Accelerator(name)
 
 

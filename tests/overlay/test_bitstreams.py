@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -13,13 +14,13 @@ from vivado import REPOSITORY, Checkout, Design, make_checkout
 
 from edgemoe.overlay.build import Build, main
 from edgemoe.overlay.manifest import load_overlay
-from edgemoe.spec.board import board_names, load_board, port_parameter
+from edgemoe.spec.board import board_names, load_board
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.interface import VLNV, bus_registers, master_ports
+from edgemoe.spec.processing_system import ULTRASCALE_PLUS, ZYNQ_7000
 from edgemoe.spec.strict import ConfigError
 
 BUILDS = [(name, hardware) for name in board_names() for hardware in load_board(name).hardware]
-PS = "zynq_ultra_ps_e_0"
 
 
 @pytest.fixture(params=BUILDS, ids=["-".join(build) for build in BUILDS])
@@ -38,57 +39,74 @@ def test_part_board_and_clock(built: tuple[str, str, Design]) -> None:
     board = load_board(name)
     assert {call[call.index("-part") + 1] for call in design.calls("create_project")} == {board.part}
     assert design.properties["current_project"]["board_part"].rsplit(":", 1)[0] == board.board_part
-    settings = design.properties[PS]
-    assert float(settings["CONFIG.PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ"]) == board.clock_mhz
+    settings = design.properties[board.processing_system.instance]
+    if board.processing_system is ZYNQ_7000:
+        assert float(settings["CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ"]) == board.clock_mhz == 100
+        return
+    assert float(settings["CONFIG.PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ"]) == board.clock_mhz == 250
     assert settings["CONFIG.PSU__CRL_APB__PL0_REF_CTRL__SRCSEL"] == "IOPLL"
-    assert board.clock_mhz == 250
 
 
 def test_every_master_has_a_memory_port_of_its_own(built: tuple[str, str, Design]) -> None:
-    """At full width, with all DDR behind it: weights straight, data through an interconnect."""
+    """At full width, with all DDR behind it: weights straight, data and all of a Zynq-7000 through an interconnect."""
     name, config, design = built
     board, hardware = load_board(name), load_hardware_config(config)
+    system = board.processing_system
+    ps = system.instance
     reached = set()
     for master in master_ports(hardware):
         (end,) = design.buses[f"edgemoe_0/{master.name}"]
-        if master.writes:
+        if master.writes or not system.direct:
             (end,) = design.buses[f"{end.removesuffix('/S00_AXI')}/M00_AXI"]
-        port = end.removeprefix(f"{PS}/")
+        port = end.removeprefix(f"{ps}/")
         assert port == board.connections(hardware)[master.name]
         reached.add(port)
-        parameter = port_parameter(port)
-        assert design.properties[PS][f"CONFIG.PSU__USE__S_AXI_GP{parameter[-1]}"] == "1"
-        assert design.properties[PS][f"CONFIG.PSU__{parameter}__DATA_WIDTH"] == "128"
+        parameter, _ = system.memory_ports[port]
+        used, width = {
+            ULTRASCALE_PLUS: (f"PSU__USE__S_AXI_GP{parameter[-1]}", f"PSU__{parameter}__DATA_WIDTH"),
+            ZYNQ_7000: (f"PCW_USE_{port}", f"PCW_{port}_DATA_WIDTH"),
+        }[system]
+        assert design.properties[ps][f"CONFIG.{used}"] == "1"
+        assert design.properties[ps][f"CONFIG.{width}"] == {ULTRASCALE_PLUS: "128", ZYNQ_7000: "64"}[system]
         for area in board.memory(port):
-            assert (f"edgemoe_0/{master.name}", f"{PS}/{parameter}/{area.block}") in design.addresses
+            assert (f"edgemoe_0/{master.name}", f"{ps}/{parameter}/{area.block}") in design.addresses
     assert len(reached) == 1 + hardware.ports
     ranges = [where for where in design.addresses if where[0].startswith("edgemoe_0/")]
-    assert len(ranges) == 2 * len(reached)
+    assert len(ranges) == len(board.memory(board.data_port)) * len(reached)
 
 
 def test_registers_lie_where_the_driver_looks(built: tuple[str, str, Design]) -> None:
-    design = built[2]
-    assert design.buses[f"{PS}/M_AXI_HPM0_FPD"] == {"control/S00_AXI"}
+    name, _, design = built
+    system = load_board(name).processing_system
+    ps, base = system.instance, system.control_base
+    assert design.buses[f"{ps}/{system.control_master}"] == {"control/S00_AXI"}
     assert design.buses["edgemoe_0/s_axi_control"] == {"control/M00_AXI"}
-    assert design.addresses[f"{PS}/Data", "edgemoe_0/s_axi_control"] == ("0xA0000000", "0x10000")
-    assert design.addresses[f"{PS}/Data", "axi_intc_0/s_axi"] == ("0xA0010000", "0x10000")
+    assert design.addresses[f"{ps}/Data", "edgemoe_0/s_axi_control"] == (f"0x{base:08X}", "0x10000")
+    assert design.addresses[f"{ps}/Data", "axi_intc_0/s_axi"] == (f"0x{base + 0x10000:08X}", "0x10000")
 
 
 def test_everything_has_clock_reset_and_interrupt(built: tuple[str, str, Design]) -> None:
-    design = built[2]
-    clocked, released = design.nets[f"{PS}/pl_clk0"], design.nets["reset/peripheral_aresetn"]
+    name, config, design = built
+    system = load_board(name).processing_system
+    ps = system.instance
+    clocked, released = design.nets[f"{ps}/{system.clock}"], design.nets["reset/peripheral_aresetn"]
     interconnects = [cell for cell, vlnv in design.cells.items() if "smartconnect" in vlnv]
-    assert interconnects == ["control", "memory_gmem_data"]
+    weights = [] if system.direct else [f"memory_gmem{port}" for port in range(load_hardware_config(config).ports)]
+    assert interconnects == ["control", "memory_gmem_data", *weights]
+    assert design.nets["reset/ext_reset_in"] == {f"{ps}/{system.reset}"}
     for cell in interconnects:
         assert f"{cell}/aclk" in clocked
         assert f"{cell}/aresetn" in released
     assert {"edgemoe_0/ap_clk", "axi_intc_0/s_axi_aclk", "reset/slowest_sync_clk"} <= clocked
     assert {"edgemoe_0/ap_rst_n", "axi_intc_0/s_axi_aresetn"} <= released
-    used = {f"{PS}/maxihpm0_fpd_aclk"}
-    used |= {f"{end.lower().replace('/s_axi_', '/saxi')}_aclk" for end in design.buses if end.startswith(f"{PS}/S_AXI")}
-    assert {pin for pin in clocked if pin.startswith(PS)} == used
+    ports = [end for end in design.buses if end.startswith((f"{ps}/S_AXI", f"{ps}/M_AXI"))]
+    named = {
+        ULTRASCALE_PLUS: lambda end: re.sub("/([sm])_axi_", r"/\1axi", end.lower()) + "_aclk",
+        ZYNQ_7000: lambda end: f"{end}_ACLK",
+    }[system]
+    assert {pin for pin in clocked if pin.startswith(ps)} == {named(end) for end in ports}
     assert design.nets["edgemoe_0/interrupt"] == {"axi_intc_0/intr"}
-    assert design.nets["axi_intc_0/irq"] == {f"{PS}/pl_ps_irq0"}
+    assert design.nets["axi_intc_0/irq"] == {f"{ps}/{system.interrupt}"}
 
 
 def test_the_verilog_becomes_the_ip_that_the_driver_binds_to(built: tuple[str, str, Design]) -> None:
@@ -140,6 +158,13 @@ def test_the_overlay_is_three_files_that_belong_together(tmp_path: Path, monkeyp
     design = checkout.design()
     assert design.properties["current_project"]["ip_repo_paths"].endswith("build/hls/zcu102/ip")
     assert design.calls("ipx::package_project") == []
+
+
+def test_a_report_of_the_7_series_has_other_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout = make_checkout(tmp_path, monkeypatch, "pynq_z2")
+    assert checkout.build("pynq_z2", "rtl") == 0
+    manifest = load_overlay(checkout.root / "build" / "bitstreams" / "pynq_z2-pynq_z2-rtl").manifest
+    assert manifest.utilisation == {"lut": 46500, "ff": 45000, "dsp": 198, "bram36": 134, "uram": 0}
 
 
 def no_board_files(checkout: Checkout) -> None:
@@ -204,7 +229,7 @@ def test_an_engine_that_was_not_exported_is_asked_for(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["zcu1", "rtl"], "no board 'zcu1'; there are kv260, pynq_zu, zcu102"),
+        (["zcu1", "rtl"], "no board 'zcu1'; there are kv260, pynq_z1, pynq_z2, pynq_zu, ultra96, zcu102, zcu104"),
         (["zcu102", "hsl"], "no engine 'hsl'; bitstreams are made of rtl or hls"),
         (["kv260", "rtl", "--hardware", "zcu102"], "board 'kv260' is built with kv260, not 'zcu102'"),
     ],

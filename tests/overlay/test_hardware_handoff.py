@@ -20,7 +20,7 @@ from edgemoe.overlay.hardware_handoff import (
 )
 from edgemoe.spec.board import Board, board_names, load_board
 from edgemoe.spec.hardware import hardware_names, load_hardware_config
-from edgemoe.spec.interface import CONTROL_BASE, VLNV, bus_registers, master_ports
+from edgemoe.spec.interface import VLNV, bus_registers, master_ports
 from edgemoe.spec.registers import OFFSETS, REGISTER_SPACE, REGISTERS
 from edgemoe.spec.strict import ConfigError
 
@@ -49,7 +49,7 @@ def test_what_is_written_is_read_back(board: str, hardware: str, tmp_path: Path)
     path = tmp_path / "edgemoe.hwh"
     write_handoff(path, config, around)
     found = read_handoff(path)
-    assert (found.vlnv, found.base, found.interrupt) == (VLNV, CONTROL_BASE, True)
+    assert (found.vlnv, found.base, found.interrupt) == (VLNV, around.processing_system.control_base, True)
     assert found.clock_mhz == pytest.approx(around.clock_mhz, rel=1e-6)
     assert found.registers == {word.offset: word.name for word in bus_registers()}
     reached = {(master, port): 0 for master, port, *_ in found.memory}
@@ -75,6 +75,10 @@ def test_clocks_are_what_the_boards_are_meant_to_run_at() -> None:
         "zcu102": 250.0,
         "kv260": 250.0,
         "pynq_zu": 250.0,
+        "zcu104": 250.0,
+        "ultra96": 250.0,
+        "pynq_z2": 100.0,
+        "pynq_z1": 100.0,
     }
 
 
@@ -165,7 +169,10 @@ def test_the_command_prints_differences_and_fails(tmp_path: Path, capsys: pytest
     assert main([str(path), "--board", "zcu102"]) == 1
     assert "m_axi_gmem3 does not reach" in capsys.readouterr().out
     assert main([str(path), "--board", "zcu1"]) == 2
-    assert "no board 'zcu1'; there are kv260, pynq_zu, zcu102" in capsys.readouterr().err
+    assert (
+        "no board 'zcu1'; there are kv260, pynq_z1, pynq_z2, pynq_zu, ultra96, zcu102, zcu104"
+        in capsys.readouterr().err
+    )
 
 
 def design(instance: str = "a", **window: str) -> bytes:
@@ -225,8 +232,11 @@ def test_boards_are_read_strictly() -> None:
         Board("x", "X", "a-b-1-e", "b", ("micro",), 5, 2048, 0, "S_AXI_ACP", ())
     with pytest.raises(ConfigError, match="named twice"):
         Board("x", "X", "a-b-1-e", "b", ("micro",), 5, 2048, 0, "S_AXI_HP0_FPD", ("S_AXI_HP0_FPD",))
-    with pytest.raises(ConfigError, match="part must be device-package-grade, found 'x'"):
-        replace(ZCU102, part="x")
+    for part in ("x", "xc7z020clg400"):
+        with pytest.raises(ConfigError, match=f"part must be device-package-grade, found '{part}'"):
+            replace(ZCU102, part=part)
+    with pytest.raises(ConfigError, match="no memory port 'S_AXI_HPC0_FPD'; there are S_AXI_HP0, S_AXI_HP1"):
+        replace(ZCU102, part="xc7z020clg400-1")
     with pytest.raises(ConfigError, match="title must be free of control characters"):
         replace(ZCU102, title="a\nset part {x}")
     assert OFFSETS["control"] == 0

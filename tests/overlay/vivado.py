@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from edgemoe.overlay.build import main
+from edgemoe.spec.board import load_board
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STUBS = Path(__file__).with_name("vivado_stubs.tcl")
 BOARDS = "xilinx.com:zcu102:part0:3.3 xilinx.com:zcu102:part0:3.4 xilinx.com:kv260_som:part0:1.4 "
-BOARDS += "tul.com.tw:pynqzu:part0:1.1"
+BOARDS += "xilinx.com:zcu104:part0:1.1 avnet.com:ultra96v2:part0:1.2 "
+BOARDS += "tul.com.tw:pynqzu:part0:1.1 tul.com.tw:pynq-z2:part0:1.0 www.digilentinc.com:pynq-z1:part0:1.0"
 UTILISATION = """\
 | Site Type                  |  Used  | Fixed | Prohibited | Available | Util% |
 | CLB LUTs                   | 101034 |     0 |          0 |    274080 | 36.86 |
@@ -25,6 +27,14 @@ UTILISATION = """\
 | Block RAM Tile    |  411.5 |     0 |          0 |       912 | 45.12 |
 | URAM              |      0 |     0 |          0 |         0 |  0.00 |
 | DSPs           | 1100 |     0 |          0 |      2520 | 43.65 |
+"""
+UTILISATION_7 = """\
+| Site Type                  |  Used  | Fixed | Prohibited | Available | Util% |
+| Slice LUTs                 |  46500 |     0 |          0 |     53200 | 87.41 |
+|   LUT as Logic             |  38000 |     0 |          0 |     53200 | 71.43 |
+| Slice Registers            |  45000 |     0 |          0 |    106400 | 42.29 |
+| Block RAM Tile    |  133.5 |     0 |          0 |       140 | 95.36 |
+| DSPs           |  198 |     0 |          0 |       220 | 90.00 |
 """
 
 
@@ -113,5 +123,6 @@ def make_checkout(folder: Path, monkeypatch: pytest.MonkeyPatch, board: str) -> 
     checkout = Checkout(root, monkeypatch, folder / "record.txt")
     handoff = REPOSITORY / "bitstreams" / "generated" / board / "edgemoe.hwh"
     checkout.set(record=str(checkout.record), boards=BOARDS, handoff=str(handoff))
-    checkout.set(utilisation=UTILISATION, slack="0.112", progress="100%")
+    report = UTILISATION_7 if load_board(board).part.startswith("xc7") else UTILISATION
+    checkout.set(utilisation=report, slack="0.112", progress="100%")
     return checkout

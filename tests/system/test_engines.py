@@ -32,7 +32,7 @@ def agree(program: Program, engine: str, seed: int = 27) -> int:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("hardware", ["micro", "micro_w16a16"])
+@pytest.mark.parametrize("hardware", ["micro", "micro_w16a16", pytest.param("pynq_z2", marks=pytest.mark.slow)])
 def test_the_micro_model(compiled: Compile, engine: str, hardware: str) -> None:
     assert agree(compiled("micro", hardware, trace=True), engine) > 5_000
 

@@ -12,6 +12,10 @@ set ip_name {edgemoe}
 set ip_version {1.0}
 set cell {edgemoe_0}
 set processing_system {zynq_ultra_ps_e_0}
+set processing_system_kind {zynq_ultra_ps_e}
+set processing_system_clock {pl_clk0}
+set processing_system_reset {pl_resetn0}
+set processing_system_interrupt {pl_ps_irq0}
 set interrupt_controller {axi_intc_0}
 set control_master {M_AXI_HPM0_FPD}
 set control_port {s_axi_control}
@@ -32,6 +36,8 @@ set connections {
 
 # masters that never write
 set read_only {m_axi_gmem0 m_axi_gmem1}
+# those connected straight to their ports
+set direct {m_axi_gmem0 m_axi_gmem1}
 
 # name, offset, access; the register map of an IP packaged from Verilog
 set registers {

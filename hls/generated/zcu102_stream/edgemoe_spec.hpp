@@ -282,7 +282,9 @@ constexpr int NARROW_WEIGHTS = 0;
 constexpr int ACTIVATIONS = 1;
 constexpr int GATE_FORMS = 1;
 constexpr int STREAMING = 1;
-constexpr int CONFIG_HASH = 336438350;
+constexpr int DSP_WIDE_BITS = 27;  // wide operand of a dsp48e2
+constexpr int PAIR_SHIFT = 18;  // between two weights of W8A8 in one
+constexpr int CONFIG_HASH = 1615021187;
 constexpr int GELU_TABLES = 4;  // activation functions
 constexpr int DELTA_ENTRIES = 512;  // of each
 

@@ -143,7 +143,7 @@ def _estimates(chosen: Candidate, target: Target) -> str:
     ]
     if chosen.energy.bounds:
         lines.append(f"below the best of them per frame under {break_even_watts(chosen.milliseconds):.1f} W")
-    other = "" if target.part.series == "ultrascale+" else (
+    other = "" if target.part.dsp == "dsp48e2" else (
         f"\nThe syntheses are for UltraScale+: {target.part.name} has other DSP blocks and LUT rows, so this is a guess"
     )  # fmt: skip
     return "; ".join(lines) + "." + other

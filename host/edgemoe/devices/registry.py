@@ -34,6 +34,10 @@ ENGINES: dict[str, Engine] = {
     "zcu102": Engine("edgemoe.pynq.board", "open_board", "a ZCU102 board, through PYNQ", board=True),
     "kv260": Engine("edgemoe.pynq.board", "open_board", "a KV260 board, through PYNQ", board=True),
     "pynq_zu": Engine("edgemoe.pynq.board", "open_board", "a PYNQ-ZU board, through PYNQ", board=True),
+    "zcu104": Engine("edgemoe.pynq.board", "open_board", "a ZCU104 board, through PYNQ", board=True),
+    "ultra96": Engine("edgemoe.pynq.board", "open_board", "an Ultra96-V2 board, through PYNQ", board=True),
+    "pynq_z2": Engine("edgemoe.pynq.board", "open_board", "a PYNQ-Z2 board, through PYNQ", board=True),
+    "pynq_z1": Engine("edgemoe.pynq.board", "open_board", "a PYNQ-Z1 board, through PYNQ", board=True),
 }
 
 

@@ -140,7 +140,7 @@ def describe(build: Build) -> BitstreamManifest:
         built=date.today().isoformat(),
         sha256={name: file_digest(build.work / name) for name in (BIT_FILE, HWH_FILE)},
         timing=Timing(met=min(slack, facts.hold_slack_ns) >= 0, clock_mhz=facts.clock_mhz, worst_slack_ns=slack),
-        utilisation=read_utilisation(build.work / "utilisation.rpt"),
+        utilisation=read_utilisation(build.work / "utilisation.rpt", build.board.processing_system),
     )
 
 

@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgemoe.overlay.manifest import OverlayError
+from edgemoe.spec.processing_system import ULTRASCALE_PLUS, ZYNQ_7000, ProcessingSystem
 
-_ROWS = {"lut": "CLB LUTs", "ff": "CLB Registers", "dsp": "DSPs", "bram36": "Block RAM Tile", "uram": "URAM"}
+_ROWS = {
+    ULTRASCALE_PLUS: {
+        "lut": "CLB LUTs", "ff": "CLB Registers", "dsp": "DSPs", "bram36": "Block RAM Tile", "uram": "URAM",
+    },
+    ZYNQ_7000: {"lut": "Slice LUTs", "ff": "Slice Registers", "dsp": "DSPs", "bram36": "Block RAM Tile"},
+}  # fmt: skip
+_SERIES = {ULTRASCALE_PLUS: "an UltraScale+", ZYNQ_7000: "a 7-series"}
 
 
 @dataclass(frozen=True)
@@ -33,13 +40,16 @@ def read_facts(path: Path) -> Facts:
         raise OverlayError(f"{path}: {error} is missing or no number; build the bitstream again") from error
 
 
-def read_utilisation(path: Path) -> dict[str, int]:
-    """Resource → count from `report_utilization`; half block RAMs count as whole ones. Raises OverlayError."""
-    text, found = _text(path), {}
-    for resource, row in _ROWS.items():
+def read_utilisation(path: Path, system: ProcessingSystem) -> dict[str, int]:
+    """Resource → count from `report_utilization`; half block RAMs count as whole ones. system: the device's.
+
+    Raises OverlayError.
+    """
+    text, found = _text(path), {"uram": 0}
+    for resource, row in _ROWS[system].items():
         match = re.search(rf"^\|\s*{row}\*?\s*\|\s*([0-9.]+)\s*\|", text, re.MULTILINE)
         if match is None:
-            raise OverlayError(f"{path}: no row '{row}'; this is not Vivado's report of an UltraScale+ design")
+            raise OverlayError(f"{path}: no row '{row}'; this is not Vivado's report of {_SERIES[system]} design")
         found[resource] = math.ceil(float(match[1]))
     return found
 

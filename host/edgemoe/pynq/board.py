@@ -12,11 +12,14 @@ from typing import Any
 
 from edgemoe.devices.base import Device, DeviceError
 from edgemoe.overlay.manifest import MANIFEST_FILE, OverlayError, check_hardware, load_overlay
+from edgemoe.spec.board import load_board
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.places import REPOSITORY
+from edgemoe.spec.processing_system import ZYNQ_7000
 
 SIMULATED_VARIABLE, OVERLAY_VARIABLE = "EDGEMOE_SIMULATED_BOARD", "EDGEMOE_OVERLAY"
 _CHECKOUT = REPOSITORY
+_LAST_OF_ZYNQ_7000 = 3  # PYNQ 4 cannot even set the clocks of one
 
 
 def open_board(name: str, hardware: HardwareConfig | None = None) -> Device:
@@ -63,9 +66,14 @@ def find_overlay(board: str) -> Path:
 
 def _require_pynq(board: str) -> None:
     try:
-        importlib.import_module("pynq")
+        pynq = importlib.import_module("pynq")
     except ImportError as error:
         raise DeviceError(
             f"board '{board}' needs PYNQ ({error}); on the board install this project with its extra 'board' into "
             f"PYNQ's own environment, on a PC use an engine such as Accelerator('csim')"
         ) from error
+    if load_board(board).processing_system is ZYNQ_7000 and int(pynq.__version__.split(".")[0]) > _LAST_OF_ZYNQ_7000:
+        raise DeviceError(
+            f"board '{board}' has a Zynq-7000, which PYNQ {pynq.__version__} no longer drives; use its image of PYNQ "
+            f"{_LAST_OF_ZYNQ_7000}.1"
+        )

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edgemoe.spec.dsp import DspBlock, dsp_named
 from edgemoe.spec.isa import ACTIVATIONS, FIELDS, GATE_FORMS, OPTIONS, STREAM_LINE, STREAMING, Buffer
 from edgemoe.spec.precision import MAX_TOKENS, MAX_WIDTH, Precision, precision_named
 from edgemoe.spec.registers import WEIGHT_PORTS
@@ -52,6 +53,7 @@ class HardwareConfig:
     max_tokens: keys of one attention. max_width: features under LayerNorm. max_experts, max_top_k: routing.
     row_elements: size of RESIDUAL, NORM, GATE_INPUT, QUERY, KEY and VALUE each, in elements; rows come in whole tiles.
     hidden_elements: size of HIDDEN, which also holds a frame's patches.
+    dsp: the part's DSP blocks, `dsp48e2` (UltraScale+) or `dsp48e1` (7-series, W8A8 only); no result depends on them.
     ultra_ram: large memories lie in UltraRAM, which the part must have.
     wide_tokens, wide_inner, narrow_weights: instructions may ask for 16 bits of what LayerNorm and attention give, and
     of queries, keys, values and hidden layers; for weights of 4 bits (W8A8 only).
@@ -81,6 +83,7 @@ class HardwareConfig:
     max_top_k: int
     row_elements: int
     hidden_elements: int
+    dsp: str
     ultra_ram: bool
     wide_tokens: bool
     wide_inner: bool
@@ -98,6 +101,11 @@ class HardwareConfig:
             value = getattr(self, name)
             if value & (value - 1):
                 raise ConfigError(f"{name} must be a power of two, found {value}")
+        block = self.dsp_block
+        if self.numbers.fine and not block.fine:
+            raise ConfigError(f"dsp {self.dsp}: for precision w8a8, found {self.precision}; take dsp48e2")
+        if self.ultra_ram and not block.ultra_ram:
+            raise ConfigError(f"ultra_ram: parts with {self.dsp} blocks have none; set it to false")
         if self.ports not in (1, 2, WEIGHT_PORTS):
             raise ConfigError(f"ports must be 1, 2 or {WEIGHT_PORTS}, a line is whole beats; found {self.ports}")
         tile = self.in_par * self.out_par * self.numbers.activation_bytes
@@ -126,6 +134,11 @@ class HardwareConfig:
     def numbers(self) -> Precision:
         """Widths of the arithmetic."""
         return precision_named(self.precision)
+
+    @property
+    def dsp_block(self) -> DspBlock:
+        """Widths of its DSP blocks."""
+        return dsp_named(self.dsp)
 
     @property
     def options(self) -> tuple[str, ...]:

@@ -18,8 +18,7 @@ CONTROL_PORT = "s_axi_control"
 CLOCK_PIN, RESET_PIN, INTERRUPT_PIN = "ap_clk", "ap_rst_n", "interrupt"
 PORT_BYTES = 16  # width of every AXI master
 
-CONTROL_BASE, CONTROL_RANGE = 0xA000_0000, 0x1_0000
-INTERRUPT_CONTROLLER_BASE = 0xA001_0000
+CONTROL_RANGE = 0x1_0000  # of the registers, from the processing system's control_base on
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ MOVE_QUEUE = 4  # LOADs and STOREs that are not done, beside what executes: move
 
 _DRAIN_DELAY = 10  # lane 0: from a step to the first cycle in which its sums may be read, beside dot_product
 _READ_DELAY = 16  # lane 0: from a step to the first cycle in which its left operands may be overwritten
-_PACKING = 21  # of a packed operand beside a weight: 19 between the two weights, a product and its sign; 2 of a residue
+_RESIDUE_BITS = 2  # of the upper weight, beside a packed pair
+_SMALL_ARRAY = 128  # MACs a cycle: half as many lanes in the gate cost such a build 1 cycle in 1,000
 _LOGIT_BITS = 42  # MAX_WIDTH products of two 16-bit operands, signed
 _THIRD_SHIFT = 17
 
@@ -114,12 +115,13 @@ class Sizes:
     one_third = Size(-(-(1 << _THIRD_SHIFT) // 3))
 
     operand_bits = Size(lambda s: s.widths.exponential_bits + 1, "left: activation or exponential, signed", "The array")
-    packed_bits = Size(lambda s: s.widths.weight_bits + (s.widths.weight_bits if s.widths.fine else _PACKING),
-                       "right: weights of two outputs")
+    packed_bits = Size(lambda s: 2 * s.widths.weight_bits if s.widths.fine
+                       else s.hardware.dsp_block.wide + _RESIDUE_BITS, "right: weights of two outputs")
     packed_tile_bits = Size(lambda s: s.hardware.in_par * (s.hardware.out_par // 2) * s.packed_bits)
     logit_bits = Size(lambda s: s.widths.accumulator_bits if s.widths.fine else _LOGIT_BITS, "the gate's sums, exact")
     logit_rows = Size(lambda s: 2 * s.widths.gate_digits - 1, "sums of a logit, one for each power of 256")
-    gate_cycles = Size(lambda s: 4 if s.hardware.max_top_k <= 4 else 8, "from one row's logits to the next one's")
+    gate_cycles = Size(lambda s: 4 if s.hardware.max_top_k <= 4 and s.hardware.macs_per_cycle > _SMALL_ARRAY else 8,
+                       "from one row's logits to the next one's")
     tile_queue = Size(TILE_QUEUE, "right tiles that wait for the array")
     channel_queue = Size(CHANNEL_QUEUE, "output tiles whose channel records wait for their sums")
     job_queue = Size(JOB_QUEUE, "drain jobs that wait")

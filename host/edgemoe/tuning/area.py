@@ -139,7 +139,7 @@ def load_points(path: Path = POINTS) -> list[Point]:
     found: list[dict[str, Any]] = read_json(path)["points"]
     return [
         Point(
-            from_dict(HardwareConfig, dict.fromkeys(OPTIONS, False) | each["hardware"], path.name),
+            from_dict(HardwareConfig, {"dsp": "dsp48e2"} | dict.fromkeys(OPTIONS, False) | each["hardware"], path.name),
             Resources(**each["used"]),
             each["modules"],
         )

@@ -17,6 +17,7 @@ from edgemoe.spec.machine import Sizes, clog2
 _RAMB36 = {72: 512, 36: 1024, 18: 2048, 9: 4096, 4: 8192, 2: 16384, 1: 32768}
 _RAMB18 = {36: 512, 18: 1024, 9: 2048, 4: 4096, 2: 8192, 1: 16384}
 _ULTRA_WIDTH, _ULTRA_DEPTH = 72, 4096
+_BLOCK_DEPTH = 1024  # of a column of the weight buffer that stays in block RAM beside UltraRAM
 _SHALLOW = 64
 _LUTS = 8  # of one RAM64M8 or RAM32M16, which hold so many bits a row:
 _LUT_BITS = {32: 14, 64: 7}
@@ -69,11 +70,17 @@ def _blocks(memory: Memory, width: int, depth: int) -> int:
     return -(-memory.width // width) * -(-memory.depth // depth)
 
 
+def _whole_quarters(depth: int) -> int:
+    """Rows of a scratchpad's bank: as scratchpad.v rounds them up, to quarters of a power of two."""
+    quarter = 1 << max(0, clog2(depth) - 2)
+    return -(-depth // quarter) * quarter
+
+
 def memories(hardware: HardwareConfig) -> Iterator[Memory]:
     """All that are large enough for blocks, in most shapes."""
     sizes, numbers, ultra = Sizes(hardware), hardware.numbers, hardware.ultra_ram
     banks, parts = hardware.token_par, sizes.out_parts
-    rows, hidden = (1 << clog2(depth) for depth in (sizes.row_depth, sizes.hidden_depth))
+    rows, hidden = (_whole_quarters(depth) for depth in (sizes.row_depth, sizes.hidden_depth))
     activation = sizes.vector_bits
 
     def scratchpad(count: int, bits: int, depth: int, split: int, large: bool) -> Memory:
@@ -87,7 +94,7 @@ def memories(hardware: HardwareConfig) -> Iterator[Memory]:
     yield scratchpad(1, sizes.gathered_bits, rows, 1, False)
     lines = max(1, sizes.tile_lines)
     depth = 1 << (hardware.prefetch_bytes // STREAM_LINE // lines).bit_length() - 1
-    yield Memory("weight_buffer", lines * _COLUMNS, 8 * STREAM_LINE // _COLUMNS, depth, ultra)
+    yield Memory("weight_buffer", lines * _COLUMNS, 8 * STREAM_LINE // _COLUMNS, depth, ultra and depth > _BLOCK_DEPTH)
     yield Memory(
         "softmax", hardware.token_par, hardware.out_par * numbers.score_bits, 1 << sizes.score_address_bits, free=True
     )

@@ -43,7 +43,7 @@ class Part:
 
     device: with package and speed grade. clock_mhz: what its shapes are meant for. memory: kind, rate in MT/s × bits;
     gigabytes_per_second: at most. ports: for weights, that the board connects; port_bytes: of each, a cycle.
-    series: of whose synthesis the area model is, or `7`, see docs.
+    dsp: its DSP blocks; the area model is fitted to syntheses for `dsp48e2`.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Part:
     cells_from: str
     memory_from: str
     port_bytes: int = 16
-    series: str = "ultrascale+"
+    dsp: str = "dsp48e2"
 
     def bytes_per_cycle(self, ports: int, clock_mhz: int) -> float:
         """Of memory over so many ports, in the long run."""
@@ -72,7 +72,7 @@ PARTS = (
         "xc7z020", "xc7z020clg400-1", "PYNQ-Z2",
         Resources(lut=53_200, lutram=17_400, ff=106_400, dsp=220, bram36=140), 100,
         "DDR3-1050 × 16", 2.1, 2, "DS190, Zynq-7000 SoC Data Sheet: Overview", "PYNQ-Z2 Reference Manual",
-        port_bytes=8, series="7",
+        port_bytes=8, dsp="dsp48e1",
     ),
     Part(
         "xczu3eg", "xczu3eg-sbva484-1-i", "Ultra96-V2",

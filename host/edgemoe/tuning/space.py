@@ -113,6 +113,7 @@ def shape(choice: Choice, target: Target, name: str) -> HardwareConfig:
         max_top_k=max(LEAST_TOP_K, model.top_k),
         row_elements=tile,
         hidden_elements=tile,
+        dsp=target.part.dsp,
         ultra_ram=choice.ultra_ram,
         **dict.fromkeys(OPTIONS, False),
     )

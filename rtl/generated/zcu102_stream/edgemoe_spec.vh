@@ -277,7 +277,9 @@ localparam NARROW_WEIGHTS = 0;
 localparam ACTIVATIONS = 1;
 localparam GATE_FORMS = 1;
 localparam STREAMING = 1;
-localparam CONFIG_HASH = 336438350;
+localparam DSP_WIDE_BITS = 27;  // wide operand of a dsp48e2
+localparam PAIR_SHIFT = 18;  // between two weights of W8A8 in one
+localparam CONFIG_HASH = 1615021187;
 localparam GELU_TABLES = 4;  // activation functions
 localparam DELTA_ENTRIES = 512;  // of each
 

@@ -22,11 +22,11 @@ from edgemoe.pynq.simulated.clocked_ip import ClockedIp
 from edgemoe.pynq.simulated.ip import MisuseError, SimulatedIp
 from edgemoe.pynq.simulated.modelled_ip import ModelledIp
 from edgemoe.pynq.simulated.parts import InterruptController, RegisterFile, parse_handoff_file
-from edgemoe.spec.interface import INTERRUPT_CONTROLLER_BASE, VLNV
+from edgemoe.spec.interface import CONTROL_RANGE, VLNV
+from edgemoe.spec.processing_system import ULTRASCALE_PLUS, ProcessingSystem
 from edgemoe.spec.registers import REGISTER_SPACE
 
 POISON = 0x5A  # in the processor's copy; the engines fill their own memory with another value
-_WINDOW = 0x1_0000
 
 
 def simulated_ip(engine: Device, interrupts: InterruptController, stuck: bool = False) -> SimulatedIp:
@@ -38,23 +38,29 @@ def simulated_ip(engine: Device, interrupts: InterruptController, stuck: bool = 
 
 class SimulatedBoard(PynqBase):  # type: ignore[misc]
     """engine: any of our devices. memory_limit: bytes of contiguous memory. stuck: runs never end.
-    tag: PYNQ's name for the device, None for one per process.
+    tag: PYNQ's name for the device, None for one per process. system: what the board has around the accelerator.
 
     Give it to `pynq.Overlay(…, device=board)`, or make it PYNQ's own choice: `pynq.Device.active_device = board`.
     """
 
     def __init__(
-        self, engine: Device, memory_limit: int = 1 << 30, stuck: bool = False, tag: str | None = None
+        self,
+        engine: Device,
+        memory_limit: int = 1 << 30,
+        stuck: bool = False,
+        tag: str | None = None,
+        system: ProcessingSystem = ULTRASCALE_PLUS,
     ) -> None:
         super().__init__(tag or f"edgemoe_simulated_{os.getpid()}")
-        self.name, self.arch = "simulated", "aarch64"  # the architecture selects PYNQ's model of the clocks
+        self.name, self.arch = "simulated", system.processor  # which selects PYNQ's model of the clocks
+        self._system = system
         self.capabilities = {"REGISTER_RW": True}
         self.engine = engine
         self.memory_limit = memory_limit
         self.interrupts = InterruptController()
         self.accelerator = simulated_ip(engine, self.interrupts, stuck)
         self.downloads = 0
-        self._registers = RegisterFile()
+        self._registers = RegisterFile(system.pll_factor << system.factor_low)
         self._base: int | None = None
         self._copies: dict[int, Bytes] = {}
 
@@ -79,7 +85,8 @@ class SimulatedBoard(PynqBase):  # type: ignore[misc]
             self._other(address).write(address, value)
 
     def _other(self, address: int) -> InterruptController | RegisterFile:
-        return self.interrupts if 0 <= address - INTERRUPT_CONTROLLER_BASE < _WINDOW else self._registers
+        base = self._system.control_base + CONTROL_RANGE
+        return self.interrupts if 0 <= address - base < CONTROL_RANGE else self._registers
 
     @property
     def default_memory(self) -> SimulatedBoard:

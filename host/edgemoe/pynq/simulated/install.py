@@ -35,7 +35,8 @@ def open_simulated_board(board: str, engine: str, hardware: HardwareConfig | Non
         there = ", ".join(name for name, each in ENGINES.items() if not each.board)
         raise DeviceError(f"a board can be simulated by {there}, not by '{engine}'")
     hardware = hardware or load_hardware_config(load_board(board).hardware[0])
-    simulated = SimulatedBoard(open_device(engine, hardware))
+    system = load_board(board).processing_system
+    simulated = SimulatedBoard(open_device(engine, hardware), system=system)
     with tempfile.TemporaryDirectory(prefix="edgemoe-overlay-") as folder:
         files = write_simulated_overlay(Path(folder), board, hardware)
         return install(simulated, files)

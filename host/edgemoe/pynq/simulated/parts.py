@@ -8,18 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-_PLL_VALUE = 45 << 8  # feedback divider of the I/O PLL, from which PYNQ computes the clocks
-
 
 class RegisterFile:
-    """Registers of the processing system: what was written is read back, and PLLs are as after boot."""
+    """Registers of the processing system: what was written is read back, and PLLs are as after boot.
 
-    def __init__(self) -> None:
+    pll: of the I/O PLL, with the factor from which PYNQ computes the clocks.
+    """
+
+    def __init__(self, pll: int) -> None:
         self._values: dict[int, int] = {}
+        self._pll = pll
 
     def read(self, address: int) -> int:
         """One 32-bit register."""
-        return self._values.get(address, _PLL_VALUE)
+        return self._values.get(address, self._pll)
 
     def write(self, address: int, value: int) -> None:
         """Set one 32-bit register."""

@@ -171,9 +171,15 @@ def hardware_constants(hardware: HardwareConfig) -> tuple[Constant, ...]:
     values = [
         (field.name, int(getattr(hardware, field.name)))
         for field in fields(hardware)
-        if field.name not in ("name", "part", "precision", "bytes_per_cycle")
+        if field.name not in ("name", "part", "precision", "bytes_per_cycle", "dsp")
     ]
-    return (*(Constant(name.upper(), value) for name, value in values), Constant("CONFIG_HASH", hardware.hash()))
+    block = hardware.dsp_block
+    return (
+        *(Constant(name.upper(), value) for name, value in values),
+        Constant("DSP_WIDE_BITS", block.wide, f"wide operand of a {block.name}"),
+        Constant("PAIR_SHIFT", block.pair_shift, "between two weights of W8A8 in one"),
+        Constant("CONFIG_HASH", hardware.hash()),
+    )
 
 
 def hls_schedule() -> Group:
