@@ -282,7 +282,9 @@ constexpr int NARROW_WEIGHTS = 1;
 constexpr int ACTIVATIONS = 0;
 constexpr int GATE_FORMS = 0;
 constexpr int STREAMING = 0;
-constexpr unsigned CONFIG_HASH = 3133139949u;
+constexpr int DSP_WIDE_BITS = 27;  // wide operand of a dsp48e2
+constexpr int PAIR_SHIFT = 18;  // between two weights of W8A8 in one
+constexpr int CONFIG_HASH = 2118368614;
 constexpr int GELU_TABLES = 1;  // activation functions
 constexpr int DELTA_ENTRIES = 256;  // of each
 

@@ -277,7 +277,9 @@ localparam NARROW_WEIGHTS = 1;
 localparam ACTIVATIONS = 0;
 localparam GATE_FORMS = 0;
 localparam STREAMING = 0;
-localparam CONFIG_HASH = 32'hBABFEBED;
+localparam DSP_WIDE_BITS = 27;  // wide operand of a dsp48e2
+localparam PAIR_SHIFT = 18;  // between two weights of W8A8 in one
+localparam CONFIG_HASH = 2118368614;
 localparam GELU_TABLES = 1;  // activation functions
 localparam DELTA_ENTRIES = 256;  // of each
 
