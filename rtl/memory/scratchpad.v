@@ -25,7 +25,7 @@ module scratchpad #(
     output wire [BANKS*BITS-1:0] read_values
 );
     localparam INDEX_BITS = $clog2(DEPTH);
-    localparam QUARTER = INDEX_BITS > 2 ? 1 << INDEX_BITS - 2 : 1;
+    localparam QUARTER = INDEX_BITS > 2 ? 1 << (INDEX_BITS - 2) : 1;
     localparam ROWS = (DEPTH + QUARTER - 1) / QUARTER * QUARTER;  // at most four blocks deep, at no more LUTs than that takes
     localparam PART_BITS = BITS / PARTS;
     localparam STYLE = ULTRA != 0 ? "ultra" : "block";
