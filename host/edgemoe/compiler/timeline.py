@@ -7,6 +7,7 @@ array has made its sums; `drained`, when the post lanes have taken them. Constan
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 from edgemoe.compiler.prefetch import Prefetch
@@ -52,6 +53,8 @@ class Timeline:
         self.sums = sizes.job_delay + 1  # from a group's last step to its drain
         self.reads = sizes.read_cycles + 1  # from a pass' last step until its left operands have been read
         self.routing = sizes.gate_cycles
+        self.slots = sizes.slots
+        self.ring: deque[tuple[int, float]] = deque()  # sums of groups that are not drained, and when they are
 
     def end(self, i: Instruction, queues: Sequence[int]) -> float:
         """Cycle at which the machine is ready for the next instruction. queues: rows per expert, for EXPERTS."""
@@ -85,12 +88,15 @@ class Timeline:
         self.waited += arrived - self.taken
         self.taken = arrived + _HEADER
 
-    def _group(self, tiles: int, token_tiles: int, drain: float, supply: int, size: int = 0) -> None:
+    def _group(self, tiles: int, token_tiles: int, drain: float, supply: int, size: int = 0, members: int = 1) -> None:
         """Output tiles that are summed together: `tiles` right tiles of `token_tiles` steps each.
 
         drain: cycles of the post lanes. supply: cycles in which the tiles are taken. size: their bytes of the stream.
+        members: sums of a token. The group waits for room in the ring of sums.
         """
-        steps = tiles * token_tiles
+        steps, sums = tiles * token_tiles, members * token_tiles
+        while self.ring and sum(each for each, _ in self.ring) + sums > self.slots:
+            self.array = max(self.array, self.ring.popleft()[1])
         wanted = max(self.taken + supply, self.array + steps - TILE_QUEUE * token_tiles)
         self.taken = self.memory.take(size, wanted)
         done = max(self.array + steps, wanted + _SUPPLY + token_tiles)
@@ -99,6 +105,7 @@ class Timeline:
         self.mac += steps
         self.post += round(drain)
         self.drained = max(self.drained, self.array + self.sums) + drain
+        self.ring.append((sums, self.drained))
 
     def _linear(self, rows: int, inputs: int, outputs: int, drain: float, wide: int, narrow: int) -> None:
         """Weights from the stream, per output tile its channel records and its tiles.
@@ -202,7 +209,7 @@ class Timeline:
         drain = self._block_drain(i, block) * members
         parts = shape.in_par // shape.token_par
         for group in range(whole(outputs, members)):
-            self._group(values * members, len(block), drain, values * members * parts)
+            self._group(values * members, len(block), drain, values * members * parts, members=members)
             if group == 0:
                 divided = (
                     self.array - (members - 1) * len(block) + len(block) * (shape.numbers.reciprocal_bits + _DIVIDE)
