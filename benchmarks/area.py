@@ -33,7 +33,7 @@ SHAPES = ("zcu102", "zcu102_w16a16", "kv260")
 # Of a LUT and its routing, by DSP block: an UltraScale+ at speed grade −2, so that 3.33 ns at 300 MHz are 8 levels; a
 # 7-series at −1, 10 ns at 100 MHz are 11. Both are assumptions.
 LEVEL_NS = {"dsp48e2": 0.4, "dsp48e1": 0.9}
-LIMITS = {"zcu102": Resources(lut=165_000, lutram=144_000, ff=548_160, dsp=1_420, bram36=912)}
+LIMITS = {"zcu102": Resources(lut=156_000, lutram=144_000, ff=548_160, dsp=1_400, bram36=912)}
 COLUMNS = ("LUT", "LUTRAM", "FF", "DSP", "BRAM36", "URAM")
 
 
