@@ -78,7 +78,8 @@ def _beside(inputs: Inputs) -> Iterator[str]:
 def _host(inputs: Inputs) -> Iterator[str]:
     for row in inputs.golden:
         if len(row["tasks"]) == 1 and row["hardware"] == inputs.hardware:
-            what = f"golden engine against torch float32, `{row['model']}`, {row['threads']} cores"
+            cores = f"{row['threads']} core{'s' * (row['threads'] > 1)}"
+            what = f"golden engine against torch float32, `{row['model']}`, {cores}"
             yield _row(what, f"{row['golden_ms']:.0f} ms against {row['torch_ms']:.0f} ms", "make bench")
 
 
