@@ -273,7 +273,7 @@ constexpr int MAX_TOKENS = 496;
 constexpr int MAX_WIDTH = 768;
 constexpr int MAX_EXPERTS = 16;
 constexpr int MAX_TOP_K = 4;
-constexpr int ROW_ELEMENTS = 49152;
+constexpr int ROW_ELEMENTS = 32768;
 constexpr int HIDDEN_ELEMENTS = 199680;
 constexpr int ULTRA_RAM = 1;
 constexpr int WIDE_TOKENS = 0;
@@ -284,7 +284,7 @@ constexpr int GATE_FORMS = 1;
 constexpr int STREAMING = 1;
 constexpr int DSP_WIDE_BITS = 27;  // wide operand of a dsp48e2
 constexpr int PAIR_SHIFT = 18;  // between two weights of W8A8 in one
-constexpr unsigned CONFIG_HASH = 2863203423u;
+constexpr unsigned CONFIG_HASH = 3863392345u;
 constexpr int GELU_TABLES = 4;  // activation functions
 constexpr int DELTA_ENTRIES = 512;  // of each
 

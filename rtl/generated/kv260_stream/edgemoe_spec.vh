@@ -268,7 +268,7 @@ localparam MAX_TOKENS = 496;
 localparam MAX_WIDTH = 768;
 localparam MAX_EXPERTS = 16;
 localparam MAX_TOP_K = 4;
-localparam ROW_ELEMENTS = 49152;
+localparam ROW_ELEMENTS = 32768;
 localparam HIDDEN_ELEMENTS = 199680;
 localparam ULTRA_RAM = 1;
 localparam WIDE_TOKENS = 0;
@@ -279,7 +279,7 @@ localparam GATE_FORMS = 1;
 localparam STREAMING = 1;
 localparam DSP_WIDE_BITS = 27;  // wide operand of a dsp48e2
 localparam PAIR_SHIFT = 18;  // between two weights of W8A8 in one
-localparam CONFIG_HASH = 32'hAAA9045F;
+localparam CONFIG_HASH = 32'hE646B059;
 localparam GELU_TABLES = 4;  // activation functions
 localparam DELTA_ENTRIES = 512;  // of each
 
