@@ -16,6 +16,12 @@ from torch import Tensor, nn
 onnx = pytest.importorskip("onnx", reason="onnx is not installed here")
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed here")
 
+from edgemoe.decoder import HostDecoder  # noqa: E402
+from edgemoe.spec.checkpoint import DECODER_FILE  # noqa: E402
+from edgemoe_golden.model import load_checkpoint_model, task_output  # noqa: E402
+
+TOLERANCE = 1e-4  # relative to the largest value
+
 
 class Saliency(nn.Module):
     """A trunk's patch features through transposed convolutions to a map, as saliency decoders do."""
@@ -116,3 +122,21 @@ def answer(path: Path, picture: np.ndarray) -> list[np.ndarray]:
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     found: list[np.ndarray] = session.run(None, {session.get_inputs()[0].name: picture})
     return found
+
+
+def outcome(folder: Path, frame: torch.Tensor) -> np.ndarray:
+    """What our float model, and the host decoder where there is one, make of one frame."""
+    model = load_checkpoint_model(folder)
+    task = model.config.tasks[0].name
+    with torch.inference_mode():
+        found = task_output(model(frame, task), model.config, task)[0].numpy()
+    if not (folder / DECODER_FILE).is_file():
+        return found
+    decoder = HostDecoder((folder / DECODER_FILE).read_bytes(), model.config)
+    return next(iter(decoder(found).values()))
+
+
+def assert_close(found: np.ndarray, expected: np.ndarray) -> None:
+    """The same values as float32 has them, over many layers."""
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from library_models import load_timm, pictures, randomised
+from library_models import load_timm, normalised, pictures, randomised
 from torch import nn
 
 onnx_models = pytest.importorskip("onnx_models", reason="onnx and onnxruntime are not installed here")
@@ -23,15 +23,16 @@ from onnx_models import (  # noqa: E402
     MiddleLayers,
     Saliency,
     answer,
+    assert_close,
     changed,
     export,
     onnx,
+    outcome,
     timm_model,
     transformers_model,
 )
 
 from edgemoe.cli import main  # noqa: E402
-from edgemoe.decoder import HostDecoder  # noqa: E402
 from edgemoe.spec.checkpoint import DECODER_FILE, CheckpointError  # noqa: E402
 from edgemoe.spec.onnx_file import read_onnx  # noqa: E402
 from edgemoe_golden.importing import DenseOptions, import_dense  # noqa: E402
@@ -39,9 +40,8 @@ from edgemoe_golden.importing.onnx.graph import fixed_graph  # noqa: E402
 from edgemoe_golden.importing.onnx.proof import prove  # noqa: E402
 from edgemoe_golden.importing.onnx.tail import tail_of  # noqa: E402
 from edgemoe_golden.importing.onnx.trunk import trunk_of  # noqa: E402
-from edgemoe_golden.model import load_checkpoint_model, task_output  # noqa: E402
+from edgemoe_golden.model import load_checkpoint_model  # noqa: E402
 
-TOLERANCE = 1e-4
 HALF = DenseOptions(mean=(0.5,) * 3, deviation=(0.5,) * 3)
 DINO = {"patch_size": 14, "mlp_ratio": 2}
 # kind: how the network is built, operator set, side of its pictures, task that it becomes, whether a decoder remains
@@ -70,27 +70,6 @@ KINDS: dict[str, tuple[Callable[[], nn.Module], int, int, str, bool]] = {
 }  # fmt: skip
 
 
-def floats(frames: torch.Tensor) -> np.ndarray:
-    return ((frames.permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5).numpy()
-
-
-def outcome(folder: Path, frame: torch.Tensor) -> np.ndarray:
-    """What our float model, and the host decoder where there is one, make of one frame."""
-    model = load_checkpoint_model(folder)
-    task = model.config.tasks[0].name
-    with torch.inference_mode():
-        found = task_output(model(frame, task), model.config, task)[0].numpy()
-    if not (folder / DECODER_FILE).is_file():
-        return found
-    decoder = HostDecoder((folder / DECODER_FILE).read_bytes(), model.config)
-    return next(iter(decoder(found).values()))
-
-
-def assert_close(found: np.ndarray, expected: np.ndarray) -> None:
-    assert found.shape == expected.shape
-    assert np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_import_computes_what_the_graph_computes(kind: str, tmp_path: Path) -> None:
     build, opset, side, task, decoder = KINDS[kind]
@@ -100,7 +79,7 @@ def test_the_import_computes_what_the_graph_computes(kind: str, tmp_path: Path) 
     assert (tmp_path / "out" / DECODER_FILE).exists() == decoder
     assert report.notes[-1].startswith("proved: ")
     frames = pictures(side, side, count=1)
-    assert_close(outcome(tmp_path / "out", frames), answer(path, floats(frames))[0][0])
+    assert_close(outcome(tmp_path / "out", frames), answer(path, normalised(frames).numpy())[0][0])
 
 
 def test_a_graph_gives_the_tensors_that_its_state_dict_gives(tmp_path: Path) -> None:
@@ -162,7 +141,7 @@ def test_pictures_of_any_size_ask_for_one(tmp_path: Path) -> None:
         import_dense(path, tmp_path / "out", HALF)
     import_dense(path, tmp_path / "out", DenseOptions(size=(28, 56), mean=(0.5,) * 3, deviation=(0.5,) * 3))
     frames = pictures(28, 56, count=1)
-    assert_close(outcome(tmp_path / "out", frames), answer(path, floats(frames))[0][0])
+    assert_close(outcome(tmp_path / "out", frames), answer(path, normalised(frames).numpy())[0][0])
 
 
 def test_external_data_beside_the_file_is_read(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 onnx_models = pytest.importorskip("onnx_models", reason="onnx and onnxruntime are not installed here")
 
-from onnx_models import Saliency, answer, export, timm_model  # noqa: E402
+from onnx_models import TOLERANCE, Saliency, answer, export, outcome, timm_model  # noqa: E402
 
 from edgemoe.accelerator import Accelerator  # noqa: E402
 from edgemoe.cli import main  # noqa: E402
@@ -28,12 +28,11 @@ from edgemoe.spec.checkpoint import PREPROCESSOR_FILE, CheckpointError  # noqa: 
 from edgemoe.spec.hardware import load_hardware_config  # noqa: E402
 from edgemoe_golden.calibrate import main as calibrate  # noqa: E402
 from edgemoe_golden.importing import DenseOptions, import_dense  # noqa: E402
-from edgemoe_golden.model import load_checkpoint_model, task_output  # noqa: E402
+from edgemoe_golden.model import load_checkpoint_model  # noqa: E402
 
 SIDE = 32  # of what the trunk takes
 HALF = DenseOptions(mean=(0.5, 0.4, 0.3), deviation=(0.5, 0.25, 0.2))
 BYTES = DenseOptions()
-TOLERANCE = 1e-4
 Change = Callable[[Tensor], Tensor]
 
 
@@ -103,13 +102,6 @@ def preprocessor_of(folder: Path) -> HostPreprocessor:
     return HostPreprocessor((folder / PREPROCESSOR_FILE).read_bytes(), load_checkpoint_model(folder).config)
 
 
-def logits(folder: Path, frame: np.ndarray) -> np.ndarray:
-    model = load_checkpoint_model(folder)
-    with torch.inference_mode():
-        found = task_output(model(torch.from_numpy(frame)[None], "classification"), model.config, "classification")
-    return found[0].numpy()
-
-
 @pytest.mark.parametrize("of_bytes", [False, True], ids=["floats", "bytes"])
 @pytest.mark.parametrize("what", CHANGES)
 def test_what_comes_before_the_patches_runs_on_the_host(what: str, of_bytes: bool, tmp_path: Path) -> None:
@@ -130,7 +122,7 @@ def test_what_comes_before_the_patches_runs_on_the_host(what: str, of_bytes: boo
     expected = ((changed * scale + shift) * 255).transpose(1, 2, 0).clip(0, 255)
     assert np.abs(found - expected).max() <= 0.501, "a picture rounded to bytes, as near as float32 has it"
     given = frame.numpy() if of_bytes else values
-    whole, ours = answer(path, given)[0][0], logits(tmp_path / "out", found)
+    whole, ours = answer(path, given)[0][0], outcome(tmp_path / "out", torch.from_numpy(found)[None])
     bound = TOLERANCE if exact and not (what == "a border" and not of_bytes) else 0.02
     assert np.abs(ours - whole).max() <= bound * np.abs(whole).max()
 

@@ -12,18 +12,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from edgemoe.commands.common import add_model_arguments, is_program, obtain_program, table, task_names
+from edgemoe.commands.common import (
+    add_model_arguments,
+    frame_of,
+    is_program,
+    obtain_program,
+    picture_of,
+    table,
+    task_names,
+)  # fmt: skip
 from edgemoe.compiler.program import Manifest, Program
 from edgemoe.devices.registry import described_engines, open_device, require_engine
 from edgemoe.errors import ArgumentError
 from edgemoe.measure import Measurement, Rails, measure, same_values
 from edgemoe.media.files import require_writable, write_whole
-from edgemoe.media.resize import resize
-from edgemoe.media.sources import open_source
 from edgemoe.session import Session
 from edgemoe.shipped import model_folder
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
@@ -52,13 +56,13 @@ def main(options: argparse.Namespace) -> int:
     require_engine(options.device)
     if options.out is not None:
         require_writable(options.out.parent)
-    picture = None if options.input is None else next(iter(open_source(options.input))).picture
+    picture = picture_of(options.input)
     ready = obtain_program(options) if is_program(model_folder(options.model)) else None
     with open_device(options.device, _hardware(options, ready)) as device:
         rails = _rails(device.power_rails(), options.rails)
         options.hardware = options.hardware or device.hardware.name
         program = ready or obtain_program(options)
-        frame = _frame(picture, program)
+        frame = frame_of(picture, program, _SEED)
         with (
             Session(program, device) as session,
             tqdm(
@@ -85,15 +89,6 @@ def _hardware(options: argparse.Namespace, ready: Program | None) -> HardwareCon
     if ready is not None:
         return ready.manifest.hardware
     return None if options.hardware is None else load_hardware_config(options.hardware)
-
-
-def _frame(picture: NDArray[np.uint8] | None, program: Program) -> NDArray[np.uint8]:
-    """A frame of the model's size; noise when there is no picture."""
-    model = program.manifest.model
-    if picture is None:
-        shape = (model.image_height, model.image_width, 3)
-        return np.random.default_rng(_SEED).integers(0, 256, shape, dtype=np.uint8)
-    return resize(picture, model.image_height, model.image_width).frame
 
 
 def _rails(there: Rails, wanted: str | None) -> Rails:

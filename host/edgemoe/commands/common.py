@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from tabulate import tabulate
 from tqdm import tqdm
 
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.program import MANIFEST_FILE, Program, ProgramError, load_program
+from edgemoe.fitting import PictureFit
+from edgemoe.media.sources import open_source
 from edgemoe.shipped import model_folder
 from edgemoe.spec.board import board_names, load_board
 from edgemoe.spec.hardware import DEFAULT_HARDWARE, hardware_names, load_hardware_config
@@ -81,3 +86,20 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Columns of text; numbers to the right, with thousands separated, floats with two digits."""
     names = [column for column in range(len(header)) if any(isinstance(row[column], str) for row in rows)]
     return tabulate(rows, header, intfmt=",", floatfmt=",.2f", disable_numparse=names)
+
+
+def picture_of(source: str | None) -> NDArray[np.uint8] | None:
+    """The first picture of a source, None where none is named; raises MediaError."""
+    return None if source is None else next(iter(open_source(source))).picture
+
+
+def frame_of(picture: NDArray[np.uint8] | None, program: Program, seed: int) -> NDArray[np.uint8]:
+    """The picture as the program takes it, or seeded noise of that size; says where its preprocessing is missing."""
+    model = program.manifest.model
+    if picture is None:
+        shape = (model.image_height, model.image_width, 3)
+        return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    fit = PictureFit(program)
+    if fit.note:
+        print(fit.note, file=sys.stderr)
+    return fit(picture).frame

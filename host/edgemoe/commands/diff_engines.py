@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edgemoe.commands.common import add_model_arguments, obtain_program, task_names
+from edgemoe.commands.common import add_model_arguments, frame_of, obtain_program, picture_of, task_names
 from edgemoe.devices.registry import described_engines, require_engine
 from edgemoe.diff import compare_engines
 from edgemoe.errors import ArgumentError
-from edgemoe.media.resize import resize
-from edgemoe.media.sources import open_source
-from edgemoe.spec.model import ModelConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,17 +26,10 @@ def main(options: argparse.Namespace) -> int:
     for name in names:
         require_engine(name)
     program = obtain_program(options, trace=True)
-    frame = _frame(options, program.manifest.model)
+    frame = frame_of(picture_of(options.input), program, options.seed)
     found = compare_engines(program, frame, (names[0], names[1]))
     if found.difference is None:
         print(f"{names[0]} and {names[1]} agree: {found.values:,} values in {found.records} records")
         return 0
     print(f"{names[0]} and {names[1]} differ at {found.difference}")
     return 1
-
-
-def _frame(options: argparse.Namespace, model: ModelConfig) -> NDArray[np.uint8]:
-    if options.input is None:
-        shape = (model.image_height, model.image_width, 3)
-        return np.random.default_rng(options.seed).integers(0, 256, shape, dtype=np.uint8)
-    return resize(next(iter(open_source(options.input))).picture, model.image_height, model.image_width).frame
