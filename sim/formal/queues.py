@@ -1,4 +1,4 @@
-"""Proofs of what holds data back: fifos, the ring of sums, the weight buffer."""
+"""Proofs of what holds data back: fifos, the ring of sums, the weight buffer, the queue of LOAD and STORE."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from sim.formal.proof import Bounded, Induction, Mutant, Proof, Property
 
 FIFO, WORD_FIFO, RING = "parts/fifo.v", "parts/word_fifo.v", "compute/sum_ring.v"
-STEPS, BUFFER = "compute/matmul_steps.v", "memory/weight_buffer.v"
+STEPS, BUFFER, MOVES = "compute/matmul_steps.v", "memory/weight_buffer.v", "movers/move_queue.v"
 
 FIRST_OUT = "entries leave in the order in which they came, unchanged"
 
@@ -89,4 +89,38 @@ WEIGHT_BUFFER_LINES = Proof(
     ),
 )  # fmt: skip
 
-PROOFS = (FIFO_PROOF, WORD_FIFO_PROOF, SUM_RING, MATMUL_STEPS, WIDE_STEPS, WEIGHT_BUFFER, WEIGHT_BUFFER_LINES)
+MOVE_QUEUE = Proof(
+    "move_queue_proof", "move_queue", Induction(2), hardware="zcu102_stream",
+    registers=("moves", "place", "first", "row_end", "width"), invariants=("counts", "phases", "stands", "reads"),
+    properties=(
+        Property("in_order_unchanged", "moves start in the order in which they came, as they came",
+                 Mutant(MOVES, "phase == READ ? moves[oldest]", "phase == READ ? moves[newest]"), 20),
+        Property("one_at_a_time", "a move starts when the one before is done, and never without one",
+                 Mutant(MOVES, "BUSY: if (ends)", "BUSY: if (1'b1)"), 20),
+        Property("starts_soon", "none is lost: what nothing hinders starts in the second cycle",
+                 Mutant(MOVES, "READ: if (waiting[oldest])", "READ: if (waiting[newest])")),
+        Property("after_all_writes", "LOAD starts when memory has answered for all writes",
+                 Mutant(MOVES, "(!oldest_loads || written)", "(oldest_loads || written)")),
+        Property("storing_is_said", "storing while the unit that was started is that of STORE",
+                 Mutant(MOVES, "storing = phase != READ && !oldest_loads", "storing = phase == START && !oldest_loads")),
+        Property("room_is_free", "room only where one more has a place",
+                 Mutant(MOVES, "room <= !(&waiting) && !push;", "room <= !(&waiting);")),
+        Property("idle_is_empty", "idle only when every move is done",
+                 Mutant(MOVES, "idle <= waiting == 0 && !push;", "idle <= waiting == 0;")),
+        Property("held_back", "what shares a port, rows or queues with a move that is not done is blocked",
+                 Mutant(MOVES, "first[n]} < access_end", "first[n]} < access_end - 17'd1")),
+        Property("held_back_by_a_move", "nothing is blocked when every move is done",
+                 Mutant(MOVES, "|(conflict & waiting)", "|conflict")),
+    ),
+)  # fmt: skip
+
+PROOFS = (
+    FIFO_PROOF,
+    WORD_FIFO_PROOF,
+    SUM_RING,
+    MATMUL_STEPS,
+    WIDE_STEPS,
+    WEIGHT_BUFFER,
+    WEIGHT_BUFFER_LINES,
+    MOVE_QUEUE,
+)

@@ -8,11 +8,12 @@ import random
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from edgemoe.cluster import HERE, Cluster, run
 from edgemoe.spec.files import write_text
@@ -85,11 +86,13 @@ class Campaign:
     def __init__(self, root: Path, folder: Path, tree: str = "tree") -> None:
         self.tree = Tree(root, folder / tree)
         self._folder = folder
-        self._clean: dict[Stage, float] = {}
+        of_checkout = f"{self.tree.digest()[:16]}.json"
+        self._kept, self._times, self._lines = (
+            folder / f"{name}-{of_checkout}" for name in ("verdicts", "times", "lines")
+        )
+        self._rows = {(row.wing, row.change): row for row in map(_row, _read(self._kept))}
+        self._clean: dict[Stage, float] = {tuple(stage): time for stage, time in _read(self._times)}
         self._ran: Ran | None = None
-        self._kept = folder / f"verdicts-{self.tree.digest()[:16]}.json"
-        text = self._kept.read_text(encoding="utf-8") if self._kept.is_file() else "[]"
-        self._rows = {(row.wing, row.change): row for row in map(_row, json.loads(text))}
 
     def judge(
         self, wing: str, changes: Sequence[Change], say: Callable[[Row], None], cluster: Cluster = HERE
@@ -113,12 +116,15 @@ class Campaign:
                 keep(number, self._judge(wing, change))
         else:
             place = str(self.tree.root), str(self._folder)
-            tasks = [(*place, wing, change, self._why(change), self._stages(wing, change)) for change in waiting]
+            tasks = [(*place, wing, change, self._why(change), self._timed(wing, change)) for change in waiting]
             run(tried_apart, tasks, cluster, done=keep)
         return [self._rows[wing, change] for change in changes]
 
     def _judge(self, wing: str, change: Change) -> Row:
         return self.tried(wing, change, self._why(change), self._stages(wing, change))
+
+    def _timed(self, wing: str, change: Change) -> list[tuple[Stage, float | None]]:
+        return [(stage, self._clean.get(stage)) for stage in self._stages(wing, change)]
 
     def _why(self, change: Change) -> str | None:
         return known_equivalent(self.tree.root, change)
@@ -144,8 +150,15 @@ class Campaign:
         if wing == "hls":
             return guards.hls(change.file)
         if self._ran is None:
-            self._ran = lines(self.tree)
-        return guards.host((change.file, change.line), self._ran)
+            self._ran = lines(self.tree, self._lines)
+        stages = guards.host((change.file, change.line), self._ran.tests)
+        seconds = self._ran.seconds
+        self.know({one: sum(map(seconds.__getitem__, one[:-2])) for one in stages if one != guards.DRIVER})
+        return stages
+
+    def know(self, times: Mapping[Stage, float]) -> None:
+        """These stages have passed on unchanged files, in so many seconds."""
+        self._clean.update(times)
 
     def _seconds(self, stage: Stage) -> float:
         """Time of a stage on unchanged files; it has to pass there."""
@@ -155,6 +168,7 @@ class Campaign:
             if ended.status != 0:
                 raise RuntimeError(f"pytest {' '.join(stage)} fails before anything is changed:\n{ended.text[-2000:]}")
             self._clean[stage] = time.monotonic() - begun
+            write_text(self._times, json.dumps(list(self._clean.items()), indent=1) + "\n")
         return self._clean[stage]
 
     def _run(self, stage: Stage, limit: float) -> Ended:
@@ -171,9 +185,13 @@ def _apart(root: str, folder: str) -> Campaign:
     return Campaign(Path(root), Path(folder), f"tree-{os.getpid()}")
 
 
-def tried_apart(root: str, folder: str, wing: str, change: Change, why: str | None, stages: Sequence[Stage]) -> Row:
-    """One mutant in this worker's own copy of the checkout."""
-    return _apart(root, folder).tried(wing, change, why, stages)
+def tried_apart(
+    root: str, folder: str, wing: str, change: Change, why: str | None, timed: Sequence[tuple[Stage, float | None]]
+) -> Row:
+    """One mutant in this worker's own copy of the checkout. timed: stages, and their seconds where they are known."""
+    campaign = _apart(root, folder)
+    campaign.know({stage: seconds for stage, seconds in timed if seconds is not None})
+    return campaign.tried(wing, change, why, [stage for stage, _ in timed])
 
 
 def _failure(ended: Ended) -> tuple[Verdict, str]:
@@ -184,6 +202,10 @@ def _failure(ended: Ended) -> tuple[Verdict, str]:
         return Verdict.INVALID, ""
     found = FAILED.search(ended.text)
     return Verdict.KILLED, found[1] if found else f"pytest ended with {ended.status}"
+
+
+def _read(file: Path) -> list[Any]:
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []  # type: ignore[no-any-return]
 
 
 def _row(facts: dict[str, object]) -> Row:

@@ -22,6 +22,8 @@ WHOLE_MACHINE = "tests/host/test_machine_faults.py"  # its good program has ever
 OF_OPTIONS = tuple(f"tests/golden/test_{name}.py" for name in ("mixed", "activations", "gate_forms"))
 LINT: Stage = ("tests/rtl/test_top.py::test_lint_is_clean[micro]",)  # a width that does not fit is one of its errors
 DRIVER: Stage = ("tests/driver",)  # on PYNQ, which has an environment of its own
+QUICK: Stage = ("-m", "not slow")
+FIRST = 40  # tests of a line of the host that run before the files of all others are imported
 NEAREST = 2  # benches before the whole machine is tried
 
 
@@ -60,11 +62,11 @@ def hls(file: str) -> list[Stage]:
 
 
 def host(line: tuple[str, int], ran: Mapping[tuple[str, int], Sequence[str]]) -> list[Stage]:
-    """The tests that run this line, in the given order. ran: see `tests.mutants.lines`."""
+    """The tests that run this line, in the given order; the first few alone. ran: of `tests.mutants.lines`."""
     if line[0].startswith("host/edgemoe/pynq/"):
         return [DRIVER]
     tests = tuple(ran.get(line, ()))
-    return [(*tests, "-m", "not slow")] if tests else []
+    return [(*part, *QUICK) for part in (tests[:FIRST], tests[FIRST:]) if part]
 
 
 @cache

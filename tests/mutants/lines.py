@@ -1,14 +1,22 @@
-"""Which test runs which line of the host package: coverage.py's contexts, taken once from the tests as they are."""
+"""Which test runs which line of the host package: coverage.py's contexts, taken once from the tests as they are.
+
+A line that runs while its module is imported, or in a fixture, belongs to no test: it counts as run by those that run
+anything of its file.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 from coverage import CoverageData
 
+from edgemoe.spec.files import write_text
 from tests.mutants.tree import Tree
 
 TESTS = ("tests/host", "tests/ops", "tests/overlay", "tests/system/test_session.py", "tests/system/test_engines.py",
@@ -16,19 +24,33 @@ TESTS = ("tests/host", "tests/ops", "tests/overlay", "tests/system/test_session.
 SETTINGS = "[run]\ndynamic_context = test_function\nsource = host/edgemoe\nconcurrency = thread\n"
 SECONDS = 3600.0
 
-Ran = dict[tuple[str, int], list[str]]
+
+@dataclass(frozen=True)
+class Ran:
+    """tests: of each (file, line), quick ones first; seconds: of each test, with all its parameters."""
+
+    tests: Mapping[tuple[str, int], Sequence[str]]
+    seconds: Mapping[str, float]
 
 
-def lines(tree: Tree) -> Ran:
-    """Tests of each (file, line), quick ones first. Raises RuntimeError when one of them fails as things are."""
-    settings, data, times = (tree.folder / "build" / name for name in ("coverage.ini", "coverage", "times.xml"))
-    settings.parent.mkdir(exist_ok=True)
-    settings.write_text(f"{SETTINGS}data_file = {data}\n", encoding="utf-8")
-    command = ["-m", "coverage", "run", "--rcfile", str(settings), "-m", "pytest", "-q", "-m", "not slow"]
-    ended = tree.python([*command, f"--junitxml={times}", *TESTS], SECONDS)
-    if ended.status != 0:
-        raise RuntimeError(f"the tests fail before anything is changed:\n{ended.text[-2000:]}")
-    return by_line(data, seconds(times), tree.folder)
+def lines(tree: Tree, kept: Path) -> Ran:
+    """Tests of each line, from `kept` where an earlier run left them.
+
+    Raises RuntimeError when one of them fails as things are.
+    """
+    if not kept.is_file():
+        settings, data, times = (tree.folder / "build" / name for name in ("coverage.ini", "coverage", "times.xml"))
+        settings.parent.mkdir(exist_ok=True)
+        settings.write_text(f"{SETTINGS}data_file = {data}\n", encoding="utf-8")
+        command = ["-m", "coverage", "run", "--rcfile", str(settings), "-m", "pytest", "-q", "-m", "not slow"]
+        ended = tree.python([*command, f"--junitxml={times}", *TESTS], SECONDS)
+        if ended.status != 0:
+            raise RuntimeError(f"the tests fail before anything is changed:\n{ended.text[-2000:]}")
+        ran = by_line(data, seconds(times), tree.folder)
+        found = [[*line, tests] for line, tests in ran.tests.items()]
+        write_text(kept, json.dumps({"tests": found, "seconds": ran.seconds}))
+    facts = json.loads(kept.read_text(encoding="utf-8"))
+    return Ran({(file, line): tests for file, line, tests in facts["tests"]}, facts["seconds"])
 
 
 def seconds(report: Path) -> dict[str, float]:
@@ -40,16 +62,25 @@ def seconds(report: Path) -> dict[str, float]:
     return dict(total)
 
 
-def by_line(data: Path, times: dict[str, float], root: Path) -> Ran:
-    """Node names that pytest takes, of each line that a test ran."""
+def by_line(data: Path, times: Mapping[str, float], root: Path) -> Ran:
+    """Node names that pytest takes, of each line that ran, and their times."""
     files = {path.stem: path.relative_to(root).as_posix() for path in (root / "tests").rglob("test_*.py")}
     covered = CoverageData(str(data))
     covered.read()
-    found: Ran = {}
+    found: dict[tuple[str, int], list[str]] = {}
     for file in covered.measured_files():
         name = Path(file).relative_to(root).as_posix()
-        for line, contexts in covered.contexts_by_lineno(file).items():
-            short = {".".join(context.split(".")[-2:]) for context in contexts if context}
-            known = sorted((one for one in short if one in times), key=lambda one: (times[one], one))
-            found[name, line] = [f"{files[one.partition('.')[0]]}::{one.partition('.')[2]}" for one in known]
-    return found
+        by_number = {
+            number: {short for context in contexts if (short := ".".join(context.split(".")[-2:])) in times}
+            for number, contexts in covered.contexts_by_lineno(file).items()
+        }
+        of_file = set().union(*by_number.values())
+        for number, tests in by_number.items():
+            ordered = sorted(tests or of_file, key=lambda one: (times[one], one))
+            found[name, number] = [_node(one, files) for one in ordered]
+    return Ran(found, {_node(one, files): time for one, time in times.items() if one.partition(".")[0] in files})
+
+
+def _node(test: str, files: Mapping[str, str]) -> str:
+    module, _, name = test.partition(".")
+    return f"{files[module]}::{name}"
