@@ -151,7 +151,7 @@ class Campaign:
             return guards.hls(change.file)
         if self._ran is None:
             self._ran = lines(self.tree, self._lines)
-        stages = guards.host((change.file, change.line), self._ran.tests)
+        stages = guards.host((change.file, change.line), self._ran)
         seconds = self._ran.seconds
         self.know({one: sum(map(seconds.__getitem__, one[:-2])) for one in stages if one != guards.DRIVER})
         return stages

@@ -5,8 +5,8 @@ A stage is one run of pytest. A mutant is killed by the first stage that fails a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 
 from edgemoe.devices.rtl.build import modules, sources_of
@@ -14,6 +14,7 @@ from edgemoe.kernels.benches import Bench, benches
 from edgemoe.kernels.vectors import KERNELS
 from sim.formal.__main__ import PROOFS
 from sim.formal.proof import Proof
+from tests.mutants.lines import Ran
 
 Stage = tuple[str, ...]
 
@@ -23,6 +24,7 @@ OF_OPTIONS = tuple(f"tests/golden/test_{name}.py" for name in ("mixed", "activat
 LINT: Stage = ("tests/rtl/test_top.py::test_lint_is_clean[micro]",)  # a width that does not fit is one of its errors
 DRIVER: Stage = ("tests/driver",)  # on PYNQ, which has an environment of its own
 QUICK: Stage = ("-m", "not slow")
+LONGEST = 240.0  # seconds of tests for a line of the host: most lines of the compiler run in nearly all of them
 FIRST = 40  # tests of a line of the host that run before the files of all others are imported
 NEAREST = 2  # benches before the whole machine is tried
 
@@ -61,12 +63,15 @@ def hls(file: str) -> list[Stage]:
     ]
 
 
-def host(line: tuple[str, int], ran: Mapping[tuple[str, int], Sequence[str]]) -> list[Stage]:
-    """The tests that run this line, in the given order; the first few alone. ran: of `tests.mutants.lines`."""
+def host(line: tuple[str, int], ran: Ran) -> list[Stage]:
+    """The tests that run this line, quick ones first, for `LONGEST` seconds; the first few alone."""
     if line[0].startswith("host/edgemoe/pynq/"):
         return [DRIVER]
-    tests = tuple(ran.get(line, ()))
-    return [(*part, *QUICK) for part in (tests[:FIRST], tests[FIRST:]) if part]
+    tests = ran.tests.get(line, ())
+    within = tuple(
+        test for test, end in zip(tests, accumulate(ran.seconds[one] for one in tests), strict=True) if end < LONGEST
+    )
+    return [(*part, *QUICK) for part in (within[:FIRST], within[FIRST:]) if part]
 
 
 @cache

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from tests.mutants import campaign, guards
 from tests.mutants.__main__ import share, table
 from tests.mutants.campaign import Campaign, Row, Verdict, drawn
 from tests.mutants.change import WINGS, Change, candidates, changes
+from tests.mutants.lines import Ran, by_line
 
 VERILOG = """\
 `default_nettype none
@@ -103,12 +106,29 @@ def test_the_guards_of_a_module_are_those_of_the_nearest_bench() -> None:
 
 
 def test_a_line_of_the_host_is_guarded_by_the_tests_that_run_it() -> None:
-    ran = {("host/edgemoe/session.py", 10): ["tests/host/test_stream.py::test_a", "tests/host/test_cli.py::test_b"]}
-    assert guards.host(("host/edgemoe/session.py", 10), ran) == [
-        ("tests/host/test_stream.py::test_a", "tests/host/test_cli.py::test_b", "-m", "not slow")
-    ]
+    first, *others, long = [f"tests/host/test_stream.py::test_{number}" for number in range(guards.FIRST + 2)]
+    line = ("host/edgemoe/session.py", 10)
+    ran = Ran({line: [first, *others, long]}, dict.fromkeys([first, *others], 1.0) | {long: guards.LONGEST})
+    assert guards.host(line, ran) == [(first, *others[:-1], *guards.QUICK), (others[-1], *guards.QUICK)]
     assert guards.host(("host/edgemoe/session.py", 11), ran) == []
-    assert guards.host(("host/edgemoe/pynq/driver.py", 1), {}) == [guards.DRIVER]
+    assert guards.host(("host/edgemoe/pynq/driver.py", 1), ran) == [guards.DRIVER]
+
+
+def test_a_line_that_no_test_runs_itself_is_guarded_by_the_tests_of_its_file(tmp_path: Path) -> None:
+    """Constants run while the module is imported."""
+    source, test = tmp_path / "host" / "total.py", tmp_path / "tests" / "test_total.py"
+    for path, text in ((source, "MOST = 3\n\n\ndef total():\n    return MOST\n\n\ndef other():\n    return 0\n"),
+                       (test, "from total import other, total\n\n\ndef test_a():\n    assert total() == 3\n\n\n"
+                              "def test_b():\n    assert other() == 0\n")):  # fmt: skip
+        path.parent.mkdir()
+        path.write_text(text, encoding="utf-8")
+    (tmp_path / ".rc").write_text("[run]\ndynamic_context = test_function\nsource = host\ndata_file = data\n")
+    run = [sys.executable, "-m", "coverage", "run", "--rcfile=.rc", "-m", "pytest", "-q", "--rootdir=.", "tests"]
+    subprocess.run(run, cwd=tmp_path, env={**os.environ, "PYTHONPATH": "host"}, check=True, capture_output=True)
+    ran = by_line(tmp_path / "data", {"test_total.test_a": 2.0, "test_total.test_b": 1.0}, tmp_path)
+    a, b = "tests/test_total.py::test_a", "tests/test_total.py::test_b"
+    assert {line: tests for (_, line), tests in ran.tests.items()} == {1: [b, a], 4: [b, a], 5: [a], 8: [b, a], 9: [b]}
+    assert ran.seconds == {a: 2.0, b: 1.0}
 
 
 def test_equivalent_mutants_are_lines_of_the_checkout() -> None:
