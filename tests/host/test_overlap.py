@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from itertools import takewhile
+from itertools import combinations, takewhile
 
+import numpy as np
 import pytest
 
 from edgemoe.compiler.hollow import hollow_model
@@ -14,7 +15,8 @@ from edgemoe.compiler.residency import Need, blocks_of
 from edgemoe.compiler.step import Step
 from edgemoe.compiler.streamed import StreamedScheduler
 from edgemoe.spec.hardware import load_hardware_config
-from edgemoe.spec.isa import Buffer, Instruction, Opcode
+from edgemoe.spec.isa import Buffer, Epilogue, Instruction, Opcode
+from edgemoe.spec.legality import memory_span, reads
 from edgemoe.spec.machine import MOVE_QUEUE
 from edgemoe.spec.model import load_model_config
 
@@ -88,6 +90,10 @@ ATTENTION = Instruction(Opcode.ATTENTION, rows=8, in_features=32, heads=1, keys=
         (rows_of(Opcode.LOAD, 4, 0), False),  # half of them
         (rows_of(Opcode.LOAD, 8, 0, Buffer.NORM), False),  # the scratchpad that it writes
         (rows_of(Opcode.LOAD, 8, 512), False),  # rows that are stored behind it
+        (rows_of(Opcode.LOAD, 8, 512 - 256), True),  # those before
+        (rows_of(Opcode.LOAD, 8, 512 - 240), False),
+        (rows_of(Opcode.LOAD, 8, 512 + 256), True),  # those behind
+        (rows_of(Opcode.LOAD, 8, 512 + 240), False),
         (replace(rows_of(Opcode.LOAD, 8, 0), instruction=Instruction(
             Opcode.LOAD, destination=Buffer.QUERY, destination_row=8, rows=8, in_features=16)), False),  # other places
     ],
@@ -96,3 +102,121 @@ def test_a_load_passes_attention_if_nothing_is_in_its_way(load: Step, hidden: bo
     steps = [Step("attention", ATTENTION), rows_of(Opcode.STORE, 0, 512, Buffer.NORM), load]
     steps.append(Step("halt", Instruction(Opcode.HALT)))
     assert (overlapped(steps, HARDWARE)[0] is load) == hidden
+
+
+def other(opcode: Opcode, **fields: int) -> Step:
+    return Step(opcode.name, Instruction(opcode, rows=8, **fields))
+
+
+STEPS = {
+    "attention": Step("attention", ATTENTION),
+    "copy": other(Opcode.COPY, in_features=32),
+    "normalise": other(Opcode.LAYERNORM, source=Buffer.RESIDUAL, destination=Buffer.NORM, in_features=32),
+    "up": other(Opcode.LINEAR, source=Buffer.NORM, destination=Buffer.HIDDEN, epilogue=Epilogue.GELU, in_features=32,
+                out_features=32),
+    "down": other(Opcode.LINEAR, source=Buffer.HIDDEN, destination=Buffer.RESIDUAL, epilogue=Epilogue.RESIDUAL,
+                  in_features=32, out_features=32),
+    "qkv": other(Opcode.LINEAR, source=Buffer.NORM, destination=Buffer.QUERY, epilogue=Epilogue.QKV, in_features=32,
+                 out_features=96),
+    "experts": other(Opcode.EXPERTS, in_features=32, experts=2),
+    "head": other(Opcode.HEAD, in_features=32, out_features=16),
+    "halt": Step("halt", Instruction(Opcode.HALT)),
+    **{f"load {buffer.name}": rows_of(Opcode.LOAD, 16, 0, buffer) for buffer in Buffer if buffer != Buffer.NONE},
+    **{f"store {buffer.name}": rows_of(Opcode.STORE, 0, 4096, buffer) for buffer in Buffer if buffer != Buffer.NONE},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        # LOAD goes in front of one long instruction, and of the short ones behind the long one before it,
+        ("attention, copy, attention, copy, load KEY", "attention, load KEY, copy, attention, copy"),
+        ("down, attention, load HIDDEN", "down, load HIDDEN, attention"),
+        ("copy, store NORM, load QUERY", "load QUERY, copy, store NORM"),
+        # but of no move in front of that,
+        ("store NORM, attention, load QUERY", "store NORM, load QUERY, attention"),
+        ("load VALUE, attention, load QUERY", "load VALUE, load QUERY, attention"),
+        # and waits for what writes its scratchpad, reads its rows, or may do either.
+        ("copy, up, load HIDDEN", "copy, up, load HIDDEN"),
+        ("qkv, load VALUE", "qkv, load VALUE"),
+        ("experts, load QUERY", "load QUERY, experts"),
+        ("experts, load NORM", "experts, load NORM"),
+        ("experts, load GATE_INPUT", "experts, load GATE_INPUT"),
+        ("experts, load HIDDEN", "experts, load HIDDEN"),
+        ("experts, load RESIDUAL", "experts, load RESIDUAL"),
+        ("head, load QUERY", "head, load QUERY"),
+        # STORE goes behind those who read its scratchpad and write none of it.
+        ("store NORM, up, copy", "up, store NORM, copy"),
+        ("store NORM, up, qkv, copy", "up, qkv, store NORM, copy"),
+        ("store QUERY, attention", "attention, store QUERY"),
+        ("store NORM, attention", "store NORM, attention"),
+        ("store RESIDUAL, copy", "store RESIDUAL, copy"),
+        ("store RESIDUAL, normalise", "normalise, store RESIDUAL"),
+        ("store NORM, head", "store NORM, head"),
+        ("store HIDDEN, experts", "store HIDDEN, experts"),
+        ("store QUERY, copy", "store QUERY, copy"),
+        # Of more than the machine takes at a time, the last go behind what leaves their scratchpads alone.
+        ("store KEY, store VALUE, store NORM, store HIDDEN, copy",
+         "store KEY, store VALUE, store NORM, store HIDDEN, copy"),
+        ("store QUERY, store KEY, store VALUE, store NORM, store HIDDEN, store GATE_INPUT, copy, copy",
+         "store QUERY, store KEY, store VALUE, store NORM, copy, store HIDDEN, store GATE_INPUT, copy"),
+        ("store QUERY, store KEY, store VALUE, store NORM, store RESIDUAL, copy, normalise",
+         "store QUERY, store KEY, store VALUE, store NORM, store RESIDUAL, copy, normalise"),
+        ("store QUERY, store VALUE, store NORM, store HIDDEN, store KEY, experts",
+         "store QUERY, store VALUE, store NORM, store HIDDEN, experts, store KEY"),
+        ("store QUERY, store KEY, store VALUE, store NORM, store HIDDEN, experts",
+         "store QUERY, store KEY, store VALUE, store NORM, store HIDDEN, experts"),
+        ("store QUERY, store KEY, store VALUE, store NORM, store HIDDEN, head",
+         "store QUERY, store KEY, store VALUE, store NORM, store HIDDEN, head"),
+    ],
+)  # fmt: skip
+def test_where_moves_go(before: str, after: str) -> None:
+    names = {id(step): name for name, step in STEPS.items()}
+    placed = overlapped([STEPS[name] for name in (before + ", halt").split(", ")], HARDWARE)
+    assert ", ".join(names[id(step)] for step in placed) == f"{after}, halt"
+
+
+def drawn(rng: np.random.Generator) -> list[Step]:
+    """Some of STEPS, the moves of other rows and addresses."""
+    names = rng.choice([name for name in STEPS if name != "halt"], 12)
+    steps = []
+    for number, name in enumerate(names.tolist()):
+        i, row, address = STEPS[name].instruction, 4 * int(rng.integers(4)), 128 * int(rng.integers(8))
+        if i.opcode in MOVES:
+            place = {"source_row": row} if i.opcode == Opcode.STORE else {"destination_row": row}
+            i = replace(i, address=address, **place)  # type: ignore[arg-type]
+        steps.append(Step(f"{number} {name}", i))
+    return [*steps, STEPS["halt"]]
+
+
+def in_order(first: Step, second: Step) -> bool:
+    """Whether they have to stay as they are: one of them writes what the other touches, or neither is a move."""
+    pair = (first, second)
+    opcodes = {Opcode(step.instruction.opcode) for step in pair}
+    moves = [step.instruction for step in pair if step.instruction.opcode in MOVES]
+    if len(moves) == 2 and opcodes != {Opcode.LOAD}:
+        begins = [move.address for move in moves]
+        ends = [move.address + memory_span(move, HARDWARE) for move in moves]
+        if max(begins) < min(ends):
+            return True
+    if len(moves) == 0 or (len(moves) == 1 and opcodes & {Opcode.HEAD, Opcode.HALT}):
+        return True
+    if Opcode.EXPERTS in opcodes and {moves[0].source, moves[0].destination} & {
+        Buffer.NORM, Buffer.GATE_INPUT, Buffer.RESIDUAL, Buffer.HIDDEN
+    }:  # fmt: skip
+        return True
+    return any(
+        written.overlaps(touched)
+        for a, b in (pair, pair[::-1]) for written in a.writes for touched in (*reads(b.instruction), *b.writes)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_depends_on_each_other_keeps_its_order(seed: int) -> None:
+    steps = drawn(np.random.default_rng(seed))
+    placed = overlapped(steps, HARDWARE)
+    assert Counter(map(id, placed)) == Counter(map(id, steps))
+    at = {id(step): place for place, step in enumerate(placed)}
+    for first, second in combinations(steps, 2):
+        if in_order(first, second):
+            assert at[id(first)] < at[id(second)], f"{second.label} passes {first.label}: {[s.label for s in placed]}"

@@ -64,7 +64,7 @@ def _may_follow(store: Step, step: Step) -> bool:
 def _stores_behind_readers(steps: Sequence[Step]) -> list[Step]:
     """A STORE that stands in front of another reader of its scratchpad, which writes none of it, goes behind that."""
     placed = list(steps)
-    for begin in range(len(placed) - 1, -1, -1):
+    for begin in reversed(range(len(placed))):
         at = begin
         while placed[at].instruction.opcode == Opcode.STORE and _waits(placed[at], placed[at + 1]):
             placed[at], placed[at + 1] = placed[at + 1], placed[at]
