@@ -112,6 +112,7 @@ FORGERIES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "other features": (first("outputs", features=1), "is 6 × 1, the model's is 6 × 28"),
     "scale 0": (first("outputs", scale=0.0), "scale must be finite and above 0"),
     "a negative scale": (first("outputs", scale=-1.0), "scale must be finite and above 0"),
+    "a scale beyond float32": (first("outputs", scale=1.01e30), "scale must be finite and above 0, at most 1e.30"),
     "a block without experts": (first("routing", block=0), r"routing must name each task in each of the blocks \[1"),
     "a block that does not exist": (first("routing", block=99), "routing must name each task in each of the blocks"),
     "routing of another task": (first("routing", task="x"), "routing must name each task in each of the blocks"),

@@ -5,7 +5,6 @@ The folder may come from anybody, hashes included, so every record is held again
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from edgemoe.compiler.program import Manifest
 
 MAX_REGION_BYTES = 1 << 31
+_LARGEST_SCALE = 1e30  # so that no result leaves the range of float32
 
 _Place = tuple[Buffer, int, int, int, bool]  # buffer (NONE: a head), address, rows, features, 16 bits wide
 
@@ -93,8 +93,11 @@ def _check_outputs(manifest: Manifest) -> None:
         if (record.rows, record.features) != (rows, features):
             found = f"{record.rows} × {record.features}"
             raise ConfigError(f"output of '{record.task}' is {found}, the model's is {rows} × {features}")
-        if not (math.isfinite(record.scale) and record.scale > 0):
-            raise ConfigError(f"output of '{record.task}': scale must be finite and above 0, found {record.scale}")
+        if not 0 < record.scale <= _LARGEST_SCALE:
+            raise ConfigError(
+                f"output of '{record.task}': scale must be finite and above 0, at most {_LARGEST_SCALE:g}, "
+                f"found {record.scale}"
+            )
 
 
 def _check_routing(manifest: Manifest) -> None:
