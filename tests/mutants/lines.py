@@ -1,11 +1,12 @@
 """Which test runs which line of the host package: coverage.py's contexts, taken once from the tests as they are.
 
-A line that runs while its module is imported, or in a fixture, belongs to no test: it counts as run by those that run
-anything of its file.
+A line outside functions runs while its module is imported, by whichever test comes first: it counts as run by all that
+run anything of its file, and so does one that only fixtures run.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,8 @@ from edgemoe.spec.files import write_text
 from tests.mutants.tree import Tree
 
 TESTS = ("tests/host", "tests/ops", "tests/overlay", "tests/system/test_session.py", "tests/system/test_engines.py",
-         "tests/golden/test_mixed.py", "tests/golden/test_gate_forms.py", "tests/golden/test_rewrites.py")  # fmt: skip
+         "tests/system/test_streamed_models.py", "tests/golden/test_streaming.py", "tests/golden/test_mixed.py",
+         "tests/golden/test_gate_forms.py", "tests/golden/test_rewrites.py")  # fmt: skip
 SETTINGS = "[run]\ndynamic_context = test_function\nsource = host/edgemoe\nconcurrency = thread\n"
 SECONDS = 3600.0
 
@@ -73,11 +75,16 @@ def by_line(data: Path, times: Mapping[str, float], root: Path) -> Ran:
             number: {short for context in contexts if (short := ".".join(context.split(".")[-2:])) in times}
             for number, contexts in covered.contexts_by_lineno(file).items()
         }
-        of_file = set().union(*by_number.values())
+        of_file, inside = set().union(*by_number.values()), _inside_functions(Path(file).read_text(encoding="utf-8"))
         for number, tests in by_number.items():
-            ordered = sorted(tests or of_file, key=lambda one: (times[one], one))
+            ordered = sorted((number in inside and tests) or of_file, key=lambda one: (times[one], one))
             found[name, number] = [_node(one, files) for one in ordered]
     return Ran(found, {_node(one, files): time for one, time in times.items() if one.partition(".")[0] in files})
+
+
+def _inside_functions(text: str) -> set[int]:
+    functions = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {line for one in functions for line in range(one.body[0].lineno, (one.end_lineno or 0) + 1)}
 
 
 def _node(test: str, files: Mapping[str, str]) -> str:
