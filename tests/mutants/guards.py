@@ -67,7 +67,7 @@ def host(line: tuple[str, int], ran: Ran) -> list[Stage]:
     """The tests that run this line, quick ones first, for `LONGEST` seconds; the first few alone."""
     if line[0].startswith("host/edgemoe/pynq/"):
         return [DRIVER]
-    tests = ran.tests.get(line, ())
+    tests = ran.tests.get(line) or ran.tests.get((line[0], 0), ())
     within = tuple(
         test for test, end in zip(tests, accumulate(ran.seconds[one] for one in tests), strict=True) if end < LONGEST
     )

@@ -1,7 +1,8 @@
 """Which test runs which line of the host package: coverage.py's contexts, taken once from the tests as they are.
 
-A line outside functions runs while its module is imported, by whichever test comes first: it counts as run by all that
-run anything of its file, and so does one that only fixtures run.
+A line outside functions runs while its module is imported, by whichever test comes first: it counts as run by all tests
+of its file, as does one that only fixtures or other processes run. Those are the tests that run anything of it, and
+what is in the test file of its name.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ SECONDS = 3600.0
 
 @dataclass(frozen=True)
 class Ran:
-    """tests: of each (file, line), quick ones first; seconds: of each test, with all its parameters."""
+    """tests: of each (file, line), quick ones first, line 0 is any; seconds: of each, with all its parameters."""
 
     tests: Mapping[tuple[str, int], Sequence[str]]
     seconds: Mapping[str, float]
@@ -75,8 +76,9 @@ def by_line(data: Path, times: Mapping[str, float], root: Path) -> Ran:
             number: {short for context in contexts if (short := ".".join(context.split(".")[-2:])) in times}
             for number, contexts in covered.contexts_by_lineno(file).items()
         }
-        of_file, inside = set().union(*by_number.values()), _inside_functions(Path(file).read_text(encoding="utf-8"))
-        for number, tests in by_number.items():
+        of_file = set().union(*by_number.values(), (one for one in times if one.startswith(f"test_{Path(file).stem}.")))
+        inside = _inside_functions(Path(file).read_text(encoding="utf-8"))
+        for number, tests in [*by_number.items(), (0, of_file)]:
             ordered = sorted((number in inside and tests) or of_file, key=lambda one: (times[one], one))
             found[name, number] = [_node(one, files) for one in ordered]
     return Ran(found, {_node(one, files): time for one, time in times.items() if one.partition(".")[0] in files})

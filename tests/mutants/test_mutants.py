@@ -111,12 +111,14 @@ def test_a_line_of_the_host_is_guarded_by_the_tests_that_run_it() -> None:
     ran = Ran({line: [first, *others, long]}, dict.fromkeys([first, *others], 1.0) | {long: guards.LONGEST})
     assert guards.host(line, ran) == [(first, *others[:-1], *guards.QUICK), (others[-1], *guards.QUICK)]
     assert guards.host(("host/edgemoe/session.py", 11), ran) == []
+    anywhere = Ran({("host/edgemoe/session.py", 0): [first]}, ran.seconds)
+    assert guards.host(("host/edgemoe/session.py", 11), anywhere) == [(first, *guards.QUICK)]
     assert guards.host(("host/edgemoe/pynq/driver.py", 1), ran) == [guards.DRIVER]
 
 
 def test_a_line_that_no_test_runs_itself_is_guarded_by_the_tests_of_its_file(tmp_path: Path) -> None:
-    """Constants run while the module is imported."""
-    source, test = tmp_path / "host" / "total.py", tmp_path / "tests" / "test_total.py"
+    """Constants run while the module is imported; another process ran what only the test file's name tells."""
+    source, test = tmp_path / "host" / "total.py", tmp_path / "tests" / "test_sums.py"
     for path, text in ((source, "MOST = 3\n\n\ndef total():\n    return MOST\n\n\ndef other():\n    return 0\n"),
                        (test, "from total import other, total\n\n\ndef test_a():\n    assert total() == 3\n\n\n"
                               "def test_b():\n    assert other() == 0\n")):  # fmt: skip
@@ -125,10 +127,14 @@ def test_a_line_that_no_test_runs_itself_is_guarded_by_the_tests_of_its_file(tmp
     (tmp_path / ".rc").write_text("[run]\ndynamic_context = test_function\nsource = host\ndata_file = data\n")
     run = [sys.executable, "-m", "coverage", "run", "--rcfile=.rc", "-m", "pytest", "-q", "--rootdir=.", "tests"]
     subprocess.run(run, cwd=tmp_path, env={**os.environ, "PYTHONPATH": "host"}, check=True, capture_output=True)
-    ran = by_line(tmp_path / "data", {"test_total.test_a": 2.0, "test_total.test_b": 1.0}, tmp_path)
-    a, b = "tests/test_total.py::test_a", "tests/test_total.py::test_b"
-    assert {line: tests for (_, line), tests in ran.tests.items()} == {1: [b, a], 4: [b, a], 5: [a], 8: [b, a], 9: [b]}
-    assert ran.seconds == {a: 2.0, b: 1.0}
+    (tmp_path / "tests" / "test_total.py").write_text("", encoding="utf-8")
+    times = {"test_sums.test_a": 2.0, "test_sums.test_b": 1.0, "test_total.test_c": 3.0}
+    ran = by_line(tmp_path / "data", times, tmp_path)
+    a, b, c = (f"tests/{name.replace('.', '.py::')}" for name in times)
+    whole = [b, a, c]
+    found = {line: tests for (_, line), tests in ran.tests.items()}
+    assert found == {0: whole, 1: whole, 4: whole, 5: [a], 8: whole, 9: [b]}
+    assert ran.seconds == {a: 2.0, b: 1.0, c: 3.0}
 
 
 def test_equivalent_mutants_are_lines_of_the_checkout() -> None:
