@@ -213,6 +213,32 @@ def test_announcements_go_to_people_only(
     assert capsys.readouterr() == ("", "building …\n" if terminal else "")
 
 
+@pytest.mark.parametrize(
+    ("text", "own", "terminal", "notebook", "told"),
+    [
+        ("building …", False, False, False, ""),
+        ("building …", False, False, True, "building …\n"),
+        ("building …", True, False, False, "own: building …\n"),
+        ("building …", True, True, False, "own: building …\n"),  # whoever asks to be told shows no clock
+        ("", False, True, False, ""),
+        ("", True, False, False, ""),
+        ("", True, True, True, ""),
+    ],
+)
+def test_who_is_told_what(
+    text: str, own: bool, terminal: bool, notebook: bool, told: str,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    if notebook:
+        monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    else:
+        monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    with telling(text, (lambda said: print(f"own: {said}", file=sys.stderr)) if own else say_to_people):
+        assert capsys.readouterr().err == told
+    assert capsys.readouterr().err == ""
+
+
 def test_a_tool_s_output_is_kept_apart_from_its_complaints() -> None:
     done = run_tool(["bash", "-c", "echo out; echo err >&2; exit 3"])
     assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "err\n")
