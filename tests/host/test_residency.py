@@ -92,12 +92,13 @@ def test_what_just_fits_stays_on_the_chip() -> None:
 
 
 NEEDS = {
-    f"{config.name} {tasks} {hardware.name} {room} {len(wide)}": Need(
-        config, tasks, replace(hardware, row_elements=room, hidden_elements=4 * room, max_rows=rows), wide
+    f"{config.name} {tasks} {hardware.name} {room} {share} {len(wide)}": Need(
+        config, tasks, replace(hardware, row_elements=room, hidden_elements=share * room, max_rows=rows), wide
     )
     for config, tasks in ((SMALL, 1), (SMALL, 2), (TINY, 2), (DENSE, 1), (replace(SMALL, heads=6), 1))
     for hardware in (replace(KV260, max_tokens=1204), STREAM)
-    for room, rows in ((20_480, 1024), (101_376, 264), (400_000, 640))
+    for room, rows in ((20_480, 1024), (64_000, 640), (101_376, 264), (400_000, 640))
+    for share in (1, 4)
     for wide in ((), WIDE)
 }
 
