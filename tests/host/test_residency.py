@@ -42,6 +42,7 @@ def test_what_all_rows_need(need: Need, numbers: list[int]) -> None:
         (Need(SMALL, 2, KV260), [1201, 1204 * 32, 8, 8 * 384, 4 * 768, 8 * 1536, 8 * 768]),
         (Need(SMALL, 2, KV260, WIDE), [1201, 1204 * 64, 8, 8 * 768, 4 * 768, 8 * 1536, 8 * 2 * 768]),
         (Need(DENSE, 1, KV260), [1200, 1200 * 32, 4, 4 * 384, 4 * 768, 4 * 1536]),
+        (Need(DENSE, 1, replace(KV260, token_par=1)), [1200, 1200 * 32, 1, 384, 768, 1536]),
     ],
 )
 def test_what_one_tile_of_rows_needs(need: Need, numbers: list[int]) -> None:
