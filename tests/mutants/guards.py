@@ -22,6 +22,7 @@ UNITS = "tests/rtl/test_units.py::test_the_unit_is_golden"
 WHOLE_MACHINE = "tests/host/test_machine_faults.py"  # its good program has every instruction and every buffer
 OF_OPTIONS = tuple(f"tests/golden/test_{name}.py" for name in ("mixed", "activations", "gate_forms"))
 LINT: Stage = ("tests/rtl/test_top.py::test_lint_is_clean[micro]",)  # a width that does not fit is one of its errors
+FORM: Stage = ("tests/rtl/test_form.py",)  # which shapes are refused
 DRIVER: Stage = ("tests/driver",)  # on PYNQ, which has an environment of its own
 QUICK: Stage = ("-m", "not slow")
 LONGEST = 240.0  # seconds of tests for a line of the host: most lines of the compiler run in nearly all of them
@@ -41,7 +42,8 @@ def rtl(file: str) -> list[Stage]:
         (*OF_OPTIONS, "-k", "rtl"),
         ("tests/system/test_engines.py", "-k", "rtl"),
     ]
-    return [*near[:NEAREST], *([proofs] if proofs else []), LINT, machine[0], *near[NEAREST:], *machine[1:]]
+    lints = [LINT, FORM] if module == "edgemoe_core" else [LINT]
+    return [*near[:NEAREST], *([proofs] if proofs else []), *lints, machine[0], *near[NEAREST:], *machine[1:]]
 
 
 def hls(file: str) -> list[Stage]:

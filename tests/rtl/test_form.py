@@ -31,6 +31,11 @@ def test_elaboration_names_the_limit(shape: HardwareConfig, said: str) -> None:
     assert any(said in line for line in complaints(shape)), complaints(shape)
 
 
+def test_the_last_shape_within_all_limits_is_built() -> None:
+    """Each limit is one more in the examples above."""
+    assert complaints(replace(MICRO, token_par=2, in_par=8, out_par=8, max_top_k=8, max_rows=254)) == []
+
+
 def test_no_net_is_implicit() -> None:
     """An undeclared name would become a net of one bit; what is compiled after a file of ours may rely on that."""
     for path in sorted(RTL_FOLDER.rglob("*.v")):
