@@ -101,7 +101,7 @@ class Comparison:
         if self.judge_steps:
             whole, frames = self.recipe(steps), evenly(config, self.frames, judged=True)
             self.found = gains(
-                config, whole.state, frames, self.seen["residual"], whole.options, default_range, progress
+                config, whole.state, frames, self.seen, whole.options, default_range, progress
             )
             steps = kept_steps(self.found)
         recipe = self.recipe(steps)
