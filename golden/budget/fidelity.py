@@ -103,7 +103,7 @@ def fidelity(model: QuantisedModel, found: Sequence[Reference]) -> Fidelity:
 
 def real_stream(model: QuantisedModel, residual: IntArray) -> FloatArray:
     """What integers of the residual stream [tokens, D] stand for, in the checkpoint's basis."""
-    values: FloatArray = residual * model.residual_scale
+    values = residual.astype(np.float64) * model.residual_scale
     return values @ rotation(model.config.width).numpy().T if model.rotated else values
 
 

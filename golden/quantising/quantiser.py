@@ -41,8 +41,8 @@ def quantise_network(
     """Run all steps on pictures [H, W, channels]; `result` and `state` of what comes back then hold what was found.
 
     state: float tensors of the checkpoint, left as they are. seen: distributions of the residual stream in the float
-    network in both bases. rule: range of a tensor without the step `ranges`. unseen: pictures that only pass through. progress:
-    called once per block and head.
+    network in both bases. rule: range of a tensor without the step `ranges`. unseen: pictures that only pass through.
+    progress: called once per block and head.
     """
     state = dict(state)
     without_key_bias(state, config.depth)

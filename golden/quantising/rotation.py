@@ -109,7 +109,7 @@ class _Turned:
         if gates:
             whole = torch.cat([self.state[f"{gate}.w_gate"] for gate in gates], 1)
             constant, turned = offset @ whole, self.turn.T @ (gain[:, None] * whole)
-            for gate, weight in zip(gates, turned.split(whole.shape[1] // len(gates), 1), strict=True):
+            for gate, weight in zip(gates, turned.chunk(len(gates), 1), strict=True):
                 self.state[f"{gate}.w_gate"] = weight
             left = torch.linalg.lstsq(turned.T, constant[:, None], driver="gelsd").solution[:, 0]
             if (left @ turned - constant).abs().max() > SAME * constant.abs().max():

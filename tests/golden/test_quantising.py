@@ -19,7 +19,14 @@ from edgemoe.cli import main as edgemoe
 from edgemoe.compiler.quantise import quantise
 from edgemoe.compiler.quantised import QuantisedFeedForward, QuantisedModel, QuantisedMoe
 from edgemoe.spec.calibrated import CALIBRATED_FILE, load_calibrated
-from edgemoe.spec.calibration import ROTATE, WIDE, calibrated_tensors, load_calibration, mixable_activations, mixable_layers
+from edgemoe.spec.calibration import (
+    ROTATE,
+    WIDE,
+    calibrated_tensors,
+    load_calibration,
+    mixable_activations,
+    mixable_layers,
+)
 from edgemoe.spec.checkpoint import CALIBRATION_FILE, WEIGHTS_FILE, Tensors, load_checkpoint
 from edgemoe.spec.model import ModelConfig, load_model_config
 from edgemoe.spec.precision import W8A8, W16A16, Precision
@@ -298,7 +305,7 @@ def test_a_step_that_loses_on_unseen_pictures_is_left_out(model: M3ViT, monkeypa
 
 
 def test_an_activation_of_sixteen_bits_is_eased_less_than_one_of_eight(model: M3ViT) -> None:
-    """One feature is a hundred times the others: on 8 bits it shrinks, and its weights grow for it. In its own basis."""
+    """One feature is a hundred times the others: on 8 bits it shrinks, and its weights grow for it."""
     norm, reached = "backbone.blocks.0.norm1.weight", {}
     with torch.no_grad():
         model.state_dict()[norm][3] *= 100
@@ -398,7 +405,8 @@ REFUSED: dict[str, tuple[Callable[[Path, Path], list[str]], str]] = {
     ),
     "no such step": (
         lambda _, folder: [str(pictures(folder, 3)), "--without", "magic"],
-        "--without magic: there is no such step; there are ranges, rotate, zero-points, equalise, gptq, biases, asymmetric",
+        "--without magic: there is no such step; there are ranges, rotate, zero-points, equalise, gptq, biases, "
+        "asymmetric",
     ),
     "NaN": (
         lambda model, folder: (_poisoned(model), [str(pictures(folder, 3))])[1],

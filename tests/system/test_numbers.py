@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import numbers
-from benchmarks.numbers_networks import own
+from benchmarks import numbers, numbers_networks
+from benchmarks.numbers_own import own
 from benchmarks.numbers_settings import AFTER, BEFORE, FINE, WIDE
 from edgemoe_golden.quantising.options import Options
 from tests.examples.program import write_checkpoint
@@ -21,7 +21,9 @@ def test_every_setting_of_a_small_network_is_measured_drawn_and_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(numbers, "REPORT", tmp_path / "numbers.json")
-    of = own(write_checkpoint(tmp_path / "model"), 2)
+    monkeypatch.setattr(numbers_networks, "KEPT", tmp_path / "kept")
+    checkpoint = write_checkpoint(tmp_path / "model")
+    of = own(checkpoint, 2)
     rows = numbers.measured(of)
     names = [row["setting"] for row in rows]
     assert names[:2] == [FINE, BEFORE]
@@ -32,6 +34,10 @@ def test_every_setting_of_a_small_network_is_measured_drawn_and_kept(
     assert by_name[WIDE]["more_cycles"] > 0
     assert by_name[FINE]["same_experts"] >= by_name[WIDE]["same_experts"]
     assert all(numbers.table(of, rows).count(f"\n{row['setting']}  ") == 1 for row in rows)
+    again = own(checkpoint, 2)
+    monkeypatch.setattr("edgemoe_golden.quantising.recipe.quantise_network", None)
+    assert numbers.measured(again) == rows, "a run that was ended goes on from what it kept"
+    of = again
     kept = numbers.report("micro", of, rows, 1.0)
     numbers.keep("other", {"rows": []})
     numbers.keep("micro", kept)
