@@ -37,6 +37,7 @@ from edgemoe_golden.quantising.gains import table as gains_table
 REPORT = Path("build/reports/numbers.json")
 SHOWN_BUDGET = 0.15
 SCENES = 500
+NETWORKS = ("edge_moe", "edge_moe_harder", "focus", "tiny")
 
 Row = dict[str, Any]
 
@@ -111,7 +112,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables; write the report."""
     accept_all_text()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.numbers", description=__doc__)
-    parser.add_argument("--networks", default="edge_moe,focus,tiny", help="by commas (default: %(default)s)")
+    parser.add_argument(
+        "--networks", default="edge_moe,edge_moe_harder,focus,tiny", help="by commas (default: %(default)s)"
+    )
     parser.add_argument("--dense", type=Path, help="folder of Edge-MoE's dense weights, *.float32.bin")
     parser.add_argument("--pictures", type=Path, help="folder of pictures to calibrate them on, at most 8 for the bars")
     parser.add_argument("--others", type=Path, help="folder of other pictures, to compare on")
@@ -120,7 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         known: dict[str, Callable[[], Network]] = {
-            "edge_moe": lambda: _edge_moe(options, Path(folder)),
+            "edge_moe": lambda: _edge_moe(options, Path(folder) / "edge_moe"),
+            "edge_moe_harder": lambda: _edge_moe(options, Path(folder) / "edge_moe_harder", harder=True),
             "focus": lambda: networks.focus(),
             "tiny": lambda: own(Path("models/tiny"), options.scenes),
         }
@@ -141,10 +145,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             keep(name, report(name, of, rows, time.perf_counter() - start))
 
 
-def _edge_moe(options: argparse.Namespace, folder: Path) -> Network:
+def _edge_moe(options: argparse.Namespace, folder: Path, harder: bool = False) -> Network:
     if options.dense is None:
         raise ArgumentError("its weights are not part of this repository; name their folder by DENSE=folder")
-    return networks.edge_moe(options.dense, folder, options.pictures, options.others)
+    return networks.edge_moe(options.dense, folder, options.pictures, options.others, harder)
 
 
 def keep(name: str, part: Row) -> None:

@@ -14,7 +14,7 @@ from benchmarks.numbers_kept import Kept, key_of
 from benchmarks.numbers_settings import Comparison, Setting, tensors_of
 from benchmarks.real import CROPS_FOLDER as FOCUS_CROPS
 from benchmarks.real import agreement, float_maps, imported, own_maps, read
-from benchmarks.real_sources import MEASURED, MORE, PHOTOGRAPHS, photograph
+from benchmarks.real_sources import HARDER_CALIBRATING, HARDER_COMPARED, MEASURED, MORE, PHOTOGRAPHS, photograph
 from benchmarks.stand_in import edge_moe as complete
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.media.resize import resize
@@ -63,13 +63,19 @@ def kept_for(name: str, model: M3ViT, frames: Sequence[Frame]) -> Kept:
     return Kept(KEPT / f"{name}_{key_of([*weights, *(frame.tobytes() for frame in frames)])}")
 
 
-def edge_moe(dense: Path, folder: Path, pictures: Path | None, others: Path | None) -> Network:
+def edge_moe(
+    dense: Path, folder: Path, pictures: Path | None = None, others: Path | None = None, harder: bool = False
+) -> Network:
     """Edge-MoE's dense weights with stand-ins for its experts, on photographs; raises ArgumentError, UnavailableError.
 
-    pictures, others: folders; without them every third photograph is compared on, the others calibrate.
+    pictures, others: folders; without them every third photograph is compared on, the others calibrate. harder: other
+    stand-ins, compared on photographs which are like none of those that calibrate.
     """
-    model = load_checkpoint_model(complete(dense, folder))
-    if pictures and others:
+    model = load_checkpoint_model(complete(dense, folder, harder))
+    if harder:
+        groups = (HARDER_CALIBRATING, HARDER_COMPARED)
+        frames, unseen = (list(picture_frames(model.config, list(map(photograph, each)))) for each in groups)
+    elif pictures and others:
         frames, unseen = model_frames(model.config, [pictures]), model_frames(model.config, [others])
     else:
         paths = [photograph(each) for each in PHOTOGRAPHS]
@@ -90,7 +96,7 @@ def edge_moe(dense: Path, folder: Path, pictures: Path | None, others: Path | No
     heads = {"sqnr_db": "SQNR dB", "worst_db": "least", "same_experts": "same experts %", "first_gate": "first gate %"}
     title = "Edge-MoE's published dense weights with seeded stand-ins for its experts, on photographs"
     shapes = mixing("zcu102"), load_hardware_config("zcu102_w16a16")
-    kept = kept_for("edge_moe", model, [*frames, *unseen])
+    kept = kept_for(folder.name, model, [*frames, *unseen])
     comparison = Comparison(model, frames, *shapes, kept)
     return Network(title, comparison, judge, heads, ("sqnr_db", "SQNR after the last block, dB"), len(unseen))
 

@@ -88,6 +88,12 @@ MORE = (
     _skimage("text.png", "public domain", "Wikipedia"),
 )
 
+_NAMED = {each.name: each for each in (*PHOTOGRAPHS, *MORE)}
+HARDER_CALIBRATING = tuple(
+    _NAMED[name] for name in ("astronaut", "camera", "china", "coffee", "coins", "motorcycle_left", "rocket")
+)
+HARDER_COMPARED = tuple(_NAMED[name] for name in ("brick", "chelsea", "flower", "hubble_deep_field"))
+
 
 def network() -> Path:
     """The ONNX file, checked; raises UnavailableError."""
