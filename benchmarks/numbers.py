@@ -102,7 +102,7 @@ def report(name: str, of: Network, rows: Sequence[Row], seconds: float) -> Row:
         "hardware": own.hardware.name,
         "float": of.float_figures,
         "rows": list(rows),
-        "steps": [asdict(each) for each in own.found],
+        "steps": {name: [asdict(each) for each in found] for name, found in own.found.items()},
         "worst": {when: own.kept.read(f"worst {when}") for when in WHEN},
         "seconds": round(seconds),
     }
@@ -140,8 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             rows = measured(of)
             print(f"\n{of.title}; calibrated on {len(of.comparison.frames)}, compared on {of.compared_on} others")
             print(table(of, rows))
-            if of.comparison.found:
-                print(f"\n{gains_table(of.comparison.found, len(of.comparison.frames))}\n")
+            for setting, found in of.comparison.found.items():
+                print(f"\n{setting}\n{gains_table(found, len(of.comparison.frames))}\n")
             keep(name, report(name, of, rows, time.perf_counter() - start))
 
 

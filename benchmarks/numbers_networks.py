@@ -136,9 +136,7 @@ def focus() -> Network:
     frames = squares[::FOCUS_EVERY]
     more = [*squares[::FOCUS_EVERY_NARROW], *(middle(read(each), side) for each in MORE)]
     kept = kept_for("focus", model, [*frames, *more, *wholes])
-    comparison = Comparison(
-        model, frames, coarse, fine, kept, budgets=FEWER_BUDGETS, judge_steps=False, more_frames=more
-    )
+    comparison = Comparison(model, frames, coarse, fine, kept, budgets=FEWER_BUDGETS, more_frames=more)
     return Network(title, comparison, judge, heads, ("correlation", "mean correlation of maps"), len(wholes))
 
 

@@ -79,13 +79,21 @@ def rows(part: Part) -> Iterator[str]:
 
 def steps(part: Part) -> Iterator[str]:
     """A line per step of the quantiser, with what it adds on pictures that it has not seen."""
-    yield _line(["step, added to those kept above", "on pictures learned on", "on the others", ""])
+    eight, four = part["steps"][AFTER], part["steps"][ALL_W4]
+    yield _line(["step, added to those kept above", "on pictures learned on", "on the others", ALL_W4])
     yield _line(["---"] * 4)
-    before = None
-    for step in part["steps"]:
-        change = "" if before is None else f" ({step['unseen_db'] - before:+.1f})".replace("-", "−")
-        figures = f"{step['learned_db']:.1f} dB", f"{step['unseen_db']:.1f} dB{change}"
-        yield _line([step["step"], *figures, "" if step["kept"] else "left out"])
+    known = {step["step"]: (step, text) for step, text in zip(eight, _unseen(eight), strict=True)}
+    for step, narrow in zip(four, _unseen(four), strict=True):
+        own, text = known.get(step["step"], ({}, ""))
+        yield _line([step["step"], f"{own['learned_db']:.1f} dB" if own else "", text, narrow])
+
+
+def _unseen(found: Sequence[Part]) -> Iterator[str]:
+    """What pictures that were not learned on have with each step, and its change."""
+    before = found[0]["unseen_db"]
+    for step in found:
+        change = f" ({step['unseen_db'] - before:+.1f})".replace("-", "−") if step is not found[0] else ""
+        yield f"{step['unseen_db']:.1f} dB{change}{'' if step['kept'] else ', left out'}"
         before = step["unseen_db"] if step["kept"] else before
 
 
@@ -123,9 +131,7 @@ def _line(cells: Sequence[str]) -> str:
 def updated(page: str, report: Mapping[str, Part]) -> str:
     """The page with the tables of all networks in the report; raises ArgumentError where it has no place for one."""
     for name, part in report.items():
-        tables = {name: rows(part), f"{name}, bars": bars(part, BARS[name])}
-        if part["steps"]:
-            tables[f"{name}, steps"] = steps(part)
+        tables = {name: rows(part), f"{name}, steps": steps(part), f"{name}, bars": bars(part, BARS[name])}
         for table, lines in tables.items():
             begin, end = f"<!-- {table}: written by `make numbers` -->", f"<!-- end of {table} -->"
             if begin not in page or end not in page:

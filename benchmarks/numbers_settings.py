@@ -14,7 +14,7 @@ from PIL import Image
 from benchmarks.numbers_kept import Kept
 from edgemoe.compiler.quantise import quantise
 from edgemoe.compiler.quantised import QuantisedModel
-from edgemoe.spec.calibration import ROTATE, mixable_activations
+from edgemoe.spec.calibration import mixable_activations
 from edgemoe.spec.checkpoint import Tensors
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.precision import W8A8, W16A16, Precision
@@ -64,9 +64,8 @@ def tensors_of(model: M3ViT) -> Tensors:
 class Comparison:
     """One network with its calibrating pictures.
 
-    hardware, fine: shapes whose cycles count, W8A8 with all options and W16A16. judge_steps: leave out what loses on
-    unseen pictures, which takes two runs of the quantiser for each and two more. more_frames: pictures that weights of
-    4 bits are calibrated on, where `frames` are only some of them. found: of the steps' cross-validation;
+    hardware, fine: shapes whose cycles count, W8A8 with all options and W16A16. more_frames: pictures that weights of
+    4 bits are calibrated on, where `frames` are only some of them. found: of the steps' cross-validation, by setting;
     choices: by budget, both filled by `settings`, which goes on from what `kept` holds.
     """
 
@@ -76,12 +75,11 @@ class Comparison:
     fine: HardwareConfig
     kept: Kept
     budgets: Sequence[float] = BUDGETS
-    judge_steps: bool = True
     more_frames: Frames | None = None
 
     def __post_init__(self) -> None:
         self.seen: Histograms = observe(self.model, self.frames, len(self.frames))
-        self.found: list[Gain] = []
+        self.found: dict[str, list[Gain]] = {}
         self.choices: dict[float, Chosen] = {}
         self.tensors = tensors_of(self.model)
 
@@ -103,8 +101,7 @@ class Comparison:
         yield self._setting(FINE, plain, 0.0, W16A16)
         yield self._setting(BEFORE, plain, 0.0)
         self._keep_worst("before", plain, self.seen)
-        steps = self._steps(progress)
-        recipe = self.recipe(steps)
+        recipe = self._judged(AFTER, (), progress)
 
         def make() -> Tuned:
             work = recipe.work(progress=progress)
@@ -116,28 +113,23 @@ class Comparison:
         kinds = {EXPERTS_W4: "experts"} if config.moe_blocks else {}
         for name, kind in {**kinds, ALL_W4: "all"}.items():
             narrow = [layer for layer in narrow_layers(config, kind) if layer.startswith("blocks.")]
-            yield self._stepped(name, partial(self._narrow, steps, narrow, progress))
+            own = self._judged(name, narrow, progress)
+            yield self._stepped(name, partial(_taken, own, progress))
         yield from self._mixed(recipe, self._tuned(AFTER, make), progress)
         wide = [name for name in mixable_activations(config) if name.startswith("blocks.")]
         yield self._stepped(WIDE, lambda: recipe.result(recipe.work(wide, progress)))
 
-    def _steps(self, progress: Callable[[], None]) -> frozenset[str]:
-        """Those that gain on pictures that they have not seen, or all."""
-        steps = frozenset(STEPS)
-        if not self.judge_steps:
-            return steps
-        whole, frames = self.recipe(steps), evenly(self.model.config, self.frames, judged=True)
+    def _judged(self, setting: str, narrow: Sequence[str], progress: Callable[[], None]) -> Recipe:
+        """The quantiser with the steps that gain on pictures that they have not seen."""
+        config, whole = self.model.config, self.recipe(frozenset(STEPS), narrow)
+        frames = evenly(config, whole.frames, judged=True)
 
         def judge() -> list[dict[str, object]]:
-            own = gains(self.model.config, whole.state, frames, self.seen, whole.options, default_range, progress)
+            own = gains(config, whole.state, frames, whole.histograms, whole.options, default_range, progress)
             return [asdict(each) for each in own]
 
-        self.found = [Gain(**row) for row in self.kept.value("steps", judge)]
-        return kept_steps(self.found)
-
-    def _narrow(self, steps: frozenset[str], narrow: Sequence[str], progress: Callable[[], None]) -> Tuned:
-        recipe = self.recipe(steps | {ROTATE, "gptq", "asymmetric"}, narrow)
-        return recipe.result(recipe.work(progress=progress))
+        self.found[setting] = found = [Gain(**row) for row in self.kept.value(f"steps {setting}", judge)]
+        return replace(whole, options=replace(whole.options, steps=kept_steps(found)))
 
     def _mixed(self, recipe: Recipe, after: Tuned, progress: Callable[[], None]) -> Iterator[Setting]:
         frames = [np.broadcast_to(frame, (*frame.shape[:2], 3)) for frame in self.frames[:MEASURED_FRAMES]]
@@ -176,6 +168,10 @@ class Comparison:
         loss = next(loss for loss in found if loss.kind == "activation")
         self.kept.write(f"worst {when}", asdict(loss))
         self.kept.keep_picture(f"worst {when}", drawn_loss(when, loss, seen))
+
+
+def _taken(recipe: Recipe, progress: Callable[[], None]) -> Tuned:
+    return recipe.result(recipe.work(progress=progress))
 
 
 def key_of_widths(wide: Sequence[str]) -> str:

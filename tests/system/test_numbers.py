@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import numbers, numbers_networks, numbers_page
 from benchmarks.numbers_own import own
-from benchmarks.numbers_settings import AFTER, BEFORE, EXPERTS_W4, FINE, WIDE
+from benchmarks.numbers_settings import AFTER, ALL_W4, BEFORE, EXPERTS_W4, FINE, WIDE
 from edgemoe.errors import ArgumentError
 from edgemoe_golden.quantising.options import Options
 from tests.examples.program import write_checkpoint
@@ -44,7 +44,9 @@ def test_every_setting_of_a_small_network_is_measured_drawn_and_kept(
     numbers.keep("micro", kept)
     content = json.loads((tmp_path / "numbers.json").read_text())
     assert set(content) == {"other", "micro"}
-    assert [step["step"] for step in content["micro"]["steps"][1:]] == list(Options().able)
+    kinds = {AFTER: Options(), ALL_W4: Options(narrow=frozenset({"blocks.0.qkv"}))}
+    for setting, options in kinds.items():
+        assert [step["step"] for step in content["micro"]["steps"][setting][1:]] == list(options.able)
     assert set(content["micro"]["worst"]) == {"before", "after"}
     assert len(list(tmp_path.glob("numbers_micro_*.png"))) == 3
 
@@ -73,12 +75,14 @@ def test_the_page_takes_its_tables_from_the_file() -> None:
         {"step": "plain", "learned_db": 3.0, "unseen_db": 2.0, "kept": True},
         {"step": "ranges", "learned_db": 4.0, "unseen_db": 1.0, "kept": False},
     ]
-    report = {"tiny": {"rows": found, "steps": gains, "float": {"miou": 0.7, "rmse": 0.1}}}
+    narrow = [*gains, {"step": "asymmetric", "learned_db": 9.0, "unseen_db": 4.0, "kept": True}]
+    report = {"tiny": {"rows": found, "steps": {AFTER: gains, ALL_W4: narrow}, "float": {"miou": 0.7, "rmse": 0.1}}}
     page = numbers_page.updated(numbers_page.PAGE.read_text(encoding="utf-8"), report)
     assert "| mixed, 20 % more cycles | 0.7000 | 0.1000 | 98.00 % | 19.0 % | 2 s |\n" in page
     assert "| mixed, 20 % more cycles | 0.7000, **98.00 %** |\n" in page
     assert "IoU 0.6970, same experts 97.00 % | experts W4 | **0.6900**, 98.00 % |\n" in page
-    assert "| ranges | 4.0 dB | 1.0 dB (−1.0) | left out |\n" in page
+    assert "| ranges | 4.0 dB | 1.0 dB (−1.0), left out | 1.0 dB (−1.0), left out |\n" in page
+    assert "| asymmetric |  |  | 4.0 dB (+2.0) |\n" in page
     assert numbers_page.updated(page, report) == page
     with pytest.raises(ArgumentError, match="has no place for 'tiny'"):
         numbers_page.updated("# Nothing", report)
