@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks.numbers_settings import AFTER, ALL_W4, EXPERTS_W4, FINE, WIDE
 from edgemoe.errors import ArgumentError
 from edgemoe.spec.files import write_bytes, write_text
+from edgemoe.spec.terminal import accept_all_text
 
 REPORT, PAGE, IMAGES = Path("build/reports/numbers.json"), Path("docs/evidence/quantising.md"), Path("docs/images")
 
@@ -143,6 +144,7 @@ def updated(page: str, report: Mapping[str, Part]) -> str:
 
 def main() -> None:
     """Rewrite the page, copy the pictures."""
+    accept_all_text()
     report = json.loads(REPORT.read_text(encoding="utf-8"))
     write_text(PAGE, updated(PAGE.read_text(encoding="utf-8"), report))
     for shown in sorted(IMAGES.glob("numbers_*.png")):
