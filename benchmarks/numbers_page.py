@@ -145,6 +145,9 @@ def updated(page: str, report: Mapping[str, Part]) -> str:
 def main() -> None:
     """Rewrite the page, copy the pictures."""
     accept_all_text()
+    if not REPORT.is_file():
+        print(f"{REPORT}: no such file; call `make numbers` first")
+        return
     report = json.loads(REPORT.read_text(encoding="utf-8"))
     write_text(PAGE, updated(PAGE.read_text(encoding="utf-8"), report))
     for shown in sorted(IMAGES.glob("numbers_*.png")):
