@@ -134,6 +134,7 @@ real: $(VENV)/test.stamp ## fetch a pretrained network and photographs; float, W
 
 numbers: $(VENV)/test.stamp ## what quantising costs three networks, two of them trained by others (DENSE=folder of Edge-MoE's weights)
 	$(BENCH) benchmarks.numbers $(if $(DENSE),--dense $(DENSE))
+	$(BENCH) benchmarks.numbers_page
 
 report: $(VENV)/test.stamp ## docs/report.html, its pictures and the README's figures, from what the benches wrote
 	$(BENCH) benchmarks.report

@@ -1,4 +1,4 @@
-"""Pictures of `make numbers`: cycles against fidelity, and the tensor that loses most, before and after."""
+"""Pictures of `make numbers`: cycles against fidelity."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from PIL import Image
 
 from benchmarks.numbers_settings import AFTER, ALL_W4, BEFORE, EXPERTS_W4, FINE, WIDE
 from benchmarks.report_style import BLUE, GREEN, INK, ORANGE, styled
-from edgemoe_golden.calibration_picture import draw_distribution
-from edgemoe_golden.calibration_report import Loss
-from edgemoe_golden.quantising.observed import Histograms
 
 SINGLE = {
     BEFORE: ("s", ORANGE),
@@ -45,16 +42,11 @@ def _frontier(title: str, rows: Sequence[Mapping[str, Any]], key: str, label: st
     return figure
 
 
-def draw_worst(worst: Mapping[str, tuple[Loss, Histograms]]) -> Image.Image:
-    """Distributions of the activations that lose most, one above the other."""
-    drawn = [
-        draw_distribution(seen[loss.tensor], loss.low, loss.high, f"{when}: {loss.tensor} loses most",
-                          f"SQNR {loss.sqnr_db:.1f} dB on {loss.bits} bits, {100 * loss.clipped:.4f} % clipped")
-        for when, (loss, seen) in worst.items()
-    ]  # fmt: skip
-    whole = Image.new("RGB", (drawn[0].width, sum(each.height for each in drawn)), "white")
+def one_above_the_other(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Pictures of one width."""
+    whole = Image.new("RGB", (pictures[0].width, sum(each.height for each in pictures)), "white")
     place = 0
-    for each in drawn:
+    for each in pictures:
         whole.paste(each, (0, place))
         place += each.height
     return whole

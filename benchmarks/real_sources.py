@@ -75,6 +75,25 @@ PHOTOGRAPHS = (
 )
 MEASURED, CALIBRATING = PHOTOGRAPHS[::2], PHOTOGRAPHS[1::2]
 
+# What else the package has of some size: `make numbers` calibrates weights of 4 bits on their middles too.
+MORE = (
+    _skimage("brick.png", "CC0", "CC0Textures"),
+    _skimage("cell.png", "CC0", "Paul Müller and others"),
+    _skimage("grass.png", "CC0", "linolafett"),
+    _skimage("gravel.png", "CC0", "CC0Textures"),
+    _skimage("ihc.png", "no known copyright restrictions", "CMMI"),
+    _skimage("moon.png", "not stated", "not stated"),
+    _skimage("motorcycle_left.png", "not stated", "Middlebury 2014 stereo benchmark"),
+    _skimage("page.png", "not stated", "not stated"),
+    _skimage("text.png", "public domain", "Wikipedia"),
+)
+
+_NAMED = {each.name: each for each in (*PHOTOGRAPHS, *MORE)}
+HARDER_CALIBRATING = tuple(
+    _NAMED[name] for name in ("astronaut", "camera", "china", "coffee", "coins", "motorcycle_left", "rocket")
+)
+HARDER_COMPARED = tuple(_NAMED[name] for name in ("brick", "chelsea", "flower", "hubble_deep_field"))
+
 
 def network() -> Path:
     """The ONNX file, checked; raises UnavailableError."""

@@ -18,7 +18,7 @@ from edgemoe.spec.calibration import Calibration
 from edgemoe.spec.checkpoint import Tensors
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.precision import W8A8
-from edgemoe_golden.budget.fidelity import Reference, noise_ratio
+from edgemoe_golden.budget.fidelity import Reference, noise_ratio, real_stream
 from edgemoe_golden.budget.integer_network import IntArray, IntegerBlock, embedded
 
 
@@ -35,8 +35,7 @@ class Sensitivity:
     ) -> None:
         self.config, self.tensors, self.calibration, self.references = config, tensors, calibration, found
         self.calibrated = calibrated
-        model = Quantiser(config, tensors, calibration, W8A8, calibrated).model()
-        self.scale = model.residual_scale
+        self.model = model = Quantiser(config, tensors, calibration, W8A8, calibrated).model()
         self.blocks = [IntegerBlock(block, config, W8A8) for block in model.blocks]
         self.before = [[embedded(model, reference.frame)] for reference in found]
         noise = []
@@ -44,7 +43,7 @@ class Sensitivity:
             own = []
             for index, block in enumerate(self.blocks):
                 kept.append(block.run(kept[-1], reference.task, reference.chosen[index]).residual)
-                own.append(noise_ratio(kept[-1], reference.residuals[index], self.scale))
+                own.append(noise_ratio(real_stream(model, kept[-1]), reference.residuals[index]))
             noise.append(own)
         self._noise = np.array(noise)
 
@@ -64,7 +63,7 @@ class Sensitivity:
             residual: IntArray = kept[index]
             for at, each in enumerate([block, *self.blocks[index + 1 :]], index):
                 residual = each.run(residual, reference.task, reference.chosen[at]).residual
-                noise[row, at] = noise_ratio(residual, reference.residuals[at], self.scale)
+                noise[row, at] = noise_ratio(real_stream(self.model, residual), reference.residuals[at])
         return _mean(noise)
 
 
