@@ -15,26 +15,20 @@ so what comes out is in the old basis.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from edgemoe.errors import ArgumentError
-from edgemoe.spec.calibrated import PATCH_EMBED
 from edgemoe.spec.model import ModelConfig
 from edgemoe_golden.quantising.rewrites import State
-
-STREAM = ("backbone.cls_token", "backbone.register_tokens", "backbone.pos_embed")
-"""What starts the stream, beside the patch embedding."""
 
 SEED = 15
 SAME = 1e-6
 """Largest error of a gate's constant part that is rounding of float32."""
 
 
-@cache
 def rotation(width: int) -> Tensor:
     """Q [width, width] in float64, the same for every network of a width: evenly random among those with Q·1 = 1."""
     rest, upper = np.linalg.qr(np.random.default_rng(SEED).standard_normal((width - 1, width - 1)))
@@ -53,10 +47,10 @@ def rotate(config: ModelConfig, state: State) -> None:
     """
     turn, backbone = rotation(config.width), "backbone"
     own = _Turned({name: value.double() for name, value in state.items()}, turn)
-    for name in STREAM:
-        if name in state:
-            own.state[name] = own.state[name] @ turn
-    own.writes(PATCH_EMBED)
+    for name in ("cls_token", "register_tokens", "pos_embed"):
+        if f"{backbone}.{name}" in state:
+            own.state[f"{backbone}.{name}"] = own.state[f"{backbone}.{name}"] @ turn
+    own.writes(f"{backbone}.patch_embed.proj")
     for index in range(config.depth):
         name = f"{backbone}.blocks.{index}"
         own.reads(f"{name}.norm1", f"{name}.attn.qkv")
@@ -74,15 +68,6 @@ def rotate(config: ModelConfig, state: State) -> None:
     for task in config.tasks:
         own.reads(f"heads.{task.name}.norm", f"heads.{task.name}.linear")
     state.update({name: value.float() for name, value in own.state.items()})
-
-
-def refused(config: ModelConfig, state: State) -> str:
-    """Why a model's stream stays in its own basis, in words; empty where it need not."""
-    try:
-        rotate(config, dict(state))
-    except ArgumentError as error:
-        return str(error)
-    return ""
 
 
 class _Turned:
