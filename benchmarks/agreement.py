@@ -36,7 +36,6 @@ from edgemoe.spec.precision import OUTPUT_BITS
 from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.model import load_checkpoint_model
 from edgemoe_golden.model.recorder import TensorRecorder
-from edgemoe_golden.quantising.rotation import rotation
 from edgemoe_golden.scenes import VALIDATION_SEEDS, draw_scene
 
 FloatArray = NDArray[np.float64]
@@ -96,9 +95,6 @@ def agreement(of: Subject, task: str, frame: NDArray[np.uint8]) -> list[Agreemen
     with torch.inference_mode():
         load_checkpoint_model(of.folder)(torch.from_numpy(frame)[None], task, recorder)
     floats = {name: value.double().numpy() for name, value in recorder.values.items()}
-    if of.model.rotated:
-        turn = rotation(of.model.config.width).numpy()
-        floats |= {name: value @ turn for name, value in floats.items() if name.endswith("residual")}
     program = compile_model(of.model, [task], of.hardware, trace=True)
     with open_device("golden", of.hardware) as device, Session(program, device) as session:
         region = session.run_raw(frame)

@@ -125,7 +125,7 @@ class Comparison:
         frames = evenly(config, whole.frames, judged=True)
 
         def judge() -> list[dict[str, object]]:
-            own = gains(config, whole.state, frames, whole.histograms, whole.options, default_range, progress)
+            own = gains(config, whole.state, frames, self.seen["residual"], whole.options, default_range, progress)
             return [asdict(each) for each in own]
 
         self.found[setting] = found = [Gain(**row) for row in self.kept.value(f"steps {setting}", judge)]

@@ -14,7 +14,6 @@ from edgemoe.spec.picture import model_pixels
 from edgemoe_golden.budget.integer_network import BlockResult, IntArray, IntegerBlock, embedded
 from edgemoe_golden.model import M3ViT
 from edgemoe_golden.model.recorder import TensorRecorder
-from edgemoe_golden.quantising.rotation import rotation
 
 FloatArray = NDArray[np.float64]
 Frame = NDArray[np.uint8]
@@ -93,7 +92,7 @@ def fidelity(model: QuantisedModel, found: Sequence[Reference]) -> Fidelity:
         for block, expected, chosen in zip(blocks, reference.residuals, reference.chosen, strict=True):
             result: BlockResult = block.run(residual, reference.task)
             residual = result.residual
-            own.append(noise_ratio(real_stream(model, residual), expected))
+            own.append(noise_ratio(residual, expected, model.residual_scale))
             if chosen is not None and result.chosen is not None:
                 shares.append(float((np.sort(chosen, axis=1) == np.sort(result.chosen, axis=1)).all(axis=1).mean()))
         noise.append(own)
@@ -101,13 +100,7 @@ def fidelity(model: QuantisedModel, found: Sequence[Reference]) -> Fidelity:
     return Fidelity(np.array(noise), np.array(same))
 
 
-def real_stream(model: QuantisedModel, residual: IntArray) -> FloatArray:
-    """What integers of the residual stream [tokens, D] stand for, in the checkpoint's basis."""
-    values = residual.astype(np.float64) * model.residual_scale
-    return values @ rotation(model.config.width).numpy().T if model.rotated else values
-
-
-def noise_ratio(found: FloatArray, expected: FloatArray) -> float:
+def noise_ratio(residual: IntArray, expected: FloatArray, scale: float) -> float:
     """Energy of the error over that of the float tensor, at least 1e-30."""
-    error = float(((found - expected) ** 2).sum())
+    error = float(((residual * scale - expected) ** 2).sum())
     return max(error / float((expected**2).sum()), 1e-30)

@@ -18,7 +18,7 @@ from edgemoe.spec.calibration import Calibration
 from edgemoe.spec.checkpoint import Tensors
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.precision import W8A8
-from edgemoe_golden.budget.fidelity import Reference, noise_ratio, real_stream
+from edgemoe_golden.budget.fidelity import Reference, noise_ratio
 from edgemoe_golden.budget.integer_network import IntArray, IntegerBlock, embedded
 
 
@@ -35,7 +35,8 @@ class Sensitivity:
     ) -> None:
         self.config, self.tensors, self.calibration, self.references = config, tensors, calibration, found
         self.calibrated = calibrated
-        self.model = model = Quantiser(config, tensors, calibration, W8A8, calibrated).model()
+        model = Quantiser(config, tensors, calibration, W8A8, calibrated).model()
+        self.scale = model.residual_scale
         self.blocks = [IntegerBlock(block, config, W8A8) for block in model.blocks]
         self.before = [[embedded(model, reference.frame)] for reference in found]
         noise = []
@@ -43,7 +44,7 @@ class Sensitivity:
             own = []
             for index, block in enumerate(self.blocks):
                 kept.append(block.run(kept[-1], reference.task, reference.chosen[index]).residual)
-                own.append(noise_ratio(real_stream(model, kept[-1]), reference.residuals[index]))
+                own.append(noise_ratio(kept[-1], reference.residuals[index], self.scale))
             noise.append(own)
         self._noise = np.array(noise)
 
@@ -63,7 +64,7 @@ class Sensitivity:
             residual: IntArray = kept[index]
             for at, each in enumerate([block, *self.blocks[index + 1 :]], index):
                 residual = each.run(residual, reference.task, reference.chosen[at]).residual
-                noise[row, at] = noise_ratio(real_stream(self.model, residual), reference.residuals[at])
+                noise[row, at] = noise_ratio(residual, reference.residuals[at], self.scale)
         return _mean(noise)
 
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from edgemoe.errors import ArgumentError
 from edgemoe.media.sources import Skipped
 from edgemoe.spec.calibrated import CALIBRATED_FILE
-from edgemoe.spec.calibration import ROTATE, Calibration, load_calibration
+from edgemoe.spec.calibration import Calibration, load_calibration
 from edgemoe.spec.checkpoint import CALIBRATION_FILE
 from edgemoe.spec.files import write_text
 from edgemoe.spec.model import ModelConfig
@@ -44,7 +44,6 @@ from edgemoe_golden.quantising.pictures import (
     scenes_provenance,
 )
 from edgemoe_golden.quantising.recipe import Recipe, default_range, evenly
-from edgemoe_golden.quantising.rotation import refused
 from edgemoe_golden.ranges import RULES
 
 
@@ -168,15 +167,12 @@ def _by_rule(of: Subject, options: argparse.Namespace, kept: Calibration | None)
 def _by_steps(of: Subject, options: argparse.Namespace, steps: frozenset[str]) -> str:
     """Ranges, rewrites, rounding and biases by those of `steps` that gain."""
     config = of.config
-    if ROTATE in steps and (forbidden := refused(config, dict(of.model.state_dict()))):
-        print(f"the step {ROTATE} is left out: {forbidden}\n")
-        steps -= {ROTATE}
     recipe = of.recipe(Options(steps, narrow=frozenset(narrow_layers(config, options.narrow))))
     judged, found, parts = evenly(config, of.frames, judged=True), [], config.depth + len(config.tasks)
     with tqdm(desc="quantising", unit="part", total=parts * (1 + 2 * (len(recipe.options.able) + 1))) as bar:
         if len(judged) > 1:
             found = gains(
-                config, recipe.state, judged, of.histograms, recipe.options, default_range,
+                config, recipe.state, judged, of.histograms["residual"], recipe.options, default_range,
                 lambda: bar.update() and None
             )  # fmt: skip
             recipe = replace(recipe, options=replace(recipe.options, steps=kept_steps(found)))

@@ -14,11 +14,11 @@ import numpy as np
 from tabulate import tabulate
 
 from edgemoe.spec.model import ModelConfig
-from edgemoe_golden.quantising.observed import Histograms
 from edgemoe_golden.quantising.options import Options
 from edgemoe_golden.quantising.quantiser import quantise_network
 from edgemoe_golden.quantising.rewrites import State
 from edgemoe_golden.quantising.work import Frames, Rule, halves
+from edgemoe_golden.ranges import Histogram
 
 PLAIN = "ranges by rule, nearest"
 
@@ -40,7 +40,7 @@ def gains(
     config: ModelConfig,
     state: State,
     frames: Frames,
-    seen: Histograms,
+    residual: Histogram,
     options: Options,
     rule: Rule,
     progress: Callable[[], None],
@@ -50,7 +50,7 @@ def gains(
     def measured(steps: frozenset[str]) -> tuple[float, float]:
         own, found = replace(options, steps=steps), []
         for learned, unseen in halves(frames):
-            work = quantise_network(config, state, learned, seen, own, rule, unseen, progress)
+            work = quantise_network(config, state, learned, residual, own, rule, unseen, progress)
             found.append((work.decibels(learned=True), work.decibels(learned=False)))
         learned_db, unseen_db = np.mean(found, axis=0)
         return float(learned_db), float(unseen_db)

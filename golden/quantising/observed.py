@@ -16,7 +16,6 @@ from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.picture import model_pixels
 from edgemoe_golden.model import M3ViT, Recorder
 from edgemoe_golden.model.recorder import calibrated_name
-from edgemoe_golden.quantising.rotation import rotation
 from edgemoe_golden.ranges import RULES, Histogram, widened_limits, widened_range
 
 RESIDUAL_MARGIN = 1.25
@@ -27,14 +26,11 @@ FINE_MARGIN = 1.5
 
 DEFAULT_RULE = "least-error"
 
-ROTATED = "residual.rotated"
-"""The residual stream in the basis of `rotation`, which may reach further than in the checkpoint's own."""
-
 Histograms = dict[str, Histogram]
 
 
 class RangeRecorder(Recorder):
-    """Gathers one histogram per calibrated tensor over any number of forward passes, and that of `ROTATED`."""
+    """Gathers one histogram per calibrated tensor over any number of forward passes."""
 
     def __init__(self) -> None:
         self.histograms: dict[str, Histogram] = {}
@@ -43,14 +39,10 @@ class RangeRecorder(Recorder):
         """Add one activation to its histogram; gate values need no range."""
         tensor = calibrated_name(name)
         if tensor is not None and value.numel():
-            values = value.detach().float()
             try:
-                self.histograms.setdefault(tensor, Histogram()).add(values.numpy())
+                self.histograms.setdefault(tensor, Histogram()).add(value.detach().float().numpy())
             except ArgumentError as error:
                 raise ArgumentError(f"tensor '{tensor}': {error}; are these the weights that were trained?") from error
-            if tensor == "residual":
-                turned = values @ rotation(values.shape[-1]).float()
-                self.histograms.setdefault(ROTATED, Histogram()).add(turned.numpy())
 
 
 def coarse_range(name: str, histogram: Histogram, rule: str = DEFAULT_RULE) -> Range:

@@ -9,7 +9,6 @@ from edgemoe.spec.precision import NARROW_LIMIT, W8A8
 
 STEPS = {
     "ranges": "limits of 8-bit grids by the error in the next layer; without: by the rule",
-    "rotate": "the residual stream in a basis where no feature stands out",
     "zero-points": "per feature, where they are free: LayerNorm outputs that only layers read, keys, values",
     "equalise": "scales per feature moved from activations into weights",
     "gptq": "weights rounded by second-order error; without: to the nearest",

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from edgemoe.spec.calibrated import CALIBRATED_FILE, INTEGERS, PATCH_EMBED, SCALE
+from edgemoe.spec.calibrated import CALIBRATED_FILE, INTEGERS, SCALE
 from edgemoe.spec.calibration import (
     CALIBRATION_VERSION,
-    ROTATE,
     WIDE,
     Calibration,
     Range,
@@ -29,20 +28,18 @@ from edgemoe.spec.precision import NARROW_LIMIT, W8A8
 from edgemoe.spec.strict import to_dict
 from edgemoe_golden.calibration_report import Loss, decibels, worst_first
 from edgemoe_golden.quantising.options import STEPS
-from edgemoe_golden.quantising.rotation import STREAM
 from edgemoe_golden.quantising.work import Work
 
 
 def tensors_of(work: Work) -> dict[str, NDArray[np.generic]]:
     """Contents of `calibrated.safetensors`: integers and scales of rounded layers, and float tensors to replace."""
-    written = (*STREAM, f"{PATCH_EMBED}.weight") if ROTATE in work.options.steps else ()
     tensors: dict[str, NDArray[np.generic]] = {}
     for layer, parts in work.result.layers.items():
         shape = tuple(work.state[f"{layer}.weight"].shape)
         tensors[layer + INTEGERS] = np.stack([part.integers for part in parts]).reshape(shape)
         tensors[layer + SCALE] = np.stack([part.scale for part in parts]).reshape(shape[:-1])
     for name, value in work.state.items():
-        if name in written or name.endswith((".bias", ".norm1.weight", ".norm2.weight", ".norm.weight", ".w_gate")):
+        if name.endswith((".bias", ".norm1.weight", ".norm2.weight", ".norm.weight", ".w_gate")):
             tensors[name] = value.numpy().astype(np.float32)
     return tensors
 

@@ -1,8 +1,8 @@
 """Takes a network through all steps, block by block, each on what the blocks before it really deliver.
 
-Two streams run side by side: `exact`, the float network, and `found`, the network on grids with rounded weights. Their
-basis comes first. Of a part, zero points and scales come first (all these are exact, so `exact` does not move), then
-its input's limit, then its weights against the input on its grid, then the bias.
+Two streams run side by side: `exact`, the float network, and `found`, the network on grids with rounded weights. A
+part's zero points and scales come first (they are exact, so `exact` does not move), then its input's limit, then its
+weights against the input on its grid, then the bias.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional
 
-from edgemoe.spec.calibration import ROTATE, Range
+from edgemoe.spec.calibration import Range
 from edgemoe.spec.model import ModelConfig
 from edgemoe_golden.quantising.attention import quantise_attention, rewrite_norm_of
 from edgemoe_golden.quantising.limits import Grid
 from edgemoe_golden.quantising.mixture import quantise_experts
 from edgemoe_golden.quantising.mlp import quantise_mlp
-from edgemoe_golden.quantising.observed import RESIDUAL_MARGIN, ROTATED, Histograms
+from edgemoe_golden.quantising.observed import RESIDUAL_MARGIN
 from edgemoe_golden.quantising.options import Options
 from edgemoe_golden.quantising.rewrites import State, without_key_bias
-from edgemoe_golden.quantising.rotation import rotate
 from edgemoe_golden.quantising.work import Frames, Rule, Work
 from edgemoe_golden.ranges import Histogram, widened_range
 
@@ -32,7 +31,7 @@ def quantise_network(
     config: ModelConfig,
     state: State,
     frames: Frames,
-    seen: Histograms,
+    residual: Histogram,
     options: Options,
     rule: Rule,
     unseen: Frames = (),
@@ -40,18 +39,15 @@ def quantise_network(
 ) -> Work:
     """Run all steps on pictures [H, W, channels]; `result` and `state` of what comes back then hold what was found.
 
-    state: float tensors of the checkpoint, left as they are. seen: distributions of the residual stream in the float
-    network in both bases. rule: range of a tensor without the step `ranges`. unseen: pictures that only pass through.
-    progress: called once per block and head.
+    state: float tensors of the checkpoint, left as they are. residual: distribution of the residual stream in the float
+    network. rule: range of a tensor without the step `ranges`. unseen: pictures that only pass through. progress:
+    called once per block and head.
     """
     state = dict(state)
     without_key_bias(state, config.depth)
-    rotated = ROTATE in options.steps
-    if rotated:
-        rotate(config, state)
     with torch.inference_mode():
         work = Work(config, state, frames, options, rule, unseen)
-        work.residual = Grid(16, _keep(work, "residual", seen[ROTATED if rotated else "residual"]).high)
+        work.residual = Grid(16, _keep(work, "residual", residual).high)
         for index in range(config.depth):
             work.before = work.exact, work.found
             quantise_attention(work, index)

@@ -55,9 +55,8 @@ class Recipe:
     def work(self, wide: Collection[str] = (), progress: Callable[[], None] = lambda: None) -> Work:
         """A run with these activations on 16 bits; progress: called per block and head."""
         options = Options(self.options.steps, frozenset(wide), self.options.narrow)
-        return quantise_network(
-            self.config, self.state, self.frames, self.histograms, options, default_range, (), progress
-        )
+        residual = self.histograms["residual"]
+        return quantise_network(self.config, self.state, self.frames, residual, options, default_range, (), progress)
 
     def tuned(self, wide: Collection[str] = ()) -> Tuned:
         """What a run with these activations on 16 bits leaves."""
@@ -67,11 +66,14 @@ class Recipe:
         """What a run with these activations on 16 bits gives pictures that it has not seen, in dB: the stream's SQNR,
         mean over blocks and pictures, learned on every other picture and measured on those in between, both ways round.
         """
-        options = Options(self.options.steps, frozenset(wide), self.options.narrow)
+        options, residual = (
+            Options(self.options.steps, frozenset(wide), self.options.narrow),
+            self.histograms["residual"],
+        )
         found = []
         for learned, unseen in halves(self.frames):
             work = quantise_network(
-                self.config, self.state, learned, self.histograms, options, default_range, unseen, progress
+                self.config, self.state, learned, residual, options, default_range, unseen, progress
             )
             found.append(np.mean(work.unseen_db))
         return float(np.mean(found))

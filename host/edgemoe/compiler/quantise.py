@@ -31,7 +31,7 @@ from edgemoe.compiler.quantised import (
 )
 from edgemoe.compiler.rewrites import folded_patch_embed, folded_position, without_key_bias
 from edgemoe.spec.calibrated import Calibrated
-from edgemoe.spec.calibration import ROTATE, Calibration
+from edgemoe.spec.calibration import Calibration
 from edgemoe.spec.checkpoint import Tensors, check_tensors
 from edgemoe.spec.memory import LinearWeights
 from edgemoe.spec.model import ModelConfig
@@ -89,7 +89,6 @@ class Quantiser:
         self.precision = precision
         self.wide = () if precision.fine else calibration.wide
         self.narrow = () if precision.fine else calibration.narrow
-        self.rotated = ROTATE in calibration.steps and not precision.fine
         self.residual_scale = self._scale("residual", precision.residual_bits)
 
     def model(self) -> QuantisedModel:
@@ -105,7 +104,6 @@ class Quantiser:
             heads={task.name: self._head(task.name) for task in self.config.tasks},
             wide=self.wide,
             narrow=self.narrow,
-            rotated=self.rotated,
         )
 
     def _float(self, name: str) -> FloatArray:

@@ -118,8 +118,7 @@ class QuantisedHead:
 class QuantisedModel:
     """A whole network in integers, before anything is said about hardware shapes.
 
-    wide, narrow: activations of 16 bits and layers with weights of 4 in W8A8 builds; see Calibration. rotated: whether
-    the residual stream is in another basis than the checkpoint's, which its heads undo.
+    wide, narrow: activations of 16 bits and layers with weights of 4 in W8A8 builds; see Calibration.
     """
 
     config: ModelConfig
@@ -131,4 +130,3 @@ class QuantisedModel:
     heads: dict[str, QuantisedHead]
     wide: tuple[str, ...] = ()
     narrow: tuple[str, ...] = ()
-    rotated: bool = False

@@ -19,9 +19,6 @@ CALIBRATION_VERSION = 1
 WIDE = "wide"
 """Ranges of 16-bit activations in W8A8 builds: they have headroom, and are those of the calibrated tensors."""
 
-ROTATE = "rotate"
-"""Step of the quantiser that puts the residual stream of W8A8 builds into another basis than the checkpoint's."""
-
 _LARGEST = 1e30  # so that no product of scales leaves the range of float64
 
 
