@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 PIXELS_PER_INCH = 96  # of CSS
 TABLES = (
-    tables.same_precision, tables.clocks, tables.comparison, tables.intervals, tables.dense, tables.area, tables.timing,
-    tables.modules, tables.accuracy, tables.evaluation, ablation.techniques, ablation.ladder, ablation.checks,
-    ablation.gelu,
+    tables.same_precision, tables.clocks, tables.mixed, tables.comparison, tables.intervals, tables.dense, tables.area,
+    tables.timing, tables.modules, tables.accuracy, tables.evaluation, ablation.techniques, ablation.ladder,
+    ablation.checks, ablation.gelu,
 )  # fmt: skip
 
 

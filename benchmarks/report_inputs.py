@@ -105,6 +105,10 @@ class Inputs:
         """All counted frames of the model."""
         return [frame for frame in self.bench["frames"] if frame["model"] == self.model]
 
+    def mixed(self) -> Rows:
+        """Counted frames of the model with widths by layer."""
+        return [frame for frame in self.bench.get("mixed", ()) if frame["model"] == self.model]
+
     def frames_for_parts(self) -> Rows:
         """Those on shapes that are meant for a part; the others have no area."""
         return [frame for frame in self.frames() if frame["part"] != NO_PART]
@@ -142,7 +146,8 @@ def load_inputs(reports: Path, published: Path) -> Inputs:
         published=_read(published, "it belongs to the sources"),
         dense=_dense(reports / "bench_dense.json"),
     )
-    wrong = [f"{f['model']} on {f['hardware']}" for f in (*inputs.frames(), *inputs.dense) if not f["bit_exact"]]
+    counted = (*inputs.frames(), *inputs.mixed(), *inputs.dense)
+    wrong = [f"{f['model']} on {f['hardware']}" for f in counted if not f["bit_exact"]]
     if wrong or not inputs.ablation["bit_exact"]:
         where = ", ".join(wrong) or "the ablation"
         raise ReportError(f"the RTL differs from golden in {where}: its cycles mean nothing")

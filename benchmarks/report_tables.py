@@ -104,6 +104,19 @@ def clocks(inputs: Inputs) -> Table:
     return table(heads, rows)
 
 
+def mixed(inputs: Inputs) -> Table:
+    """Counted frames whose widths differ from layer to layer, beside the compiler's prediction."""
+    rows = [
+        [frame["setting"], len(frame["tasks"]), number(frame["cycles"]), number(frame["predicted"]),
+         number(frame["bytes_read"] / 1e6, 2),
+         *(number(milliseconds(frame["cycles"], clock), 2) for clock in CLOCKS)]
+        for frame in inputs.mixed()
+    ]  # fmt: skip
+    times = (f"ms at {clock} MHz" for clock in CLOCKS)
+    heads = ("shape, widths", "tasks", "cycles, counted", "predicted", "MB read", *times)
+    return table(heads, rows)
+
+
 def intervals(inputs: Inputs) -> Table:
     """What is inside each measured time, and what of the design is public."""
     rows: list[list[object]] = [[_named(d), d["board"], d["interval"], d["hardware"]] for d in inputs.published["moe"]]

@@ -20,14 +20,13 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from edgemoe.compiler.compile import compile_checkpoint
+from benchmarks.rtl_settings import DEFAULT, NARROW, WIDE, Setting, program_of
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.program import Program
 from edgemoe.devices.registry import open_device
 from edgemoe.devices.rtl.device import RtlDevice
 from edgemoe.frames import expert_loads, routings
 from edgemoe.session import Session
-from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.isa import MEMORY_WORD
 from edgemoe.spec.terminal import accept_all_text
 from edgemoe_golden.scenes import VALIDATION_SEEDS, draw_scene
@@ -76,13 +75,14 @@ class Published:
 
 @dataclass(frozen=True)
 class Frame:
-    """One run. seconds: of simulation, on one core."""
+    """One run. seconds: of simulation, on one core. label: of the setting, where widths differ from layer to layer."""
 
     program: Program
     instructions: list[Cycles]
     counters: dict[str, int]
     bit_exact: bool
     seconds: float
+    label: str = ""
 
     @property
     def cycles(self) -> int:
@@ -143,10 +143,9 @@ def _instructions(
 def print_frame(frame: Frame, every: bool) -> None:
     """The tables of one frame."""
     manifest, hardware = frame.program.manifest, frame.program.manifest.hardware
-    print(
-        f"\n{manifest.model.name} on {hardware.name}, {'+'.join(manifest.tasks)}: {hardware.macs_per_cycle} MAC/cycle,"
-    )
-    print(f"{hardware.precision}, {hardware.prefetch_bytes // 1024} KiB prefetch, {hardware.ports} ports, at most")
+    print(f"\n{manifest.model.name} on {frame.label or hardware.name}, {'+'.join(manifest.tasks)}:")
+    print(f"{hardware.macs_per_cycle} MAC/cycle, {hardware.precision},")
+    print(f"{hardware.prefetch_bytes // 1024} KiB prefetch, {hardware.ports} ports, at most")
     print(f"{hardware.bytes_per_cycle:g} bytes/cycle, {hardware.first_beat_cycles} cycles to the first beat")
     kinds: dict[str, Cycles] = {}
     times: dict[str, int] = defaultdict(int)
@@ -180,6 +179,8 @@ def report(frame: Frame) -> dict[str, object]:
     return {
         "model": manifest.model.name,
         "hardware": hardware.name,
+        "setting": frame.label,
+        "predicted": sum(counted.predicted for counted in frame.instructions),
         "part": hardware.part,
         "precision": hardware.precision,
         "tasks": list(manifest.tasks),
@@ -205,11 +206,12 @@ def print_summary(frames: list[Frame]) -> None:
     for frame in frames:
         manifest, counters = frame.program.manifest, frame.counters
         hardware, cycles, read = manifest.hardware, frame.cycles, frame.counters["bytes_read"]
-        rated = manifest.model.name == "tiny" and hardware.name == "zcu102"
+        rated = manifest.model.name == "tiny" and hardware.name == "zcu102" and not frame.label
         bar, aim = (limits[len(manifest.tasks)] if rated else None for limits in (BARS, AIMS))
         busy = counters["mac_busy_cycles"]
-        rows.append((manifest.model.name, hardware.name, "+".join(manifest.tasks), hardware.prefetch_bytes // 1024,
-                     cycles, milliseconds(frame), bar, aim, 100 * busy / cycles, read / 1e6, read / cycles,
+        rows.append((manifest.model.name, frame.label or hardware.name, "+".join(manifest.tasks),
+                     hardware.prefetch_bytes // 1024, cycles, milliseconds(frame), bar, aim, 100 * busy / cycles,
+                     read / 1e6, read / cycles,
                      read / hardware.bytes_per_cycle, busy, frame.bit_exact, frame.seconds))  # fmt: skip
     rows += [(design.name, "published", "", None, design.cycles, design.ms) for design in published_designs()]
     heads = ("model", "hardware", "tasks", "prefetch KiB", "cycles", "ms", "bar", "aim", "MAC use, %", "MB read",
@@ -228,17 +230,20 @@ def main() -> int:
     accept_all_text()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--model", type=Path, default=Path("models/tiny"), help="folder; random weights if missing")
-    parser.add_argument("--hardware", nargs="+", default=["zcu102", "zcu102_w16a16", "kv260", "micro"])
+    parser.add_argument("--hardware", nargs="+", help="shapes (default: those of the report, two with mixed widths)")
+    parser.add_argument("--narrow", choices=NARROW, default="none", help="layers with weights of 4 bits")
+    parser.add_argument("--wide", choices=WIDE, default="none", help="activations of 16 bits")
     parser.add_argument("--instructions", action="store_true", help="also print every instruction")
     options = parser.parse_args()
+    named = [Setting(name, options.narrow, options.wide) for name in options.hardware or ()]
     frames = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = checkpoint_or_random(options.model, Path(temporary))
-        for name in options.hardware:
-            hardware = load_hardware_config(name)
-            tasks = compile_checkpoint(folder, None, hardware).manifest.tasks
+        for setting in named or DEFAULT:
+            tasks = program_of(folder, None, setting).manifest.tasks
             for chosen in (tasks[:1], tasks):
-                frames.append(measure(compile_checkpoint(folder, chosen, hardware)))
+                measured = measure(program_of(folder, chosen, setting))
+                frames.append(replace(measured, label=setting.label if setting.mixed else ""))
                 print_frame(frames[-1], options.instructions)
     print_summary(frames)
     memory = {
@@ -251,7 +256,8 @@ def main() -> int:
         for frame in frames
     }
     REPORT.parent.mkdir(parents=True, exist_ok=True)
-    found = {"memory": memory, "frames": [report(frame) for frame in frames]}
+    plain, mixed = ([report(frame) for frame in frames if bool(frame.label) == wanted] for wanted in (False, True))
+    found = {"memory": memory, "frames": plain, "mixed": mixed}
     REPORT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return int(not all(frame.bit_exact for frame in frames))
 

@@ -79,7 +79,8 @@ def files() -> dict[str, Any]:
                                         "first_beat_cycles": 64}},
                   "frames": [frame(1, 487_654), frame(2, 812_345),
                                               frame(1, 1_234_567, "zcu102_w16a16", precision="w16a16"),
-                                              frame(1, 3_456_789, "micro", NO_PART)]},
+                                              frame(1, 3_456_789, "micro", NO_PART)],
+                  "mixed": [frame(1, 912_345, "kv260") | {"setting": "kv260, experts W4", "predicted": 912_000}]},
         "area": [{"hardware": hardware, "part": "a part", "precision": "w8a8", "macs_per_cycle": 2048,
                   "prefetch_bytes": 1 << 20, "used": RESOURCES, "total": RESOURCES, "limit": RESOURCES, "fits": True,
                   "levels": 7.0, "level_ceiling": 8.0, "modules": [module]}

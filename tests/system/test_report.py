@@ -22,7 +22,7 @@ from report_examples import files, write
 from benchmarks.report import main
 from benchmarks.report_inputs import SOURCES, ReportError, load_inputs
 from benchmarks.report_readme import update_readme
-from benchmarks.report_tables import dense, same_precision
+from benchmarks.report_tables import dense, mixed, same_precision
 from edgemoe.extras import how_to_install
 from tests.examples.browser import find_browser, opened
 
@@ -241,6 +241,15 @@ def test_published_designs_meet_our_frames_of_their_own_precision(made: Path) ->
         times = [cycles[row[3]] / clock / 1000 for clock in (200, 250, 300)]
         assert row[4:7] == [f"{ms:.2f}" for ms in times]
         assert row[7:] == [f"{float(row[2]) / ms:.1f} ×" for ms in times]
+
+
+def test_mixed_widths_have_a_table_of_their_own(made: Path) -> None:
+    """Their shapes have options that the ones with an area lack, so no other table shows them."""
+    inputs = load_inputs(made / "reports", PUBLISHED)
+    assert [[cell.text for cell in row[:4]] for row in mixed(inputs).rows] == [
+        ["kv260, experts W4", "1", "912,345", "912,000"]
+    ]
+    assert 912_345 not in [frame["cycles"] for frame in inputs.frames()]
 
 
 def test_dense_networks_stand_beside_published_designs_once_they_are_counted(tmp_path: Path) -> None:
