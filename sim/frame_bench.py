@@ -30,7 +30,11 @@ from sim.common.random_checkpoint import random_checkpoint
 from sim.common.runs import Run
 from sim.control.control_registers_bench import Host
 
-RUNS = [Run("micro", top="edgemoe_top"), Run("micro_w16a16", top="edgemoe_top", slow=True)]
+RUNS = [
+    Run("micro", top="edgemoe_top"),
+    Run("ultra", top="edgemoe_top", slow=True),
+    Run("micro_w16a16", top="edgemoe_top", slow=True),
+]
 CONFIG = hardware()
 ALL_PORTS = 4
 POLL_CYCLES = 200

@@ -4,7 +4,7 @@
 //   target = row + OFFSET;  bank = target mod TOKEN_PAR;  depth = ⌊target / TOKEN_PAR⌋·vectors + vector
 //
 // row and vectors arrive in cycle 4 of the step, vector in 6.
-// The depth stands in cycles 11, 15, 19 and 23, the bank a cycle before. Depth: a small multiplication.
+// The depth stands in cycles 11, 19 and 23, the bank a cycle before, and two before the last. Depth: a small multiplication.
 `default_nettype none
 module drain_place #(
     parameter OFFSET = 0,
@@ -18,11 +18,9 @@ module drain_place #(
     input  wire [VECTORS_BITS-1:0] vector_6,
     output wire [LANE_BITS-1:0]    bank_10,
     output wire [DEPTH_BITS-1:0]   depth_11,
-    output wire [LANE_BITS-1:0]    bank_14,
-    output wire [DEPTH_BITS-1:0]   depth_15,
-    output wire [LANE_BITS-1:0]    bank_17,
     output wire [LANE_BITS-1:0]    bank_18,
     output wire [DEPTH_BITS-1:0]   depth_19,
+    output wire [LANE_BITS-1:0]    bank_21,
     output wire [LANE_BITS-1:0]    bank_22,
     output wire [DEPTH_BITS-1:0]   depth_23
 );
@@ -43,12 +41,10 @@ module drain_place #(
         depths <= {depths[16*DEPTH_BITS-1:0], product_6 + {{(DEPTH_BITS-VECTORS_BITS){1'b0}}, vector_6}};
     end
     assign bank_10 = banks[3*LANE_BITS +: LANE_BITS];
-    assign bank_14 = banks[7*LANE_BITS +: LANE_BITS];
-    assign bank_17 = banks[10*LANE_BITS +: LANE_BITS];
     assign bank_18 = banks[11*LANE_BITS +: LANE_BITS];
+    assign bank_21 = banks[14*LANE_BITS +: LANE_BITS];
     assign bank_22 = banks[15*LANE_BITS +: LANE_BITS];
     assign depth_11 = depths[4*DEPTH_BITS +: DEPTH_BITS];
-    assign depth_15 = depths[8*DEPTH_BITS +: DEPTH_BITS];
     assign depth_19 = depths[12*DEPTH_BITS +: DEPTH_BITS];
     assign depth_23 = depths[16*DEPTH_BITS +: DEPTH_BITS];
 endmodule

@@ -98,10 +98,9 @@ module epilogue (
     wire [DRAIN_BITS-1:0] step_6 = steps[5*DRAIN_BITS +: DRAIN_BITS];
     wire [DRAIN_BITS-1:0] step_10 = steps[9*DRAIN_BITS +: DRAIN_BITS];
     wire [DRAIN_BITS-1:0] step_11 = steps[10*DRAIN_BITS +: DRAIN_BITS];
-    wire [REST_BITS-1:0] rest_14 = rests[2*REST_BITS +: REST_BITS];
-    wire [REST_BITS-1:0] rest_17 = rests[5*REST_BITS +: REST_BITS];
+    wire [REST_BITS-1:0] rest_15 = rests[3*REST_BITS +: REST_BITS];
     wire [REST_BITS-1:0] rest_18 = rests[6*REST_BITS +: REST_BITS];
-    wire [REST_BITS-1:0] rest_19 = rests[7*REST_BITS +: REST_BITS];
+    wire [REST_BITS-1:0] rest_21 = rests[9*REST_BITS +: REST_BITS];
     wire [REST_BITS-1:0] rest_22 = rests[10*REST_BITS +: REST_BITS];
     wire [REST_BITS-1:0] rest_23 = rests[11*REST_BITS +: REST_BITS];
     always @(posedge clk) begin
@@ -135,34 +134,35 @@ module epilogue (
         .biases(biases), .multipliers(multipliers), .shifts(shifts));
 
     reg [15:0] row_4;
-    reg [7*17-1:0] weights;                   // cycles 4 … 10, the youngest in the low bits
+    reg [12*17-1:0] weights;                  // cycles 4 … 15, the youngest in the low bits
     wire weighted_3 = step_3[DRAIN_KIND +: 3] == PASS_WEIGHTED;
     always @(posedge clk) begin
         row_4 <= weighted_3 ? lookup_destination : step_3[DRAIN_ROW +: 16];
-        weights <= {weights[6*17-1:0], weighted_3 ? {1'b0, lookup_score} : 17'h10000};
+        weights <= {weights[11*17-1:0], weighted_3 ? {1'b0, lookup_score} : 17'h10000};
     end
-    wire guarded = step_10[DRAIN_KIND +: 3] == PASS_WEIGHTED;
+    wire guarded = rest_15[POST_ROWS +: 3] == PASS_WEIGHTED;
+    wire weighs = rest_15[POST_ROWS +: 3] != PASS_GELU;
 
     // The second step of wide tokens takes the sums of high digits from the first, which has no results.
     wire joins_2 = WIDE_TOKENS != 0 && !step_2[DRAIN_FIRST] && (has_channels || kind_2 == PASS_HEAD);
     wire [POST_ROWS*ROW_WIDE-1:0] wides_11;
     wire [POST_ROWS*ROW_RESULTS-1:0] activations_11, gelus_23;
-    wire [POST_ROWS*ROW_RESIDUALS-1:0] residuals_19;
-    wire [POST_ROWS*LANE_BITS-1:0] bank_10, bank_14, bank_17, bank_18, bank_22;
-    wire [POST_ROWS*16-1:0] depth_11, depth_15, depth_19, depth_23;
+    wire [POST_ROWS*ROW_RESIDUALS-1:0] residuals_23;
+    wire [POST_ROWS*LANE_BITS-1:0] bank_10, bank_18, bank_21, bank_22;
+    wire [POST_ROWS*16-1:0] depth_11, depth_19, depth_23;
     genvar r, n;
     generate
         for (r = 0; r < POST_ROWS; r = r + 1) begin : rows
             wire [LANE_BITS-1:0] lane_1 = step_1[DRAIN_LANE +: LANE_BITS] | r[LANE_BITS-1:0];
             wire [LANE_BITS-1:0] lane_2 = step_2[DRAIN_LANE +: LANE_BITS] | r[LANE_BITS-1:0];
-            wire part_17 = OUT_PARTS > 1 && rest_17[REST_BITS-1];
+            wire part_21 = OUT_PARTS > 1 && rest_21[REST_BITS-1];
             reg [ROW_SUMS-1:0] sums_2, high_3;
             reg [FACTOR_BITS-1:0] row_factor_3;
             reg [5:0] row_shift_3;
             reg from_channels_3;
             reg [OUT_PAR*MULTIPLIER_BITS-1:0] multipliers_3;
             reg [OUT_PAR*6-1:0] shifts_3;
-            reg [ROW_RESIDUALS-1:0] residual_18;
+            reg [ROW_RESIDUALS-1:0] residual_22;
             always @(posedge clk) begin
                 sums_2 <= drain_sums[lane_1*ROW_SUMS +: ROW_SUMS];
                 if (valid[2]) high_3 <= sums_2;
@@ -172,8 +172,8 @@ module epilogue (
                 row_factor_3 <= kind_2 == PASS_CONTEXT ? scale_factors[lane_2*FACTOR_BITS +: FACTOR_BITS]
                     : {{(FACTOR_BITS-MULTIPLIER_BITS){1'b0}}, multiplier};
                 row_shift_3 <= kind_2 == PASS_CONTEXT ? scale_shifts[lane_2*6 +: 6] : shift;
-                residual_18 <= residual_read[
-                    bank_17[r*LANE_BITS +: LANE_BITS]*RESIDUAL_VECTOR + part_17*ROW_RESIDUALS +: ROW_RESIDUALS];
+                residual_22 <= residual_read[
+                    bank_21[r*LANE_BITS +: LANE_BITS]*RESIDUAL_VECTOR + part_21*ROW_RESIDUALS +: ROW_RESIDUALS];
             end
             assign logits_valid[r] = valid[3] && step_3[DRAIN_KIND +: 3] == PASS_LOGITS && step_3[DRAIN_LAST]
                 && step_3[DRAIN_ROWS + r];
@@ -185,9 +185,8 @@ module epilogue (
                 .clk(clk), .row_4(row_4),
                 .vectors_4(step_4[DRAIN_VECTORS +: VECTORS_BITS]), .vector_6(step_6[DRAIN_VECTOR +: VECTORS_BITS]),
                 .bank_10(bank_10[r*LANE_BITS +: LANE_BITS]), .depth_11(depth_11[r*16 +: 16]),
-                .bank_14(bank_14[r*LANE_BITS +: LANE_BITS]), .depth_15(depth_15[r*16 +: 16]),
-                .bank_17(bank_17[r*LANE_BITS +: LANE_BITS]),
                 .bank_18(bank_18[r*LANE_BITS +: LANE_BITS]), .depth_19(depth_19[r*16 +: 16]),
+                .bank_21(bank_21[r*LANE_BITS +: LANE_BITS]),
                 .bank_22(bank_22[r*LANE_BITS +: LANE_BITS]), .depth_23(depth_23[r*16 +: 16]));
 
             for (n = 0; n < OUT_PAR; n = n + 1) begin : outputs
@@ -209,13 +208,13 @@ module epilogue (
                         : row_factor_3),
                     .shift(from_channels_3 ? shifts_3[n*6 +: 6] : row_shift_3),
                     .gelu_activation(activation), .gelu_multiplier(output_multiplier), .gelu_shift(output_shift), .gelu_zero(output_zero),
-                    .weight(weights[6*17 +: 17]), .guarded(guarded),
-                    .residual(residual_18[n*RESIDUAL_BITS +: RESIDUAL_BITS]),
+                    .weighs(weighs), .weight(weights[11*17 +: 17]), .guarded(guarded),
+                    .residual(residual_22[n*RESIDUAL_BITS +: RESIDUAL_BITS]),
                     .activation(activations_11[AT*ACTIVATION_BITS +: ACTIVATION_BITS]),
                     .score(scores[AT*SCORE_BITS +: SCORE_BITS]), .head(head_values[AT*OUTPUT_BITS +: OUTPUT_BITS]),
                     .wide(wides_11[AT*16 +: 16]),
                     .gelu_out(gelus_23[AT*ACTIVATION_BITS +: ACTIVATION_BITS]),
-                    .residual_out(residuals_19[AT*RESIDUAL_BITS +: RESIDUAL_BITS]));
+                    .residual_out(residuals_23[AT*RESIDUAL_BITS +: RESIDUAL_BITS]));
 
                 // A logit from its sums, the highest power of 256 first; a signed operand extends by sign. Its bias is
                 // 2^16 times one field of its channel record and another one.
@@ -303,30 +302,30 @@ module epilogue (
         end
     endgenerate
 
-    // Residual: read in 15, written in 19. Two steps of a pass never touch the same part of a row.
-    wire [2:0] kind_18 = rest_18[POST_ROWS +: 3];
-    wire updates_18 = valid[18] && (kind_18 == PASS_RESIDUAL || kind_18 == PASS_WEIGHTED);
+    // Residual: read in 19, written in 23. Two steps of a pass never touch the same part of a row.
+    wire [2:0] kind_22 = rest_22[POST_ROWS +: 3];
+    wire updates_22 = valid[22] && (kind_22 == PASS_RESIDUAL || kind_22 == PASS_WEIGHTED);
     wire [TOKEN_PAR-1:0] unused_enable;
     wire [POST_ROWS-1:0] unused_values;
     bank_writer #(.ROWS(POST_ROWS), .BANKS(TOKEN_PAR), .BITS(1), .PARTS(1)) residual_reader (
-        .clk(clk), .rst_n(rst_n), .valid(rest_14[POST_ROWS-1:0]), .bank(bank_14), .depth(depth_15),
+        .clk(clk), .rst_n(rst_n), .valid(rest_18[POST_ROWS-1:0]), .bank(bank_18), .depth(depth_19),
         .values({POST_ROWS{1'b0}}),
         .write_enable(unused_enable), .write_depth(residual_read_depth), .write_values(unused_values));
     bank_writer #(.ROWS(POST_ROWS), .BANKS(TOKEN_PAR), .BITS(ROW_RESIDUALS), .PARTS(OUT_PARTS)) residual_writer (
-        .clk(clk), .rst_n(rst_n), .valid(updates_18 ? rest_18[POST_ROWS-1:0] : {POST_ROWS{1'b0}}), .bank(bank_18),
-        .depth(depth_19), .values(residuals_19), .write_enable(residual_enable), .write_depth(residual_depth),
+        .clk(clk), .rst_n(rst_n), .valid(updates_22 ? rest_22[POST_ROWS-1:0] : {POST_ROWS{1'b0}}), .bank(bank_22),
+        .depth(depth_23), .values(residuals_23), .write_enable(residual_enable), .write_depth(residual_depth),
         .write_values(residual_values));
     generate
         if (OUT_PARTS > 1) begin : two_parts
             assign write_parts = {write_part, !write_part};
-            assign residual_parts = {rest_19[REST_BITS-1], !rest_19[REST_BITS-1]};
+            assign residual_parts = {rest_23[REST_BITS-1], !rest_23[REST_BITS-1]};
         end else begin : one_part
             assign write_parts = 1'b1;
             assign residual_parts = 1'b1;
         end
     endgenerate
     wire unused = &{1'b0, wide_result, unused_enable, unused_values, write_part, step_1, step_3, step_4, step_6, step_9, step_10,
-                    rest_14, rest_18, rest_19, rest_22, rest_23};
+                    rest_15, rest_18, rest_21, rest_22, rest_23};
 `ifdef SIMULATION
     wire [POST_ROWS-1:0] rows_3 = step_3[DRAIN_ROWS +: POST_ROWS];
     `REQUIRE(valid[3] && weighted_3, (rows_3 & (rows_3 - 1'b1)) == 0, "a score-weighted step of several rows")
@@ -334,9 +333,9 @@ module epilogue (
         for (r = 1; r < POST_ROWS; r = r + 1) begin : one
             for (n = 0; n < r; n = n + 1) begin : other
                 wire same_10 = bank_10[r*LANE_BITS +: LANE_BITS] == bank_10[n*LANE_BITS +: LANE_BITS];
-                wire same_18 = bank_18[r*LANE_BITS +: LANE_BITS] == bank_18[n*LANE_BITS +: LANE_BITS];
+                wire same_22 = bank_22[r*LANE_BITS +: LANE_BITS] == bank_22[n*LANE_BITS +: LANE_BITS];
                 `REQUIRE(direct_10 && step_10[DRAIN_ROWS+r] && step_10[DRAIN_ROWS+n], !same_10, "two rows of activations in one bank")
-                `REQUIRE(updates_18 && rest_18[r] && rest_18[n], !same_18, "two rows of RESIDUAL in one bank")
+                `REQUIRE(updates_22 && rest_22[r] && rest_22[n], !same_22, "two rows of RESIDUAL in one bank")
             end
         end
     endgenerate

@@ -5,12 +5,13 @@
 //   activation, score, head = y saturated further, wide = y within ±WIDE_LIMIT or 0;  gelu = GELU epilogue of y
 //   residual_out = saturate(residual + round_shift(y·weight, SCORE_WEIGHT_BITS + (guarded ? GUARD_BITS : 0)))
 // RESIDUAL has weight 2^SCORE_WEIGHT_BITS and is not guarded, score-weighted experts have the score and are. A lane without
-// WEIGHS is for the first of them alone, and needs no multiplication there.
+// WEIGHS is for the first of them alone, and needs no multiplication there. Others weigh with the requantiser of GELU, which
+// `weighs` takes from it: a sum is for one or the other.
 //
 // high is the sum of high digits where tokens are wide; JOINED_BITS is then wider than ACCUMULATOR_BITS, and else high and
 // wide are 0.
-// Cycles, sum, high and bias arriving in 0: factor, shift 1; weight, guarded 8; activation, score, head, wide 9;
-// residual 16; residual_out 17; gelu 21. Depth: see requantise, gelu; an addition of JOINED_BITS, three terms if wide.
+// Cycles, sum, high and bias arriving in 0: factor, shift 1; activation, score, head, wide 9; weighs, weight, guarded 13;
+// residual 20; residual_out, gelu 21. Depth: see requantise, gelu; an addition of JOINED_BITS, three terms if wide.
 `default_nettype none
 module post_lane #(
     parameter ACCUMULATOR_BITS = 32,
@@ -46,6 +47,7 @@ module post_lane #(
     input  wire        [MULTIPLIER_BITS-1:0]  gelu_multiplier,
     input  wire        [5:0]                  gelu_shift,
     input  wire signed [ZERO_BITS-1:0]        gelu_zero,
+    input  wire                               weighs,
     input  wire        [SCORE_WEIGHT_BITS:0]  weight,
     input  wire                               guarded,
     input  wire signed [RESIDUAL_BITS-1:0]    residual,
@@ -61,7 +63,7 @@ module post_lane #(
 
     reg signed [JOINED_BITS-1:0] value_1;
     wire signed [POST_BITS-1:0] y_8;
-    wire [3:0] unused_valid;
+    wire [1:0] unused_valid;
     generate
         if (JOINED_BITS > ACCUMULATOR_BITS) begin : joined
             localparam MORE = JOINED_BITS - ACCUMULATOR_BITS;
@@ -93,44 +95,44 @@ module post_lane #(
         head <= fits_head ? y_8[OUTPUT_BITS-1:0] : {negative, {(OUTPUT_BITS-1){!negative}}};
         gelu_9 <= fits_gelu ? y_8[GELU_BITS-1:0] : {negative, {(GELU_BITS-1){!negative}}};
     end
+    wire signed [POST_BITS-1:0] y_13;
+    wire signed [UPDATE_BITS-1:0] weighed_20;
+    wire [5:0] weight_shift = SCORE_WEIGHT_BITS[5:0] + (guarded ? GUARD_BITS[5:0] : 6'd0);
     gelu #(
         .FINE(FINE), .ACTIVATION_BITS(ACTIVATION_BITS), .MULTIPLIER_BITS(MULTIPLIER_BITS), .ZERO_BITS(ZERO_BITS),
         .GELU_BITS(GELU_BITS), .GELU_FRACTION(GELU_FRACTION), .GELU_STEP_BITS(GELU_STEP_BITS),
         .GELU_TABLES(GELU_TABLES), .DELTA_ENTRIES(DELTA_ENTRIES), .GELU_DELTA_TABLE_BITS(GELU_DELTA_TABLE_BITS),
-        .GELU_DELTA_TABLE(GELU_DELTA_TABLE)
+        .GELU_DELTA_TABLE(GELU_DELTA_TABLE), .SHARES(WEIGHS), .LENT_BITS(POST_BITS),
+        .LENT_MULTIPLIER_BITS(SCORE_WEIGHT_BITS + 1), .LENT_RESULT_BITS(UPDATE_BITS)
     ) activate (
         .clk(clk), .rst_n(rst_n), .valid_in(1'b1), .value(gelu_9), .activation(gelu_activation),
-        .multiplier(gelu_multiplier), .shift(gelu_shift), .zero(gelu_zero), .valid_out(unused_valid[1]), .result(gelu_out));
+        .multiplier(gelu_multiplier), .shift(gelu_shift), .zero(gelu_zero), .lend(weighs), .lent_value(y_13),
+        .lent_multiplier(weight), .lent_shift(weight_shift), .lent_result(weighed_20), .valid_out(unused_valid[1]), .result(gelu_out));
 
-    wire signed [UPDATE_BITS-1:0] update_15;
-    reg signed [UPDATE_BITS-1:0] update_16;
+    wire signed [UPDATE_BITS-1:0] update_20;
     generate
         if (WEIGHS != 0) begin : weighed
-            requantise #(.VALUE_BITS(POST_BITS), .MULTIPLIER_WIDTH(SCORE_WEIGHT_BITS + 1), .RESULT_BITS(UPDATE_BITS),
-                         .DROPPED_BITS(SCORE_WEIGHT_BITS - 1), .SHIFT_BITS(3)) weigh (
-                .clk(clk), .rst_n(rst_n), .valid_in(1'b1), .value(y_8), .multiplier(weight),
-                .shift(guarded ? GUARD_BITS[2:0] + 3'd1 : 3'd1),
-                .valid_out(unused_valid[2]), .result(update_15));
+            reg [5*POST_BITS-1:0] waiting;  // cycles 9 … 13, the youngest in the low bits
+            always @(posedge clk) waiting <= {waiting[4*POST_BITS-1:0], y_8};
+            assign y_13 = waiting[4*POST_BITS +: POST_BITS];
+            assign update_20 = weighed_20;
         end else begin : as_it_is
             wire fits_update = &y_8[POST_BITS-1:UPDATE_BITS-1] | ~|y_8[POST_BITS-1:UPDATE_BITS-1];
-            reg [7*UPDATE_BITS-1:0] updates;  // cycles 9 … 15, the youngest in the low bits
+            reg [12*UPDATE_BITS-1:0] updates;  // cycles 9 … 20, the youngest in the low bits
             always @(posedge clk)
-                updates <= {updates[6*UPDATE_BITS-1:0],
+                updates <= {updates[11*UPDATE_BITS-1:0],
                             fits_update ? y_8[UPDATE_BITS-1:0] : {negative, {(UPDATE_BITS-1){!negative}}}};
-            assign update_15 = updates[6*UPDATE_BITS +: UPDATE_BITS];
-            assign unused_valid[2] = 1'b0;
-            wire unused_weight = &{1'b0, weight, guarded};
+            assign y_13 = {POST_BITS{1'b0}};
+            assign update_20 = updates[11*UPDATE_BITS +: UPDATE_BITS];
+            wire unused_weighed = &{1'b0, weighed_20};
         end
     endgenerate
-    wire signed [UPDATE_BITS:0] updated = {update_16[UPDATE_BITS-1], update_16}
+    wire signed [UPDATE_BITS:0] updated = {update_20[UPDATE_BITS-1], update_20}
         + {{(UPDATE_BITS+1-RESIDUAL_BITS){residual[RESIDUAL_BITS-1]}}, residual};
     wire fits_residual = &updated[UPDATE_BITS:RESIDUAL_BITS-1] | ~|updated[UPDATE_BITS:RESIDUAL_BITS-1];
-    always @(posedge clk) begin
-        update_16 <= update_15;
+    always @(posedge clk)
         residual_out <= fits_residual ? updated[RESIDUAL_BITS-1:0]
             : {updated[UPDATE_BITS], {(RESIDUAL_BITS-1){!updated[UPDATE_BITS]}}};
-    end
-    assign unused_valid[3] = 1'b0;
     wire unused = &{1'b0, unused_valid};
 endmodule
 `default_nettype wire

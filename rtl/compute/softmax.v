@@ -208,7 +208,10 @@ module softmax #(
 
     localparam PRODUCT_BITS = RECIPROCAL_BITS + MULTIPLIER_BITS;
     reg [FACTOR_BITS+5:0] scales [0:(1<<QUERY_BITS)-1];
+    // R·M' grows with R, whose bits come highest first, one a cycle from 3 cycles after the division begins.
     reg [PRODUCT_BITS-1:0] product;
+    reg dividing_1, dividing_2;
+    wire [PRODUCT_BITS-1:0] added = {{RECIPROCAL_BITS{1'b0}}, inverse[0] ? output_multiplier : {MULTIPLIER_BITS{1'b0}}};
     reg [5:0] product_shift;
     reg product_valid;
     wire [PRODUCT_BITS-1:0] rounded = product + (1 << (MULTIPLIER_BITS - 1));
@@ -216,7 +219,9 @@ module softmax #(
     always @(posedge clk) begin
         dividing <= rst_n & (begin_division | (dividing & !divided));
         if (begin_division) scaling_query <= divided_query;
-        product <= inverse * output_multiplier;
+        dividing_1 <= dividing;
+        dividing_2 <= dividing && dividing_1;
+        product <= dividing_2 ? {product[PRODUCT_BITS-2:0], 1'b0} + added : {PRODUCT_BITS{1'b0}};
         product_shift <= total_shift;
         product_valid <= rst_n & divided;
         if (product_valid)
@@ -224,7 +229,7 @@ module softmax #(
         scaled_rows <= !rst_n ? 8'd0 : scaled_rows + {7'd0, product_valid};
     end
     assign {scale_shift, scale_factor} = scales[scale_query];
-    wire unused_rounding = &{1'b0, rounded[MULTIPLIER_BITS-1:0], unused_full, unused_count};
+    wire unused_rounding = &{1'b0, inverse[RECIPROCAL_BITS-1:1], rounded[MULTIPLIER_BITS-1:0], unused_full, unused_count};
 
 `ifdef SIMULATION
     reg [31:0] cycle;

@@ -52,7 +52,7 @@ module scratchpad #(
                 end
                 assign read_values[bank*BITS + part*PART_BITS +: PART_BITS] = registered;
             end
-            `REQUIRE(write_enable[bank], write_depth[bank*16 +: 16] < DEPTH, "a write beyond DEPTH")
+            `REQUIRE(write_enable[bank], {16'd0, write_depth[bank*16 +: 16]} < DEPTH, "a write beyond DEPTH")
             if (INDEX_BITS < 16) begin : beyond
                 wire unused = &{1'b0, write_depth[bank*16+INDEX_BITS +: 16-INDEX_BITS],
                                 read_depth[bank*16+INDEX_BITS +: 16-INDEX_BITS]};

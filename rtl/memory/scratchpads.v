@@ -4,6 +4,8 @@
 // Reads: the array has all of them but RESIDUAL, KEY and VALUE; LAYERNORM, COPY, STORE and EXPERTS take over the ports
 // of what they read while they work. Writes: each buffer has its writers, never two at a time.
 // ULTRA_RAM: QUERY, KEY, VALUE and HIDDEN lie in UltraRAM; with the weight buffer they fill the one of `kv260`'s part.
+// What EXPERTS gathers then lies behind QUERY in the same memories, half empty otherwise, which EXPERTS has while it works;
+// not where LOAD or STORE may use QUERY meanwhile, nor where what is gathered is wider.
 // STREAMING: LOAD writes vectors of any buffer but HIDDEN; it and STORE work beside instructions that leave the port that
 // they have alone (move_queue).
 // WIDE_TOKENS: attention may write rows of 16 bits to GATE_INPUT, and EXPERTS may gather them.
@@ -112,6 +114,9 @@ module scratchpads #(
     localparam REPEATED = TOKEN_PAR / POST_ROWS;  // banks that are offered the same row
     localparam GROUP = LAYERNORM_LANES / VECTOR;
     localparam OFFERED = GROUP > POST_ROWS ? GROUP : POST_ROWS;  // rows that LAYERNORM or the array offers
+
+    localparam GATHERED_FIRST = 1 << $clog2(ROW_DEPTH);  // of what lies behind QUERY
+    localparam BEHIND_QUERY = ULTRA_RAM != 0 && STREAMING == 0 && WIDE_TOKENS == 0;
 
     localparam [OUT_PARTS-1:0] WHOLE = {OUT_PARTS{1'b1}};
     wire [DEPTHS-1:0] store_depths = {TOKEN_PAR{store_depth}};
@@ -224,14 +229,34 @@ module scratchpads #(
         .write_values({(TOKEN_PAR/OFFERED){gate_offered}}),
         .read_depth(gate_depth), .read_values(gate_input));
     wire unused_wide = &{1'b0, gate_enable, array_wide, gather_wide};
-    scratchpad #(
-        .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
-    ) query_rows (
-        .clk(clk), .write_enable(loaded[BUFFER_QUERY] ? loaded_bank : query_enable),
-        .write_parts(loaded[BUFFER_QUERY] ? WHOLE : array_parts),
-        .write_depth(loaded[BUFFER_QUERY] ? loaded_depths : array_write_depth),
-        .write_values({REPEATED{loaded[BUFFER_QUERY] ? {POST_ROWS{loaded_activations}} : array_values}}),
-        .read_depth(query_depth), .read_values(query));
+    wire [TOKEN_PAR-1:0] gathered_bank = gather_enable ? one << gather_bank : {TOKEN_PAR{1'b0}};
+    generate
+        if (BEHIND_QUERY) begin : behind_query
+            wire [DEPTH_BITS-1:0] first = of_experts ? GATHERED_FIRST[DEPTH_BITS-1:0] : {DEPTH_BITS{1'b0}};
+            scratchpad #(
+                .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(GATHERED_FIRST + ROW_DEPTH), .ULTRA(1)
+            ) query_rows (
+                .clk(clk), .write_enable(of_experts ? gathered_bank : query_enable),
+                .write_parts(of_experts ? WHOLE : array_parts),
+                .write_depth(of_experts ? {TOKEN_PAR{first | gather_depth}} : array_write_depth),
+                .write_values({REPEATED{of_experts ? {POST_ROWS{gather_values}} : array_values}}),
+                .read_depth(query_depth | {TOKEN_PAR{first}}), .read_values(query));
+            assign gathered = query;
+        end else begin : beside_query
+            scratchpad #(
+                .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
+            ) query_rows (
+                .clk(clk), .write_enable(loaded[BUFFER_QUERY] ? loaded_bank : query_enable),
+                .write_parts(loaded[BUFFER_QUERY] ? WHOLE : array_parts),
+                .write_depth(loaded[BUFFER_QUERY] ? loaded_depths : array_write_depth),
+                .write_values({REPEATED{loaded[BUFFER_QUERY] ? {POST_ROWS{loaded_activations}} : array_values}}),
+                .read_depth(query_depth), .read_values(query));
+            scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATHERED_BITS), .PARTS(1), .DEPTH(ROW_DEPTH)) gathered_rows (
+                .clk(clk), .write_enable(gathered_bank), .write_parts(1'b1),
+                .write_depth({TOKEN_PAR{gather_depth}}), .write_values({TOKEN_PAR{gather_values}}),
+                .read_depth(array_depth), .read_values(gathered));
+        end
+    endgenerate
     scratchpad #(
         .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
     ) key_rows (
@@ -257,10 +282,6 @@ module scratchpads #(
         .write_depth({REPEATED{patching ? {POST_ROWS{patched_depth}} : array_depth_written}}),
         .write_values({REPEATED{patching ? {POST_ROWS{patched_values}} : array_values}}),
         .read_depth(hidden_depth), .read_values(hidden));
-    scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATHERED_BITS), .PARTS(1), .DEPTH(ROW_DEPTH)) gathered_rows (
-        .clk(clk), .write_enable(gather_enable ? one << gather_bank : {TOKEN_PAR{1'b0}}), .write_parts(1'b1),
-        .write_depth({TOKEN_PAR{gather_depth}}), .write_values({TOKEN_PAR{gather_values}}),
-        .read_depth(array_depth), .read_values(gathered));
 
     // One vector: the bank asked for two cycles ago. STORE: of all buffers, then of its source.
     // Where other instructions execute beside STORE, each buffer's bank is that of who has its port.
@@ -324,6 +345,8 @@ module scratchpads #(
     `REQUIRE(of_layernorm, !of_copy && !of_experts, "LAYERNORM has the ports with another instruction")
     `REQUIRE(of_copy, !of_experts, "COPY has the ports with another instruction")
     `REQUIRE(copy_enable || |layernorm_enable, !stores[BUFFER_RESIDUAL], "STORE has RESIDUAL with another instruction")
+    `REQUIRE(gather_enable, of_experts, "rows are gathered after their instruction")
+    `REQUIRE(of_experts, !(|query_enable), "the array writes QUERY while EXPERTS has its memory")
     `REQUIRE(gather_enable, !stores[BUFFER_NORM] && !stores[BUFFER_GATE_INPUT], "STORE has the ports with EXPERTS")
 endmodule
 `default_nettype wire

@@ -10,7 +10,8 @@
 // the row passes a pipeline that never waits, LANES experts a cycle. Entries of ROUTING beyond top_k are 0.
 // Precondition: fields held from start until not busy; 1 ≤ top_k ≤ experts ≤ MAX_EXPERTS; MAX_TOP_K ≤ 8.
 // Rate: CYCLES = 4 cycles a row (8 where MAX_TOP_K is above 4). Latency: 49 cycles from a row's last logits to its
-// first push, with CYCLES = 4. Depth: see the parts; a memory of MAX_ROWS rows of all logits.
+// first push, with CYCLES = 4; GATE_TURNS - 1 more where tiles are read in turn.
+// Depth: see the parts; a memory of MAX_ROWS rows of all logits.
 `default_nettype none
 `include "require.vh"
 module gate #(
@@ -21,6 +22,7 @@ module gate #(
     parameter MAX_ROWS = 258,
     parameter LOGIT_BITS = 42,
     parameter GATE_CYCLES = 4,
+    parameter GATE_TURNS = 1,  // tiles of a row's logits that lie in one memory: all of them, or one
     parameter GATE_FORMS = 0,  // 1: there is `renormalise`
     parameter GATE_LOGIT_BITS = 24,
     parameter GATE_FRACTION = 12,
@@ -105,8 +107,24 @@ module gate #(
             pause <= read ? CYCLES[BEAT_BITS-1:0] - 1'b1 : pause - {{(BEAT_BITS-1){1'b0}}, pause != 0};
         end
 
-    // Row r in bank r mod POST_ROWS, each tile in a memory of its own.
-    wire [POST_ROWS*TOTAL*LOGIT_BITS-1:0] kept;
+    // Row r in bank r mod POST_ROWS, its tiles behind each other, so that they fill blocks of memory, and are read one a
+    // cycle; or each tile in a memory of its own.
+    localparam TURNS = GATE_TURNS;
+    localparam BESIDE = TILES / TURNS;  // memories
+    localparam TURN_BITS = TURNS > 1 ? $clog2(TURNS) : 1;
+    localparam LAST_TURN = TURNS - 1;
+    localparam PLACES = TURNS << MEMORY_INDEX_BITS;
+    localparam PLACE_BITS = $clog2(PLACES);
+    localparam KEPT_BITS = BESIDE * TILE_LOGITS_BITS;
+    wire [POST_ROWS*KEPT_BITS-1:0] kept;
+    reg [TURN_BITS-1:0] turn;
+    reg [15:0] read_row;
+    wire reads = read | turn != 0;
+    wire [15:0] asked_row = read ? next_row : read_row;
+    always @(posedge clk) begin
+        if (read) read_row <= next_row;
+        turn <= !rst_n || turn == LAST_TURN[TURN_BITS-1:0] ? {TURN_BITS{1'b0}} : turn + {{(TURN_BITS-1){1'b0}}, reads};
+    end
     genvar bank, tile, place;
     generate
         for (bank = 0; bank < POST_ROWS; bank = bank + 1) begin : banks
@@ -126,40 +144,64 @@ module gate #(
                         arrived_tile = logits_in[from*TILE_LOGITS_BITS +: TILE_LOGITS_BITS];
                     end
             end
-            for (tile = 0; tile < TILES; tile = tile + 1) begin : tiles
-                reg [TILE_LOGITS_BITS-1:0] memory [0:DEPTH-1];
+            wire [PLACE_BITS-1:0] write_place, read_place;
+            if (TURNS > 1) begin : in_turn
+                assign write_place = {tile_in[TURN_BITS-1:0], row[BANK_SHIFT +: MEMORY_INDEX_BITS]};
+                assign read_place = {turn, asked_row[BANK_SHIFT +: MEMORY_INDEX_BITS]};
+            end else begin : at_once
+                assign write_place = row[BANK_SHIFT +: MEMORY_INDEX_BITS];
+                assign read_place = asked_row[BANK_SHIFT +: MEMORY_INDEX_BITS];
+            end
+            for (tile = 0; tile < BESIDE; tile = tile + 1) begin : tiles
+                reg [TILE_LOGITS_BITS-1:0] memory [0:PLACES-1];
                 reg [TILE_LOGITS_BITS-1:0] memory_1, memory_2;
                 always @(posedge clk) begin
-                    if (hit && tile_in == tile) memory[row[BANK_SHIFT +: MEMORY_INDEX_BITS]] <= arrived_tile;
-                    if (read) memory_1 <= memory[next_row[BANK_SHIFT +: MEMORY_INDEX_BITS]];
+                    if (hit && (TURNS > 1 || tile_in == tile)) memory[write_place] <= arrived_tile;
+                    if (reads) memory_1 <= memory[read_place];
                     memory_2 <= memory_1;
                 end
-                assign kept[(bank*TILES+tile)*TILE_LOGITS_BITS +: TILE_LOGITS_BITS] = memory_2;
+                assign kept[(bank*BESIDE+tile)*TILE_LOGITS_BITS +: TILE_LOGITS_BITS] = memory_2;
             end
             wire unused = &{1'b0, row};
         end
     endgenerate
 
     // From a row's logits, LANES of them a cycle.
-    reg read_1, read_2, beat_valid;
+    reg read_1;
+    reg [TURNS-1:0] arrives;  // TURNS - 1: the last tiles of a row
+    reg beat_valid;
     reg [BANK_BITS-1:0] bank_1, bank_2;
     reg [BEAT_BITS-1:0] next_beat, beat;
     reg [TOTAL*LOGIT_BITS-1:0] row_logits;
     reg [LANES*LOGIT_BITS-1:0] beat_logits;
     reg [TOTAL-1:0] present;  // which experts there are
-    wire [TOTAL*LOGIT_BITS-1:0] read_logits = kept[bank_2*TOTAL*LOGIT_BITS +: TOTAL*LOGIT_BITS];
-    wire reading = read_2 | next_beat != 0;
+    wire [KEPT_BITS-1:0] read_tiles = kept[bank_2*KEPT_BITS +: KEPT_BITS];
+    wire [TOTAL*LOGIT_BITS-1:0] read_logits;  // tiles before the last one are kept from the cycles before
+    generate
+        if (TURNS > 1) begin : together
+            reg [LAST_TURN*TILE_LOGITS_BITS-1:0] earlier;
+            always @(posedge clk) earlier <= read_logits[TILE_LOGITS_BITS +: LAST_TURN*TILE_LOGITS_BITS];
+            assign read_logits = {read_tiles, earlier};
+        end else begin : at_once
+            assign read_logits = read_tiles;
+        end
+    endgenerate
+    wire [TURNS:0] arriving_tiles = {arrives, read_1};
+    wire unused = &{1'b0, asked_row, arriving_tiles};
+    wire complete = arrives[TURNS-1];
+    wire reading = complete | next_beat != 0;
     always @(posedge clk) begin
         present <= {TOTAL{1'b1}} >> (TOTAL - {24'd0, experts});
         read_1 <= rst_n & read;
-        read_2 <= rst_n & read_1;
+        arrives <= rst_n ? arriving_tiles[TURNS-1:0] : {TURNS{1'b0}};
         bank_1 <= next_row[BANK_BITS-1:0] & (POST_ROWS > 1 ? {BANK_BITS{1'b1}} : {BANK_BITS{1'b0}});
         if (read_1) bank_2 <= bank_1;
         next_beat <= !rst_n ? {BEAT_BITS{1'b0}} : next_beat + {{(BEAT_BITS-1){1'b0}}, reading};
         beat_valid <= rst_n & reading;
         beat <= next_beat;
-        if (read_2) row_logits <= read_logits;
-        beat_logits <= read_logits[next_beat*LANES*LOGIT_BITS +: LANES*LOGIT_BITS];
+        if (complete) row_logits <= read_logits;
+        beat_logits <= complete ? read_logits[0 +: LANES*LOGIT_BITS]
+            : row_logits[next_beat*LANES*LOGIT_BITS +: LANES*LOGIT_BITS];
     end
 
     wire choice_valid, closing;

@@ -6,6 +6,9 @@
 //
 // δ has one entry T[i] per 1/64 and is 0 beyond its last entry: the nearest entry in W8A8, in W16A16
 //   δ(a) = T[i] + round_shift((T[i+1] − T[i])·(a mod 2^s), s),  i = a div 2^s,  s = GELU_FRACTION − GELU_STEP_BITS
+// SHARES: the scaling is lent in cycle 4 to another value, of a step that has no use for GELU, and gives in cycle 11
+//   lent_result = saturate(round_shift(lent_value · lent_multiplier, lent_shift))
+//
 // Precondition: activation (below GELU_TABLES), multiplier, shift and zero are held while values are in flight.
 // Latency: 12 (magnitude, tables, interpolation 2, requantise of the difference 7, zero and saturate).
 // Depth: a negation and rounding; a table of GELU_TABLES·DELTA_ENTRIES; one multiplication; an addition with clipping.
@@ -20,6 +23,10 @@ module gelu #(
     parameter GELU_STEP_BITS = 6,  // entries of δ per unit, log2
     parameter GELU_TABLES = 1,  // activation functions, 1, 2 or 4
     parameter DELTA_ENTRIES = 256,  // of each table
+    parameter SHARES = 0,
+    parameter LENT_BITS = 20,
+    parameter LENT_MULTIPLIER_BITS = 17,  // at least MULTIPLIER_BITS
+    parameter LENT_RESULT_BITS = 18,  // at least ZERO_BITS + 2
     parameter GELU_DELTA_TABLE_BITS = 8,
     parameter [GELU_TABLES*(DELTA_ENTRIES+FINE)*GELU_DELTA_TABLE_BITS-1:0] GELU_DELTA_TABLE = 0  // δ, entry 0 lowest
 ) (
@@ -31,6 +38,11 @@ module gelu #(
     input  wire        [MULTIPLIER_BITS-1:0] multiplier,
     input  wire        [5:0]                 shift,
     input  wire signed [ZERO_BITS-1:0]       zero,
+    input  wire                              lend,
+    input  wire signed [LENT_BITS-1:0]       lent_value,
+    input  wire [LENT_MULTIPLIER_BITS-1:0]   lent_multiplier,
+    input  wire        [5:0]                 lent_shift,
+    output wire signed [LENT_RESULT_BITS-1:0] lent_result,
     output reg                               valid_out,
     output reg  signed [ACTIVATION_BITS-1:0] result
 );
@@ -40,7 +52,9 @@ module gelu #(
     localparam WHOLE = ADDRESS + $clog2(GELU_TABLES);
     localparam LOW_PLACES = (1 << ADDRESS) - 1;
     localparam DELTA = GELU_DELTA_TABLE_BITS;
-    localparam SCALED_BITS = ZERO_BITS + 2;  // what is clipped here saturates whatever zero is
+    localparam SCALED_BITS = SHARES != 0 ? LENT_RESULT_BITS : ZERO_BITS + 2;  // what is clipped saturates whatever zero is
+    localparam VALUE_BITS = SHARES != 0 && LENT_BITS > GELU_BITS + 1 ? LENT_BITS : GELU_BITS + 1;
+    localparam FACTOR_BITS = SHARES != 0 ? LENT_MULTIPLIER_BITS : MULTIPLIER_BITS;
     localparam signed [SCALED_BITS:0] LARGEST = (1 << (ACTIVATION_BITS - 1)) - 1;
     localparam signed [SCALED_BITS:0] SMALLEST = -(1 << (ACTIVATION_BITS - 1));
 
@@ -117,12 +131,30 @@ module gelu #(
     wire signed [GELU_BITS:0] difference = $signed({2'b00, positive_4}) - $signed({{(GELU_BITS+1-DELTA){1'b0}}, delta_4});
     wire scaled_valid;
     wire signed [SCALED_BITS-1:0] scaled;
-    requantise #(.VALUE_BITS(GELU_BITS + 1), .MULTIPLIER_WIDTH(MULTIPLIER_BITS), .RESULT_BITS(SCALED_BITS)) scale (
-        .clk(clk), .rst_n(rst_n), .valid_in(valid[4]), .value(difference),
-        .multiplier(multiplier), .shift(shift), .valid_out(scaled_valid), .result(scaled));
+    wire signed [VALUE_BITS-1:0] scaled_value;
+    wire [FACTOR_BITS-1:0] factor;
+    wire [5:0] scaled_shift;
+    generate
+        if (SHARES != 0) begin : shared
+            assign scaled_value = lend ? {{(VALUE_BITS-LENT_BITS){lent_value[LENT_BITS-1]}}, lent_value}
+                : {{(VALUE_BITS-GELU_BITS-1){difference[GELU_BITS]}}, difference};
+            assign factor = lend ? lent_multiplier : {{(FACTOR_BITS-MULTIPLIER_BITS){1'b0}}, multiplier};
+            assign scaled_shift = lend ? lent_shift : shift;
+            assign lent_result = scaled;
+        end else begin : alone
+            assign scaled_value = difference;
+            assign factor = multiplier;
+            assign scaled_shift = shift;
+            assign lent_result = {LENT_RESULT_BITS{1'b0}};
+            wire unused = &{1'b0, lend, lent_value, lent_multiplier, lent_shift};
+        end
+    endgenerate
+    requantise #(.VALUE_BITS(VALUE_BITS), .MULTIPLIER_WIDTH(FACTOR_BITS), .RESULT_BITS(SCALED_BITS)) scale (
+        .clk(clk), .rst_n(rst_n), .valid_in(valid[4]), .value(scaled_value),
+        .multiplier(factor), .shift(scaled_shift), .valid_out(scaled_valid), .result(scaled));
 
     wire signed [SCALED_BITS:0] moved =
-        $signed({scaled[SCALED_BITS-1], scaled}) + $signed({{3{zero[ZERO_BITS-1]}}, zero});
+        $signed({scaled[SCALED_BITS-1], scaled}) + $signed({{(SCALED_BITS+1-ZERO_BITS){zero[ZERO_BITS-1]}}, zero});
     always @(posedge clk) begin
         valid_out <= rst_n & scaled_valid;
         result <= moved > LARGEST ? LARGEST[ACTIVATION_BITS-1:0]

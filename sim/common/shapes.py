@@ -55,6 +55,8 @@ SHAPES = {
     "small_streaming": replace(small_hardware("w8a8"), name="small_streaming", streaming=True),
     # Multipliers of the 7-series, with two weights 16 bits apart.
     "dsp48e1": replace(load_hardware_config("micro"), name="dsp48e1", dsp="dsp48e1"),
+    # What EXPERTS gathers lies behind QUERY.
+    "ultra": replace(load_hardware_config("micro"), name="ultra", ultra_ram=True),
     # The examples of programs and instructions are made for it.
     "small": small_hardware("w8a8"),
 }

@@ -9,13 +9,15 @@ import pytest
 from frame_runner import mutated
 
 from edgemoe.kernels.vectors import KERNELS
+from edgemoe.spec.hardware import hardware_names, load_hardware_config
 from sim.common.shapes import shape
-from tests.checks.hls_ir.__main__ import check, check_kernel, complaints
+from tests.checks.hls_ir.__main__ import RTL_ALONE, SIMULATION, check, check_kernel, complaints, missing
 from tests.checks.hls_ir.resources import Arithmetic, bram36
 
-pytestmark = pytest.mark.slow  # each compiles the whole engine
+whole_engine = pytest.mark.slow  # compiles all of it
 
 
+@whole_engine
 @pytest.mark.parametrize("name", ["micro", "zcu102", "micro_w16a16", "wide_inner_pairs", "narrow", "activations_fine"])
 def test_every_loop_may_reach_its_interval_and_the_design_fits_its_part(name: str) -> None:
     judged, resources = check(shape(name))
@@ -23,6 +25,7 @@ def test_every_loop_may_reach_its_interval_and_the_design_fits_its_part(name: st
     assert {each.loop.label for each in judged} >= {"ARRAY", "FETCH", "SUMS", "ROOTS", "OUTPUTS", "ROWS", "WORDS"}
 
 
+@whole_engine
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_a_kernel_of_its_own_may_make_a_call_each_cycle(kernel: str) -> None:
     judged, _ = check_kernel(kernel, shape("micro"))
@@ -84,6 +87,7 @@ MISTAKES = {
 }  # fmt: skip
 
 
+@whole_engine
 @pytest.mark.parametrize("case", MISTAKES)
 def test_a_seeded_mistake_is_found(case: str, tmp_path: Path) -> None:
     name, before, after, complaint = MISTAKES[case]
@@ -103,7 +107,30 @@ def test_multipliers_and_memories_are_counted_as_the_device_has_them() -> None:
     ]
 
 
+COUNTED = {"dsp": 630, "bram36": 214.5, "uram": 0, "lutram": 5528}  # of `ultra96`
+
+
+@pytest.mark.parametrize("name", hardware_names())
+def test_what_no_part_has_so_many_of_is_a_complaint_for_every_shape(name: str) -> None:
+    part = load_hardware_config(name).part
+    lacks = missing({**COUNTED, "shape": name, "part": part, "dsp": 10**6})
+    assert bool(lacks) == (part != SIMULATION)
+    assert all(f"{name}: 1e+06 dsp, its part has " in text for text in lacks[:1])
+
+
+def test_the_engine_does_not_fit_the_smallest_parts_and_says_so() -> None:
+    counted = {**COUNTED, "shape": "another", "part": "xc7z020clg400-1"}
+    lacks = ["another: 630 dsp, its part has 220", "another: 214.5 bram36, its part has 140"]
+    assert missing(counted) == complaints([], counted) == lacks
+    assert complaints([], {**counted, "shape": "pynq_z2"}) == []
+    assert complaints([], {**counted, "shape": "pynq_z2", "part": "xczu9eg-ffvb1156-2-e"}) != []
+    assert set(RTL_ALONE) < set(hardware_names())
+
+
+def test_a_part_that_nothing_is_known_of_is_a_complaint() -> None:
+    assert missing({**COUNTED, "shape": "another", "part": "xc7a35t"}) != []
+
+
 def test_more_multipliers_than_the_part_has_are_a_complaint() -> None:
-    judged, resources = check(shape("micro"))
-    resources |= {"part": "xck26", "dsp": 1249, "shape": "kv260"}
-    assert any("1249 dsp, its part has 1248" in text for text in complaints(judged, resources))
+    resources = {**COUNTED, "part": "xck26", "bram36": 1, "dsp": 1249, "shape": "kv260"}
+    assert complaints([], resources) == ["kv260: 1249 dsp, its part has 1248"]

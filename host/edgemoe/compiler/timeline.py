@@ -53,6 +53,7 @@ class Timeline:
         self.sums = sizes.job_delay + 1  # from a group's last step to its drain
         self.reads = sizes.read_cycles + 1  # from a pass' last step until its left operands have been read
         self.routing = sizes.gate_cycles
+        self.turns = sizes.gate_turns - 1  # cycles from a row's first logits to its last ones
         self.slots = sizes.slots
         self.ring: deque[tuple[int, float]] = deque()  # sums of groups that are not drained, and when they are
 
@@ -151,7 +152,7 @@ class Timeline:
             self._group(tiles, whole(i.rows, shape.token_par) * digits, drain, tiles, size)
         routed = i.rows * self.routing
         self.post += max(0, routed - drain)
-        return max(self.drained, self.drained - drain + routed) + _GATE
+        return max(self.drained, self.drained - drain + routed) + _GATE + self.turns
 
     def _experts(self, i: Instruction, queues: Sequence[int]) -> float:
         """Per expert with tokens: gathering them beside the expert before, its first layer, its second."""

@@ -122,6 +122,9 @@ class Sizes:
     logit_rows = Size(lambda s: 2 * s.widths.gate_digits - 1, "sums of a logit, one for each power of 256")
     gate_cycles = Size(lambda s: 4 if s.hardware.max_top_k <= 4 and s.hardware.macs_per_cycle > _SMALL_ARRAY else 8,
                        "from one row's logits to the next one's")
+    gate_tiles = Size(lambda s: -(-s.hardware.max_experts // s.hardware.out_par), "output tiles of a row's logits")
+    gate_turns = Size(lambda s: s.gate_tiles if s.gate_tiles <= s.gate_cycles and not s.gate_tiles & s.gate_tiles - 1
+                      else 1, "tiles behind each other in one memory, read one a cycle")
     tile_queue = Size(TILE_QUEUE, "right tiles that wait for the array")
     channel_queue = Size(CHANNEL_QUEUE, "output tiles whose channel records wait for their sums")
     job_queue = Size(JOB_QUEUE, "drain jobs that wait")

@@ -89,9 +89,13 @@ def memories(hardware: HardwareConfig) -> Iterator[Memory]:
     yield scratchpad(1, sizes.residual_vector, rows, parts, False)
     yield scratchpad(1, activation, rows, parts, False)
     yield scratchpad(1, VECTOR * 16, rows, parts if hardware.wide_tokens else 1, False)
-    yield scratchpad(3, activation, rows, parts, True)
+    behind_query = ultra and not hardware.streaming and not hardware.wide_tokens
+    query = _whole_quarters((1 << clog2(sizes.row_depth)) + sizes.row_depth) if behind_query else rows
+    yield scratchpad(1, activation, query, parts, True)
+    yield scratchpad(2, activation, rows, parts, True)
     yield scratchpad(1, activation, hidden, parts, True)
-    yield scratchpad(1, sizes.gathered_bits, rows, 1, False)
+    if not behind_query:
+        yield scratchpad(1, sizes.gathered_bits, rows, 1, False)
     lines = max(1, sizes.tile_lines)
     depth = 1 << (hardware.prefetch_bytes // STREAM_LINE // lines).bit_length() - 1
     yield Memory("weight_buffer", lines * _COLUMNS, 8 * STREAM_LINE // _COLUMNS, depth, ultra and depth > _BLOCK_DEPTH)
@@ -99,9 +103,9 @@ def memories(hardware: HardwareConfig) -> Iterator[Memory]:
         "softmax", hardware.token_par, hardware.out_par * numbers.score_bits, 1 << sizes.score_address_bits, free=True
     )
     yield Memory("layernorm", 1, hardware.layernorm_lanes // VECTOR * sizes.residual_vector, 512, free=True)
-    tiles = -(-hardware.max_experts // hardware.out_par)
-    logits = 1 << clog2(-(-hardware.max_rows // sizes.post_rows))
-    yield Memory("gate", sizes.post_rows * tiles, hardware.out_par * sizes.logit_bits, logits, free=True)
+    logits = sizes.gate_turns << clog2(-(-hardware.max_rows // sizes.post_rows))
+    count = sizes.post_rows * sizes.gate_tiles // sizes.gate_turns
+    yield Memory("gate", count, hardware.out_par * sizes.logit_bits, logits, free=True)
     entries = hardware.max_experts * hardware.max_rows
     yield Memory("experts", 1, 16, entries, free=True)
     yield Memory("experts", 1, 32, entries, free=True)

@@ -1,4 +1,7 @@
-"""Multipliers, dividers and memories as a device has them: DSP48E2 by width, BRAM36 and URAM by geometry."""
+"""Multipliers, dividers and memories as a device has them: DSP48E2 by width, BRAM36 and URAM by geometry.
+
+A DSP48E1 is narrower, so of those no fewer are needed.
+"""
 
 from __future__ import annotations
 
@@ -14,23 +17,6 @@ URAM_SHAPE = (72, 4096)
 SMALL_BITS = 4096  # a bank up to this is taken to be LUTRAM
 LUTRAM_SHAPE = (7, 64, 8)  # bits, words, lookup tables of one RAM64M8 with a read and a write port
 STREAM_BITS = 1024
-
-
-@dataclass(frozen=True)
-class Device:
-    """What a part has. lutram: lookup tables that can be memory."""
-
-    dsp: int
-    bram36: int
-    uram: int
-    lutram: int
-
-
-DEVICES = {
-    "xczu9eg": Device(2520, 912, 0, 144_000),
-    "xck26": Device(1248, 144, 64, 57_600),
-    "xcu50": Device(5952, 1344, 640, 402_000),
-}
 
 
 @dataclass(frozen=True)
