@@ -113,7 +113,7 @@ def measure(program: Program) -> Frame:
         seconds = time.perf_counter() - start
         counters = session.counters()
         names, trace = rtl.take_trace()
-    loads = expert_loads(routings(expected, program.manifest), model) if program.manifest.routing else None
+    loads = expert_loads(routings(expected, program.manifest), program) if program.manifest.routing else None
     counted = _instructions(program, names, trace.astype(np.int64), counters, loads)
     return Frame(program, counted, counters, bool(np.array_equal(region, expected)), seconds)
 

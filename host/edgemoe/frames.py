@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from edgemoe.compiler.program import Manifest, OutputRecord, RoutingRecord
+from edgemoe.compiler.program import Manifest, OutputRecord, Program, RoutingRecord
 from edgemoe.errors import ArgumentError
 from edgemoe.results import Routing
+from edgemoe.spec.isa import Opcode
 from edgemoe.spec.memory import row_pitch
 from edgemoe.spec.model import ModelConfig
 from edgemoe.spec.picture import model_pixels, require_array
@@ -89,7 +90,22 @@ def routings(region: Bytes, manifest: Manifest) -> dict[str, dict[int, Routing]]
     return found
 
 
-def expert_loads(found: Mapping[str, Mapping[int, Routing]], model: ModelConfig) -> list[list[int]]:
-    """Tokens of each expert over all tasks, MoE block by MoE block, from what `routings` found."""
-    chosen = [np.concatenate([blocks[block][0].ravel() for blocks in found.values()]) for block in model.moe_blocks]
-    return [np.bincount(experts, minlength=model.experts).tolist() for experts in chosen]
+def expert_loads(found: Mapping[str, Mapping[int, Routing]], program: Program) -> list[list[int]]:
+    """Tokens of each expert for every EXPERTS of a program in turn, from what `routings` found.
+
+    Each takes what the GATEs since the one before it have queued, one of every task: the rows of all tokens, or of the
+    next block of them where rows are in memory.
+    """
+    model, loads = program.manifest.model, []
+    blocks, done, queued = iter(model.moe_blocks), 0, 0
+    block = -1
+    for i in program.instructions:
+        if i.opcode == Opcode.GATE:
+            queued = i.rows
+        if i.opcode != Opcode.EXPERTS:
+            continue
+        block = next(blocks) if done == 0 else block
+        chosen = np.concatenate([of_task[block][0][done : done + queued].ravel() for of_task in found.values()])
+        loads.append(np.bincount(chosen, minlength=model.experts).tolist())
+        done = (done + queued) % model.tokens
+    return loads

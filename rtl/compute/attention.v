@@ -5,7 +5,7 @@
 //   keys:   for output tile (OUT_PAR keys):  for input tile (IN_PAR features of the head):         one tile
 //   values: for group of output tiles:       for input tile (IN_PAR keys):  for member of the group:  one tile
 //
-// Tiles of keys are aligned to absolute rows; keys that are not of the task are masked where scores are used. A tile is
+// Of a slice of the keys, first_key is its first one. Tiles of keys are aligned to absolute rows; keys that are not of the task are masked where scores are used. A tile is
 // read in OUT_PAR/TOKEN_PAR or IN_PAR/TOKEN_PAR parts and serves all queries in flight, so what is read per step does not
 // grow with their number.
 // Precondition: fields are held from start until not busy; OUT_PAR and IN_PAR are multiples of TOKEN_PAR.

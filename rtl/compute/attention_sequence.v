@@ -2,8 +2,12 @@
 // Passes of ATTENTION: scores of one block of queries, then P·V of the block before it, so that the array has scores to make
 // while the last maxima of a block are on their way.
 //
-//   for n in 0 … blocks:  scores(n) if n < blocks;  context(n − 1) if n > 0          blocks of all heads, heads outermost
+//   for n in 0 … blocks, for slice s of the keys:
+//       scores(n, s) if n < blocks;  context(n − 1, s) if n > 0                      blocks of all heads, heads outermost
 //
+// There is one slice, of all keys, unless they are more than SLICED_WORDS words of scores and the post lanes take scores
+// more slowly than the array makes them (fewer input tiles than SLICED_INPUTS): then a slice is SLICE_WORDS words, aligned,
+// and the lanes are behind by less than the ring of sums holds when they take the scores of one slice beside its P·V.
 // A block is QUERY_TILES aligned tiles of TOKEN_PAR rows; all of them meet rows first_key … first_key + keys − 1. Fields are held from start to the end.
 // Latency: about vectors/heads cycles to find the width of a head; then a pass a cycle while the queues have room.
 `default_nettype none
@@ -37,6 +41,11 @@ module attention_sequence (
     reg [1:0] state;
     reg [VECTORS_BITS-1:0] head_vectors, counted;
     reg [15:0] end_row, last_key, block_row;
+    reg [15:0] slice_key;  // first key of the slice
+    reg [11:0] slice_word;
+    reg sliced, settled;
+    reg reaches_end;  // a slice that begins here; a cycle late, as the next one
+    reg [15:0] next_key;
     reg [VECTORS_BITS-1:0] head_base;
     reg block;       // which half of the score rows this block takes
     reg none_left, none_before;
@@ -47,8 +56,13 @@ module attention_sequence (
     wire [15:0] first_row = block_row > source_row ? block_row : source_row;
     wire [15:0] block_end = block_row + BLOCK_ROWS[15:0];
     wire [15:0] pass_end = block_end < end_row ? block_end : end_row;
-    wire [15:0] key_tiles = (last_key >> OUT_SHIFT) - (first_key >> OUT_SHIFT) + 16'd1;
-    wire [15:0] value_tiles = (last_key >> IN_SHIFT) - (first_key >> IN_SHIFT) + 16'd1;
+    wire many_keys = (last_key >> OUT_SHIFT) - (first_key >> OUT_SHIFT) >= SLICED_WORDS[15:0];
+    wire last_slice = SLICES == 0 || !sliced || reaches_end;
+    wire [15:0] first_of_slice = SLICES == 0 ? first_key : slice_key;
+    wire [15:0] last_of_slice = last_slice ? last_key : next_key - 16'd1;
+    wire [15:0] key_tiles = (last_of_slice >> OUT_SHIFT) - (first_of_slice >> OUT_SHIFT) + 16'd1;
+    wire [15:0] value_tiles = (last_of_slice >> IN_SHIFT) - (first_of_slice >> IN_SHIFT) + 16'd1;
+    wire [15:0] slice_end = ((slice_key >> OUT_SHIFT) + SLICE_WORDS[15:0]) << OUT_SHIFT;
     wire [11:0] width_in = IN_PARTS == 1 ? {1'b0, head_vectors} : {head_vectors, 1'b0};
     wire [11:0] width_out = OUT_PARTS == 1 ? {1'b0, head_vectors} : {head_vectors, 1'b0};
     wire [3:0] members = width_out < CONTEXT_MEMBERS[11:0] ? width_out[3:0] : CONTEXT_MEMBERS[3:0];
@@ -56,7 +70,8 @@ module attention_sequence (
     wire last_head = head_base + head_vectors == vectors;
     wire of_context = state == CONTEXT;
     assign busy = state != IDLE;
-    assign push = queue_room && ((state == SCORES && !none_left) || (of_context && !none_before));
+    wire ready = queue_room && settled;
+    assign push = ready && ((state == SCORES && !none_left) || (of_context && !none_before));
     wire [15:0] source_tile = (source_row >> LANE_BITS) << LANE_BITS;
     wire unused = &{1'b0, key_tiles[15:12], value_tiles[15:12]};
 
@@ -65,9 +80,15 @@ module attention_sequence (
         else case (state)
             IDLE: if (start) state <= WIDTH;
             WIDTH: if (counted + {3'd0, heads} >= vectors) state <= SCORES;
-            SCORES: if (none_left || queue_room) state <= CONTEXT;
-            default: if (none_before || queue_room) state <= none_left ? IDLE : SCORES;
+            SCORES: if (none_left || ready) state <= CONTEXT;
+            default: if (none_before || ready) state <= none_left && last_slice ? IDLE : SCORES;
         endcase
+        // Where the slice ends stands a cycle after where it begins.
+        settled <= !(sliced && state == CONTEXT && (none_before || ready));
+        reaches_end <= last_key < slice_end;
+        next_key <= slice_end;
+        if (state == WIDTH)
+            sliced <= SLICES != 0 && many_keys && width_in < SLICED_INPUTS[11:0] && width_out <= SLICED_OUTPUTS[11:0];
         case (state)
             IDLE: begin
                 head_vectors <= {{(VECTORS_BITS-1){1'b0}}, 1'b1};
@@ -79,13 +100,20 @@ module attention_sequence (
                 block <= 1'b0;
                 none_left <= 1'b0;
                 none_before <= 1'b1;
+                slice_key <= first_key;
+                slice_word <= 12'd0;
             end
             WIDTH: if (counted + {3'd0, heads} < vectors) begin
                 counted <= counted + {3'd0, heads};
                 head_vectors <= head_vectors + {{(VECTORS_BITS-1){1'b0}}, 1'b1};
             end
             SCORES: ;
-            default: if (none_before || queue_room) begin
+            default: if ((none_before || ready) && !last_slice) begin
+                slice_key <= next_key;
+                slice_word <= slice_word + SLICE_WORDS[11:0];
+            end else if (none_before || ready) begin
+                slice_key <= first_key;
+                slice_word <= 12'd0;
                 // The block whose scores were just asked for becomes the one before.
                 before_first <= first_row;
                 before_end <= pass_end;
@@ -115,6 +143,11 @@ module attention_sequence (
     assign pass[PASS_AFTER_DRAIN] = 1'b0;
     assign pass[PASS_EXPERT +: 8] = 8'd0;
     assign pass[PASS_WIDE] = 1'b0;
+    assign pass[PASS_SLICED] = SLICES != 0 && sliced;
+    assign pass[PASS_FIRST_KEY +: 16] = first_of_slice;
+    assign pass[PASS_FIRST_WORD +: 12] = SLICES != 0 ? slice_word : 12'd0;
+    assign pass[PASS_GOES_ON] = SLICES != 0 && slice_word != 12'd0;
+    assign pass[PASS_UNFINISHED] = !last_slice;
 
     assign fetch[FETCH_KIND +: 3] = of_context ? FETCH_VALUES : FETCH_KEYS;
     assign fetch[FETCH_NUMBER +: 32] = 32'd0;
@@ -125,5 +158,6 @@ module attention_sequence (
     assign fetch[FETCH_NARROW] = 1'b0;
     assign fetch[FETCH_MEMBERS +: 4] = members;
     assign fetch[FETCH_HEAD_BASE +: VECTORS_BITS] = of_context ? before_base : head_base;
+    assign fetch[FETCH_FIRST_KEY +: 16] = first_of_slice;
 endmodule
 `default_nettype wire

@@ -120,7 +120,7 @@ module compute (
         .TILE_BITS(TILE_BITS), .LANE_BITS(LANE_BITS), .VECTORS_BITS(VECTORS_BITS)
     ) key_value_tiles (
         .clk(clk), .rst_n(rst_n), .start(attention_start), .of_values(current[FETCH_KIND +: 3] == FETCH_VALUES),
-        .first_key(first_key), .vectors(vectors), .head_base(current[FETCH_HEAD_BASE +: VECTORS_BITS]),
+        .first_key(SLICES != 0 ? current[FETCH_FIRST_KEY +: 16] : first_key), .vectors(vectors), .head_base(current[FETCH_HEAD_BASE +: VECTORS_BITS]),
         .output_tiles(current[FETCH_OUTPUT_TILES +: 12]), .input_tiles(current[FETCH_INPUT_TILES +: 12]),
         .members(current[FETCH_MEMBERS +: 4]), .busy(attention_busy), .tile_room(tile_room),
         .tile_reserve(attention_reserve), .read_depth(attention_depth), .key_values(keys), .value_values(values),

@@ -146,7 +146,9 @@ module drain (
         new_part <= front_part;
         new_third <= front_third;
         freed_valid <= rst_n && finish;
-        freed_slots <= slots_of_job[SLOT_BITS:0];
+        // Of slices, scores take the slots of a whole block, and P·V none of the ring.
+        freed_slots <= SLICES == 0 || !now[PASS_SLICED] ? slots_of_job[SLOT_BITS:0]
+            : is_context ? {(SLOT_BITS+1){1'b0}} : QUERY_TILES[SLOT_BITS:0];
         if (load) begin
             now <= held;
             sums_of_token <= new_sums;

@@ -8,6 +8,9 @@
 // queue 9 cycles later at the latest; tile_done leaves 7 cycles after a tile's last step, when the queue may drop it);
 // room in the ring of sums; and at the start of a pass for what it reads: everything drained (AFTER_DRAIN), or the scores
 // of its block.
+// Slices of attention: scores go round in the lower half of the ring, QUERY_TILES slots a group, so that they leave P·V
+// alone, whose sums grow from slice to slice in the upper half, one of two blocks in each quarter. Its job leaves with the
+// last slice.
 // A group's drain job leaves with its last step; job_ready follows when all lanes have their sums.
 // Precondition: a group has fewer than SLOTS sums.
 // Where a step stands in its loops (`tile_opens` … `last_step`) and whether it may go (`may_begin`, `tile_ready`,
@@ -62,6 +65,8 @@ module matmul_steps (
     reg [DEPTH_BITS-1:0] next_depth;
     reg next_one_tile, next_gate, next_two_digits, next_context, next_free;
     reg next_last, next_one_member, next_one_input;
+    reg next_sliced, next_goes_on, next_unfinished;
+    wire [15:0] next_first_key = SLICES != 0 ? next[PASS_FIRST_KEY +: 16] : first_key;
     reg [3:0] next_group_members;
     wire [3:0] next_members = next[PASS_MEMBERS +: 4];
     wire [11:0] next_following = next[PASS_OUTPUT_TILES +: 12];
@@ -88,14 +93,18 @@ module matmul_steps (
         next_sums <= next[PASS_KIND +: 3] == PASS_LOGITS ? LOGIT_ROWS[3:0]
             : WIDE_TOKENS != 0 && next[PASS_WIDE] ? 4'd2 : next[PASS_MEMBERS +: 4];
         next_tiles <= span[7:0] + 8'd1;
-        next_slots <= slots_of_group[SLOT_BITS:0];
+        next_slots <= SLICES == 0 || !next[PASS_SLICED] ? slots_of_group[SLOT_BITS:0]
+            : next[PASS_KIND +: 3] == PASS_CONTEXT ? {(SLOT_BITS+1){1'b0}} : QUERY_TILES[SLOT_BITS:0];
+        next_sliced <= SLICES != 0 && next[PASS_SLICED];
+        next_goes_on <= SLICES != 0 && next[PASS_KIND +: 3] == PASS_CONTEXT && next[PASS_GOES_ON];
+        next_unfinished <= SLICES != 0 && next[PASS_UNFINISHED];
         next_depth <= first_depth[15:0] + {5'd0, next[PASS_LEFT_BASE +: VECTORS_BITS]};
         next_one_tile <= span[7:0] == 8'd0;
         next_gate <= next[PASS_KIND +: 3] == PASS_LOGITS && GATE_DIGITS == 2;
         next_two_digits <= (next[PASS_KIND +: 3] == PASS_LOGITS && GATE_DIGITS == 2)
             || (WIDE_TOKENS != 0 && next[PASS_WIDE]);
         next_context <= next[PASS_KIND +: 3] == PASS_CONTEXT;
-        next_free <= next[PASS_KIND +: 3] != PASS_CONTEXT && !next[PASS_AFTER_DRAIN];
+        next_free <= (next[PASS_KIND +: 3] != PASS_CONTEXT || (SLICES != 0 && next[PASS_GOES_ON])) && !next[PASS_AFTER_DRAIN];
         next_last <= next_following <= {8'd0, next_members};
         next_group_members <= next_following <= {8'd0, next_members} ? next_following[3:0] : next_members;
         next_one_member <= next_group_members == 4'd1;
@@ -119,6 +128,9 @@ module matmul_steps (
     reg [15:0] key_base;
     reg [SLOT_BITS-1:0] base_slot, slot;
     reg begun;  // the pass has had its first step
+    reg sliced, unfinished;
+    reg goes_on;  // P·V, not its first slice
+    reg [SLOT_BITS-1:0] context_slot;  // P·V of slices: its first slot
     reg gate, is_context;
     reg two_digits;  // of the left operand
     reg one_tile, one_member, one_input;
@@ -131,6 +143,20 @@ module matmul_steps (
     wire [SLOT_BITS-1:0] one_slot = {{(SLOT_BITS-1){1'b0}}, 1'b1};
     wire [SLOT_BITS-1:0] slot_step = !two_digits ? one_slot : low_digit ? one_slot - tile_slots : tile_slots;
     wire [VECTORS_BITS-1:0] left_vectors = now[PASS_LEFT_VECTORS +: VECTORS_BITS];
+
+    // Slots of slices.
+    localparam QUERY_SHIFT = $clog2(QUERY_TILES);
+    function [SLOT_BITS-1:0] of_slices;  // a place for a group of scores
+        input [SLOT_BITS-2-QUERY_SHIFT:0] any;
+        of_slices = {1'b0, any, {QUERY_SHIFT{1'b0}}};
+    endfunction
+    wire [SLOT_BITS-1:0] next_context_slot = {1'b1, next[PASS_BLOCK], {(SLOT_BITS-2){1'b0}}};
+    wire [SLOT_BITS-1:0] first_slot = SLICES != 0 && sliced && is_context ? context_slot : base_slot;
+    wire [SLOT_BITS-1:0] behind_slot = base_slot + group_slots[SLOT_BITS-1:0];
+    wire [SLOT_BITS-1:0] following_slot = SLICES != 0 && sliced ? of_slices(behind_slot[SLOT_BITS-2:QUERY_SHIFT]) : behind_slot;
+
+    wire [SLOT_BITS-1:0] entered = of_slices(base_slot[SLOT_BITS-2:QUERY_SHIFT]);
+    wire [SLOT_BITS-1:0] entered_behind = of_slices(following_slot[SLOT_BITS-2:QUERY_SHIFT]);
 
     // Of the group that follows.
     wire [3:0] members = now[PASS_MEMBERS +: 4];
@@ -163,9 +189,11 @@ module matmul_steps (
     reg unhindered;  // the pass has begun, or waits for nothing
     reg may_begin;   // unhindered, or what it waits for was there one cycle ago
     wire [SLOT_BITS:0] freed = freed_valid ? freed_slots : {(SLOT_BITS+1){1'b0}};
-    wire [SLOT_BITS:0] room = SLOTS[SLOT_BITS:0] + freed;
+    localparam HALF = SLOTS / 2;
+    wire [SLOT_BITS:0] room = (sliced ? HALF[SLOT_BITS:0] : SLOTS[SLOT_BITS:0]) + freed;
+    wire [SLOT_BITS:0] next_room = (next_sliced ? HALF[SLOT_BITS:0] : SLOTS[SLOT_BITS:0]) + freed;
     wire fits = used + group_slots <= room;
-    wire next_fits = used + next_slots <= room;
+    wire next_fits = used + next_slots <= next_room;
     wire [7:0] contexts_running = contexts_begun - contexts_done;
     wire [11:0] made = now[PASS_INPUT_TILES +: 12] - ({4'd0, undrained} << READ_SHIFT);
     wire some_made = {4'd0, undrained} << READ_SHIFT < now[PASS_INPUT_TILES +: 12];
@@ -181,7 +209,7 @@ module matmul_steps (
     assign load = prepared && (!running || (unblocked && last_step));
     // Another P·V may begin, but not in the cycle after one has begun; an expert's second layer has what its first group
     // reads next.
-    wire opens_context = is_context && !begun;
+    wire opens_context = is_context && !begun && !goes_on;
     wire context_ready = scores_done != contexts_begun && contexts_running < 8'd2;
     wire may_start = next_free || (next_context && context_ready && !(running && opens_context));
     wire may_go_on = unhindered || (is_context ? context_ready : this_made);
@@ -237,7 +265,8 @@ module matmul_steps (
                 : tile_closes ? base_depth + column + {{(DEPTH_BITS-1){1'b0}}, input_closes && last_part}
                 : depth + {5'd0, left_vectors};
         if (starts || (issue && input_closes))
-            key_base <= loads || group_closes ? (first_key >> IN_SHIFT) << IN_SHIFT : key_base + IN_PAR[15:0];
+            key_base <= loads ? (next_first_key >> IN_SHIFT) << IN_SHIFT
+                : group_closes ? (first_key >> IN_SHIFT) << IN_SHIFT : key_base + IN_PAR[15:0];
         if (load) begin
             gate <= next_gate;
             two_digits <= next_two_digits;
@@ -246,17 +275,21 @@ module matmul_steps (
             one_input <= next_one_input;
             now <= next;
             begun <= 1'b0;
+            sliced <= next_sliced;
+            goes_on <= next_goes_on;
+            unfinished <= next_unfinished;
+            context_slot <= next_context_slot;
             tiles <= next_tiles;
             group_slots <= next_slots;
             base_depth <= next_depth;
-            column <= {DEPTH_BITS{1'b0}};
-            part <= READ_PARTS > 1 && next_context && first_key[IN_SHIFT];
+            column <= SLICES != 0 && next_context ? {4'd0, next[PASS_FIRST_WORD +: 12]} : {DEPTH_BITS{1'b0}};
+            part <= READ_PARTS > 1 && next_context && next_first_key[IN_SHIFT];
             token_tile <= 8'd0;
             low_digit <= 1'b0;
             second_tile <= 1'b0;
             member <= 4'd0;
             input_tile <= 12'd0;
-            output_tile <= 12'd0;
+            output_tile <= SLICES == 0 || next_context ? 12'd0 : next[PASS_FIRST_WORD +: 12];
         end else if (issue) begin
             begun <= 1'b1;
             low_digit <= two_digits && !low_digit;
@@ -274,24 +307,29 @@ module matmul_steps (
             end
             if (group_closes) begin
                 output_tile <= output_tile + {8'd0, now[PASS_MEMBERS +: 4]};
-                part <= READ_PARTS > 1 && is_context && first_key[IN_SHIFT];
+                part <= READ_PARTS > 1 && is_context && first_key[IN_SHIFT];  // a slice has one group
                 column <= {DEPTH_BITS{1'b0}};
             end
         end
         // Sums of a group stand in a row of the ring: member by member, token tile by token tile. The gate's "members"
         // are products of two high digits, of a high and a low one, of two low ones, those of wide tokens of high and of
         // low ones: a tile's steps go back and forth.
+        // Slices: see above.
         if (!rst_n) begin
             base_slot <= {SLOT_BITS{1'b0}};
             slot <= {SLOT_BITS{1'b0}};
         end else if (issue) begin
             slot <= slot + slot_step;
             if (tile_closes && (gate || last_member))
-                slot <= base_slot + (gate && !second_tile ? tile_slots : {SLOT_BITS{1'b0}});
+                slot <= first_slot + (gate && !second_tile ? tile_slots : {SLOT_BITS{1'b0}});
             if (group_closes) begin
-                slot <= base_slot + group_slots[SLOT_BITS-1:0];
-                base_slot <= base_slot + group_slots[SLOT_BITS-1:0];
+                slot <= following_slot;
+                base_slot <= following_slot;
             end
+        end
+        if (SLICES != 0 && load && next_sliced) begin
+            base_slot <= issue ? entered_behind : entered;
+            slot <= next_context ? next_context_slot : issue ? entered_behind : entered;
         end
     end
 
@@ -300,21 +338,21 @@ module matmul_steps (
 
     always @(posedge clk) begin
         step[STEP_VALID] <= rst_n && issue;
-        step[STEP_FIRST] <= input_tile == 12'd0 && (!second_tile || low_digit);
+        step[STEP_FIRST] <= input_tile == 12'd0 && !goes_on && (!second_tile || low_digit);
         step[STEP_LOW_DIGIT] <= low_digit;
         step[STEP_EXPONENTIAL] <= is_context;
-        step[STEP_FIRST_KEYS] <= input_tile == 12'd0;
+        step[STEP_FIRST_KEYS] <= input_tile == 12'd0 && !goes_on;
         // Only the first sweep sums and divides: Σe is the same in all sweeps of a block.
         step[STEP_SUMMED] <= member == 4'd0 && output_tile == 12'd0;
-        step[STEP_LAST_KEYS] <= last_input;
+        step[STEP_LAST_KEYS] <= last_input && !unfinished;
         step[STEP_PART] <= part;
         step[STEP_LEFT +: 3] <= now[PASS_LEFT +: 3];
         step[STEP_SLOT +: SLOT_BITS] <= slot;
         step[STEP_DEPTH +: DEPTH_BITS] <= depth;
         step[STEP_SCORE +: SCORE_ADDRESS_BITS] <= {now[PASS_BLOCK], token_tile[2:0], column[KEY_WORD_BITS-1:0]};
         step[STEP_MASK +: IN_PAR] <= mask;
-        job_valid <= rst_n && issue && group_closes;
-        job <= {last_group, gate ? LOGIT_ROWS[3:0] : two_digits ? 4'd2 : group_members, output_tile, tiles, base_slot,
+        job_valid <= rst_n && issue && group_closes && !(is_context && unfinished);
+        job <= {last_group && !unfinished, gate ? LOGIT_ROWS[3:0] : two_digits ? 4'd2 : group_members, output_tile, tiles, first_slot,
                 now};
     end
 
@@ -322,7 +360,8 @@ module matmul_steps (
     reg [JOB_DELAY-1:0] finishing;
     always @(posedge clk) begin
         closing <= rst_n ? {closing[6:0], issue && tile_closes} : 8'd0;
-        finishing <= rst_n ? {finishing[JOB_DELAY-2:0], issue && group_closes} : {JOB_DELAY{1'b0}};
+        finishing <= rst_n ? {finishing[JOB_DELAY-2:0], issue && group_closes && !(is_context && unfinished)}
+            : {JOB_DELAY{1'b0}};
     end
     assign tile_done = closing[7];
     assign job_ready = finishing[JOB_DELAY-1];

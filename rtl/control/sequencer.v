@@ -275,6 +275,7 @@ module sequencer (
     assign own_fetch[FETCH_NARROW] = narrow_weights;
     assign own_fetch[FETCH_MEMBERS +: 4] = 4'd1;
     assign own_fetch[FETCH_HEAD_BASE +: VECTORS_BITS] = {VECTORS_BITS{1'b0}};
+    assign own_fetch[FETCH_FIRST_KEY +: 16] = 16'd0;
 
     wire of_qkv = is_linear && epilogue == EPILOGUE_QKV[3:0];
     reg [31:0] third;
@@ -298,6 +299,7 @@ module sequencer (
     assign own_pass[PASS_AFTER_DRAIN] = 1'b0;
     assign own_pass[PASS_EXPERT +: 8] = 8'd0;
     assign own_pass[PASS_WIDE] = wide;
+    assign own_pass[PASS_BITS-1:PASS_SLICED] = {(PASS_BITS-PASS_SLICED){1'b0}};  // fields of attention
 
     assign fetch_push = is_attention ? attention_push : is_experts ? experts_fetch_push
         : fetch_room && (asks_header || state == PAYLOAD || state == WEIGHTS);

@@ -12,5 +12,6 @@ localparam FETCH_CHANNELS = FETCH_INPUT_TILES + 12;  // 1; channel records prece
 localparam FETCH_NARROW = FETCH_CHANNELS + 1;  // 1; weights of 4 bits
 localparam FETCH_MEMBERS = FETCH_NARROW + 1;  // 4; values: output tiles of a group
 localparam FETCH_HEAD_BASE = FETCH_MEMBERS + 4;  // VECTORS_BITS; keys and values: first vector of the head
-localparam FETCH_BITS = FETCH_HEAD_BASE + VECTORS_BITS;
+localparam FETCH_FIRST_KEY = FETCH_HEAD_BASE + VECTORS_BITS;  // 16; keys and values: first row
+localparam FETCH_BITS = FETCH_FIRST_KEY + 16;
 /* verilator lint_on UNUSEDPARAM */

@@ -19,7 +19,12 @@ localparam PASS_BLOCK = PASS_DESTINATION_BASE + VECTORS_BITS;  // 1; which half 
 localparam PASS_AFTER_DRAIN = PASS_BLOCK + 1;  // 1; begins when everything before it has been written
 localparam PASS_EXPERT = PASS_AFTER_DRAIN + 1;  // 8
 localparam PASS_WIDE = PASS_EXPERT + 8;  // 1; left operands of two digits, whose sums are joined on their way out
-localparam PASS_BITS = PASS_WIDE + 1;
+localparam PASS_SLICED = PASS_WIDE + 1;  // 1; attention: a slice of the keys, whose P·V has slots of its own; else all of them
+localparam PASS_FIRST_KEY = PASS_SLICED + 1;  // 16; row of its first key
+localparam PASS_FIRST_WORD = PASS_FIRST_KEY + 16;  // 12; word of scores of that key
+localparam PASS_GOES_ON = PASS_FIRST_WORD + 12;  // 1; not the first slice of its block
+localparam PASS_UNFINISHED = PASS_GOES_ON + 1;  // 1; nor the last one
+localparam PASS_BITS = PASS_UNFINISHED + 1;
 
 // Fields of a drain job, the sums of one group on their way out: the pass, then these.
 localparam JOB_SLOT = PASS_BITS;  // SLOT_BITS; first row of sums

@@ -144,6 +144,7 @@ module experts_sequence (
     assign pass[PASS_AFTER_DRAIN] = down;
     assign pass[PASS_EXPERT +: 8] = expert;
     assign pass[PASS_WIDE] = wide && !down;
+    assign pass[PASS_BITS-1:PASS_SLICED] = {(PASS_BITS-PASS_SLICED){1'b0}};  // fields of attention
 
     assign fetch[FETCH_KIND +: 3] = state == HEADER ? FETCH_HEADER : state == SKIP ? FETCH_SKIP : FETCH_WEIGHTS;
     assign fetch[FETCH_NUMBER +: 32] = segment + {24'd0, expert};
@@ -154,5 +155,6 @@ module experts_sequence (
     assign fetch[FETCH_NARROW] = narrow;
     assign fetch[FETCH_MEMBERS +: 4] = 4'd1;
     assign fetch[FETCH_HEAD_BASE +: VECTORS_BITS] = {VECTORS_BITS{1'b0}};
+    assign fetch[FETCH_FIRST_KEY +: 16] = 16'd0;
 endmodule
 `default_nettype wire

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from edgemoe.spec.hardware import VECTOR
-from edgemoe.spec.machine import CONTEXT_MEMBERS, QUERY_TILES, Fetch, Left, PassKind
-from sim.common.machine import CONFIG, FETCH, IN_PAR, OUT_PAR, SLOTS, TOKEN_PAR, Pass
+from edgemoe.spec.machine import CONTEXT_MEMBERS, QUERY_TILES, SLICE_WORDS, SLICED_WORDS, Fetch, Left, PassKind
+from sim.common.machine import CONFIG, FETCH, IN_PAR, OUT_PAR, SIZES, SLOTS, TOKEN_PAR, Pass
 
 SECOND = CONFIG.max_rows // 2  # where a second task's rows begin
 
@@ -25,25 +26,52 @@ def attention(first: int, rows: int, vectors: int, heads: int, key_row: int = 0,
     """Scores of a block, then P·V of the one before, as ATTENTION has them. keys: 0 for those of the same rows."""
     width = vectors // heads
     first_key, count = (key_row, keys) if keys else (first, rows)
-    last = first_key + count - 1
-    words, parts_of_keys = last // OUT_PAR - first_key // OUT_PAR + 1, last // IN_PAR - first_key // IN_PAR + 1
-    scores = Pass(PassKind.SCORES, Left.QUERY, first, rows, vectors, width * VECTOR // IN_PAR, words)
+    scores = Pass(PassKind.SCORES, Left.QUERY, first, rows, vectors, width * VECTOR // IN_PAR, 0)
     tiles = width * VECTOR // OUT_PAR
     members = min(tiles, QUERY_TILES)
-    context = Pass(PassKind.CONTEXT, Left.EXPONENTIALS, first, rows, 0, parts_of_keys, tiles, members=members)
+    context = Pass(PassKind.CONTEXT, Left.EXPONENTIALS, first, rows, 0, 0, tiles, members=members)
+    slices = slices_of(first_key, first_key + count, scores.input_tiles, tiles)
     size = QUERY_TILES * TOKEN_PAR
     blocks = range(first // TOKEN_PAR * TOKEN_PAR, first + rows, size)
     parts = [(max(start, first), min(start + size, first + rows), head) for head in range(heads) for start in blocks]
     passes: list[Pass] = []
-    contexts: list[Pass] = []
+    before: list[Pass] = [replace(context, rows=0)] * len(slices)
     for number, (start, end, head) in enumerate(parts):
         rows_of, block = end - start, number % 2
-        passes.append(replace(scores, first_row=start, rows=rows_of, block=block, left_base=head * width))
-        if number:
-            passes.append(contexts[-1])
+        of_block = replace(scores, first_row=start, rows=rows_of, block=block, left_base=head * width)
         placed = replace(context, destination_row=start, destination_vectors=vectors, destination_base=head * width)
-        contexts.append(replace(placed, first_row=start, rows=rows_of, block=block))
-    return Group([*passes, contexts[-1]], first_key, count)
+        placed = replace(placed, first_row=start, rows=rows_of, block=block)
+        for turn, of_scores in enumerate(by_slices(of_block, slices)):
+            passes += [of_scores, before[turn]]
+        before = by_slices(placed, slices)
+    return Group([each for each in [*passes, *before] if each.rows], first_key, count)
+
+
+def by_slices(work: Pass, slices: list[tuple[int, int]]) -> list[Pass]:
+    """Scores or P·V of one block, slice of keys by slice of keys."""
+    parts = []
+    for first, end in slices:
+        words, inputs = ((end - 1) // unit - first // unit + 1 for unit in (OUT_PAR, IN_PAR))
+        part = replace(
+            work,
+            sliced=int(len(slices) > 1),
+            first_key=first,
+            first_word=first // OUT_PAR - slices[0][0] // OUT_PAR,
+            goes_on=int(first > slices[0][0]),
+            unfinished=int(end < slices[-1][1]),
+        )
+        of_scores = work.kind == PassKind.SCORES
+        parts.append(replace(part, output_tiles=words) if of_scores else replace(part, input_tiles=inputs))
+    return parts
+
+
+def slices_of(first: int, end: int, inputs: int, outputs: int) -> list[tuple[int, int]]:
+    """First and end rows of keys whose scores and P·V take turns: all of them, or SLICE_WORDS words of scores each."""
+    words = (end - 1) // OUT_PAR - first // OUT_PAR + 1
+    starts, unit = [first], SLICE_WORDS * OUT_PAR
+    if SIZES.slices and words > SLICED_WORDS and inputs < SIZES.sliced_inputs and outputs <= SIZES.sliced_outputs:
+        starts += range(first // OUT_PAR * OUT_PAR + unit, end, unit)
+    return list(pairwise([*starts, end]))
 
 
 def fetch_of(work: Pass, vectors: int, heads: int) -> int:
@@ -55,6 +83,7 @@ def fetch_of(work: Pass, vectors: int, heads: int) -> int:
         input_tiles=work.input_tiles,
         members=min(vectors // heads * VECTOR // OUT_PAR, CONTEXT_MEMBERS),
         head_base=work.destination_base if context else work.left_base,
+        first_key=work.first_key,
     )
 
 

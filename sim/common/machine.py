@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgemoe.spec import records
-from edgemoe.spec.machine import Left, PassKind, Sizes
+from edgemoe.spec.machine import QUERY_TILES, Left, PassKind, Sizes
 from sim.common.bench import hardware
 
 CONFIG = hardware()
@@ -69,6 +69,11 @@ class Pass:
     after_drain: int = 0
     expert: int = 0
     wide: int = 0
+    sliced: int = 0
+    first_key: int = 0
+    first_word: int = 0
+    goes_on: int = 0
+    unfinished: int = 0
 
     @property
     def word(self) -> int:
@@ -91,6 +96,39 @@ class Pass:
     def sums(self) -> int:
         """Slots of a group in the ring of sums, for each token tile."""
         return LOGIT_ROWS if self.kind == PassKind.LOGITS else 2 if self.wide else self.members
+
+    @property
+    def ring_slots(self) -> int:
+        """Slots that a group takes in the ring of sums: of slices, P·V stands elsewhere."""
+        if not self.sliced:
+            return self.token_tiles * self.sums
+        return QUERY_TILES if self.kind == PassKind.SCORES else 0
+
+    def first_slot(self, ring: int) -> int:
+        """Where a group's sums begin, with the ring used up to slot `ring`."""
+        if not self.sliced:
+            return ring
+        if self.kind == PassKind.CONTEXT:
+            return SLOTS // 2 + self.block * SLOTS // 4
+        return ring % (SLOTS // 2) // QUERY_TILES * QUERY_TILES
+
+    def ring_after(self, ring: int) -> int:
+        """Up to where the ring is used with one more group."""
+        if not self.sliced:
+            return (ring + self.ring_slots) % SLOTS
+        return (ring % (SLOTS // 2) // QUERY_TILES * QUERY_TILES + self.ring_slots) % (SLOTS // 2)
+
+    @property
+    def has_jobs(self) -> bool:
+        """Whether its sums leave: those of P·V grow from slice to slice."""
+        return not (self.kind == PassKind.CONTEXT and self.unfinished)
+
+    def job_of(self, ring: int, group: range) -> dict[str, int]:
+        """Fields of the drain job of a group, but its members."""
+        first_tile = self.first_word if self.kind == PassKind.SCORES else 0
+        last = group == self.groups[-1] and not self.unfinished
+        return {"slot": self.first_slot(ring), "tiles": self.token_tiles, "output_tile": first_tile + group.start,
+                "last": int(last)}  # fmt: skip
 
     def lanes_of(self, token_tile: int) -> list[tuple[int, int]]:
         """(lane, row relative to the pass) of a token tile."""

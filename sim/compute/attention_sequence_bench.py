@@ -6,10 +6,10 @@ import cocotb
 import numpy as np
 from cocotb.triggers import ReadOnly
 
-from edgemoe.spec.machine import QUERY_TILES, PassKind
+from edgemoe.spec.machine import QUERY_TILES, SLICED_WORDS, PassKind
 from sim.common.array_passes import SECOND, attention, fetch_of
 from sim.common.bench import Checker, Dut, backpressure_rate, checked, drive, reset
-from sim.common.machine import CONFIG, PASS, TOKEN_PAR
+from sim.common.machine import CONFIG, OUT_PAR, PASS, TOKEN_PAR
 from sim.common.runs import Run
 
 RUNS = [Run()]
@@ -23,6 +23,9 @@ CASES = [  # first row, rows, vectors, heads, first key and keys where they are 
     (TOKEN_PAR, BLOCK - TOKEN_PAR - 1, 8, 2),
     (3, BLOCK, 2, 1, 5, CONFIG.max_tokens),
     (TOKEN_PAR, 1, 4, 2, 0, 1),
+    (3, 2 * BLOCK, 2, 2, OUT_PAR + 1, CONFIG.max_tokens),  # slices of keys, and none
+    (3, BLOCK, 1, 1, 1, SLICED_WORDS * OUT_PAR),
+    (3, BLOCK, 1, 1, 0, SLICED_WORDS * OUT_PAR),
 ]
 
 

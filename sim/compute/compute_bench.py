@@ -23,7 +23,7 @@ from edgemoe_golden.ops import linear as golden_linear
 from edgemoe_golden.ops.attention import attention as golden_attention
 from edgemoe_golden.ops.gate import gate_logits
 from edgemoe_golden.ops.head import head
-from sim.common.array_passes import SECOND, attention
+from sim.common.array_passes import SECOND, attention, fetch_of
 from sim.common.bench import Checker, Dut, checked, cycles, drive, extremes, pack, reset
 from sim.common.compute_model import GATHERED, Environment
 from sim.common.machine import CONFIG, FETCH, IN_PAR, NUMBERS, OUT_PAR, TOKEN_PAR, IntArray, Pass
@@ -190,11 +190,7 @@ class Bench(Environment):
         query = self.pads[Buffer.QUERY].rows(first, rows, vectors)
         key, value = (self.pads[name].rows(first_key, keys, vectors) for name in (Buffer.KEY, Buffer.VALUE))
         for work in attention(first, rows, vectors, heads, *others).passes:
-            of_values = work.kind == PassKind.CONTEXT
-            base = work.destination_base if of_values else work.left_base
-            command = {"output_tiles": work.output_tiles, "input_tiles": work.input_tiles, "members": work.members}
-            kind = Fetch.VALUES if of_values else Fetch.KEYS
-            await self.push("fetch_room", "fetch", FETCH.pack(kind=kind, head_base=base, **command))
+            await self.push("fetch_room", "fetch", fetch_of(work, vectors, heads))
             await self.push("pass_room", "pass", work.word)
         await self.quiet()
         results = golden_attention(query, key, value, heads, *scales, NUMBERS)

@@ -11,7 +11,7 @@ from cocotb.triggers import ReadOnly
 from edgemoe.spec.machine import JOB_QUEUE, QUERY_TILES, Left, PassKind
 from sim.common.array_passes import GROUPS, SECOND, attention
 from sim.common.bench import STALLS, Checker, Dut, backpressure_rate, checked, drive, idle_rate, reset
-from sim.common.machine import DRAIN, JOB, LOGIT_ROWS, OUT_PARTS, POST_ROWS, SLOTS, TOKEN_PAR, Pass, score_row
+from sim.common.machine import CONFIG, DRAIN, JOB, LOGIT_ROWS, OUT_PARTS, POST_ROWS, SLOTS, TOKEN_PAR, Pass, score_row
 from sim.common.runs import Run
 
 RUNS = [Run("micro"), Run("zcu102")]
@@ -29,6 +29,7 @@ PASSES = [
     Pass(PassKind.HEAD, Left.NORM, SECOND, 67, 1, 1, 3),
     *attention(SECOND, 29, 12, 1).passes,
     *attention(SECOND, TOKEN_PAR * 8 + 3, 2, 2).passes,
+    *attention(5, TOKEN_PAR * 8 + 3, 1, 1, 5, CONFIG.max_tokens).passes,
 ]
 
 
@@ -36,11 +37,9 @@ def jobs_of(passes: list[Pass]) -> list[tuple[Pass, dict[str, int]]]:
     """Jobs as the array makes them, group after group round the ring of sums."""
     slot, jobs = 0, []
     for work in passes:
-        for group in work.groups:
-            last = int(group == work.groups[-1])
-            job = {"slot": slot, "tiles": work.token_tiles, "output_tile": group.start, "members": sums_of(work, group)}
-            jobs.append((work, job | {"last": last}))
-            slot = (slot + work.token_tiles * work.sums) % SLOTS
+        for group in work.groups if work.has_jobs else ():
+            jobs.append((work, work.job_of(slot, group) | {"members": sums_of(work, group)}))
+            slot = work.ring_after(slot)
     return jobs
 
 
@@ -53,7 +52,8 @@ def steps_of(work: Pass, job: dict[str, int]) -> list[dict[str, int]]:
     """Rows by POST_ROWS, aligned unless rows go to scattered places; members of the group in each."""
     scattered = work.kind == PassKind.WEIGHTED
     stride = 1 if scattered else POST_ROWS
-    group = next(group for group in work.groups if group.start == job["output_tile"])
+    skipped = work.job_of(0, work.groups[0])["output_tile"]
+    group = next(group for group in work.groups if group.start == job["output_tile"] - skipped)
     first = work.first_row // stride * stride
     starts = range(first, work.first_row + work.rows, stride)
     steps = []
@@ -61,9 +61,9 @@ def steps_of(work: Pass, job: dict[str, int]) -> list[dict[str, int]]:
         rows = [0 <= start + row - work.first_row < work.rows for row in range(stride)]
         token_tile = start // TOKEN_PAR - work.first_row // TOKEN_PAR
         for member in range(job["members"]):
-            tile = group.start + (0 if work.kind == PassKind.LOGITS or work.wide else member)
+            tile = skipped + group.start + (0 if work.kind == PassKind.LOGITS or work.wide else member)
             # A logit's sums go nowhere, those of wide tokens with the last one.
-            vector, part = divmod(tile if work.wide else group.start + member, OUT_PARTS)
+            vector, part = divmod(tile if work.wide else skipped + group.start + member, OUT_PARTS)
             goes = not work.wide or member == 1
             third, vector = divmod(vector, work.destination_vectors) if work.kind == PassKind.QKV else (0, vector)
             steps.append(
@@ -128,7 +128,7 @@ async def jobs(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str) 
             work, job = sent.popleft()
             of_job = steps_of(work, job)
             ready.extend(of_job)
-            freed.append(job["tiles"] * work.sums)
+            freed.append(work.ring_slots)
             ready_jobs += 1
         wanted = not backpressure or bool(ready and ready[0]["kind"] == PassKind.CONTEXT)
         if scale_jobs and wanted and rng.random() >= LATE * backpressure:

@@ -21,6 +21,7 @@ from edgemoe.compiler.quantised import QuantisedModel
 from edgemoe.compiler.residency import Blocks, Need, blocks_of, is_resident
 from edgemoe.compiler.traffic import traffic_of
 from edgemoe.devices.registry import open_device
+from edgemoe.frames import expert_loads
 from edgemoe.results import FrameResult
 from edgemoe.session import Session
 from edgemoe.spec.calibration import mixable_activations
@@ -195,6 +196,22 @@ def test_rows_that_are_moved_follow_the_formula_whatever_the_parallelism(name: s
     routing = sum(each.rows * 16 for each in program.manifest.routing)
     moved = traffic_of(program)
     assert moved.loaded + moved.stored - routing == rows_formula(model.config, len(model.config.tasks))
+
+
+@pytest.mark.parametrize("name", ["experts", "experts in the first block", "gates on the block's input"])
+def test_every_experts_has_the_loads_of_its_block_of_rows(name: str) -> None:
+    """A block's loads, EXPERTS by EXPERTS, add up to those of the same block with all rows on the chip."""
+    hardware = shape("streaming")
+    model = model_of(name, hardware)
+    resident = program_of(model, hardware, None)
+    routing = result_of(resident).routing
+    whole = expert_loads(routing, resident)
+    program = program_of(model, hardware, blocks(model, hardware, 12, 1))
+    loads = expert_loads(routing, program)
+    assert len(loads) == sum(i.opcode == Opcode.EXPERTS for i in program.instructions) == 3 * len(whole)
+    assert np.array(loads).reshape(len(whole), 3, -1).sum(axis=1).tolist() == whole
+    assert [sum(of_block) for of_block in loads[:2]] == [2 * 12 * MICRO.top_k] * 2
+    predicted_cycles(program, loads)
 
 
 def test_a_program_with_blocks_survives_its_folder(tmp_path: object) -> None:

@@ -35,7 +35,7 @@ def compare(program: Program) -> None:
     with device, Session(program, device) as session:
         result = session.run(frame_of(program))
         counted = counted_cycles(device, len(program.instructions))
-    loads = expert_loads(result.routing, program.manifest.model)
+    loads = expert_loads(result.routing, program)
     predicted = [each.cycles for each in predicted_cycles(program, loads)]
     far = [
         f"{label}: {cycles:,} predicted, {count:,} counted"

@@ -55,6 +55,7 @@ class Timeline:
         self.routing = sizes.gate_cycles
         self.turns = sizes.gate_turns - 1  # cycles from a row's first logits to its last ones
         self.slots = sizes.slots
+        self.sizes = sizes
         self.ring: deque[tuple[int, float]] = deque()  # sums of groups that are not drained, and when they are
 
     def end(self, i: Instruction, queues: Sequence[int]) -> float:
@@ -89,21 +90,30 @@ class Timeline:
         self.waited += arrived - self.taken
         self.taken = arrived + _HEADER
 
-    def _group(self, tiles: int, token_tiles: int, drain: float, supply: int, size: int = 0, members: int = 1) -> None:
+    def _group(self, tiles: int, token_tiles: int, drain: float, supply: int, size: int = 0) -> None:
         """Output tiles that are summed together: `tiles` right tiles of `token_tiles` steps each.
 
         drain: cycles of the post lanes. supply: cycles in which the tiles are taken. size: their bytes of the stream.
-        members: sums of a token. The group waits for room in the ring of sums.
+        The group waits for room in the ring of sums.
         """
-        steps, sums = tiles * token_tiles, members * token_tiles
+        self._room(token_tiles)
+        self._steps(tiles, token_tiles, supply, size)
+        self._drain(drain, token_tiles)
+
+    def _room(self, sums: int) -> None:
         while self.ring and sum(each for each, _ in self.ring) + sums > self.slots:
             self.array = max(self.array, self.ring.popleft()[1])
+
+    def _steps(self, tiles: int, token_tiles: int, supply: int, size: int = 0) -> None:
+        steps = tiles * token_tiles
         wanted = max(self.taken + supply, self.array + steps - TILE_QUEUE * token_tiles)
         self.taken = self.memory.take(size, wanted)
         done = max(self.array + steps, wanted + _SUPPLY + token_tiles)
         self.array = max(done, self.taken + _SUPPLY + token_tiles)
         self.waited += self.array - done
         self.mac += steps
+
+    def _drain(self, drain: float, sums: int) -> None:
         self.post += round(drain)
         self.drained = max(self.drained, self.array + self.sums) + drain
         self.ring.append((sums, self.drained))
@@ -177,7 +187,7 @@ class Timeline:
         return max(self.drained + DRAIN_STAGES, self.taken)
 
     def _attention(self, i: Instruction) -> float:
-        """Blocks of query tiles, head by head: scores of a block, then P·V of the block before it.
+        """Blocks of query tiles, head by head: scores of a block, then P·V of the block before it, by slices of keys.
 
         Wide operands are two digits each: four products for a score, two for P·V, whose left operand is one.
         """
@@ -185,32 +195,46 @@ class Timeline:
         tiles = self._tiles_of(i, shape.token_par)
         blocks = [tiles[n : n + QUERY_TILES] for n in range(0, len(tiles), QUERY_TILES)] * i.heads
         first, count = (i.key_row, i.keys) if i.keys else (i.source_row, i.rows)
-        keys, values = (
-            len(range(first // unit, (first + count - 1) // unit + 1)) for unit in (shape.out_par, shape.in_par)
-        )
         inputs, outputs = (whole(i.in_features // i.heads, unit) for unit in (shape.in_par, shape.out_par))
+        slices = self.sizes.slices_of(first, first + count, inputs, outputs)
+        if len(slices) > 1:
+            self.slots //= 2  # P·V has the other half
         scored: list[float] = []
+        members, parts = min(outputs, CONTEXT_MEMBERS), shape.in_par // shape.token_par
         finished = [0.0, 0.0]
         for n, block in enumerate([*blocks, range(0)]):
-            if block:
-                for _ in range(keys):
-                    supply = inputs * digits * shape.out_par // shape.token_par
-                    self._group(inputs * digits, len(block) * digits, self._block_drain(i, block), supply)
-                scored.append(self.drained + _SCORED)
+            for keys, values in slices[:-1]:
+                self._scores(i, block, keys, inputs * digits, digits, QUERY_TILES)
+                if n > 0:
+                    self.array = max(self.array, scored[n - 1], finished[-2])
+                    self._steps(values * digits * members, len(blocks[n - 1]), values * digits * members * parts)
+            keys, values = slices[-1]
+            self._scores(i, block, keys, inputs * digits, digits, QUERY_TILES if len(slices) > 1 else len(block))
+            scored.append(self.drained + _SCORED)
             if n > 0:
                 self.array = max(self.array, scored[n - 1], finished[-2])
-                self._context(i, blocks[n - 1], values * digits, outputs)
+                self._context(i, blocks[n - 1], values * digits, outputs, len(slices) > 1)
                 finished.append(self.drained + _SCORED)
         return self.drained + DRAIN_STAGES
 
-    def _context(self, i: Instruction, block: range, values: int, outputs: int) -> None:
+    def _scores(self, i: Instruction, block: range, keys: int, inputs: int, digits: int, sums: int) -> None:
+        supply = inputs * self.hardware.out_par // self.hardware.token_par
+        for _ in range(keys if block else 0):
+            self._room(sums * digits)
+            self._steps(inputs, len(block) * digits, supply)
+            self._drain(self._block_drain(i, block), sums * digits)
+
+    def _context(self, i: Instruction, block: range, values: int, outputs: int, own: bool) -> None:
         """P·V of one block; the rows of a lane are divided one after the other, and their sums wait for that."""
         shape = self.hardware
         members = min(outputs, CONTEXT_MEMBERS)
         drain = self._block_drain(i, block) * members
         parts = shape.in_par // shape.token_par
         for group in range(whole(outputs, members)):
-            self._group(values * members, len(block), drain, values * members * parts, members=members)
+            sums = 0 if own else members * len(block)
+            self._room(sums)
+            self._steps(values * members, len(block), values * members * parts)
+            self._drain(drain, sums)
             if group == 0:
                 divided = (
                     self.array - (members - 1) * len(block) + len(block) * (shape.numbers.reciprocal_bits + _DIVIDE)

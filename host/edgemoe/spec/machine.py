@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from enum import IntEnum
+from itertools import pairwise
 from typing import overload
 
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
@@ -41,6 +42,8 @@ CHANNEL_QUEUE = 16
 JOB_QUEUE = 32
 QUERY_TILES = 8
 CONTEXT_MEMBERS = 8
+SLICE_WORDS = 4
+SLICED_WORDS = 16
 MOVE_QUEUE = 4  # LOADs and STOREs that are not done, beside what executes: move_queue
 
 _DRAIN_DELAY = 10  # lane 0: from a step to the first cycle in which its sums may be read, beside dot_product
@@ -165,7 +168,32 @@ class Sizes:
     logit_slots = Size(lambda s: s.logit_rows * s.row_tiles, "of a group of logits, more than one of two digits")
     slot_bits = Size(lambda s: clog2(max(2 * s.group_slots, s.logit_slots)), "two groups, or one of logits")
     slots = Size(lambda s: 1 << s.slot_bits)
+
+    sliced_inputs = Size(lambda s: s.hardware.token_par // s.post_rows,
+                         "input tiles of a head whose scores are drained as fast as they are made; slices if fewer",
+                         "Slices: Q·K and P·V take turns")
+    sliced_outputs = Size(lambda s: min(s.slots // (4 * QUERY_TILES), CONTEXT_MEMBERS),
+                          "output tiles of a head whose P·V takes a quarter of the ring; slices if no more")
+    slice_words = Size(SLICE_WORDS, "words of scores of a slice")
+    sliced_words = Size(SLICED_WORDS, "of at most so many there is one slice")
+    slices = Size(lambda s: int(s.hardware.max_tokens // s.hardware.out_par + 1 > SLICED_WORDS
+                                and s.sliced_inputs > 1), "1: there may be several")
     # fmt: on
+
+    def slices_of(self, first: int, end: int, inputs: int, outputs: int) -> list[tuple[int, int]]:
+        """Tiles of keys and of values of each slice of rows first … end − 1: attention_sequence.
+
+        inputs, outputs: input and output tiles of a head.
+        """
+        keys, values = self.hardware.out_par, self.hardware.in_par
+        starts, unit = [first], SLICE_WORDS * keys
+        many = (end - 1) // keys - first // keys >= SLICED_WORDS
+        if self.slices and many and inputs < self.sliced_inputs and outputs <= self.sliced_outputs:
+            starts += range(first // keys * keys + unit, end, unit)
+        return [
+            ((stop - 1) // keys - start // keys + 1, (stop - 1) // values - start // values + 1)
+            for start, stop in pairwise([*starts, end])
+        ]
 
 
 def sizes() -> Iterator[Size]:

@@ -86,6 +86,11 @@ PASS = Record(
         RecordField("after_drain", 1, "begins when everything before it has been written"),
         RecordField("expert", 8),
         RecordField("wide", 1, "left operands of two digits, whose sums are joined on their way out"),
+        RecordField("sliced", 1, "attention: a slice of the keys, whose P·V has slots of its own; else all of them"),
+        RecordField("first_key", 16, "row of its first key"),
+        RecordField("first_word", 12, "word of scores of that key"),
+        RecordField("goes_on", 1, "not the first slice of its block"),
+        RecordField("unfinished", 1, "nor the last one"),
     ),
 )
 
@@ -159,6 +164,7 @@ FETCH = Record(
         RecordField("narrow", 1, "weights of 4 bits"),
         RecordField("members", 4, "values: output tiles of a group"),
         RecordField("head_base", "vectors_bits", "keys and values: first vector of the head"),
+        RecordField("first_key", 16, "keys and values: first row"),
     ),
 )
 

@@ -76,6 +76,13 @@ localparam LOGIT_SLOTS = 198;  // of a group of logits, more than one of two dig
 localparam SLOT_BITS = 8;  // two groups, or one of logits
 localparam SLOTS = 256;
 
+// Slices: Q·K and P·V take turns
+localparam SLICED_INPUTS = 4;  // input tiles of a head whose scores are drained as fast as they are made; slices if fewer
+localparam SLICED_OUTPUTS = 8;  // output tiles of a head whose P·V takes a quarter of the ring; slices if no more
+localparam SLICE_WORDS = 4;  // words of scores of a slice
+localparam SLICED_WORDS = 16;  // of at most so many there is one slice
+localparam SLICES = 1;  // 1: there may be several
+
 // What a pass does with its sums
 localparam [2:0] PASS_QKV = 0;
 localparam [2:0] PASS_GELU = 1;
