@@ -136,7 +136,7 @@ module weight_buffer_proof #(
             if (\unit.settling == 0)
                 levels: assert (complete >= head && complete - head <= CAPACITY && complete <= lines
                                 && \unit.level + \unit.arrived == complete - head && available <= \unit.level );
-            ordered_flags: assert ((available_from & (available_from + 8'd1)) == 0);
+            flags: assert ((available_from & (available_from + 8'd1)) == 0);
             if (\unit.settling != 0) settles: assert (available == 0);
             if (\unit.settling == 2) compares: assert (\unit.behind == (complete < head) && !\unit.arrived
                 && (complete < head || \unit.ahead == complete - head));
