@@ -29,7 +29,7 @@ WORD_FIFO_PROOF = Proof(
         Property("counts", "count is what was pushed and not popped",
                  Mutant(WORD_FIFO, "if (!push && pop) count", "if (pop) count")),
         Property("offers_what_it_holds", "what was held a cycle ago stands at the front",
-                 Mutant(WORD_FIFO, "empty <= !waits &&", "empty <= (!waits || push) &&")),
+                 Mutant(WORD_FIFO, "(!waits && empty)", "((!waits || push) && empty)")),
     ),
 )  # fmt: skip
 
@@ -63,7 +63,7 @@ WIDE_STEPS = replace(MATMUL_STEPS, constants={**MATMUL_STEPS.constants, "WIDE_TO
 
 WEIGHT_BUFFER = Proof(
     "weight_buffer_proof", "weight_buffer", Induction(2), slow=True,
-    invariants=("heads", "received", "levels", "ordered_flags", "settles", "compares", "corrected", "completes", "ports"),
+    invariants=("heads", "received", "levels", "flags", "settles", "compares", "corrected", "completes", "ports"),
     properties=(
         Property("available_lines_are_there", "what is available has come whole, over every port",
                  Mutant(BUFFER, "received > complete", "received >= complete")),
