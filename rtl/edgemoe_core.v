@@ -43,7 +43,7 @@ module edgemoe_core (
     output wire [31:0]          segments_dropped;
     output reg                  progress;
     input  wire                 counts_running;
-    input  wire [3:0]           available;
+    input  wire [8:1]           available;
     output wire                 take;
     output wire [2:0]           take_lines;
     input  wire                 taken_valid;

@@ -141,7 +141,7 @@ module edgemoe_top (
     // Weights: every port its words, the buffer its lines. Parts that are streamed again are known when the program has
     // said so.
     assign begin_stream = STREAMING != 0 ? begin_ranges : header_good;
-    wire [3:0] available;
+    wire [8:1] available;
     wire take, taken_valid, skip;
     wire [2:0] take_lines;
     wire [TILE_BITS-1:0] taken;

@@ -40,7 +40,8 @@ module attention_sequence (
     localparam [1:0] IDLE = 0, WIDTH = 1, SCORES = 2, CONTEXT = 3;
     reg [1:0] state;
     reg [VECTORS_BITS-1:0] head_vectors, counted;
-    reg [15:0] end_row, last_key, block_row;
+    reg [15:0] end_row, last_key;
+    reg [15:0] first_row, block_end;  // rows of the task from here on, and where the block of them ends, aligned
     reg [15:0] slice_key;  // first key of the slice
     reg [11:0] slice_word;
     reg sliced, settled;
@@ -53,8 +54,6 @@ module attention_sequence (
     reg [15:0] before_first, before_end;
     reg [VECTORS_BITS-1:0] before_base;
 
-    wire [15:0] first_row = block_row > source_row ? block_row : source_row;
-    wire [15:0] block_end = block_row + BLOCK_ROWS[15:0];
     wire [15:0] pass_end = block_end < end_row ? block_end : end_row;
     wire many_keys = (last_key >> OUT_SHIFT) - (first_key >> OUT_SHIFT) >= SLICED_WORDS[15:0];
     wire last_slice = SLICES == 0 || !sliced || reaches_end;
@@ -72,7 +71,7 @@ module attention_sequence (
     assign busy = state != IDLE;
     wire ready = queue_room && settled;
     assign push = ready && ((state == SCORES && !none_left) || (of_context && !none_before));
-    wire [15:0] source_tile = (source_row >> LANE_BITS) << LANE_BITS;
+    wire [15:0] first_block_end = ((source_row >> LANE_BITS) << LANE_BITS) + BLOCK_ROWS[15:0];
     wire unused = &{1'b0, key_tiles[15:12], value_tiles[15:12]};
 
     always @(posedge clk) begin
@@ -95,7 +94,8 @@ module attention_sequence (
                 counted <= {VECTORS_BITS{1'b0}};
                 end_row <= source_row + rows;
                 last_key <= first_key + keys - 16'd1;
-                block_row <= source_tile;
+                first_row <= source_row;
+                block_end <= first_block_end;
                 head_base <= {VECTORS_BITS{1'b0}};
                 block <= 1'b0;
                 none_left <= 1'b0;
@@ -120,7 +120,8 @@ module attention_sequence (
                 before_base <= head_base;
                 none_before <= 1'b0;
                 block <= !block;
-                block_row <= last_block ? source_tile : block_end;
+                first_row <= last_block ? source_row : block_end;
+                block_end <= last_block ? first_block_end : block_end + BLOCK_ROWS[15:0];
                 if (last_block) head_base <= head_base + head_vectors;
                 if (last_block && last_head) none_left <= 1'b1;
             end

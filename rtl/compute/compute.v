@@ -46,7 +46,7 @@ module compute (
     input  wire [15:0]                             output_zero;
     input  wire [1:0]                              activation;
     input  wire                                    biased;
-    input  wire [3:0]                              available;
+    input  wire [8:1]                              available;
     output wire                                    take;
     output wire [2:0]                              take_lines;
     input  wire                                    taken_valid;

@@ -88,14 +88,21 @@ module drain (
     wire [11:0] two_thirds = third_vectors << 1;
     wire splits = held[PASS_KIND +: 3] == PASS_QKV;
     wire [1:0] front_third = !splits || front_vector < third_vectors ? 2'd0 : front_vector < two_thirds ? 2'd1 : 2'd2;
-    wire [11:0] front_skipped = front_third == 2'd0 ? 12'd0 : front_third == 2'd1 ? third_vectors : two_thirds;
-    wire [11:0] front_within = front_vector - front_skipped;
+    // `KEEP: the subtractions come before the choice between them.
+    `KEEP wire [11:0] past_one_third = front_vector - third_vectors;
+    `KEEP wire [11:0] past_two_thirds = front_vector - two_thirds;
+    wire [11:0] front_within = front_third == 2'd0 ? front_vector : front_third == 2'd1 ? past_one_third : past_two_thirds;
     wire front_part = OUT_PARTS > 1 && held[JOB_OUTPUT_TILE];
     wire [15:0] row_after_next = next_row + stride;
     `KEEP wire next_last_step = next_last_member && (last_member ? row_after_next >= end_row : last_row);
     wire any_scale = scales_ready != 8'd0;
     wire this_scale = scales_ready > token_tile;
     wire next_scale = {1'b0, scales_ready} > {1'b0, token_tile} + 9'd1;
+    // Whether there is a scale next, with a step now and without.
+    wire ends_scaled = last_step && is_context && now[JOB_LAST];
+    `KEEP wire scaled_after = !ends_scaled && !scales_stale && (may_load && last_step ? any_scale
+        : last_member && last_of_tile ? next_scale : this_scale);
+    `KEEP wire scaled_still = !scales_stale && (may_load && !running ? any_scale : this_scale);
     // Where the job at the front begins, two cycles after it has come there.
     reg [15:0] new_row, new_next_row;
     reg new_last_row, new_last_step, new_part;
@@ -123,13 +130,12 @@ module drain (
         end else begin
             running <= load || (running && !finish);
             ready_jobs <= ready_jobs + {5'd0, job_ready} - {5'd0, loaded};  // the one loaded a cycle late, when may_load is low
-            if (finish && is_context && now[JOB_LAST]) scales_used <= scales_used + now[JOB_TILES +: 8];
-            scales_stale <= finish && is_context && now[JOB_LAST];
+            if (issue && ends_scaled) scales_used <= scales_used + now[JOB_TILES +: 8];
+            scales_stale <= issue && ends_scaled;
             loaded <= load;
             may_load <= (ready_jobs != 6'd0 || job_ready) && !load && !loaded;
         end
-        scaled <= !(finish && is_context && now[JOB_LAST]) && !scales_stale && (load ? any_scale
-            : issue && last_member && last_of_tile ? next_scale : this_scale);
+        scaled <= issue ? scaled_after : scaled_still;
         scales_ready <= scaled_rows - scales_used;
         held <= front;
         new_context <= held[PASS_KIND +: 3] == PASS_CONTEXT;

@@ -86,13 +86,25 @@ module matmul_lane (
 
     wire part = IN_PARTS > 1 ? step_7[STEP_PART] : 1'b0;
     reg [IN_PAR*ACTIVATION_BITS-1:0] activations;
-    wire of_gathered = WIDE_TOKENS != 0 && step_7[STEP_LEFT +: 3] == LEFT_GATHERED_WIDE;
+    // Which operands, decoded on the way into cycle 7, since all of their bits are chosen by it.
+    wire [2:0] left_6 = step_6[STEP_LEFT +: 3];
+    localparam [1:0] OF_NORM = 0, OF_HIDDEN = 1, OF_QUERY = 2, OF_GATHERED = 3;
+    reg of_exponentials, of_wide, of_gathered;
+    reg [1:0] of_activations;
+    always @(posedge clk) begin
+        of_exponentials <= step_6[STEP_EXPONENTIAL];
+        of_gathered <= WIDE_TOKENS != 0 && left_6 == LEFT_GATHERED_WIDE;
+        of_wide <= left_6 == LEFT_GATE_INPUT || (WIDE_TOKENS != 0 && left_6 == LEFT_GATHERED_WIDE);
+        of_activations <= left_6 == LEFT_HIDDEN ? OF_HIDDEN : left_6 == LEFT_QUERY ? OF_QUERY
+            : left_6 == LEFT_GATHERED ? OF_GATHERED : OF_NORM;
+    end
     wire [VECTOR*16-1:0] wide_vector;
     generate
         if (WIDE_TOKENS != 0) begin : wide_tokens
             assign wide_vector = of_gathered ? gathered : gate_input;
         end else begin : gates_alone
             assign wide_vector = gate_input;
+            wire unused_gathered = &{1'b0, of_gathered};
         end
     endgenerate
     wire [IN_PAR*16-1:0] wide = wide_vector[part*IN_PAR*16 +: IN_PAR*16];
@@ -101,19 +113,19 @@ module matmul_lane (
     reg signed [15:0] high;
     integer input_;
     always @* begin
-        case (step_7[STEP_LEFT +: 3])
-            LEFT_HIDDEN: activations = hidden[part*IN_PAR*ACTIVATION_BITS +: IN_PAR*ACTIVATION_BITS];
-            LEFT_QUERY: activations = query[part*IN_PAR*ACTIVATION_BITS +: IN_PAR*ACTIVATION_BITS];
-            LEFT_GATHERED: activations = gathered[part*IN_PAR*ACTIVATION_BITS +: IN_PAR*ACTIVATION_BITS];
+        case (of_activations)
+            OF_HIDDEN: activations = hidden[part*IN_PAR*ACTIVATION_BITS +: IN_PAR*ACTIVATION_BITS];
+            OF_QUERY: activations = query[part*IN_PAR*ACTIVATION_BITS +: IN_PAR*ACTIVATION_BITS];
+            OF_GATHERED: activations = gathered[part*IN_PAR*ACTIVATION_BITS +: IN_PAR*ACTIVATION_BITS];
             default: activations = norm[part*IN_PAR*ACTIVATION_BITS +: IN_PAR*ACTIVATION_BITS];
         endcase
         value = 16'd0;
         high = 16'd0;
         for (input_ = 0; input_ < IN_PAR; input_ = input_ + 1)
-            if (step_7[STEP_EXPONENTIAL])
+            if (of_exponentials)
                 operands[input_*OPERAND_BITS +: OPERAND_BITS] =
                     {1'b0, exponentials[input_*EXPONENTIAL_BITS +: EXPONENTIAL_BITS]};
-            else if (step_7[STEP_LEFT +: 3] == LEFT_GATE_INPUT || of_gathered) begin
+            else if (of_wide) begin
                 // Digits of 8 bits: value = 256·high + low; W16A16 takes the value whole.
                 value = wide[input_*16 +: 16];
                 high = (value + 16'sd128) >>> 8;

@@ -133,7 +133,7 @@ module control_registers #(
     wire in_outputs = row < OUTPUTS;
     wire read = reading == 2;
     wire read_control = read && read_word == REG_CONTROL / 4;
-    wire read_valid_flag = read && in_outputs && read_word[1:0] == 2;
+    reg [OUTPUTS-1:0] flags_read;  // in the cycle of `read`, the valid flag that is cleared by it
 
     assign s_axi_control_ARREADY = awake && reading == 0 && !s_axi_control_RVALID;
     assign s_axi_control_RRESP = 2'b00;
@@ -141,6 +141,8 @@ module control_registers #(
     always @(posedge clk) begin
         if (s_axi_control_ARREADY)
             read_word <= s_axi_control_ARADDR[ADDRESS_BITS-1:2];
+        for (i = 0; i < OUTPUTS; i = i + 1)
+            flags_read[i] <= rst_n && reading == 1 && read_word[1:0] == 2 && i > 1 && row == i[ADDRESS_BITS-5:0];
         if (reading == 1) begin
             input_value <= read_word < 32 ? inputs[read_word[4:0]] : 32'd0;
             output_value <= outputs[row[3:0]*64 +: 64];
@@ -209,8 +211,8 @@ module control_registers #(
             interrupt <= interrupt_on && interrupt_status != 0;
             if (done)
                 valid_flags <= {OUTPUTS{1'b1}};
-            else if (read_valid_flag && row > 1)
-                valid_flags[row[3:0]] <= 1'b0;
+            else
+                valid_flags <= valid_flags & ~flags_read;
         end
 
     wire unused = &{1'b0, s_axi_control_AWADDR[1:0], s_axi_control_ARADDR[1:0]};

@@ -75,45 +75,39 @@ module field_rules (
     // Ranges that every opcode has, and those of one opcode.
     wire of_routing = opcode == OPCODE_STORE[7:0] && source == BUFFER_ROUTING[3:0];
     reg [31:0] expected_segments;
+    always @(posedge clk)
+        case (opcode)
+            OPCODE_PATCH_EMBED[7:0]: expected_segments <= 32'd2;
+            OPCODE_LAYERNORM[7:0], OPCODE_LINEAR[7:0], OPCODE_GATE[7:0], OPCODE_HEAD[7:0]: expected_segments <= 32'd1;
+            OPCODE_EXPERTS[7:0]: expected_segments <= {24'd0, experts};
+            default: expected_segments <= 32'd0;
+        endcase
     reg own_ranges;
     wire grid_unused = output_multiplier == 0 && output_shift == 0 && output_zero == 0 && activation == 0;
     always @* begin
-        expected_segments = 32'd0;
         own_ranges = 1'b1;
         case (opcode)
-            OPCODE_PATCH_EMBED[7:0]: begin
-                expected_segments = 32'd2;
+            OPCODE_PATCH_EMBED[7:0]:
                 own_ranges = whole_vectors(out_features);
-            end
-            OPCODE_LAYERNORM[7:0]: begin
-                expected_segments = 32'd1;
+            OPCODE_LAYERNORM[7:0]:
                 own_ranges = shift != 0 && epsilon != 0 && (gate_copy & ~residual_copy) == (output_shift != 0)
                     && (gate_copy | ~residual_copy);
-            end
-            OPCODE_LINEAR[7:0]: begin
-                expected_segments = 32'd1;
+            OPCODE_LINEAR[7:0]:
                 own_ranges = (epilogue == EPILOGUE_GELU[3:0] || grid_unused)
                     && (epilogue == EPILOGUE_QKV[3:0]
                         ? whole_vectors(third) && {1'b0, third} + {third, 1'b0} == {1'b0, out_features}
                         : whole_vectors(out_features));
-            end
             OPCODE_ATTENTION[7:0]:
                 own_ranges = heads != 0 && remainder == 0 && output_shift <= MAX_ATTENTION_OUTPUT_SHIFT[7:0]
                     && (keys != 0 || key_row == 0);
-            OPCODE_GATE[7:0]: begin
-                expected_segments = 32'd1;
+            OPCODE_GATE[7:0]:
                 own_ranges = top_k != 0 && top_k <= experts;
-            end
-            OPCODE_EXPERTS[7:0]: begin
-                expected_segments = {24'd0, experts};
+            OPCODE_EXPERTS[7:0]:
                 own_ranges = experts != 0 && whole_vectors(hidden_features);
-            end
             OPCODE_COPY[7:0]: own_ranges = disjoint;
             OPCODE_STORE[7:0]: own_ranges = !of_routing || pitch == 0;
-            OPCODE_HEAD[7:0]: begin
-                expected_segments = 32'd1;
+            OPCODE_HEAD[7:0]:
                 own_ranges = out_features != 0 && out_features <= MAX_FEATURES[15:0];
-            end
             default: own_ranges = 1'b1;
         endcase
     end

@@ -137,7 +137,16 @@ module sequencer (
     wire attention_busy, experts_busy;
     wire [4:0] experts_fault;
     wire accept = instruction_ready && instruction_valid;
-    wire header_ok = header_done && header_fault == 5'd0;
+    // Where a run can end, each for itself: whatever ends it overrides what else the state would do.
+    reg [3:0] after_begin;  // the state
+    wire sequence_ends = sequence_begun && state == SEQUENCE && !attention_busy && !experts_busy;
+    wire stream_ends = state == NEXT && !instruction_valid && past_end;
+    wire rules_end = state == RULES && check_done;
+    wire experts_end = sequence_ends && is_experts;
+    wire header_ends = (state == HEADER || state == HEADER_2) && header_done;
+    wire ends = stream_ends || (state == CHECK && (static_fault_held != 5'd0 || is_halt))
+        || (rules_end && check_fault != 5'd0) || (experts_end && experts_fault != 5'd0)
+        || (header_ends && header_fault != 5'd0);
     wire quiet = compute_idle && !rows_busy && !gate_busy;
     always @(posedge clk) check <= rst_n && state == CHECK && static_fault_held == 5'd0 && !is_halt;
     reg was_quiet;  // in this state, a cycle ago
@@ -184,6 +193,7 @@ module sequencer (
         if (!rst_n) instruction_ready <= 1'b1;
         else if (instruction_ready) instruction_ready <= !instruction_valid && !past_end;
         else instruction_ready <= was_quiet;
+        after_begin <= is_attention || is_experts ? SEQUENCE : is_copy || is_move || is_repeat ? SETTLE : HEADER;
         settling <= state == SETTLE ? settling + 2'd1 : 2'd0;
         if (!rst_n) begin
             state <= NEXT;
@@ -196,44 +206,30 @@ module sequencer (
             if (header_done) asked <= 1'b0;
             case (state)
                 NEXT: if (instruction_valid) state <= CHECK;
-                      else if (past_end) begin
-                          state <= ENDED;
-                          over <= 1'b1;
-                          fault <= FAULT_STREAM_END[4:0];
-                      end
-                CHECK: if (static_fault_held != 5'd0 || is_halt) begin
-                           state <= ENDED;
-                           over <= 1'b1;
-                           fault <= static_fault_held;
-                       end else state <= RULES;
-                RULES: if (check_done) begin
-                           state <= check_fault != 5'd0 ? ENDED : BEGIN;
-                           over <= check_fault != 5'd0;
-                           fault <= check_fault;
-                       end
-                BEGIN: if (begins) state <= is_attention || is_experts ? SEQUENCE
-                    : is_copy || is_move || is_repeat ? SETTLE : HEADER;
-                HEADER: if (header_ok) state <= is_layernorm || is_patch ? PAYLOAD : WEIGHTS;
+                CHECK: state <= RULES;
+                RULES: if (check_done) state <= BEGIN;
+                BEGIN: if (begins) state <= after_begin;
+                HEADER: if (header_done) state <= is_layernorm || is_patch ? PAYLOAD : WEIGHTS;
                 PAYLOAD: if (fetch_room) state <= is_patch ? PATCHES : SETTLE;
                 PATCHES: if (start_patches) state <= HEADER_2;  // beside the positions
-                HEADER_2: if (header_ok) state <= WEIGHTS;
+                HEADER_2: if (header_done) state <= WEIGHTS;
                 WEIGHTS: if (fetch_room) state <= PASS;
                 // The array reads a frame's patches only when all stand in HIDDEN.
                 PASS: if (pass_room && !(is_patch && rows_busy)) state <= SETTLE;
-                SEQUENCE: if (sequence_begun && !attention_busy && !experts_busy) begin
-                              state <= experts_fault != 5'd0 && is_experts ? ENDED : SETTLE;
-                              over <= experts_fault != 5'd0 && is_experts;
-                              fault <= is_experts ? experts_fault : 5'd0;
-                          end
+                SEQUENCE: if (sequence_ends) state <= SETTLE;
                 SETTLE: if (settling == 2'd3) state <= QUIET;  // until what was started says that it is busy
                 QUIET: if (was_quiet) state <= NEXT;
                 default: state <= ENDED;
             endcase
-            if ((state == HEADER || state == HEADER_2) && header_done && header_fault != 5'd0) begin
+            if (ends) begin
                 state <= ENDED;
                 over <= 1'b1;
-                fault <= header_fault;
             end
+            // NONE until the run ends.
+            if (!over)
+                fault <= (stream_ends ? FAULT_STREAM_END[4:0] : 5'd0) | (state == CHECK ? static_fault_held : 5'd0)
+                    | (rules_end ? check_fault : 5'd0) | (experts_end ? experts_fault : 5'd0)
+                    | (header_ends ? header_fault : 5'd0);
         end
     end
     always @(posedge clk) sequence_begun <= state == SEQUENCE;
@@ -264,11 +260,18 @@ module sequencer (
     // One linear layer: its commands and its pass.
     wire asks_header = (state == HEADER || state == HEADER_2) && !asked;
     wire [FETCH_BITS-1:0] own_fetch;
+    // Of the header that is asked for next, a cycle before it can be: PATCHES comes before the second one.
+    reg [31:0] own_number, own_count;
+    wire of_second = (state == PATCHES || state == HEADER_2) && !header_done;
+    always @(posedge clk) begin
+        own_number <= segment + {31'd0, of_second};
+        own_count <= is_layernorm ? affine_lines : is_gate ? gate_lines
+            : is_patch && !of_second ? position_lines : linear_lines;
+    end
     wire [PASS_BITS-1:0] own_pass;
     assign own_fetch[FETCH_KIND +: 3] = asks_header ? FETCH_HEADER : state == PAYLOAD ? FETCH_LINES : FETCH_WEIGHTS;
-    assign own_fetch[FETCH_NUMBER +: 32] = segment + {31'd0, state == HEADER_2};
-    assign own_fetch[FETCH_COUNT +: 32] = is_layernorm ? affine_lines : is_gate ? gate_lines
-        : is_patch && state != HEADER_2 ? position_lines : linear_lines;
+    assign own_fetch[FETCH_NUMBER +: 32] = own_number;
+    assign own_fetch[FETCH_COUNT +: 32] = own_count;
     assign own_fetch[FETCH_OUTPUT_TILES +: 12] = out_tiles;
     assign own_fetch[FETCH_INPUT_TILES +: 12] = is_gate ? in_tiles << (GATE_DIGITS - 1) : in_tiles;
     assign own_fetch[FETCH_CHANNELS] = !is_gate || (GATE_FORMS != 0 && biased);

@@ -53,10 +53,11 @@ module data_writer #(
     // Words on their way in; word_ready comes from a register.
     wire [187:0] incoming;
     wire none_incoming, load;
+    `KEEP wire pop;  // load, which drives much, once more
     wire [3:0] incoming_words;
     always @(posedge clk) word_ready <= rst_n && incoming_words < 4'd6 && !flush;  // two more may come after that
     word_fifo #(.BITS(188), .DEPTH(8)) incoming_queue (
-        .clk(clk), .rst_n(rst_n), .push(word_valid && word_ready), .value({word_address[63:4], word}), .pop(load),
+        .clk(clk), .rst_n(rst_n), .push(word_valid && word_ready), .value({word_address[63:4], word}), .pop(pop),
         .front(incoming), .empty(none_incoming), .count(incoming_words));
 
     // A word and whether its address follows that of the word before it.
@@ -97,6 +98,7 @@ module data_writer #(
         && (full || (staged ? !join_open : none_incoming && (&waited || flush)));
     wire room = !queued_words[QUEUE_BITS] && !closed_bursts[OUTSTANDING_BITS];
     assign advance = staged && room;
+    assign pop = !none_incoming && (!staged || room);
     assign stage_free = !staged || room;  // `KEEP: not by way of `advance`, which drives much
 
     always @(posedge clk) begin

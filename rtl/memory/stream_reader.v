@@ -13,6 +13,7 @@
 // weights_coming, TAKE_LATENCY after their take.
 // Depth: a comparison of 64 bits for headers; a counter.
 `default_nettype none
+`include "attributes.vh"
 module stream_reader (
     clk, rst_n, command_valid, command_ready, command, idle, header_done, header_fault,
     available, take, take_lines, taken_valid, taken, skip, skip_lines, left, closes_part, last_segment,
@@ -32,7 +33,7 @@ module stream_reader (
     output wire                               idle;
     output reg                                header_done;
     output reg  [4:0]                         header_fault;
-    input  wire [3:0]                         available;
+    input  wire [8:1]                         available;
     output wire                               take;
     output wire [2:0]                         take_lines;
     input  wire                               taken_valid;
@@ -54,7 +55,7 @@ module stream_reader (
     output wire                               attention_start;
     input  wire                               attention_busy;
     input  wire                               attention_reserve;
-    output wire                               tile_room;
+    output reg                                tile_room;
     output wire [FETCH_BITS-1:0]              current;
     output wire                               waits;
 
@@ -79,24 +80,40 @@ module stream_reader (
     reg ended;  // nothing was left one cycle ago; when something was and is no more, nothing is available either
     reg [31:0] lines_left;
     wire narrow = NARROW_WEIGHTS != 0 && now[FETCH_NARROW];
-    wire [3:0] lines_of_tile = narrow ? NARROW_LINES[3:0] : TILE_LINES[3:0];
+    wire [2:0] lines_of_tile = narrow ? NARROW_LINES[2:0] : TILE_LINES[2:0];
     reg second;  // the next narrow tile is the second one of its line
 
+    // What is reserved; a take, which is late, only chooses between what it would be with one more and without.
     reg [4:0] tiles_reserved, channels_reserved;
     reg [3:0] lines_reserved;
-    assign tile_room = tiles_reserved < TILE_QUEUE[4:0];
+    reg channel_room, line_room;
+    wire line_taken = line_valid && line_ready;
+    `KEEP wire [4:0] tiles_without = tiles_reserved - {4'd0, tile_done};
+    `KEEP wire [4:0] tiles_with = tile_done ? tiles_reserved : tiles_reserved + 5'd1;
+    `KEEP wire [4:0] channels_without = channels_reserved - {4'd0, channel_done};
+    `KEEP wire [4:0] channels_with = channel_done ? channels_reserved : channels_reserved + 5'd1;
+    `KEEP wire [3:0] lines_without = lines_reserved - {3'd0, line_taken};
+    `KEEP wire [3:0] lines_with = line_taken ? lines_reserved : lines_reserved + 4'd1;
+    `KEEP wire tile_room_without = tiles_without < TILE_QUEUE[4:0];
+    `KEEP wire tile_room_with = tiles_with < TILE_QUEUE[4:0];
+    `KEEP wire channel_room_without = channels_without < CHANNEL_QUEUE[4:0];
+    `KEEP wire channel_room_with = channels_with < CHANNEL_QUEUE[4:0];
+    `KEEP wire line_room_without = lines_without < LINE_QUEUE[3:0];
+    `KEEP wire line_room_with = lines_with < LINE_QUEUE[3:0];
     wire wants_header = asks_header && !ended;
-    wire take_channels = wants_channels && available >= CHANNEL_LINES[3:0] && channels_reserved < CHANNEL_QUEUE[4:0];
-    wire take_tile = wants_tile && (second || available >= lines_of_tile) && tile_room;
-    wire take_line = wants_line && available != 4'd0 && lines_reserved < LINE_QUEUE[3:0];
-    wire take_header = wants_header && available != 4'd0;
+    wire enough_channels = available[CHANNEL_LINES];
+    wire enough_tile = narrow ? available[NARROW_LINES] : available[TILE_LINES];
+    wire take_channels = wants_channels && enough_channels && channel_room;
+    `KEEP wire take_tile = wants_tile && (second || enough_tile) && tile_room;
+    wire take_line = wants_line && available[1] && line_room;
+    wire take_header = wants_header && available[1];
     assign take = take_channels || (take_tile && !second) || take_line || take_header;
-    assign take_lines = wants_channels ? CHANNEL_LINES[2:0] : wants_tile ? lines_of_tile[2:0] : 3'd1;
+    assign take_lines = wants_channels ? CHANNEL_LINES[2:0] : wants_tile ? lines_of_tile : 3'd1;
     assign skip = skips;
     assign skip_lines = now[FETCH_COUNT +: 32];
     assign attention_start = starts_attention;
-    assign waits = (wants_channels && available < CHANNEL_LINES[3:0]) || (wants_tile && !second && available < lines_of_tile)
-        || (wants_line && available == 4'd0) || (wants_header && available == 4'd0);
+    assign waits = (wants_channels && !enough_channels) || (wants_tile && !second && !enough_tile)
+        || ((wants_line || wants_header) && !available[1]);
 
     wire stream_ended = asks_header && ended;
     reg ends_part;
@@ -105,12 +122,15 @@ module stream_reader (
     reg [TAKE_LATENCY-1:0] of_channels, of_line, of_header, of_narrow, of_second;
     wire header_arrives = taken_valid && of_header[TAKE_LATENCY-1];
     wire attention_ended = attends && !attention_busy;
-    wire finish = (take_tile && last_input && last_output) || (take_line && last_line) || skips || header_arrives
-        || stream_ended || attention_ended;
-    assign next = !none && (!running || finish);
+    // `KEEP: what a take has no part in comes before it.
+    `KEEP wire ends_otherwise = skips || header_arrives || stream_ended || attention_ended;
+    `KEEP wire begins_otherwise = !none && (!running || ends_otherwise);
+    `KEEP wire line_ends = take_line && last_line;
+    wire finish = (take_tile && last_input && last_output) || line_ends || ends_otherwise;
+    assign next = begins_otherwise || (!none && ((take_tile && last_input && last_output) || line_ends));
     assign idle = none && !running && tiles_reserved == 5'd0 && channels_reserved == 5'd0 && lines_reserved == 4'd0;
 
-    wire line_taken = line_valid && line_ready;
+    wire tile_reserved = take_tile || attention_reserve;
     always @(posedge clk) begin
         if (!rst_n) begin
             running <= 1'b0;
@@ -118,6 +138,7 @@ module stream_reader (
             tiles_reserved <= 5'd0;
             channels_reserved <= 5'd0;
             lines_reserved <= 4'd0;
+            {tile_room, channel_room, line_room} <= 3'b111;
         end else begin
             running <= next || (running && !finish);
             skips <= next && front_kind == FETCH_SKIP;
@@ -135,9 +156,12 @@ module stream_reader (
                 wants_channels <= !last_output && now[FETCH_CHANNELS];
                 wants_tile <= !last_output && !now[FETCH_CHANNELS];
             end
-            tiles_reserved <= tiles_reserved + {4'd0, take_tile || attention_reserve} - {4'd0, tile_done};
-            channels_reserved <= channels_reserved + {4'd0, take_channels} - {4'd0, channel_done};
-            lines_reserved <= lines_reserved + {3'd0, take_line} - {3'd0, line_taken};
+            tiles_reserved <= tile_reserved ? tiles_with : tiles_without;
+            tile_room <= tile_reserved ? tile_room_with : tile_room_without;
+            channels_reserved <= take_channels ? channels_with : channels_without;
+            channel_room <= take_channels ? channel_room_with : channel_room_without;
+            lines_reserved <= take_line ? lines_with : lines_without;
+            line_room <= take_line ? line_room_with : line_room_without;
         end
         if (next) begin
             now <= front;
@@ -204,6 +228,6 @@ module stream_reader (
         .clk(clk), .rst_n(rst_n), .push(taken_valid && of_line[TAKE_LATENCY-1]), .value(taken[LINE_BITS-1:0]),
         .pop(line_taken), .front(line), .empty(no_line), .full(unused_full), .count(unused_lines));
     assign line_valid = !no_line;
-    wire unused = &{1'b0, closes_part, last_segment, unused_count, unused_full, unused_lines};
+    wire unused = &{1'b0, closes_part, last_segment, available, unused_count, unused_full, unused_lines};
 endmodule
 `default_nettype wire

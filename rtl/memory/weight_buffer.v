@@ -5,12 +5,13 @@
 // lies in column w. Word j of a port belongs to line ⌊j·PORTS/4⌋. A line is available once every port has delivered its
 // words of it; ports deliver in order, so their last index says so, whatever was skipped before.
 //   room_words = (head + CAPACITY)·4/PORTS, a cycle later;  skip_to = head·4/PORTS;  head = lines taken or skipped
-// Preconditions: take only while available ≥ take_lines ≥ 1; take and skip never together; skip_lines ≤ left. DEPTH is
+// available[n]: n lines or more are available.
+// Preconditions: take only while available[take_lines], take_lines ≥ 1; take and skip never together; skip_lines ≤ left. DEPTH is
 // the largest power of two that PREFETCH_BYTES holds, CAPACITY = DEPTH·LINES at least 32 lines.
 // ULTRA_RAM: columns of more than 1024 rows lie in UltraRAM, 4096 rows of two each, all others in block RAM.
 // Words that arrive for skipped lines fall into rows that are free or, ports being in order, into which the words of
 // later lines follow. range_begin: so many lines are left from then on, those of another range of the stream; all of
-// the one before have been taken or skipped, 3 cycles ago. After a skip, available is 0 for four cycles; left counts two cycles later.
+// the one before have been taken or skipped, 3 cycles ago. After a skip, none is available for four cycles; left counts two cycles later.
 // Latency: taken_valid three cycles after take (memory, output register, rotation). A line is available four cycles
 // after its last word. Depth: an addition of LINE_BITS; a comparison of LINE_BITS and a 4-input AND.
 `default_nettype none
@@ -28,7 +29,7 @@ module weight_buffer #(
     input  wire                        begin_run,
     input  wire [63:0]                 run_lines,
     output wire [INDEX_BITS-1:0]       run_words,  // run_lines in words of one port, for the ports
-    output reg  [3:0]                  available,
+    output reg  [8:1]                  available,
     input  wire                        take,
     input  wire [2:0]                  take_lines,
     output reg                         taken_valid,
@@ -72,10 +73,17 @@ module weight_buffer #(
     `KEEP wire [31:0] step = ({29'd0, take_lines} & {32{take}}) | (skip_lines & {32{skip}});
     reg [31:0] step_before;
     `KEEP wire [LEVEL_BITS-1:0] with_arrived = level + {{(LEVEL_BITS-1){1'b0}}, arrived};
-    wire many = |level[LEVEL_BITS-1:4];  // 16 or more, so at least 8 after any take
+    `KEEP wire many = |level[LEVEL_BITS-1:4];  // 16 or more, so at least 8 after any take
     `KEEP wire [LEVEL_BITS-1:0] with_arrived_taken = with_arrived - {{(LEVEL_BITS-3){1'b0}}, take_lines};
-    `KEEP wire [3:0] few_taken = level[3:0] - {1'b0, take_lines};
-    wire [3:0] few = take ? few_taken : level[3:0];
+    // What is available next without a take and with one: `take` only chooses.
+    wire [3:0] few_taken = level[3:0] - {1'b0, take_lines};
+    wire [8:1] as_it_is = {8{many}} | thermometer(level[3:0]);
+    `KEEP wire [8:1] few_left = thermometer(few_taken);
+    function [8:1] thermometer;
+        input [3:0] number;
+        integer n;
+        for (n = 1; n <= 8; n = n + 1) thermometer[n] = number >= n[3:0];
+    endfunction
 
     assign room_words = {2'b00, room} << PART_BITS;
     assign skip_to = {2'b00, head} << PART_BITS;
@@ -104,7 +112,7 @@ module weight_buffer #(
             level <= {LEVEL_BITS{1'b0}};
             arrived <= 1'b0;
             settling <= 2'd0;
-            available <= 4'd0;
+            available <= 8'd0;
         end else begin
             arrived <= arriving;
             if (settling == 2)
@@ -116,9 +124,9 @@ module weight_buffer #(
             else if (settling != 0)
                 settling <= settling - 2'd1;
             if (skip || settling > 1)
-                available <= 4'd0;
+                available <= 8'd0;
             else
-                available <= many || few[3] ? 4'd8 : {1'b0, few[2:0]};
+                available <= take ? {8{many}} | few_left : as_it_is;
         end
     end
 
@@ -190,7 +198,7 @@ module weight_buffer #(
     endgenerate
 
     // Preconditions.
-    `REQUIRE(rst_n && take, take_lines != 0 && {1'b0, take_lines} <= available, "more lines taken than are available")
+    `REQUIRE(rst_n && take, |(({available, 1'b0} >> take_lines) & 9'd1), "more lines taken than are available")
     `REQUIRE(rst_n && take, !skip, "take and skip together")
     `REQUIRE(rst_n && skip, {32'd0, skip_lines} <= left - {32'd0, step_before}, "more lines skipped than are left")
     `REQUIRE(rst_n && range_begin, left == 64'd0 && step_before == 32'd0 && !take && !skip, "a range begins before the last one's end")

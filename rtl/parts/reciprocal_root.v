@@ -11,6 +11,7 @@
 // Depth: two levels of the normalising shift; a table of 256; one multiplication; an addition.
 `default_nettype none
 `include "require.vh"
+`include "attributes.vh"
 module reciprocal_root #(
     parameter VARIANCE_BITS = 68,  // even
     parameter RSQRT_MANTISSA_BITS = 16,
@@ -46,8 +47,9 @@ module reciprocal_root #(
         input integer step;
         normalise = |(value >> (VARIANCE_BITS - 2 * step)) ? {pairs, value} : {pairs + step[5:0], value << 2 * step};
     endfunction
-    wire [VARIANCE_BITS+5:0] by_32 = normalise(6'd0, variance, 32);
-    wire [VARIANCE_BITS+5:0] by_16 = normalise(by_32[VARIANCE_BITS +: 6], by_32[VARIANCE_BITS-1:0], 16);
+    // `KEEP: both shifts by 16 come before the choice between them.
+    `KEEP wire above_32 = |(variance >> (VARIANCE_BITS - 64));
+    wire [VARIANCE_BITS+5:0] by_16 = above_32 ? normalise(6'd0, variance, 16) : normalise(6'd32, variance << 64, 16);
     reg [VARIANCE_BITS+5:0] stage_1, stage_2;
     wire [VARIANCE_BITS+5:0] by_8 = normalise(stage_1[VARIANCE_BITS +: 6], stage_1[VARIANCE_BITS-1:0], 8);
     wire [VARIANCE_BITS+5:0] by_4 = normalise(by_8[VARIANCE_BITS +: 6], by_8[VARIANCE_BITS-1:0], 4);

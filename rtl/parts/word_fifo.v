@@ -28,7 +28,10 @@ module word_fifo #(
     reg waits;  // something in memory: written is not taken
     // `KEEP: what is compared comes before the choice, as `pop` is late.
     `KEEP wire last_waits = written == taken + 1'b1;
-    wire load = waits && (empty || pop);
+    // `KEEP: not by way of what enables all of the front.
+    `KEEP wire pop_loads = waits && pop;
+    `KEEP wire pop_empties = !waits && pop;
+    wire load = pop_loads || (waits && empty);
 
     always @(posedge clk) begin
         if (push) entries[written[INDEX_BITS-1:0]] <= value;
@@ -43,7 +46,7 @@ module word_fifo #(
             if (push) written <= written + 1'b1;
             if (load) taken <= taken + 1'b1;
             waits <= push || (waits && !(load && last_waits));
-            empty <= !waits && (empty || pop);
+            empty <= pop_empties || (!waits && empty);
             if (push && !pop) count <= count + 1'b1;
             if (!push && pop) count <= count - 1'b1;
         end

@@ -69,7 +69,7 @@ class Stream:
             if self._rng.random() >= 2 * self._idle:
                 self.arrived = min(self.arrived + (1 if self._idle else 4), len(self.lines), self.gone + 64)
             available = min(self.arrived - self.gone, MOST_AVAILABLE)
-            dut.available.value, dut.left.value = available, len(self.lines) - self.gone
+            dut.available.value, dut.left.value = (1 << available) - 1, len(self.lines) - self.gone
             taken = waiting.popleft()
             dut.taken_valid.value = int(taken is not None)
             dut.taken.value = noise(self._rng, len(dut.taken)) if taken is None else taken

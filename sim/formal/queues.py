@@ -29,7 +29,7 @@ WORD_FIFO_PROOF = Proof(
         Property("counts", "count is what was pushed and not popped",
                  Mutant(WORD_FIFO, "if (!push && pop) count", "if (pop) count")),
         Property("offers_what_it_holds", "what was held a cycle ago stands at the front",
-                 Mutant(WORD_FIFO, "empty <= !waits &&", "empty <= (!waits || push) &&")),
+                 Mutant(WORD_FIFO, "(!waits && empty)", "((!waits || push) && empty)")),
     ),
 )  # fmt: skip
 
@@ -63,12 +63,12 @@ WIDE_STEPS = replace(MATMUL_STEPS, constants={**MATMUL_STEPS.constants, "WIDE_TO
 
 WEIGHT_BUFFER = Proof(
     "weight_buffer_proof", "weight_buffer", Induction(2), slow=True,
-    invariants=("heads", "received", "levels", "settles", "compares", "corrected", "completes", "ports"),
+    invariants=("heads", "received", "levels", "flags", "settles", "compares", "corrected", "completes", "ports"),
     properties=(
         Property("available_lines_are_there", "what is available has come whole, over every port",
                  Mutant(BUFFER, "received > complete", "received >= complete")),
         Property("never_past_the_run", "nothing beyond the last line is available",
-                 Mutant(BUFFER, "many || few[3] ? 4'd8", "1'b1 ? 4'd8")),
+                 Mutant(BUFFER, "as_it_is = {8{many}}", "as_it_is = {8{1'b1}}")),
         Property("room_is_free", "ports are never let into a row that waits to be taken",
                  Mutant(BUFFER, "CAPACITY = DEPTH * LINES;", "CAPACITY = DEPTH * LINES + LINES;")),
         Property("room_comes_back", "what is taken or skipped is room one cycle later",

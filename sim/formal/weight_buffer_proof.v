@@ -24,13 +24,20 @@ module weight_buffer_proof #(
     reg rst_n = 1'b0;
     always @(posedge clk) rst_n <= 1'b1;
     wire [39:0] run_words, room_words, skip_to;
-    wire [3:0] available;
+    wire [8:1] available_from;
+    reg [3:0] available;
+    integer n;
+    always @* begin
+        available = 4'd0;
+        for (n = 1; n <= 8; n = n + 1) available = available + {3'd0, available_from[n]};
+    end
     wire taken_valid;
     wire [TILE_LINES*512-1:0] taken;
     wire [63:0] left;
     wire range_begin = 1'b0;
     wire [63:0] range_lines = 64'd0;
-    weight_buffer #(.PORTS(PORTS), .TILE_LINES(TILE_LINES), .PREFETCH_BYTES(PREFETCH_BYTES)) unit (.*);
+    weight_buffer #(.PORTS(PORTS), .TILE_LINES(TILE_LINES), .PREFETCH_BYTES(PREFETCH_BYTES)) unit (
+        .available(available_from), .*);
 
     // A run, and what the ports have delivered of it.
     reg begun;
@@ -129,6 +136,7 @@ module weight_buffer_proof #(
             if (\unit.settling == 0)
                 levels: assert (complete >= head && complete - head <= CAPACITY && complete <= lines
                                 && \unit.level + \unit.arrived == complete - head && available <= \unit.level );
+            flags: assert ((available_from & (available_from + 8'd1)) == 0);
             if (\unit.settling != 0) settles: assert (available == 0);
             if (\unit.settling == 2) compares: assert (\unit.behind == (complete < head) && !\unit.arrived
                 && (complete < head || \unit.ahead == complete - head));

@@ -134,7 +134,8 @@ class Reader:
             self.ports.begin(begin, self.ports.salt + 1)
             self._due.extend([(0, 0)] * TAKE_LATENCY)
         await drive(dut)
-        self.available = int(dut.available.value)
+        self.available = int(dut.available.value).bit_count()
+        assert int(dut.available.value) == (1 << self.available) - 1, "lines are available with a gap"
         assert self.available <= min(MOST_AVAILABLE, self.total - self.head), f"available at line {self.head}"
 
     async def begin(self, lines: int) -> None:
