@@ -42,14 +42,14 @@ SUM_RING = Proof(
 )  # fmt: skip
 
 MATMUL_STEPS = Proof(
-    "matmul_steps_proof", "matmul_steps", Bounded(15), constants={"SLOT_BITS": 3, "SLOTS": 8}, slow=True,
+    "matmul_steps_proof", "matmul_steps", Bounded(15), constants={"SLOT_BITS": 3, "SLOTS": 8, "SLICES": 0}, slow=True,
     properties=(
         Property("nothing_over_an_undrained_sum", "no sum begins in a slot that waits to be drained",
                  Mutant(STEPS, "group_fits <= !(issue && group_opens) && (load", "group_fits <= (load")),
         Property("a_sum_begins_with_first", "the first product of a group in a slot begins a new sum",
                  Mutant(STEPS, "(!second_tile || low_digit)", "!second_tile"), 20),
         Property("sums_lie_in_their_job", "the slots that a group fills are those that its job has drained",
-                 Mutant(STEPS, "base_slot <= base_slot + group_slots[SLOT_BITS-1:0];", "base_slot <= slot;")),
+                 Mutant(STEPS, "base_slot <= following_slot;", "base_slot <= slot;")),
         Property("jobs_in_a_row", "jobs follow each other in the ring without a gap",
                  Mutant(STEPS, "next_sums <= next[PASS_KIND +: 3] == PASS_LOGITS ?", "next_sums <= 1'b0 ?")),
         Property("tiles_after_they_came", "a tile is used up once, and not before it came",
