@@ -318,24 +318,27 @@ module matmul_steps (
         if (!rst_n) begin
             base_slot <= {SLOT_BITS{1'b0}};
             slot <= {SLOT_BITS{1'b0}};
-        end else if (issue) begin
-            slot <= slot + slot_step;
-            if (tile_closes && (gate || last_member))
-                slot <= first_slot + (gate && !second_tile ? tile_slots : {SLOT_BITS{1'b0}});
-            if (group_closes) begin
-                slot <= following_slot;
-                base_slot <= following_slot;
+        end else begin
+            if (issue) begin
+                slot <= slot + slot_step;
+                if (tile_closes && (gate || last_member))
+                    slot <= first_slot + (gate && !second_tile ? tile_slots : {SLOT_BITS{1'b0}});
+                if (group_closes) begin
+                    slot <= following_slot;
+                    base_slot <= following_slot;
+                end
             end
-        end
-        if (SLICES != 0 && load && next_sliced) begin
-            base_slot <= issue ? entered_behind : entered;
-            slot <= next_context ? next_context_slot : issue ? entered_behind : entered;
+            if (SLICES != 0 && load && next_sliced) begin
+                base_slot <= issue ? entered_behind : entered;
+                slot <= next_context ? next_context_slot : issue ? entered_behind : entered;
+            end
         end
     end
 
     wire [IN_PAR-1:0] mask;
     key_mask #(.KEYS(IN_PAR)) of_task (.base(key_base), .first_key(first_key), .end_key(end_key), .mask(mask));
 
+    wire group_leaves = issue && group_closes && !(is_context && unfinished);  // its sums are for the drain
     always @(posedge clk) begin
         step[STEP_VALID] <= rst_n && issue;
         step[STEP_FIRST] <= input_tile == 12'd0 && !goes_on && (!second_tile || low_digit);
@@ -351,17 +354,16 @@ module matmul_steps (
         step[STEP_DEPTH +: DEPTH_BITS] <= depth;
         step[STEP_SCORE +: SCORE_ADDRESS_BITS] <= {now[PASS_BLOCK], token_tile[2:0], column[KEY_WORD_BITS-1:0]};
         step[STEP_MASK +: IN_PAR] <= mask;
-        job_valid <= rst_n && issue && group_closes && !(is_context && unfinished);
-        job <= {last_group && !unfinished, gate ? LOGIT_ROWS[3:0] : two_digits ? 4'd2 : group_members, output_tile, tiles, first_slot,
-                now};
+        job_valid <= rst_n && group_leaves;
+        job <= {last_group && !unfinished, gate ? LOGIT_ROWS[3:0] : two_digits ? 4'd2 : group_members, output_tile, tiles,
+                first_slot, now};
     end
 
     reg [7:0] closing;
     reg [JOB_DELAY-1:0] finishing;
     always @(posedge clk) begin
         closing <= rst_n ? {closing[6:0], issue && tile_closes} : 8'd0;
-        finishing <= rst_n ? {finishing[JOB_DELAY-2:0], issue && group_closes && !(is_context && unfinished)}
-            : {JOB_DELAY{1'b0}};
+        finishing <= rst_n ? {finishing[JOB_DELAY-2:0], group_leaves} : {JOB_DELAY{1'b0}};
     end
     assign tile_done = closing[7];
     assign job_ready = finishing[JOB_DELAY-1];

@@ -46,7 +46,7 @@ module matmul_steps_proof (
                 && ((pass[PASS_KIND +: 3] != PASS_LOGITS && !(WIDE_TOKENS != 0 && pass[PASS_WIDE]))
                     || pass[PASS_MEMBERS +: 4] == 1) && tiles * sums <= SLOTS
                 // Slices, whose P·V grows over several passes, are left to sim/compute/matmul_bench.py.
-                && !pass[PASS_SLICED] && !pass[PASS_GOES_ON] && !pass[PASS_UNFINISHED] && pass[PASS_FIRST_WORD +: 12] == 0);
+                && !pass[PASS_SLICED] && !pass[PASS_GOES_ON] && !pass[PASS_UNFINISHED]);
         if (freed_valid) assume (rst_n && groups != 0);
     end
 

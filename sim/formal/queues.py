@@ -42,7 +42,7 @@ SUM_RING = Proof(
 )  # fmt: skip
 
 MATMUL_STEPS = Proof(
-    "matmul_steps_proof", "matmul_steps", Bounded(15), constants={"SLOT_BITS": 3, "SLOTS": 8, "SLICES": 0}, slow=True,
+    "matmul_steps_proof", "matmul_steps", Bounded(15), constants={"SLOT_BITS": 3, "SLOTS": 8}, slow=True,
     properties=(
         Property("nothing_over_an_undrained_sum", "no sum begins in a slot that waits to be drained",
                  Mutant(STEPS, "group_fits <= !(issue && group_opens) && (load", "group_fits <= (load")),
