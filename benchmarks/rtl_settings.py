@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgemoe.compiler.compile import compile_model
+from edgemoe.compiler.compile import compile_checkpoint, compile_model
 from edgemoe.compiler.program import Program
 from edgemoe.compiler.quantise import quantise
 from edgemoe.spec.calibration import load_calibration, mixable_activations
@@ -60,8 +60,10 @@ def program_of(folder: Path, tasks: Sequence[str] | None, setting: Setting) -> P
     """The checkpoint compiled in that setting; tasks None: all of the model's. Weights of 4 bits are rounded to the
     nearest: how they were rounded moves no cycle. Raises ConfigError, ProgramError.
     """
-    config, tensors = load_checkpoint(folder)
     hardware = setting.shape()
+    if not setting.mixed:
+        return compile_checkpoint(folder, tasks, hardware)
+    config, tensors = load_checkpoint(folder)
     narrow = tuple(name for name in narrow_layers(config, setting.narrow) if name.startswith("blocks."))
     wide = [name for name in mixable_activations(config) if setting.wide != "none" and name.endswith(".attention")]
     calibration = replace(load_calibration(folder / CALIBRATION_FILE, config), narrow=narrow, wide=tuple(wide))
