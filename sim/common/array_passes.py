@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from edgemoe.spec.hardware import VECTOR
-from edgemoe.spec.machine import CONTEXT_MEMBERS, QUERY_TILES, SLICE_WORDS, SLICED_WORDS, Fetch, Left, PassKind
+from edgemoe.spec.machine import CONTEXT_MEMBERS, QUERY_TILES, Fetch, Left, PassKind
 from sim.common.machine import CONFIG, FETCH, IN_PAR, OUT_PAR, SIZES, SLOTS, TOKEN_PAR, Pass
 
 SECOND = CONFIG.max_rows // 2  # where a second task's rows begin
@@ -30,7 +29,7 @@ def attention(first: int, rows: int, vectors: int, heads: int, key_row: int = 0,
     tiles = width * VECTOR // OUT_PAR
     members = min(tiles, QUERY_TILES)
     context = Pass(PassKind.CONTEXT, Left.EXPONENTIALS, first, rows, 0, 0, tiles, members=members)
-    slices = slices_of(first_key, first_key + count, scores.input_tiles, tiles)
+    slices = SIZES.slices_of(first_key, first_key + count, scores.input_tiles, tiles)
     size = QUERY_TILES * TOKEN_PAR
     blocks = range(first // TOKEN_PAR * TOKEN_PAR, first + rows, size)
     parts = [(max(start, first), min(start + size, first + rows), head) for head in range(heads) for start in blocks]
@@ -63,15 +62,6 @@ def by_slices(work: Pass, slices: list[tuple[int, int]]) -> list[Pass]:
         of_scores = work.kind == PassKind.SCORES
         parts.append(replace(part, output_tiles=words) if of_scores else replace(part, input_tiles=inputs))
     return parts
-
-
-def slices_of(first: int, end: int, inputs: int, outputs: int) -> list[tuple[int, int]]:
-    """First and end rows of keys whose scores and P·V take turns: all of them, or SLICE_WORDS words of scores each."""
-    words = (end - 1) // OUT_PAR - first // OUT_PAR + 1
-    starts, unit = [first], SLICE_WORDS * OUT_PAR
-    if SIZES.slices and words > SLICED_WORDS and inputs < SIZES.sliced_inputs and outputs <= SIZES.sliced_outputs:
-        starts += range(first // OUT_PAR * OUT_PAR + unit, end, unit)
-    return list(pairwise([*starts, end]))
 
 
 def fetch_of(work: Pass, vectors: int, heads: int) -> int:

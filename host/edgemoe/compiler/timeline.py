@@ -196,7 +196,10 @@ class Timeline:
         blocks = [tiles[n : n + QUERY_TILES] for n in range(0, len(tiles), QUERY_TILES)] * i.heads
         first, count = (i.key_row, i.keys) if i.keys else (i.source_row, i.rows)
         inputs, outputs = (whole(i.in_features // i.heads, unit) for unit in (shape.in_par, shape.out_par))
-        slices = self.sizes.slices_of(first, first + count, inputs, outputs)
+        slices = [
+            tuple((end - 1) // unit - start // unit + 1 for unit in (shape.out_par, shape.in_par))
+            for start, end in self.sizes.slices_of(first, first + count, inputs, outputs)
+        ]
         if len(slices) > 1:
             self.slots //= 2  # P·V has the other half
         scored: list[float] = []

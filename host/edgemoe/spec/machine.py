@@ -181,19 +181,17 @@ class Sizes:
     # fmt: on
 
     def slices_of(self, first: int, end: int, inputs: int, outputs: int) -> list[tuple[int, int]]:
-        """Tiles of keys and of values of each slice of rows first … end − 1: attention_sequence.
+        """First and end rows of each slice of the keys first … end − 1, whose scores and P·V take turns:
+        attention_sequence.
 
         inputs, outputs: input and output tiles of a head.
         """
-        keys, values = self.hardware.out_par, self.hardware.in_par
+        keys = self.hardware.out_par
         starts, unit = [first], SLICE_WORDS * keys
         many = (end - 1) // keys - first // keys >= SLICED_WORDS
         if self.slices and many and inputs < self.sliced_inputs and outputs <= self.sliced_outputs:
             starts += range(first // keys * keys + unit, end, unit)
-        return [
-            ((stop - 1) // keys - start // keys + 1, (stop - 1) // values - start // values + 1)
-            for start, stop in pairwise([*starts, end])
-        ]
+        return list(pairwise([*starts, end]))
 
 
 def sizes() -> Iterator[Size]:
