@@ -31,6 +31,7 @@ module scratchpads #(
     parameter STREAMING = 0,
     parameter OUT_PARTS = 1,  // output tiles per vector
     parameter ROW_DEPTH = 396,  // vectors in a bank
+    parameter GATHERED_FIRST = 0,  // depth behind QUERY where EXPERTS gathers; 0: in a scratchpad of its own
     parameter HIDDEN_DEPTH = 1584,
     parameter ULTRA_RAM = 0,
     parameter LANE_BITS = 3,
@@ -114,9 +115,6 @@ module scratchpads #(
     localparam REPEATED = TOKEN_PAR / POST_ROWS;  // banks that are offered the same row
     localparam GROUP = LAYERNORM_LANES / VECTOR;
     localparam OFFERED = GROUP > POST_ROWS ? GROUP : POST_ROWS;  // rows that LAYERNORM or the array offers
-
-    localparam GATHERED_FIRST = 1 << $clog2(ROW_DEPTH);  // of what lies behind QUERY
-    localparam BEHIND_QUERY = ULTRA_RAM != 0 && STREAMING == 0 && WIDE_TOKENS == 0;
 
     localparam [OUT_PARTS-1:0] WHOLE = {OUT_PARTS{1'b1}};
     wire [DEPTHS-1:0] store_depths = {TOKEN_PAR{store_depth}};
@@ -230,27 +228,24 @@ module scratchpads #(
         .read_depth(gate_depth), .read_values(gate_input));
     wire unused_wide = &{1'b0, gate_enable, array_wide, gather_wide};
     wire [TOKEN_PAR-1:0] gathered_bank = gather_enable ? one << gather_bank : {TOKEN_PAR{1'b0}};
+    // EXPERTS reads none of QUERY's rows, so that what it gathers can have both of QUERY's ports.
+    localparam [DEPTH_BITS-1:0] BEHIND = GATHERED_FIRST[DEPTH_BITS-1:0];
+    wire of_gathered = GATHERED_FIRST != 0 && of_experts;
+    wire [DEPTH_BITS-1:0] query_first = of_gathered ? BEHIND : {DEPTH_BITS{1'b0}};
+    wire [VECTOR_BITS-1:0] single_activations = of_gathered ? gather_values[VECTOR_BITS-1:0] : loaded_activations;
+    scratchpad #(
+        .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(GATHERED_FIRST + ROW_DEPTH), .ULTRA(ULTRA_RAM)
+    ) query_rows (
+        .clk(clk), .write_enable(of_gathered ? gathered_bank : loaded[BUFFER_QUERY] ? loaded_bank : query_enable),
+        .write_parts(of_gathered || loaded[BUFFER_QUERY] ? WHOLE : array_parts),
+        .write_depth(of_gathered ? {TOKEN_PAR{BEHIND | gather_depth}}
+            : loaded[BUFFER_QUERY] ? loaded_depths : array_write_depth),
+        .write_values({REPEATED{of_gathered || loaded[BUFFER_QUERY] ? {POST_ROWS{single_activations}} : array_values}}),
+        .read_depth(query_depth | {TOKEN_PAR{query_first}}), .read_values(query));
     generate
-        if (BEHIND_QUERY) begin : behind_query
-            wire [DEPTH_BITS-1:0] first = of_experts ? GATHERED_FIRST[DEPTH_BITS-1:0] : {DEPTH_BITS{1'b0}};
-            scratchpad #(
-                .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(GATHERED_FIRST + ROW_DEPTH), .ULTRA(1)
-            ) query_rows (
-                .clk(clk), .write_enable(of_experts ? gathered_bank : query_enable),
-                .write_parts(of_experts ? WHOLE : array_parts),
-                .write_depth(of_experts ? {TOKEN_PAR{first | gather_depth}} : array_write_depth),
-                .write_values({REPEATED{of_experts ? {POST_ROWS{gather_values}} : array_values}}),
-                .read_depth(query_depth | {TOKEN_PAR{first}}), .read_values(query));
+        if (GATHERED_FIRST != 0) begin : behind_query
             assign gathered = query;
         end else begin : beside_query
-            scratchpad #(
-                .BANKS(TOKEN_PAR), .BITS(VECTOR_BITS), .PARTS(OUT_PARTS), .DEPTH(ROW_DEPTH), .ULTRA(ULTRA_RAM)
-            ) query_rows (
-                .clk(clk), .write_enable(loaded[BUFFER_QUERY] ? loaded_bank : query_enable),
-                .write_parts(loaded[BUFFER_QUERY] ? WHOLE : array_parts),
-                .write_depth(loaded[BUFFER_QUERY] ? loaded_depths : array_write_depth),
-                .write_values({REPEATED{loaded[BUFFER_QUERY] ? {POST_ROWS{loaded_activations}} : array_values}}),
-                .read_depth(query_depth), .read_values(query));
             scratchpad #(.BANKS(TOKEN_PAR), .BITS(GATHERED_BITS), .PARTS(1), .DEPTH(ROW_DEPTH)) gathered_rows (
                 .clk(clk), .write_enable(gathered_bank), .write_parts(1'b1),
                 .write_depth({TOKEN_PAR{gather_depth}}), .write_values({TOKEN_PAR{gather_values}}),
@@ -345,7 +340,8 @@ module scratchpads #(
     `REQUIRE(of_layernorm, !of_copy && !of_experts, "LAYERNORM has the ports with another instruction")
     `REQUIRE(of_copy, !of_experts, "COPY has the ports with another instruction")
     `REQUIRE(copy_enable || |layernorm_enable, !stores[BUFFER_RESIDUAL], "STORE has RESIDUAL with another instruction")
-    `REQUIRE(gather_enable, of_experts, "rows are gathered after their instruction")
+    // After a halt those on their way still come.
+    `REQUIRE(gather_enable, of_experts || !(of_layernorm || of_copy || of_store), "rows are gathered in another instruction")
     `REQUIRE(of_experts, !(|query_enable), "the array writes QUERY while EXPERTS has its memory")
     `REQUIRE(gather_enable, !stores[BUFFER_NORM] && !stores[BUFFER_GATE_INPUT], "STORE has the ports with EXPERTS")
 endmodule

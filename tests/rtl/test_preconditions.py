@@ -124,7 +124,7 @@ MORE_MISUSES = [
     Misuse("scratchpads", "LAYERNORM has the ports with another instruction", [{"of_layernorm": 1, "of_experts": 1}]),
     Misuse("scratchpads", "COPY has the ports with another instruction", [{"of_copy": 1, "of_experts": 1}]),
     Misuse("scratchpads", "STORE has RESIDUAL with another instruction", [{"copy_enable": 1, "of_store": 1}, NOTHING]),
-    Misuse("scratchpads", "rows are gathered after their instruction", [{"gather_enable": 1}]),
+    Misuse("scratchpads", "rows are gathered in another instruction", [{"gather_enable": 1, "of_copy": 1}]),
     Misuse("scratchpads", "the array writes QUERY while EXPERTS has its memory",
            [{"of_experts": 1, "epilogue_enable": 1, "epilogue_buffer": Buffer.QUERY}, NOTHING]),
     Misuse("scratchpads", "STORE has the ports with EXPERTS",

@@ -17,7 +17,7 @@ from edgemoe.kernels.machine import Machine, widened
 from edgemoe.kernels.operations import IntArray
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import STREAM_LINE, Buffer, Instruction, Opcode, encode
-from edgemoe.spec.machine import Sizes
+from edgemoe.spec.machine import Sizes, scratchpad_rows
 from edgemoe.spec.memory import Bytes, SegmentKind, pack_gate, segment, stripe
 from edgemoe.spec.program_header import ProgramHeader, encode_header
 from edgemoe.spec.registers import IDENTITY
@@ -98,7 +98,8 @@ class RtlMachine(Machine):
     def products(self, left: IntArray, right: IntArray) -> IntArray:
         """See Machine; the logits are read where the gate keeps them."""
         hardware, inputs, tile = self.hardware, widened(left), self.hardware.out_par
-        bits, banks, parts = Sizes(hardware).logit_bits, hardware.post_lanes // tile, []
+        sizes, parts = Sizes(hardware), []
+        bits, banks, beside = sizes.logit_bits, sizes.post_rows, sizes.gate_tiles // sizes.gate_turns
         for first in range(0, right.shape[1], hardware.max_experts):
             weight = widened(right.T[first : first + hardware.max_experts])
             for buffer in (Buffer.GATE_INPUT, Buffer.NORM, Buffer.RESIDUAL):
@@ -109,10 +110,11 @@ class RtlMachine(Machine):
             self.execute(instruction, [pack_gate(weight, hardware)])
             tiles = []
             for number in range(-(-len(weight) // tile)):
+                turn, memory = divmod(number, beside)  # see gate.v
                 rows = np.zeros((-(-len(left) // banks) * banks, tile), dtype=np.int64)
                 for bank in range(banks):
-                    kept = self._variable(f"row_movers.gate_unit.banks[{bank}].tiles[{number}]", "memory")
-                    words = kept.reshape(-(-hardware.max_rows // banks), -1)
+                    kept = self._variable(f"row_movers.gate_unit.banks[{bank}].tiles[{memory}]", "memory")
+                    words = kept.reshape(sizes.gate_turns, sizes.logits_depth, -1)[turn]
                     rows[bank::banks] = _unpacked(words, (len(rows) // banks, tile), bits)
                 tiles.append(rows[: len(left)])
             parts.append(np.concatenate(tiles, axis=1)[:, : len(weight)])
@@ -152,13 +154,18 @@ class RtlMachine(Machine):
         banks = self.hardware.token_par
         parts = 1 if buffer == Buffer.GATE_INPUT else VECTOR // self.hardware.out_par
         places = values.reshape(-1, banks, values.shape[1] // VECTOR, parts, VECTOR // parts)
-        depth = 1 << (self.hardware.capacity(buffer) // (VECTOR * banks) - 1).bit_length()  # see scratchpad.v
+        rows = scratchpad_rows(self._depth(buffer))
         names = {Buffer.GATE_INPUT: "gate"}
         scope = f"row_movers.buffers.{names.get(buffer, buffer.name.lower())}_rows"
         for bank in range(banks):
             for part in range(parts):
-                memory = self._variable(f"{scope}.banks[{bank}].parts[{part}]", "memory").reshape(depth, -1)
-                yield places[:, bank, :, part], memory
+                memory = self._variable(f"{scope}.banks[{bank}].parts[{part}]", "memory")
+                words = memory.reshape(rows, -1)
+                yield places[:, bank, :, part], words
+
+    def _depth(self, buffer: Buffer) -> int:
+        depth = self.hardware.capacity(buffer) // (VECTOR * self.hardware.token_par)
+        return depth + Sizes(self.hardware).gathered_first if buffer == Buffer.QUERY else depth
 
     def _bits(self, buffer: Buffer) -> int:
         numbers = self.hardware.numbers

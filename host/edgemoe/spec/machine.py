@@ -59,6 +59,12 @@ def clog2(value: int) -> int:
     return (value - 1).bit_length()
 
 
+def scratchpad_rows(depth: int) -> int:
+    """Rows of a scratchpad's bank: `depth` rounded up to quarters of a power of two, as scratchpad.v does."""
+    quarter = 1 << max(0, clog2(depth) - 2)
+    return -(-depth // quarter) * quarter
+
+
 class Size:
     """One line of the table. value: a number, or how it follows from the configuration. title: begins a group."""
 
@@ -109,6 +115,11 @@ class Sizes:
     depth_bits = Size(16, "depth in a bank of any scratchpad")
     vectors_bits = Size((MAX_FEATURES // VECTOR).bit_length(), "number of vectors of a row")
     row_depth = Size(lambda s: s.hardware.row_elements // (VECTOR * s.hardware.token_par), "vectors in a bank")
+    gathered_first = Size(
+        lambda s: 0 if not s.hardware.ultra_ram or s.hardware.streaming or s.hardware.wide_tokens
+        else 1 << clog2(s.row_depth),
+        "depth where what EXPERTS gathers begins, behind QUERY in UltraRAM; 0: it has a scratchpad of its own",
+    )  # fmt: skip
     hidden_depth = Size(lambda s: s.hardware.hidden_elements // (VECTOR * s.hardware.token_par), "the same of HIDDEN")
     read_latency = Size(READ_LATENCY, "cycles, of a scratchpad")
     values_latency = Size(VALUES_LATENCY, "cycles from store's depth to its values")
@@ -179,6 +190,11 @@ class Sizes:
     slices = Size(lambda s: int(s.hardware.max_tokens // s.hardware.out_par + 1 > SLICED_WORDS
                                 and s.sliced_inputs > 1), "1: there may be several")
     # fmt: on
+
+    @property
+    def logits_depth(self) -> int:
+        """Rows of one tile's logits in a bank of the gate, filled up to a power of two, as gate.v addresses them."""
+        return 1 << clog2(-(-self.hardware.max_rows // self.post_rows))
 
     def slices_of(self, first: int, end: int, inputs: int, outputs: int) -> list[tuple[int, int]]:
         """First and end rows of each slice of the keys first … end − 1, whose scores and P·V take turns:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import STREAM_LINE
-from edgemoe.spec.machine import Sizes, clog2
+from edgemoe.spec.machine import Sizes, clog2, scratchpad_rows
 
 # Simple dual port: width → depth.
 _RAMB36 = {72: 512, 36: 1024, 18: 2048, 9: 4096, 4: 8192, 2: 16384, 1: 32768}
@@ -70,17 +70,11 @@ def _blocks(memory: Memory, width: int, depth: int) -> int:
     return -(-memory.width // width) * -(-memory.depth // depth)
 
 
-def _whole_quarters(depth: int) -> int:
-    """Rows of a scratchpad's bank: as scratchpad.v rounds them up, to quarters of a power of two."""
-    quarter = 1 << max(0, clog2(depth) - 2)
-    return -(-depth // quarter) * quarter
-
-
 def memories(hardware: HardwareConfig) -> Iterator[Memory]:
     """All that are large enough for blocks, in most shapes."""
     sizes, numbers, ultra = Sizes(hardware), hardware.numbers, hardware.ultra_ram
     banks, parts = hardware.token_par, sizes.out_parts
-    rows, hidden = (_whole_quarters(depth) for depth in (sizes.row_depth, sizes.hidden_depth))
+    rows, hidden = (scratchpad_rows(depth) for depth in (sizes.row_depth, sizes.hidden_depth))
     activation = sizes.vector_bits
 
     def scratchpad(count: int, bits: int, depth: int, split: int, large: bool) -> Memory:
@@ -89,12 +83,10 @@ def memories(hardware: HardwareConfig) -> Iterator[Memory]:
     yield scratchpad(1, sizes.residual_vector, rows, parts, False)
     yield scratchpad(1, activation, rows, parts, False)
     yield scratchpad(1, VECTOR * 16, rows, parts if hardware.wide_tokens else 1, False)
-    behind_query = ultra and not hardware.streaming and not hardware.wide_tokens
-    query = _whole_quarters((1 << clog2(sizes.row_depth)) + sizes.row_depth) if behind_query else rows
-    yield scratchpad(1, activation, query, parts, True)
+    yield scratchpad(1, activation, scratchpad_rows(sizes.gathered_first + sizes.row_depth), parts, True)
     yield scratchpad(2, activation, rows, parts, True)
     yield scratchpad(1, activation, hidden, parts, True)
-    if not behind_query:
+    if sizes.gathered_first == 0:
         yield scratchpad(1, sizes.gathered_bits, rows, 1, False)
     lines = max(1, sizes.tile_lines)
     depth = 1 << (hardware.prefetch_bytes // STREAM_LINE // lines).bit_length() - 1
@@ -103,9 +95,8 @@ def memories(hardware: HardwareConfig) -> Iterator[Memory]:
         "softmax", hardware.token_par, hardware.out_par * numbers.score_bits, 1 << sizes.score_address_bits, free=True
     )
     yield Memory("layernorm", 1, hardware.layernorm_lanes // VECTOR * sizes.residual_vector, 512, free=True)
-    logits = sizes.gate_turns << clog2(-(-hardware.max_rows // sizes.post_rows))
     count = sizes.post_rows * sizes.gate_tiles // sizes.gate_turns
-    yield Memory("gate", count, hardware.out_par * sizes.logit_bits, logits, free=True)
+    yield Memory("gate", count, hardware.out_par * sizes.logit_bits, sizes.gate_turns * sizes.logits_depth, free=True)
     entries = hardware.max_experts * hardware.max_rows
     yield Memory("experts", 1, 16, entries, free=True)
     yield Memory("experts", 1, 32, entries, free=True)

@@ -20,6 +20,7 @@ localparam LANE_BITS = 3;  // number of a lane, or bank
 localparam DEPTH_BITS = 16;  // depth in a bank of any scratchpad
 localparam VECTORS_BITS = 11;  // number of vectors of a row
 localparam ROW_DEPTH = 3048;  // vectors in a bank
+localparam GATHERED_FIRST = 0;  // depth where what EXPERTS gathers begins, behind QUERY in UltraRAM; 0: it has a scratchpad of its own
 localparam HIDDEN_DEPTH = 6096;  // the same of HIDDEN
 localparam READ_LATENCY = 2;  // cycles, of a scratchpad
 localparam VALUES_LATENCY = 4;  // cycles from store's depth to its values
