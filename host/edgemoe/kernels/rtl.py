@@ -28,7 +28,9 @@ HARNESS = Harness((LEAVES.with_suffix(".cpp"),), LEAVES.with_suffix(".vlt"), opt
 
 @cache
 def wide_hardware(precision: str) -> HardwareConfig:
-    """The small array with rows as many and as wide as the Verilog takes."""
+    """The small array with rows as many and as wide as the Verilog takes; in W16A16 with what EXPERTS gathers behind
+    QUERY, as it lies in UltraRAM.
+    """
     base = load_hardware_config("micro" if precision == "w8a8" else "micro_w16a16")
     rows, elements = ROW_TILES_LIMIT * base.token_par, 2 * base.token_par * MAX_FEATURES
     return replace(
@@ -40,6 +42,7 @@ def wide_hardware(precision: str) -> HardwareConfig:
         max_top_k=TOP_K_LIMIT,
         row_elements=elements,
         hidden_elements=elements,
+        ultra_ram=precision == "w16a16",
     )
 
 
