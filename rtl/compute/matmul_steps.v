@@ -65,6 +65,7 @@ module matmul_steps (
     reg [DEPTH_BITS-1:0] next_depth;
     reg next_one_tile, next_gate, next_two_digits, next_context, next_free;
     reg next_last, next_one_member, next_one_input;
+    reg [11:0] next_before_last;
     reg next_sliced, next_goes_on, next_unfinished;
     wire [15:0] next_first_key = SLICES != 0 ? next[PASS_FIRST_KEY +: 16] : first_key;
     reg [3:0] next_group_members;
@@ -109,6 +110,7 @@ module matmul_steps (
         next_group_members <= next_following <= {8'd0, next_members} ? next_following[3:0] : next_members;
         next_one_member <= next_group_members == 4'd1;
         next_one_input <= next[PASS_INPUT_TILES +: 12] == 12'd1;
+        next_before_last <= next[PASS_INPUT_TILES +: 12] - 12'd2;
     end
     wire unused_bits = &{1'b0, span[15:8], first_depth[26:16], slots_of_group[11:SLOT_BITS+1]};
 
@@ -134,6 +136,7 @@ module matmul_steps (
     reg gate, is_context;
     reg two_digits;  // of the left operand
     reg one_tile, one_member, one_input;
+    reg [11:0] inputs_before_last;  // input tiles − 2
     reg token_ends, last_token, last_member, last_input;         // of the step that is next
     reg tile_opens, tile_closes, input_closes, group_opens, group_closes, last_step;
 
@@ -161,15 +164,16 @@ module matmul_steps (
     // Of the group that follows.
     wire [3:0] members = now[PASS_MEMBERS +: 4];
     wire [11:0] following = tiles_left - {8'd0, members};
-    wire following_last = following <= {8'd0, members};
+    // Against tiles_left itself, so that nothing waits for the subtraction.
+    `KEEP wire following_last = {1'b0, tiles_left} <= {8'd0, members, 1'b0};
     wire [3:0] following_members = following_last ? following[3:0] : members;
-    wire following_one = following_members == 4'd1;
+    `KEEP wire following_one = following_last ? tiles_left[3:0] == members + 4'd1 : members == 4'd1;
     // Of the step that follows this one in its pass.
     wire last_token_after = !token_ends ? last_token : last_token ? one_tile : token_tile + 8'd2 == tiles;
     wire last_member_after = group_closes ? following_one
         : !tile_closes || gate ? last_member : last_member ? one_member : member + 4'd2 == group_members;
     wire last_input_after = !input_closes ? last_input
-        : last_input ? one_input : input_tile + 12'd2 == now[PASS_INPUT_TILES +: 12];
+        : last_input ? one_input : input_tile == inputs_before_last;
     wire tile_closes_after = last_token_after && (!two_digits || !low_digit);
     wire input_closes_after = tile_closes_after && last_member_after && (!gate || (tile_closes ? !second_tile : second_tile));
     wire group_closes_after = input_closes_after && last_input_after;
@@ -273,6 +277,7 @@ module matmul_steps (
             is_context <= next_context;
             one_tile <= next_one_tile;
             one_input <= next_one_input;
+            inputs_before_last <= next_before_last;
             now <= next;
             begun <= 1'b0;
             sliced <= next_sliced;

@@ -107,7 +107,10 @@ module stream_reader (
     `KEEP wire take_tile = wants_tile && (second || enough_tile) && tile_room;
     wire take_line = wants_line && available[1] && line_room;
     wire take_header = wants_header && available[1];
-    assign take = take_channels || (take_tile && !second) || take_line || take_header;
+    // `KEEP: one level each, then one for all.
+    `KEEP wire take_first = wants_tile && !second && enough_tile && tile_room;
+    `KEEP wire take_one = available[1] && ((wants_line && line_room) || wants_header);
+    assign take = take_channels || take_first || take_one;
     assign take_lines = wants_channels ? CHANNEL_LINES[2:0] : wants_tile ? lines_of_tile : 3'd1;
     assign skip = skips;
     assign skip_lines = now[FETCH_COUNT +: 32];

@@ -77,8 +77,8 @@ module weight_buffer #(
     `KEEP wire [LEVEL_BITS-1:0] with_arrived_taken = with_arrived - {{(LEVEL_BITS-3){1'b0}}, take_lines};
     // What is available next without a take and with one: `take` only chooses.
     wire [3:0] few_taken = level[3:0] - {1'b0, take_lines};
-    wire [8:1] as_it_is = {8{many}} | thermometer(level[3:0]);
-    `KEEP wire [8:1] few_left = thermometer(few_taken);
+    `KEEP wire [8:1] as_it_is = {8{many}} | thermometer(level[3:0]);
+    `KEEP wire [8:1] as_taken = {8{many}} | thermometer(few_taken);
     function [8:1] thermometer;
         input [3:0] number;
         integer n;
@@ -126,7 +126,7 @@ module weight_buffer #(
             if (skip || settling > 1)
                 available <= 8'd0;
             else
-                available <= take ? {8{many}} | few_left : as_it_is;
+                available <= take ? as_taken : as_it_is;
         end
     end
 
