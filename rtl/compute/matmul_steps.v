@@ -58,6 +58,7 @@ module matmul_steps (
 
     // Making a pass ready: its token tiles, slots per group, depth of its first row.
     reg [1:0] preparing;  // 0 empty, 1 and 2 being computed, 3 ready
+    reg prepares;  // not empty; beside it because what tells that enables all of `next`
     reg [PASS_BITS-1:0] next;
     reg [15:0] next_first_tile;
     reg [7:0] next_tiles;
@@ -86,6 +87,7 @@ module matmul_steps (
             2'd3: preparing <= load ? 2'd0 : 2'd3;
             default: preparing <= preparing + 2'd1;
         endcase
+        prepares <= rst_n && (preparing == 2'd0 ? pass_valid : preparing != 2'd3 || !load);
         if (preparing == 2'd0) begin
             next <= pass;
             next_first_tile <= pass[PASS_FIRST_ROW +: 16] >> LANE_BITS;
@@ -221,7 +223,7 @@ module matmul_steps (
     wire [SLOT_BITS:0] used_after = used - freed;
     assign waits_for_tile = running && may_begin && !tile_ok;
     assign waits_for_room = running && tile_ok && !(room_ok && may_begin);
-    assign busy = running || preparing != 2'd0;
+    assign busy = running || prepares;
 
     wire last_part = is_context ? (READ_PARTS == 1 || part) : (IN_PARTS == 1 || part);
     always @(posedge clk) begin

@@ -107,10 +107,10 @@ module stream_reader (
     `KEEP wire take_tile = wants_tile && (second || enough_tile) && tile_room;
     wire take_line = wants_line && available[1] && line_room;
     wire take_header = wants_header && available[1];
-    // `KEEP: one level each, then one for all.
-    `KEEP wire take_first = wants_tile && !second && enough_tile && tile_room;
-    `KEEP wire take_one = available[1] && ((wants_line && line_room) || wants_header);
-    assign take = take_channels || take_first || take_one;
+    stream_take taking (
+        .wants_channels(wants_channels), .wants_tile(wants_tile), .wants_line(wants_line), .wants_header(wants_header),
+        .second(second), .enough_channels(enough_channels), .enough_tile(enough_tile), .one_available(available[1]),
+        .channel_room(channel_room), .tile_room(tile_room), .line_room(line_room), .take(take));
     assign take_lines = wants_channels ? CHANNEL_LINES[2:0] : wants_tile ? lines_of_tile : 3'd1;
     assign skip = skips;
     assign skip_lines = now[FETCH_COUNT +: 32];

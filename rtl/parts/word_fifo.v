@@ -18,7 +18,7 @@ module word_fifo #(
     input  wire                   push,
     input  wire [BITS-1:0]        value,
     input  wire                   pop,
-    output reg  [BITS-1:0]        front,
+    output wire [BITS-1:0]        front,
     output reg                    empty,
     output reg  [$clog2(DEPTH):0] count
 );
@@ -28,14 +28,12 @@ module word_fifo #(
     reg waits;  // something in memory: written is not taken
     // `KEEP: what is compared comes before the choice, as `pop` is late.
     `KEEP wire last_waits = written == taken + 1'b1;
-    // `KEEP: not by way of what enables all of the front.
-    `KEEP wire pop_loads = waits && pop;
-    `KEEP wire pop_empties = !waits && pop;
-    wire load = pop_loads || (waits && empty);
+    wire load = waits && (empty || pop);
+    front_register #(.BITS(BITS)) output_register (
+        .clk(clk), .empty(empty), .pop(pop), .next(entries[taken[INDEX_BITS-1:0]]), .front(front));
 
     always @(posedge clk) begin
         if (push) entries[written[INDEX_BITS-1:0]] <= value;
-        if (empty || pop) front <= entries[taken[INDEX_BITS-1:0]];  // of no meaning where nothing waits
         if (!rst_n) begin
             written <= {(INDEX_BITS+1){1'b0}};
             taken <= {(INDEX_BITS+1){1'b0}};
@@ -46,7 +44,7 @@ module word_fifo #(
             if (push) written <= written + 1'b1;
             if (load) taken <= taken + 1'b1;
             waits <= push || (waits && !(load && last_waits));
-            empty <= pop_empties || (!waits && empty);
+            empty <= !waits && (empty || pop);
             if (push && !pop) count <= count + 1'b1;
             if (!push && pop) count <= count - 1'b1;
         end

@@ -29,7 +29,7 @@ WORD_FIFO_PROOF = Proof(
         Property("counts", "count is what was pushed and not popped",
                  Mutant(WORD_FIFO, "if (!push && pop) count", "if (pop) count")),
         Property("offers_what_it_holds", "what was held a cycle ago stands at the front",
-                 Mutant(WORD_FIFO, "(!waits && empty)", "((!waits || push) && empty)")),
+                 Mutant(WORD_FIFO, "empty <= !waits && (empty", "empty <= (!waits || push) && (empty")),
     ),
 )  # fmt: skip
 

@@ -19,6 +19,7 @@ SHARED = {
     "edgemoe_core": "edgemoe_top",
     "epilogue": "compute",
     "field_rules": "legality",
+    "front_register": "word_fifo",
     "gate_choice": "gate",
     "gate_divide": "gate",
     "gate_scores": "gate",
@@ -32,6 +33,7 @@ SHARED = {
     "row_units": "edgemoe_top",
     "row_walk": "store",
     "scratchpads": "edgemoe_top",
+    "stream_take": "stream_reader",
     "sum_place": "matmul",
     "sum_ring": "matmul",
 }
