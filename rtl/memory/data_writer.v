@@ -8,7 +8,6 @@
 // for all of it.
 // Latency: at most WAIT + 8 cycles from the last word to its beat. Depth: a comparison of 56 bits; a 64-entry LUT RAM.
 `default_nettype none
-`include "attributes.vh"
 module data_writer #(
     parameter QUEUE_BITS = 6,  // 2^QUEUE_BITS words in the queue at most; at least 16 words
     parameter OUTSTANDING_BITS = 4,  // 2^OUTSTANDING_BITS bursts without a response, and closed ones waiting, at most
@@ -52,8 +51,7 @@ module data_writer #(
 
     // Words on their way in; word_ready comes from a register.
     wire [187:0] incoming;
-    wire none_incoming, load;
-    `KEEP wire pop;  // load, which drives much, once more
+    wire none_incoming, pop;
     wire [3:0] incoming_words;
     always @(posedge clk) word_ready <= rst_n && incoming_words < 4'd6 && !flush;  // two more may come after that
     word_fifo #(.BITS(188), .DEPTH(8)) incoming_queue (
@@ -67,12 +65,10 @@ module data_writer #(
     reg follows;
     wire advance;
     wire [63:4] incoming_address = incoming[187:128];
-    `KEEP wire stage_free;
-    assign load = !none_incoming && stage_free;
 
     always @(posedge clk) begin
-        staged <= rst_n && (load || (staged && !advance));
-        if (load) begin
+        staged <= rst_n && (pop || (staged && !advance));
+        if (pop) begin
             staged_address <= incoming_address;
             staged_word <= incoming[127:0];
             follows <= incoming_address[63:8] == staged_address[63:8]
@@ -99,7 +95,6 @@ module data_writer #(
     wire room = !queued_words[QUEUE_BITS] && !closed_bursts[OUTSTANDING_BITS];
     assign advance = staged && room;
     assign pop = !none_incoming && (!staged || room);
-    assign stage_free = !staged || room;  // `KEEP: not by way of `advance`, which drives much
 
     always @(posedge clk) begin
         if (close)

@@ -77,8 +77,10 @@ module weight_buffer #(
     `KEEP wire [LEVEL_BITS-1:0] with_arrived_taken = with_arrived - {{(LEVEL_BITS-3){1'b0}}, take_lines};
     // What is available next without a take and with one: `take` only chooses.
     wire [3:0] few_taken = level[3:0] - {1'b0, take_lines};
-    `KEEP wire [8:1] as_it_is = {8{many}} | thermometer(level[3:0]);
-    `KEEP wire [8:1] as_taken = {8{many}} | thermometer(few_taken);
+    wire [8:1] next_available;
+    late_choice #(.BITS(8)) of_take (
+        .late(take), .if_set({8{many}} | thermometer(few_taken)), .if_clear({8{many}} | thermometer(level[3:0])),
+        .chosen(next_available));
     function [8:1] thermometer;
         input [3:0] number;
         integer n;
@@ -126,7 +128,7 @@ module weight_buffer #(
             if (skip || settling > 1)
                 available <= 8'd0;
             else
-                available <= take ? as_taken : as_it_is;
+                available <= next_available;
         end
     end
 

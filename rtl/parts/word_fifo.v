@@ -28,6 +28,10 @@ module word_fifo #(
     reg waits;  // something in memory: written is not taken
     // `KEEP: what is compared comes before the choice, as `pop` is late.
     `KEEP wire last_waits = written == taken + 1'b1;
+    wire [INDEX_BITS:0] kept = count + {{INDEX_BITS{1'b0}}, push};
+    wire [INDEX_BITS:0] next_count;
+    late_choice #(.BITS(INDEX_BITS + 1)) of_pop (
+        .late(pop), .if_set(kept - 1'b1), .if_clear(kept), .chosen(next_count));
     wire load = waits && (empty || pop);
     front_register #(.BITS(BITS)) output_register (
         .clk(clk), .empty(empty), .pop(pop), .next(entries[taken[INDEX_BITS-1:0]]), .front(front));
@@ -45,8 +49,7 @@ module word_fifo #(
             if (load) taken <= taken + 1'b1;
             waits <= push || (waits && !(load && last_waits));
             empty <= !waits && (empty || pop);
-            if (push && !pop) count <= count + 1'b1;
-            if (!push && pop) count <= count - 1'b1;
+            count <= next_count;
         end
     end
 

@@ -24,6 +24,7 @@ SHARED = {
     "gate_divide": "gate",
     "gate_scores": "gate",
     "key_mask": "matmul",
+    "late_choice": "weight_buffer",
     "layernorm_affine": "layernorm",
     "layernorm_copy": "layernorm",
     "layernorm_roots": "layernorm",
