@@ -8,7 +8,6 @@
 // Latency: 2 from push to front (memory, output register); one a cycle. Depth: a counter and an 8:1 multiplexer.
 `default_nettype none
 `include "require.vh"
-`include "attributes.vh"
 module word_fifo #(
     parameter BITS = 128,
     parameter DEPTH = 16
@@ -18,39 +17,20 @@ module word_fifo #(
     input  wire                   push,
     input  wire [BITS-1:0]        value,
     input  wire                   pop,
-    output wire [BITS-1:0]        front,
-    output reg                    empty,
-    output reg  [$clog2(DEPTH):0] count
+    output reg  [BITS-1:0]        front,
+    output wire                   empty,
+    output wire [$clog2(DEPTH):0] count
 );
     localparam INDEX_BITS = $clog2(DEPTH);
     reg [BITS-1:0] entries [0:DEPTH-1];
-    reg [INDEX_BITS:0] written, taken;
-    reg waits;  // something in memory: written is not taken
-    // `KEEP: what is compared comes before the choice, as `pop` is late.
-    `KEEP wire last_waits = written == taken + 1'b1;
-    wire [INDEX_BITS:0] kept = count + {{INDEX_BITS{1'b0}}, push};
-    wire [INDEX_BITS:0] next_count;
-    late_choice #(.BITS(INDEX_BITS + 1)) of_pop (
-        .late(pop), .if_set(kept - 1'b1), .if_clear(kept), .chosen(next_count));
-    wire load = waits && (empty || pop);
-    front_register #(.BITS(BITS)) output_register (
-        .clk(clk), .empty(empty), .pop(pop), .next(entries[taken[INDEX_BITS-1:0]]), .front(front));
+    wire [INDEX_BITS:0] written, taken;
+    word_fifo_counters #(.INDEX_BITS(INDEX_BITS)) counters (
+        .clk(clk), .rst_n(rst_n), .push(push), .pop(pop), .written(written), .taken(taken), .empty(empty), .count(count));
+    wire unused = &{1'b0, written[INDEX_BITS], taken[INDEX_BITS]};
 
     always @(posedge clk) begin
         if (push) entries[written[INDEX_BITS-1:0]] <= value;
-        if (!rst_n) begin
-            written <= {(INDEX_BITS+1){1'b0}};
-            taken <= {(INDEX_BITS+1){1'b0}};
-            count <= {(INDEX_BITS+1){1'b0}};
-            empty <= 1'b1;
-            waits <= 1'b0;
-        end else begin
-            if (push) written <= written + 1'b1;
-            if (load) taken <= taken + 1'b1;
-            waits <= push || (waits && !(load && last_waits));
-            empty <= !waits && (empty || pop);
-            count <= next_count;
-        end
+        if (empty || pop) front <= entries[taken[INDEX_BITS-1:0]];  // of no meaning where nothing waits
     end
 
     // Shapes that cannot be built: elaboration stops at a module of that name, which there is not.

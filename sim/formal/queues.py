@@ -7,6 +7,7 @@ from dataclasses import replace
 from sim.formal.proof import Bounded, Induction, Mutant, Proof, Property
 
 FIFO, WORD_FIFO, RING = "parts/fifo.v", "parts/word_fifo.v", "compute/sum_ring.v"
+COUNTERS = "parts/word_fifo_counters.v"
 STEPS, BUFFER, MOVES = "compute/matmul_steps.v", "memory/weight_buffer.v", "movers/move_queue.v"
 
 FIRST_OUT = "entries leave in the order in which they came, unchanged"
@@ -27,9 +28,9 @@ WORD_FIFO_PROOF = Proof(
     properties=(
         Property("first_in_first_out", FIRST_OUT, Mutant(WORD_FIFO, "entries[taken[", "entries[written[")),
         Property("counts", "count is what was pushed and not popped",
-                 Mutant(WORD_FIFO, "kept - 1'b1", "kept")),
+                 Mutant(COUNTERS, "kept - 1'b1", "kept")),
         Property("offers_what_it_holds", "what was held a cycle ago stands at the front",
-                 Mutant(WORD_FIFO, "empty <= !waits && (empty", "empty <= (!waits || push) && (empty")),
+                 Mutant(COUNTERS, "empty <= !waits && (empty", "empty <= (!waits || push) && (empty")),
     ),
 )  # fmt: skip
 

@@ -38,15 +38,15 @@ module word_fifo_proof #(
             end
         end
 
-    (* hierconn *) wire [2:0] \unit.written ;
-    (* hierconn *) wire [2:0] \unit.taken ;
-    (* hierconn *) wire \unit.waits ;
+    (* hierconn *) wire [2:0] \unit.counters.written ;
+    (* hierconn *) wire [2:0] \unit.counters.taken ;
+    (* hierconn *) wire \unit.counters.waits ;
     (* hierconn *) wire [BITS-1:0] \unit.entries[0] ;
     (* hierconn *) wire [BITS-1:0] \unit.entries[1] ;
     (* hierconn *) wire [BITS-1:0] \unit.entries[2] ;
     (* hierconn *) wire [BITS-1:0] \unit.entries[3] ;
-    wire [2:0] queued = \unit.written - \unit.taken ;
-    wire [1:0] place = \unit.taken + before - !empty;
+    wire [2:0] queued = \unit.counters.written - \unit.counters.taken ;
+    wire [1:0] place = \unit.counters.taken + before - !empty;
     wire [BITS-1:0] there = place == 0 ? \unit.entries[0] : place == 1 ? \unit.entries[1]
         : place == 2 ? \unit.entries[2] : \unit.entries[3] ;
     wire at_front = before == 0 && !empty;
@@ -55,7 +55,7 @@ module word_fifo_proof #(
             places: assert (queued <= 4 && held == queued + !empty && (!followed || before < held));
             stands: assert (!followed || at_front || there == kept);
             counts: assert (count == held && count <= 4);
-            waiting: assert (\unit.waits == (queued != 0));
+            waiting: assert (\unit.counters.waits == (queued != 0));
             if ($past(rst_n && held != 0 && !pop)) offers_what_it_holds: assert (!empty);
             if (followed && at_front) first_in_first_out: assert (front == kept);
         end

@@ -19,7 +19,6 @@ SHARED = {
     "edgemoe_core": "edgemoe_top",
     "epilogue": "compute",
     "field_rules": "legality",
-    "front_register": "word_fifo",
     "gate_choice": "gate",
     "gate_divide": "gate",
     "gate_scores": "gate",
@@ -37,6 +36,7 @@ SHARED = {
     "stream_take": "stream_reader",
     "sum_place": "matmul",
     "sum_ring": "matmul",
+    "word_fifo_counters": "word_fifo",
 }
 
 
