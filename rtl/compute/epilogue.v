@@ -120,7 +120,8 @@ module epilogue (
 
     // Operands of the post lanes.
     wire [2:0] kind_2 = step_2[DRAIN_KIND +: 3];
-    wire has_channels = kind_2 < PASS_LOGITS;
+    reg has_channels;  // of step_2, decoded a cycle before, as it drives what is added to every sum
+    always @(posedge clk) has_channels <= step_1[DRAIN_KIND +: 3] < PASS_LOGITS;
     wire [OUT_PAR*ACCUMULATOR_BITS-1:0] biases;
     wire [OUT_PAR*MULTIPLIER_BITS-1:0] multipliers;
     wire [OUT_PAR*6-1:0] shifts;
