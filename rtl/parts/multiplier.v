@@ -5,7 +5,8 @@
 //
 // Digits have 24 bits where the narrow operand fits the 18-bit port, so that with their sign they fit the wide one, 27
 // bits of a DSP48E2 and 25 of a DSP48E1; else 17, and a DSP48E1 takes two blocks for each product. A last digit of few
-// bits is multiplied in LUTs, by Booth rows: two of its bits choose −2, −1, 0, 1 or 2 times the narrow operand.
+// bits beside digits of 24 is multiplied in LUTs, by Booth rows: two of its bits choose −2, −1, 0, 1 or 2 times the narrow
+// operand.
 // Precondition: NARROW_BITS ≤ 28 (beyond 27, as W16A16 gives at most, a few LUTs help the DSP).
 // Latency: 2 (partial products, their sum); the operands should come from registers, which move into the DSP.
 // Depth: one multiplication, or five terms of LUTs; one addition of 1 … 3 terms.
@@ -30,7 +31,7 @@ module multiplier #(
     wire signed [TOP_BITS-1:0] top_digit = wide[WIDE_BITS-1 -: TOP_BITS];
     reg signed [TOP_PRODUCT_BITS-1:0] top_partial;
     generate
-        if (DIGITS > 1 && TOP_BITS <= BOOTH_BITS) begin : booth
+        if (DIGITS > 1 && DIGIT_BITS == 24 && TOP_BITS <= BOOTH_BITS) begin : booth
             localparam ROWS = (TOP_BITS + 1) / 2;
             wire signed [TOP_PRODUCT_BITS-1:0] operand = {{TOP_BITS{narrow[NARROW_BITS-1]}}, narrow};
             wire [2*ROWS:0] bits = {{(2*ROWS-TOP_BITS+1){top_digit[TOP_BITS-1]}}, top_digit[TOP_BITS-2:0], 1'b0};
