@@ -48,7 +48,7 @@ module data_writer_proof #(
     (* hierconn *) wire [3:0] \unit.incoming_queue.count ;
     (* hierconn *) wire [3:0] \unit.incoming_queue.written ;
     (* hierconn *) wire [3:0] \unit.incoming_queue.taken ;
-    (* hierconn *) wire \unit.incoming_queue.waits ;
+    (* hierconn *) wire \unit.incoming_queue.counters.waits ;
     (* hierconn *) wire [OUTSTANDING_BITS:0] \unit.closed_bursts ;
     (* hierconn *) wire [QUEUE_BITS:0] \unit.newest_word ;
     (* hierconn *) wire [QUEUE_BITS:0] \unit.oldest_word ;
@@ -104,7 +104,7 @@ module data_writer_proof #(
                 joins: assert (\unit.staged_address == {\unit.open_address [63:8], open_end[3:0] + 4'd1});
             incoming: assert (\unit.incoming_words <= 4'd6 + !word_ready);
             queued: assert (behind_front <= 4'd8 && \unit.incoming_words == behind_front + !\unit.none_incoming
-                && \unit.incoming_queue.waits == (behind_front != 0) && \unit.closed_bursts == closed
+                && \unit.incoming_queue.counters.waits == (behind_front != 0) && \unit.closed_bursts == closed
                 && \unit.queued_words == words_between);
             totals: assert (taken == sent + \unit.incoming_words + \unit.staged + \unit.queued_words + m_axi_WVALID);
         end
