@@ -69,7 +69,7 @@ WEIGHT_BUFFER = Proof(
         Property("available_lines_are_there", "what is available has come whole, over every port",
                  Mutant(BUFFER, "received > complete", "received >= complete")),
         Property("never_past_the_run", "nothing beyond the last line is available",
-                 Mutant(BUFFER, "as_it_is = {8{many}}", "as_it_is = {8{1'b1}}")),
+                 Mutant(BUFFER, ".if_clear({8{many}}", ".if_clear({8{1'b1}}")),
         Property("room_is_free", "ports are never let into a row that waits to be taken",
                  Mutant(BUFFER, "CAPACITY = DEPTH * LINES;", "CAPACITY = DEPTH * LINES + LINES;")),
         Property("room_comes_back", "what is taken or skipped is room one cycle later",
