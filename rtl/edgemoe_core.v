@@ -5,6 +5,7 @@
 // the program whenever that asks for an instruction; words for data_writer come from STORE or HEAD. STREAMING: LOAD and
 // STORE work beside the instructions behind them (move_queue). The instruction that executes stands in `instruction`; trace_index is its number, for simulations.
 `default_nettype none
+`include "require.vh"
 module edgemoe_core (
     clk, rst_n, engine_rst_n, begin_run, stream_lines, begin_ranges, range_begin, range_lines, part_push, part_end_line,
     part_times, written, program_address, input_address, output_address,
@@ -328,5 +329,8 @@ module edgemoe_core (
             max_rows_must_be_at_most_127_tiles_of_token_par stop ();
         end
     endgenerate
+
+    // After a fault those on their way still come.
+    `REQUIRE(engine_rst_n && gather_busy, of_experts || fault != FAULT_NONE[4:0], "rows are gathered after their instruction")
 endmodule
 `default_nettype wire

@@ -340,7 +340,6 @@ module scratchpads #(
     `REQUIRE(of_layernorm, !of_copy && !of_experts, "LAYERNORM has the ports with another instruction")
     `REQUIRE(of_copy, !of_experts, "COPY has the ports with another instruction")
     `REQUIRE(copy_enable || |layernorm_enable, !stores[BUFFER_RESIDUAL], "STORE has RESIDUAL with another instruction")
-    // After a halt those on their way still come.
     `REQUIRE(gather_enable, of_experts || !(of_layernorm || of_copy || of_store), "rows are gathered in another instruction")
     `REQUIRE(of_experts, !(|query_enable), "the array writes QUERY while EXPERTS has its memory")
     `REQUIRE(gather_enable, !stores[BUFFER_NORM] && !stores[BUFFER_GATE_INPUT], "STORE has the ports with EXPERTS")

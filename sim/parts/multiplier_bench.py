@@ -12,10 +12,7 @@ from sim.common.runs import Run
 RUNS = [
     Run("micro", {"WIDE_BITS": 12, "NARROW_BITS": 16}, icarus=True),
     Run("micro", {"WIDE_BITS": 58, "NARROW_BITS": 27}),
-    Run("micro", {"WIDE_BITS": 32, "NARROW_BITS": 17}),  # a last digit of 8 bits
-    Run("micro", {"WIDE_BITS": 31, "NARROW_BITS": 18}),
-    Run("micro", {"WIDE_BITS": 26, "NARROW_BITS": 12}),
-    Run("micro", {"WIDE_BITS": 42, "NARROW_BITS": 17}),
+    Run("micro", {"WIDE_BITS": 32, "NARROW_BITS": 17}),  # of a post lane: two digits
 ]
 LATENCY = 2
 COUNT = 400

@@ -171,6 +171,7 @@ INSIDE = {
         "two rows of activations in one bank",
     ): "drain_place: rows of a step go to neighbouring banks",
     ("epilogue", "two rows of RESIDUAL in one bank"): "the same",
+    ("edgemoe_core", "rows are gathered after their instruction"): "the sequencer waits for all that moves rows",
 }
 
 
