@@ -23,7 +23,7 @@ from edgemoe.spec.precision import MAX_FEATURES, MAX_TOKENS, MAX_WIDTH, Precisio
 from edgemoe_golden.ops.experts import QueueEntries
 
 LEAVES = HARNESS_FOLDER / "tests" / "leaves.v"
-HARNESS = Harness((LEAVES.with_suffix(".cpp"),), LEAVES.with_suffix(".vlt"), optimise="-O1")
+HARNESS = Harness((LEAVES.with_suffix(".cpp"),), LEAVES.with_suffix(".vlt"))
 
 
 @cache

