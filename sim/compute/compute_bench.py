@@ -29,7 +29,7 @@ from sim.common.compute_model import GATHERED, Environment
 from sim.common.machine import CONFIG, FETCH, IN_PAR, NUMBERS, OUT_PAR, TOKEN_PAR, IntArray, Pass
 from sim.common.runs import Run
 
-RUNS = [Run("micro"), Run("pairs", slow=True), Run("wide")]
+RUNS = [Run("micro"), Run("pairs", slow=True), Run("wide", slow=True)]
 SETTLE = 4  # cycles until what was started says that it is busy
 LEFTS = {
     Buffer.NORM: Left.NORM,

@@ -17,7 +17,7 @@ RUNS = [
     Run("micro", {"LANES": 32}),
     Run("dsp48e1", {"LANES": 16}, icarus=True),
     Run("dsp48e1", {"LANES": 8}),
-    Run("dsp48e1", {"LANES": 32}),
+    Run("dsp48e1", {"LANES": 32}, slow=True),
     Run("micro_w16a16", {"LANES": 8}),
 ]
 NUMBERS = hardware().numbers

@@ -44,7 +44,7 @@ from sim.common.pipeline import noise
 from sim.common.rows import Banks, each_cycle
 from sim.common.runs import Run
 
-RUNS = [Run("micro"), Run("wide"), Run("wide_tokens", slow=True), Run("wide_tokens_pairs")]
+RUNS = [Run("micro"), Run("wide", slow=True), Run("wide_tokens", slow=True), Run("wide_tokens_pairs", slow=True)]
 BITS, SCORE_BITS, ACC_BITS = NUMBERS.activation_bits, NUMBERS.score_bits, NUMBERS.accumulator_bits
 DEPTH = 2 * (CONFIG.max_rows // TOKEN_PAR + 1)
 GATHERED = Left.GATHERED_WIDE if CONFIG.wide_tokens else Left.GATHERED

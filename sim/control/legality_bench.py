@@ -17,7 +17,7 @@ from sim.examples.legality_limits import just_fitting, mutants
 
 RUNS = [
     Run("small"),
-    Run("micro_w16a16", tests="mutants|just_fit"),
+    Run("micro_w16a16", tests="mutants|just_fit", slow=True),
     Run("zcu102", tests="mutants|just_fit"),
     Run("small_streaming", tests="mutants"),
     Run("zcu102_stream", tests="mutants|just_fit", slow=True),

@@ -32,7 +32,7 @@ RUNS = [
     Run("narrow", slow=True),
     Run("narrow_tiles", slow=True),
     Run("wide_tokens", slow=True),
-    Run("wide_tokens_pairs"),
+    Run("wide_tokens_pairs", slow=True),
     Run("streaming"),
 ]
 PROGRAMS = 3

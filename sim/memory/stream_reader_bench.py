@@ -23,7 +23,7 @@ from sim.common.runs import Run
 
 RUNS = [
     Run("micro", tests="commands"),
-    Run("wide", tests="commands"),
+    Run("wide", tests="commands", slow=True),
     Run("narrow", tests="commands", slow=True),
     Run("narrow_tiles", tests="commands"),
     Run("streaming"),

@@ -18,7 +18,11 @@ from tests.fuzz.engines import BUILDS, ENGINES, SANITIZED, build, sanitizers
 from tests.fuzz.programs import Generator
 from tests.fuzz.target import Target
 
-RTL = [target for target in ENGINES if target.group == "rtl"]
+PLAIN = "csim w8a8"
+QUICK = [target for target in ENGINES if target.group == "csim" and target.name != PLAIN]
+"""W16A16, and W8A8 with all options, which takes what the plain one takes."""
+
+LONG = [target for target in ENGINES if target not in QUICK]
 
 CASES = {"csim": 40, "rtl": 20}
 
@@ -26,13 +30,13 @@ CASES = {"csim": 40, "rtl": 20}
 @pytest.mark.parametrize(
     "targets",
     [
-        [target for target in ENGINES if target.group == "csim"],
-        *(pytest.param([target], marks=pytest.mark.slow) for target in RTL),
+        QUICK,
+        *(pytest.param([target], marks=pytest.mark.slow) for target in LONG),
     ],
     ids=lambda targets: " and ".join(target.name for target in targets),
 )
 def test_random_programs_end_as_on_golden(targets: list[Target], tmp_path: Path) -> None:
-    """Verilated builds that no other test needs take long."""
+    """Builds that no other test needs take long."""
     cases = CASES[targets[0].group]
     try:
         for engine, *which in BUILDS:

@@ -16,7 +16,7 @@ MIXED = ("wide_source", "wide_result", "narrow_weights", "biased", "renormalise"
 SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer")
 
 
-@pytest.mark.parametrize("level", ["-O0", "-O2", "-O3"])
+@pytest.mark.parametrize("level", ["-O0", pytest.param("-O2", marks=pytest.mark.slow), "-O3"])
 def test_every_optimisation_level_gives_golden_integers(subject: Subject, level: str, tmp_path: Path) -> None:
     ended = run(build(tmp_path, subject.program, [level]), subject.program, subject.frame)
     assert (ended.status, ended.errors) == (0, "")

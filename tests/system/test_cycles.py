@@ -47,7 +47,10 @@ def compare(program: Program) -> None:
     assert sum(predicted) == pytest.approx(sum(counted), rel=CLOSE)
 
 
-@pytest.mark.parametrize(("model", "hardware"), [("micro", "micro"), ("mini", "micro"), ("micro", "micro_w16a16")])
+@pytest.mark.parametrize(
+    ("model", "hardware"),
+    [("micro", "micro"), ("mini", "micro"), pytest.param("micro", "micro_w16a16", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("tasks", [("semseg",), BOTH], ids=len)
 def test_prediction_on_the_small_shapes(compiled: Compile, model: str, hardware: str, tasks: tuple[str, ...]) -> None:
     compare(compiled(model, hardware, tasks))
