@@ -26,7 +26,7 @@ build/envs/pynq-%/test.stamp: constraints-pynq-%.txt pyproject.toml
 	$(PYNQ_PIP) --no-deps da4ml
 	@touch $@
 
-.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim bench-dense ablation real numbers eval accuracy scaling report train calibrate hls hls-report bitstream release test-vitis-rtl generate hierarchy drawings docs area area-points timing route fuzz mutants lint style clean
+.PHONY: help demo notebooks notebook-outputs test test-full test-host test-pynq test-driver selftest bench bench-csim bench-dense bench-sizes ablation real numbers eval accuracy scaling report train calibrate hls hls-report bitstream release test-vitis-rtl generate hierarchy drawings docs area area-points timing route fuzz mutants lint style clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -115,6 +115,9 @@ bench-csim: $(VENV)/test.stamp ## time the C simulation of the HLS engine
 
 bench-dense: $(VENV)/test.stamp ## count frames of DeiT-tiny, DeiT-small and DINOv2-small on the RTL, beside published designs; goes on where it was
 	$(BENCH) benchmarks.dense_frames
+
+bench-sizes: $(VENV)/test.stamp ## every size of model on every shape: golden's integers on all engines, cycles, traffic; hours, goes on where it was
+	$(BENCH) benchmarks.sizes
 
 eval: ON = $(if $(filter command environment,$(firstword $(origin ENGINE))),$(filter-out golden,$(ENGINE)))
 eval: $(VENV)/test.stamp ## accuracy on 500 held-out scenes, float and integers (MODEL=mini); DATA=folder: on that data set; ENGINE=rtl or csim: each frame equal to golden, goes on where it was

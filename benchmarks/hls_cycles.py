@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from tabulate import tabulate
 
+from benchmarks.page_tables import placed
 from edgemoe.compiler.compile import compile_model
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.hls_cycles import predicted_hls_cycles
@@ -24,7 +25,7 @@ from edgemoe.spec.terminal import accept_all_text
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "hardware" / "hls.md"
 MODEL = "tiny"
-BEGIN, END = "<!-- cycles: written by `python -m benchmarks.hls_cycles --write` -->", "<!-- end of cycles -->"
+COMMAND = "python -m benchmarks.hls_cycles --write"
 HEADER = ("step", "instructions", "array steps", "RTL", "HLS", "HLS − RTL")
 
 
@@ -79,8 +80,7 @@ def page(text: str) -> str:
     cells = rows([*one[:-1], one[-1]._replace(name="one task"), both[-1]._replace(name="two tasks")])
     lines = [f"| {' | '.join(HEADER)} |", "| --- |" + " ---: |" * (len(HEADER) - 1)]
     lines += [f"| {' | '.join(row)} |" for row in cells]
-    before, rest = text.split(BEGIN, 1)
-    return "\n".join([before + BEGIN, *lines, END]) + rest.split(END, 1)[1]
+    return placed(text, "cycles", COMMAND, lines, PAGE)
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.numbers_settings import AFTER, ALL_W4, EXPERTS_W4, FINE, WIDE
-from edgemoe.errors import ArgumentError
+from benchmarks.page_tables import placed
 from edgemoe.spec.files import write_bytes, write_text
 from edgemoe.spec.terminal import accept_all_text
 
@@ -134,11 +134,7 @@ def updated(page: str, report: Mapping[str, Part]) -> str:
     for name, part in report.items():
         tables = {name: rows(part), f"{name}, steps": steps(part), f"{name}, bars": bars(part, BARS[name])}
         for table, lines in tables.items():
-            begin, end = f"<!-- {table}: written by `make numbers` -->", f"<!-- end of {table} -->"
-            if begin not in page or end not in page:
-                raise ArgumentError(f"{PAGE} has no place for '{table}'; put '{begin}' and '{end}' where it belongs")
-            before, rest = page.split(begin, 1)
-            page = "\n".join([before + begin, *lines, end]) + rest.split(end, 1)[1]
+            page = placed(page, table, "make numbers", lines, PAGE)
     return page
 
 

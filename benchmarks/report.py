@@ -18,6 +18,7 @@ from benchmarks import report_tables as tables
 from benchmarks.report_figures import figures
 from benchmarks.report_inputs import SOURCES, Inputs, ReportError, load_inputs
 from benchmarks.report_readme import update_readme
+from edgemoe.errors import ArgumentError
 from edgemoe.extras import how_to_install
 from edgemoe.spec.terminal import accept_all_text
 
@@ -77,7 +78,7 @@ def main() -> int:
         readme = update_readme((root / "README.md").read_text(encoding="utf-8"), inputs)
         drawn = charts(inputs)
         text = page(inputs, root / "docs/report_template.html", drawn)
-    except ReportError as error:
+    except (ArgumentError, ReportError) as error:
         print(f"no report: {error}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:

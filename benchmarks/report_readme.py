@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from benchmarks.page_tables import placed
 from benchmarks.report_format import number
 from benchmarks.report_inputs import CLOCKS, SOURCES, Inputs, ReportError, Row, milliseconds
 
@@ -15,13 +17,9 @@ NOT_RUN = "not yet run on a board"
 
 
 def update_readme(readme: str, inputs: Inputs) -> str:
-    """The text with all tables replaced; raises ReportError when a place is missing."""
+    """The text with all tables replaced; raises ArgumentError when a place is missing."""
     for name, lines in (("figures", figures(inputs)), ("engines", engines(inputs))):
-        begin, end = f"<!-- {name}: written by `make report` -->", f"<!-- end of {name} -->"
-        if begin not in readme or end not in readme:
-            raise ReportError(f"README.md has no place for '{name}'; put '{begin}' and '{end}' where the table belongs")
-        before, rest = readme.split(begin, 1)
-        readme = "\n".join([before + begin, *lines, end]) + rest.split(end, 1)[1]
+        readme = placed(readme, name, "make report", lines, Path("README.md"))
     return readme
 
 

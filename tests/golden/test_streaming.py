@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from benchmarks.sizes_models import rows_formula
 from edgemoe.compiler.compile import compile_model
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.fits import DoesNotFitError, require_fit
@@ -168,20 +169,6 @@ def test_streamed_bytes_follow_the_formula(rows: int) -> None:
     assert delivered == once + turns * (program.stream.size - once)
 
 
-def rows_formula(config: ModelConfig, tasks: int) -> int:
-    """Bytes that LOAD and STORE move, by docs/concepts/streaming.md; W8A8. All tasks are apart from one block on."""
-    size, shared = config.tokens * config.width, config.moe_blocks[0] if config.moe_blocks else config.depth
-    operands, context, residual = 3, 1, 2  # bytes for each feature of a row
-    total = size * residual + size * (residual + operands)
-    for index in range(config.depth):
-        before, after = (tasks if index > shared else 1), (tasks if index >= shared else 1)
-        total += before * size * (operands + context)  # attention: operands in, outputs out
-        total += before * size * (residual + context) + after * size * residual
-        total += after * size * operands if index + 1 < config.depth else 0
-    heads = sum(config.head_rows(task.name)[1] for task in config.tasks[:tasks])
-    return total + heads * config.width * residual
-
-
 @pytest.mark.parametrize("token_par", [4, 8, 16])
 @pytest.mark.parametrize("heads", [1, 2])
 @pytest.mark.parametrize("name", ["experts", "experts in the first block", "dense"])
@@ -195,7 +182,7 @@ def test_rows_that_are_moved_follow_the_formula_whatever_the_parallelism(name: s
     program = program_of(model, hardware, blocks(model, hardware, 16, heads))
     routing = sum(each.rows * 16 for each in program.manifest.routing)
     moved = traffic_of(program)
-    assert moved.loaded + moved.stored - routing == rows_formula(model.config, len(model.config.tasks))
+    assert moved.loaded + moved.stored - routing == rows_formula(model.config, len(model.config.tasks), hardware)
 
 
 @pytest.mark.parametrize("name", ["experts", "experts in the first block", "gates on the block's input"])

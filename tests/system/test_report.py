@@ -23,6 +23,7 @@ from benchmarks.report import main
 from benchmarks.report_inputs import SOURCES, ReportError, load_inputs
 from benchmarks.report_readme import update_readme
 from benchmarks.report_tables import dense, mixed, same_precision
+from edgemoe.errors import ArgumentError
 from edgemoe.extras import how_to_install
 from tests.examples.browser import find_browser, opened
 
@@ -127,7 +128,7 @@ def test_the_readme_takes_its_figures_from_the_files(tmp_path: Path) -> None:
     ):
         assert figure in updated, f"{figure} is not in the README"
     assert update_readme(updated, load_inputs(tmp_path, PUBLISHED)) == updated, "a second report changes nothing"
-    with pytest.raises(ReportError, match="no place for 'figures'"):
+    with pytest.raises(ArgumentError, match="no place for 'figures'"):
         update_readme("# Nothing", load_inputs(tmp_path, PUBLISHED))
 
 

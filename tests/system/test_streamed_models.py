@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.sizes_models import MODELS, ROOM
 from edgemoe.compiler.compile import compile_model
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.fits import require_fit
@@ -28,37 +29,16 @@ from edgemoe.devices.registry import open_device
 from edgemoe.frames import expert_loads
 from edgemoe.session import Session
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
-from edgemoe.spec.model import ModelConfig, load_model_config
-from edgemoe.spec.task import TaskConfig
 from tests.examples.program import plain_calibration, random_tensors
 
-LARGE = {"streaming": True, "max_tokens": 1376, "max_width": 768}
 SHAPES: dict[str, HardwareConfig] = {
     "zcu102_stream": load_hardware_config("zcu102_stream"),
     **{
-        name: replace(load_hardware_config(name), name=f"{name}_stream", row_elements=101_376, **LARGE)  # type: ignore[arg-type]
+        name: replace(load_hardware_config(name), name=f"{name}_rows", **ROOM)  # type: ignore[arg-type]
         for name in ("kv260", "micro", "micro_w16a16")
     },
 }
 ENGINES = ("csim", "rtl")
-
-
-def dense(name: str, width: int, heads: int, patch: int, side: int) -> ModelConfig:
-    """Twelve blocks; features of all tokens."""
-    task = TaskConfig("features", "features", width)
-    return ModelConfig(name, side, side, patch, width, 12, heads, 4, (), 0, 0, 0, (task,), head_cells=1)
-
-
-SMALL = load_model_config("small")
-MODELS: dict[str, tuple[ModelConfig, int]] = {  # and how many of its tasks run together
-    "DeiT-small": (dense("deit_small", 384, 6, 16, 224), 1),
-    "DINOv2-small, 257 tokens": (dense("dinov2_small", 384, 6, 14, 224), 1),
-    "DINOv2-small, 1,370 tokens": (dense("dinov2_large_picture", 384, 6, 14, 518), 1),
-    "ViT-Base": (dense("vit_base", 768, 12, 16, 224), 1),
-    "small, 2 blocks": (replace(SMALL, depth=2, moe_blocks=(1,)), 1),
-    "small, 2 tasks": (SMALL, 2),
-    "small_pascal, 5 tasks": (load_model_config("small_pascal"), 5),
-}
 
 
 @cache

@@ -1,0 +1,170 @@
+"""Every size of model on every shape: the same integers on all engines, cycles, traffic: `make bench-sizes`.
+
+Seeded random weights. Large frames take an hour of RTL simulation, so each figure is written down when it is there:
+build/reports/sizes.json keeps it until model, shape or engine changes, and an interrupted run goes on. `--write` puts
+the table into docs/evidence/sizes.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tabulate import tabulate
+
+from benchmarks.page_tables import write_table
+from benchmarks.sizes_models import MODELS, Case, case
+from edgemoe.compiler.compile import compile_checkpoint, compile_model
+from edgemoe.compiler.cycles import predicted_cycles
+from edgemoe.compiler.fits import DoesNotFitError
+from edgemoe.compiler.hollow import hollow_model
+from edgemoe.compiler.program import Program
+from edgemoe.compiler.traffic import traffic_of
+from edgemoe.devices.csim import build as csim
+from edgemoe.devices.registry import open_device
+from edgemoe.devices.rtl import build as rtl
+from edgemoe.frames import expert_loads, routings
+from edgemoe.session import Session
+from edgemoe.spec.files import write_text
+from edgemoe.spec.hardware import HardwareConfig, hardware_names, load_hardware_config
+from edgemoe.spec.isa import Opcode
+from edgemoe.spec.terminal import accept_all_text
+from sim.common.random_checkpoint import random_checkpoint
+
+REPORT, PAGE = Path("build/reports/sizes.json"), Path("docs/evidence/sizes.md")
+ENGINES: Mapping[str, Callable[[HardwareConfig], Path]] = {"csim": csim.library_path, "rtl": rtl.library_path}
+MOST = 100.0  # million predicted cycles, about an hour of simulation
+
+Row = dict[str, Any]
+
+
+def planned(of: Case) -> Row:
+    """What is known without running: predicted with experts that take equal shares, and both sides of the formula."""
+    program = compile_model(hollow_model(of.config, of.hardware), of.tasks, of.hardware)
+    cycles, traffic = predicted_cycles(program), traffic_of(program)
+    total = sum(each.cycles for each in cycles)
+    routing = sum(record.rows * 16 for record in program.manifest.routing)
+    return {
+        "model": of.name, "hardware": of.hardware.name, "as_shipped": of.as_shipped, "turns": of.turns,
+        "predicted": total, "predicted_busy": sum(each.mac for each in cycles) / total, "weights": traffic.weights,
+        "weights_formula": weights_formula(program, of.turns), "rows_formula": of.rows_bytes,
+        "rows": traffic.loaded + traffic.stored - routing, "engines": {},
+    }  # fmt: skip
+
+
+def weights_formula(program: Program, turns: int) -> int:
+    """By docs/concepts/streaming.md: what stands between two attentions once for each block of rows, the rest once."""
+    size = int(program.stream.size)
+    repeats = [i for i in program.instructions if i.opcode == Opcode.REPEAT]
+    begins = [0, *(int(i.address) for i in repeats)]
+    once = sum(end - begin for i, begin, end in zip(repeats, begins, begins[1:], strict=False) if i.rows == 1)
+    return once + turns * (size - once) if repeats else size
+
+
+def run(of: Case, engines: Sequence[str]) -> Iterator[tuple[str, Row]]:
+    """One frame on golden and on each of the engines: whether all bytes are equal, and what the RTL counted.
+
+    Raises DeviceError and SessionError.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        program = compile_checkpoint(random_checkpoint(of.config, Path(folder) / of.config.name), of.tasks, of.hardware)
+    model = program.manifest.model
+    frame = np.random.default_rng(5).integers(0, 256, (model.image_height, model.image_width, 3), dtype=np.uint8)
+    with open_device("golden", of.hardware) as device, Session(program, device) as session:
+        expected = session.run_raw(frame)
+    loads = expert_loads(routings(expected, program.manifest), program) if program.manifest.routing else None
+    for name in engines:
+        with open_device(name, of.hardware) as device, Session(program, device, timeout=6 * 3600) as session:
+            begun = time.perf_counter()
+            found = session.run_raw(frame)
+            seconds = time.perf_counter() - begun
+            counters = session.counters() if name == "rtl" else {}
+        counted: Row = {key: counters[key] for key in ("cycles", "mac_busy_cycles", "bytes_read", "bytes_written")
+                   if key in counters}  # fmt: skip
+        if counted:
+            counted["predicted"] = sum(each.cycles for each in predicted_cycles(program, loads))
+        yield name, {"equal": bool(np.array_equal(found, expected)), "seconds": seconds, **counted}
+
+
+def key(of: Case, engine: str) -> str:
+    """Names all that a figure depends on; the engine by its build, which is made if it is new. Raises DeviceError."""
+    build = ENGINES[engine](of.hardware).parent.name
+    return f"{of.config.hash():08x}-{len(of.tasks)}-{of.hardware.hash():08x}-{build}"
+
+
+def table(rows: Sequence[Row]) -> str:
+    """One line for each model and shape."""
+    lines = []
+    for row in rows:
+        on_csim, on_rtl = (row["engines"].get(name, {}) for name in ENGINES)
+        counted = on_rtl.get("cycles")
+        moved = on_rtl["bytes_read"] + on_rtl["bytes_written"] if counted else row["weights"] + row["rows"]
+        formula = row["weights_formula"] + row["rows_formula"]
+        lines.append((
+            row["model"], f"`{row['hardware']}`", row["turns"], row["predicted"], counted,
+            100 * (on_rtl["predicted"] / counted - 1) if counted else None,
+            100 * (on_rtl["mac_busy_cycles"] / counted if counted else row["predicted_busy"]),
+            formula / 1e6, moved / 1e6, *(_said(one) for one in (on_csim, on_rtl)),
+        ))  # fmt: skip
+    heads = ("model", "shape", "blocks", "predicted", "counted on RTL", "with its routing, off by %", "array busy, %",
+             "MB by the formula", "MB moved", "csim", "RTL")  # fmt: skip
+    digits = ("", "", "", "", "", ".1f", ".0f", ".1f", ".1f")
+    return tabulate(lines, heads, tablefmt="pipe", intfmt=",", floatfmt=digits)
+
+
+def _said(engine: Mapping[str, Any]) -> str:
+    return "–" if not engine else "= golden" if engine["equal"] else "DIFFERS"
+
+
+def remembered() -> dict[str, Row]:
+    """Figures of earlier runs by their key; {} where there are none."""
+    try:
+        found: dict[str, Row] = json.loads(REPORT.read_text(encoding="utf-8"))["engines"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table; write the report; 1 when a frame differs from golden."""
+    accept_all_text()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.sizes", description=__doc__)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--hardware", nargs="+", choices=hardware_names(), default=list(hardware_names()))
+    parser.add_argument("--engines", nargs="*", choices=ENGINES, default=list(ENGINES))
+    parser.add_argument("--most", type=float, default=MOST, help="million predicted cycles of a frame on the RTL")
+    parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE}")
+    options = parser.parse_args(arguments)
+    kept, rows = remembered(), []
+    for name in options.hardware:
+        for model in options.models:
+            try:
+                of = case(model, load_hardware_config(name))
+            except DoesNotFitError as error:
+                print(f"left out: {'; '.join(line.strip(' :') for line in str(error).splitlines())}")
+                continue
+            rows.append(planned(of))
+            wanted = {engine: key(of, engine) for engine in options.engines
+                      if engine != "rtl" or rows[-1]["predicted"] <= options.most * 1e6}  # fmt: skip
+            missing = [engine for engine, its in wanted.items() if its not in kept]
+            for engine, row in run(of, missing) if missing else ():
+                kept[wanted[engine]] = row
+                write_text(REPORT, json.dumps({"engines": kept}, indent=1) + "\n")
+            rows[-1]["engines"] = {engine: kept[its] for engine, its in wanted.items()}
+            print(table(rows[-1:]), flush=True)
+    print(f"\n{table(rows)}")
+    write_text(REPORT, json.dumps({"engines": kept, "rows": rows}, indent=1) + "\n")
+    if options.write:
+        write_table(PAGE, "sizes", "make bench-sizes", table(rows).splitlines())
+    return int(not all(engine["equal"] for row in rows for engine in row["engines"].values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""The table of models and shapes: what is planned follows the design note's formula, and what differs is said."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks import sizes, sizes_models
+from benchmarks.sizes import planned
+from benchmarks.sizes_models import MODELS, case
+from edgemoe.compiler.fits import DoesNotFitError
+from edgemoe.spec.hardware import hardware_names, load_hardware_config
+from edgemoe.spec.model import load_model_config
+
+QUICK = ("DeiT-small", "ViT-Base", "small, 2 blocks")
+STREAMED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in MODELS if name != "tiny"]
+
+
+@pytest.mark.parametrize("name", STREAMED)
+def test_traffic_of_large_models_is_the_formula_s(name: str) -> None:
+    """Rows to the byte; weights as much more as prefetch reads beyond the end of a repeated part, within 10 %."""
+    row = planned(case(name, load_hardware_config("zcu102_stream")))
+    assert row["rows"] == row["rows_formula"]
+    assert (row["rows"] > 0) == (name not in ("DeiT-small", "DINOv2-small, 257 tokens")), "only these stay on the chip"
+    assert row["weights"] == pytest.approx(row["weights_formula"], rel=0.1)
+
+
+@pytest.mark.parametrize("shipped", hardware_names())
+def test_every_shipped_shape_takes_every_model_by_blocks_if_not_as_it_is(shipped: str) -> None:
+    hardware = load_hardware_config(shipped)
+    for name in MODELS:
+        found = case(name, hardware)
+        assert found.as_shipped == (found.hardware == hardware)
+        arrays = [(each.token_par, each.in_par, each.out_par, each.precision) for each in (found.hardware, hardware)]
+        assert arrays[0] == arrays[1]
+
+
+def test_what_fits_neither_way_is_refused() -> None:
+    narrow = replace(load_hardware_config("micro"), max_experts=8)
+    with pytest.raises(DoesNotFitError, match="experts"):
+        case("small, 1 task", narrow)
+
+
+def test_a_model_that_stays_on_the_chip_moves_no_rows() -> None:
+    row = planned(case("tiny", load_hardware_config("zcu102")))
+    assert (row["as_shipped"], row["turns"], row["rows"], row["rows_formula"]) == (True, 1, 0, 0)
+    assert row["weights"] == row["weights_formula"]
+
+
+@pytest.fixture
+def micro_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The table has one small model; the report and the page lie in a folder of their own."""
+    monkeypatch.setattr(sizes_models, "MODELS", {"micro": (load_model_config("micro"), 2)})
+    monkeypatch.setattr(sizes, "MODELS", sizes_models.MODELS)
+    monkeypatch.setattr(sizes, "REPORT", tmp_path / "sizes.json")
+    monkeypatch.setattr(sizes, "PAGE", tmp_path / "sizes.md")
+    (tmp_path / "sizes.md").write_text(
+        "# Sizes\n<!-- sizes: written by `make bench-sizes` -->\nold\n<!-- end of sizes -->\n", encoding="utf-8"
+    )
+    return tmp_path
+
+
+def test_a_run_writes_report_and_page_and_goes_on(micro_alone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--hardware", "micro", "--engines", "csim", "--write"]
+    assert sizes.main(words) == 0
+    page = (micro_alone / "sizes.md").read_text(encoding="utf-8")
+    assert "\nold\n" not in page
+    assert "| `micro` |" in page
+    assert "= golden" in page
+    kept = json.loads((micro_alone / "sizes.json").read_text(encoding="utf-8"))["engines"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sizes, "run", lambda *_: pytest.fail("it is known"))
+        assert sizes.main(words) == 0
+    for row in kept.values():
+        row["equal"] = False
+    (micro_alone / "sizes.json").write_text(json.dumps({"engines": kept}), encoding="utf-8")
+    capsys.readouterr()
+    assert sizes.main(words) == 1
+    assert "DIFFERS" in capsys.readouterr().out
