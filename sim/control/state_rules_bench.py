@@ -233,3 +233,31 @@ async def random_runs(dut: Dut, check: Checker, rng: np.random.Generator) -> Non
     assert passed == there, f"never legal: {there - passed}"
     assert (Opcode.EXPERTS, Fault.BUFFER_RANGE) in seen, "no queue was too long"
     cocotb.log.info("%s", {f"{opcode.name} {fault.name}": count for (opcode, fault), count in sorted(seen.items())})
+
+
+@cocotb.test()
+@checked
+async def a_new_run_knows_nothing_of_a_check_that_was_going_on(
+    dut: Dut, check: Checker, rng: np.random.Generator
+) -> None:
+    """Whatever cycle of a check a run is begun in, or a reset comes: no `done` and no access follow from it."""
+    await reset(dut, begin_run=0, check=0, commit=0, stream_lines=REGION)
+    instruction = replace(program()[0], segment=0)
+    quiet = Machine(hardware(), rng).summary()
+    for signal, at, before in ((dut.begin_run, 1, 0), (dut.rst_n, 0, 1)):
+        for cycles in range(MOST_CYCLES):
+            await begin(dut)
+            dut.instruction.value = pack(encode(instruction), 32)
+            for name, value in quiet.items():
+                getattr(dut, name).value = value
+            dut.check.value = 1
+            await drive(dut)
+            dut.check.value = 0
+            for _ in range(cycles):
+                await drive(dut)
+            signal.value = at
+            await drive(dut)
+            signal.value = before
+            for after in range(2 * MOST_CYCLES):
+                await drive(dut)
+                check.equal([int(dut.done.value), int(dut.access.value)], [0, 0], f"{cycles} cycles, {after} after it")
