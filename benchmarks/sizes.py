@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ from benchmarks.page_tables import write_table
 from benchmarks.sizes_models import MODELS, Case, case
 from edgemoe.compiler.compile import compile_checkpoint, compile_model
 from edgemoe.compiler.cycles import predicted_cycles
-from edgemoe.compiler.fits import DoesNotFitError
 from edgemoe.compiler.hollow import hollow_model
 from edgemoe.compiler.program import Program
 from edgemoe.compiler.traffic import traffic_of
@@ -68,13 +68,15 @@ def weights_formula(program: Program, turns: int) -> int:
     return once + turns * (size - once) if repeats else size
 
 
-def run(of: Case, engines: Sequence[str]) -> Iterator[tuple[str, Row]]:
+def run(of: Case, engines: Sequence[str], checkpoints: Path) -> Iterator[tuple[str, Row]]:
     """One frame on golden and on each of the engines: whether all bytes are equal, and what the RTL counted.
 
-    Raises DeviceError and SessionError.
+    checkpoints: folder for those of this run, one for each model. Raises DeviceError and SessionError.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        program = compile_checkpoint(random_checkpoint(of.config, Path(folder) / of.config.name), of.tasks, of.hardware)
+    checkpoint = checkpoints / f"{of.config.hash():08x}"
+    if not checkpoint.is_dir():
+        random_checkpoint(of.config, checkpoint)
+    program = compile_checkpoint(checkpoint, of.tasks, of.hardware)
     model = program.manifest.model
     frame = np.random.default_rng(5).integers(0, 256, (model.image_height, model.image_width, 3), dtype=np.uint8)
     with open_device("golden", of.hardware) as device, Session(program, device) as session:
@@ -123,13 +125,20 @@ def _said(engine: Mapping[str, Any]) -> str:
     return "–" if not engine else "= golden" if engine["equal"] else "DIFFERS"
 
 
-def remembered() -> dict[str, Row]:
-    """Figures of earlier runs by their key; {} where there are none."""
+def remembered() -> tuple[dict[str, Row], list[Row]]:
+    """Figures of earlier runs by their key, and rows; nothing where there are none."""
     try:
-        found: dict[str, Row] = json.loads(REPORT.read_text(encoding="utf-8"))["engines"]
+        found = json.loads(REPORT.read_text(encoding="utf-8"))
+        return dict(found["engines"]), list(found["rows"])
     except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    return found
+        return {}, []
+
+
+def joined(earlier: Sequence[Row], rows: Sequence[Row]) -> list[Row]:
+    """All rows, by model and then by shape; those of models and shapes that this run has not had are kept."""
+    by_name = {(row["model"], row["hardware"]): row for row in [*earlier, *rows]}
+    models = list(MODELS)
+    return sorted(by_name.values(), key=lambda row: (models.index(row["model"]), row["hardware"]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -142,27 +151,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--most", type=float, default=MOST, help="million predicted cycles of a frame on the RTL")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE}")
     options = parser.parse_args(arguments)
-    kept, rows = remembered(), []
-    for name in options.hardware:
-        for model in options.models:
-            try:
-                of = case(model, load_hardware_config(name))
-            except DoesNotFitError as error:
-                print(f"left out: {'; '.join(line.strip(' :') for line in str(error).splitlines())}")
-                continue
+    (kept, known), rows = remembered(), list[Row]()
+    with tempfile.TemporaryDirectory() as checkpoints:
+        for model, name in product(options.models, options.hardware):
+            of = case(model, load_hardware_config(name))
             rows.append(planned(of))
             wanted = {engine: key(of, engine) for engine in options.engines
                       if engine != "rtl" or rows[-1]["predicted"] <= options.most * 1e6}  # fmt: skip
             missing = [engine for engine, its in wanted.items() if its not in kept]
-            for engine, row in run(of, missing) if missing else ():
+            for engine, row in run(of, missing, Path(checkpoints)) if missing else ():
                 kept[wanted[engine]] = row
-                write_text(REPORT, json.dumps({"engines": kept}, indent=1) + "\n")
+                write_text(REPORT, json.dumps({"engines": kept, "rows": known}, indent=1) + "\n")
             rows[-1]["engines"] = {engine: kept[its] for engine, its in wanted.items()}
+            known = joined(known, rows)
+            write_text(REPORT, json.dumps({"engines": kept, "rows": known}, indent=1) + "\n")
             print(table(rows[-1:]), flush=True)
-    print(f"\n{table(rows)}")
-    write_text(REPORT, json.dumps({"engines": kept, "rows": rows}, indent=1) + "\n")
+    print(f"\n{table(known)}")
     if options.write:
-        write_table(PAGE, "sizes", "make bench-sizes", table(rows).splitlines())
+        write_table(PAGE, "sizes", "make bench-sizes", table(known).splitlines())
     return int(not all(engine["equal"] for row in rows for engine in row["engines"].values()))
 
 

@@ -70,13 +70,16 @@ def test_a_run_writes_report_and_page_and_goes_on(micro_alone: Path, capsys: pyt
     assert "\nold\n" not in page
     assert "| `micro` |" in page
     assert "= golden" in page
-    kept = json.loads((micro_alone / "sizes.json").read_text(encoding="utf-8"))["engines"]
+    written = json.loads((micro_alone / "sizes.json").read_text(encoding="utf-8"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sizes, "run", lambda *_: pytest.fail("it is known"))
         assert sizes.main(words) == 0
-    for row in kept.values():
+    for row in written["engines"].values():
         row["equal"] = False
-    (micro_alone / "sizes.json").write_text(json.dumps({"engines": kept}), encoding="utf-8")
+    written["rows"].append(written["rows"][0] | {"hardware": "another"})
+    (micro_alone / "sizes.json").write_text(json.dumps(written), encoding="utf-8")
     capsys.readouterr()
     assert sizes.main(words) == 1
-    assert "DIFFERS" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "DIFFERS" in shown
+    assert "`another`" in shown, "a shape that this run has not had"
