@@ -1,7 +1,7 @@
 """Which single changes a line of source allows, in Verilog, C++ and Python, and one of them applied.
 
 What is said about a program and is no part of it stays as it is: comments, texts, preconditions and assertions,
-annotations, exports, defaults that every instance overrides.
+annotations, exports, defaults that every instance overrides, wires that name for lint what nothing reads.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ VERILOG_STATEMENT = re.compile(r"^\s*(?:if \(.*\) |else )?([\w\[\]:+ ]+ <= [^;]*
 C_STATEMENT = re.compile(r"^\s*(?:if \(.*\) )?((?!return|const|typedef)[\w.\[\]]+ [-+|]?= [^;]*;)\s*$")
 DECLARED = re.compile(r"^\s*(?:reg|wire|localparam|integer|genvar)\b(?: signed)?(?: *\[[^\]]*\])?")
 VERILOG_SAID = re.compile(r"^\s*(`|\(\*|module\b|endmodule|input\b|output\b|parameter\b|generate|endgenerate|genvar)")
+VERILOG_UNREAD = re.compile(r"^\s*wire unused\w* = ")
 C_SAID = re.compile(r"^\s*(#|static_assert|template|typedef|using|namespace|EDGEMOE_\w+\()")
 HIDDEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 
@@ -70,7 +71,12 @@ def _of_lines(text: str, verilog: bool) -> Iterator[Place]:
     """Verilog and C++: operators with a blank on either side, negations, numbers, bits, assignments left out."""
     visible = HIDDEN.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
     said, statement = (VERILOG_SAID, VERILOG_STATEMENT) if verilog else (C_SAID, C_STATEMENT)
+    unread = False  # inside such a wire
     for number, line in enumerate(visible.splitlines(), 1):
+        begins = VERILOG_UNREAD.match(line) if verilog else None
+        if unread or begins:
+            unread = ";" not in line
+            continue
         if said.match(line):
             continue
         for match in BINARY.finditer(line):

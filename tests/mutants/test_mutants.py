@@ -29,6 +29,9 @@ module counter #(parameter BITS = 4) (
     always @(posedge clock) begin
         if (!last[0] && count <= 9) count <= count + 1'b1;
     end
+    wire unused = &{1'b0, last[3:1],
+                    last[2]};
+    wire odd = last[0] ^ 1'b1;
 endmodule
 """
 HEADER = """\
@@ -56,7 +59,18 @@ def total(values: "list[int]", most: int = 3) -> int:
         (
             "counter.v",
             VERILOG,
-            ["8 !→", "8 0→1", "8 &&→||", "8 <=→<", "8 9→10", "8 count <= count + 1'b1;→;", "8 +→-", "8 1'b1→1'b0"],
+            [
+                "8 !→",
+                "8 0→1",
+                "8 &&→||",
+                "8 <=→<",
+                "8 9→10",
+                "8 count <= count + 1'b1;→;",
+                "8 +→-",
+                "8 1'b1→1'b0",
+                "12 0→1",
+                "12 1'b1→1'b0",
+            ],
         ),
         ("total.hpp", HEADER, ["4 >→>=", "4 0→1", "4 0→1", "5 sum += 2;→;", "5 +=→-=", "5 2→3"]),
         ("total.py", PYTHON, ["2 3→4", "3 not →", "3 or→and", "3 >→>=", "5 values.sort()→pass", "6 //→*", "6 2→3"]),
