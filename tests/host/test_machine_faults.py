@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgemoe.devices.base import DeviceError
 from edgemoe.spec.faults import RTL_ONLY_FAULTS, Fault
-from edgemoe.spec.isa import FIELDS, STREAMING_OPCODES, Buffer, Epilogue, Instruction, Opcode
+from edgemoe.spec.isa import FIELDS, STREAM_LINE, STREAMING_OPCODES, Buffer, Epilogue, Instruction, Opcode
 from edgemoe.spec.legality import static_fault
 from sim.examples import machine as examples
 from sim.examples.machine import Bench, Outcome, changed, encoded, halts, program
@@ -49,6 +50,25 @@ def test_a_program_for_another_configuration_is_refused(bench: Bench, good: Outc
 
 def test_a_program_without_instructions_is_refused(bench: Bench, good: Outcome) -> None:
     halts(bench, good, bench.run(encoded(program()), instructions=0), Fault.BAD_PROGRAM_HEADER, 0)
+
+
+@pytest.mark.parametrize("claim", ["stream_lines", "input_bytes", "output_bytes", "instructions"])
+def test_a_header_that_claims_more_than_there_is_never_leads_out_of_memory(golden: Bench, claim: str) -> None:
+    """One line of the stream, one byte of a region, one instruction beyond what was allocated: C simulation, which has
+    plain pointers, is not begun.
+    """
+    bench, words = Bench(golden.hardware, "csim"), encoded(program())
+    lines = bench.stream.size // STREAM_LINE
+    there = {
+        "stream_lines": lines,
+        "input_bytes": examples.INPUT_BYTES,
+        "output_bytes": examples.OUTPUT_BYTES + examples.GUARD,
+        "instructions": len(words),
+    }
+    assert bench.run(words, **{claim: there[claim]}).fault == Fault.NONE
+    more = bench.hardware.ports if claim == "stream_lines" else 1
+    with pytest.raises(DeviceError, match="are not inside any allocated region"):
+        bench.run(words, **{claim: there[claim] + more})
 
 
 @pytest.mark.parametrize("index", range(len(program())))

@@ -10,6 +10,7 @@ import pytest
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.isa import STREAM_LINE, Instruction, Opcode
 from edgemoe.spec.memory import SegmentKind, segment, segment_header
+from edgemoe.spec.registers import OFFSETS
 from sim.examples import machine as examples
 from sim.examples.machine import Bench, Outcome, changed, encoded, halts, program
 
@@ -33,6 +34,29 @@ def test_a_segment_of_another_length_or_number_in_the_stream_halts(bench: Bench,
         pieces[number] = segment(tag, SegmentKind.LINEAR, padded)
         outcome = bench.run(encoded(program()), np.concatenate(pieces))
         halts(bench, good, outcome, Fault.SEGMENT_MISMATCH, index)
+
+
+@pytest.mark.parametrize("expert", range(examples.EXPERTS))
+@pytest.mark.parametrize("wrong", ["number", "length"])
+def test_the_segment_of_an_expert_is_checked_whether_it_has_tokens_or_not(
+    bench: Bench, expert: int, wrong: str
+) -> None:
+    """Of equal experts the first two have all tokens, so that the others' segments are dropped."""
+    pieces = examples.segments(bench.hardware)
+    gate, first = program()[examples.GATE].segment, program()[examples.EXPERTS_AT].segment
+    equal = np.zeros((examples.EXPERTS, examples.WIDTH), dtype=np.int64)
+    pieces[gate] = segment(gate, SegmentKind.GATE, examples.pack_gate(equal, bench.hardware))
+    outcome = bench.run(encoded(program()), np.concatenate(pieces))
+    assert (outcome.fault, outcome.program_counter) == (Fault.NONE, examples.HALT)
+    counts = [bench.device.read_register(OFFSETS[name]) for name in ("experts_run", "segments_dropped")]
+    assert counts == [2, examples.EXPERTS - 2]
+
+    payload, number = pieces[first + expert][STREAM_LINE:], first + expert
+    longer = np.concatenate([payload, np.zeros(STREAM_LINE, dtype=np.uint8)])
+    pieces[number] = segment(number + (wrong == "number"), SegmentKind.EXPERT, longer if wrong == "length" else payload)
+    outcome = bench.run(encoded(program()), np.concatenate(pieces))
+    assert (outcome.fault, outcome.program_counter) == (Fault.SEGMENT_MISMATCH, examples.EXPERTS_AT)
+    assert (outcome.output[examples.RESIDUAL_AT :] == examples.SENTINEL).all(), "written after the fault"
 
 
 @pytest.mark.parametrize("index", CONSUMERS)

@@ -8,13 +8,19 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from edgemoe.compiler.compile import compile_model
 from edgemoe.compiler.program import MANIFEST_FILE, PROGRAM_FILE, WEIGHTS_FILE, Program, ProgramError, load_program
+from edgemoe.compiler.quantise import quantise
+from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.memory import REGION_ALIGNMENT
+from edgemoe.spec.model import load_model_config
 from tests.examples import program as examples
 
 
@@ -170,6 +176,22 @@ def test_a_region_has_the_size_that_the_program_needs(forged: Path, name: str, s
         message = "output_bytes is .*, the instructions write up to"
     with pytest.raises(ProgramError, match=rf"({message}).*; compile the model again$"):
         load_program(forged)
+
+
+def test_where_heads_write_last_the_region_ends_there(tmp_path: Path) -> None:
+    """A dense model stores nothing behind its heads' outputs."""
+    config = replace(load_model_config("micro"), moe_blocks=())
+    hardware = load_hardware_config("micro")
+    model = quantise(config, examples.random_tensors(config), examples.plain_calibration(config), hardware.numbers)
+    dense = compile_model(model, [task.name for task in config.tasks], hardware)
+    dense.save(tmp_path / "dense")
+    assert load_program(tmp_path / "dense").manifest == dense.manifest
+    size = dense.manifest.output_bytes + REGION_ALIGNMENT
+    image = bytearray((tmp_path / "dense" / PROGRAM_FILE).read_bytes())
+    image[32:40] = size.to_bytes(8, "little")
+    examples.forge_program(tmp_path / "dense", lambda manifest: manifest.update(output_bytes=size), bytes(image))
+    with pytest.raises(ProgramError, match="output_bytes is .*, the instructions write up to"):
+        load_program(tmp_path / "dense")
 
 
 @pytest.mark.parametrize("change", ["none", "illegal", "unknown"])
