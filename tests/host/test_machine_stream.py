@@ -38,9 +38,7 @@ def test_a_segment_of_another_length_or_number_in_the_stream_halts(bench: Bench,
 
 @pytest.mark.parametrize("expert", range(examples.EXPERTS))
 @pytest.mark.parametrize("wrong", ["number", "length"])
-def test_the_segment_of_an_expert_is_checked_whether_it_has_tokens_or_not(
-    bench: Bench, expert: int, wrong: str
-) -> None:
+def test_an_expert_s_segment_is_checked_with_tokens_and_without(bench: Bench, expert: int, wrong: str) -> None:
     """Of equal experts the first two have all tokens, so that the others' segments are dropped."""
     pieces = examples.segments(bench.hardware)
     gate, first = program()[examples.GATE].segment, program()[examples.EXPERTS_AT].segment

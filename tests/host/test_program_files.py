@@ -21,6 +21,7 @@ from edgemoe.compiler.quantise import quantise
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.memory import REGION_ALIGNMENT
 from edgemoe.spec.model import load_model_config
+from edgemoe.spec.task import TaskConfig
 from tests.examples import program as examples
 
 
@@ -180,17 +181,20 @@ def test_a_region_has_the_size_that_the_program_needs(forged: Path, name: str, s
 
 def test_where_heads_write_last_the_region_ends_there(tmp_path: Path) -> None:
     """A dense model stores nothing behind its heads' outputs."""
-    config = replace(load_model_config("micro"), moe_blocks=())
+    micro = load_model_config("micro")
+    heads = (TaskConfig("features", "features", micro.width),)  # 100 rows, more than a region's granule of 4 KiB
+    config = replace(micro, moe_blocks=(), tasks=heads, head_cells=1, image_height=160, image_width=160)
     hardware = load_hardware_config("micro")
     model = quantise(config, examples.random_tensors(config), examples.plain_calibration(config), hardware.numbers)
     dense = compile_model(model, [task.name for task in config.tasks], hardware)
+    assert dense.manifest.output_bytes > REGION_ALIGNMENT
     dense.save(tmp_path / "dense")
     assert load_program(tmp_path / "dense").manifest == dense.manifest
     size = dense.manifest.output_bytes + REGION_ALIGNMENT
     image = bytearray((tmp_path / "dense" / PROGRAM_FILE).read_bytes())
     image[32:40] = size.to_bytes(8, "little")
     examples.forge_program(tmp_path / "dense", lambda manifest: manifest.update(output_bytes=size), bytes(image))
-    with pytest.raises(ProgramError, match="output_bytes is .*, the instructions write up to"):
+    with pytest.raises(ProgramError, match=r"output_bytes is .*, the instructions write up to"):
         load_program(tmp_path / "dense")
 
 
