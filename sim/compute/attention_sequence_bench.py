@@ -12,7 +12,7 @@ from sim.common.bench import Checker, Dut, backpressure_rate, checked, drive, re
 from sim.common.machine import CONFIG, OUT_PAR, PASS, TOKEN_PAR
 from sim.common.runs import Run
 
-RUNS = [Run()]
+RUNS = [Run("micro"), Run("zcu102")]
 BLOCK = QUERY_TILES * TOKEN_PAR
 CASES = [  # first row, rows, vectors, heads, first key and keys where they are others
     (0, 1, 1, 1),
