@@ -139,8 +139,9 @@ def test_timing_that_was_not_met_is_said(overlay: Path, active: SimulatedBoard) 
     manifest = json.loads((overlay / MANIFEST_FILE).read_text(encoding="utf-8"))
     manifest["timing"] = {"met": False, "clock_mhz": 300.0, "worst_slack_ns": -0.4}
     (overlay / MANIFEST_FILE).write_text(json.dumps(manifest), encoding="utf-8")
-    with pytest.warns(UserWarning, match=r"did not meet its timing \(-0.4 ns of slack at 300 MHz\)"):
+    with pytest.warns(UserWarning, match=r"did not meet its timing \(-0.4 ns of slack at 300 MHz\)") as said:
         Accelerator(BOARD).close()
+    assert said[0].filename == __file__, "it names the caller's line"
 
 
 def test_another_board_or_other_hardware(overlay: Path, active: SimulatedBoard) -> None:

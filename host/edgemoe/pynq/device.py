@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import warnings
 import weakref
 from collections.abc import Callable
@@ -202,13 +203,21 @@ def _lock_name(device: Any) -> str:
     return f"{device.tag}-{getattr(device, 'ip_addr', 'here')}"
 
 
+def _caller() -> int:
+    """`stacklevel` of the first line outside this package, of whoever opens the board, for a warning of our caller."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == __package__.partition(".")[0]:
+        level, frame = level + 1, frame.f_back
+    return level
+
+
 def _load(files: OverlayFiles, device: Any) -> Any:
     timing = files.manifest.timing
     if timing is not None and not timing.met:
         warnings.warn(
             f"the bitstream in {files.folder} did not meet its timing ({timing.worst_slack_ns:g} ns of slack at "
             f"{timing.clock_mhz:g} MHz); results may be wrong",
-            stacklevel=4,
+            stacklevel=_caller(),
         )
     try:
         return pynq.Overlay(str(files.bit.resolve()), device=device)
