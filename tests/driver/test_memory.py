@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("pynq", reason="pynq is not installed here; run `make test-pynq`")
+pynq = pytest.importorskip("pynq", reason="pynq is not installed here; run `make test-pynq`")
 
 from simulated_boards import ENGINES, HANDSHAKES, simulated
 
@@ -22,7 +22,9 @@ from edgemoe.compiler.program import Program
 from edgemoe.devices.base import Bytes, DeviceError
 from edgemoe.devices.rtl.device import RtlDevice
 from edgemoe.pynq.simulated.board import MisuseError, SimulatedBoard
+from edgemoe.pynq.simulated.install import open_simulated_board
 from edgemoe.session import Session, SessionError
+from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.registers import CONTROL
 
 # What one session with one frame needs, in order; the micro hardware has one port for weights.
@@ -216,3 +218,20 @@ def test_a_thousand_frames_leave_nothing_behind(make_board: Callable[..., Any], 
         assert count() == held
     under = simulated(board)
     assert (board.buffers, under.buffers, under.allocated) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_a_closed_board_is_no_longer_the_one_that_pynq_uses(other: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What PYNQ used before comes back, and the engine below is closed with the board, once."""
+    before = object() if other else None
+    if other:
+        monkeypatch.setattr(pynq.Device, "_active_device", before, raising=False)
+    device = open_simulated_board("zcu102", "golden", load_hardware_config("micro"))
+    board = simulated(device)
+    closed: list[SimulatedBoard] = []
+    monkeypatch.setattr(board, "close", lambda: closed.append(board))
+    assert pynq.Device._active_device is board
+    for _ in range(2):
+        device.close()
+    assert getattr(pynq.Device, "_active_device", None) is before
+    assert closed == [board]
