@@ -19,9 +19,9 @@ localparam OUT_PARTS = 1;  // output tiles per vector
 localparam LANE_BITS = 3;  // number of a lane, or bank
 localparam DEPTH_BITS = 16;  // depth in a bank of any scratchpad
 localparam VECTORS_BITS = 11;  // number of vectors of a row
-localparam ROW_DEPTH = 792;  // vectors in a bank
+localparam ROW_DEPTH = 912;  // vectors in a bank
 localparam GATHERED_FIRST = 0;  // depth where what EXPERTS gathers begins, behind QUERY in UltraRAM; 0: it has a scratchpad of its own
-localparam HIDDEN_DEPTH = 3168;  // the same of HIDDEN
+localparam HIDDEN_DEPTH = 3648;  // the same of HIDDEN
 localparam READ_LATENCY = 2;  // cycles, of a scratchpad
 localparam VALUES_LATENCY = 4;  // cycles from store's depth to its values
 localparam TAKE_LATENCY = 3;  // cycles, of the weight buffer
@@ -71,9 +71,9 @@ localparam VARIANCE_BITS = 68;  // D·Σx² − (Σx)² + ε, whole pairs of bit
 localparam ROOT_BITS = 17;  // a reciprocal root, up to 2
 
 // Sums: a ring of rows per lane
-localparam ROW_TILES = 34;  // token tiles that rows may touch
+localparam ROW_TILES = 39;  // token tiles that rows may touch
 localparam GROUP_SLOTS = 64;  // rows of sums of a group
-localparam LOGIT_SLOTS = 102;  // of a group of logits, more than one of two digits
+localparam LOGIT_SLOTS = 117;  // of a group of logits, more than one of two digits
 localparam SLOT_BITS = 7;  // two groups, or one of logits
 localparam SLOTS = 128;
 
