@@ -65,7 +65,7 @@ def cases() -> Iterator[object]:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize(("name", "shape"), cases())
+@pytest.mark.parametrize(("name", "shape"), list(cases()))
 def test_every_engine_gives_golden_s_integers(name: str, shape: str, engine: str) -> None:
     hardware = SHAPES[shape]
     if not needs_memory(name, hardware):
