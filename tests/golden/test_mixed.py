@@ -23,7 +23,7 @@ from edgemoe.spec.calibration import Calibration, is_inner, mixable_activations,
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.isa import OPTIONS, Buffer, Opcode
 from edgemoe.spec.memory import LinearWeights
-from edgemoe.spec.model import load_model_config
+from edgemoe.spec.model import ModelConfig, load_model_config
 from edgemoe.spec.precision import W8A8, WIDE_LIMIT
 from edgemoe.spec.strict import ConfigError
 from edgemoe_golden.budget.cost import frame_cycles
@@ -49,12 +49,12 @@ def mixed_hardware(name: str = "micro", **changes: object) -> HardwareConfig:
     return replace(load_hardware_config(name), **{**options, **changes})  # type: ignore[arg-type]
 
 
-def with_widths(wide: list[str], narrow: list[str]) -> Calibration:
-    return replace(plain_calibration(CONFIG), wide=tuple(wide), narrow=tuple(narrow))
+def with_widths(wide: list[str], narrow: list[str], config: ModelConfig = CONFIG) -> Calibration:
+    return replace(plain_calibration(config), wide=tuple(wide), narrow=tuple(narrow))
 
 
-def mixed_model(wide: list[str], narrow: list[str]) -> QuantisedModel:
-    return quantise(CONFIG, random_tensors(CONFIG), with_widths(wide, narrow), W8A8)
+def mixed_model(wide: list[str], narrow: list[str], config: ModelConfig = CONFIG) -> QuantisedModel:
+    return quantise(config, random_tensors(config), with_widths(wide, narrow, config), W8A8)
 
 
 def test_every_wide_value_is_two_signed_digits() -> None:
@@ -260,6 +260,14 @@ def test_wide_inner_activations_equal_golden_in_every_stored_value(shape_name: s
     model = mixed_model([name for name in ACTIVATIONS if part in name], narrow)
     program = compile_model(model, TASKS, hardware, trace=True)
     require_golden_values(program, "csim")
+
+
+def test_a_wide_head_of_several_output_tiles_equals_golden_in_every_stored_value() -> None:
+    """32 features of one head, two tiles of outputs, each of two digits."""
+    hardware, config = shape("wide_inner_pairs"), replace(CONFIG, heads=1)
+    assert config.head_width == 2 * hardware.out_par
+    model = mixed_model([name for name in ACTIVATIONS if "qkv" in name], [], config)
+    require_golden_values(compile_model(model, TASKS, hardware, trace=True), "csim")
 
 
 @pytest.mark.parametrize(("engine", "option"), [("rtl", "wide_inner")])
