@@ -66,14 +66,13 @@ def hls(file: str) -> list[Stage]:
 
 
 def host(line: tuple[str, int], ran: Ran) -> list[Stage]:
-    """The tests that run this line, quick ones first, for `LONGEST` seconds; the first few alone."""
-    if line[0].startswith("host/edgemoe/pynq/"):
-        return [DRIVER]
+    """The tests that run this line, quick ones first, for `LONGEST` seconds; the first few alone; then the driver's."""
+    driver = [DRIVER] if line[0].startswith("host/edgemoe/pynq/") else []
     tests = ran.tests.get(line) or ran.tests.get((line[0], 0), ())
     within = tuple(
         test for test, end in zip(tests, accumulate(ran.seconds[one] for one in tests), strict=True) if end < LONGEST
     )
-    return [(*part, *QUICK) for part in (within[:FIRST], within[FIRST:]) if part]
+    return [*((*part, *QUICK) for part in (within[:FIRST], within[FIRST:]) if part), *driver]
 
 
 @cache

@@ -128,6 +128,8 @@ def test_a_line_of_the_host_is_guarded_by_the_tests_that_run_it() -> None:
     anywhere = Ran({("host/edgemoe/session.py", 0): [first]}, ran.seconds)
     assert guards.host(("host/edgemoe/session.py", 11), anywhere) == [(first, *guards.QUICK)]
     assert guards.host(("host/edgemoe/pynq/driver.py", 1), ran) == [guards.DRIVER]
+    board = Ran({("host/edgemoe/pynq/board.py", 3): [first]}, ran.seconds)
+    assert guards.host(("host/edgemoe/pynq/board.py", 3), board) == [(first, *guards.QUICK), guards.DRIVER]
 
 
 def test_a_line_that_no_test_runs_itself_is_guarded_by_the_tests_of_its_file(tmp_path: Path) -> None:
