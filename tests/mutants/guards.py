@@ -21,6 +21,7 @@ Stage = tuple[str, ...]
 UNITS = "tests/rtl/test_units.py::test_the_unit_is_golden"
 WHOLE_MACHINE = "tests/host/test_machine_faults.py"  # its good program has every instruction and every buffer
 OF_OPTIONS = tuple(f"tests/golden/test_{name}.py" for name in ("mixed", "activations", "gate_forms"))
+OF_STREAMING = ("tests/host/test_machine_streaming.py", "tests/golden/test_streaming.py")
 LINT: Stage = ("tests/rtl/test_top.py::test_lint_is_clean[micro]",)  # a width that does not fit is one of its errors
 FORM: Stage = ("tests/rtl/test_form.py",)  # which shapes are refused
 DRIVER: Stage = ("tests/driver",)  # on PYNQ, which has an environment of its own
@@ -40,6 +41,7 @@ def rtl(file: str) -> list[Stage]:
         ("tests/rtl/test_faults.py",),
         ("tests/ops", "-k", "rtl"),
         (*OF_OPTIONS, "-k", "rtl"),
+        (*OF_STREAMING, "-k", "rtl"),
         ("tests/system/test_engines.py", "-k", "rtl"),
     ]
     lints = [LINT, FORM] if module == "edgemoe_core" else [LINT]
@@ -60,6 +62,7 @@ def hls(file: str) -> list[Stage]:
         (WHOLE_MACHINE, "-k", "csim"),
         ("tests/ops", "-k", "csim"),
         (*OF_OPTIONS, "-k", "csim"),
+        (*OF_STREAMING, "-k", "csim"),
         ("tests/system/test_engines.py", "-k", "csim"),
         ("tests/hls/test_dataflow.py", "tests/hls/test_distances.py", "-m", "not slow"),
     ]

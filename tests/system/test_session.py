@@ -84,6 +84,16 @@ def test_closing_gives_all_memory_back(compiled: Compile, monkeypatch: pytest.Mo
         session.run(frame_of(program))
 
 
+def test_memory_of_the_host_can_be_filled_and_not_more() -> None:
+    memory = FlatMemory(limit=8192)
+    first = memory.allocate(4096)
+    memory.allocate(4096)
+    with pytest.raises(DeviceError, match=r"out of memory: 1 bytes wanted, 0 of 8,192 left"):
+        memory.allocate(1)
+    memory.free(first)
+    memory.allocate(4096)
+
+
 def test_too_little_memory_is_refused_and_nothing_is_kept(compiled: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
     program = compiled("micro", "micro")
     memory = FlatMemory(limit=program.stream.size)
