@@ -5,12 +5,12 @@ from __future__ import annotations
 import cocotb
 import numpy as np
 
+from edgemoe.spec.registers import WEIGHT_PORTS
 from sim.common.axi_memory import PAGE, WORD_BYTES, ReadMemory, content
 from sim.common.bench import STALLS, Checker, Dut, backpressure_rate, checked, cycles, drive, idle_rate, reset
 from sim.common.runs import Run
 from sim.memory.weight_port_bench import Buffer, flush_port
 
-PORTS = 4
 RUNS = [
     Run(parameters={"PORTS": 1, "MAX_WEIGHT_PORTS": 1, "RANGES": 1}, tests="again"),
     Run(parameters={"PORTS": 4, "MAX_WEIGHT_PORTS": 4, "RANGES": 0}, tests="every_port"),
@@ -89,23 +89,23 @@ async def every_port_has_its_own_bits(dut: Dut, check: Checker, rng: np.random.G
     await reset(dut, begin_run=0, flush=0, room_words=0, skip_to=0, m_axi_ARREADY=0, m_axi_RVALID=0)
     constants = {"ARID": (1, 0), "ARSIZE": (3, 4), "ARBURST": (2, 1), "ARLOCK": (1, 0), "ARCACHE": (4, 3),
                  "ARPROT": (3, 0), "ARQOS": (4, 0)}  # fmt: skip
-    bases = [PAGE * int(each) for each in rng.integers(1, 1 << 40, PORTS)]
+    bases = [PAGE * int(each) for each in rng.integers(1, 1 << 40, WEIGHT_PORTS)]
     dut.base_address.value = sum(base << 64 * port for port, base in enumerate(bases))
     dut.words.value, dut.room_words.value, dut.begin_run.value = STREAM, 64, 1
     await drive(dut)
     dut.begin_run.value = 0
     await cycles(dut, 20)
-    check.equal(int(dut.m_axi_ARVALID.value), (1 << PORTS) - 1, "ports that ask")
+    check.equal(int(dut.m_axi_ARVALID.value), (1 << WEIGHT_PORTS) - 1, "ports that ask")
     for name, (bits, value) in constants.items():
-        expected = sum(value << bits * port for port in range(PORTS))
+        expected = sum(value << bits * port for port in range(WEIGHT_PORTS))
         check.equal(int(getattr(dut, f"m_axi_{name}").value), expected, name)
     asked = int(dut.m_axi_ARADDR.value)
-    check.equal([asked >> 64 * port & (1 << 64) - 1 for port in range(PORTS)], bases, "addresses")
-    words = [int.from_bytes(rng.bytes(16), "little") for _ in range(PORTS)]
-    dut.m_axi_ARREADY.value = (1 << PORTS) - 1
+    check.equal([asked >> 64 * port & (1 << 64) - 1 for port in range(WEIGHT_PORTS)], bases, "addresses")
+    words = [int.from_bytes(rng.bytes(16), "little") for _ in range(WEIGHT_PORTS)]
+    dut.m_axi_ARREADY.value = (1 << WEIGHT_PORTS) - 1
     await drive(dut)
     dut.m_axi_ARREADY.value = 0
-    for port in range(PORTS):
+    for port in range(WEIGHT_PORTS):
         dut.m_axi_RDATA.value = sum(word << 128 * each for each, word in enumerate(words))
         dut.m_axi_RRESP.value, dut.m_axi_RLAST.value, dut.m_axi_RVALID.value = 0, 0, 1 << port
         await drive(dut)
