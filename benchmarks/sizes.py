@@ -136,7 +136,7 @@ def remembered() -> tuple[dict[str, Row], list[Row]]:
 
 def joined(earlier: Sequence[Row], rows: Sequence[Row]) -> list[Row]:
     """All rows, by model and then by shape; those of models and shapes that this run has not had are kept."""
-    by_name = {(row["model"], row["hardware"]): row for row in [*earlier, *rows]}
+    by_name = {(row["model"], row["hardware"]): row for row in [*earlier, *rows] if row["model"] in MODELS}
     models = list(MODELS)
     return sorted(by_name.values(), key=lambda row: (models.index(row["model"]), row["hardware"]))
 
