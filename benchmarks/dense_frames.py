@@ -19,6 +19,7 @@ from typing import Any
 from tabulate import tabulate
 
 from benchmarks.rtl_frames import PUBLISHED, Frame, measure
+from benchmarks.sizes_models import dense
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.fits import DoesNotFitError, require_fit
 from edgemoe.devices.rtl.build import library_path
@@ -32,7 +33,6 @@ from sim.common.random_checkpoint import random_checkpoint
 REPORT = Path("build/reports/bench_dense.json")
 CLASSES = 1000
 SIDE = 224
-DEPTH = 12
 
 Row = dict[str, Any]
 
@@ -50,12 +50,8 @@ class Dense:
     @property
     def config(self) -> ModelConfig:
         """Class logits, or features of all tokens where it was trained without labels."""
-        if self.patch == DINO_PATCH:
-            task = TaskConfig("features", "features", self.width)
-        else:
-            task = TaskConfig("classes", "classification", CLASSES, pool="class")
-        return ModelConfig(self.name, SIDE, SIDE, self.patch, self.width, DEPTH, self.heads, 4, (), 0, 0, 0, (task,),
-                           head_cells=1)  # fmt: skip
+        task = None if self.patch == DINO_PATCH else TaskConfig("classes", "classification", CLASSES, pool="class")
+        return dense(self.name, self.width, self.heads, self.patch, SIDE, task)
 
 
 DINO_PATCH = 14

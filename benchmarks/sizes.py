@@ -21,11 +21,10 @@ import numpy as np
 from tabulate import tabulate
 
 from benchmarks.page_tables import write_table
-from benchmarks.sizes_models import MODELS, Case, case
+from benchmarks.sizes_models import MODELS, Case, case, weights_formula
 from edgemoe.compiler.compile import compile_checkpoint, compile_model
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.hollow import hollow_model
-from edgemoe.compiler.program import Program
 from edgemoe.compiler.traffic import traffic_of
 from edgemoe.devices.csim import build as csim
 from edgemoe.devices.registry import open_device
@@ -34,12 +33,13 @@ from edgemoe.frames import expert_loads, routings
 from edgemoe.session import Session
 from edgemoe.spec.files import write_text
 from edgemoe.spec.hardware import HardwareConfig, hardware_names, load_hardware_config
-from edgemoe.spec.isa import Opcode
+from edgemoe.spec.isa import MEMORY_WORD
 from edgemoe.spec.terminal import accept_all_text
 from sim.common.random_checkpoint import random_checkpoint
 
 REPORT, PAGE = Path("build/reports/sizes.json"), Path("docs/evidence/sizes.md")
 ENGINES: Mapping[str, Callable[[HardwareConfig], Path]] = {"csim": csim.library_path, "rtl": rtl.library_path}
+COMMAND = "python -m benchmarks.sizes --write"
 MOST = 100.0  # million predicted cycles, about an hour of simulation
 
 Row = dict[str, Any]
@@ -50,22 +50,13 @@ def planned(of: Case) -> Row:
     program = compile_model(hollow_model(of.config, of.hardware), of.tasks, of.hardware)
     cycles, traffic = predicted_cycles(program), traffic_of(program)
     total = sum(each.cycles for each in cycles)
-    routing = sum(record.rows * 16 for record in program.manifest.routing)
+    routing = sum(record.rows * MEMORY_WORD for record in program.manifest.routing)
     return {
         "model": of.name, "hardware": of.hardware.name, "as_shipped": of.as_shipped, "turns": of.turns,
         "predicted": total, "predicted_busy": sum(each.mac for each in cycles) / total, "weights": traffic.weights,
         "weights_formula": weights_formula(program, of.turns), "rows_formula": of.rows_bytes,
         "rows": traffic.loaded + traffic.stored - routing, "engines": {},
     }  # fmt: skip
-
-
-def weights_formula(program: Program, turns: int) -> int:
-    """By docs/concepts/streaming.md: what stands between two attentions once for each block of rows, the rest once."""
-    size = int(program.stream.size)
-    repeats = [i for i in program.instructions if i.opcode == Opcode.REPEAT]
-    begins = [0, *(int(i.address) for i in repeats)]
-    once = sum(end - begin for i, begin, end in zip(repeats, begins, begins[1:], strict=False) if i.rows == 1)
-    return once + turns * (size - once) if repeats else size
 
 
 def run(of: Case, engines: Sequence[str], checkpoints: Path) -> Iterator[tuple[str, Row]]:
@@ -168,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(table(rows[-1:]), flush=True)
     print(f"\n{table(known)}")
     if options.write:
-        write_table(PAGE, "sizes", "make bench-sizes", table(known).splitlines())
+        write_table(PAGE, "sizes", COMMAND, table(known).splitlines())
     return int(not all(engine["equal"] for row in rows for engine in row["engines"].values()))
 
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from edgemoe.compiler.fits import DoesNotFitError, require_fit
+from edgemoe.compiler.program import Program
 from edgemoe.compiler.residency import Need, blocks_of, is_resident
 from edgemoe.spec.hardware import HardwareConfig
+from edgemoe.spec.isa import Opcode
 from edgemoe.spec.model import ModelConfig, load_model_config
 from edgemoe.spec.task import TaskConfig
 
@@ -15,9 +17,9 @@ ROOM = {"streaming": True, "max_tokens": 1376, "max_width": 768, "max_top_k": 4,
 """What a shape gets that does not take a model: rows in memory, and room for the keys of one head of 1,370 tokens."""
 
 
-def dense(name: str, width: int, heads: int, patch: int, side: int) -> ModelConfig:
-    """Twelve blocks; features of all tokens."""
-    task = TaskConfig("features", "features", width)
+def dense(name: str, width: int, heads: int, patch: int, side: int, task: TaskConfig | None = None) -> ModelConfig:
+    """Twelve blocks. task: None for features of all tokens."""
+    task = task or TaskConfig("features", "features", width)
     return ModelConfig(name, side, side, patch, width, 12, heads, 4, (), 0, 0, 0, (task,), head_cells=1)
 
 
@@ -98,3 +100,12 @@ def rows_formula(config: ModelConfig, tasks: int, hardware: HardwareConfig) -> i
         total += after * size * operands if index + 1 < config.depth else 0
     heads = sum(config.head_rows(task.name)[1] for task in config.tasks[:tasks])
     return total + heads * config.width * residual
+
+
+def weights_formula(program: Program, turns: int) -> int:
+    """By docs/concepts/streaming.md: what stands between two attentions once for each block of rows, the rest once."""
+    size = int(program.stream.size)
+    repeats = [i for i in program.instructions if i.opcode == Opcode.REPEAT]
+    begins = [0, *(int(i.address) for i in repeats)]
+    once = sum(end - begin for i, begin, end in zip(repeats, begins, begins[1:], strict=False) if i.rows == 1)
+    return once + turns * (size - once) if repeats else size

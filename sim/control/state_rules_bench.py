@@ -179,15 +179,20 @@ async def begin(dut: Dut) -> None:
     dut.begin_run.value = 0
 
 
-async def fault_of(dut: Dut, instruction: Instruction, summary: dict[str, int]) -> int:
-    """What a check says, within its time."""
+async def begin_check(dut: Dut, instruction: Instruction, summary: dict[str, int]) -> None:
+    """One cycle of check."""
     dut.instruction.value = pack(encode(instruction), 32)
     for name, value in summary.items():
         getattr(dut, name).value = value
     dut.check.value = 1
-    began = get_sim_time("ns")
     await drive(dut)
     dut.check.value = 0
+
+
+async def fault_of(dut: Dut, instruction: Instruction, summary: dict[str, int]) -> int:
+    """What a check says, within its time."""
+    began = get_sim_time("ns")
+    await begin_check(dut, instruction, summary)
     await RisingEdge(dut.done)
     await drive(dut)
     assert get_sim_time("ns") - began <= MOST_CYCLES * CLOCK_NS
@@ -247,12 +252,7 @@ async def a_new_run_knows_nothing_of_a_check_that_was_going_on(
     for signal, at, before in ((dut.begin_run, 1, 0), (dut.rst_n, 0, 1)):
         for cycles in range(MOST_CYCLES):
             await begin(dut)
-            dut.instruction.value = pack(encode(instruction), 32)
-            for name, value in quiet.items():
-                getattr(dut, name).value = value
-            dut.check.value = 1
-            await drive(dut)
-            dut.check.value = 0
+            await begin_check(dut, instruction, quiet)
             for _ in range(cycles):
                 await drive(dut)
             signal.value = at

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from benchmarks.sizes_models import rows_formula
+from benchmarks.sizes_models import rows_formula, weights_formula
 from edgemoe.compiler.compile import compile_model
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.fits import DoesNotFitError, require_fit
@@ -161,12 +161,10 @@ def test_streamed_bytes_follow_the_formula(rows: int) -> None:
     program = program_of(model, hardware, chosen)
     turns = -(-MICRO.tokens // rows)
     repeats = [i for i in program.instructions if i.opcode == Opcode.REPEAT]
-    ends = [0, *(i.address for i in repeats)]
-    once = sum(end - begin for i, begin, end in zip(repeats, ends, ends[1:], strict=False) if i.rows == 1)
     assert {i.rows for i in repeats} == {1, turns}
-    assert ends[-1] == program.stream.size
+    assert repeats[-1].address == program.stream.size
     delivered = sum(each.stream_bytes for each in predicted_cycles(program))
-    assert delivered == once + turns * (program.stream.size - once)
+    assert delivered == weights_formula(program, turns)
 
 
 @pytest.mark.parametrize("token_par", [4, 8, 16])

@@ -75,16 +75,17 @@ def test_a_header_that_claims_more_than_there_is_never_leads_out_of_memory(claim
 def test_rows_of_which_the_last_lies_beyond_memory_are_not_stored_on_golden() -> None:
     """Where a header claims more than was allocated, its rules let the instruction pass; memory itself does not."""
     bench, end = Bench(examples.small_hardware("w8a8")), examples.OUTPUT_BYTES + examples.GUARD
-    row = examples.WIDTH * 2
-    for left, rows in ((4, 4), (3, 4)):  # rows for which there is room, rows that are stored
-        instructions = changed(examples.STORE_RESIDUAL, address=end - left * row)
-        if left >= rows:
-            bench.load(examples.image(bench.hardware, encoded(instructions), bench.stream, output_bytes=2 * end))
-            bench.device.write_register(CONTROL, AP_START)
-            assert bench.device.read_register(OFFSETS["error_code"]) == Fault.NONE
-        else:
-            with pytest.raises(DeviceError, match="are not inside any allocated region"):
-                bench.run(encoded(instructions), output_bytes=2 * end)
+
+    def start(room: int) -> None:
+        """Rows of the residual stream are stored where so many of them lie inside."""
+        words = encoded(changed(examples.STORE_RESIDUAL, address=end - room * examples.WIDTH * 2))
+        bench.load(examples.image(bench.hardware, words, bench.stream, output_bytes=2 * end))
+        bench.device.write_register(CONTROL, AP_START)
+
+    start(examples.TOKENS)
+    assert bench.device.read_register(OFFSETS["error_code"]) == Fault.NONE
+    with pytest.raises(DeviceError, match="are not inside any allocated region"):
+        start(examples.TOKENS - 1)
 
 
 @pytest.mark.parametrize("index", range(len(program())))
