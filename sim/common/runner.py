@@ -35,6 +35,7 @@ from cocotb_tools.runner import get_runner
 from edgemoe.devices.build_cache import BuildCache, digest_of
 from edgemoe.devices.rtl.build import (
     INCLUDE_FOLDER,
+    LARGE_FILES,
     MAKE_PYTHON,
     MAKE_VARIABLES,
     RTL_FOLDER,
@@ -58,7 +59,7 @@ CACHE = BUILDS / "sim"
 DEFAULT_SEED = 1
 SIMULATORS = ("verilator", "icarus")
 ENVIRONMENT = "EDGEMOE_BENCH_"  # prefix of what a bench is told, see sim.common.bench
-BUILD_ARGS = ("-Wno-fatal", "--no-public-flat-rw", "--public-depth", "1", "--threads", "1")
+BUILD_ARGS = ("-Wno-fatal", "--no-public-flat-rw", "--public-depth", "1", "--threads", "1", *LARGE_FILES)
 MAKE_FLAGS = f"-- {' '.join(MAKE_VARIABLES)}"
 TOOLS = (BUILD_ARGS, MAKE_FLAGS, *(importlib.metadata.version(name) for name in ("verilator", "cocotb")))
 RUNTIME_AGE_SECONDS = 3600
