@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
-from edgemoe.spec.isa import FIELDS, MEMORY_WORD, Buffer, Epilogue, Instruction, Opcode, encode
+from edgemoe.spec.isa import FIELDS, MEMORY_WORD, Buffer, Epilogue, Instruction, Opcode, encode, used_fields
 from edgemoe.spec.legality import static_fault
 from sim.examples.legality import LEGAL, STREAMED, Case, Words
 from sim.examples.machine import INPUT_BYTES, OUTPUT_BYTES, WIDTH
@@ -36,11 +36,15 @@ def _mutant(rng: np.random.Generator, hardware: HardwareConfig) -> Words:
     words = encode(legal[names[int(rng.integers(len(names)))]])
     for _ in range(int(rng.integers(0, 4))):
         name = list(FIELDS)[int(rng.integers(len(FIELDS)))] if rng.random() < 0.05 else _used_field(rng, words)
-        field = FIELDS[name]
-        mask = (1 << field.width) - 1
-        value = _interesting(rng, name, hardware)
-        words[field.word] = (int(words[field.word]) & ~(mask << field.low)) | value << field.low
+        _put(words, name, _interesting(rng, name, hardware))
     return words
+
+
+def _put(words: Words, name: str, value: int) -> None:
+    """Write as many bits of the value as the field has."""
+    field = FIELDS[name]
+    mask = (1 << field.width) - 1
+    words[field.word] = (int(words[field.word]) & ~(mask << field.low)) | (value & mask) << field.low
 
 
 def _used_field(rng: np.random.Generator, words: Words) -> str:
@@ -89,9 +93,27 @@ def _loads_and_keys(hardware: HardwareConfig) -> list[Case]:
     return cases
 
 
+def _smallest(hardware: HardwareConfig) -> list[Case]:
+    """Each legal instruction with each of its fields at 0, 1, 2, one vector and two, and as many segments as it has
+    experts where that is what changes.
+    """
+    cases = []
+    for instruction in (LEGAL | (STREAMED if hardware.streaming else {})).values():
+        for name in used_fields(instruction.opcode, hardware.options):
+            with_it = ["segments"] if name == "experts" and instruction.opcode == Opcode.EXPERTS else []
+            for value in (0, 1, 2, VECTOR, 2 * VECTOR):
+                words = encode(instruction)
+                for each in (name, *with_it):
+                    _put(words, each, value)
+                cases.append(specified(words, hardware, INPUT_BYTES, OUTPUT_BYTES))
+    return cases
+
+
 def just_fitting(hardware: HardwareConfig) -> list[Case]:
-    """One row or one vector more or less around the room of every buffer, one byte around a region's end."""
-    cases = _loads_and_keys(hardware) if hardware.streaming else []
+    """The smallest sizes; one row or one vector more or less around the room of every buffer, one byte around a
+    region's end.
+    """
+    cases = _smallest(hardware) + (_loads_and_keys(hardware) if hardware.streaming else [])
     for source in (Buffer.RESIDUAL, Buffer.NORM, Buffer.GATE_INPUT, Buffer.HIDDEN, Buffer.ROUTING):
         for rows in (1, hardware.token_par - 1, hardware.token_par, hardware.token_par + 1, hardware.max_rows):
             unit = 1 if source == Buffer.ROUTING else 16
