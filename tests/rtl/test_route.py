@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.route import __main__ as command
 from benchmarks.route import nextpnr, synthesis
 from benchmarks.route.__main__ import main, table
 from benchmarks.route.nextpnr_report import complaint, read_report
@@ -198,6 +199,23 @@ def test_without_the_tools_a_sentence_says_what_to_install(
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "needs the package no_such_package, which is not installed; run: " in said
+
+
+def test_a_unit_that_finds_no_place_is_named_and_the_others_are_reported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def routed(unit: str, *_: object) -> dict[str, object]:
+        if unit == "gate":
+            raise RuntimeError("no place for x")
+        return {"unit": unit}
+
+    report = tmp_path / "route.json"
+    for name, value in {"route": routed, "check_tools": lambda: None, "REPORT": report}.items():
+        monkeypatch.setattr(command, name, value)
+    assert main(["--top", "softmax", "gate", "drain"]) == 1
+    assert capsys.readouterr().err == "gate: no place for x\n"
+    assert [unit["unit"] for unit in json.loads(report.read_text())["units"]] == ["softmax", "drain"]
+    assert main(["--top", "softmax"]) == 0
 
 
 def test_yosys_error_is_handed_on(tmp_path: Path) -> None:
