@@ -35,7 +35,7 @@ from edgemoe.spec.terminal import accept_all_text
 REPORT = REPOSITORY / "build" / "reports" / "route.json"
 FOLDER = BUILDS / "route"
 PACKING_SECONDS = 600.0
-UNITS = ("gate", "instruction_unit", "weight_buffer", "softmax", "drain", "requantise")  # by their size
+UNITS = ("gate", "instruction_unit", "weight_buffer", "attention", "softmax", "drain", "requantise")  # by their size
 Result = TypeVar("Result")
 
 
