@@ -37,7 +37,7 @@ LENGTH:
     const int first = (int)(mantissa >> (RSQRT_MANTISSA_BITS - RSQRT_INDEX_BITS)) - (1 << (RSQRT_INDEX_BITS - 2));
     root.value = RSQRT_TABLE[first];
 NEWTON:
-    for (int step = 0; step < RSQRT_STEPS; ++step) {  // trip 1 … 2
+    for (int step = 0; step < RSQRT_STEPS; ++step) {  // trip RSQRT_STEPS
 #pragma HLS unroll
         const int64_t square = product<ROOT_BITS, ROOT_BITS>(root.value, root.value) >> RSQRT_FRACTION;
         const int64_t one = product<RSQRT_MANTISSA_BITS + 1, ROOT_BITS>(mantissa, square) >> RSQRT_MANTISSA_BITS;

@@ -15,7 +15,7 @@ struct Header {
 inline RawInstruction read_block(const Word *program, uint32_t index) {
     RawInstruction raw;
 READ:
-    for (int word = 0; word < LINE_WORDS; ++word) {  // trip 4, II 1
+    for (int word = 0; word < LINE_WORDS; ++word) {  // trip LINE_WORDS, II 1
 #pragma HLS pipeline II=1
         const Word data = program[(uint64_t)index * LINE_WORDS + word];
         raw.word[4 * word] = (uint32_t)data.half[0];
@@ -37,7 +37,7 @@ inline Header decode_header(const RawInstruction &raw) {
     header.output_bytes = wide(raw, 8);
     header.reserved = false;
 RESERVED:
-    for (int word = 10; word < INSTRUCTION_WORDS; ++word) {  // trip 6
+    for (int word = 10; word < INSTRUCTION_WORDS; ++word) {  // trip INSTRUCTION_WORDS − 10
 #pragma HLS unroll
         if (raw.word[word] != 0) header.reserved = true;
     }

@@ -269,7 +269,7 @@ inline fault_t static_fault(const RawInstruction &raw, uint64_t input_bytes, uin
     if (i.opcode > (STREAMING ? OPCODE_REPEAT : OPCODE_STORE)) return FAULT_ILLEGAL_OPCODE;
     bool unused = false;
 MASKS:
-    for (int word = 0; word < INSTRUCTION_WORDS; ++word) {  // trip 16
+    for (int word = 0; word < INSTRUCTION_WORDS; ++word) {  // trip INSTRUCTION_WORDS
 #pragma HLS unroll
         if (raw.word[word] & ~INSTRUCTION_MASK[i.opcode * INSTRUCTION_WORDS + word]) unused = true;
     }

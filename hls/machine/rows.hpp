@@ -47,7 +47,7 @@ WORDS:
         const Word data = input[first + n];
         activation_t pixels[VECTOR];
     PIXELS:
-        for (int e = 0; e < MEMORY_WORD_BYTES; ++e) {  // trip 16
+        for (int e = 0; e < MEMORY_WORD_BYTES; ++e) {  // trip MEMORY_WORD_BYTES
 #pragma HLS unroll
             pixels[e] = patch_value((uint8_t)(data.half[e / 8] >> (8 * (e % 8))));
         }

@@ -36,7 +36,7 @@ struct Valid {
 
 inline void clear_valid(Valid &valid) {
 CLEAR:
-    for (int buffer = 0; buffer <= BUFFER_ROUTING; ++buffer) {  // trip 9
+    for (int buffer = 0; buffer <= BUFFER_ROUTING; ++buffer) {  // trip BUFFER_ROUTING + 1
 #pragma HLS unroll
         valid.rows[buffer] = 0;
         valid.features[buffer] = 0;

@@ -113,7 +113,7 @@ ELEMENTS:
             element += 1;
         }
     PLACES:
-        for (int p = 0; p < per_word; ++p) {  // trip 4
+        for (int p = 0; p < per_word; ++p) {  // trip per_word
 #pragma HLS unroll
             if (p == place) data.half[p / 2] |= value << (32 * (p % 2));
         }

@@ -25,7 +25,7 @@ PARTS:
 #pragma HLS unroll
         if (p == part) {
         VALUES:
-            for (int n = 0; n < per_part; ++n) {  // trip of one part
+            for (int n = 0; n < per_part; ++n) {  // trip per_part
 #pragma HLS unroll
                 const int at = p * per_part + n;
                 tile[at / IN_PAR][at % IN_PAR] = (weight_t)line_value(data, n * bytes, 8 * bytes);
@@ -43,7 +43,7 @@ PARTS:
 #pragma HLS unroll
         if (p == part) {
         VALUES:
-            for (int n = 0; n < per_part; ++n) {  // trip of one part
+            for (int n = 0; n < per_part; ++n) {  // trip per_part
 #pragma HLS unroll
                 const int at = p * per_part + n;
                 int64_t value = narrow_value(data, n);

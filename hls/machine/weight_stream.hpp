@@ -18,7 +18,7 @@ inline LinePair pair_of(const uint64_t (&parts)[2 * LINE_PARTS]) {
 #pragma HLS inline
     uint64_t low[LINE_PARTS], high[LINE_PARTS];
 HALVES:
-    for (int n = 0; n < LINE_PARTS; ++n) {  // trip 8
+    for (int n = 0; n < LINE_PARTS; ++n) {  // trip LINE_PARTS
 #pragma HLS unroll
         low[n] = parts[n];
         high[n] = parts[LINE_PARTS + n];

@@ -165,6 +165,49 @@ def test_every_loop_has_a_label_and_says_how_often_it_turns(path: Path) -> None:
         assert bounded, f"{place}: no pragma and no trip count"
 
 
+LOOP = re.compile(
+    r"for \(\w+ (\w+) = (?P<first>.+?); \1(?: \+ (?P<more>\w+))? (?P<until><=|<|>) (?P<bound>.+); "
+    r"(?:\1 \+= (?P<step>\w+)|\+\+\1|--\1)\) (?:\{|.*;)  // trip (?P<trip>[^,]*)"
+)
+COUNTED_TURNS = 120  # loops whose comment is read; fewer: LOOP has lost some
+
+
+def turns(loop: re.Match[str]) -> str:
+    """How often a loop turns, as its comment has to say it."""
+    bound = re.sub(r"^\(uint32_t\)", "", loop["bound"]).replace(" * ", " · ")
+    if loop["until"] == ">":
+        return loop["first"].replace(" - ", " − ") if loop["bound"] == "0" else f"{loop['first']} to {bound}"
+    if loop["step"]:
+        return f"{bound} / {loop['step']}"  # from 0 or from a lane of the first few
+    if loop["until"] == "<=":
+        bound += " + 1"
+    if loop["more"]:
+        bound += f" − {loop['more']}"
+    return bound if loop["first"] == "0" else f"{bound} − {loop['first']}"
+
+
+def test_a_loop_turns_as_often_as_its_comment_says() -> None:
+    """So that none goes one element beyond what it is for, where no sanitizer comes by."""
+    counted = 0
+    for path in KERNELS:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            loop = LOOP.match(line.strip())
+            assert loop or "// trip" not in line, f"{path.name}:{number}: a trip count that is not understood"
+            if loop:
+                counted += 1
+                assert loop["trip"] == turns(loop), f"{path.name}:{number}: turns {turns(loop)} times"
+    assert counted >= COUNTED_TURNS
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("e = 0; e < VECTOR", "e = 0; e <= VECTOR"), ("e = 0; e < VECTOR", "e = 1; e < VECTOR")]
+)
+def test_a_loop_that_turns_more_or_less_often_is_found(before: str, after: str) -> None:
+    line = f"for (int {before}; ++e) {{  // trip VECTOR"
+    assert turns(LOOP.match(line)) == "VECTOR"  # type: ignore[arg-type]
+    assert turns(LOOP.match(line.replace(before, after))) != "VECTOR"  # type: ignore[arg-type]
+
+
 def test_the_ports_of_the_top_are_the_registers_of_the_specification() -> None:
     unit = parse(HLS_FOLDER / "edgemoe.cpp", "zcu102")
     top = next(f for f in functions(unit.cursor) if f.spelling == "edgemoe_top")

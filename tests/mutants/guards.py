@@ -24,6 +24,7 @@ OF_OPTIONS = tuple(f"tests/golden/test_{name}.py" for name in ("mixed", "activat
 OF_STREAMING = ("tests/host/test_machine_streaming.py", "tests/golden/test_streaming.py")
 LINT: Stage = ("tests/rtl/test_top.py::test_lint_is_clean[micro]",)  # a width that does not fit is one of its errors
 FORM: Stage = ("tests/rtl/test_form.py",)  # which shapes are refused
+LOOPS: Stage = ("tests/hls/test_sources.py::test_a_loop_turns_as_often_as_its_comment_says",)
 DRIVER: Stage = ("tests/driver",)  # on PYNQ, which has an environment of its own
 QUICK: Stage = ("-m", "not slow")
 LONGEST = 240.0  # seconds of tests for a line of the host: most lines of the compiler run in nearly all of them
@@ -49,7 +50,7 @@ def rtl(file: str) -> list[Stage]:
 
 
 def hls(file: str) -> list[Stage]:
-    """The kernel's vectors, the rules, the whole machine, operations and options on csim."""
+    """Loops, the kernel's vectors, the rules, the whole machine, operations and options on csim, sanitizers."""
     kernel = Path(file).stem
     vectors: list[Stage] = []
     if file.startswith("hls/kernels/"):
@@ -58,13 +59,15 @@ def hls(file: str) -> list[Stage]:
     if kernel in ("legality", "instruction"):
         vectors = [("tests/hls/test_rules.py", "-m", "not slow")]
     return [
+        LOOPS,
         *vectors,
         (WHOLE_MACHINE, "-k", "csim"),
         ("tests/ops", "-k", "csim"),
         (*OF_OPTIONS, "-k", "csim"),
         (*OF_STREAMING, "-k", "csim"),
         ("tests/system/test_engines.py", "-k", "csim"),
-        ("tests/hls/test_dataflow.py", "tests/hls/test_distances.py", "-m", "not slow"),
+        ("tests/hls/test_dataflow.py", "tests/hls/test_distances.py", *QUICK),
+        ("tests/hls/test_sanitizers.py", *QUICK),
     ]
 
 
