@@ -101,10 +101,16 @@ def changed(name: str, fault: Fault, **fields: Any) -> Case:
     return Case(f"{name}: {what}" if what else name, encode(replace(LEGAL[name], **fields)), fault)
 
 
+def put(words: Words, word: int, low: int, width: int, value: int) -> None:
+    """Write bits at a place; what the value has beyond its width is left out."""
+    mask = (1 << width) - 1
+    words[word] = int(words[word]) & ~(mask << low) | (value & mask) << low
+
+
 def with_bits(name: str, fault: Fault, word: int, low: int, width: int, value: int) -> Case:
     """An instruction of LEGAL with other bits at a place, which need not be a field's."""
     words = encode(LEGAL[name])
-    words[word] = int(words[word]) & ~(((1 << width) - 1) << low) | value << low
+    put(words, word, low, width, value)
     return Case(f"{name}: word {word}, {width} bits from {low} on: {value:#x}", words, fault)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import FIELDS, MEMORY_WORD, Buffer, Epilogue, Instruction, Opcode, encode, used_fields
 from edgemoe.spec.legality import static_fault
-from sim.examples.legality import LEGAL, STREAMED, Case, Words
+from sim.examples.legality import LEGAL, STREAMED, Case, Words, put
 from sim.examples.machine import INPUT_BYTES, OUTPUT_BYTES, WIDTH
 
 REGIONS = np.array([INPUT_BYTES, OUTPUT_BYTES, 0, 16, 1 << 32, (1 << 64) - 1, (1 << 63) + 48], dtype=object)
@@ -30,10 +30,13 @@ def mutants(rng: np.random.Generator, hardware: HardwareConfig, count: int) -> I
         yield specified(_mutant(rng, hardware), hardware, int(rng.choice(REGIONS)), int(rng.choice(REGIONS)))
 
 
+def _legal(hardware: HardwareConfig) -> list[Instruction]:
+    return [*LEGAL.values(), *(STREAMED.values() if hardware.streaming else ())]
+
+
 def _mutant(rng: np.random.Generator, hardware: HardwareConfig) -> Words:
-    legal = LEGAL | (STREAMED if hardware.streaming else {})
-    names = list(legal)
-    words = encode(legal[names[int(rng.integers(len(names)))]])
+    legal = _legal(hardware)
+    words = encode(legal[int(rng.integers(len(legal)))])
     for _ in range(int(rng.integers(0, 4))):
         name = list(FIELDS)[int(rng.integers(len(FIELDS)))] if rng.random() < 0.05 else _used_field(rng, words)
         _put(words, name, _interesting(rng, name, hardware))
@@ -41,10 +44,9 @@ def _mutant(rng: np.random.Generator, hardware: HardwareConfig) -> Words:
 
 
 def _put(words: Words, name: str, value: int) -> None:
-    """Write as many bits of the value as the field has."""
+    """Write a field."""
     field = FIELDS[name]
-    mask = (1 << field.width) - 1
-    words[field.word] = (int(words[field.word]) & ~(mask << field.low)) | (value & mask) << field.low
+    put(words, field.word, field.low, field.width, value)
 
 
 def _used_field(rng: np.random.Generator, words: Words) -> str:
@@ -98,7 +100,7 @@ def _smallest(hardware: HardwareConfig) -> list[Case]:
     experts where that is what changes.
     """
     cases = []
-    for instruction in (LEGAL | (STREAMED if hardware.streaming else {})).values():
+    for instruction in _legal(hardware):
         for name in used_fields(instruction.opcode, hardware.options):
             with_it = ["segments"] if name == "experts" and instruction.opcode == Opcode.EXPERTS else []
             for value in (0, 1, 2, VECTOR, 2 * VECTOR):

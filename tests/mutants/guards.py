@@ -55,9 +55,9 @@ def hls(file: str) -> list[Stage]:
     vectors: list[Stage] = []
     if file.startswith("hls/kernels/"):
         chosen = "" if kernel not in KERNELS else f"[kv260-{kernel}]"
-        vectors = [(f"tests/hls/test_kernels.py::test_a_kernel_equals_golden{chosen}", "-m", "not slow")]
+        vectors = [(f"tests/hls/test_kernels.py::test_a_kernel_equals_golden{chosen}", *QUICK)]
     if kernel in ("legality", "instruction"):
-        vectors = [("tests/hls/test_rules.py", "-m", "not slow")]
+        vectors = [("tests/hls/test_rules.py", *QUICK)]
     return [
         LOOPS,
         *vectors,
