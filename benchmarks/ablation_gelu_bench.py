@@ -20,7 +20,7 @@ from edgemoe.spec.precision import W8A8
 from edgemoe_golden.ops.requantise import round_shift, saturate
 from sim.common.bench import Checker, Dut, checked, extremes, reset
 from sim.common.pipeline import through
-from sim.common.runner import BUILD_ARGS, MAKE_FLAGS
+from sim.common.verilate import BUILD_ARGS, MAKE_FLAGS
 
 LATENCY = {"ablation_gelu_table": 12, "ablation_gelu_polynomial": 13}
 UNIT = "EDGEMOE_GELU_UNIT"

@@ -24,7 +24,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -33,39 +32,23 @@ from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
 from edgemoe.devices.build_cache import BuildCache, digest_of
-from edgemoe.devices.rtl.build import (
-    INCLUDE_FOLDER,
-    LARGE_FILES,
-    MAKE_PYTHON,
-    MAKE_VARIABLES,
-    RTL_FOLDER,
-    RUNTIME,
-    keep_runtime,
-    modules,
-    sources_of,
-    verilator,
-)
+from edgemoe.devices.rtl.build import INCLUDE_FOLDER, RTL_FOLDER, modules, sources_of
 from edgemoe.errors import EdgeMoeError
 from edgemoe.spec.files import write_text
 from edgemoe.spec.generate.machine import verilog_headers, verilog_values
 from edgemoe.spec.hardware import HardwareConfig
-from edgemoe.spec.places import BUILDS, REPOSITORY
+from edgemoe.spec.places import REPOSITORY
 from edgemoe.spec.terminal import accept_all_text
 from sim.common import netlist
 from sim.common.shapes import SHAPES, shape
+from sim.common.verilate import CACHE, DEFINES, TOOLS, compile_unit
 
 RTL = RTL_FOLDER
-CACHE = BUILDS / "sim"
 DEFAULT_SEED = 1
 SIMULATORS = ("verilator", "icarus")
 ENVIRONMENT = "EDGEMOE_BENCH_"  # prefix of what a bench is told, see sim.common.bench
-BUILD_ARGS = ("-Wno-fatal", "--no-public-flat-rw", "--public-depth", "1", "--threads", "1", *LARGE_FILES)
-MAKE_FLAGS = f"-- {' '.join(MAKE_VARIABLES)}"
-TOOLS = (BUILD_ARGS, MAKE_FLAGS, *(importlib.metadata.version(name) for name in ("verilator", "cocotb")))
-RUNTIME_AGE_SECONDS = 3600
 OUTPUT_LINES = 60
 DOES_NOT_BUILD = 2
-DEFINES = {"SIMULATION": 1, "SLOW_CHECKS": 1}  # preconditions are checked, see rtl/include/require.vh
 PARAMETER = re.compile(r"^    parameter (?:\[.*\] )?(\w+) =", re.MULTILINE)
 INCLUDE = re.compile(r'^\s*`include "(\w+\.vh)"', re.MULTILINE)
 
@@ -147,25 +130,12 @@ def build(
 def _compile(
     folder: Path, top: str, sources: Sequence[Path], constants: Path, parameters: Mapping[str, str], waves: bool
 ) -> None:
-    os.environ["PATH"] = f"{verilator().parent}{os.pathsep}{os.environ['PATH']}"
-    os.environ["MAKEFLAGS"] = f"{MAKE_FLAGS} {MAKE_PYTHON}"
-    runtime = CACHE / f"runtime-{digest_of(TOOLS)}"
-    for compiled in runtime.glob(RUNTIME):
-        shutil.copy(compiled, folder)
-        later = time.time() + RUNTIME_AGE_SECONDS  # newer than the Makefile to come, so that make keeps it
-        os.utime(folder / compiled.name, (later, later))
-    log = folder / "build.log"
     try:
-        get_runner("verilator").build(
-            sources=sources, includes=[constants, INCLUDE_FOLDER], parameters=parameters, defines=DEFINES,
-            build_args=BUILD_ARGS, hdl_toplevel=top, build_dir=folder, waves=waves, log_file=log,
-            timescale=("1ns", "1ps"),
-        )  # fmt: skip
+        compile_unit(folder, top, sources, constants, parameters, waves)
     except (SystemExit, RuntimeError, subprocess.CalledProcessError) as error:
+        log = folder / "build.log"
         text = log.read_text(encoding="utf-8") if log.exists() else str(error)
         raise RuntimeError(f"Verilator could not build {top}:\n{_tail(text)}") from error
-    if not waves and not runtime.exists():
-        keep_runtime(folder, runtime)
 
 
 def _icarus() -> tuple[str, ...]:
