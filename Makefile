@@ -14,6 +14,8 @@ PYNQ_VERSIONS := 3.1.2 4.0.0
 PYNQ_PIP = build/envs/pynq-$*/bin/python -m pip --disable-pip-version-check install --quiet -c constraints-pynq-$*.txt
 SIMULATORS := $(if $(shell command -v g++),csim $(if $(shell command -v perl),rtl),golden)
 PYNQ_STAMPS := $(foreach version,$(PYNQ_VERSIONS),build/envs/pynq-$(version)/test.stamp)
+NEWEST_PYNQ := $(lastword $(PYNQ_VERSIONS))
+TEST_STAMPS = $(if $(shell $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 13))' && echo older),build/envs/pynq-$(NEWEST_PYNQ)/test.stamp)
 BENCH := OMP_NUM_THREADS=2 $(PY) -m
 CLUSTER = $(if $(WORKERS),--workers $(WORKERS)) $(if $(SCHEDULER),--scheduler $(SCHEDULER))
 
@@ -68,12 +70,11 @@ notebooks: $(VENV)/notebooks.stamp ## open the notebooks in JupyterLab (no torch
 notebook-outputs: $(VENV)/test.stamp ## run the notebooks and store what they show in their files
 	OMP_NUM_THREADS=1 $(PY) -m tests.checks.notebooks --write
 
-test: style docs ## set up what is needed, check style, types and these pages, and run the tests
+test: $(VENV)/test.stamp ## set up what is needed, check style, types and these pages, and run the tests
+	@$(MAKE) --no-print-directory -j 2 --output-sync=line style docs $(TEST_STAMPS)
 	@echo "== tests (long proofs: make test-full)"
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow and not board"
-	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 13))'; then \
-		$(MAKE) --no-print-directory test-driver PYNQ_VERSIONS=4.0.0; \
-	else echo "== left out: the driver on real PYNQ, which needs Python 3.12 or older (make PYTHON=python3.12 test-pynq)"; fi
+	$(if $(TEST_STAMPS),@$(MAKE) --no-print-directory test-driver PYNQ_VERSIONS=$(NEWEST_PYNQ),@echo "== left out: the driver on real PYNQ, which needs Python 3.12 or older (make PYTHON=python3.12 test-pynq)")
 
 test-full: $(VENV)/test.stamp ## all tests, long proofs too
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not board"
