@@ -84,19 +84,29 @@ def host(line: tuple[str, int], ran: Ran) -> list[Stage]:
 @cache
 def _benches_with(module: str) -> list[Bench]:
     """Benches whose design has this module, the smallest design first."""
-    known = modules()
-    sizes = {bench.module: [path.stem for path in sources_of(known[bench.top], known)] for bench in benches()}
-    found = [bench for bench in benches() if module in sizes[bench.module]]
-    return sorted(found, key=lambda bench: (len(sizes[bench.module]), bench.name))
+    found = [bench for bench in _benches() if module in _design(bench.top)]
+    return sorted(found, key=lambda bench: (len(_design(bench.top)), bench.name))
 
 
 @cache
 def _proofs_with(module: str) -> list[Proof]:
-    known = modules()
-    return [
-        proof for proof in PROOFS
-        if not proof.slow and module in [path.stem for path in sources_of(known[proof.unit], known)]
-    ]  # fmt: skip
+    return [proof for proof in PROOFS if not proof.slow and module in _design(proof.unit)]
+
+
+@cache
+def _benches() -> list[Bench]:
+    return benches()
+
+
+@cache
+def _design(top: str) -> frozenset[str]:
+    """Names of the modules in a design."""
+    return frozenset(path.stem for path in sources_of(_modules()[top], _modules()))
+
+
+@cache
+def _modules() -> dict[str, Path]:
+    return modules()
 
 
 def _bench_stage(bench: Bench) -> Stage:
