@@ -18,7 +18,7 @@ from edgemoe.spec.places import BUILDS, REPOSITORY
 
 HLS_FOLDER = REPOSITORY / "hls"
 BUILD_FOLDER = BUILDS / "csim"
-SOURCES = ("edgemoe.cpp", "simulation/bridge.cpp")
+TOP, BRIDGE = "edgemoe.cpp", "simulation/bridge.cpp"  # one unit: apart, both would instantiate the whole machine
 LIBRARY = "edgemoe.so"
 HEADER_PACKAGE = "da4ml"
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-Wno-unused-label")
@@ -52,9 +52,9 @@ def include_arguments(generated: Path) -> list[str]:
 
 def compile_command(generated: Path, flags: Iterable[str], output: Path) -> list[str]:
     """The g++ call that makes the shared library."""
-    sources = [str(HLS_FOLDER / source) for source in SOURCES]
+    top, bridge = str(HLS_FOLDER / TOP), str(HLS_FOLDER / BRIDGE)
     fixed = [compiler(), "-std=c++17", "-fPIC", "-shared", "-pthread", *WARNINGS]
-    return [*fixed, *flags, *include_arguments(generated), "-o", str(output), *sources]
+    return [*fixed, *flags, *include_arguments(generated), "-o", str(output), "-include", top, bridge]
 
 
 def library_path(hardware: HardwareConfig, flags: tuple[str, ...] | None = None) -> Path:
