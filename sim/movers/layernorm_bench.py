@@ -18,6 +18,7 @@ from sim.common.runs import Run
 # zcu102 normalises two rows side by side.
 RUNS = [
     Run("micro"),
+    Run("groups"),
     Run("micro_w16a16", slow=True),
     Run("gate_forms"),
     Run("gate_forms_fine", slow=True),
