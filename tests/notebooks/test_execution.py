@@ -18,6 +18,7 @@ from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.shipped import model_folder
 from edgemoe.spec.hardware import load_hardware_config
+from tests.checks import notebooks
 from tests.checks.notebooks import stale
 
 REFERENCE = NOTEBOOKS.parents[1] / "docs" / "reference" / "python"
@@ -143,6 +144,15 @@ def test_kernel_lab(execute: Execute) -> None:
     (drawn,) = [output.data["image/svg+xml"] for output in cell_with(cells, "marked=first").outputs]
     assert all(f">{number}</text>" in drawn for number in found)
     assert [row[-1] for row in rows_of(cell_with(cells, "ramp ="))[1:]] == ["equal", "equal"]
+
+
+def test_what_a_cell_prints_is_one_output_however_busy_the_computer_is() -> None:
+    """A kernel sends what was printed in between every fifth of a second."""
+    nbformat = pytest.importorskip("nbformat")
+    source = "import time\nprint('one', flush=True)\ntime.sleep(0.5)\nprint('two')"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    notebooks.execute(notebook)
+    assert values_of(notebook.cells) == [["one\ntwo\n"]]
 
 
 @pytest.mark.parametrize("name", NAMES)
