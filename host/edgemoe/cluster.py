@@ -1,8 +1,8 @@
 """Independent tasks, one after the other here or side by side on a Dask cluster, with the same results.
 
 A task is a call of a function that workers can import, with arguments and a result that can be pickled. A worker that
-dies costs its task only, which another one takes; a task that ends its worker each time is given up after
-`ATTEMPTS`, when all others are done.
+dies costs its tasks only, which are tried again, each alone, when all others are done; one that ends its worker each
+time is given up after `ATTEMPTS`.
 """
 
 from __future__ import annotations
@@ -125,27 +125,46 @@ def _in_turn(function: Callable[..., T], tasks: Sequence[Arguments]) -> Iterator
 
 
 def _spread(client: Any, function: Callable[..., T], tasks: Sequence[Arguments]) -> Iterator[tuple[int, T]]:
-    """(place, result) as they end."""
+    """(place, result) as they end; last, one by one, those whose worker died: it may have been for another's sake."""
     from distributed import KilledWorker, as_completed
 
-    lost: list[int] = []
+    suspects: list[int] = []
     call = functools.partial(checked, identity(), _importable(function))
     numbers = {client.submit(call, task, pure=False): number for number, task in enumerate(tasks)}
     try:
         for future in as_completed(list(numbers)):
             try:
-                yield numbers[future], future.result()
+                yield numbers[future], _result(future)
             except KilledWorker:
-                lost.append(numbers[future])
-            except ModuleNotFoundError as error:
-                raise ClusterError(f"workers of this cluster cannot import {error.name}; {_same()}") from error
+                suspects.append(numbers[future])
     finally:
         client.cancel(list(numbers), force=True)
+    lost = []
+    for number in sorted(suspects):
+        for _ in range(1, ATTEMPTS):
+            future = client.submit(call, tasks[number], pure=False)
+            try:
+                yield number, _result(future)
+                break
+            except KilledWorker:
+                continue
+            finally:
+                client.cancel([future], force=True)
+        else:
+            lost.append(number)
     if lost:
         raise ClusterError(
             f"{len(lost)} of {len(tasks)} tasks ended their worker {ATTEMPTS} times, the first being number "
-            f"{min(lost) + 1}; the others are done: run again without --scheduler and with --workers 1 to see why"
+            f"{lost[0] + 1}; the others are done: run again without --scheduler and with --workers 1 to see why"
         )
+
+
+def _result(future: Any) -> Any:
+    """What a task gave or raised; raises ClusterError where a worker cannot import it."""
+    try:
+        return future.result()
+    except ModuleNotFoundError as error:
+        raise ClusterError(f"workers of this cluster cannot import {error.name}; {_same()}") from error
 
 
 @contextmanager
@@ -157,7 +176,7 @@ def _client(cluster: Cluster) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    settings = {"distributed.scheduler.allowed-failures": ATTEMPTS - 1, "distributed.comm.timeouts.connect": PATIENCE}
+    settings = {"distributed.scheduler.allowed-failures": 0, "distributed.comm.timeouts.connect": PATIENCE}
     with dask.config.set(settings):
         if cluster.scheduler is None:
             local = LocalCluster(

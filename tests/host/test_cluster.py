@@ -7,13 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from edgemoe import cluster
-from edgemoe.cluster import ATTEMPTS, Cluster, ClusterError, identity, run
+from edgemoe.cluster import ATTEMPTS, Cluster, ClusterError, Pool, identity, run
 from edgemoe.errors import ArgumentError
 
 pytest.importorskip("distributed", reason="needs the extra 'cluster'")
@@ -71,6 +72,38 @@ def test_a_task_that_ends_each_worker_is_given_up_when_the_others_are_done(tmp_p
         run(always_killed, tasks, Cluster(2), done=seen.__setitem__)
     assert seen == {number: squared(number) for (number,) in TASKS if number != 2}
     assert len((tmp_path / "attempts").read_text()) == ATTEMPTS
+
+
+def test_a_task_whose_worker_died_for_another_s_sake_is_tried_again_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Task 3 waits for the worker that task 2 ends: to Dask one is as suspect as the other."""
+    from distributed import KilledWorker
+
+    attempts: Counter[int] = Counter()
+
+    class Future:
+        def __init__(self, call: Callable[[tuple[int]], int], task: tuple[int]) -> None:
+            self.call, self.task = call, task
+
+        def result(self) -> int:
+            (number,) = self.task
+            attempts[number] += 1
+            if number == 2 or (number == 3 and attempts[3] == 1):
+                raise KilledWorker("task", None, 0)  # type: ignore[arg-type]
+            return self.call(self.task)
+
+    class Client:
+        def submit(self, call: Callable[[tuple[int]], int], task: tuple[int], *, pure: bool) -> Future:
+            return Future(call, task)
+
+        def cancel(self, futures: list[Future], *, force: bool) -> None:
+            pass
+
+    monkeypatch.setattr("distributed.as_completed", iter)
+    seen: dict[int, int] = {}
+    with pytest.raises(ClusterError, match=rf"1 of 9 tasks ended their worker {ATTEMPTS} times.* number 3;"):
+        Pool(Client()).run(squared, TASKS, done=seen.__setitem__)
+    assert seen == {number: squared(number) for (number,) in TASKS if number != 2}
+    assert attempts == {number: {2: ATTEMPTS, 3: 2}.get(number, 1) for (number,) in TASKS}
 
 
 @pytest.mark.parametrize("where", [Cluster(), Cluster(2)], ids=["here", "two workers"])
