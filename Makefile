@@ -71,7 +71,7 @@ notebook-outputs: $(VENV)/test.stamp ## run the notebooks and store what they sh
 	OMP_NUM_THREADS=1 $(PY) -m tests.checks.notebooks --write
 
 test: $(VENV)/test.stamp ## set up what is needed, check style, types and these pages, and run the tests
-	@$(MAKE) --no-print-directory -j 2 --output-sync=line style docs $(TEST_STAMPS)
+	@$(MAKE) --no-print-directory -j 2 style docs $(TEST_STAMPS)
 	@echo "== tests (long proofs: make test-full)"
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow and not board"
 	$(if $(TEST_STAMPS),@$(MAKE) --no-print-directory test-driver PYNQ_VERSIONS=$(NEWEST_PYNQ),@echo "== left out: the driver on real PYNQ, which needs Python 3.12 or older (make PYTHON=python3.12 test-pynq)")

@@ -55,7 +55,9 @@ def compile_unit(
         shutil.copy(compiled, folder)
         later = time.time() + RUNTIME_AGE_SECONDS  # newer than the Makefile to come, so that make keeps it
         os.utime(folder / compiled.name, (later, later))
-    ahead = ("-CFLAGS", f"-include {headers / COMMON}") if headers.exists() else ()
+    ahead = ("-CFLAGS", f"-include {COMMON}") if headers.exists() else ()
+    for name in (COMMON, f"{COMMON}.gch") if ahead else ():
+        (folder / name).symlink_to(headers / name)
     get_runner("verilator").build(
         sources=sources, includes=[constants, INCLUDE_FOLDER], parameters=parameters, defines=DEFINES,
         build_args=(*BUILD_ARGS, *ahead), hdl_toplevel=top, build_dir=folder, waves=waves,
