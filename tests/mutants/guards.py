@@ -67,7 +67,7 @@ def hls(file: str) -> list[Stage]:
         (*OF_STREAMING, "-k", "csim"),
         ("tests/system/test_engines.py", "-k", "csim"),
         ("tests/hls/test_dataflow.py", "tests/hls/test_distances.py", "tests/hls/test_schedule.py", *QUICK),
-        ("tests/hls/test_sanitizers.py", *QUICK),
+        ("tests/hls/test_builds.py", "tests/hls/test_sanitizers.py", *QUICK),
     ]
 
 
