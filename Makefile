@@ -15,6 +15,7 @@ PYNQ_PIP = build/envs/pynq-$*/bin/python -m pip --disable-pip-version-check inst
 SIMULATORS := $(if $(shell command -v g++),csim $(if $(shell command -v perl),rtl),golden)
 PYNQ_STAMPS := $(foreach version,$(PYNQ_VERSIONS),build/envs/pynq-$(version)/test.stamp)
 NEWEST_PYNQ := $(lastword $(PYNQ_VERSIONS))
+# PYNQ's environment of `make test`, which takes no newer Python.
 TEST_STAMPS = $(if $(shell $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 13))' && echo older),build/envs/pynq-$(NEWEST_PYNQ)/test.stamp)
 BENCH := OMP_NUM_THREADS=2 $(PY) -m
 CLUSTER = $(if $(WORKERS),--workers $(WORKERS)) $(if $(SCHEDULER),--scheduler $(SCHEDULER))

@@ -231,7 +231,7 @@ def main() -> int:
     sys.path.insert(0, str(REPOSITORY))  # the simulator inherits it
     run_folder = folder / f"run-{os.getpid()}"
     # Rewriting asserts, cocotb loads pytest with all plugins: half the time of a short bench, whose asserts say enough.
-    rewritten = {"COCOTB_REWRITE_ASSERTION_FILES": os.environ.get("COCOTB_REWRITE_ASSERTION_FILES", "")}
+    os.environ.setdefault("COCOTB_REWRITE_ASSERTION_FILES", "")
     told = {"HARDWARE": hardware, "FLIP": str(int(options.flip))}
     told |= {f"PARAMETER_{name}": value for name, value in parameters.items()}
     told |= {"REPORT": str(options.report.resolve())} if options.report else {}
@@ -241,7 +241,7 @@ def main() -> int:
         test_dir=run_folder, seed=options.seed, waves=options.waves, test_filter=options.test or None,
         results_xml=str(run_folder / "results.xml"),
         plusargs=[f"+dumpfile_path={folder / options.top}.fst"] if options.waves and simulator() == "icarus" else [],
-        extra_env=rewritten | {ENVIRONMENT + name: value for name, value in told.items()},
+        extra_env={ENVIRONMENT + name: value for name, value in told.items()},
     )  # fmt: skip
     tests, failed = get_results(run_folder / "results.xml")
     blind = _blind(run_folder / "results.xml") if options.flip else []

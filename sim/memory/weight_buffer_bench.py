@@ -20,7 +20,7 @@ from sim.common.axi_memory import MAX_BEATS, WORD_BYTES, content
 from sim.common.bench import Checker, Dut, checked, cycles, drive, hardware, pack, reset
 from sim.common.runs import Run
 
-# 1 line from 1 port, 2 lines from 2 ports, 4 lines from 4 ports.
+# A tile is 1 line from 1 port and from 4, 2 lines from 2 ports, 4 lines from 4 ports.
 RUNS = [Run("micro"), Run("ports"), Run("micro_w16a16", slow=True), Run("zcu102_w16a16", slow=True)]
 INDEX_BITS = 40
 WORDS = STREAM_LINE // WORD_BYTES  # of a line

@@ -81,6 +81,9 @@ def host(line: tuple[str, int], ran: Ran) -> list[Stage]:
     return [*((*part, *QUICK) for part in (within[:FIRST], within[FIRST:]) if part), *driver]
 
 
+_benches, _modules = cache(benches), cache(modules)
+
+
 @cache
 def _benches_with(module: str) -> list[Bench]:
     """Benches whose design has this module, the smallest design first."""
@@ -94,19 +97,9 @@ def _proofs_with(module: str) -> list[Proof]:
 
 
 @cache
-def _benches() -> list[Bench]:
-    return benches()
-
-
-@cache
 def _design(top: str) -> frozenset[str]:
     """Names of the modules in a design."""
     return frozenset(path.stem for path in sources_of(_modules()[top], _modules()))
-
-
-@cache
-def _modules() -> dict[str, Path]:
-    return modules()
 
 
 def _bench_stage(bench: Bench) -> Stage:

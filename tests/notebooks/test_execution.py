@@ -148,6 +148,7 @@ def test_kernel_lab(execute: Execute) -> None:
 
 def test_what_a_cell_prints_is_one_output_however_busy_the_computer_is() -> None:
     """A kernel sends what was printed in between every fifth of a second."""
+    pytest.importorskip("nbclient", reason="install the 'notebooks' extra")
     nbformat = pytest.importorskip("nbformat")
     source = "import time\nprint('one', flush=True)\ntime.sleep(0.5)\nprint('two')"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
