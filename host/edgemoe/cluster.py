@@ -14,7 +14,7 @@ import logging
 import platform
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -126,30 +126,13 @@ def _in_turn(function: Callable[..., T], tasks: Sequence[Arguments]) -> Iterator
 
 def _spread(client: Any, function: Callable[..., T], tasks: Sequence[Arguments]) -> Iterator[tuple[int, T]]:
     """(place, result) as they end; last, one by one, those whose worker died: it may have been for another's sake."""
-    from distributed import KilledWorker, as_completed
-
-    suspects: list[int] = []
     call = functools.partial(checked, identity(), _importable(function))
-    numbers = {client.submit(call, task, pure=False): number for number, task in enumerate(tasks)}
-    try:
-        for future in as_completed(list(numbers)):
-            try:
-                yield numbers[future], _result(future)
-            except KilledWorker:
-                suspects.append(numbers[future])
-    finally:
-        client.cancel(list(numbers), force=True)
+    suspects = yield from _together(client, call, dict(enumerate(tasks)))
     lost = []
-    for number in sorted(suspects):
+    for number in suspects:
         for _ in range(1, ATTEMPTS):
-            future = client.submit(call, tasks[number], pure=False)
-            try:
-                yield number, _result(future)
+            if not (yield from _together(client, call, {number: tasks[number]})):
                 break
-            except KilledWorker:
-                continue
-            finally:
-                client.cancel([future], force=True)
         else:
             lost.append(number)
     if lost:
@@ -159,12 +142,25 @@ def _spread(client: Any, function: Callable[..., T], tasks: Sequence[Arguments])
         )
 
 
-def _result(future: Any) -> Any:
-    """What a task gave or raised; raises ClusterError where a worker cannot import it."""
+def _together(
+    client: Any, call: Callable[[Arguments], T], tasks: Mapping[int, Arguments]
+) -> Generator[tuple[int, T], None, list[int]]:
+    """(place, result) as they end; returns the places of those whose worker died."""
+    from distributed import KilledWorker, as_completed
+
+    killed = []
+    numbers = {client.submit(call, task, pure=False): number for number, task in tasks.items()}
     try:
-        return future.result()
-    except ModuleNotFoundError as error:
-        raise ClusterError(f"workers of this cluster cannot import {error.name}; {_same()}") from error
+        for future in as_completed(list(numbers)):
+            try:
+                yield numbers[future], future.result()
+            except KilledWorker:
+                killed.append(numbers[future])
+            except ModuleNotFoundError as error:
+                raise ClusterError(f"workers of this cluster cannot import {error.name}; {_same()}") from error
+    finally:
+        client.cancel(list(numbers), force=True)
+    return sorted(killed)
 
 
 @contextmanager
