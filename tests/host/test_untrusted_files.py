@@ -29,7 +29,7 @@ from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
 from edgemoe.spec.model import load_model_config
 from edgemoe.spec.names import tcl_word
 from edgemoe.spec.strict import ConfigError, from_dict, read_json, to_dict
-from edgemoe.spec.task import TaskConfig
+from edgemoe.spec.task import POOLS, TASK_KINDS, TaskConfig
 from tests.examples import program as examples
 
 ENGINES = ("golden", "csim", "rtl")
@@ -205,6 +205,16 @@ def test_labels_are_text_without_control_characters(text: str) -> None:
     with pytest.raises(ConfigError, match="label"):
         TaskConfig("semseg", "segmentation", 1, (text,))
     assert from_dict(TaskConfig, {**data, "labels": ["<b>Straße & Gehweg</b> 道路"]}, "task").labels
+
+
+@pytest.mark.parametrize("kind", TASK_KINDS)
+@pytest.mark.parametrize("pool", ["", *POOLS, "../x"])
+def test_a_pool_is_one_of_those_that_a_kind_has(kind: str, pool: str) -> None:
+    if pool in (POOLS if kind == "classification" else ("",)):
+        assert TaskConfig("task", kind, 2, pool=pool).pool == pool
+    else:
+        with pytest.raises(ConfigError, match=f"task 'task' of kind '{kind}': pool '{pool}'; expected (none|one of)"):
+            TaskConfig("task", kind, 2, pool=pool)
 
 
 MODEL, HARDWARE, BOARD = load_model_config("micro"), load_hardware_config("micro"), load_board("zcu102")

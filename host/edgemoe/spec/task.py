@@ -45,8 +45,9 @@ class TaskConfig:
             )
         if self.labels and len(self.labels) != self.channels:
             raise ConfigError(f"task '{self.name}': {len(self.labels)} labels for {self.channels} channels")
-        if (self.kind == "classification") != (self.pool in POOLS):
-            wanted = f"one of {', '.join(POOLS)}" if self.kind == "classification" else "none"
+        pools = POOLS if self.kind == "classification" else ("",)
+        if self.pool not in pools:
+            wanted = f"one of {', '.join(pools)}" if self.kind == "classification" else "none"
             raise ConfigError(f"task '{self.name}' of kind '{self.kind}': pool '{self.pool}'; expected {wanted}")
 
     @property
