@@ -58,7 +58,9 @@ def test_each_limit_alone_refuses_and_names_itself(limit: str) -> None:
     require_fit(config, ("semseg", "depth"), hardware)
     with pytest.raises(DoesNotFitError) as refused:
         require_fit(config, ("semseg", "depth"), replace(hardware, **{limit: value}))
-    *problems, remedy = (line.strip() for line in str(refused.value).splitlines()[1:])
+    first, *lines = str(refused.value).splitlines()
+    assert first == "model 'micro' does not fit hardware 'micro' for tasks semseg, depth together:"
+    *problems, remedy = (line.strip() for line in lines)
     assert problems
     assert [line for line in problems if not line.startswith(text)] == []
     assert remedy.startswith("it fits ")

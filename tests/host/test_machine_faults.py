@@ -44,13 +44,24 @@ def test_a_header_with_another_magic_version_or_reserved_word_is_refused(
     halts(bench, good, bench.run_image(image), Fault.BAD_PROGRAM_HEADER, 0)
 
 
-def test_a_program_for_another_configuration_is_refused(bench: Bench, good: Outcome) -> None:
+# What a header that is refused says of memory does not matter.
+CLAIMS: dict[str, dict[str, int]] = {
+    "what there is": {},
+    "more than there is": {"stream_lines": 1 << 20, "input_bytes": 1 << 40, "output_bytes": 1 << 40},
+}
+
+
+@pytest.mark.parametrize("claims", CLAIMS)
+def test_a_program_for_another_configuration_is_refused(bench: Bench, good: Outcome, claims: str) -> None:
     other = replace(bench.hardware, prefetch_bytes=bench.hardware.prefetch_bytes + 64).hash()
-    halts(bench, good, bench.run(encoded(program()), config_hash=other), Fault.CONFIG_MISMATCH, 0)
+    outcome = bench.run(encoded(program()), config_hash=other, **CLAIMS[claims])
+    halts(bench, good, outcome, Fault.CONFIG_MISMATCH, 0)
 
 
-def test_a_program_without_instructions_is_refused(bench: Bench, good: Outcome) -> None:
-    halts(bench, good, bench.run(encoded(program()), instructions=0), Fault.BAD_PROGRAM_HEADER, 0)
+@pytest.mark.parametrize("claims", CLAIMS)
+def test_a_program_without_instructions_is_refused(bench: Bench, good: Outcome, claims: str) -> None:
+    outcome = bench.run(encoded(program()), instructions=0, **CLAIMS[claims])
+    halts(bench, good, outcome, Fault.BAD_PROGRAM_HEADER, 0)
 
 
 @pytest.mark.parametrize("claim", ["stream_lines", "input_bytes", "output_bytes", "instructions"])
@@ -86,6 +97,16 @@ def test_rows_of_which_the_last_lies_beyond_memory_are_not_stored_on_golden() ->
     assert bench.device.read_register(OFFSETS["error_code"]) == Fault.NONE
     with pytest.raises(DeviceError, match="are not inside any allocated region"):
         start(examples.TOKENS - 1)
+
+
+def test_one_row_is_enough_for_every_instruction(bench: Bench, golden: Bench) -> None:
+    """The row that they name is the only one that their buffers hold."""
+    words = encoded([replace(i, rows=1) if i.rows == examples.TOKENS else i for i in program()])
+    outcome, same = bench.run(words), golden.run(words)
+    assert (outcome.fault, outcome.program_counter) == (Fault.NONE, examples.HALT)
+    assert np.array_equal(outcome.output, same.output)
+    stored = (outcome.output != examples.SENTINEL).sum()
+    assert stored > 0.9 * (2 * 4 + 2 * examples.WIDTH + 2 * examples.OUTPUTS)
 
 
 @pytest.mark.parametrize("index", range(len(program())))

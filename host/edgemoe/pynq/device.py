@@ -46,7 +46,7 @@ class PynqDevice(Device):
             device = _active_device()
         resources = Resources(ProcessLock(_lock_name(device)), Buffers(device), on_close)
         self._resources = resources
-        self._finalizer = weakref.finalize(self, resources.release)
+        weakref.finalize(self, resources.release)
         try:
             resources.overlay = _load(files, device)
             resources.ip = _driver(resources.overlay, self.name)
@@ -143,7 +143,6 @@ class PynqDevice(Device):
         Raises DeviceError, and gives nothing back, when the accelerator cannot be stopped; call it again then.
         """
         self._resources.release()
-        self._finalizer.detach()
 
     def _held(self) -> Resources:
         if self._resources.forked:
