@@ -263,9 +263,9 @@ def test_wide_inner_activations_equal_golden_in_every_stored_value(shape_name: s
 
 
 def test_a_wide_head_of_several_output_tiles_equals_golden_in_every_stored_value() -> None:
-    """32 features of one head, two tiles of outputs, each of two digits."""
-    hardware, config = shape("wide_inner_pairs"), replace(CONFIG, heads=1)
-    assert config.head_width == 2 * hardware.out_par
+    """64 features of one head, four tiles of outputs, each of two digits."""
+    hardware, config = shape("wide_inner_pairs"), replace(CONFIG, heads=1, width=64)
+    assert config.head_width == 4 * hardware.out_par
     model = mixed_model([name for name in ACTIVATIONS if "qkv" in name], [], config)
     require_golden_values(compile_model(model, TASKS, hardware, trace=True), "csim")
 

@@ -20,6 +20,7 @@ Stage = tuple[str, ...]
 
 UNITS = "tests/rtl/test_units.py::test_the_unit_is_golden"
 WHOLE_MACHINE = "tests/host/test_machine_faults.py"  # its good program has every instruction and every buffer
+OF_MEMORY = ("tests/host/test_machine_stream.py", "tests/host/test_machine_widths.py")
 OF_OPTIONS = tuple(f"tests/golden/test_{name}.py" for name in ("mixed", "activations", "gate_forms"))
 OF_STREAMING = ("tests/host/test_machine_streaming.py", "tests/golden/test_streaming.py")
 LINT: Stage = ("tests/rtl/test_top.py::test_lint_is_clean[micro]",)  # a width that does not fit is one of its errors
@@ -62,6 +63,7 @@ def hls(file: str) -> list[Stage]:
         LOOPS,
         *vectors,
         (WHOLE_MACHINE, "-k", "csim"),
+        (*OF_MEMORY, "-k", "csim"),
         ("tests/ops", "-k", "csim"),
         (*OF_OPTIONS, "-k", "csim"),
         (*OF_STREAMING, "-k", "csim"),

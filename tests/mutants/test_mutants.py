@@ -18,6 +18,7 @@ from tests.mutants.__main__ import share, table
 from tests.mutants.campaign import Campaign, Row, Verdict, drawn
 from tests.mutants.change import WINGS, Change, candidates, changes
 from tests.mutants.lines import Ran, by_line
+from tests.mutants.tree import Tree
 
 VERILOG = """\
 `default_nettype none
@@ -209,6 +210,23 @@ def test_verdicts_and_a_checkout_left_as_it_was(
     assert (checkout / "hls/kernels/total.hpp").read_text(encoding="utf-8") == HEADER
     copy = tmp_path / "build" / "tree" / "hls/kernels/total.hpp"
     assert copy.read_text(encoding="utf-8") == HEADER
+
+
+def test_what_a_changed_file_builds_comes_from_no_cache(checkout: Path, tmp_path: Path) -> None:
+    file = checkout / "host/edgemoe/devices/csim/build.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("limit = 1\n", encoding="utf-8")
+    subprocess.run(["git", "-C", checkout, "add", "."], check=True)
+    tree = Tree(checkout, tmp_path / "tree")
+    built = tree.folder / "build/csim/small/edgemoe.so"
+    built.parent.mkdir(parents=True)
+    built.write_text("by the unchanged file", encoding="utf-8")
+    (change,) = changes(file, file.relative_to(checkout).as_posix())
+    with tree.changed(change):
+        assert not built.exists()
+        built.parent.mkdir(parents=True)
+        built.write_text("by the changed one", encoding="utf-8")
+    assert built.read_text(encoding="utf-8") == "by the unchanged file"
 
 
 def test_a_run_goes_on_where_it_was_until_a_file_changes(

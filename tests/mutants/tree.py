@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,10 @@ from pathlib import Path
 from edgemoe.devices.build_cache import digest_of
 from edgemoe.spec.files import write_text
 from tests.mutants.change import Change
+
+
+# What these build is taken from a cache when it is there, and then most of their lines do not run.
+BUILDERS = {f"host/edgemoe/devices/{engine}/build.py": f"build/{engine}" for engine in ("csim", "rtl")}
 
 
 @dataclass(frozen=True)
@@ -55,14 +60,28 @@ class Tree:
 
     @contextmanager
     def changed(self, change: Change) -> Iterator[None]:
-        """Inside, the file has this change."""
+        """Inside, the file has this change, and what it builds is not there."""
         text = change.applied((self.root / change.file).read_text(encoding="utf-8"))
         (self.folder / change.file).unlink()
         write_text(self.folder / change.file, text)
         try:
-            yield
+            with self._nothing_built_by(change.file):
+                yield
         finally:
             self._link(change.file)
+
+    @contextmanager
+    def _nothing_built_by(self, file: str) -> Iterator[None]:
+        built = self.folder / BUILDERS[file] if file in BUILDERS else None
+        if built is None or not built.is_dir():
+            yield
+            return
+        aside = built.rename(built.with_name(f"{built.name}.aside"))
+        try:
+            yield
+        finally:
+            shutil.rmtree(built, ignore_errors=True)
+            aside.rename(built)
 
     def python(self, words: Sequence[str], limit: float, interpreter: str = sys.executable) -> Ended:
         """Python in the copy with the copy's packages; all that it started is ended after `limit` seconds."""
