@@ -16,7 +16,6 @@ from edgemoe.devices.build_cache import digest_of
 from edgemoe.spec.files import write_text
 from tests.mutants.change import Change
 
-
 # What these build is taken from a cache when it is there, and then most of their lines do not run.
 BUILDERS = {f"host/edgemoe/devices/{engine}/build.py": f"build/{engine}" for engine in ("csim", "rtl")}
 
