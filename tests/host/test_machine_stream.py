@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgemoe.devices.base import DeviceError
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.isa import STREAM_LINE, Instruction, Opcode
 from edgemoe.spec.memory import SegmentKind, segment, segment_header
@@ -56,18 +55,6 @@ def test_an_expert_s_segment_is_checked_with_tokens_and_without(bench: Bench, ex
     outcome = bench.run(encoded(program()), np.concatenate(pieces))
     assert (outcome.fault, outcome.program_counter) == (Fault.SEGMENT_MISMATCH, examples.EXPERTS_AT)
     assert (outcome.output[examples.RESIDUAL_AT :] == examples.SENTINEL).all(), "written after the fault"
-
-
-@pytest.mark.parametrize("engine", ["csim", pytest.param("rtl", marks=pytest.mark.slow)])
-def test_a_line_s_words_come_on_four_ports(engine: str) -> None:
-    """Each port has a memory region of its own, and none the words of another."""
-    hardware = replace(examples.small_hardware("w8a8"), name="small_ports", ports=4)
-    try:
-        found = Bench(hardware, engine).run(encoded(program()))
-    except DeviceError as error:
-        pytest.skip(str(error))
-    assert (found.fault, found.program_counter) == (Fault.NONE, examples.HALT)
-    assert np.array_equal(found.output, Bench(hardware).run(encoded(program())).output)
 
 
 @pytest.mark.parametrize("index", CONSUMERS)
