@@ -164,14 +164,15 @@ def test_gates_ahead_follow_the_float_model(hardware: str, least: float, tmp_pat
         assert decibels >= least, f"{task}: {decibels:.1f} dB"
 
 
-def test_layernorm_1_of_16_bits_follows_its_gates() -> None:
+@pytest.mark.parametrize("engine", ["csim"])
+def test_layernorm_1_of_16_bits_follows_its_gates(engine: str) -> None:
     """GATE_INPUT holds one thing at a time: the residual stream for the gates, then tokens for QKV."""
     hardware, index = shape("wide_tokens_pairs"), CONFIG.moe_blocks[0]
     wide = tuple(f"blocks.{index}.{part}" for part in ("norm1", "attention", "norm2"))
     program = compile_model(model_of(config_of(False, False, ahead=True), W8A8, wide), TASKS, hardware, trace=True)
     own = [label for label in program.manifest.labels if label.startswith(f"block {index} norm1")]
     assert own == [f"block {index} norm1", f"block {index} norm1 of 16 bits"]
-    require_golden_values(program, "csim")
+    require_golden_values(program, engine)
 
 
 @pytest.mark.parametrize(

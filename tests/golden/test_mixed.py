@@ -251,23 +251,25 @@ def test_wide_tokens_equal_golden_in_every_stored_value(shape_name: str, part: s
     require_golden_values(program, engine)
 
 
+@pytest.mark.parametrize("engine", ["csim"])
 @pytest.mark.parametrize("shape_name", ["wide_inner_pairs", slow("wide_inner")])
 @pytest.mark.parametrize("part", ["qkv", "hidden", ""])
-def test_wide_inner_activations_equal_golden_in_every_stored_value(shape_name: str, part: str) -> None:
+def test_wide_inner_activations_equal_golden_in_every_stored_value(shape_name: str, part: str, engine: str) -> None:
     """Queries, keys and values, or hidden layers, alone; and everything that can be mixed."""
     hardware = shape(shape_name)
     narrow = LAYERS if hardware.narrow_weights else []
     model = mixed_model([name for name in ACTIVATIONS if part in name], narrow)
     program = compile_model(model, TASKS, hardware, trace=True)
-    require_golden_values(program, "csim")
+    require_golden_values(program, engine)
 
 
-def test_a_wide_head_of_several_output_tiles_equals_golden_in_every_stored_value() -> None:
+@pytest.mark.parametrize("engine", ["csim"])
+def test_a_wide_head_of_several_output_tiles_equals_golden_in_every_stored_value(engine: str) -> None:
     """64 features of one head, four tiles of outputs, each of two digits."""
     hardware, config = shape("wide_inner_pairs"), replace(CONFIG, heads=1, width=64)
     assert config.head_width == 4 * hardware.out_par
     model = mixed_model([name for name in ACTIVATIONS if "qkv" in name], [], config)
-    require_golden_values(compile_model(model, TASKS, hardware, trace=True), "csim")
+    require_golden_values(compile_model(model, TASKS, hardware, trace=True), engine)
 
 
 @pytest.mark.parametrize(("engine", "option"), [("rtl", "wide_inner")])

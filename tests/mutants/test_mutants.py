@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -103,6 +104,22 @@ def test_mutants_are_drawn_by_seed_and_applied_to_the_checkout(wing: str) -> Non
     for change in few:
         text = (REPOSITORY / change.file).read_text(encoding="utf-8")
         assert change.applied(text) != text
+
+
+def test_guards_that_are_chosen_by_engine_have_it_in_their_names() -> None:
+    """`-k csim` leaves out a test that opens the C simulation by itself."""
+    stages = [*guards.rtl("rtl/edgemoe_core.v"), *guards.hls("hls/machine/drain.hpp")]
+    files = {word for stage in stages if "-k" in stage for word in stage if word.endswith(".py")}
+    assert guards.WHOLE_MACHINE in files
+    for file in sorted(files):
+        for test in ast.parse((REPOSITORY / file).read_text(encoding="utf-8")).body:
+            if isinstance(test, ast.FunctionDef) and test.name.startswith("test_"):
+                said, named = (
+                    {each.value for part in parts for each in ast.walk(part) if isinstance(each, ast.Constant)}
+                    for parts in (test.body, test.decorator_list)
+                )
+                unnamed = said & {"csim", "rtl"} - named
+                assert not unnamed, f"{file}::{test.name}: let pytest.mark.parametrize name {unnamed}"
 
 
 def test_every_file_of_the_hardware_has_guards() -> None:
