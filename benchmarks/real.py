@@ -37,7 +37,7 @@ from benchmarks.real_sources import (
 )
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.program import Program
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import MissingToolError
 from edgemoe.devices.registry import open_device
 from edgemoe.media.resize import resize
 from edgemoe.session import Session
@@ -177,7 +177,7 @@ def engines_agree(program: Program, frame: Frame, engines: Sequence[str]) -> lis
                 Session(program, device) as session,
             ):
                 region, counters = session.run_raw(frame), session.counters()
-        except DeviceError as error:
+        except MissingToolError as error:
             print(f"left out: {error}")
             continue
         equal = bool(np.array_equal(region, expected))

@@ -11,7 +11,7 @@ import pytest
 from simulated_boards import BOARD
 
 from edgemoe.compiler.program import Program
-from edgemoe.devices.base import Bytes, DeviceError
+from edgemoe.devices.base import Bytes, MissingToolError
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
@@ -59,7 +59,7 @@ def make_board(tmp_path: Path) -> Iterator[Callable[..., Any]]:
         hardware = hardware or load_hardware_config("micro")
         try:
             board = SimulatedBoard(open_device(engine, hardware), **options)
-        except DeviceError as error:
+        except MissingToolError as error:
             pytest.skip(str(error))
         folder = Path(tempfile.mkdtemp(prefix="overlay", dir=tmp_path))
         made.append(install(board, write_simulated_overlay(folder, BOARD, hardware)))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgemoe.compiler.program import Program
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import MissingToolError
 from edgemoe.diff import compare_engines
 
 
@@ -16,7 +16,7 @@ def require_golden_values(program: Program, engine: str) -> None:
     frame = np.random.default_rng(3).integers(0, 256, (model.image_height, model.image_width, 3), dtype=np.uint8)
     try:
         found = compare_engines(program, frame, ("golden", engine))
-    except DeviceError as error:
+    except MissingToolError as error:
         pytest.skip(str(error))
     assert found.difference is None, str(found.difference)
     assert found.values > 10_000

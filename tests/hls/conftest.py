@@ -12,7 +12,7 @@ from frame_subject import Subject
 from edgemoe.compiler.compile import compile_model
 from edgemoe.compiler.program import Program
 from edgemoe.compiler.quantise import quantise
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import MissingToolError
 from edgemoe.devices.csim.build import header_folder
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
@@ -29,7 +29,7 @@ def buildable() -> None:
         pytest.skip("g++ is not installed")
     try:
         header_folder()
-    except DeviceError as error:
+    except MissingToolError as error:
         pytest.skip(str(error))
 
 

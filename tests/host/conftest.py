@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import MissingToolError
 from edgemoe.spec.faults import Fault
 from sim.examples.machine import HALT, Bench, Outcome, encoded, program, small_hardware
 
@@ -26,7 +26,7 @@ def bench(request: pytest.FixtureRequest) -> Bench:
     engine, precision = request.param
     try:
         return Bench(small_hardware(precision), engine)
-    except DeviceError as error:
+    except MissingToolError as error:
         pytest.skip(str(error))
 
 

@@ -16,11 +16,12 @@ from PIL import Image
 
 import edgemoe
 from edgemoe.cli import COMMANDS, main
+from edgemoe.compiler.listing import listing
 from edgemoe.compiler.program import load_program
 from edgemoe.results import FrameResult
 from edgemoe.session import Session
 from edgemoe.shipped import model_folder
-from tests.examples.program import write_checkpoint
+from tests.examples.program import small_program, write_checkpoint
 
 Capture = pytest.CaptureFixture[str]
 
@@ -239,6 +240,8 @@ def test_disasm_shows_every_instruction_with_its_label(base: list[str], capsys: 
     assert any("epilogue=GELU, source=NORM, destination=HIDDEN" in line for line in lines)
     assert main(["disasm", *base[:4], "--task", "depth", "--words"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2 * len(lines) - 2
+    program = small_program()
+    assert len(list(listing(program))) == 2 + len(program.instructions)
 
 
 def test_diff_tells_equal_engines_from_different_ones(base: list[str], capsys: Capture) -> None:

@@ -20,7 +20,7 @@ import pytest
 
 from edgemoe import Accelerator
 from edgemoe.compiler.program import Program
-from edgemoe.devices.base import Device, DeviceError
+from edgemoe.devices.base import Device, MissingToolError
 from edgemoe.devices.golden.device import GoldenDevice
 from edgemoe.devices.registry import open_device
 from edgemoe.results import FrameResult
@@ -85,7 +85,7 @@ def make_device(engine: str) -> Device:
         return LateDevice()
     try:
         return open_device(engine, HARDWARE)
-    except DeviceError as error:
+    except MissingToolError as error:
         pytest.skip(str(error))
 
 

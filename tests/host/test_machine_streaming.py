@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import MissingToolError
 from edgemoe.devices.golden.program import MachineFaultError
 from edgemoe.devices.golden.scratchpads import Scratchpads
 from edgemoe.spec.faults import Fault
@@ -30,7 +30,7 @@ def bench(request: pytest.FixtureRequest) -> Bench:
     """Skipped with one sentence where the engine cannot be built."""
     try:
         return Bench(HARDWARE, request.param)
-    except DeviceError as error:
+    except MissingToolError as error:
         pytest.skip(str(error))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import MissingToolError
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.isa import Buffer, Instruction, Opcode
 from edgemoe.spec.memory import SegmentKind, segment
@@ -37,7 +37,7 @@ NARROW_AGAIN = {
 def bench(request: pytest.FixtureRequest) -> Bench:
     try:
         return Bench(HARDWARE, request.param)
-    except DeviceError as error:
+    except MissingToolError as error:
         pytest.skip(str(error))
 
 

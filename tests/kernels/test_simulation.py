@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgemoe.cli import main
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import MissingToolError
 from edgemoe.devices.rtl.build import modules
 from edgemoe.kernels import simulation
 from edgemoe.kernels.benches import Bench, Run, benches
@@ -26,7 +26,7 @@ BREAK = (" & !at_upper_bound;", ";")  # the largest value is rounded up, and so 
 def built() -> None:
     try:
         require_simulator("verilator")
-    except (SimulationError, DeviceError) as error:
+    except (SimulationError, MissingToolError) as error:
         pytest.skip(str(error))
 
 

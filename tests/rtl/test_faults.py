@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import MissingToolError
 from edgemoe.devices.rtl.device import MemoryModel, Response, RtlDevice
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.isa import INSTRUCTION_BYTES, MEMORY_WORD, STREAM_LINE
@@ -30,7 +30,7 @@ WATCHDOG = 3000
 def opened(memory: MemoryModel | None = None) -> examples.Bench:
     try:
         return examples.Bench(HARDWARE, RtlDevice(HARDWARE, memory))
-    except DeviceError as error:
+    except MissingToolError as error:
         pytest.skip(str(error))
 
 

@@ -14,7 +14,7 @@ from support import frame_of
 from edgemoe.cli import main
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.program import Program
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import MissingToolError
 from edgemoe.devices.rtl.device import RtlDevice
 from edgemoe.devices.rtl.trace import counted_cycles
 from edgemoe.frames import expert_loads
@@ -30,7 +30,7 @@ LONG = 500  # cycles from which an instruction is held to that
 def compare(program: Program) -> None:
     try:
         device = RtlDevice(program.manifest.hardware)
-    except DeviceError as error:
+    except MissingToolError as error:
         pytest.skip(str(error))
     with device, Session(program, device) as session:
         result = session.run(frame_of(program))

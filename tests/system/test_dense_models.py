@@ -20,7 +20,7 @@ from torch.nn import functional
 from edgemoe.compiler.compile import compile_checkpoint
 from edgemoe.compiler.program import Program
 from edgemoe.compiler.quantise import quantise
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import MissingToolError
 from edgemoe.devices.registry import open_device
 from edgemoe.diff import compare_engines
 from edgemoe.frames import read_rows
@@ -80,7 +80,7 @@ def test_every_engine_gives_the_same_integers(folders: dict[str, Path], kind: st
     program = program_of(folders[kind], load_hardware_config(hardware), trace=True)
     try:
         found = compare_engines(program, frame_of(program), ("golden", engine))
-    except DeviceError as error:
+    except MissingToolError as error:
         pytest.skip(str(error))
     assert found.difference is None, str(found.difference)
     assert found.values > 5_000

@@ -12,7 +12,7 @@ import pytest
 from benchmarks import engine_frames
 from benchmarks.engine_frames import Frame, evaluate, key, main, remembered
 from edgemoe.cluster import HERE, Cluster
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import MissingToolError
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe_golden.scenes import VALIDATION_SEEDS
 
@@ -74,7 +74,7 @@ def test_bad_arguments_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFi
 def test_frames_of_the_c_simulation_equal_golden(tmp_path: Path) -> None:
     try:
         frames = evaluate(MINI, "csim", ZCU102, SEEDS[:1], HERE, tmp_path / "eval.json")
-    except DeviceError as error:
+    except MissingToolError as error:
         pytest.skip(str(error))
     assert frames == [Frame(SEEDS[0], True, 0)]
 

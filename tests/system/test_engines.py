@@ -11,7 +11,7 @@ import pytest
 from support import frame_of, result_of
 
 from edgemoe.compiler.program import Program
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import MissingToolError
 from edgemoe.devices.registry import open_device
 from edgemoe.diff import compare_engines
 
@@ -25,7 +25,7 @@ def agree(program: Program, engine: str, seed: int = 27) -> int:
     """Values compared; skips with one sentence where the engine cannot be built."""
     try:
         found = compare_engines(program, frame_of(program, seed), ("golden", engine))
-    except DeviceError as error:
+    except MissingToolError as error:
         pytest.skip(str(error))
     assert found.difference is None, str(found.difference)
     return found.values
@@ -76,7 +76,7 @@ def test_counters_agree(compiled: Compile, engine: str, model: str, hardware: st
     program = compiled(model, hardware)
     try:
         found = result_of(program, engine).counters
-    except DeviceError as error:
+    except MissingToolError as error:
         pytest.skip(str(error))
     expected = result_of(program, "golden").counters
     assert {name: found[name] for name in expected} == expected

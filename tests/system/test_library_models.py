@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "golden"))
 from library_models import load_timm, normalised, randomised
 
 from edgemoe.compiler.compile import compile_checkpoint
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import MissingToolError
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
 from edgemoe.spec.hardware import HardwareConfig, in_w16a16, load_hardware_config
@@ -76,6 +76,6 @@ def test_every_engine_gives_the_same_integers(network: tuple[Any, Path], engine:
     try:
         with open_device(engine, COARSE) as device, Session(program, device) as session:
             found = session.run_raw(FRAME)
-    except DeviceError as error:
+    except MissingToolError as error:
         pytest.skip(str(error))
     assert np.array_equal(found, expected)

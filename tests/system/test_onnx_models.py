@@ -20,7 +20,7 @@ from edgemoe.cli import main  # noqa: E402
 from edgemoe.compiler.compile import compile_checkpoint  # noqa: E402
 from edgemoe.compiler.program import Program, ProgramError, load_program  # noqa: E402
 from edgemoe.decoder import HostDecoder  # noqa: E402
-from edgemoe.devices.base import DeviceError  # noqa: E402
+from edgemoe.devices.base import MissingToolError  # noqa: E402
 from edgemoe.devices.registry import open_device  # noqa: E402
 from edgemoe.media.decode import decoded_map  # noqa: E402
 from edgemoe.media.panel import draw_panel  # noqa: E402
@@ -59,7 +59,7 @@ def result_on(program: Program, engine: str = "golden") -> FrameResult:
         with open_device(engine, program.manifest.hardware) as device, Session(program, device) as session:
             assert not session.decoder_note
             return session.run(FRAME)
-    except DeviceError as error:
+    except MissingToolError as error:
         pytest.skip(str(error))
 
 

@@ -84,6 +84,11 @@ def test_closing_gives_all_memory_back(compiled: Compile, monkeypatch: pytest.Mo
         session.run(frame_of(program))
 
 
+def test_memory_of_the_host_is_4_gib() -> None:
+    with pytest.raises(DeviceError, match=r"4,294,967,297 bytes wanted, 4,294,967,296 of 4,294,967,296 left"):
+        FlatMemory().allocate((4 << 30) + 1)
+
+
 def test_memory_of_the_host_can_be_filled_and_not_more() -> None:
     memory = FlatMemory(limit=8192)
     first = memory.allocate(4096)

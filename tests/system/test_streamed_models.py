@@ -24,7 +24,7 @@ from edgemoe.compiler.hollow import hollow_model
 from edgemoe.compiler.program import Program
 from edgemoe.compiler.quantise import quantise
 from edgemoe.compiler.residency import Need, is_resident
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import MissingToolError
 from edgemoe.devices.registry import open_device
 from edgemoe.frames import expert_loads
 from edgemoe.session import Session
@@ -77,7 +77,7 @@ def test_every_engine_gives_golden_s_integers(name: str, shape: str, engine: str
     for name_of_engine in ("golden", engine):
         try:
             device = open_device(name_of_engine, hardware)
-        except DeviceError as error:
+        except MissingToolError as error:
             pytest.skip(str(error))
         with device, Session(program, device) as session:
             results[name_of_engine] = session.run(frame)
@@ -99,7 +99,7 @@ def test_cycles_with_moves_beside_the_array_are_predicted(name: str, shape: str)
     frame = np.random.default_rng(5).integers(0, 256, (model.image_height, model.image_width, 3), dtype=np.uint8)
     try:
         device = open_device("rtl", program.manifest.hardware)
-    except DeviceError as error:
+    except MissingToolError as error:
         pytest.skip(str(error))
     with device, Session(program, device) as session:
         result = session.run(frame)

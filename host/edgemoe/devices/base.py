@@ -25,6 +25,10 @@ class DeviceError(EdgeMoeError, RuntimeError):
     """A device that cannot do what was asked; the message says what happened and what to do."""
 
 
+class MissingToolError(DeviceError):
+    """An engine's compiler, simulator or headers that are not installed; the message says how to install them."""
+
+
 def require_register(offset: int) -> int:
     """The offset; raises DeviceError where no 32-bit register can be."""
     if not 0 <= offset < REGISTER_SPACE or offset % 4:

@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import DeviceError, MissingToolError
 from edgemoe.devices.csim.build import compiler, header_folder, load_library
 from edgemoe.kernels.engines import MOST, EngineNotBuiltError, Shapes
 from edgemoe.kernels.machine import Machine, MachineEngine, padded, widened
@@ -51,7 +51,7 @@ class CsimEngine(MachineEngine):
         try:
             compiler()
             header_folder()
-        except DeviceError as error:
+        except MissingToolError as error:
             raise EngineNotBuiltError(str(error)) from error
 
     def _machine(self, precision: Precision) -> CsimMachine:

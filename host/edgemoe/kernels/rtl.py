@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import MissingToolError
 from edgemoe.devices.rtl.build import HARNESS_FOLDER, Harness, library_path, verilator
 from edgemoe.kernels.engines import EngineNotBuiltError, Limits, Shapes
 from edgemoe.kernels.machine import MachineEngine
@@ -63,7 +63,7 @@ class RtlEngine(MachineEngine):
         self._units: dict[str, ctypes.CDLL] = {}
         try:
             verilator()
-        except DeviceError as error:
+        except MissingToolError as error:
             raise EngineNotBuiltError(str(error)) from error
 
     def _machine(self, precision: Precision) -> RtlMachine:

