@@ -132,7 +132,7 @@ def _of_python(text: str) -> Iterator[Place]:
 
 
 def _nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """What runs: no imports, texts of errors, annotations, decorators, exports."""
+    """What runs: no imports, texts of errors, annotations, decorators, exports, assertions, as zip's `strict` is one."""
     yield node
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list", "type_params", "bases", "keywords") and not (
@@ -145,6 +145,8 @@ def _nodes(node: ast.AST) -> Iterator[ast.AST]:
             if isinstance(child, ast.Assign) and ast.unparse(child.targets[0]) == "__all__":
                 continue
             if isinstance(child, ast.Call) and ast.unparse(child.func) in TYPING:
+                continue
+            if isinstance(child, ast.keyword) and child.arg == "strict":
                 continue
             yield from _nodes(child)
 

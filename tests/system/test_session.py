@@ -84,6 +84,21 @@ def test_closing_gives_all_memory_back(compiled: Compile, monkeypatch: pytest.Mo
         session.run(frame_of(program))
 
 
+def test_frames_have_one_place_and_those_of_a_stream_two(compiled: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Input and output of a frame; the next one is written while one runs, and no third."""
+    program = compiled("micro", "micro")
+    memory = FlatMemory()
+    device = GoldenDevice(program.manifest.hardware)
+    monkeypatch.setattr(device, "_memory", memory)
+    frame, manifest = frame_of(program), program.manifest
+    with Session(program, device) as session:
+        opened = memory.allocated
+        session.run(frame)
+        assert memory.allocated == opened
+        assert len(list(session.stream([frame] * 4))) == 4
+        assert memory.allocated == opened + manifest.input_bytes + manifest.output_bytes
+
+
 def test_memory_of_the_host_is_4_gib() -> None:
     with pytest.raises(DeviceError, match=r"4,294,967,297 bytes wanted, 4,294,967,296 of 4,294,967,296 left"):
         FlatMemory().allocate((4 << 30) + 1)
