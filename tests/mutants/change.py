@@ -132,7 +132,7 @@ def _of_python(text: str) -> Iterator[Place]:
 
 
 def _nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """What runs: no imports, texts of errors, annotations, decorators, exports, assertions, as zip's `strict` is one."""
+    """What runs: no imports, texts of errors, annotations, decorators, exports, assertions (`strict` of zip is one)."""
     yield node
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list", "type_params", "bases", "keywords") and not (
