@@ -246,6 +246,10 @@ def test_what_a_changed_file_builds_comes_from_no_cache(checkout: Path, tmp_path
         built.parent.mkdir(parents=True)
         built.write_text("by the changed one", encoding="utf-8")
     assert built.read_text(encoding="utf-8") == "by the unchanged file"
+    (tree.folder / "build/csim").rename(tree.folder / "build/csim.aside")
+    built.parent.mkdir(parents=True)
+    Tree(checkout, tree.folder)
+    assert built.read_text(encoding="utf-8") == "by the unchanged file", "a run that was killed left it aside"
 
 
 def test_a_run_goes_on_where_it_was_until_a_file_changes(

@@ -42,6 +42,9 @@ class Tree:
             for path in (folder / place).rglob("*"):
                 if path.is_file() and path.suffix != ".pyc" and path.relative_to(folder).as_posix() not in wanted:
                     path.unlink()  # of an older checkout
+        for built in map(folder.joinpath, BUILDERS.values()):
+            if _aside(built).is_dir():  # by a run that was killed
+                _put_back(built, _aside(built))
         links = folder / "build" / "links"
         links.mkdir(parents=True, exist_ok=True)
         if not (links / "edgemoe_golden").is_symlink():
@@ -75,12 +78,11 @@ class Tree:
         if built is None or not built.is_dir():
             yield
             return
-        aside = built.rename(built.with_name(f"{built.name}.aside"))
+        aside = built.rename(_aside(built))
         try:
             yield
         finally:
-            shutil.rmtree(built, ignore_errors=True)
-            aside.rename(built)
+            _put_back(built, aside)
 
     def python(self, words: Sequence[str], limit: float, interpreter: str = sys.executable) -> Ended:
         """Python in the copy with the copy's packages; all that it started is ended after `limit` seconds."""
@@ -99,3 +101,12 @@ class Tree:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _aside(built: Path) -> Path:
+    return built.with_name(f"{built.name}.aside")
+
+
+def _put_back(built: Path, aside: Path) -> None:
+    shutil.rmtree(built, ignore_errors=True)
+    aside.rename(built)
