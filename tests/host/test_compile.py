@@ -14,6 +14,8 @@ from edgemoe.compiler.fits import DoesNotFitError, require_fit
 from edgemoe.compiler.integers import QuantiseError
 from edgemoe.compiler.program import ProgramError
 from edgemoe.compiler.quantise import quantise
+from edgemoe.devices.registry import open_device
+from edgemoe.session import Session
 from edgemoe.spec.checkpoint import CheckpointError
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.isa import Opcode
@@ -126,6 +128,23 @@ def test_the_prefix_before_the_first_experts_runs_once_and_experts_once_for_all_
     assert opcodes.count(Opcode.EXPERTS) == 1
     assert opcodes.count(Opcode.HEAD) == 2
     assert opcodes[-1] == Opcode.HALT
+
+
+def test_a_dense_block_that_hidden_cannot_hold_runs_by_rows_with_the_same_integers(tmp_path: Path) -> None:
+    config = replace(load_model_config("micro"), patch=8, mlp_ratio=8)
+    folder, large = write_checkpoint(tmp_path / "model", config), load_hardware_config("micro")
+    small = replace(large, hidden_elements=24 * config.patch_features)
+    assert small.hidden_elements < config.tokens * config.mlp_hidden
+    frame = np.random.default_rng(3).integers(0, 256, (config.image_height, config.image_width, 3), dtype=np.uint8)
+    outputs, rows = [], []
+    for hardware in (large, small):
+        program = compile_checkpoint(folder, None, hardware)
+        with open_device("golden", hardware) as device, Session(program, device) as session:
+            outputs.append(session.run_raw(frame).copy())
+        up = (i for i, label in zip(program.instructions, program.manifest.labels, strict=True) if "mlp up" in label)
+        rows.append([(i.source_row, i.rows) for i in up])
+    assert rows == [[(0, 25)], [(0, 16), (16, 9)]]
+    assert np.array_equal(*outputs)
 
 
 def test_tiny_takes_the_steps_of_the_array_that_the_design_counts() -> None:
