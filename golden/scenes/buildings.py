@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from edgemoe_golden.scenes.camera import Floats
+from edgemoe_golden.scenes.camera import Floats, norm
 from edgemoe_golden.scenes.canvas import Canvas
 from edgemoe_golden.scenes.labels import BUILDING
 from edgemoe_golden.scenes.noise import hashed, sample, texture
@@ -131,7 +131,7 @@ def draw_house(canvas: Canvas, weather: Weather, box: Box, rng: Generator) -> No
         )
         slope = -outward * np.float32(box.width / 2 + eave) + UP * np.float32(rise * (1 + 2 * eave / box.width))
         normal = UP * np.float32(box.width / 2) + outward * rise
-        draw_face(canvas, weather, Face(foot, along, slope, normal / np.linalg.norm(normal)), BUILDING, tiles)
+        draw_face(canvas, weather, Face(foot, along, slope, normal / np.float32(norm(normal))), BUILDING, tiles)
     half = box.width / 2
     for end, outward in ((-0.5, -box.forward), (0.5, box.forward)):
         gable = Face(box.corner(end, -0.5, box.height), box.right * np.float32(box.width), UP * rise, outward)

@@ -5,6 +5,7 @@ World: X right, Y up, Z forward, metres, ground at Y = 0. Camera: x right, y dow
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +23,23 @@ def cross(a: Floats, b: Floats) -> Floats:
     x = a[1] * b[2] - a[2] * b[1]
     y = a[2] * b[0] - a[0] * b[2]
     return np.array([x, y, a[0] * b[1] - a[1] * b[0]], dtype=np.float32)
+
+
+def dot(a: Floats, b: Floats) -> float:
+    """Of two vectors [3], in double; a library's own order of sums differs from processor to processor."""
+    x, y, z = (float(first) * float(second) for first, second in zip(a, b, strict=True))
+    return x + y + z
+
+
+def norm(vector: Floats) -> float:
+    """Of a vector [3]."""
+    return math.sqrt(dot(vector, vector))
+
+
+def turned(vectors: Floats, rotation: Floats) -> Floats:
+    """Vectors [..., 3] times the transpose of a matrix [3, 3], as float32; in double, like `dot`."""
+    x, y, z = (vectors[..., axis, None].astype(np.float64) * rotation[:, axis] for axis in range(3))
+    return np.asarray(x + y + z, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -45,12 +63,12 @@ class Camera:
         cy, sy = np.cos(self.yaw), np.sin(self.yaw)
         turn = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
         tilt = np.array([[1, 0, 0], [0, -cp, -sp], [0, -sp, cp]])
-        return np.asarray(tilt @ turn, dtype=np.float32)
+        return turned(tilt, turn.T)
 
     def to_camera(self, points: Floats) -> Floats:
         """World points [..., 3] to camera coordinates."""
         shifted = np.asarray(points, dtype=np.float32) - np.array([0, self.elevation, 0], dtype=np.float32)
-        return np.asarray(shifted @ self.rotation.T, dtype=np.float32)
+        return turned(shifted, self.rotation)
 
     def columns(self) -> Floats:
         """x/z of every sample column."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from edgemoe_golden.scenes.camera import Floats
+from edgemoe_golden.scenes.camera import Floats, turned
 from edgemoe_golden.scenes.canvas import Canvas
 from edgemoe_golden.scenes.labels import PERSON, SIGN, VEGETATION
 from edgemoe_golden.scenes.noise import texture
@@ -57,7 +57,7 @@ def contact_shadow(canvas: Canvas, weather: Weather, foot: Floats, radius: float
 
 def _light(canvas: Canvas, weather: Weather) -> tuple[Floats, tuple[float, float]]:
     """Colour of light on a figure, and the side of its roundness that is brighter."""
-    sun = canvas.camera.rotation @ weather.sun_direction
+    sun = turned(weather.sun_direction, canvas.camera.rotation)
     power = 0.45 * weather.shadow
     base = weather.ambient * 0.9 + weather.sun * np.float32(0.45 - 0.25 * float(sun[2]))
     return np.asarray(base, dtype=np.float32), (float(sun[0]) * power, 0.1 + float(-sun[1]) * power * 0.6)

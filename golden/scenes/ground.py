@@ -7,6 +7,7 @@ from numpy.random import Generator
 
 from edgemoe_golden.scenes.camera import Floats
 from edgemoe_golden.scenes.canvas import Canvas, Mask
+from edgemoe_golden.scenes.functions import arctangent, exponential, power
 from edgemoe_golden.scenes.labels import BUILDING, ROAD, VEGETATION
 from edgemoe_golden.scenes.noise import sample, texture
 from edgemoe_golden.scenes.street import Street
@@ -47,7 +48,7 @@ def draw_sky(canvas: Canvas, weather: Weather, rng: Generator) -> None:
     x, y, z = world_rays(canvas, rows)
     length = np.sqrt(x * x + y * y + z * z)
     up = np.maximum(y / length, 0)
-    blend = (1 - np.exp(-3.2 * up))[..., None]
+    blend = (1 - exponential(-3.2 * up))[..., None]
     color = weather.horizon * (1 - blend) + weather.zenith * blend
     sx, sy, sz = weather.sun_direction
     toward = np.maximum((x * sx + y * sy + z * sz) / length, 0)
@@ -67,7 +68,7 @@ def draw_sky(canvas: Canvas, weather: Weather, rng: Generator) -> None:
 
 def draw_backdrop(canvas: Canvas, weather: Weather, street: Street, rng: Generator) -> None:
     """Hills and a tree line or a skyline, standing far away."""
-    azimuth = np.arctan(canvas.camera.columns()) + canvas.camera.yaw
+    azimuth = arctangent(canvas.camera.columns()) + canvas.camera.yaw
     city = street.style in ("city", "avenue") or rng.random() < 0.3
     layers = [(300.0, VEGETATION, rng.uniform(8, 42), rgb(0x5F7F6C), 1.4)]
     if city:
@@ -82,7 +83,7 @@ def draw_backdrop(canvas: Canvas, weather: Weather, street: Street, rng: Generat
             heights = height * (0.45 + 0.45 * relief + 0.1 * fuzz)
         else:
             steps = ((azimuth + 2) * 60 + rng.uniform(0, 40)).astype(int)
-            heights = height * texture(0.4, 7)[int(rng.integers(512))][steps % 512] ** 1.5
+            heights = height * power(texture(0.4, 7)[int(rng.integers(512))][steps % 512], 1.5)
         base = canvas.camera.height / 2 - np.tan(canvas.camera.pitch) * canvas.camera.focal
         crest = base - heights / depth * canvas.camera.focal
         rows = slice(max(int(crest.min()), 0), int(np.clip(_ground_start(canvas), 0, canvas.camera.height)))
@@ -129,7 +130,7 @@ def draw_ground(canvas: Canvas, weather: Weather, street: Street, rng: Generator
 
     color *= weather.light(np.array([0, 1, 0], dtype=np.float32))
     if weather.wet:
-        mirror = weather.wet * np.clip(0.65 - 0.5 * np.exp(-depth / 22) + 0.25 * blotch, 0, 0.7) * ~points.grass
+        mirror = weather.wet * np.clip(0.65 - 0.5 * exponential(-depth / 22) + 0.25 * blotch, 0, 0.7) * ~points.grass
         color += mirror[:, None] * (weather.horizon * np.float32(0.9) - color)
 
     canvas.color[rows][below] = color

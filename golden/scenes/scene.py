@@ -13,6 +13,7 @@ from edgemoe_golden.scenes.buildings import draw_block, draw_house
 from edgemoe_golden.scenes.camera import Camera, Floats
 from edgemoe_golden.scenes.canvas import Canvas
 from edgemoe_golden.scenes.figures import draw_lamp, draw_person, draw_sign, draw_traffic_light, draw_tree
+from edgemoe_golden.scenes.functions import exponential, power
 from edgemoe_golden.scenes.ground import draw_backdrop, draw_ground, draw_sky
 from edgemoe_golden.scenes.labels import SKY
 from edgemoe_golden.scenes.solids import Box
@@ -24,7 +25,7 @@ DEMO_SEEDS = range(0, 1_000)
 VALIDATION_SEEDS = range(1_000, 100_000)
 TRAINING_SEEDS = range(1_000_000, 100_000_000)
 
-DRAWING_VERSION = 3
+DRAWING_VERSION = 4
 """Changes whenever the same seed gives another scene, so that scenes kept in files are drawn again."""
 
 SAMPLES = 2
@@ -198,13 +199,13 @@ def develop(canvas: Canvas, weather: Weather, rng: Generator) -> NDArray[np.uint
     """Haze with distance, average the samples of a pixel, vignette, a little sensor noise."""
     color, inverse = canvas.color, canvas.inverse
     depth = 1 / np.maximum(inverse, np.float32(1e-3))
-    haze = np.where(inverse > 0, 1 - np.exp(-np.float32(weather.fog) * depth), 0)[..., None].astype(np.float32)
+    haze = np.where(inverse > 0, 1 - exponential(-np.float32(weather.fog) * depth), 0)[..., None].astype(np.float32)
     color = color + haze * (weather.horizon - color)
     samples = [color[i::SAMPLES, j::SAMPLES] for i in range(SAMPLES) for j in range(SAMPLES)]
     pixels = np.sum(samples, axis=0) / np.float32(SAMPLES**2)
     height, width = pixels.shape[:2]
     y, x = np.linspace(-1, 1, height, dtype=np.float32)[:, None], np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     pixels *= (1 - 0.1 * (x * x + y * y))[..., None] * np.float32(rng.uniform(0.98, 1.16))
-    pixels = np.clip(pixels, 0, 1) ** np.float32(TONE)
+    pixels = power(np.clip(pixels, 0, 1), TONE)
     pixels += rng.standard_normal(pixels.shape, dtype=np.float32) * np.float32(rng.uniform(0.002, 0.012))
     return np.asarray(np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgemoe_golden.scenes.camera import Floats
+from edgemoe_golden.scenes.camera import Floats, dot, norm
 from edgemoe_golden.scenes.canvas import Canvas, Mask
 from edgemoe_golden.scenes.weather import Weather
 
@@ -29,7 +29,7 @@ class Face:
     @property
     def size(self) -> tuple[float, float]:
         """Lengths of both edges in metres."""
-        return float(np.linalg.norm(self.a)), float(np.linalg.norm(self.b))
+        return norm(self.a), norm(self.b)
 
 
 def draw_face(
@@ -42,7 +42,7 @@ def draw_face(
 ) -> None:
     """Draw one face if it looks toward the camera; paint and shape take metres along both edges."""
     eye = np.array([0, canvas.camera.elevation, 0], dtype=np.float32)
-    if float(face.normal @ (eye - face.origin)) <= 0:
+    if dot(face.normal, eye - face.origin) <= 0:
         return
     width, height = np.float32(face.size[0]), np.float32(face.size[1])
     light = weather.light(face.normal)

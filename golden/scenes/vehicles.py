@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.random import Generator
 
-from edgemoe_golden.scenes.camera import Floats, cross
+from edgemoe_golden.scenes.camera import Floats, cross, dot, norm
 from edgemoe_golden.scenes.canvas import Canvas
 from edgemoe_golden.scenes.labels import VEHICLE
 from edgemoe_golden.scenes.solids import UP, Box, Face, draw_face, rounded
@@ -207,9 +207,9 @@ class _Painter:
 
         def slanted(face_origin: Floats, edge: Floats, tilt: Floats, paint: object, shape: object) -> None:
             normal = cross(edge, tilt)
-            normal = normal / np.linalg.norm(normal)
+            normal = normal / np.float32(norm(normal))
             middle = rear + forward * ((foot_back + foot_front) / 2)
-            if float(normal @ (face_origin + edge / 2 + tilt / 2 - middle)) < 0:
+            if dot(normal, face_origin + edge / 2 + tilt / 2 - middle) < 0:
                 normal = -normal
             self._face(Face(face_origin, edge, tilt, normal.astype(np.float32)), paint, shape)
 
@@ -231,12 +231,12 @@ class _Painter:
         for side in (-1, 1):
             outward = right * np.float32(side)
             tilt = UP * rise - outward * lean
-            tall = np.float32(np.linalg.norm(tilt))
+            tall = np.float32(norm(tilt))
             slanted(rear + forward * foot_back + outward * half, forward * span, tilt, side_paint, side_shape)
 
         for foot, roof in ((foot_back, roof_back), (foot_front, roof_front)):
             tilt = UP * rise + forward * (roof - foot)
-            length = np.float32(np.linalg.norm(tilt))
+            length = np.float32(norm(tilt))
 
             def pane_shape(x: Floats, y: Floats, length: np.float32 = length) -> object:
                 return np.abs(x - half) < half - lean * y / length

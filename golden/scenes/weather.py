@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from edgemoe_golden.scenes.camera import Floats
+from edgemoe_golden.scenes.camera import Floats, dot
 
 
 def rgb(code: int) -> Floats:
@@ -53,7 +53,7 @@ class Weather:
 
     def light(self, normal: Floats) -> Floats:
         """Light [3] that a surface of unit normal (world axes) receives."""
-        facing = max(0.0, float(normal @ self.sun_direction))
+        facing = max(0.0, dot(normal, self.sun_direction))
         sky = 0.75 + 0.25 * float(normal[1])
         return np.asarray(self.ambient * sky + self.sun * facing, dtype=np.float32)
 
