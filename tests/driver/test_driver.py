@@ -24,7 +24,7 @@ from edgemoe.pynq.driver import INTERRUPT_SECONDS, EdgeMoeIp
 from edgemoe.pynq.simulated.board import MisuseError
 from edgemoe.session import Session, SessionError
 from edgemoe.spec.memory import stripe
-from edgemoe.spec.registers import COUNTERS, IDENTITY
+from edgemoe.spec.registers import COUNTERS, GLOBAL_INTERRUPT, IDENTITY, INTERRUPT_ENABLE, OFFSETS
 
 
 def regions(program: Program, frame: Any) -> dict[str, Bytes]:
@@ -116,6 +116,12 @@ def test_the_verilog_s_own_counters_come_through(make_board: Callable[..., Any],
     assert found == expected
     assert 0 < found["cycles"] < engine.cycle - cycle
     assert (found["bytes_read"], found["bytes_written"]) == tuple(np.subtract(engine.bytes_moved, moved))
+
+
+def test_a_board_is_opened_with_a_watchdog_of_a_second_and_its_interrupt(make_board: Callable[..., Any]) -> None:
+    board = make_board()
+    assert board.read_register(OFFSETS["watchdog_cycles"]) == board.hardware.clock_mhz * 1_000_000
+    assert (board.read_register(INTERRUPT_ENABLE), board.read_register(GLOBAL_INTERRUPT)) == (1, 1)
 
 
 @pytest.mark.parametrize("streamed", [False, True])

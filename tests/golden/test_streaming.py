@@ -234,6 +234,20 @@ def test_blocks_are_as_large_as_the_buffers_allow_and_no_larger() -> None:
     assert hardware.room(MICRO.tokens, 2 * MICRO.head_width) > hardware.row_elements
 
 
+def test_one_head_with_the_next_one_beside_it_comes_before_two_heads_alone() -> None:
+    """Both take the same room; the first hides its loads."""
+    need = Need(MICRO, 2, small_chip(row_elements=32 * 2 * MICRO.head_width))
+    assert blocks_of(need).heads == 1
+
+
+def test_a_trace_names_its_instructions_behind_the_declared_repeats() -> None:
+    hardware = small_chip()
+    program = program_of(model_of("experts", hardware), hardware, None, trace=True)
+    assert program.instructions[0].opcode == Opcode.REPEAT
+    manifest = program.manifest
+    assert [manifest.labels[record.instruction] for record in manifest.trace] == [each.label for each in manifest.trace]
+
+
 @pytest.mark.parametrize("engine", ["csim", pytest.param("rtl", marks=pytest.mark.slow)])
 def test_attention_takes_more_rows_than_other_instructions(engine: str) -> None:
     """All queries, and twice: the next heads' beside those in the array."""

@@ -29,7 +29,7 @@ def filled(text: str = "built") -> Callable[[Path], None]:
 
 @pytest.fixture
 def cache(tmp_path: Path) -> BuildCache:
-    return BuildCache(tmp_path / "cache", "engine 'test'")
+    return BuildCache(tmp_path / "to be made" / "cache", "engine 'test'")
 
 
 def content(cache: BuildCache) -> list[str]:
@@ -109,8 +109,8 @@ def _program(cache: BuildCache, build: str) -> list[str]:
 
 
 # A tool below a tool, as a compiler below make, that goes on writing until it is stopped.
-TOOL = "while :; do : > $0/$RANDOM; done"
-BUILD = f"run_tool(['bash', '-c', 'bash -c \"$1\" $0; true', str(folder), {TOOL!r}])"
+TOOL = 'while :; do : > "$0/$RANDOM"; done'
+BUILD = f"run_tool(['bash', '-c', 'bash -c \"$1\" \"$0\"; true', str(folder), {TOOL!r}])"
 
 
 def test_ctrl_c_stops_the_tools_and_leaves_nothing(cache: BuildCache) -> None:

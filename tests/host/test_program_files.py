@@ -164,6 +164,11 @@ def test_a_record_that_cannot_be_true_is_refused(forged: Path, case: str) -> Non
         load_program(forged)
 
 
+def test_the_largest_scale_may_be_that(forged: Path) -> None:
+    examples.forge_program(forged, first("outputs", scale=1e30))
+    assert load_program(forged).manifest.outputs[0].scale == 1e30
+
+
 @pytest.mark.parametrize("name", ["input_bytes", "output_bytes"])
 @pytest.mark.parametrize("size", REGIONS)
 def test_a_region_has_the_size_that_the_program_needs(forged: Path, name: str, size: int) -> None:

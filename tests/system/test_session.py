@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from support import assert_same, frame_of, result_of
 from edgemoe.compiler.program import Program, ProgramError
 from edgemoe.devices.base import FRAME_SECONDS, DeviceError
 from edgemoe.devices.flat_memory import FlatMemory
+from edgemoe.devices.golden import device as golden_device
 from edgemoe.devices.golden.device import GoldenDevice
+from edgemoe.devices.golden.program import decode_program
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session, SessionError
 from edgemoe.spec.hardware import load_hardware_config
@@ -97,6 +100,30 @@ def test_frames_have_one_place_and_those_of_a_stream_two(compiled: Compile, monk
         assert memory.allocated == opened
         assert len(list(session.stream([frame] * 4))) == 4
         assert memory.allocated == opened + manifest.input_bytes + manifest.output_bytes
+
+
+def test_a_device_of_another_identity_is_refused(compiled: Compile) -> None:
+    program = compiled("micro", "micro")
+    device = GoldenDevice(program.manifest.hardware)
+    device._output("identity", 7)
+    with Session(program, device) as session, pytest.raises(SessionError, match="this project's identity"):
+        session.run(frame_of(program))
+
+
+def test_golden_decodes_a_program_once(compiled: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for every frame; again when the program is written anew."""
+    program, decoded = compiled("micro", "micro"), []
+
+    def counted(*arguments: Any) -> Any:
+        decoded.append(arguments)
+        return decode_program(*arguments)
+
+    monkeypatch.setattr(golden_device, "decode_program", counted)
+    with open_device("golden", program.manifest.hardware) as device:
+        for count in (1, 2):
+            with Session(program, device) as session:
+                assert len([session.run(frame_of(program, seed)) for seed in (1, 2, 3)]) == 3
+            assert len(decoded) == count
 
 
 def test_memory_of_the_host_is_4_gib() -> None:
