@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgemoe.extras import how_to_install
 from edgemoe.spec.names import complaint, shown
+from edgemoe_golden.data.matlab_file import read_mat
 from edgemoe_golden.data.samples import (
     IGNORE,
     DataError,
@@ -165,19 +165,3 @@ def _people(path: Path) -> list[list[tuple[NDArray[Any], str]]]:
         raise DataError(
             f"{path}: 'anno' holds no objects with class_ind and parts of mask and part_name ({complaint(error)})"
         ) from error
-
-
-def read_mat(path: Path, variable: str) -> NDArray[Any]:
-    """One variable of a MATLAB file; raises DataError."""
-    try:
-        from scipy.io import loadmat
-    except ModuleNotFoundError as error:
-        raise DataError(f"{path}: reading MATLAB files needs scipy; run: {how_to_install('train')}") from error
-    try:
-        content = loadmat(str(path), variable_names=[variable])
-    except Exception as error:  # SciPy's readers have errors of their own besides ValueError, OSError and others
-        raise DataError(f"{path}: not a readable MATLAB file ({complaint(error)})") from error
-    if variable not in content:
-        raise DataError(f"{path}: no variable '{variable}'")
-    values: NDArray[Any] = content[variable]
-    return values

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from numpy.lib.recfunctions import repack_fields
 from PIL import Image
 
 from benchmarks.evaluate_data import evaluate_data
-from edgemoe_golden.data import DataError, open_data
+from edgemoe_golden.data import DataError, matlab_file, open_data
 
 MINI = Path(__file__).resolve().parents[2] / "models" / "mini"
 RNG = np.random.default_rng(12)
@@ -264,6 +266,24 @@ def test_a_matlab_file_of_other_records_is_named(what: str, tmp_path: Path) -> N
     savemat(str(path), {"anno": {"imname": "x", "objects": objects}})
     with pytest.raises(DataError, match=r"000002\.mat: .*(class_ind and parts of mask and part_name|for each pixel)"):
         list(open_data(root))
+
+
+def test_a_matlab_file_that_ends_its_reader_is_named_and_the_next_one_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SciPy's reader crashes on some broken files (fuzzing, seed 47)."""
+    path = make_pascal(tmp_path) / "human_parts/2008_000002.mat"
+    dying = [sys.executable, "-c", "import os, signal, sys; sys.stdin.readline(); os.kill(os.getpid(), signal.SIGSEGV)"]
+    readers = [subprocess.Popen(dying, stdin=subprocess.PIPE, stdout=subprocess.PIPE)]
+    monkeypatch.setattr(matlab_file, "_readers", readers)
+    with pytest.raises(DataError, match=r"000002\.mat: not a readable MATLAB file \(the process that read it ended\)"):
+        matlab_file.read_mat(path, "anno")
+    assert readers == []
+    assert matlab_file.read_mat(path, "anno").dtype.names == ("imname", "objects")
+    (reader,) = readers
+    assert matlab_file.read_mat(path, "anno").size == 1
+    assert readers == [reader], "one process for all files"
+    matlab_file._close()
 
 
 def test_a_folder_of_no_known_layout_is_refused(tmp_path: Path) -> None:
