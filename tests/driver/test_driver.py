@@ -149,7 +149,8 @@ def test_a_run_that_the_watchdog_ended_is_loaded_afresh_before_its_memory_is_use
     under.accelerator.stuck = False
     assert np.array_equal(session.run_raw(frames[0]), expected[0])
     session.close()
-    assert under.buffers == 0
+    board.close()
+    assert (under.buffers, under.downloads) == (0, 2), "loaded once more when it was needed, and not again"
 
 
 @pytest.mark.parametrize("board", HANDSHAKES, indirect=True)

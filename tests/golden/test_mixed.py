@@ -195,6 +195,16 @@ def test_w16a16_has_no_use_for_widths_and_takes_the_model_as_it_is() -> None:
         replace(load_hardware_config("micro"), wide_inner=True)
 
 
+def test_w16a16_needs_no_room_for_widths(tmp_path: Path) -> None:
+    folder, hardware = write_checkpoint(tmp_path / "model"), load_hardware_config("micro_w16a16")
+    path = folder / "calibration.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"wide": ACTIVATIONS}))
+    tight = replace(hardware, row_elements=hardware.room(CONFIG.tokens, CONFIG.width))
+    with pytest.raises(DoesNotFitError, match="QUERY, KEY and VALUE of 16 bits"):
+        require_fit(CONFIG, tuple(TASKS[:1]), tight, ACTIVATIONS)
+    assert compile_checkpoint(folder, TASKS[:1], tight).manifest.tasks == (TASKS[0],)
+
+
 def test_a_width_that_does_not_fit_is_refused_with_its_numbers() -> None:
     hardware = mixed_hardware(streaming=False)
     tight = replace(hardware, row_elements=hardware.room(CONFIG.tokens, CONFIG.width) + hardware.token_par * 16)

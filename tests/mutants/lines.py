@@ -22,9 +22,10 @@ from tests.mutants.tree import Tree
 
 TESTS = ("tests/host", "tests/ops", "tests/overlay", "tests/system/test_session.py", "tests/system/test_engines.py",
          "tests/system/test_streamed_models.py", "tests/system/test_onnx_models.py",
-         "tests/system/test_dense_models.py", "tests/system/test_diff.py", "tests/golden/test_streaming.py",
-         "tests/golden/test_mixed.py", "tests/golden/test_gate_forms.py", "tests/golden/test_rewrites.py",
-         "tests/golden/test_import_onnx_front.py", "tests/rtl/test_device.py", "tests/rtl/test_faults.py")  # fmt: skip
+         "tests/system/test_dense_models.py", "tests/system/test_diff.py", "tests/system/test_cycles.py",
+         "tests/golden/test_streaming.py", "tests/golden/test_mixed.py", "tests/golden/test_gate_forms.py",
+         "tests/golden/test_rewrites.py", "tests/golden/test_import_onnx_front.py", "tests/rtl/test_device.py",
+         "tests/rtl/test_faults.py")  # fmt: skip
 SETTINGS = "[run]\ndynamic_context = test_function\nsource = host/edgemoe\nconcurrency = thread\n"
 SECONDS = 3600.0
 
