@@ -69,6 +69,13 @@ def test_faults_in_words(code: int, text: str | None) -> None:
     assert found == text if text is None else found is not None and found.startswith(text)
 
 
+@pytest.mark.parametrize("fault", list(Fault))
+def test_after_most_faults_accesses_may_still_be_in_flight(fault: Fault) -> None:
+    """A run that ended well, or before it asked memory for more than its header, has none."""
+    quiet = fault in (Fault.NONE, Fault.BAD_PROGRAM_HEADER, Fault.CONFIG_MISMATCH)
+    assert Registers(error_code=fault).control.quiet() == quiet
+
+
 def test_waiting_ends_with_the_run_or_with_the_time() -> None:
     registers = Registers()
     pauses: list[float] = []
