@@ -130,11 +130,8 @@ def blocks_of(need: Need, rows: int | None = None) -> Blocks:
         return max(tile, min(numbers) // tile * tile)
 
     divisors = [count for count in range(1, config.heads + 1) if config.heads % count == 0]
-    turns = 2 if fits_twice(need, 1, config.tokens) else 1  # the next heads come while the array works on these
-    heads = max(
-        count for count in divisors
-        if count == 1 or hardware.room(turns * config.tokens, _width(need, count)) <= room
-    )  # fmt: skip
+    # Twice, for the next heads come while the array works on these; one head may stand alone.
+    heads = max(n for n in divisors if n == 1 or hardware.room(2 * config.tokens, _width(need, n)) <= room)
     queries = min(most, hardware.rows_of(Buffer.QUERY) // 2, room // (2 * _width(need, heads)))
     if config.tokens <= most and fits_twice(need, heads, config.tokens):
         queries = config.tokens
