@@ -160,11 +160,14 @@ def test_a_forked_child_is_refused_and_gives_nothing_back(
                     said.append("was done")
                 except (SessionError, DeviceError) as error:
                     said.append(str(error))
+            held = [region.buffer for region in device._resources.buffers._regions.values()]
             session.close()
             device.close()
             untouched = (under.buffers, under.downloads) == before
-            untouched = untouched and not device._resources.buffers._regions  # else they would be freed with the device
-            os.write(writer, "\n".join([*said, str(untouched)]).encode())
+            # Else PYNQ would free them with the device.
+            untouched = untouched and not device._resources.buffers._regions
+            untouched = untouched and held and all(buffer.pointer == 0 and buffer.freed for buffer in held)
+            os.write(writer, "\n".join([*said, str(bool(untouched))]).encode())
         finally:
             os._exit(0)
     os.close(writer)
