@@ -69,6 +69,20 @@ def test_each_limit_alone_refuses_and_names_itself(limit: str) -> None:
     assert "micro" in remedy.removeprefix("it fits ").split(", ")
 
 
+def test_widths_of_parts_of_a_vector_are_refused() -> None:
+    config = replace(load_model_config("micro"), width=48, heads=2)
+    with pytest.raises(DoesNotFitError, match="head width 24: must be a multiple of 16"):
+        require_fit(config, ("semseg",), load_hardware_config("micro"))
+
+
+def test_compiling_tells_how_far_it_is() -> None:
+    config, hardware = load_model_config("micro"), load_hardware_config("micro")
+    model, told = quantise(config, random_tensors(config), plain_calibration(config), hardware.numbers), []
+    compile_model(model, ("semseg",), hardware, progress=lambda done, all_of_them: told.append((done, all_of_them)))
+    assert told == [(step, len(told)) for step in range(1, len(told) + 1)]
+    assert len(told) > 10
+
+
 def test_a_model_that_no_shape_holds_is_refused_with_that() -> None:
     config = replace(load_model_config("micro"), width=4096, heads=4)
     with pytest.raises(DoesNotFitError, match="no shipped shape in w8a8 holds it"):
