@@ -6,6 +6,7 @@ World: X right, Y up, Z forward, metres, ground at Y = 0. Camera: x right, y dow
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,8 +28,12 @@ def cross(a: Floats, b: Floats) -> Floats:
 
 def dot(a: Floats, b: Floats) -> float:
     """Of two vectors [3], in double; a library's own order of sums differs from processor to processor."""
-    x, y, z = (float(first) * float(second) for first, second in zip(a, b, strict=True))
-    return x + y + z
+    return products(a.tolist(), b.tolist())
+
+
+def products(a: Sequence[float], b: Sequence[float]) -> float:
+    """The scalar product of vectors that are no arrays."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def norm(vector: Floats) -> float:

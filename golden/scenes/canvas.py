@@ -8,7 +8,7 @@ from math import ceil, floor
 import numpy as np
 from numpy.typing import NDArray
 
-from edgemoe_golden.scenes.camera import NEAR, Camera, Floats
+from edgemoe_golden.scenes.camera import NEAR, Camera, Floats, products
 
 Mask = NDArray[np.bool_]
 Shape = Callable[[Floats, Floats], Mask]
@@ -83,10 +83,10 @@ class Canvas:
         if region is None:
             return None
         normal = _cross(u, v)
-        distance = _dot(normal, p)
+        distance = products(normal, p)
         if abs(distance) < 1e-6:
             return None
-        uu, vv, uv = _dot(u, u), _dot(v, v), _dot(u, v)
+        uu, vv, uv = products(u, u), products(v, v), products(u, v)
         determinant = uu * vv - uv * uv
         along_u, along_v = (
             _blend(u, vv / determinant, v, uv / determinant),
@@ -96,8 +96,8 @@ class Canvas:
         x, y = self._columns[columns], self._rows[rows][:, None]
         inverse = (normal[0] / distance * x + normal[2] / distance) + normal[1] / distance * y
         depth = 1 / np.maximum(inverse, np.float32(1e-6))
-        s = ((along_u[0] * x + along_u[2]) + along_u[1] * y) * depth - _dot(along_u, p)
-        t = ((along_v[0] * x + along_v[2]) + along_v[1] * y) * depth - _dot(along_v, p)
+        s = ((along_u[0] * x + along_u[2]) + along_u[1] * y) * depth - products(along_u, p)
+        t = ((along_v[0] * x + along_v[2]) + along_v[1] * y) * depth - products(along_v, p)
         return rows, columns, s, t, inverse
 
     def _point(self, x: float, y: float, z: float) -> Vector:
@@ -107,7 +107,7 @@ class Canvas:
     def _turn(self, x: float, y: float, z: float) -> Vector:
         """World direction to camera axes."""
         first, second, third = self._rotation
-        return _dot(first, (x, y, z)), _dot(second, (x, y, z)), _dot(third, (x, y, z))
+        return products(first, (x, y, z)), products(second, (x, y, z)), products(third, (x, y, z))
 
     def _region(self, corners: list[Vector]) -> tuple[slice, slice] | None:
         """Bounding samples of a convex body, its corners in camera coordinates, cut at the near plane."""
@@ -177,10 +177,6 @@ class Canvas:
         self.color[region][inside] = brightness[inside][:, None] * color
         self.label[region][inside] = label
         self.inverse[region][inside] = inverse
-
-
-def _dot(a: Vector, b: Vector) -> float:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def _at_near(back: Vector, fore: Vector) -> Vector:
