@@ -2,7 +2,7 @@
 
 Seeded random weights. Large frames take an hour of RTL simulation, so each figure is written down when it is there:
 build/reports/sizes.json keeps it until model, shape or engine changes, and an interrupted run goes on. `--write` puts
-the table into docs/evidence/sizes.md.
+each line into docs/evidence/sizes.md as soon as it is there, beside those of other runs.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from tabulate import tabulate
 
 from benchmarks.page_tables import write_table
 from benchmarks.sizes_models import MODELS, Case, case, weights_formula
+from benchmarks.sizes_table import Row, cells, joined, read_table, table
 from edgemoe.compiler.compile import compile_checkpoint, compile_model
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.hollow import hollow_model
@@ -41,8 +40,6 @@ REPORT, PAGE = Path("build/reports/sizes.json"), Path("docs/evidence/sizes.md")
 ENGINES: Mapping[str, Callable[[HardwareConfig], Path]] = {"csim": csim.library_path, "rtl": rtl.library_path}
 COMMAND = "python -m benchmarks.sizes --write"
 MOST = 100.0  # million predicted cycles, about an hour of simulation
-
-Row = dict[str, Any]
 
 
 def planned(of: Case) -> Row:
@@ -92,44 +89,12 @@ def key(of: Case, engine: str) -> str:
     return f"{of.config.hash():08x}-{len(of.tasks)}-{of.hardware.hash():08x}-{build}"
 
 
-def table(rows: Sequence[Row]) -> str:
-    """One line for each model and shape."""
-    lines = []
-    for row in rows:
-        on_csim, on_rtl = (row["engines"].get(name, {}) for name in ENGINES)
-        counted = on_rtl.get("cycles")
-        moved = on_rtl["bytes_read"] + on_rtl["bytes_written"] if counted else row["weights"] + row["rows"]
-        formula = row["weights_formula"] + row["rows_formula"]
-        lines.append((
-            row["model"], f"`{row['hardware']}`", row["turns"], row["predicted"], counted,
-            100 * (on_rtl["predicted"] / counted - 1) if counted else None,
-            100 * (on_rtl["mac_busy_cycles"] / counted if counted else row["predicted_busy"]),
-            formula / 1e6, moved / 1e6, *(_said(one) for one in (on_csim, on_rtl)),
-        ))  # fmt: skip
-    heads = ("model", "shape", "blocks", "predicted", "counted on RTL", "with its routing, off by %", "array busy, %",
-             "MB by the formula", "MB moved", "csim", "RTL")  # fmt: skip
-    digits = ("", "", "", "", "", ".1f", ".0f", ".1f", ".1f")
-    return tabulate(lines, heads, tablefmt="pipe", intfmt=",", floatfmt=digits)
-
-
-def _said(engine: Mapping[str, Any]) -> str:
-    return "–" if not engine else "= golden" if engine["equal"] else "DIFFERS"
-
-
-def remembered() -> tuple[dict[str, Row], list[Row]]:
-    """Figures of earlier runs by their key, and rows; nothing where there are none."""
+def remembered() -> dict[str, Row]:
+    """Figures of earlier runs by their key; nothing where there are none."""
     try:
-        found = json.loads(REPORT.read_text(encoding="utf-8"))
-        return dict(found["engines"]), list(found["rows"])
+        return dict(json.loads(REPORT.read_text(encoding="utf-8"))["engines"])
     except (OSError, ValueError, KeyError, TypeError):
-        return {}, []
-
-
-def joined(earlier: Sequence[Row], rows: Sequence[Row]) -> list[Row]:
-    """All rows, by model and then by shape; those of models and shapes that this run has not had are kept."""
-    by_name = {(row["model"], row["hardware"]): row for row in [*earlier, *rows] if row["model"] in MODELS}
-    models = list(MODELS)
-    return sorted(by_name.values(), key=lambda row: (models.index(row["model"]), row["hardware"]))
+        return {}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -142,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--most", type=float, default=MOST, help="million predicted cycles of a frame on the RTL")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE}")
     options = parser.parse_args(arguments)
-    (kept, known), rows = remembered(), list[Row]()
+    kept, rows = remembered(), list[Row]()
     with tempfile.TemporaryDirectory() as checkpoints:
         for model, name in product(options.models, options.hardware):
             of = case(model, load_hardware_config(name))
@@ -152,14 +117,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             missing = [engine for engine, its in wanted.items() if its not in kept]
             for engine, row in run(of, missing, Path(checkpoints)) if missing else ():
                 kept[wanted[engine]] = row
-                write_text(REPORT, json.dumps({"engines": kept, "rows": known}, indent=1) + "\n")
+                write_text(REPORT, json.dumps({"engines": kept, "rows": rows}, indent=1) + "\n")
             rows[-1]["engines"] = {engine: kept[its] for engine, its in wanted.items()}
-            known = joined(known, rows)
-            write_text(REPORT, json.dumps({"engines": kept, "rows": known}, indent=1) + "\n")
-            print(table(rows[-1:]), flush=True)
-    print(f"\n{table(known)}")
-    if options.write:
-        write_table(PAGE, "sizes", COMMAND, table(known).splitlines())
+            write_text(REPORT, json.dumps({"engines": kept, "rows": rows}, indent=1) + "\n")
+            print(*table([cells(rows[-1])]), sep="\n", flush=True)
+            if options.write:
+                earlier = read_table(PAGE.read_text(encoding="utf-8").splitlines())
+                lines = table(joined(earlier, [cells(row) for row in rows], list(MODELS)))
+                write_table(PAGE, "sizes", COMMAND, lines)
+    print("", *table([cells(row) for row in rows]), sep="\n")
     return int(not all(engine["equal"] for row in rows for engine in row["engines"].values()))
 
 

@@ -11,6 +11,7 @@ import pytest
 from benchmarks import sizes, sizes_models
 from benchmarks.sizes import planned
 from benchmarks.sizes_models import MODELS, case
+from benchmarks.sizes_table import joined, read_table, table
 from edgemoe.compiler.fits import DoesNotFitError
 from edgemoe.spec.hardware import hardware_names, load_hardware_config
 from edgemoe.spec.model import load_model_config
@@ -76,10 +77,34 @@ def test_a_run_writes_report_and_page_and_goes_on(micro_alone: Path, capsys: pyt
         assert sizes.main(words) == 0
     for row in written["engines"].values():
         row["equal"] = False
-    written["rows"].append(written["rows"][0] | {"hardware": "another"})
     (micro_alone / "sizes.json").write_text(json.dumps(written), encoding="utf-8")
     capsys.readouterr()
     assert sizes.main(words) == 1
-    shown = capsys.readouterr().out
-    assert "DIFFERS" in shown
-    assert "`another`" in shown, "a shape that this run has not had"
+    assert "DIFFERS" in capsys.readouterr().out
+    assert "DIFFERS" in (micro_alone / "sizes.md").read_text(encoding="utf-8")
+
+
+LINE = ("tiny", "`micro`", "1", "3,451,967", "", "", "96", "18.6", "13.3", "= golden", "–")
+COUNTED = (*LINE[:4], "3,344,822", "-0.1", *LINE[6:-1], "= golden")
+OTHER = ("tiny", "`micro_w16a16`", *LINE[2:])
+
+
+def test_a_page_keeps_the_lines_that_a_run_does_not_have() -> None:
+    """The page is the record: a computer that has run one shape has no report of the others."""
+    page = ["text", *table([OTHER, COUNTED]), "more"]
+    assert read_table(page) == [OTHER, COUNTED]
+    differs, planned_anew = (*LINE[:-2], "DIFFERS", "–"), (*LINE[:3], "3,451,968", *LINE[4:])
+    not_run, gone = (*LINE[:-2], "–", "–"), ("gone", *LINE[1:])
+    assert joined([OTHER], [LINE], ["tiny"]) == [LINE, OTHER]
+    assert joined([LINE], [COUNTED], ["tiny"]) == [COUNTED]
+    assert joined([COUNTED], [LINE], ["tiny"]) == [COUNTED], "the RTL's figures stand"
+    assert joined([COUNTED], [not_run], ["tiny"]) == [COUNTED]
+    assert joined([COUNTED], [differs], ["tiny"]) == [(*COUNTED[:-2], "DIFFERS", "= golden")]
+    assert joined([COUNTED], [planned_anew], ["tiny"]) == [planned_anew], "of another program"
+    assert joined([gone], [LINE], ["tiny"]) == [LINE]
+
+
+def test_the_page_s_table_is_read_whole() -> None:
+    lines = sizes.PAGE.read_text(encoding="utf-8").splitlines()
+    written = [line for line in lines if line.startswith("|")]
+    assert table(joined(read_table(lines), [], list(MODELS))) == written
