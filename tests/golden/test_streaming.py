@@ -141,6 +141,24 @@ def test_the_compiler_makes_blocks_where_rows_do_not_fit_and_only_there() -> Non
     require_same(small, plain)
 
 
+@pytest.mark.parametrize(("name", "tasks"), [("experts in the first block", (" semseg", " depth")), ("dense", ("",))])
+def test_attention_and_its_moves_are_named_by_block_task_heads_and_rows(name: str, tasks: tuple[str, ...]) -> None:
+    """By tasks from where they part on, in the second of two blocks."""
+    hardware = shape("streaming")
+    model = model_of(name, hardware)
+    chosen = replace(blocks(model, hardware, 28, 1), queries=24)
+    found = [label for label in program_of(model, hardware, chosen).manifest.labels if " heads " in label]
+    parts = [
+        f"block {index}{task} heads {head}…{head} {part}"
+        for index, of_block in enumerate([("",), tasks])
+        for task in of_block
+        for head in range(2)
+        for part in ("load KEY", "load VALUE", "load QUERY", "attention rows 0…23", "store NORM",
+                     "load QUERY", "attention rows 24…28", "store NORM")
+    ]  # fmt: skip
+    assert sorted(found) == sorted(parts)
+
+
 def test_weights_are_in_memory_once_however_often_they_are_streamed() -> None:
     """But for patch embedding, whose position rows differ from block to block."""
     hardware = shape("streaming")

@@ -228,6 +228,30 @@ def test_a_second_thread_is_refused_whatever_it_asks(
         assert same(session.run(frames[0]), expected[0])
 
 
+def test_a_stream_between_results_is_its_thread_s_as_long_as_that_lives(program: Program, frames: Any) -> None:
+    taken, go_on = threading.Event(), threading.Event()
+    session = Session(program, LateDevice(), timeout=60)
+    results = session.stream(iter(frames))
+
+    def take_one() -> None:
+        next(results)
+        taken.set()
+        go_on.wait(60)
+
+    worker = threading.Thread(target=take_one, name="worker")
+    worker.start()
+    try:
+        assert taken.wait(60)
+        with pytest.raises(SessionError, match="is busy with a stream of thread 'worker'"):
+            session.close()
+    finally:
+        go_on.set()
+        worker.join()
+    session.close()
+    with pytest.raises(SessionError, match="this session is closed"):
+        next(results)
+
+
 def test_a_signal_handler_that_uses_the_device_is_refused(
     device: Device, program: Program, frames: Any, expected: list[Any]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -67,6 +68,23 @@ def test_a_truncated_file_is_found(folder: Path, name: str, cut: int) -> None:
     (folder / name).write_bytes(data[:-cut])
     with pytest.raises(ProgramError, match=rf"{name}: .* truncated or altered"):
         load_program(folder)
+
+
+@pytest.mark.parametrize("name", [PROGRAM_FILE, WEIGHTS_FILE])
+def test_a_size_that_a_file_cannot_have_is_refused_whatever_its_hash(
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = max((folder / each).stat().st_size for each in (PROGRAM_FILE, WEIGHTS_FILE))
+    monkeypatch.setattr("edgemoe.compiler.program.MAX_FILE_BYTES", size)
+    load_program(folder)
+    content = (folder / name).read_bytes()
+    for data in (b"", content[:-1], content[:-8], bytes((size // 64 + 1) * 64)):
+        (folder / name).write_bytes(data)
+        manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        manifest["sha256"][name] = hashlib.sha256(data).hexdigest()
+        (folder / MANIFEST_FILE).write_text(json.dumps(manifest), encoding="utf-8")
+        with pytest.raises(ProgramError, match=f"{name}: {len(data)} bytes is not a size that this file can have"):
+            load_program(folder)
 
 
 @pytest.mark.parametrize("name", [MANIFEST_FILE, PROGRAM_FILE, WEIGHTS_FILE])

@@ -5,7 +5,9 @@ Reproduce one: `python -m pytest "tests/rtl/test_device.py::NAME"`; what is rand
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -15,7 +17,7 @@ import numpy as np
 import pytest
 
 from edgemoe.devices.base import Bytes, DeviceError
-from edgemoe.devices.rtl.build import check_shape, library_path, modules, sources_of
+from edgemoe.devices.rtl.build import Harness, check_shape, library_path, load_library, modules, sources_of
 from edgemoe.devices.rtl.device import MemoryModel, Response, RtlDevice
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig, hardware_names, load_hardware_config
@@ -293,6 +295,29 @@ def test_sources_are_those_that_the_top_names(tmp_path: Path) -> None:
     assert [path.stem for path in sources_of(tmp_path / "top.v", modules(tmp_path))] == ["a", "b", "top"]
     with pytest.raises(DeviceError, match="missing"):
         sources_of(tmp_path / "nowhere.v", modules(tmp_path))
+
+
+def test_where_waves_go_is_said_when_they_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """By a build that cannot write them: one that can takes a minute more."""
+    asked: list[bool] = []
+
+    def load(hardware: HardwareConfig, waves: bool, top: Path | None, harness: Harness) -> ctypes.CDLL:
+        asked.append(waves)
+        return load_library(hardware, top=top, harness=harness)
+
+    monkeypatch.setattr("edgemoe.devices.rtl.device.load_library", load)
+    monkeypatch.setattr("edgemoe.devices.rtl.device.BUILD_FOLDER", tmp_path / "build" / "rtl")
+    said = []
+    for wish in ("", "0", "1", "yes"):
+        monkeypatch.setenv("WAVES", wish)
+        RtlDevice(HARDWARE, top=TOP).close()
+        said.append(capsys.readouterr().err)
+    folder = tmp_path / "build" / "waves"
+    line = f"engine 'rtl' writes waves to {folder / f'micro-{os.getpid()}.vcd'}\n"
+    assert (asked, said) == ([False, False, True, True], ["", "", line, line])
+    assert folder.is_dir()
 
 
 @pytest.mark.slow
