@@ -64,6 +64,20 @@ def test_a_frame_of_the_wrong_kind(
         assert np.array_equal(session.run_raw(frames[0]), expected[0])
 
 
+def test_memory_that_is_not_aligned_is_given_back(
+    board: Any, program: Program, frames: Any, expected: list[Bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under = simulated(board)
+    with monkeypatch.context() as patched:
+        patched.setattr("edgemoe.devices.flat_memory._BASE", 0x1000_0010)
+        patched.setattr(under.engine._memory, "_next", 0x1000_0010)
+        with pytest.raises(DeviceError, match="gave a buffer at 0x10000010, which is not aligned to 4096 bytes"):
+            board.allocate(64)
+        assert (board.buffers, under.buffers) == (0, 0)
+    under.engine._memory._next = 0x2000_0000
+    assert works(board, program, frames, expected)
+
+
 def test_too_little_contiguous_memory(
     make_board: Callable[..., Any],
     program: Program,
@@ -73,7 +87,7 @@ def test_too_little_contiguous_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     board = make_board(memory_limit=program.stream.size)
-    (tmp_path / "meminfo").write_text("CmaTotal:  1024 kB\nCmaFree:  3 kB\n", encoding="ascii")
+    (tmp_path / "meminfo").write_text("Unknown: a: b\nCmaTotal:  1024 kB\nCmaFree:  3 kB\n", encoding="ascii")
     monkeypatch.setattr("edgemoe.pynq.buffers._MEMORY_FACTS", tmp_path / "meminfo")
     message = r"bytes of contiguous memory were refused \(3,072 of 1,048,576 bytes are free\); close .* cma=512M"
     with pytest.raises(DeviceError, match=message):
@@ -158,7 +172,7 @@ def test_a_lock_file_that_was_left_behind_does_not_matter(tmp_path: Path, monkey
     tmp_path.chmod(0o777)
     monkeypatch.setattr("edgemoe.pynq.lock._FOLDERS", (Path("/"), tmp_path))
     left = tmp_path / "edgemoe-x.lock"
-    left.write_text("1", encoding="ascii")
+    left.write_text("1" * 30, encoding="ascii")
     lock = ProcessLock("x")
     assert lock.path == left
     assert left.read_text(encoding="ascii") == str(os.getpid())
@@ -183,6 +197,38 @@ def test_a_lock_file_that_was_left_behind_does_not_matter(tmp_path: Path, monkey
     left.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(DeviceError, match=r"cannot lock the accelerator: .*x\.lock: Too many levels of symbolic links"):
         ProcessLock("x")
+
+
+def test_who_holds_a_lock_is_named_if_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file may say nothing yet, or what a process wrote that has ended; asking leaves no file open."""
+    tmp_path.chmod(0o777)
+    monkeypatch.setattr("edgemoe.pynq.lock._FOLDERS", (tmp_path,))
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    with subprocess.Popen(["sleep", "60"]) as other, (tmp_path / "edgemoe-x.lock").open("w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        opened = _open_files()
+        for said, who in (("", "another process"), ("nobody", "another process"), (str(ended.pid), "another process"),
+                          (str(other.pid), f"process {other.pid}")):  # fmt: skip
+            file.truncate(0)
+            os.pwrite(file.fileno(), said.encode(), 0)
+            with pytest.raises(DeviceError, match=f"^{who} uses the accelerator"):
+                ProcessLock("x")
+        assert (other.poll(), _open_files()) == (None, opened)
+        monkeypatch.setattr("edgemoe.pynq.lock.os.kill", _refused)
+        with pytest.raises(DeviceError, match=f"^process {other.pid} uses the accelerator"):
+            ProcessLock("x")
+        monkeypatch.undo()
+        other.kill()
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def _refused(process: int, number: int) -> None:
+    """What the system says about another user's process."""
+    raise PermissionError
 
 
 def test_a_device_that_was_forgotten_gives_everything_back(make_board: Callable[..., Any], tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,14 +19,24 @@ pynq = pytest.importorskip("pynq", reason="pynq is not installed here; run `make
 from simulated_boards import ENGINES, HANDSHAKES, simulated
 
 from edgemoe.compiler.program import Program
-from edgemoe.devices.base import Bytes, DeviceError
+from edgemoe.devices.base import POLL_SECONDS, Bytes, DeviceError
 from edgemoe.devices.registry import open_device
 from edgemoe.frames import input_image
+from edgemoe.overlay.manifest import Timing
 from edgemoe.pynq.driver import INTERRUPT_SECONDS, EdgeMoeIp
-from edgemoe.pynq.simulated.board import MisuseError
+from edgemoe.pynq.simulated.board import MisuseError, SimulatedBoard
 from edgemoe.session import Session, SessionError
+from edgemoe.spec.isa import INSTRUCTION_BYTES
 from edgemoe.spec.memory import stripe
-from edgemoe.spec.registers import COUNTERS, GLOBAL_INTERRUPT, IDENTITY, INTERRUPT_ENABLE, OFFSETS
+from edgemoe.spec.registers import (
+    COUNTERS,
+    GLOBAL_INTERRUPT,
+    IDENTITY,
+    INTERRUPT_ENABLE,
+    INTERRUPT_STATUS,
+    OFFSETS,
+    REGISTER_SPACE,
+)
 
 
 def regions(program: Program, frame: Any) -> dict[str, Bytes]:
@@ -122,6 +134,79 @@ def test_a_board_is_opened_with_a_watchdog_of_a_second_and_its_interrupt(make_bo
     board = make_board()
     assert board.read_register(OFFSETS["watchdog_cycles"]) == board.hardware.clock_mhz * 1_000_000
     assert (board.read_register(INTERRUPT_ENABLE), board.read_register(GLOBAL_INTERRUPT)) == (1, 1)
+
+
+def test_a_board_is_opened_with_an_empty_program_and_keeps_none_of_it(
+    make_board: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Bytes] = []
+    real = SimulatedBoard.flush
+
+    def flush(board: SimulatedBoard, *where: int) -> None:
+        real(board, *where)
+        written.extend(copy.copy() for copy in board._copies.values())
+
+    monkeypatch.setattr(SimulatedBoard, "flush", flush)
+    board = make_board()
+    assert [region.tolist() for region in written] == [[0] * INSTRUCTION_BYTES]
+    assert (board.buffers, simulated(board).buffers) == (0, 0)
+
+
+def test_an_accelerator_at_rest_is_left_alone_and_one_that_does_not_answer_is_loaded_and_configured(
+    make_board: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = make_board()
+    under = simulated(board)
+    assert (board._resources.bring_to_rest(), under.downloads) == (False, 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(board.ip.control, "idle", _silent)
+        assert (board._resources.bring_to_rest(), under.downloads) == (True, 2)
+        board.stop()
+    assert under.downloads == 3
+    assert board.read_register(OFFSETS["watchdog_cycles"]) == board.hardware.clock_mhz * 1_000_000
+    assert (board.read_register(INTERRUPT_ENABLE), board.read_register(GLOBAL_INTERRUPT)) == (1, 1)
+    freed: list[str] = []
+    monkeypatch.setattr(board.overlay, "free", lambda: freed.append("overlay"))
+    board.close()
+    assert freed == ["overlay"]
+
+
+def _silent() -> bool:
+    raise DeviceError("engine 'rtl' does not answer on its control port")
+
+
+def test_a_board_s_registers_are_words_of_the_map(board: Any) -> None:
+    for offset in (-4, 2, REGISTER_SPACE):
+        with pytest.raises(DeviceError, match="outside the register map"):
+            board.write_register(offset, 0)
+
+
+def test_power_is_measured_where_the_board_is_none_of_this_computer(
+    board: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a rail without a power sensor, voltage times current; of one with half of that, nothing."""
+
+    def sensor(value: float) -> SimpleNamespace:
+        return SimpleNamespace(value=value)
+
+    rails = {
+        "12V": SimpleNamespace(power=sensor(7.5), voltage=sensor(12.0), current=sensor(9.0)),
+        "INT": SimpleNamespace(power=None, voltage=sensor(0.85), current=sensor(2.0)),
+        "AUX": SimpleNamespace(voltage=sensor(1.8)),
+        "DDR": SimpleNamespace(power=None, current=sensor(1.8)),
+    }
+    monkeypatch.setattr(pynq, "get_rails", lambda: rails, raising=False)
+    assert board.power_rails() == {}
+    facts = board.facts()
+    assert (facts["kind"], facts["bitstream"]["timing"]) == ("simulated board through PYNQ", None)
+    timing = Timing(met=True, clock_mhz=250.0, worst_slack_ns=0.1)
+    built = replace(board._manifest, engine="rtl", timing=timing, utilisation={})
+    monkeypatch.setattr(board, "_manifest", built)
+    assert {name: read() for name, read in board.power_rails().items()} == {"12V": 7.5, "INT": pytest.approx(1.7)}
+    facts = board.facts()
+    assert (facts["kind"], facts["bitstream"]["timing"]) == (
+        "board", {"met": True, "clock_mhz": 250.0, "worst_slack_ns": 0.1}
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -228,3 +313,40 @@ def test_in_a_running_event_loop_the_driver_polls(
             return session.run_raw(frames[0])
 
     assert np.array_equal(asyncio.run(cell()), expected[0])
+
+
+def test_without_an_interrupt_the_driver_rests_between_polls(board: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("edgemoe.pynq.driver.time", SimpleNamespace(sleep=slept.append))
+    monkeypatch.setattr(board.ip, "interrupt", None)
+    for seconds in (60.0, POLL_SECONDS / 2, -1.0):
+        board.pause(seconds)
+    assert slept == [POLL_SECONDS, POLL_SECONDS / 2, 0.0]
+
+
+@pytest.mark.parametrize(("status", "written"), [(0, []), (1, [1]), (2, []), (3, [1])])
+def test_only_the_interrupt_that_came_is_cleared(
+    board: Any, status: int, written: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writing toggles it; and nothing of the wait is left to the event loop."""
+    seen: list[tuple[int, int]] = []
+    timers: list[asyncio.TimerHandle] = []
+    loop = asyncio.new_event_loop()
+    later = loop.call_later
+
+    async def comes() -> None:
+        return
+
+    def call_later(*arguments: Any) -> asyncio.TimerHandle:
+        timers.append(later(*arguments))
+        return timers[-1]
+
+    monkeypatch.setattr(loop, "call_later", call_later)
+    monkeypatch.setattr(board.ip, "_loop", lambda: loop)
+    monkeypatch.setattr(board.ip, "interrupt", SimpleNamespace(wait=comes))
+    monkeypatch.setattr(board.ip, "read_register", lambda offset: status)
+    monkeypatch.setattr(board.ip, "write_register", lambda *what: seen.append(what))
+    board.pause(10.0)
+    loop.close()
+    assert seen == [(INTERRUPT_STATUS, value) for value in written]
+    assert [timer.cancelled() for timer in timers] == [True]

@@ -39,6 +39,17 @@ def test_a_pynq_without_the_boards_series_is_refused(name: str, monkeypatch: pyt
         Accelerator(name)
 
 
+@pytest.mark.parametrize(("name", "version"), [("pynq_z2", "3.1.2"), ("kv260", "4.0.0"), ("kv260", "10.2")])
+def test_other_pairs_of_board_and_pynq_are_not(name: str, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing then is the bitstream."""
+    monkeypatch.setitem(sys.modules, "pynq", SimpleNamespace(__version__=version))
+    monkeypatch.delenv(board.SIMULATED_VARIABLE, raising=False)
+    monkeypatch.delenv(board.OVERLAY_VARIABLE, raising=False)
+    monkeypatch.setattr(board, "_CHECKOUT", Path("/nowhere"))
+    with pytest.raises(OverlayError, match=f"no bitstream for board '{name}'"):
+        Accelerator(name)
+
+
 def test_the_overlay_that_is_named_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(board.OVERLAY_VARIABLE, str(tmp_path))
     assert board.find_overlay("zcu102") == tmp_path

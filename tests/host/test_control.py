@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from edgemoe.control import Control
+from edgemoe.devices.base import POLL_SECONDS, DeviceError, require_register
+from edgemoe.devices.golden.device import GoldenDevice
 from edgemoe.spec.faults import Fault
-from edgemoe.spec.registers import AP_DONE, AP_IDLE, AP_START, CONTROL, COUNTERS, OFFSETS
+from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.registers import AP_DONE, AP_IDLE, AP_START, CONTROL, COUNTERS, OFFSETS, REGISTER_SPACE
 
 
 class Registers:
@@ -40,7 +45,7 @@ def test_a_start_sets_both_halves_of_every_pointer_first() -> None:
     assert registers.writes == expected
 
 
-@pytest.mark.parametrize("cycles", [0, 1000, (1 << 24) - 1, 1 << 24, 5 << 32])
+@pytest.mark.parametrize("cycles", [0, 1000, (1 << 24) - 1, 1 << 24, (1 << 25) - 1, 5 << 32])
 def test_counters_are_whole_however_long_the_run_was(cycles: int) -> None:
     most = min(255 * cycles, (1 << 64) - 1)
     registers = Registers(cycles=cycles, bytes_read=most, experts_run=3)
@@ -50,10 +55,12 @@ def test_counters_are_whole_however_long_the_run_was(cycles: int) -> None:
     }
 
 
-def test_counters_of_a_frame_take_one_access_each() -> None:
-    registers = Registers(cycles=600_000)
+@pytest.mark.parametrize(("cycles", "accesses"), [(600_000, 1), ((1 << 24) - 1, 1), (1 << 24, 2)])
+def test_counters_of_a_frame_take_one_access_each(cycles: int, accesses: int) -> None:
+    """Of a run in which some could have more than 32 bits, two; the cycles, which tell, always."""
+    registers = Registers(cycles=cycles)
     registers.control.counters()
-    assert registers.reads == len(COUNTERS) + 1
+    assert registers.reads == 2 + accesses * (len(COUNTERS) - 1)
 
 
 @pytest.mark.parametrize(
@@ -91,3 +98,33 @@ def test_waiting_ends_with_the_run_or_with_the_time() -> None:
     assert registers.control.idle()
     assert not Registers().control.wait(0.0, pause)
     assert len(pauses) == 3
+
+
+def test_a_wait_lasts_as_long_as_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, left = [0.0], []
+
+    def pause(seconds: float) -> None:
+        left.append(seconds)
+        now[0] += 0.25
+
+    monkeypatch.setattr("edgemoe.control.time", SimpleNamespace(monotonic=lambda: now[0]))
+    assert not Registers().control.wait(0.75, pause)
+    assert left == [0.75, 0.5, 0.25]
+
+
+def test_an_engine_is_asked_again_soon_and_not_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("edgemoe.devices.base.time", SimpleNamespace(sleep=slept.append))
+    device = GoldenDevice(load_hardware_config("micro"))
+    for seconds in (60.0, POLL_SECONDS / 2, -1.0):
+        device.pause(seconds)
+    assert slept == [POLL_SECONDS, POLL_SECONDS / 2, 0.0]
+
+
+@pytest.mark.parametrize("offset", [-4, 1, 2, 7, REGISTER_SPACE - 1, REGISTER_SPACE])
+def test_a_register_is_a_word_of_the_map(offset: int) -> None:
+    device = GoldenDevice(load_hardware_config("micro"))
+    for ask in (lambda: require_register(offset), lambda: device.write_register(offset, 0)):
+        with pytest.raises(DeviceError, match=f"register offset {offset:#x} lies outside the register map"):
+            ask()
+    assert [require_register(inside) for inside in (0, 4, REGISTER_SPACE - 4)] == [0, 4, REGISTER_SPACE - 4]

@@ -235,6 +235,10 @@ def test_a_closed_device_says_so() -> None:
     device.close()
     with pytest.raises(DeviceError, match="closed"):
         device.read_register(CONTROL)
+    with (other := RtlDevice(HARDWARE, top=TOP)):
+        assert other.read_register(CONTROL) == AP_IDLE
+    with pytest.raises(DeviceError, match="closed"):
+        other.read_register(CONTROL)
 
 
 def test_a_build_is_kept_and_another_configuration_has_its_own() -> None:

@@ -20,6 +20,7 @@ from edgemoe.devices.registry import open_device
 from edgemoe.session import Session, SessionError
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.isa import FIELDS
+from edgemoe.spec.memory import REGION_ALIGNMENT
 from edgemoe.spec.registers import AP_IDLE, AP_START, CONTROL
 
 Compile = Callable[..., Program]
@@ -139,6 +140,17 @@ def test_memory_of_the_host_can_be_filled_and_not_more() -> None:
         memory.allocate(1)
     memory.free(first)
     memory.allocate(4096)
+
+
+def test_fresh_memory_is_aligned_apart_and_not_zero() -> None:
+    memory, sizes = FlatMemory(), (1, REGION_ALIGNMENT, REGION_ALIGNMENT + 1, 1)
+    begins = [memory.allocate(size) for size in sizes]
+    assert [begin % REGION_ALIGNMENT for begin in begins] == [0] * len(sizes)
+    assert all(begin + size < after for begin, size, after in zip(begins, sizes, begins[1:], strict=False))
+    assert set(memory.view(begins[2], sizes[2]).tolist()) == {0xA5}
+    for size in (0, -1):
+        with pytest.raises(DeviceError, match=f"cannot allocate {size} bytes"):
+            memory.allocate(size)
 
 
 def test_too_little_memory_is_refused_and_nothing_is_kept(compiled: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
