@@ -153,7 +153,7 @@ def test_entries_and_locks_are_open_to_others_as_the_umask_says(cache: BuildCach
         os.umask(before)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (cache.folder, entry, entry / PROOF)}
     assert modes == {"cache": 0o755, "micro-0123": 0o755, PROOF: 0o644}
-    assert all(path.stat().st_mode & stat.S_IROTH for path in cache.folder.glob(".*.lock"))
+    assert {stat.S_IMODE(path.stat().st_mode) for path in cache.folder.glob(".*.lock")} == {0o644}
 
 
 @pytest.mark.parametrize(
@@ -254,6 +254,29 @@ def test_a_terminal_sees_how_long_a_build_takes(monkeypatch: pytest.MonkeyPatch)
             assert time.monotonic() < deadline, stream.getvalue()
             time.sleep(0.05)
     assert not [thread for thread in threading.enumerate() if thread.name == "clock of a build"]
+
+
+def test_a_clock_is_not_shown_behind_its_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    begun = threading.Event()
+
+    class Line:
+        def __enter__(self) -> Line:
+            return self
+
+        def __exit__(self, *ended: object) -> None:
+            shown.append("closed")
+
+        def refresh(self) -> None:
+            begun.set()
+            time.sleep(0.3)
+            shown.append("refreshed")
+
+    monkeypatch.setattr("edgemoe.devices.telling.tqdm", lambda **_: Line())
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with telling("building …", say_to_people):
+        assert begun.wait(20)
+    assert shown == ["refreshed", "closed"]
 
 
 def test_who_waits_for_another_builder_is_told(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,11 +17,12 @@ from edgemoe.compiler.program import ProgramError
 from edgemoe.compiler.quantise import quantise
 from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
-from edgemoe.spec.checkpoint import CheckpointError
+from edgemoe.spec.calibration import is_inner, mixable_activations
+from edgemoe.spec.checkpoint import CALIBRATION_FILE, CheckpointError
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.isa import Opcode
 from edgemoe.spec.model import load_model_config
-from edgemoe.spec.strict import ConfigError
+from edgemoe.spec.strict import ConfigError, to_dict
 from tests.examples.program import plain_calibration, random_tensors, small_program, write_checkpoint
 
 
@@ -115,6 +117,41 @@ def test_nan_weights_are_refused_by_name(tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path / "model", backbone__blocks__1__norm2__bias=np.full(width, np.nan))
     with pytest.raises(CheckpointError, match=r"tensor 'backbone\.blocks\.1\.norm2\.bias' holds NaN"):
         compile_checkpoint(folder, None, load_hardware_config("micro"))
+
+
+def test_what_does_not_fit_is_refused_before_weights_are_quantised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Activations of 16 bits take twice the room, but not of a build in which all have 16."""
+    config, hardware = load_model_config("micro"), load_hardware_config("micro")
+    folder = write_checkpoint(tmp_path / "model")
+    inner = tuple(name for name in mixable_activations(config) if is_inner(name))
+    calibration = replace(plain_calibration(config), wide=inner)
+    (folder / CALIBRATION_FILE).write_text(json.dumps(to_dict(calibration)), encoding="utf-8")
+
+    def asked(*_: object) -> None:
+        raise RuntimeError("weights are quantised")
+
+    monkeypatch.setattr("edgemoe.compiler.compile.quantise", asked)
+    rows = config.first_row + 2 * config.tokens
+    room = replace(hardware, row_elements=hardware.room(rows, config.width), wide_tokens=True, wide_inner=True)
+    with pytest.raises(DoesNotFitError, match=r"QUERY, KEY and VALUE of 16 bits"):
+        compile_checkpoint(folder, None, room)
+    fine = replace(load_hardware_config("micro_w16a16"), row_elements=room.row_elements)
+    with pytest.raises(RuntimeError, match="weights are quantised"):
+        compile_checkpoint(folder, None, fine)
+
+
+def test_one_expert_is_enough(tmp_path: Path) -> None:
+    """And one of its segments, one choice for each token, all with the score 1."""
+    config = replace(load_model_config("micro"), experts=1, top_k=1)
+    program = compile_checkpoint(write_checkpoint(tmp_path / "model", config), None, load_hardware_config("micro"))
+    with open_device("golden", program.manifest.hardware) as device, Session(program, device) as session:
+        result = session.run(np.zeros((config.image_height, config.image_width, 3), dtype=np.uint8))
+    for by_block in result.routing.values():
+        for experts, scores in by_block.values():
+            assert (experts.tolist(), scores.tolist()) == ([[0]] * config.tokens, [[1 - 2**-16]] * config.tokens)
+    assert (result.counters["experts_run"], result.counters["segments_dropped"]) == (1, 0)
 
 
 @pytest.mark.parametrize("magnitude", [1e-12, 1e12])

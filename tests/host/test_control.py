@@ -11,7 +11,7 @@ from edgemoe.devices.base import POLL_SECONDS, DeviceError, require_register
 from edgemoe.devices.golden.device import GoldenDevice
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import load_hardware_config
-from edgemoe.spec.registers import AP_DONE, AP_IDLE, AP_START, CONTROL, COUNTERS, OFFSETS, REGISTER_SPACE
+from edgemoe.spec.registers import AP_DONE, AP_IDLE, AP_START, CONTROL, COUNTERS, IDENTITY, OFFSETS, REGISTER_SPACE
 
 
 class Registers:
@@ -128,3 +128,34 @@ def test_a_register_is_a_word_of_the_map(offset: int) -> None:
         with pytest.raises(DeviceError, match=f"register offset {offset:#x} lies outside the register map"):
             ask()
     assert [require_register(inside) for inside in (0, 4, REGISTER_SPACE - 4)] == [0, 4, REGISTER_SPACE - 4]
+
+
+def test_the_registers_of_an_engine_are_those_of_the_map() -> None:
+    """Pointers have two halves that are written apart; outputs are read alone, and what was never written is 0."""
+    device = GoldenDevice(load_hardware_config("micro"))
+    device.write_register(OFFSETS["input"], 0x1_2345_6780)
+    device.write_register(OFFSETS["output"] + 4, 7)
+    device.write_register(OFFSETS["watchdog_cycles"], 9)
+    for name in ("identity", "config_hash", "cycles"):
+        for half in (0, 4):
+            device.write_register(OFFSETS[name] + half, 5)
+    found = {name: [device.read_register(OFFSETS[name] + half) for half in (0, 4)]
+             for name in ("input", "output", "program", "identity", "config_hash", "cycles")}  # fmt: skip
+    assert found == {
+        "input": [0x2345_6780, 0], "output": [0, 7], "program": [0, 0], "identity": [IDENTITY, 0],
+        "config_hash": [device.hardware.hash(), 0], "cycles": [0, 0],
+    }  # fmt: skip
+    assert device.read_register(OFFSETS["watchdog_cycles"]) == 9
+
+
+def test_that_an_engine_is_done_is_said_once() -> None:
+    device = GoldenDevice(load_hardware_config("micro"))
+    device.write_register(CONTROL, 0)
+    assert device.read_register(CONTROL) == AP_IDLE
+    header = device.allocate(64)
+    device.write_register(OFFSETS["program"], header)
+    device.write_register(CONTROL, AP_START)
+    assert [device.read_register(CONTROL) for _ in range(3)] == [AP_DONE | AP_IDLE, AP_IDLE, AP_IDLE]
+    for name in ("program_counter", "experts_run", "segments_dropped"):
+        assert device.read_register(OFFSETS[name]) == 0, name
+    assert device.read_register(OFFSETS["error_code"]) == Fault.BAD_PROGRAM_HEADER

@@ -17,11 +17,22 @@ import numpy as np
 import pytest
 
 from edgemoe.compiler.compile import compile_model
-from edgemoe.compiler.program import MANIFEST_FILE, PROGRAM_FILE, WEIGHTS_FILE, Program, ProgramError, load_program
+from edgemoe.compiler.program import (
+    MANIFEST_FILE,
+    PROGRAM_FILE,
+    WEIGHTS_FILE,
+    Program,
+    ProgramError,
+    digests,
+    load_program,
+)
 from edgemoe.compiler.quantise import quantise
+from edgemoe.spec.checkpoint import DECODER_FILE, PREPROCESSOR_FILE
+from edgemoe.spec.files import _aside
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.memory import REGION_ALIGNMENT
 from edgemoe.spec.model import load_model_config
+from edgemoe.spec.strict import to_dict
 from edgemoe.spec.task import TaskConfig
 from tests.examples import program as examples
 
@@ -43,6 +54,42 @@ def test_a_saved_program_comes_back_equal(program: Program, folder: Path) -> Non
     assert np.array_equal(again.words, program.words)
     assert np.array_equal(again.stream, program.stream)
     assert sorted(path.name for path in folder.iterdir()) == sorted([MANIFEST_FILE, PROGRAM_FILE, WEIGHTS_FILE])
+    text = (folder / MANIFEST_FILE).read_text(encoding="utf-8")
+    assert text == json.dumps(to_dict(program.manifest), indent=1) + "\n", "to be read by people, too"
+
+
+def test_a_graph_of_any_size_comes_back_with_its_program(program: Program, tmp_path: Path) -> None:
+    graphs = {DECODER_FILE: b"any", PREPROCESSOR_FILE: b"graph"}
+    whole = replace(program, decoder=b"any", preprocessor=b"graph")
+    whole = replace(whole, manifest=replace(whole.manifest, sha256=digests(whole)))
+    whole.save(tmp_path / "whole")
+    assert load_program(tmp_path / "whole").graphs == graphs
+    assert load_program(tmp_path / "whole").manifest == whole.manifest
+
+
+@pytest.mark.parametrize("then", ["save", "load"])
+def test_a_program_that_stands_aside_comes_back(program: Program, folder: Path, then: str) -> None:
+    """As where a writer was killed in between; what has taken the place of a program is not replaced."""
+    folder.rename(_aside(folder))
+    if then == "load":
+        assert load_program(folder).manifest == program.manifest
+    else:
+        (_aside(folder) / MANIFEST_FILE).unlink()
+        with pytest.raises(ProgramError, match="not a program folder"):
+            program.save(folder)
+    assert not _aside(folder).exists()
+
+
+def test_an_instruction_is_described_whatever_there_is_of_it(program: Program) -> None:
+    last = len(program.words) - 1
+    assert program.described(0) == "instruction 0 PATCH_EMBED (patch embed)"
+    assert program.described(last) == f"instruction {last} HALT (halt)"
+    assert program.described(last + 1) == f"instruction {last + 1}, beyond the program's end"
+    short = replace(program, manifest=replace(program.manifest, labels=program.manifest.labels[:last]))
+    assert short.described(last) == f"instruction {last} HALT"
+    words = program.words.copy()
+    words[last, 0] |= 0xFF
+    assert replace(program, words=words).described(last) == f"instruction {last} opcode 255 (halt)"
 
 
 def test_compiling_twice_gives_the_same_bytes(program: Program) -> None:
@@ -147,6 +194,13 @@ FORGERIES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a buffer that does not exist": (first("trace", buffer="HEAP"), r"trace\[0\]: no buffer 'HEAP'"),
     "no buffer": (first("trace", buffer="NONE"), r"trace\[0\]: no buffer 'NONE'"),
     "an instruction that does not exist": (first("trace", instruction=10**6), "no instruction 1000000, there are"),
+    "the instruction behind the last": (
+        lambda m: m["trace"][0].update(instruction=len(m["labels"])),
+        r"trace\[0\]: no instruction",
+    ),
+    "the instruction before the first": (first("trace", instruction=-1), r"trace\[0\]: no instruction -1"),
+    "a trace of no features": (first("trace", features=0), "rows of 0 at .* are not inside"),
+    "a byte of output": (lambda m: m.update(output_bytes=1), "are not inside the 1 bytes of the output region"),
     "a trace of no rows": (first("trace", rows=0), "0 rows of .* are not inside"),
     "a trace of features": (first("trace", features=1), "no instruction writes"),
     "a trace of 2^62 rows": (first("trace", rows=1 << 62), "are not inside"),
@@ -219,6 +273,32 @@ def test_where_heads_write_last_the_region_ends_there(tmp_path: Path) -> None:
     examples.forge_program(tmp_path / "dense", lambda manifest: manifest.update(output_bytes=size), bytes(image))
     with pytest.raises(ProgramError, match=r"output_bytes is .*, the instructions write up to"):
         load_program(tmp_path / "dense")
+
+
+def test_a_region_may_be_filled_up_and_a_record_be_of_one_value(tmp_path: Path) -> None:
+    """One class of the class token: a row of one feature. The last granule belongs to what is written."""
+    micro, hardware = load_model_config("micro"), load_hardware_config("micro")
+    tasks = tuple(TaskConfig(name, "classification", 1, pool="class") for name in ("first", "second"))
+    config = replace(micro, moe_blocks=(), tasks=tasks, head_cells=1)
+    model = quantise(config, examples.random_tensors(config), examples.plain_calibration(config), hardware.numbers)
+    program = compile_model(model, ["first", "second"], hardware)
+    assert [(each.rows, each.features) for each in program.manifest.outputs] == [(1, 1)] * 2
+    program.save(tmp_path / "one")
+    assert load_program(tmp_path / "one").manifest == program.manifest
+    image = bytearray((tmp_path / "one" / PROGRAM_FILE).read_bytes())
+    image[32:40] = REGION_ALIGNMENT.to_bytes(8, "little")
+    examples.forge_program(
+        tmp_path / "one", lambda manifest: manifest.update(output_bytes=REGION_ALIGNMENT), bytes(image)
+    )
+    assert load_program(tmp_path / "one").manifest.output_bytes == REGION_ALIGNMENT
+
+
+def test_a_file_beyond_two_gib_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, size = np.fromfile, (1 << 31) + 64
+    os.truncate(folder / WEIGHTS_FILE, size)
+    monkeypatch.setattr(np, "fromfile", lambda path, dtype: None if "weights" in path.name else real(path, dtype))
+    with pytest.raises(ProgramError, match=f"weights.bin: {size} bytes is not a size that this file can have"):
+        load_program(folder)
 
 
 @pytest.mark.parametrize("change", ["none", "illegal", "unknown"])

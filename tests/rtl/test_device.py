@@ -244,7 +244,8 @@ def test_a_closed_device_says_so() -> None:
 def test_a_build_is_kept_and_another_configuration_has_its_own() -> None:
     path = library_path(HARDWARE, top=TOP)
     before = path.stat().st_mtime_ns
-    assert library_path(HARDWARE, top=TOP) == path
+    assert library_path(HARDWARE, False, TOP) == path
+    assert load_library(HARDWARE, top=TOP)._name == str(path)
     assert path.stat().st_mtime_ns == before
 
 
@@ -290,7 +291,7 @@ def test_a_shape_that_the_verilog_cannot_have_is_refused_by_its_limit(shape: Har
 @pytest.mark.parametrize("name", hardware_names())
 def test_the_shapes_that_are_shipped_are_within_all_limits(name: str) -> None:
     check_shape(load_hardware_config(name))
-    check_shape(replace(load_hardware_config(name), token_par=2, max_rows=254))
+    check_shape(replace(load_hardware_config(name), token_par=2, max_rows=254, max_top_k=8))
 
 
 def test_sources_are_those_that_the_top_names(tmp_path: Path) -> None:

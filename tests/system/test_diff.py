@@ -10,11 +10,17 @@ import pytest
 from support import frame_of
 
 from edgemoe.compiler.program import Program
-from edgemoe.devices.golden.corrupted import CORRUPTED_FEATURE
+from edgemoe.devices.flat_memory import FlatMemory
+from edgemoe.devices.golden.corrupted import CORRUPTED_FEATURE, CorruptedMachine
+from edgemoe.devices.golden.machine import GoldenMachine
+from edgemoe.devices.golden.program import DecodedProgram
 from edgemoe.devices.registry import open_device
 from edgemoe.diff import compare_engines, compare_regions
 from edgemoe.session import Session
-from edgemoe.spec.isa import Opcode
+from edgemoe.spec.faults import Fault
+from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.isa import Buffer, Instruction, Opcode
+from edgemoe.spec.program_header import ProgramHeader
 
 Compile = Callable[..., Program]
 
@@ -39,6 +45,23 @@ def test_one_flipped_bit_is_found_where_it_was_flipped(compiled: Compile, hardwa
     assert (found.target, found.row, found.feature, found.count) == ("NORM", 0, CORRUPTED_FEATURE, 1)
     assert found.left ^ found.right == 1
     assert f"NORM[row 0][feature {CORRUPTED_FEATURE}]: {found.left} = 0b" in str(found)
+
+
+def test_the_first_attention_alone_is_corrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a machine that does nothing else, rows of zeros that have been written before."""
+    monkeypatch.setattr(GoldenMachine, "execute", lambda machine, instruction: None)
+    hardware = load_hardware_config("micro")
+    header = ProgramHeader(hardware.hash(), 1, 0, 0, 0)
+    nothing = np.zeros(0, dtype=np.uint8)
+    program = DecodedProgram(Fault.NONE, header, nothing.view(np.uint32).reshape(0, 16), nothing, hardware)
+    machine = CorruptedMachine(program, hardware, FlatMemory(), 0, 0)
+    machine.scratchpads.write(Buffer.NORM, 0, np.zeros((3, 16), dtype=np.int64))
+    for opcode, row, flipped in (
+        (Opcode.LINEAR, 0, []), (Opcode.ATTENTION, 1, [(1, 2, 1)]), (Opcode.ATTENTION, 2, [(1, 2, 1)])
+    ):  # fmt: skip
+        machine.execute(Instruction(opcode, source_row=row))
+        rows = machine.scratchpads.read(Buffer.NORM, 0, 3)
+        assert [(*at, rows[tuple(at)]) for at in np.argwhere(rows).tolist()] == flipped
 
 
 def test_every_stored_record_is_looked_at(compiled: Compile) -> None:

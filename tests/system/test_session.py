@@ -148,6 +148,8 @@ def test_fresh_memory_is_aligned_apart_and_not_zero() -> None:
     assert [begin % REGION_ALIGNMENT for begin in begins] == [0] * len(sizes)
     assert all(begin + size < after for begin, size, after in zip(begins, sizes, begins[1:], strict=False))
     assert set(memory.view(begins[2], sizes[2]).tolist()) == {0xA5}
+    memory.write(begins[1] + 8, np.arange(16, dtype=np.uint8))
+    assert memory.view(begins[1] + 7, 4).tolist() == [0xA5, 0, 1, 2]
     for size in (0, -1):
         with pytest.raises(DeviceError, match=f"cannot allocate {size} bytes"):
             memory.allocate(size)
