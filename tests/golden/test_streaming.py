@@ -20,6 +20,7 @@ from edgemoe.compiler.program import Program, load_program
 from edgemoe.compiler.quantise import quantise
 from edgemoe.compiler.quantised import QuantisedModel
 from edgemoe.compiler.residency import Blocks, Need, blocks_of, is_resident
+from edgemoe.compiler.streamed import StreamedScheduler
 from edgemoe.compiler.traffic import traffic_of
 from edgemoe.devices.registry import open_device
 from edgemoe.frames import expert_loads
@@ -27,7 +28,7 @@ from edgemoe.results import FrameResult
 from edgemoe.session import Session
 from edgemoe.spec.calibration import mixable_activations
 from edgemoe.spec.hardware import HardwareConfig, load_hardware_config
-from edgemoe.spec.isa import Opcode
+from edgemoe.spec.isa import STREAM_LINE, Buffer, Opcode
 from edgemoe.spec.model import ModelConfig, load_model_config
 from edgemoe.spec.task import TaskConfig
 from sim.common.shapes import shape
@@ -139,6 +140,25 @@ def test_the_compiler_makes_blocks_where_rows_do_not_fit_and_only_there() -> Non
     assert opcodes[0] == Opcode.REPEAT
     assert opcodes.count(Opcode.LOAD) > 20
     require_same(small, plain)
+
+
+@pytest.mark.parametrize(("name", "groups"), [("experts", 2), ("dense", 1)])
+@pytest.mark.parametrize("wide", [False, True])
+def test_rows_in_memory_take_no_more_than_they_are(name: str, groups: int, wide: bool) -> None:
+    """The residual stream, queries, keys, values and attention's outputs of all tokens, one behind the other."""
+    hardware = shape("wide_inner_pairs" if wide else "streaming")
+    model = model_of(name, hardware, wide)
+    tasks = [task.name for task in model.config.tasks]
+    workspace = StreamedScheduler(model, tasks, hardware, blocks(model, hardware, 12, 1)).workspace
+    places = (Buffer.RESIDUAL, Buffer.QUERY, Buffer.KEY, Buffer.VALUE, Buffer.NORM)
+    begins = [workspace.at(buffer, wide, 0, 0) for buffer in places]
+    row = MICRO.width * (2 if wide else 1)
+    sizes = [groups * MICRO.tokens * each for each in (2 * MICRO.width, row, row, row, row)]
+    ends = [begin + size for begin, size in zip(begins, sizes, strict=True)]
+    assert [*begins[1:], workspace.bytes] == [-(-end // STREAM_LINE) * STREAM_LINE for end in ends]
+    assert workspace.at(Buffer.KEY, wide, groups - 1, 3, 16) == (
+        begins[2] + ((groups - 1) * MICRO.tokens + 3) * row + 16 * row // MICRO.width
+    )
 
 
 @pytest.mark.parametrize(("name", "tasks"), [("experts in the first block", (" semseg", " depth")), ("dense", ("",))])

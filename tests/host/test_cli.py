@@ -244,6 +244,28 @@ def test_disasm_shows_every_instruction_with_its_label(base: list[str], capsys: 
     assert len(list(listing(program))) == 2 + len(program.instructions)
 
 
+def test_a_listing_shows_fields_that_are_not_0_and_all_words(base: list[str], capsys: Capture) -> None:
+    program = small_program()
+    first, second, *lines = list(listing(program, words=True))
+    assert first.startswith("; model micro (0x")
+    assert first.endswith(f"), tasks semseg, depth, hardware micro (0x{program.manifest.config_hash:08X})")
+    assert second.startswith(f"; {len(program.words)} instructions, stream {program.stream.size:,} bytes, input 4,608 ")
+    assert lines[1::2] == ["      " + " ".join(f"{word:08x}" for word in row) for row in program.words.tolist()]
+    shown = [line.partition("  ;")[0].split(maxsplit=2) for line in lines[::2]]
+    assert [line[:2] for line in shown] == [[str(n), i.opcode.name] for n, i in enumerate(program.instructions)]
+    assert [line.partition("  ; ")[2] for line in lines[::2]] == list(program.manifest.labels)
+    found = dict(zip(program.manifest.labels, (line[-1] for line in shown), strict=True))
+    gate, i = found["block 1 gate semseg"], program.instructions[program.manifest.labels.index("block 1 gate semseg")]
+    assert gate == (
+        f"rows=7, in_features=32, experts=4, top_k=2, multiplier={i.multiplier}, shift={i.shift}, segment {i.segment}"
+    )
+    store = program.instructions[program.manifest.labels.index("block 1 gate depth routing")]
+    assert found["block 1 gate depth routing"] == (
+        f"source=ROUTING, rows=7, in_features=2, source_row=7, address={store.address:#x}"
+    )
+    assert found["block 1 experts"].endswith(f", segment {i.segment + 2}…{i.segment + 5}")
+
+
 def test_diff_tells_equal_engines_from_different_ones(base: list[str], capsys: Capture) -> None:
     assert main(["diff", *base[:4], "--engines", "golden,golden"]) == 0
     assert "golden and golden agree:" in capsys.readouterr().out

@@ -178,6 +178,24 @@ def test_a_breach_of_the_protocol_is_an_error_that_says_what_and_when(breach: in
             copy.run()
 
 
+def test_a_breach_is_an_error_also_while_time_passes_by_itself() -> None:
+    with (copy := Copy(64)).device:
+        copy.register("watchdog_cycles", 4)
+        copy.device.write_register(CONTROL, AP_START)
+        with pytest.raises(DeviceError, match="AXI protocol"):
+            copy.device.run(1000)
+
+
+def test_memory_is_calm_unless_asked() -> None:
+    """No cycle at random: whatever the seed."""
+    cycles = []
+    for memory in (None, MemoryModel(), MemoryModel(extra_latency=0, stall_share=0.0, seed=9), MemoryModel(seed=8)):
+        with (copy := Copy(300, memory)).device:
+            copy.run()
+            cycles.append(copy.cycles)
+    assert len(set(cycles)) == 1
+
+
 def test_a_precondition_of_the_verilog_is_watched_during_a_run(capfd: pytest.CaptureFixture[str]) -> None:
     with (copy := Copy(64)).device:
         copy.register("watchdog_cycles", 7)
@@ -239,6 +257,20 @@ def test_a_closed_device_says_so() -> None:
         assert other.read_register(CONTROL) == AP_IDLE
     with pytest.raises(DeviceError, match="closed"):
         other.read_register(CONTROL)
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_a_simulation_ends_with_its_device_once(forgotten: bool) -> None:
+    device: RtlDevice | None = RtlDevice(HARDWARE, top=TOP)
+    assert device is not None
+    library, ended = device._library, []
+    real = library.edgemoe_destroy
+    library.edgemoe_destroy = lambda handle: (ended.append(handle), real(handle))  # type: ignore[assignment]
+    handle = device._handle
+    if not forgotten:
+        device.close()
+    device = None
+    assert ended == [handle]
 
 
 def test_a_build_is_kept_and_another_configuration_has_its_own() -> None:

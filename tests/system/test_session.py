@@ -21,7 +21,7 @@ from edgemoe.session import Session, SessionError
 from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.isa import FIELDS
 from edgemoe.spec.memory import REGION_ALIGNMENT
-from edgemoe.spec.registers import AP_IDLE, AP_START, CONTROL
+from edgemoe.spec.registers import AP_IDLE, AP_START, CONTROL, OFFSETS
 
 Compile = Callable[..., Program]
 
@@ -109,6 +109,27 @@ def test_a_device_of_another_identity_is_refused(compiled: Compile) -> None:
     device._output("identity", 7)
     with Session(program, device) as session, pytest.raises(SessionError, match="this project's identity"):
         session.run(frame_of(program))
+
+
+def test_the_identity_is_asked_for_once(compiled: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each access costs a board's time."""
+    program, asked = compiled("micro", "micro"), []
+    device = GoldenDevice(program.manifest.hardware)
+    read = device.read_register
+    monkeypatch.setattr(device, "read_register", lambda offset: (asked.append(offset), read(offset))[1])
+    with Session(program, device) as session:
+        for _ in range(3):
+            session.run(frame_of(program))
+    assert asked.count(OFFSETS["identity"]) == 1
+
+
+def test_the_clock_is_the_device_s_where_it_is_known(compiled: Compile) -> None:
+    program = compiled("micro", "micro")
+    device = GoldenDevice(program.manifest.hardware)
+    with Session(program, device) as session:
+        assert session.run(frame_of(program)).clock_mhz == program.manifest.hardware.clock_mhz
+        device.clock_mhz = 123.5
+        assert session.run(frame_of(program)).clock_mhz == 123.5
 
 
 def test_golden_decodes_a_program_once(compiled: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
