@@ -180,7 +180,7 @@ def test_a_breach_of_the_protocol_is_an_error_that_says_what_and_when(breach: in
 
 def test_a_breach_is_an_error_also_while_time_passes_by_itself() -> None:
     with (copy := Copy(64)).device:
-        copy.register("watchdog_cycles", 4)
+        copy.register("watchdog_cycles", 3)
         copy.device.write_register(CONTROL, AP_START)
         with pytest.raises(DeviceError, match="AXI protocol"):
             copy.device.run(1000)
