@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from edgemoe.compiler.compile import compile_checkpoint, compile_model
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.fits import DoesNotFitError, require_fit
+from edgemoe.compiler.hollow import hollow_model
 from edgemoe.compiler.integers import QuantiseError
 from edgemoe.compiler.program import ProgramError
 from edgemoe.compiler.quantise import quantise
@@ -19,7 +21,7 @@ from edgemoe.devices.registry import open_device
 from edgemoe.session import Session
 from edgemoe.spec.calibration import is_inner, mixable_activations
 from edgemoe.spec.checkpoint import CALIBRATION_FILE, CheckpointError
-from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.hardware import hardware_names, load_hardware_config
 from edgemoe.spec.isa import Opcode
 from edgemoe.spec.model import load_model_config
 from edgemoe.spec.strict import ConfigError, to_dict
@@ -117,6 +119,32 @@ def test_nan_weights_are_refused_by_name(tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path / "model", backbone__blocks__1__norm2__bias=np.full(width, np.nan))
     with pytest.raises(CheckpointError, match=r"tensor 'backbone\.blocks\.1\.norm2\.bias' holds NaN"):
         compile_checkpoint(folder, None, load_hardware_config("micro"))
+
+
+FACTORS = dict.fromkeys(("multiplier", "shift", "output_multiplier", "output_shift", "output_zero", "epsilon"), 0)
+
+
+@pytest.mark.parametrize("moe_blocks", [(1,), (0, 1), ()])
+def test_a_model_without_weights_gives_the_same_program_but_for_factors(moe_blocks: tuple[int, ...]) -> None:
+    hardware = load_hardware_config("micro")
+    config = replace(load_model_config("micro"), moe_blocks=moe_blocks)
+    real = quantise(config, random_tensors(config), plain_calibration(config), hardware.numbers)
+    programs = [compile_model(model, ("semseg", "depth"), hardware) for model in (real, hollow_model(config, hardware))]
+    instructions = [[replace(i, **FACTORS) for i in program.instructions] for program in programs]
+    assert instructions[0] == instructions[1]
+    assert programs[0].stream.size == programs[1].stream.size
+    assert programs[0].manifest.labels == programs[1].manifest.labels
+
+
+@pytest.mark.parametrize("name", ["micro", "micro_w16a16"])
+def test_a_build_without_an_option_is_refused_with_those_that_have_it(name: str) -> None:
+    config, hardware = replace(load_model_config("micro"), gate_bias=True), load_hardware_config(name)
+    model = quantise(config, random_tensors(config), plain_calibration(config), hardware.numbers)
+    shipped = [load_hardware_config(each) for each in hardware_names()]
+    names = [each.name for each in shipped if each.gate_forms and each.precision == hardware.precision]
+    there = f" ({', '.join(names)})" if names else ""
+    with pytest.raises(ProgramError, match=re.escape(f'choose a build with "gate_forms": true{there}') + "$"):
+        compile_model(model, ("semseg",), hardware)
 
 
 def test_what_does_not_fit_is_refused_before_weights_are_quantised(
