@@ -59,6 +59,23 @@ def test_no_device(overlay: Path) -> None:
     assert "PYNQ finds no board (No Devices Found); on a board work as root with XILINX_XRT=/usr set" in last
 
 
+class _NoDevices:
+    """PYNQ where there is no board: a warning, then an error."""
+
+    @property
+    def active_device(self) -> object:
+        warnings.warn("no board was found", stacklevel=2)
+        raise RuntimeError("No Devices Found")
+
+
+def test_what_pynq_warns_of_beside_its_error_is_not_said_twice(overlay: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pynq, "Device", _NoDevices())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(DeviceError, match=r"PYNQ finds no board \(No Devices Found\)"):
+            Accelerator(BOARD)
+
+
 def test_no_bitstream(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(OVERLAY_VARIABLE, raising=False)
     monkeypatch.setattr("edgemoe.pynq.board._CHECKOUT", Path("/nowhere"))

