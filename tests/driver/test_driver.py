@@ -27,6 +27,7 @@ from edgemoe.overlay.manifest import Timing
 from edgemoe.pynq.driver import INTERRUPT_SECONDS, EdgeMoeIp
 from edgemoe.pynq.simulated.board import MisuseError, SimulatedBoard
 from edgemoe.session import Session, SessionError
+from edgemoe.spec.hardware import load_hardware_config
 from edgemoe.spec.isa import INSTRUCTION_BYTES
 from edgemoe.spec.memory import stripe
 from edgemoe.spec.registers import (
@@ -135,6 +136,11 @@ def test_a_board_is_opened_with_a_watchdog_of_a_second_and_its_interrupt(make_bo
     board = make_board()
     assert board.read_register(OFFSETS["watchdog_cycles"]) == board.hardware.clock_mhz * 1_000_000
     assert (board.read_register(INTERRUPT_ENABLE), board.read_register(GLOBAL_INTERRUPT)) == (1, 1)
+
+
+def test_the_watchdog_of_a_clock_beyond_its_bits_is_the_longest(make_board: Callable[..., Any]) -> None:
+    board = make_board(hardware=replace(load_hardware_config("micro"), clock_mhz=5_000))
+    assert board.read_register(OFFSETS["watchdog_cycles"]) == 0xFFFFFFFF
 
 
 def test_a_board_is_opened_with_an_empty_program_and_keeps_none_of_it(
