@@ -7,9 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edgemoe.devices.golden.program import DecodedProgram, MachineFaultError
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.isa import STREAM_LINE, Instruction, Opcode
 from edgemoe.spec.memory import SegmentKind, segment, segment_header
+from edgemoe.spec.precision import MAX_SHIFT
+from edgemoe.spec.program_header import ProgramHeader
 from edgemoe.spec.registers import OFFSETS
 from sim.examples import machine as examples
 from sim.examples.machine import Bench, Outcome, changed, encoded, halts, program
@@ -86,6 +89,30 @@ def test_records_outside_their_ranges_stay_inside_their_buffers(bench: Bench, go
     outcome = bench.run(encoded(program()), np.concatenate(pieces))
     assert (outcome.fault, outcome.program_counter) == (Fault.NONE, examples.HALT)
     assert np.array_equal(bench.run(encoded(program())).output, good.output), "a stream left something behind"
+
+
+@pytest.mark.parametrize("precision", ["w8a8", "w16a16"])
+def test_golden_reads_each_record_by_its_own_bits(precision: str) -> None:
+    """A bias beyond its bits wraps around, a shift beyond the largest is that one."""
+    hardware = examples.small_hardware(precision)
+    end = 1 << hardware.numbers.bias_bits
+    zeros = np.zeros(hardware.out_par, dtype=np.int64)
+    bias, shift = zeros.copy(), zeros.copy()
+    bias[:3], shift[:3] = (end - 1, -end, end), (0, MAX_SHIFT, MAX_SHIFT + 1)
+    payload = examples.pack_linear(
+        examples.LinearWeights(np.zeros((hardware.out_par, 16), dtype=np.int64), bias, zeros, shift), hardware
+    )
+    stream = segment(0, SegmentKind.LINEAR, payload)
+    header = ProgramHeader(hardware.hash(), 1, stream.size // STREAM_LINE, 0, 0)
+    words = np.zeros((1, 16), dtype=np.uint32)
+    program = DecodedProgram(Fault.NONE, header, words, stream, hardware, segment_starts=[0])
+    read = program.linear(0, hardware.out_par, 16, 0)
+    assert read.bias[:3].tolist() == [end - 1, -end, -end]
+    assert read.shift[:3].tolist() == [0, MAX_SHIFT, MAX_SHIFT]
+
+
+def test_a_fault_says_its_name() -> None:
+    assert [str(MachineFaultError(fault)) for fault in Fault] == [fault.name for fault in Fault]
 
 
 def gates(count: int, rows: int) -> list[Instruction]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from edgemoe.devices.golden import threads
 from edgemoe.devices.golden.device import GoldenDevice
 from edgemoe.devices.golden.machine import GoldenMachine
 from edgemoe.devices.golden.threads import VARIABLES, one_blas_thread
@@ -57,3 +60,13 @@ def test_a_number_that_the_user_chose_is_left_alone(name: str, three: None, monk
     monkeypatch.setenv(name, "3")
     with one_blas_thread():
         assert blas_threads() == {3}
+
+
+def test_one_thread_is_asked_for_and_no_other_library_than_blas(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, object]] = []
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    libraries = SimpleNamespace(limit=lambda **wish: (asked.append(wish), nullcontext())[1])
+    monkeypatch.setattr(threads, "_libraries", lambda: libraries)
+    with one_blas_thread():
+        assert asked == [{"limits": 1, "user_api": "blas"}]
