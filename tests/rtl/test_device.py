@@ -12,6 +12,8 @@ import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ import pytest
 from edgemoe.devices.base import Bytes, DeviceError
 from edgemoe.devices.rtl.build import Harness, check_shape, library_path, load_library, modules, sources_of
 from edgemoe.devices.rtl.device import MemoryModel, Response, RtlDevice
+from edgemoe.devices.rtl.trace import counted_cycles
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.hardware import HardwareConfig, hardware_names, load_hardware_config
 from edgemoe.spec.registers import AP_DONE, AP_IDLE, AP_START, CONTROL, IDENTITY, OFFSETS
@@ -237,6 +240,18 @@ def test_the_trace_shows_its_signals_whenever_the_index_moves_on() -> None:
         assert trace[:11, 2].tolist() == [64 * index for index in range(11)]
         assert np.all(np.diff(trace[1:11, 0].astype(np.int64)) >= 64)
         assert copy.device.take_trace()[1].size == 0
+
+
+def test_cycles_of_an_instruction_last_until_the_next_or_to_the_end() -> None:
+    """The first begins with the run. As the trace of three instructions says it, in columns of any order."""
+    names = ("cycle", "cycles", "trace_index")
+    trace = np.array([[900, 30, 0], [950, 75, 1], [990, 200, 2]], dtype=np.uint64)
+    end = {OFFSETS["cycles"]: 1234}
+    device = cast("RtlDevice", SimpleNamespace(take_trace=lambda: (names, trace), read_register=end.__getitem__))
+    assert counted_cycles(device, 3) == [75, 125, 1034]
+    for count in (2, 4):
+        with pytest.raises(DeviceError, match=rf"{count} instructions, but a trace of \[0, 1, 2\]"):
+            counted_cycles(device, count)
 
 
 def test_two_devices_do_not_touch_each_other() -> None:
