@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from edgemoe.devices.golden.program import DecodedProgram, MachineFaultError
+from edgemoe.devices.golden.scratchpads import Scratchpads
 from edgemoe.spec.faults import Fault
-from edgemoe.spec.isa import STREAM_LINE, Instruction, Opcode
+from edgemoe.spec.isa import STREAM_LINE, Buffer, Instruction, Opcode
 from edgemoe.spec.memory import SegmentKind, segment, segment_header
 from edgemoe.spec.precision import MAX_SHIFT
 from edgemoe.spec.program_header import ProgramHeader
@@ -109,6 +110,14 @@ def test_golden_reads_each_record_by_its_own_bits(precision: str) -> None:
     read = program.linear(0, hardware.out_par, 16, 0)
     assert read.bias[:3].tolist() == [end - 1, -end, -end]
     assert read.shift[:3].tolist() == [0, MAX_SHIFT, MAX_SHIFT]
+
+
+def test_no_rows_that_are_written_are_no_rows_that_can_be_read() -> None:
+    """Whatever a scratchpad held before of other features."""
+    pads = Scratchpads(examples.small_hardware("w8a8"))
+    pads.write(Buffer.NORM, 0, np.ones((3, 32), dtype=np.int64))
+    pads.write(Buffer.NORM, 0, np.ones((0, 16), dtype=np.int64))
+    assert [pads.valid_rows(Buffer.NORM, features) for features in (32, 16)] == [0, 0]
 
 
 def test_a_fault_says_its_name() -> None:

@@ -141,6 +141,12 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
         load_program(folder)
 
 
+def test_a_folder_that_holds_no_program_is_said_to_hold_none(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(ProgramError, match=rf"^{folder}: not a program folder \(no manifest.json\); make one with"):
+            load_program(folder)
+
+
 CHANGES: dict[str, tuple[Callable[[dict[str, object]], None], str]] = {
     "an unknown key": (lambda m: m.update(colour="red"), "unknown key 'colour'"),
     "a missing key": (lambda m: m.pop("labels"), "key 'labels' is missing"),

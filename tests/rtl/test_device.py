@@ -254,6 +254,14 @@ def test_cycles_of_an_instruction_last_until_the_next_or_to_the_end() -> None:
             counted_cycles(device, count)
 
 
+def test_a_variable_is_shown_or_said_not_to_be() -> None:
+    with (copy := Copy(64)).device:
+        shown = copy.device.variable("TOP.edgemoe_top", "trace_index")
+        assert (shown.dtype, shown.size) == (np.uint8, 2)
+        with pytest.raises(DeviceError, match=r"no variable TOP\.edgemoe_top\.secret is shown by this build's harness"):
+            copy.device.variable("TOP.edgemoe_top", "secret")
+
+
 def test_two_devices_do_not_touch_each_other() -> None:
     with (first := Copy(40, seed=1)).device, (second := Copy(30, seed=2)).device:
         first.run()
