@@ -310,6 +310,34 @@ def test_a_lost_interrupt_costs_only_time(
         assert np.array_equal(session.run_raw(frames[0]), expected[0])
 
 
+def test_a_wait_that_ctrl_c_ends_leaves_no_task_behind(board: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It came while the loop slept, not inside of what waits."""
+    loop = asyncio.new_event_loop()
+    never = loop.create_future()
+    tasks: list[asyncio.Task[None]] = []
+    create = loop.create_task
+
+    async def wait() -> None:
+        await never
+
+    def create_task(work: Any, **options: Any) -> asyncio.Task[None]:
+        tasks.append(create(work, **options))
+        return tasks[-1]
+
+    def ctrl_c() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "create_task", create_task)
+    monkeypatch.setattr(board.ip, "_loop", lambda: loop)
+    monkeypatch.setattr(board.ip, "interrupt", SimpleNamespace(wait=wait))
+    loop.call_soon(ctrl_c)
+    with pytest.raises(KeyboardInterrupt):
+        board.pause(10.0)
+    loop.run_until_complete(asyncio.sleep(0.001))
+    assert tasks[0].cancelled()
+    loop.close()
+
+
 def test_the_driver_s_own_question_for_the_loop_warns_nobody(board: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some versions of Python warn of a question where no loop was made before."""
     loop = asyncio.new_event_loop()

@@ -14,7 +14,7 @@ from edgemoe.devices.golden.scratchpads import Scratchpads
 from edgemoe.spec.faults import Fault
 from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE, Buffer, Instruction, Opcode
 from edgemoe.spec.legality import reads, writes
-from edgemoe.spec.memory import MAX_PARTS
+from edgemoe.spec.memory import MAX_PARTS, SegmentKind, segment
 from sim.examples import machine as examples
 from sim.examples.machine import OUTPUT_BYTES, TOKENS, WIDTH, Bench, Outcome, encoded, small_hardware
 
@@ -91,11 +91,21 @@ def test_half_of_the_features_are_loaded_at_a_pitch(bench: Bench) -> None:
 
 
 def test_values_from_memory_keep_to_the_range_of_their_buffer(bench: Bench) -> None:
-    """GATE_INPUT's lie within ±32639, whatever the 16 bits say: here routing entries, stored as they are."""
-    words = [moved(Opcode.STORE, Buffer.KEY, TOKENS, address=AT), moved(Opcode.LOAD, Buffer.GATE_INPUT, 2, address=AT)]
-    output = require_golden(bench, *words, moved(Opcode.STORE, Buffer.GATE_INPUT, 2, address=512)).output
-    raw = output[AT : AT + 128].view("<i2").astype(int)
-    assert np.array_equal(output[512 : 512 + 128].view("<i2"), np.clip(raw, -32639, 32639))
+    """GATE_INPUT's lie within ±32639, whatever the 16 bits say: here routing entries; a score of a half is −32768."""
+    gate = replace(examples.program()[examples.GATE], experts=2)
+    equal = examples.pack_gate(np.zeros((2, WIDTH), dtype=np.int64), HARDWARE)
+    pieces = [*examples.segments(HARDWARE)[: gate.segment], segment(gate.segment, SegmentKind.GATE, equal)]
+    moves = (
+        moved(Opcode.STORE, Buffer.ROUTING, TOKENS, features=2, address=AT),
+        moved(Opcode.LOAD, Buffer.GATE_INPUT, 1, address=AT),
+        moved(Opcode.STORE, Buffer.GATE_INPUT, 1, address=512),
+    )
+    words = encoded([*examples.program()[: examples.GATE], gate, *moves, HALT])
+    outcome = bench.run(words, np.concatenate(pieces))
+    assert outcome.fault == Fault.NONE
+    raw = outcome.output[AT : AT + 2 * WIDTH].view("<i2").astype(int)
+    assert raw.min() == -32768
+    assert np.array_equal(outcome.output[512 : 512 + 2 * WIDTH].view("<i2"), np.clip(raw, -32639, 32639))
 
 
 @pytest.mark.parametrize(("keys", "key_row"), [(1, 0), (2, 0), (4, 0), (3, 1), (1, 3)])
