@@ -161,9 +161,10 @@ def test_nothing_of_an_earlier_run_can_be_read(bench: Bench, good: Outcome, buff
     halts(bench, good, bench.run(encoded([store, Instruction(Opcode.HALT)])), Fault.ILLEGAL_OPERAND, 0)
 
 
-def test_hidden_holds_nothing_after_the_experts(bench: Bench, good: Outcome) -> None:
+@pytest.mark.parametrize("features", [examples.HIDDEN, examples.PATCH], ids=["theirs", "those of patches before"])
+def test_hidden_holds_nothing_after_the_experts(bench: Bench, good: Outcome, features: int) -> None:
     instructions = program()
-    instructions[examples.COPY] = Instruction(Opcode.STORE, source=Buffer.HIDDEN, rows=1, in_features=examples.HIDDEN)
+    instructions[examples.COPY] = Instruction(Opcode.STORE, source=Buffer.HIDDEN, rows=1, in_features=features)
     halts(bench, good, bench.run(encoded(instructions)), Fault.ILLEGAL_OPERAND, examples.COPY)
 
 
