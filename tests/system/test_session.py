@@ -123,6 +123,13 @@ def test_the_identity_is_asked_for_once(compiled: Compile, monkeypatch: pytest.M
     assert asked.count(OFFSETS["identity"]) == 1
 
 
+def test_counters_may_be_read_between_frames(compiled: Compile) -> None:
+    program = compiled("micro", "micro")
+    with open_device("golden", program.manifest.hardware) as device, Session(program, device) as session:
+        for _ in range(2):
+            assert session.run(frame_of(program)).counters == session.counters()
+
+
 def test_the_clock_is_the_device_s_where_it_is_known(compiled: Compile) -> None:
     program = compiled("micro", "micro")
     device = GoldenDevice(program.manifest.hardware)
