@@ -35,7 +35,16 @@ from edgemoe.spec.terminal import accept_all_text
 REPORT = REPOSITORY / "build" / "reports" / "route.json"
 FOLDER = BUILDS / "route"
 PACKING_SECONDS = 600.0
-UNITS = ("gate", "instruction_unit", "weight_buffer", "attention", "softmax", "drain", "requantise")  # by their size
+UNITS = (
+    "layernorm",
+    "gate",
+    "instruction_unit",
+    "weight_buffer",
+    "attention",
+    "softmax",
+    "drain",
+    "requantise",
+)  # by their size
 Result = TypeVar("Result")
 
 
