@@ -10,7 +10,7 @@ module edgemoe_core (
     clk, rst_n, engine_rst_n, begin_run, stream_lines, begin_ranges, range_begin, range_lines, part_push, part_end_line,
     part_times, written, program_address, input_address, output_address,
     header_valid, header_fault, halted, fault, index, experts_run, segments_dropped, progress, counts_running,
-    available, take, take_lines, taken_valid, taken, skip, skip_lines, left,
+    available, take, take_lines, taken_valid, taken, skip, skip_lines, hold_back, keep, again, left,
     command_valid, command_ready, command_address, command_words, read_valid, read_ready, read_word,
     word_valid, word_ready, word_address, word, weight_beats, read_beat, write_beat, counters
 );
@@ -51,6 +51,9 @@ module edgemoe_core (
     input  wire [TILE_BITS-1:0] taken;
     output wire                 skip;
     output wire [31:0]          skip_lines;
+    output reg                  hold_back;      // weights are prefetched slowly until a frame's patches have come
+    output wire                 keep;
+    output wire                 again;
     input  wire [63:0]          left;
     output wire                 command_valid;
     input  wire                 command_ready;
@@ -143,9 +146,10 @@ module edgemoe_core (
     wire start_layernorm, start_copy, start_store, start_load, start_positions, start_patches, start_gate, note_gate, clear_queues;
     wire start_gather, layernorm_busy, copy_busy, store_busy, load_busy, patch_busy, gather_busy, gate_busy;
     wire [7:0] gather_expert;
+    wire [15:0] written_row;
     reg rows_busy;  // a cycle late, which those who wait for it allow for
     always @(posedge clk)
-        rows_busy <= layernorm_busy || copy_busy || (STREAMING == 0 && store_busy) || patch_busy || gather_busy;
+        rows_busy <= copy_busy || (STREAMING == 0 && store_busy) || patch_busy || gather_busy;
 
     // STORE and LOAD: the one that is done, which without the queue is the instruction that executes.
     wire move, blocked, moves_room, moves_idle, storing;
@@ -170,8 +174,11 @@ module edgemoe_core (
                 .move_first_row(move_row), .move_features(move_features), .move_address(move_address),
                 .move_pitch(move_pitch));
         end else begin : at_once
+            // Not before it begins, beside LAYERNORM.
+            reg has_ports;
+            always @(posedge clk) has_ports <= of_store && (!layernorm_busy || source == BUFFER_ROUTING[3:0]);
             assign {blocked, moves_room, moves_idle, storing, start_store, start_load} =
-                {1'b0, 1'b1, 1'b1, of_store, move, 1'b0};
+                {1'b0, 1'b1, 1'b1, has_ports, move, 1'b0};
             assign {move_buffer, move_rows, move_row, move_features} = {source, rows, source_row, in_features};
             assign {move_address, move_pitch} = {output_at, pitch};
             wire unused_moves = &{1'b0, access, access_writes, access_scratchpad, access_row, access_row_end,
@@ -187,7 +194,7 @@ module edgemoe_core (
         .check_fault(check_fault), .commit(commit), .instruction(instruction), .index(index), .fetch_room(fetch_room),
         .fetch_push(fetch_push), .fetch(fetch), .header_done(header_done), .header_fault(segment_fault),
         .pass_room(pass_room), .pass_push(pass_push), .pass(pass), .pass_issued(pass_issued),
-        .compute_idle(compute_idle), .start_layernorm(start_layernorm), .start_copy(start_copy),
+        .compute_idle(compute_idle), .start_layernorm(start_layernorm), .layernorm_busy(layernorm_busy), .written_row(written_row), .start_copy(start_copy),
         .move(move), .blocked(blocked), .moves_room(moves_room), .moves_idle(moves_idle), .start_positions(start_positions), .start_patches(start_patches),
         .start_gate(start_gate), .note_gate(note_gate), .clear_queues(clear_queues), .start_gather(start_gather),
         .gather_expert(gather_expert), .rows_busy(rows_busy),
@@ -225,7 +232,7 @@ module edgemoe_core (
         .end_key(end_key), .vectors(vectors), .out_features(out_features), .output_base(output_at), .multiplier(multiplier),
         .shift(shift[5:0]), .output_multiplier(output_multiplier), .output_shift(output_shift[5:0]),
         .output_zero(output_zero), .activation(activation), .biased(biased), .available(available), .take(take), .take_lines(take_lines),
-        .taken_valid(taken_valid), .taken(taken), .skip(skip), .skip_lines(skip_lines), .left(left),
+        .taken_valid(taken_valid), .taken(taken), .skip(skip), .skip_lines(skip_lines), .keep(keep), .again(again), .left(left),
         .closes_part(closes_part), .last_segment(last_segment), .line_valid(line_valid), .line_ready(of_layernorm || patch_line_ready), .line(line),
         .array_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
         .gathered(gathered), .attention_depth(attention_depth), .keys(key_values), .values(value_values),
@@ -249,7 +256,7 @@ module edgemoe_core (
         .start_layernorm(start_layernorm), .start_copy(start_copy), .start_store(start_store),
         .start_load(start_load), .start_positions(start_positions), .start_patches(start_patches), .start_gate(start_gate),
         .note_gate(note_gate), .clear_queues(clear_queues), .start_gather(start_gather),
-        .gather_expert(gather_expert), .layernorm_busy(layernorm_busy), .copy_busy(copy_busy), .store_busy(store_busy),
+        .gather_expert(gather_expert), .layernorm_busy(layernorm_busy), .written_row(written_row), .copy_busy(copy_busy), .store_busy(store_busy),
         .load_busy(load_busy),
         .patch_busy(patch_busy), .gather_busy(gather_busy), .gate_busy(gate_busy), .lengths(lengths),
         .longest(longest), .queues_end(queues_end), .source_end(source_end), .destination_end(destination_end),
@@ -278,7 +285,7 @@ module edgemoe_core (
     reg patch_words;
     always @(posedge clk)
         if (!engine_rst_n) patch_words <= 1'b0;
-        else if (patch_command && command_ready) patch_words <= 1'b1;
+        else if (start_patches) patch_words <= 1'b1;
         else if (!of_patch && !halted) patch_words <= 1'b0;
     assign patching = patch_words;
     assign program_words = !patch_words && !load_due;
@@ -287,6 +294,9 @@ module edgemoe_core (
     assign command_address = load_command ? load_address : fetch_hold ? input_at : unit_address;
     assign command_words = load_command ? load_words : fetch_hold ? input_words : unit_words;
     assign read_ready = patching ? patch_word_ready : load_due ? load_word_ready : unit_word_ready;
+
+    always @(posedge clk)
+        hold_back <= begin_run || (hold_back && !pass_push && (!executes || of_patch || of_repeat));
 
     reg stepped;
     always @(posedge clk) begin

@@ -142,7 +142,7 @@ module edgemoe_top (
     // said so.
     assign begin_stream = STREAMING != 0 ? begin_ranges : header_good;
     wire [8:1] available;
-    wire take, taken_valid, skip;
+    wire take, taken_valid, skip, hold_back, keep, again;
     wire [2:0] take_lines;
     wire [TILE_BITS-1:0] taken;
     wire [31:0] skip_lines;
@@ -156,7 +156,7 @@ module edgemoe_top (
     ) prefetch (
         .clk(clk), .rst_n(rst_n), .begin_run(begin_stream), .run_lines(range_lines), .run_words(run_words),
         .available(available), .take(take), .take_lines(take_lines), .taken_valid(taken_valid), .taken(taken),
-        .skip(skip), .skip_lines(skip_lines), .left(left), .range_begin(range_begin),
+        .skip(skip), .skip_lines(skip_lines), .hold_back(hold_back), .keep(keep), .again(again), .left(left), .range_begin(range_begin),
         .range_lines(range_lines), .port_word_valid(port_valid),
         .port_word(port_words), .port_word_index(port_indices), .room_words(room_words), .skip_to(skip_to));
     weight_ports #(.INDEX_BITS(INDEX_BITS), .PORTS(PORTS), .MAX_WEIGHT_PORTS(MAX_WEIGHT_PORTS),
@@ -207,7 +207,7 @@ module edgemoe_top (
     wire [63:0] command_address, word_address;
     wire [31:0] command_words;
     wire [127:0] read_word, word;
-    data_reader reader (
+    data_reader #(.DATA_QUEUE_BITS(DATA_QUEUE_BITS)) reader (
         .clk(clk), .rst_n(rst_n), .begin_run(begin_run), .command_valid(command_valid), .command_ready(command_ready),
         .command_address(command_address), .command_words(command_words), .word_valid(read_valid),
         .word_ready(read_ready), .word(read_word), .flush(flush), .flushed(reader_flushed), .bus_error(reader_error),
@@ -244,7 +244,7 @@ module edgemoe_top (
         .output_address(output_address), .header_valid(header_valid), .header_fault(header_fault), .halted(halted),
         .fault(fault), .index(index), .experts_run(experts_run), .segments_dropped(segments_dropped),
         .progress(progress), .counts_running(running), .available(available), .take(take), .take_lines(take_lines),
-        .taken_valid(taken_valid), .taken(taken), .skip(skip), .skip_lines(skip_lines), .left(left),
+        .taken_valid(taken_valid), .taken(taken), .skip(skip), .skip_lines(skip_lines), .hold_back(hold_back), .keep(keep), .again(again), .left(left),
         .command_valid(command_valid), .command_ready(command_ready), .command_address(command_address),
         .command_words(command_words), .read_valid(read_valid), .read_ready(read_ready), .read_word(read_word),
         .word_valid(word_valid), .word_ready(word_ready), .word_address(word_address), .word(word),

@@ -7,7 +7,7 @@ module compute (
     clk, rst_n, pass_room, pass_push, pass, pass_issued, fetch_room, fetch_push, fetch, header_done, header_fault, idle,
     first_key, end_key, vectors, out_features, output_base, multiplier, shift, output_multiplier, output_shift, output_zero,
     activation, biased,
-    available, take, take_lines, taken_valid, taken, skip, skip_lines, left, closes_part, last_segment, line_valid, line_ready, line,
+    available, take, take_lines, taken_valid, taken, skip, skip_lines, keep, again, left, closes_part, last_segment, line_valid, line_ready, line,
     array_depth, norm, hidden, gate_input, query, gathered, attention_depth, keys, values,
     residual_read_depth, residual, residual_enable, residual_parts, residual_depth, residual_values,
     write_enable, write_buffer, write_parts, write_depth, write_values, write_wide, wide_result,
@@ -53,6 +53,8 @@ module compute (
     input  wire [TILE_BITS-1:0]                    taken;
     output wire                                    skip;
     output wire [31:0]                             skip_lines;
+    output wire                                    keep;
+    output wire                                    again;
     input  wire [63:0]                             left;
     input  wire                                    closes_part;
     input  wire [31:0]                             last_segment;
@@ -109,7 +111,7 @@ module compute (
         .clk(clk), .rst_n(rst_n), .command_valid(fetch_push), .command_ready(fetch_room), .command(fetch),
         .idle(stream_idle), .header_done(header_done), .header_fault(header_fault), .available(available), .take(take),
         .take_lines(take_lines), .taken_valid(taken_valid), .taken(taken), .skip(skip), .skip_lines(skip_lines),
-        .left(left), .closes_part(closes_part), .last_segment(last_segment), .weights_coming(weights_coming), .weights(weights), .tile_done(tile_done), .channel_push(channel_push),
+        .keep(keep), .again(again), .left(left), .closes_part(closes_part), .last_segment(last_segment), .weights_coming(weights_coming), .weights(weights), .tile_done(tile_done), .channel_push(channel_push),
         .channel_lines(channel_lines), .channel_done(channel_done), .line_valid(line_valid), .line_ready(line_ready),
         .line(line), .attention_start(attention_start), .attention_busy(attention_busy),
         .attention_reserve(attention_reserve),

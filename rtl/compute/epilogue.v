@@ -178,7 +178,7 @@ module epilogue (
             end
             assign logits_valid[r] = valid[3] && step_3[DRAIN_KIND +: 3] == PASS_LOGITS && step_3[DRAIN_LAST]
                 && step_3[DRAIN_ROWS + r];
-            assign logits_row[r*16 +: 16] = step_3[DRAIN_INDEX +: 16] + r[15:0];
+            assign logits_row[r*16 +: 16] = step_3[DRAIN_ROW +: 16] + r[15:0];
 
             drain_place #(
                 .OFFSET(r), .LANE_BITS(LANE_BITS), .VECTORS_BITS(VECTORS_BITS), .DEPTH_BITS(DEPTH_BITS)
@@ -257,7 +257,7 @@ module epilogue (
     assign score_first = step_11[DRAIN_TILE +: 12] == 12'd0;
     assign score_address = {step_11[DRAIN_QUERY +: 4], step_11[DRAIN_TILE +: KEY_WORD_BITS]};
     assign head_valid = valid[11] && kind_11 == PASS_HEAD ? step_11[DRAIN_ROWS +: POST_ROWS] : {POST_ROWS{1'b0}};
-    assign head_row = step_11[DRAIN_INDEX +: 16];
+    assign head_row = step_11[DRAIN_ROW +: 16];
     assign head_tile = step_11[DRAIN_TILE +: 12];
 
     // Done when the last row of a pass has gone all the way.

@@ -7,10 +7,10 @@
 // flush gives up what was commanded: nothing more is requested or handed on, words in flight are dropped, flushed says
 // that nothing is left. A command given during flush is not accepted.
 // Latency: 5 cycles from command to request and per further request; two from a beat to word_valid.
-// Depth: an addition of 60 bits; an address comparison and a 64-entry LUT RAM.
+// Depth: an addition of 60 bits; an address comparison and a LUT RAM of 2^DATA_QUEUE_BITS words.
 `default_nettype none
 module data_reader #(
-    parameter QUEUE_BITS = 6,  // 2^QUEUE_BITS words requested or waiting at most; at least 16 words
+    parameter DATA_QUEUE_BITS = 7,  // 2^DATA_QUEUE_BITS words requested or waiting at most; at least 16 words
     parameter OUTSTANDING_BITS = 4  // 2^OUTSTANDING_BITS bursts in flight at most
 ) (
     input  wire         clk,
@@ -46,7 +46,7 @@ module data_reader #(
     input  wire         m_axi_RVALID,
     output wire         m_axi_RREADY
 );
-    localparam QUEUE = 1 << QUEUE_BITS;
+    localparam QUEUE = 1 << DATA_QUEUE_BITS;
     localparam [2:0] STATE_IDLE = 0;  // takes a command
     localparam [2:0] STATE_MEASURE = 2;  // length of the burst
     localparam [2:0] STATE_FIT = 1;  // whether there is room for it
@@ -58,13 +58,13 @@ module data_reader #(
     reg [63:4] address;
     reg [31:0] remaining;
     reg [4:0] length;
-    reg [QUEUE_BITS:0] reserved;  // words requested and not yet handed on
+    reg [DATA_QUEUE_BITS:0] reserved;  // words requested and not yet handed on
     reg [OUTSTANDING_BITS:0] in_flight;
     reg dropping;  // after flush, until nothing is in flight
     wire stop = flush || dropping;
     wire [4:0] to_boundary = 5'd16 - {1'b0, address[7:4]};
     reg room;  // a cycle ago; from STATE_FIT to the request there can only become more
-    wire fits = reserved <= QUEUE[QUEUE_BITS:0] - {{(QUEUE_BITS-4){1'b0}}, length} && !in_flight[OUTSTANDING_BITS];
+    wire fits = reserved <= QUEUE[DATA_QUEUE_BITS:0] - {{(DATA_QUEUE_BITS-4){1'b0}}, length} && !in_flight[OUTSTANDING_BITS];
     wire request = state == STATE_REQUEST && room && !stop;
     wire last_beat = m_axi_RVALID && m_axi_RLAST;
     wire handed_on;
@@ -112,31 +112,31 @@ module data_reader #(
                         state <= stop || remaining == 0 ? STATE_IDLE : STATE_MEASURE;
                     end
             endcase
-            reserved <= stop ? {(QUEUE_BITS+1){1'b0}} : reserved + (request ? {{(QUEUE_BITS-4){1'b0}}, length} : 0)
-                - {{QUEUE_BITS{1'b0}}, handed_on};
+            reserved <= stop ? {(DATA_QUEUE_BITS+1){1'b0}} : reserved + (request ? {{(DATA_QUEUE_BITS-4){1'b0}}, length} : 0)
+                - {{DATA_QUEUE_BITS{1'b0}}, handed_on};
             in_flight <= in_flight + {{OUTSTANDING_BITS{1'b0}}, request} - {{OUTSTANDING_BITS{1'b0}}, last_beat};
             dropping <= stop && (m_axi_ARVALID || in_flight != 0);
         end
     end
 
     // Queue and output register.
-    reg [127:0] queue [0:QUEUE-1];
-    reg [QUEUE_BITS:0] newest, oldest;
+    (* ram_style = "distributed" *) reg [127:0] queue [0:QUEUE-1];
+    reg [DATA_QUEUE_BITS:0] newest, oldest;
     wire move = newest != oldest && (!word_valid || word_ready);
     assign handed_on = word_valid && word_ready;
 
     always @(posedge clk) begin
         if (m_axi_RVALID)
-            queue[newest[QUEUE_BITS-1:0]] <= m_axi_RDATA;
+            queue[newest[DATA_QUEUE_BITS-1:0]] <= m_axi_RDATA;
         if (move)
-            word <= queue[oldest[QUEUE_BITS-1:0]];
+            word <= queue[oldest[DATA_QUEUE_BITS-1:0]];
         if (!rst_n || stop) begin
             newest <= 0;
             oldest <= 0;
             word_valid <= 1'b0;
         end else begin
-            newest <= newest + {{QUEUE_BITS{1'b0}}, m_axi_RVALID};
-            oldest <= oldest + {{QUEUE_BITS{1'b0}}, move};
+            newest <= newest + {{DATA_QUEUE_BITS{1'b0}}, m_axi_RVALID};
+            oldest <= oldest + {{DATA_QUEUE_BITS{1'b0}}, move};
             word_valid <= move || (word_valid && !word_ready);
         end
         beat <= rst_n && m_axi_RVALID;

@@ -119,12 +119,12 @@ module scratchpads #(
     localparam [OUT_PARTS-1:0] WHOLE = {OUT_PARTS{1'b1}};
     wire [DEPTHS-1:0] store_depths = {TOKEN_PAR{store_depth}};
     wire [TOKEN_PAR-1:0] one = {{(TOKEN_PAR-1){1'b0}}, 1'b1};
-    // Of which buffers STORE has the read ports: of all, or of its own where other instructions execute meanwhile.
+    // Of which buffer STORE has the read ports: others may be read meanwhile.
     reg [BUFFER_HIDDEN:0] stores;
     integer pad;
     always @(posedge clk)
         for (pad = 0; pad <= BUFFER_HIDDEN; pad = pad + 1)
-            stores[pad] <= of_store && (STREAMING == 0 || store_source == pad[3:0]);
+            stores[pad] <= of_store && store_source == pad[3:0];
     wire [DEPTHS-1:0] hidden_depth = stores[BUFFER_HIDDEN] ? store_depths : array_depth;
     wire [DEPTHS-1:0] query_depth = stores[BUFFER_QUERY] ? store_depths : array_depth;
     wire [DEPTHS-1:0] gathered_depth = of_experts ? {TOKEN_PAR{gather_read_depth}} : array_depth;

@@ -3,7 +3,7 @@
 //
 //   HEADER: one line, checked against number and payload lines       LINES: passed on one by one
 //   WEIGHTS: per output tile its channel records, then its tiles     SKIP: forgotten
-//   KEYS, VALUES: tiles assembled by attention
+//   KEYS, VALUES: tiles assembled by attention          KEPT, AGAIN: WEIGHTS that the buffer keeps; the same once more
 //
 // Narrow weights are expanded to whole ones here; where a line holds two tiles of them, the second waits in a register.
 // Tiles and channel records are taken only when their queues have room, counting what is on its way.
@@ -18,7 +18,7 @@ module stream_reader (
     clk, rst_n, command_valid, command_ready, command, idle, header_done, header_fault,
     available, take, take_lines, taken_valid, taken, skip, skip_lines, left, closes_part, last_segment,
     weights_coming, weights, tile_done, channel_push, channel_lines, channel_done, line_valid, line_ready, line,
-    attention_start, attention_busy, attention_reserve, tile_room, current, waits
+    keep, again, attention_start, attention_busy, attention_reserve, tile_room, current, waits
 );
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
@@ -52,6 +52,8 @@ module stream_reader (
     output wire                               line_valid;
     input  wire                               line_ready;
     output wire [LINE_BITS-1:0]               line;
+    output wire                               keep;
+    output wire                               again;
     output wire                               attention_start;
     input  wire                               attention_busy;
     input  wire                               attention_reserve;
@@ -74,7 +76,10 @@ module stream_reader (
     assign current = now;
     // What it wants next, at most one of these, decoded on the way in; attends: attention is at work.
     reg wants_channels, wants_tile, wants_line, asks_header, skips, starts_attention, attends;
+    reg keeps, rewinds;
     wire [2:0] front_kind = front[FETCH_KIND +: 3];
+    wire front_again = front_kind == FETCH_AGAIN;
+    wire front_weights = front_kind == FETCH_WEIGHTS || front_kind == FETCH_KEPT;
     reg [11:0] outputs_left, inputs_left;  // tiles, this one counted
     reg last_input, last_output, last_line;  // one is left
     reg ended;  // nothing was left one cycle ago; when something was and is no more, nothing is available either
@@ -114,6 +119,8 @@ module stream_reader (
     assign take_lines = wants_channels ? CHANNEL_LINES[2:0] : wants_tile ? lines_of_tile : 3'd1;
     assign skip = skips;
     assign skip_lines = now[FETCH_COUNT +: 32];
+    assign keep = keeps;
+    assign again = rewinds;
     assign attention_start = starts_attention;
     assign waits = (wants_channels && !enough_channels) || (wants_tile && !second && !enough_tile)
         || ((wants_line || wants_header) && !available[1]);
@@ -138,6 +145,7 @@ module stream_reader (
         if (!rst_n) begin
             running <= 1'b0;
             {wants_channels, wants_tile, wants_line, asks_header, skips, starts_attention, attends} <= 7'd0;
+            {keeps, rewinds} <= 2'd0;
             tiles_reserved <= 5'd0;
             channels_reserved <= 5'd0;
             lines_reserved <= 4'd0;
@@ -147,11 +155,16 @@ module stream_reader (
             skips <= next && front_kind == FETCH_SKIP;
             starts_attention <= next && (front_kind == FETCH_KEYS || front_kind == FETCH_VALUES);
             attends <= starts_attention || (attends && attention_busy);
+            keeps <= next && front_kind == FETCH_KEPT;
+            rewinds <= next && front_again;  // weights are wanted a cycle later
             wants_line <= next ? front_kind == FETCH_LINES : wants_line && !finish;
             asks_header <= next ? front_kind == FETCH_HEADER : asks_header && !take_header && !finish;
             if (next) begin
-                wants_channels <= front_kind == FETCH_WEIGHTS && front[FETCH_CHANNELS];
-                wants_tile <= front_kind == FETCH_WEIGHTS && !front[FETCH_CHANNELS];
+                wants_channels <= front_weights && front[FETCH_CHANNELS];
+                wants_tile <= front_weights && !front[FETCH_CHANNELS];
+            end else if (rewinds) begin
+                wants_channels <= now[FETCH_CHANNELS];
+                wants_tile <= !now[FETCH_CHANNELS];
             end else if (take_channels) begin
                 wants_channels <= 1'b0;
                 wants_tile <= 1'b1;

@@ -4,14 +4,19 @@
 // Line n lies in bank n mod LINES at row ⌊n/LINES⌋ mod DEPTH; its word w (16 bytes) comes from port w mod PORTS and
 // lies in column w. Word j of a port belongs to line ⌊j·PORTS/4⌋. A line is available once every port has delivered its
 // words of it; ports deliver in order, so their last index says so, whatever was skipped before.
-//   room_words = (head + CAPACITY)·4/PORTS, a cycle later;  skip_to = head·4/PORTS;  head = lines taken or skipped
+//   skip_to = used·4/PORTS;  room_words = (used + CAPACITY)·4/PORTS, a cycle later, or (used + FEW)·4/PORTS from
+//   begin_run until a cycle without hold_back;  used = lines taken or skipped, but for those that are kept
 // available[n]: n lines or more are available.
-// Preconditions: take only while available[take_lines], take_lines ≥ 1; take and skip never together; skip_lines ≤ left. DEPTH is
+// Preconditions: take only while available[take_lines], take_lines ≥ 1; take and skip never together; skip_lines ≤ left;
+// keep and again in turn, again without a take or a skip. DEPTH is
 // the largest power of two that PREFETCH_BYTES holds, CAPACITY = DEPTH·LINES at least 32 lines.
 // ULTRA_RAM: columns of more than 1024 rows lie in UltraRAM, 4096 rows of two each, all others in block RAM.
 // Words that arrive for skipped lines fall into rows that are free or, ports being in order, into which the words of
 // later lines follow. range_begin: so many lines are left from then on, those of another range of the stream; all of
 // the one before have been taken or skipped, 3 cycles ago. After a skip, none is available for four cycles; left counts two cycles later.
+// Lines taken from `keep` on, in its own cycle too, stay and are left until `again`, after which they are taken once
+// more; no more than CAPACITY − 32 of them, FEW − 32 during hold_back, since the ports bring no others; nothing is
+// skipped meanwhile. After `again`, as after a skip, none is available for four cycles.
 // Latency: taken_valid three cycles after take (memory, output register, rotation). A line is available four cycles
 // after its last word. Depth: an addition of LINE_BITS; a comparison of LINE_BITS and a 4-input AND.
 `default_nettype none
@@ -36,6 +41,9 @@ module weight_buffer #(
     output reg  [(TILE_LINES>1?TILE_LINES:1)*512-1:0] taken,
     input  wire                        skip,
     input  wire [31:0]                 skip_lines,
+    input  wire                        hold_back,  // up from begin_run on: leave memory to another reader
+    input  wire                        keep,
+    input  wire                        again,
     output reg  [63:0]                 left,
     input  wire                        range_begin,
     input  wire [63:0]                 range_lines,
@@ -57,6 +65,7 @@ module weight_buffer #(
     wire unused_style = &{1'b0, STYLE};  // in an attribute only
     localparam LAST_BANK = LINES - 1;
     localparam [LINE_BITS-1:0] CAPACITY = DEPTH * LINES;
+    localparam [LINE_BITS-1:0] FEW = DEPTH * LINES < 256 ? DEPTH * LINES : 256;
 
     wire [LINE_BITS-1:0] lines = |run_lines[63:LINE_BITS] ? {LINE_BITS{1'b1}} : run_lines[LINE_BITS-1:0];
     assign run_words = {2'b00, lines} << PART_BITS;
@@ -71,7 +80,11 @@ module weight_buffer #(
     wire arriving = &delivered && settling == 0;
     // `KEEP: what needs only take_lines comes first, as `take` is late; a step is one level of logic.
     `KEEP wire [31:0] step = ({29'd0, take_lines} & {32{take}}) | (skip_lines & {32{skip}});
-    reg [31:0] step_before;
+    reg [31:0] step_before;  // of lines that are used up
+    reg few;  // FEW is the room, until the first cycle without hold_back
+    reg keeping;
+    wire kept = !again && (keep || keeping);  // what is taken now is not used up
+    reg [LINE_BITS-1:0] first_kept;
     `KEEP wire [LEVEL_BITS-1:0] with_arrived = level + {{(LEVEL_BITS-1){1'b0}}, arrived};
     `KEEP wire many = |level[LEVEL_BITS-1:4];  // 16 or more, so at least 8 after any take
     `KEEP wire [LEVEL_BITS-1:0] with_arrived_taken = with_arrived - {{(LEVEL_BITS-3){1'b0}}, take_lines};
@@ -88,21 +101,21 @@ module weight_buffer #(
     endfunction
 
     assign room_words = {2'b00, room} << PART_BITS;
-    assign skip_to = {2'b00, head} << PART_BITS;
+    assign skip_to = {2'b00, keeping ? first_kept : head} << PART_BITS;
 
     always @(posedge clk) begin
         ahead <= complete[LEVEL_BITS-1:0] - head[LEVEL_BITS-1:0];
         behind <= complete < head;
         if (begin_run) begin
             head <= {LINE_BITS{1'b0}};
-            room <= CAPACITY;
+            room <= FEW;
             complete <= {LINE_BITS{1'b0}};
             left <= run_lines;
             step_before <= 32'd0;
         end else begin
-            step_before <= step;
-            head <= head + {{(LINE_BITS-32){1'b0}}, step};
-            room <= room + {{(LINE_BITS-32){1'b0}}, step_before};
+            step_before <= kept ? 32'd0 : step;
+            head <= (again ? first_kept : head) + {{(LINE_BITS-32){1'b0}}, step};
+            room <= room + {{(LINE_BITS-32){1'b0}}, step_before} + (few && !hold_back ? CAPACITY - FEW : {LINE_BITS{1'b0}});
             left <= range_begin ? range_lines : left - {32'd0, step_before};
             if (settling == 2 && behind)
                 complete <= head;
@@ -110,6 +123,9 @@ module weight_buffer #(
                 complete <= complete + 1'b1;
         end
 
+        if (keep) first_kept <= head;
+        keeping <= rst_n && !begin_run && kept;
+        few <= begin_run || (few && hold_back);
         if (!rst_n || begin_run) begin
             level <= {LEVEL_BITS{1'b0}};
             arrived <= 1'b0;
@@ -121,11 +137,11 @@ module weight_buffer #(
                 level <= behind ? {LEVEL_BITS{1'b0}} : ahead;
             else
                 level <= take ? with_arrived_taken : with_arrived;
-            if (skip)
+            if (skip || again)
                 settling <= 2'd3;
             else if (settling != 0)
                 settling <= settling - 2'd1;
-            if (skip || settling > 1)
+            if (skip || again || settling > 1)
                 available <= 8'd0;
             else
                 available <= next_available;
@@ -202,6 +218,9 @@ module weight_buffer #(
     // Preconditions.
     `REQUIRE(rst_n && take, |(({available, 1'b0} >> take_lines) & 9'd1), "more lines taken than are available")
     `REQUIRE(rst_n && take, !skip, "take and skip together")
+    `REQUIRE(rst_n && again, keeping && !take && !skip && !keep, "lines are taken again that have not been kept")
+    `REQUIRE(rst_n && keep, !keeping, "lines are kept while others are")
+    `REQUIRE(rst_n && skip, !kept, "lines are skipped while others are kept")
     `REQUIRE(rst_n && skip, {32'd0, skip_lines} <= left - {32'd0, step_before}, "more lines skipped than are left")
     `REQUIRE(rst_n && range_begin, left == 64'd0 && step_before == 32'd0 && !take && !skip, "a range begins before the last one's end")
 endmodule

@@ -10,6 +10,7 @@
 // may lie in any bank: the group's rows are rotated there, those that wrap around one tile further.
 // Fields are held from start until not busy; affine lines come after start, at any pace, and are always accepted
 // (layernorm_affine); normalising begins with the last of them.
+// written_row: rows of NORM before it have been written, or soon will be: in less time than the array takes to read one.
 // Precondition: vectors = width/16 ≤ MAX_WIDTH/16, rows ≥ 1; residual_values READ_LATENCY = 2 cycles after read_depth.
 // Rate: ⌈rows/GROUP⌉·max(vectors, GROUP) cycles (one group more where unaligned); besides that, from start to not
 // busy, 55 cycles in W8A8 and 62 in W16A16. Depth: an addition of 16 bits; a TOKEN_PAR/GROUP : 1 multiplexer.
@@ -46,6 +47,7 @@ module layernorm #(
     input  wire                           rst_n,
     input  wire                           start,
     output reg                            busy,
+    output reg  [15:0]                    written_row,
     input  wire [15:0]                    rows,
     input  wire [15:0]                    source_row,
     input  wire [15:0]                    destination_row,
@@ -275,7 +277,9 @@ module layernorm #(
             first_bank <= first_destination & IN_TILE;
             groups_to_write <= groups;
             first_group <= 1'b1;
+            written_row <= first_destination;
         end else if (group_written) begin
+            written_row <= written_row + GROUP[15:0];
             first_bank <= next_bank & IN_TILE;
             groups_to_write <= groups_to_write - 1'b1;
             first_group <= 1'b0;

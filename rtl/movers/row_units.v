@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The scratchpads and the units that move rows of them: LAYERNORM, COPY, STORE, LOAD, PATCH_EMBED's loads, GATE, EXPERTS' queues.
 //
-// Each unit takes its fields from the instruction that executes. ROUTING stands here as well: one entry row per token.
+// Each unit takes its fields from the instruction that executes; LAYERNORM keeps its own, as it may work on while the
+// next one executes. ROUTING stands here as well: one entry row per token.
 // Latency: that of the units; 4 from a routing row to its entries.
 `default_nettype none
 module row_units (
     clk, rst_n, of_layernorm, of_copy, of_store, of_experts, instruction, move_buffer, move_rows, move_row, move_features, move_address, move_pitch,
     start_layernorm, start_copy, start_store, start_load, start_positions, start_patches, start_gate, note_gate, clear_queues,
-    start_gather, gather_expert, layernorm_busy, copy_busy, store_busy, load_busy, patch_busy, gather_busy, gate_busy,
+    start_gather, gather_expert, layernorm_busy, written_row, copy_busy, store_busy, load_busy, patch_busy, gather_busy, gate_busy,
     lengths, longest, queues_end, source_end, destination_end, line_valid, line_ready, line,
     read_valid, read_ready, read_word, load_hold, load_due, load_command, load_command_ready, load_address, load_words, load_valid, load_ready,
     word_valid, word_ready, word_address, word,
@@ -46,6 +47,7 @@ module row_units (
     input  wire                                    start_gather;
     input  wire [7:0]                              gather_expert;
     output wire                                    layernorm_busy;
+    output wire [15:0]                             written_row;    // LAYERNORM's
     output wire                                    copy_busy;
     output wire                                    store_busy;
     output wire                                    load_busy;
@@ -121,6 +123,24 @@ module row_units (
         begin_gate <= rst_n & start_gate;
     end
 
+    wire layernorm_works = begin_layernorm || layernorm_busy;
+    reg layernorm_reads, copy_reads, experts_read;
+    reg [15:0] norm_rows, norm_source, norm_destination;
+    reg [6:0] norm_vectors;
+    reg [5:0] norm_shift, norm_gate_shift;
+    reg norm_gate_copy, norm_residual_copy;
+    reg [63:0] norm_epsilon;
+    always @(posedge clk) begin
+        layernorm_reads <= of_layernorm || layernorm_busy;
+        copy_reads <= of_copy && !layernorm_busy;  // not before they begin
+        experts_read <= of_experts && !layernorm_busy;
+        if (!layernorm_works) begin
+            {norm_rows, norm_source, norm_destination, norm_vectors} <= {rows, source_row, destination_row, vectors[6:0]};
+            {norm_shift, norm_gate_shift} <= {shift[5:0], output_shift[5:0]};
+            {norm_gate_copy, norm_residual_copy, norm_epsilon} <= {gate_copy, residual_copy, epsilon};
+        end
+    end
+
     wire [15:0] layernorm_read_depth, copy_read_depth, store_depth;
     wire [TOKEN_PAR-1:0] layernorm_enable, layernorm_gate_enable;
     wire [DEPTHS-1:0] layernorm_depth;
@@ -138,9 +158,10 @@ module row_units (
         .RSQRT_MANTISSA_BITS(RSQRT_MANTISSA_BITS), .RSQRT_FRACTION(RSQRT_FRACTION), .RSQRT_STEPS(RSQRT_STEPS), .RSQRT_INDEX_BITS(RSQRT_INDEX_BITS),
         .RSQRT_TABLE_SIZE(RSQRT_TABLE_SIZE), .RSQRT_TABLE_BITS(RSQRT_TABLE_BITS), .RSQRT_TABLE(RSQRT_TABLE)
     ) layernorm_unit (
-        .clk(clk), .rst_n(rst_n), .start(begin_layernorm), .busy(layernorm_busy), .rows(rows), .source_row(source_row),
-        .destination_row(destination_row), .vectors(vectors[6:0]), .width(in_features[10:0]), .shift(shift[5:0]),
-        .gate_shift(output_shift[5:0]), .gate_copy(gate_copy), .residual_copy(residual_copy), .epsilon(epsilon),
+        .clk(clk), .rst_n(rst_n), .start(begin_layernorm), .busy(layernorm_busy), .written_row(written_row), .rows(norm_rows),
+        .source_row(norm_source), .destination_row(norm_destination), .vectors(norm_vectors),
+        .width({norm_vectors, 4'd0}), .shift(norm_shift), .gate_shift(norm_gate_shift),
+        .gate_copy(norm_gate_copy), .residual_copy(norm_residual_copy), .epsilon(norm_epsilon),
         .affine_valid(line_valid && of_layernorm), .affine_line(line), .read_depth(layernorm_read_depth),
         .residual_values(residual), .write_enable(layernorm_enable), .write_depth(layernorm_depth),
         .norm_values(layernorm_norm), .gate_enable(layernorm_gate_enable), .gate_values(layernorm_gate));
@@ -271,7 +292,7 @@ module row_units (
         .BUFFER_QUERY(BUFFER_QUERY), .BUFFER_KEY(BUFFER_KEY), .BUFFER_VALUE(BUFFER_VALUE),
         .BUFFER_HIDDEN(BUFFER_HIDDEN)
     ) buffers (
-        .clk(clk), .of_layernorm(of_layernorm), .of_copy(of_copy), .of_store(of_store), .of_experts(of_experts),
+        .clk(clk), .of_layernorm(layernorm_reads), .of_copy(copy_reads), .of_store(of_store), .of_experts(experts_read),
         .array_depth(array_depth), .norm(norm), .hidden(hidden), .gate_input(gate_input), .query(query),
         .gathered(gathered), .attention_depth(attention_depth), .keys(key_values), .values(value_values), .residual(residual),
         .epilogue_read_depth(epilogue_read_depth), .epilogue_residual_enable(epilogue_residual_enable),

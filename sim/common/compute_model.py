@@ -20,6 +20,7 @@ from sim.common.rows import Banks, each_cycle
 
 ROW_DEPTH = SIZES.row_depth
 MOST_AVAILABLE = 8
+SETTLING = 3  # cycles after `again` in which no line is available
 BITS = {Buffer.RESIDUAL: NUMBERS.residual_bits, Buffer.GATE_INPUT: 16}
 ARRAY = {"norm": Buffer.NORM, "hidden": Buffer.HIDDEN, "gate_input": Buffer.GATE_INPUT, "query": Buffer.QUERY}
 GATHERED = "gathered"
@@ -49,12 +50,13 @@ class Scratchpad(Banks):
 
 
 class Stream:
-    """The weight buffer: lines of a run that arrive at a random pace."""
+    """The weight buffer: lines of a run that arrive at a random pace, and may be kept for a second pass."""
 
     def __init__(self, dut: Dut, rng: np.random.Generator, idle: float) -> None:
         self._dut, self._rng, self._idle = dut, rng, idle
         self.lines: list[int] = []
         self.arrived = self.gone = 0
+        self.kept: int | None = None  # line that `again` goes back to
 
     def add(self, data: Bytes) -> None:
         """More of the run."""
@@ -64,16 +66,28 @@ class Stream:
         """For ever."""
         dut = self._dut
         waiting: deque[int | None] = deque([None] * TAKE_LATENCY)
+        settling = 0
         while True:
             await drive(dut)
             if self._rng.random() >= 2 * self._idle:
-                self.arrived = min(self.arrived + (1 if self._idle else 4), len(self.lines), self.gone + 64)
-            available = min(self.arrived - self.gone, MOST_AVAILABLE)
-            dut.available.value, dut.left.value = (1 << available) - 1, len(self.lines) - self.gone
+                arrived = min(self.arrived + (1 if self._idle else 4), len(self.lines), self.gone + 64)
+                self.arrived = max(self.arrived, arrived)
+            available = 0 if settling else min(self.arrived - self.gone, MOST_AVAILABLE)
+            settling = max(0, settling - 1)
+            used = self.gone if self.kept is None else self.kept
+            dut.available.value, dut.left.value = (1 << available) - 1, len(self.lines) - used
             taken = waiting.popleft()
             dut.taken_valid.value = int(taken is not None)
             dut.taken.value = noise(self._rng, len(dut.taken)) if taken is None else taken
             await ReadOnly()
+            if int(dut.keep.value):
+                assert self.kept is None, "lines are kept while others are"
+                self.kept = self.gone
+            if int(dut.again.value):
+                assert self.kept is not None, "lines are taken again that have not been kept"
+                assert not int(dut.take.value), "takes in the cycle of `again`"
+                assert not int(dut.skip.value), "skips in the cycle of `again`"
+                self.gone, self.kept, settling = self.kept, None, SETTLING
             count = int(dut.take_lines.value)
             if not int(dut.take.value):
                 waiting.append(None)
@@ -83,6 +97,7 @@ class Stream:
                 waiting.append(word)
                 self.gone += count
             if int(dut.skip.value):
+                assert self.kept is None, "skips while lines are kept"
                 self.gone += int(dut.skip_lines.value)
                 self.arrived = max(self.arrived, self.gone)
 

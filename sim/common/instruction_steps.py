@@ -31,6 +31,10 @@ FIELDS_OF = {
     Fetch.SKIP: ("count",),
 }
 OF_LINEAR = {Epilogue.QKV: PassKind.QKV, Epilogue.GELU: PassKind.GELU, Epilogue.RESIDUAL: PassKind.RESIDUAL}
+OF_ROWS = ("destination_vectors", "destination_base")  # what goes to no scratchpad has none
+UNUSED: dict[PassKind, tuple[str, ...]] = {
+    PassKind.SCORES: ("destination",), PassKind.LOGITS: OF_ROWS, PassKind.HEAD: OF_ROWS,
+}  # fmt: skip
 FETCH_STEP = STEPS.index("fetch")
 AFTER_COMMIT = {Opcode.GATE: ("note_gate",), Opcode.EXPERTS: ("clear_queues",)}
 Step = tuple[int, int]  # index in STEPS, word
@@ -43,8 +47,8 @@ def meaning(name: str, word: int = 0) -> Step:
         word = FETCH.pack(kind=fields["kind"], **{used: fields[used] for used in FIELDS_OF[Fetch(fields["kind"])]})
     if name == "pass":
         fields = PASS.unpack(word)
-        placed = fields["kind"] not in (PassKind.SCORES, PassKind.LOGITS, PassKind.HEAD)  # these go to no scratchpad
-        word = PASS.pack(**{field: v for field, v in fields.items() if placed or not field.startswith("destination")})
+        unused = UNUSED.get(PassKind(fields["kind"]), ())
+        word = PASS.pack(**{field: v for field, v in fields.items() if not field.startswith(unused)})
     return STEPS.index(name), word
 
 
@@ -138,11 +142,13 @@ def _linear(i: Instruction, segment: int) -> Iterator[tuple[str, int]]:
     kind = {Opcode.GATE: PassKind.LOGITS, Opcode.HEAD: PassKind.HEAD, Opcode.PATCH_EMBED: PassKind.RESIDUAL}
     hidden = patches or i.source == Buffer.HIDDEN
     third = 3 if i.epilogue == Epilogue.QKV else 1
+    # Logits and HEAD's outputs are counted from the first.
+    destination = 0 if i.opcode in (Opcode.GATE, Opcode.HEAD) else i.destination_row + patches
     work = Pass(
         kind[Opcode(i.opcode)] if i.opcode in kind else OF_LINEAR[Epilogue(i.epilogue)],
         Left.GATE_INPUT if gate or i.wide_source else Left.HIDDEN if hidden else Left.NORM,
         0 if patches else i.source_row, i.rows, i.in_features // VECTOR, inputs, outputs,
-        destination_row=i.destination_row + patches, destination_vectors=i.out_features // third // VECTOR,
+        destination_row=destination, destination_vectors=i.out_features // third // VECTOR,
         wide=i.wide_source,
     )  # fmt: skip
     yield "pass", work.word

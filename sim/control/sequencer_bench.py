@@ -20,6 +20,7 @@ from edgemoe.spec.machine import Fetch
 from sim.common.bench import Checker, Dut, backpressure_rate, checked, drive, idle_rate, pack, reset
 from sim.common.instruction_steps import ROW_UNITS, STEPS, Step, Task, in_order, meaning
 from sim.common.machine import CONFIG
+from sim.common.normalising import Normalising, Passes
 from sim.common.pipeline import noise
 from sim.common.runs import Run
 from sim.examples.machine import COPY, program
@@ -36,6 +37,8 @@ RUNS = [
     Run("streaming"),
 ]
 PROGRAMS = 3
+LAYERS = (Opcode.LINEAR, Opcode.GATE, Opcode.HEAD)
+LAYERNORM = next(i for i in program() if i.opcode == Opcode.LAYERNORM)
 LONGEST = 4000  # cycles of an instruction
 FETCHES = 0.1  # how often the fetch of an instruction begins
 AFTER = 60  # cycles after a run's end in which nothing may happen
@@ -63,6 +66,7 @@ class Environment:
         self.check_due = self.header_due = -1
         self.rows: list[range] = []  # cycles in which units that move rows are busy, and the gate
         self.gate: list[range] = []
+        self.layernorm, self.passes = Normalising(rng), Passes()
         self.moves: list[range] = []  # of LOAD and STORE that are done beside what follows
         self.blocked = range(0)  # what is checked now
         self.unissued: deque[int] = deque()  # when passes are issued
@@ -99,6 +103,9 @@ class Environment:
             self.queues_of = self.accepted
             dut.lengths.value = pack(self.task.lengths, 16)
         dut.rows_busy.value, dut.gate_busy.value = int(self.busy(self.rows)), int(self.busy(self.gate))
+        busy = self.layernorm.busy(self.now)
+        dut.layernorm_busy.value = int(busy)
+        dut.written_row.value = self.layernorm.written(self.now) % (1 << 16) if busy else noise(rng, 16)
         issued = bool(self.unissued) and self.unissued[0] <= self.now
         if issued:
             self.unissued.popleft()
@@ -131,7 +138,8 @@ class Environment:
         """What the sequencer does in this cycle."""
         dut = self.dut
         ends = bool(self.task.fault) or self.task.instruction.opcode == Opcode.HALT
-        waits = ends and self.busy(self.moves) and not int(dut.executing.value)  # for moves, before it says so
+        working = self.busy(self.moves) or self.layernorm.busy(self.now)
+        waits = ends and working and not int(dut.executing.value)  # for moves and LAYERNORM, before it says so
         self.executing = self.executing and not int(dut.halted.value) and not waits
         reading = self.executing and self.task.instruction.opcode == Opcode.PATCH_EMBED
         self.hold = bool(int(dut.fetch_hold.value))
@@ -143,9 +151,11 @@ class Environment:
         assert self.executing or not high, f"{high} while nothing is executed"
         moving, checking = self.task.instruction.opcode in (Opcode.LOAD, Opcode.STORE), high == ["check"]
         assert not high or checking or moving or self.now not in self.blocked, f"{high} although blocked"
+        alone = not high or checking or high == ["commit"] or not self.layernorm.busy(self.now)
+        assert alone or self.layernorm.lets(self.task.instruction), f"{high} beside LAYERNORM"
         for name in high:
             word = int(getattr(dut, name).value) if name in CARRIED else 0
-            self.steps[self.accepted].append(meaning(name, word))
+            self.take_down(name, word)
             self.begin(name, word)
         if int(dut.start_gather.value):
             self.gathered[self.accepted].append(int(dut.gather_expert.value))
@@ -154,6 +164,23 @@ class Environment:
             self.executing = False
         elif int(dut.instruction_valid.value) and int(dut.instruction_ready.value):
             self.accepted, self.executing, self.headers = self.accepted + 1, True, 0
+
+    def take_down(self, name: str, word: int) -> None:
+        """A step of this task; two passes over the same weights are one."""
+        steps, layer = self.steps[self.accepted], self.task.instruction.opcode in LAYERS
+        if layer and name == "fetch":
+            stands_for = self.passes.fetch(word)
+            if stands_for is not None:
+                steps.append(meaning(name, stands_for))
+        elif layer and name == "pass":
+            written = self.layernorm.written(self.now) if self.layernorm.busy(self.now) else None
+            word, second = self.passes.make(word, written)
+            if second:
+                steps[next(at for at, step in enumerate(steps) if step[0] == STEPS.index(name))] = meaning(name, word)
+            else:
+                steps.append(meaning(name, word))
+        else:
+            steps.append(meaning(name, word))
 
     def begin(self, name: str, word: int) -> None:
         """What was asked for, at the right time, takes its own."""
@@ -177,6 +204,8 @@ class Environment:
         elif name == "move" and CONFIG.streaming:
             assert int(dut.moves_room.value), "a move without room"
             self.moves.append(range(self.now + 1, self.later(8 * self.slow)))
+        elif name == "start_layernorm":
+            self.layernorm.start(self.task.instruction, busy_from)
         elif name in ROW_UNITS:
             self.rows.append(busy)
         elif name == "start_gate":
@@ -217,11 +246,24 @@ def moved(rng: np.random.Generator, i: Instruction) -> Task:
     return Task(replace(i, **changes), tuple(lengths.tolist()))
 
 
+def behind_layernorm(rng: np.random.Generator, tasks: list[Task]) -> list[Task]:
+    """Most layers read rows of the LAYERNORM in front of them, if one is there."""
+    found = tasks[:1]
+    for task in tasks[1:]:
+        i, before = task.instruction, found[-1].instruction
+        if before.opcode == Opcode.LAYERNORM and rng.random() < 0.8:
+            first = int(rng.integers(before.rows)) if rng.random() < 0.5 else 0
+            rows = int(rng.integers(before.rows - first)) + 1 if rng.random() < 0.5 else before.rows - first
+            task = replace(task, instruction=replace(i, source_row=before.destination_row + first, rows=rows))
+        found.append(task)
+    return found
+
+
 async def run(dut: Dut, check: Checker, rng: np.random.Generator, stalls: str, tasks: list[Task]) -> None:
     """From reset to the end, which HALT, a fault or the last instruction makes."""
     environment = Environment(dut, rng, stalls, tasks)
     low = ("instruction_valid", "past_end", "check_done", "fetch_room", "header_done", "pass_room", "pass_issued",
-           "rows_busy", "gate_busy", "fetching", "patch_command_ready", "blocked")  # fmt: skip
+           "rows_busy", "layernorm_busy", "gate_busy", "fetching", "patch_command_ready", "blocked")  # fmt: skip
     await reset(dut, compute_idle=1, moves_room=1, moves_idle=1, **dict.fromkeys(low, 0))
     for _ in range(LONGEST * len(tasks)):
         await environment.cycle()
@@ -255,6 +297,9 @@ async def programs(dut: Dut, check: Checker, rng: np.random.Generator, stalls: s
         tasks = [moved(rng, instructions[index]) for index in rng.permutation(len(instructions))]
         if CONFIG.streaming:
             tasks += [moved(rng, MOVED[index]) for index in rng.integers(0, len(MOVED), 4)]
+        readers = [moved(rng, i) for i in instructions if i.opcode in LAYERS and i.source != Buffer.HIDDEN]
+        tasks += [task for reader in readers for task in (moved(rng, LAYERNORM), reader)]
+        tasks = behind_layernorm(rng, tasks)
         await run(dut, check, rng, stalls, [*tasks, Task(last)] if halt else tasks)
 
 

@@ -30,7 +30,7 @@ module data_reader_proof #(
     wire [2:0] m_axi_ARSIZE, m_axi_ARPROT;
     wire [1:0] m_axi_ARBURST;
     wire [3:0] m_axi_ARCACHE, m_axi_ARQOS;
-    data_reader #(.QUEUE_BITS(QUEUE_BITS), .OUTSTANDING_BITS(OUTSTANDING_BITS)) unit (.*);
+    data_reader #(.DATA_QUEUE_BITS(QUEUE_BITS), .OUTSTANDING_BITS(OUTSTANDING_BITS)) unit (.*);
 
     wire [5:0] in_flight;
     wire [11:0] due;

@@ -34,8 +34,8 @@ DATA_READER = Proof(
               "m_axi_ARLEN <= {3'b000, length} + 8'd1;"),
         _read("bursts_within_limit", READER, " && !in_flight[OUTSTANDING_BITS];", ";"),
         Property("room_for_every_beat", "RREADY is always high, and the queue has room for every beat",
-                 Mutant(READER, "reserved <= QUEUE[QUEUE_BITS:0] - {{(QUEUE_BITS-4){1'b0}}, length} &&",
-                        "reserved < QUEUE[QUEUE_BITS:0] &&"), 40),
+                 Mutant(READER, "reserved <= QUEUE[DATA_QUEUE_BITS:0] - {{(DATA_QUEUE_BITS-4){1'b0}}, length} &&",
+                        "reserved < QUEUE[DATA_QUEUE_BITS:0] &&"), 40),
         Property("flushed_is_empty", "flushed: no address is offered, no burst in flight",
                  Mutant(READER, "!m_axi_ARVALID && in_flight == 0 && !dropping", "!m_axi_ARVALID && !dropping")),
         Property("word_is_held", "word_valid and the word stay until word_ready, or a flush",
@@ -55,7 +55,8 @@ DATA_READER_WORDS = Proof(
     parameters={"QUEUE_BITS": 4, "OUTSTANDING_BITS": 1},
     properties=(
         Property("words_in_order", "words are handed on as they come, none twice, none lost",
-                 Mutant(READER, "word <= queue[oldest[QUEUE_BITS-1:0]];", "word <= queue[newest[QUEUE_BITS-1:0]];")),
+                 Mutant(READER, "word <= queue[oldest[DATA_QUEUE_BITS-1:0]];",
+                        "word <= queue[newest[DATA_QUEUE_BITS-1:0]];")),
     ),
 )  # fmt: skip
 

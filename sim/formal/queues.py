@@ -63,8 +63,11 @@ MATMUL_STEPS = Proof(
 WIDE_STEPS = replace(MATMUL_STEPS, constants={**MATMUL_STEPS.constants, "WIDE_TOKENS": 1})
 
 WEIGHT_BUFFER = Proof(
-    "weight_buffer_proof", "weight_buffer", Induction(2), slow=True,
-    invariants=("heads", "received", "levels", "flags", "settles", "compares", "corrected", "completes", "ports"),
+    "weight_buffer_proof", "weight_buffer", Induction(2), small={"RUN_BITS": 6}, slow=True,
+    invariants=(
+        "heads", "keeps", "received", "levels", "flags", "settles", "compares", "corrected", "completes", "pasts",
+        "ports",
+    ),
     properties=(
         Property("available_lines_are_there", "what is available has come whole, over every port",
                  Mutant(BUFFER, "received > complete", "received >= complete")),
@@ -72,21 +75,44 @@ WEIGHT_BUFFER = Proof(
                  Mutant(BUFFER, ".if_clear({8{many}}", ".if_clear({8{1'b1}}")),
         Property("room_is_free", "ports are never let into a row that waits to be taken",
                  Mutant(BUFFER, "CAPACITY = DEPTH * LINES;", "CAPACITY = DEPTH * LINES + LINES;")),
-        Property("room_comes_back", "what is taken or skipped is room one cycle later",
-                 Mutant(BUFFER, "room <= room + {{(LINE_BITS-32){1'b0}}, step_before};", "room <= room;")),
-        Property("skips_what_is_taken", "skip_to follows lines taken and skipped at once",
-                 Mutant(BUFFER, "head <= head + {{(LINE_BITS-32){1'b0}}, step};",
-                        "head <= head + {{(LINE_BITS-32){1'b0}}, step_before};")),
-        Property("left_follows", "left is what the run has beyond lines taken and skipped",
+        Property("room_comes_back", "what is used is room one cycle later; that is FEW lines until hold_back ends",
+                 Mutant(BUFFER, "few <= begin_run || (few && hold_back);", "few <= begin_run;")),
+        Property("room_never_falls", "room_words never falls within a run",
+                 Mutant(BUFFER, "room <= room + {{", "room <= room - {{")),
+        Property("skips_what_is_used", "skip_to follows lines taken and skipped at once, but for those that are kept",
+                 Mutant(BUFFER, "first_kept : head) + {{(LINE_BITS-32){1'b0}}, step};",
+                        "first_kept : head) + {{(LINE_BITS-32){1'b0}}, step_before};")),
+        Property("skip_never_falls", "skip_to never falls within a run",
+                 Mutant(BUFFER, "{2'b00, keeping ? first_kept : head}", "{2'b00, head}")),
+        Property("left_follows", "left is what the run has beyond lines used",
                  Mutant(BUFFER, "range_lines : left - {32'd0, step_before};", "range_lines : left - {32'd0, step};")),
+        Property("kept_is_not_overwritten", "ports are never let into a row that waits to be taken once more",
+                 Mutant(BUFFER, "step_before <= kept ? 32'd0 : step;", "step_before <= step;")),
+        Property("kept_is_left", "a line that is kept is left until it is taken once more",
+                 Mutant(BUFFER, "kept = !again && (keep || keeping);", "kept = !again && keeping;")),
+        Property("again_from_the_first", "the second pass begins with the first line that was kept",
+                 Mutant(BUFFER, "head <= (again ? first_kept :", "head <= (again ? first_kept + 1'b1 :")),
+        Property("none_after_again", "nothing is available for four cycles, until levels are those of the second pass",
+                 Mutant(BUFFER, "if (skip || again || settling > 1)", "if (skip || settling > 1)")),
     ),
 )  # fmt: skip
 
 WEIGHT_BUFFER_LINES = Proof(
-    "weight_buffer_proof", "weight_buffer", Bounded(12), slow=True, parameters={"PORTS": 4, "TILE_LINES": 2},
+    "weight_buffer_proof", "weight_buffer", Bounded(12), slow=True,
+    parameters={"PORTS": 4, "TILE_LINES": 2, "PREFETCH_BYTES": 2048},
     properties=(
         Property("taken_is_what_came", "lines taken are those that the ports delivered, in the order of the stream",
                  Mutant(BUFFER, "bank_2 <= bank_1;", "bank_2 <= head_bank;")),
+    ),
+)  # fmt: skip
+
+WEIGHT_BUFFER_AGAIN = replace(
+    WEIGHT_BUFFER_LINES, method=Bounded(16),
+    parameters={"PORTS": 4, "TILE_LINES": 1, "PREFETCH_BYTES": 2048, "SHORT": 1},
+    properties=(
+        Property("taken_again_is_what_came", "lines taken once more are those that the ports delivered",
+                 Mutant(BUFFER, "if (keep) first_kept <= head;",
+                        "if (keep) first_kept <= head + {{(LINE_BITS-32){1'b0}}, step};")),
     ),
 )  # fmt: skip
 
@@ -123,5 +149,6 @@ PROOFS = (
     WIDE_STEPS,
     WEIGHT_BUFFER,
     WEIGHT_BUFFER_LINES,
+    WEIGHT_BUFFER_AGAIN,
     MOVE_QUEUE,
 )

@@ -1,4 +1,4 @@
-"""stream_reader: commands of every kind in any order, lines late, takers slow, headers good and bad.
+"""stream_reader: commands of every kind in any order, lines late or kept, takers slow, headers good and bad.
 
 Here the bench is the weight buffer, attention, and whoever takes tiles, channel records and lines.
 """
@@ -64,8 +64,10 @@ class Script:
         self.commands.append(FETCH.pack(kind=Fetch.HEADER, number=number, count=count))
         self.faults.append({"": Fault.NONE, "long": Fault.STREAM_END}.get(wrong, Fault.SEGMENT_MISMATCH))
 
-    def weights(self, outputs: int, inputs: int, channels: bool, narrow: bool = False) -> None:
-        """Tiles, channel records before those of each output tile; narrow: of 4 bits, an output tile whole lines."""
+    def weights(self, outputs: int, inputs: int, channels: bool, narrow: bool = False, twice: bool = False) -> None:
+        """Tiles, channel records before those of each output tile; narrow: of 4 bits, an output tile whole lines;
+        twice: kept, and taken again."""
+        first_tile, first_record = len(self.tiles), len(self.channels)
         for _ in range(outputs):
             if channels:
                 self.channels.append(self.take(CHANNEL_LINES))
@@ -76,7 +78,11 @@ class Script:
             else:
                 self.tiles += [self.take(TILE_LINES) for _ in range(inputs)]
         fields = {"output_tiles": outputs, "input_tiles": inputs, "channels": int(channels), "members": 1}
-        self.commands.append(FETCH.pack(kind=Fetch.WEIGHTS, narrow=int(narrow), **fields))
+        for kind in (Fetch.KEPT, Fetch.AGAIN) if twice else (Fetch.WEIGHTS,):
+            self.commands.append(FETCH.pack(kind=kind, narrow=int(narrow), **fields))
+        if twice:
+            self.tiles += self.tiles[first_tile:]
+            self.channels += self.channels[first_record:]
 
     def plain(self, count: int) -> None:
         """Lines that are passed on."""
@@ -131,10 +137,19 @@ def script(rng: np.random.Generator, missing: int) -> Script:
     made.attend(Fetch.VALUES, TILE_QUEUE + 3)
     made.header(0, 5, "count")
     made.weights(CHANNEL_QUEUE + 3, 1, True)
+    made.weights(3, 2, True, twice=True)
+    made.weights(1, 1, False, twice=True)
+    made.weights(1, 1, True, twice=True)
+    made.plain(2)
+    made.weights(2, TILE_QUEUE + 1, False, twice=True)
+    made.skip(3)
+    made.weights(CHANNEL_QUEUE + 1, 1, True, twice=True)
     if CONFIG.narrow_weights:
         made.weights(2, 1, True, narrow=True)
         made.weights(3, 5, False, narrow=True)
         made.weights(1, 2, True)
+        made.weights(2, 3, True, narrow=True, twice=True)
+        made.weights(1, 1, False, narrow=True, twice=True)
     made.skip(131)
     made.header(9, 2, "long")
     for _ in range(14):
@@ -143,7 +158,8 @@ def script(rng: np.random.Generator, missing: int) -> Script:
             made.header(int(rng.integers(1 << 32)), int(rng.integers(0, 3)))
         elif kind in (1, 2):
             narrow = CONFIG.narrow_weights and rng.random() < 0.5
-            made.weights(int(rng.integers(1, 5)), int(rng.integers(1, 5)), kind == 1, narrow)
+            sizes = (int(rng.integers(1, 5)), int(rng.integers(1, 5)))
+            made.weights(*sizes, kind == 1, narrow, twice=rng.random() < 0.5)
         elif kind == 3:
             made.plain(int(rng.integers(1, 20)))
         elif kind == 4:
@@ -170,6 +186,9 @@ class Bench:
         self.passed: list[int] = []
         self.faults: list[int] = []
         self.started: list[int] = []
+        self.passes: list[int] = []  # commands of lines kept and taken again
+        self.current: int | None = None
+        self.went_back = False  # one cycle ago
         self.tiles_done = self.channels_done = 0
         self.to_reserve = 0  # tiles that attention still has to make
         self.making: deque[int] = deque()  # cycles until a tile of attention leaves
@@ -208,6 +227,7 @@ class Bench:
             self.passed.append(int(dut.line.value))
         if int(dut.header_done.value):
             self.faults.append(int(dut.header_fault.value))
+        self.keeping()
         if int(dut.attention_start.value):
             self.started.append(int(dut.current.value))
             self.to_reserve = FETCH.unpack(self.started[-1])["output_tiles"]
@@ -218,6 +238,19 @@ class Bench:
         assert not (self.rested and moves), "idle while something was on its way"
         self.rested = bool(int(dut.idle.value)) and not int(dut.command_valid.value)
         assert not (int(dut.waits.value) and int(dut.take.value)), "takes and waits"
+
+    def keeping(self) -> None:
+        """keep and again rise in a command's first cycle, weights are wanted a cycle after again."""
+        dut = self.dut
+        keep, again, current = int(dut.keep.value), int(dut.again.value), int(dut.current.value)
+        begins = self.current is not None and current != self.current  # KEPT and AGAIN come in turn
+        assert keep == int(begins and current & 7 == Fetch.KEPT), "keep is not where a command begins"
+        assert again == int(begins and current & 7 == Fetch.AGAIN), "again is not where a command begins"
+        assert not (again and (int(dut.take.value) or int(dut.waits.value))), "wants lines in the cycle of again"
+        assert int(dut.waits.value) or not self.went_back, "weights are not wanted a cycle after again"
+        if keep or again:
+            self.passes.append(current)
+        self.current, self.went_back = current, bool(again)
 
 
 @cocotb.test()
@@ -247,12 +280,14 @@ async def commands(dut: Dut, check: Checker, rng: np.random.Generator, stalls: s
             quiet = quiet + 1 if not waiting and int(dut.idle.value) else 0
         assert stream.gone == len(stream.lines), f"{len(stream.lines) - stream.gone} lines are left"
         attention = [word for word in made.commands if word & 7 in (Fetch.KEYS, Fetch.VALUES)]
+        passes = [word for word in made.commands if word & 7 in (Fetch.KEPT, Fetch.AGAIN)]
         for name, found, expected in (
             ("tiles", bench.tiles, made.tiles),
             ("channel records", bench.channels, made.channels),
             ("lines", bench.passed, made.passed),
             ("faults of headers", bench.faults, made.faults),
             ("starts of attention", bench.started, attention),
+            ("lines kept and taken again", bench.passes, passes),
         ):
             check.equal(np.array(found, dtype=object), np.array(expected, dtype=object), name)
 

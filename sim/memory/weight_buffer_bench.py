@@ -1,4 +1,4 @@
-"""weight_buffer: lines in order from ports of different pace, through wrap-around, skips and aborted runs.
+"""weight_buffer: lines in order from ports of different pace, through wrap-around, skips, lines kept and aborted runs.
 
 The ports are modelled here as weight_port specifies itself: bursts within the room, jumps over what was skipped, words
 in flight delivered whether skipped or not.
@@ -24,8 +24,10 @@ from sim.common.runs import Run
 RUNS = [Run("micro"), Run("ports"), Run("micro_w16a16", slow=True), Run("zcu102_w16a16", slow=True)]
 INDEX_BITS = 40
 WORDS = STREAM_LINE // WORD_BYTES  # of a line
-SETTLING = 4  # cycles without available lines after a skip
+SETTLING = 4  # cycles without available lines after a skip, and before lines are taken again
 MOST_AVAILABLE = 8
+FEW = 256  # lines of room during hold_back
+BESIDE_KEPT = 32  # lines of the buffer that cannot be kept
 IN_FLIGHT = 256  # words that a port has in flight at most, and a burst
 
 
@@ -104,22 +106,39 @@ class Reader:
         self.head = self.total = 0
         self.available = 0
         self.left = 0  # what the buffer says is left: lines of two cycles ago
+        self.room = 0  # lines, likewise
+        self.first: int | None = None  # line that is kept
+        self.hold_back = False  # from the next run on
+        self.few = False  # FEW is the room
         self._due: deque[tuple[int, int]] = deque([(0, 0)] * TAKE_LATENCY, TAKE_LATENCY)  # first line, lines
         self.got: list[int] = []
         self.expected: list[int] = []
 
-    async def cycle(self, take: int = 0, skip: int = 0, begin: int | None = None) -> None:
-        """One cycle with this request; checks valid, lines and left, and keeps `available` of the next decision."""
+    @property
+    def used(self) -> int:
+        """Lines taken or skipped, but for those that are kept."""
+        return self.head if self.first is None else self.first
+
+    async def cycle(
+        self, take: int = 0, skip: int = 0, begin: int | None = None, keep: bool = False, again: bool = False
+    ) -> None:
+        """One cycle with this request; checks valid, lines, left and room, keeps `available` of the next decision."""
         dut = self.dut
         dut.take.value, dut.skip.value, dut.begin_run.value = int(take > 0), int(skip > 0), int(begin is not None)
         dut.take_lines.value = take if take else int(self.rng.integers(8))
         dut.skip_lines.value = skip if skip else int(self.rng.integers(1 << 32))
         dut.run_lines.value = int(self.rng.integers(1 << 62)) if begin is None else begin
+        dut.keep.value, dut.again.value = int(keep), int(again)
+        held = self.hold_back if self.few or begin is not None else bool(self.rng.integers(2))  # too late
+        dut.hold_back.value = int(held)
         self.ports.deliver()
         first, count = self._due[0]
         self._due.append((self.head, take))
         await ReadOnly()
-        assert int(dut.left.value) == self.left or begin is not None, f"left at line {self.head}"
+        if self.ports.active and begin is None:
+            assert int(dut.left.value) == self.left, f"left at line {self.head}"
+            assert int(dut.room_words.value) == self.room * self.ports.part, f"room at line {self.head}"
+            assert int(dut.skip_to.value) == self.used * self.ports.part, f"skip_to at line {self.head}"
         assert int(dut.taken_valid.value) == int(count > 0), f"taken_valid, lines from {first}"
         if count:
             taken = int(dut.taken.value)
@@ -127,10 +146,18 @@ class Reader:
                 self.got.append(taken >> (8 * STREAM_LINE * line) & (1 << 8 * STREAM_LINE) - 1)
                 self.expected.append(self.ports.line(first + line))
         self.ports.request()
-        self.left = self.total - self.head
+        self.left = self.total - self.used
+        self.few = self.few and held
+        self.room = self.used + (min(FEW, capacity()) if self.few else capacity())
+        if keep:
+            self.first = self.head
+        if again:
+            assert self.first is not None
+            self.head, self.first = self.first, None
         self.head += take + skip
         if begin is not None:
-            self.head, self.total, self.left = 0, begin, begin
+            self.head, self.total, self.left, self.first, self.few = 0, begin, begin, None, True
+            self.room = min(FEW, capacity())
             self.ports.begin(begin, self.ports.salt + 1)
             self._due.extend([(0, 0)] * TAKE_LATENCY)
         await drive(dut)
@@ -159,7 +186,7 @@ class Reader:
 
 async def prepare(dut: Dut, check: Checker, rng: np.random.Generator, *paces: float, delay: int = 3) -> Reader:
     """Reset; a reader and ports with these paces."""
-    await reset(dut, begin_run=0, take=0, skip=0, port_word_valid=0)
+    await reset(dut, begin_run=0, take=0, skip=0, keep=0, again=0, port_word_valid=0)
     return Reader(dut, check, rng, list(paces), delay)
 
 
@@ -252,6 +279,114 @@ async def skipped_lines_are_ready_soon(dut: Dut, check: Checker, rng: np.random.
     await reader.finish("lines behind the skip")
 
 
+async def second_pass(reader: Reader) -> None:
+    """Go back, at once or later, and wait until lines may be available."""
+    for _ in range(int(reader.rng.choice([0, 0, 1, 2, 7]))):
+        await reader.cycle()
+    await reader.cycle(again=True)
+    for _ in range(SETTLING - 1):
+        assert reader.available == 0, "available right after lines are taken again"
+        await reader.cycle()
+
+
+@cocotb.test()
+@cocotb.parametrize(paces=[(1.0,), (0.3, 0.9)], delay=[0, 40])
+@checked
+async def kept_lines(dut: Dut, check: Checker, rng: np.random.Generator, paces: tuple[float, ...], delay: int) -> None:
+    """Kept and taken again, few and many, all or not, beside takes and skips in front and behind."""
+    reader = await prepare(dut, check, rng, *paces, delay=delay)
+    await reader.begin(3 << 34)
+    for kept in (1, 0, 2, 9, 40, 130, 3, 17, 300, 1, 1, 60):
+        eagerness = float(rng.choice([1.0, 0.3]))
+        await reader.take_until(reader.head + int(rng.integers(30)), eagerness)
+        if rng.random() < 0.5:
+            await reader.cycle(skip=int(rng.integers(20)))
+            for _ in range(int(rng.integers(SETTLING + 2))):  # kept from there on, settled or not
+                await reader.cycle()
+        first = reader.head
+        take = min(kept, reader.lines, reader.available) if rng.random() < 0.5 else 0
+        await reader.cycle(take=take, keep=True)
+        await reader.take_until(first + kept, eagerness)
+        await second_pass(reader)
+        if rng.random() < 0.3 and kept:  # the second pass is kept for a third
+            await reader.cycle(keep=True)
+            await reader.take_until(first + int(rng.integers(kept + 1)), eagerness)
+            await second_pass(reader)
+        most = min(kept, MOST_AVAILABLE)
+        assert reader.available >= most, f"{reader.available} of {kept} lines are available again"
+        if rng.random() < 0.7:
+            await reader.take_until(first + kept, eagerness)
+        else:  # some of them, and some skipped
+            await reader.take_until(first + int(rng.integers(kept + 1)), eagerness)
+            await reader.cycle(skip=int(rng.integers(kept + 5)))
+    await reader.finish("of a long run")
+    await reader.begin(70)
+    await reader.take_until(20)
+    await reader.cycle(keep=True)
+    await reader.take_until(70)
+    await second_pass(reader)
+    await reader.take_until(70)
+    await reader.finish("up to the last line")
+    check.equal(int(dut.left.value), 0, "left")
+    await reader.begin(70)
+    await reader.cycle(keep=True)
+    await reader.take_until(30)
+    await reader.finish("a run that ends while lines are kept")
+    await reader.begin(70)
+    await reader.take_until(70)
+    await reader.finish("the next run")
+
+
+@cocotb.test()
+@checked
+async def keeps_what_it_holds(dut: Dut, check: Checker, rng: np.random.Generator) -> None:
+    """All but the least lines that may not be kept, over the end of the memories; none is overwritten meanwhile."""
+    reader = await prepare(dut, check, rng, 1.0)
+    first, kept = 200, capacity() - BESIDE_KEPT
+    lines = first + capacity() + 300
+    await reader.begin(lines)
+    await reader.take_until(first)
+    await reader.cycle(keep=True)
+    await reader.take_until(first + kept)
+    for _ in range(200):
+        await reader.cycle()
+    missing = (first + capacity()) * WORDS - reader.ports.requested
+    assert 0 <= missing < MAX_BEATS * reader.ports.count, f"{missing} words less requested than there is room for"
+    await second_pass(reader)
+    for _ in range(kept // reader.lines):  # at full rate: they are all there
+        assert reader.available >= reader.lines, f"{reader.available} lines available at line {reader.head}"
+        await reader.cycle(take=reader.lines)
+    await reader.take_until(lines)
+    await reader.finish("lines kept, and those behind them")
+
+
+@cocotb.test()
+@checked
+async def holds_back(dut: Dut, check: Checker, rng: np.random.Generator) -> None:
+    """Room for FEW lines beyond those used until hold_back ends, for CAPACITY from then on, whatever hold_back does."""
+    reader = await prepare(dut, check, rng, 1.0)
+    few = min(FEW, capacity())
+    for taken in (0, 48):
+        reader.hold_back = True
+        await reader.begin(2 * capacity())
+        for used in (0, taken):
+            await reader.take_until(used)
+            for _ in range(2 * FEW * reader.ports.part):
+                await reader.cycle()
+            check.equal(reader.ports.requested, (used + few) * WORDS, "words requested while held back")
+        await reader.cycle(keep=True)
+        await reader.take_until(reader.head + few - BESIDE_KEPT)
+        await second_pass(reader)
+        await reader.take_until(reader.head + 20)
+        for _ in range(2):
+            await reader.cycle()
+        reader.hold_back = False
+        await reader.cycle()
+        check.equal(int(dut.room_words.value), (reader.head + capacity()) * reader.ports.part, "room after hold_back")
+        await reader.take_until(few + 500)
+        await reader.finish("lines behind those held back")
+
+
 @cocotb.test()
 @cocotb.parametrize(after=[1, 5, 30, 200])
 @checked
@@ -277,7 +412,7 @@ async def aborted_run(dut: Dut, check: Checker, rng: np.random.Generator, after:
 @checked
 async def words_of_a_run(dut: Dut, check: Checker, rng: np.random.Generator, lines: int) -> None:
     """run_words is the run in words of a port, cut off at the end of the index."""
-    await reset(dut, begin_run=0, take=0, skip=0, port_word_valid=0)
+    await reset(dut, begin_run=0, take=0, skip=0, keep=0, again=0, port_word_valid=0)
     dut.run_lines.value = lines
     dut.begin_run.value = 1
     await ReadOnly()

@@ -30,6 +30,8 @@ GROUP = hardware().layernorm_lanes // VECTOR
 NUMBERS = hardware().numbers
 MAX_ROWS = hardware().max_rows
 INT64 = np.int64
+SETUP = 4  # cycles from start until written_row is of this instruction
+SOON, LATE = 4, 4  # cycles between a row's last write and what written_row says
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ class Scratchpads:
         self.residual: dict[int, int] = {}  # depth: vectors of all banks
         self.norm: dict[tuple[int, int], int] = {}
         self.gate: dict[tuple[int, int], int] = {}
+        self.last: dict[tuple[int, int], int] = {}  # cycle of the last write there
+        self.written: list[int] = []  # written_row, cycle by cycle, while busy
         self._dut = dut
 
     async def serve(self) -> None:
@@ -104,6 +108,8 @@ class Scratchpads:
             await ReadOnly()
             asked.append(int(dut.read_depth.value))
             enables, gate_enables = int(dut.write_enable.value), int(dut.gate_enable.value)
+            if int(dut.busy.value):
+                self.written.append(int(dut.written_row.value))
             if not enables | gate_enables:
                 continue
             depths = unpack(int(dut.write_depth.value), TILE, 16, signed=False)
@@ -116,6 +122,7 @@ class Scratchpads:
                 ):
                     if enabled >> bank & 1:
                         assert key not in memory, f"bank {bank}, depth {key[1]} written twice"
+                        self.last[key] = len(self.written)
                         memory[key] = word >> bank % GROUP * bits & (1 << bits) - 1
 
 
@@ -128,6 +135,18 @@ def rows_of(memory: dict[tuple[int, int], int], case: Case, bits: int) -> NDArra
         rows.append(np.concatenate([unpack(word, VECTOR, bits) for word in words]))
     assert not memory, f"written outside the destination: banks and depths {sorted(memory)[:5]}"
     return np.array(rows)
+
+
+def check_written(pads: Scratchpads, case: Case) -> None:
+    """written_row is past a row only when its last vector is written, or will be in a moment; in the end past all."""
+    vectors = case.width // VECTOR
+    begin = case.destination_row - case.source_row % GROUP
+    beyond = [(row - begin + (1 << 15)) % (1 << 16) - (1 << 15) for row in pads.written]  # rows from the first group on
+    for row in range(case.destination_row, case.destination_row + case.rows):
+        bank, depth = address(row, vectors)
+        last = max(pads.last[bank, depth + vector] for vector in range(vectors))
+        known = next(cycle for cycle, count in enumerate(beyond) if cycle > SETUP and count > row - begin)
+        assert -SOON <= known - last <= LATE, f"{case}: row {row}, written in cycle {last}, is known in {known}"
 
 
 def affine_lines(gain: NDArray[INT64], offset: NDArray[INT64]) -> list[int]:
@@ -162,7 +181,7 @@ async def run(dut: Dut, check: Checker, rng: np.random.Generator, pads: Scratchp
     )
 
     await drive(dut)
-    pads.residual = {}
+    pads.residual, pads.last, pads.written = {}, {}, []
     words: dict[int, list[int]] = {}
     for row, values in enumerate(residual):
         bank, depth = address(case.source_row + row, vectors)
@@ -195,6 +214,7 @@ async def run(dut: Dut, check: Checker, rng: np.random.Generator, pads: Scratchp
         limit = groups * max(vectors, GROUP) + LATENCY_LIMIT
         assert busy_cycles <= limit, f"{case}: {busy_cycles} cycles, more than {limit}"
     norm, gate = layernorm(residual, gain, offset, epsilon, shift, gate_shift if case.gate_copy else None, NUMBERS)
+    check_written(pads, case)
     if case.residual_copy:
         gate = residual_copy(residual, NUMBERS)
     check.equal(rows_of(pads.norm, case, NUMBERS.activation_bits), norm, f"NORM of {case}")

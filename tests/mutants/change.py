@@ -175,7 +175,8 @@ WINGS: dict[str, tuple[str, Callable[[Path], bool]]] = {
 }
 HOST_PARTS = {"compiler", "devices", "pynq"}
 PREDICTIONS = {  # held within 1 %, not by ==
-    "cycles.py", "timeline.py", "moves.py", "prefetch.py", "hls_array.py", "hls_cycles.py"
+    "cycles.py", "timeline.py", "array_clock.py", "beside.py", "moves.py", "prefetch.py",
+    "hls_array.py", "hls_cycles.py"
 }  # fmt: skip
 HOST_FILES = {"session.py", "accelerator.py", "control.py", "frame_run.py", "frames.py"}
 

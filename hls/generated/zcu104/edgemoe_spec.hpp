@@ -264,7 +264,7 @@ constexpr int TOKEN_PAR = 8;
 constexpr int IN_PAR = 16;
 constexpr int OUT_PAR = 16;
 constexpr int POST_LANES = 32;
-constexpr int LAYERNORM_LANES = 64;
+constexpr int LAYERNORM_LANES = 32;
 constexpr int PORTS = 4;
 constexpr int FIRST_BEAT_CYCLES = 64;
 constexpr int PREFETCH_BYTES = 262144;
@@ -284,7 +284,7 @@ constexpr int GATE_FORMS = 0;
 constexpr int STREAMING = 0;
 constexpr int DSP_WIDE_BITS = 27;  // wide operand of a dsp48e2
 constexpr int PAIR_SHIFT = 18;  // between two weights of W8A8 in one
-constexpr int CONFIG_HASH = 1322446068;
+constexpr unsigned CONFIG_HASH = 2415750557u;
 constexpr int GELU_TABLES = 1;  // activation functions
 constexpr int DELTA_ENTRIES = 256;  // of each
 

@@ -11,16 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from edgemoe.compiler.array_clock import whole
 from edgemoe.compiler.moves import QUEUED, Moves
 from edgemoe.compiler.prefetch import Prefetch
 from edgemoe.compiler.program import Program
-from edgemoe.compiler.timeline import RULES, Timeline, whole
+from edgemoe.compiler.timeline import RULES, Timeline
 from edgemoe.spec.hardware import HardwareConfig
-from edgemoe.spec.isa import STREAM_LINE, Instruction, Opcode
+from edgemoe.spec.isa import STREAM_LINE, Buffer, Instruction, Opcode
+from edgemoe.spec.machine import Sizes
 from edgemoe.spec.memory import gate_bytes, layernorm_bytes, linear_bytes, position_bytes, round_up
 
 _START = 8  # cycles from a start to the command for the header, and from the header to the first instruction's
 _END = 13  # from HALT to done, beside the first beat's latency: what was written is answered
+_QUIET = 4  # from LAYERNORM's last write to the command that waits for it
 _FETCH = 28  # of an instruction, beside the first beat's latency: its words and rules 1 … 6
 
 
@@ -57,6 +60,7 @@ def cycles_of(
     queued, moves = 0, Moves(hardware, memory)
     machines, sizes = [], []
     accepted = [0.0]  # the first one counts from the start
+    norm, build = None, Sizes(hardware)
     for i in instructions:
         queues: Sequence[int] = ()
         if i.opcode == Opcode.GATE:
@@ -68,11 +72,15 @@ def cycles_of(
         # The next instruction is fetched beside this one, between the words of a LOAD, but a frame's patches have the
         # port to themselves.
         fetched = begin + fetch + moves.fetch_waits(begin)
-        held = moves.clear(i, begin + RULES)
+        beside = norm is not None and norm.takes(i, consumed_bytes(i, hardware) // STREAM_LINE - 1, build)
+        apart = i.opcode == Opcode.STORE and i.source == Buffer.ROUTING
+        alone = 0.0 if norm is None or beside or apart else norm.written + _QUIET
+        held = moves.clear(i, max(begin + RULES, alone))
         if hardware.streaming and i.opcode in QUEUED:
             held = moves.add(i, held)
-        machine = Timeline(hardware, memory, held)
+        machine = Timeline(hardware, memory, held, norm if beside else None)
         ready = machine.end(i, queues)
+        norm = machine.norm or norm
         offered = ready + fetch if i.opcode == Opcode.PATCH_EMBED else fetched
         ended = held - RULES + hardware.first_beat_cycles + _END
         accepted.append(ended if i.opcode == Opcode.HALT else max(ready, offered))

@@ -12,7 +12,7 @@ from edgemoe.compiler.prefetch import Prefetch
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import MEMORY_WORD, Buffer, Instruction, Opcode
 from edgemoe.spec.legality import Rows, memory_row, reads, writes
-from edgemoe.spec.machine import MOVE_QUEUE
+from edgemoe.spec.machine import DATA_QUEUE, MOVE_QUEUE
 
 QUEUED = (Opcode.LOAD, Opcode.STORE)
 _START = 8  # from its place in the queue, or the end of the move before, to the first command or read
@@ -20,7 +20,7 @@ _END = 8  # from the last word to the end of a move
 _HELD = 2  # from the end of a move to what it held back
 _BURST = 16  # words
 _COMMAND, _REQUEST = 1, 4  # data_reader: cycles of a row, and of each of its bursts
-_READ_WORDS, _BURSTS = 56, 16  # on their way: words, of 64 at most, as 16 are asked for at a time; bursts at most
+_READ_WORDS, _BURSTS = DATA_QUEUE - 8, 16  # on their way at most: words, as 16 are asked for at a time; bursts
 _ANSWER = 10  # data_reader and data_writer: cycles of a burst's way, beside the first beat's latency
 _CLOSE = 40  # data_writer: from the last word to the end of its burst, which waits for more
 _ALONE = (Opcode.PATCH_EMBED, Opcode.HEAD, Opcode.HALT)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE
+from edgemoe.spec.machine import DATA_QUEUE
 
-_WORDS_AHEAD = 64  # that the data reader asks for at most
+_WORDS_AHEAD = DATA_QUEUE - 8  # of the data reader, which asks for 16 at a time
+_HELD_BACK = 256 * STREAM_LINE  # that wait, at most, while a frame is read
 _BURSTS_AHEAD = 16  # of 16 words, that a weight port asks for at most
 
 
@@ -20,7 +22,7 @@ class Prefetch:
         self._latency = hardware.first_beat_cycles
         self._rate = hardware.bytes_per_cycle
         self._capacity = (1 << (lines.bit_length() - 1)) * STREAM_LINE - self._rate * self._latency
-        self._words_per_cycle = min(1.0, _WORDS_AHEAD / (self._latency + 8), self._rate / MEMORY_WORD)
+        self._words_per_cycle = min(1.0, _WORDS_AHEAD / (self._latency + 10), self._rate / MEMORY_WORD)
         self._share = self._rate / MEMORY_WORD / (hardware.ports + 1)
         self._asked = _BURSTS_AHEAD * 16 * MEMORY_WORD * hardware.ports
         self._total = float(stream_bytes)
@@ -44,18 +46,22 @@ class Prefetch:
         self.taken += size
         self._arrived = max(self._arrived, self.taken - self._asked)
 
-    def read_beside(self, words: int, begin: float) -> float:
-        """A frame's words on a port of their own; returns when the last one is there."""
+    def read_beside(self, words: int, begin: float, taken: int) -> float:
+        """A frame's words on a port of their own; returns when the last one is there.
+
+        taken: bytes of the stream that are used meanwhile, beside a few that wait.
+        """
         begin += self._latency
         self._advance(begin, self._rate)
         share = min(self._words_per_cycle, self._share)
         left = self._rate - MEMORY_WORD * share
-        until_full = max(0.0, (self._limit() - self._arrived) / left)
+        until_full = max(0.0, (min(self._limit(), self.taken + taken + _HELD_BACK) - self._arrived) / left)
         if words <= share * until_full:
             end = begin + words / share
+            self._advance(end, left)
         else:
             end = begin + until_full + (words - share * until_full) / self._words_per_cycle
-        self._advance(end, left)
+            self._arrived, self._time = self._arrived + left * until_full, end
         return end
 
     def delay(self, words: float, begin: float, cycles: float) -> float:

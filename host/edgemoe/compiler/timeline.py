@@ -1,27 +1,25 @@
-"""Cycles of one instruction of the RTL engine (docs/hardware/rtl.md), group of output tiles by group.
+"""Cycles of one instruction of the RTL engine: what each kind does with the array's clocks, or on units that move rows.
 
-Three clocks run beside each other: `taken`, when the stream reader has taken a group's right tiles; `array`, when the
-array has made its sums; `drained`, when the post lanes have taken them. Constants that the Verilog has, too, come from
-`edgemoe.spec.machine`; those here are latencies of the modules named.
+Constants are latencies of the modules named.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 
+from edgemoe.compiler.array_clock import ArrayClock, whole
+from edgemoe.compiler.beside import Normalised
 from edgemoe.compiler.prefetch import Prefetch
 from edgemoe.spec.hardware import VECTOR, HardwareConfig
 from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE, Instruction, Opcode
 from edgemoe.spec.legality import memory_row
-from edgemoe.spec.machine import CONTEXT_MEMBERS, DRAIN_STAGES, QUERY_TILES, TILE_QUEUE, Sizes
+from edgemoe.spec.machine import CONTEXT_MEMBERS, DRAIN_STAGES, QUERY_TILES
 from edgemoe.spec.memory import linear_bytes
 
 RULES = 17  # sequencer: from an instruction's acceptance to its first command
-_HEADER = 7  # stream_reader: from the command for a header to its answer
-_SUPPLY = 5  # from the take of a tile to its first step
 _SETTLE = 4  # sequencer: from the last write to the acceptance of the next instruction
 _LAYERNORM, _LAYERNORM_FINE = 65, 72  # from the command for its lines to its last write, beside the sweep and a group
+_NORMALISES = 10  # from the take of the last gains of LAYERNORM until it is left to itself
 _GATE = 48  # gate: from a row's last logits to its entries in the queues
 _DIVIDE = 6  # softmax: per row, beside a cycle per bit of the reciprocal
 _SCORED = 19  # from the last drain step of a block to the P·V that reads its scores
@@ -30,33 +28,15 @@ _WRITES = 16  # bursts that data_writer sends ahead of their responses
 _QUEUED = 28  # bursts of HEAD that are still on their way when the next instruction begins
 
 
-def whole(size: int, unit: int) -> int:
-    """Units that hold `size`."""
-    return -(-size // unit)
+class Timeline(ArrayClock):
+    """One instruction, whose first command may leave at cycle `start`, on all units that it uses."""
 
-
-class Timeline:
-    """One instruction, whose first command may leave at cycle `start`.
-
-    mac: steps of the array. post: cycles of the post lanes, or of the unit that moves rows. waited: for weights.
-    """
-
-    def __init__(self, hardware: HardwareConfig, memory: Prefetch, start: float) -> None:
-        self.hardware = hardware
-        self.memory = memory
-        self.begin = start
-        self.taken = self.array = self.drained = self.begin
-        self.waited = 0.0
-        self.mac = self.post = 0
-        sizes = Sizes(hardware)
-        self.post_rows = sizes.post_rows
-        self.sums = sizes.job_delay + 1  # from a group's last step to its drain
-        self.reads = sizes.read_cycles + 1  # from a pass' last step until its left operands have been read
-        self.routing = sizes.gate_cycles
-        self.turns = sizes.gate_turns - 1  # cycles from a row's first logits to its last ones
-        self.slots = sizes.slots
-        self.sizes = sizes
-        self.ring: deque[tuple[int, float]] = deque()  # sums of groups that are not drained, and when they are
+    def __init__(
+        self, hardware: HardwareConfig, memory: Prefetch, start: float, norm: Normalised | None = None
+    ) -> None:
+        super().__init__(hardware, memory, start, norm)
+        self.routing = self.sizes.gate_cycles
+        self.turns = self.sizes.gate_turns - 1  # cycles from a row's first logits to its last ones
 
     def end(self, i: Instruction, queues: Sequence[int]) -> float:
         """Cycle at which the machine is ready for the next instruction. queues: rows per expert, for EXPERTS."""
@@ -64,7 +44,7 @@ class Timeline:
             case Opcode.PATCH_EMBED:
                 done = self._patch_embed(i)
             case Opcode.LINEAR:
-                done = self._layer(i, self._rows_drained(i.rows))
+                done = self._layer(i)
             case Opcode.HEAD:
                 done = self._head(i)
             case Opcode.GATE:
@@ -85,54 +65,13 @@ class Timeline:
 
     # Layers of the array.
 
-    def _header(self) -> None:
-        arrived = self.memory.take(STREAM_LINE, self.taken)
-        self.waited += arrived - self.taken
-        self.taken = arrived + _HEADER
-
-    def _group(self, tiles: int, token_tiles: int, drain: float, supply: int, size: int = 0) -> None:
-        """Output tiles that are summed together: `tiles` right tiles of `token_tiles` steps each.
-
-        drain: cycles of the post lanes. supply: cycles in which the tiles are taken. size: their bytes of the stream.
-        The group waits for room in the ring of sums.
-        """
-        self._room(token_tiles)
-        self._steps(tiles, token_tiles, supply, size)
-        self._drain(drain, token_tiles)
-
-    def _room(self, sums: int) -> None:
-        while self.ring and sum(each for each, _ in self.ring) + sums > self.slots:
-            self.array = max(self.array, self.ring.popleft()[1])
-
-    def _steps(self, tiles: int, token_tiles: int, supply: int, size: int = 0) -> None:
-        steps = tiles * token_tiles
-        wanted = max(self.taken + supply, self.array + steps - TILE_QUEUE * token_tiles)
-        self.taken = self.memory.take(size, wanted)
-        done = max(self.array + steps, wanted + _SUPPLY + token_tiles)
-        self.array = max(done, self.taken + _SUPPLY + token_tiles)
-        self.waited += self.array - done
-        self.mac += steps
-
-    def _drain(self, drain: float, sums: int) -> None:
-        self.post += round(drain)
-        self.drained = max(self.drained, self.array + self.sums) + drain
-        self.ring.append((sums, self.drained))
-
-    def _linear(self, rows: int, inputs: int, outputs: int, drain: float, wide: int, narrow: int) -> None:
-        """Weights from the stream, per output tile its channel records and its tiles.
-
-        wide: each tile meets the two digits of the activations, one after the other.
-        """
-        shape = self.hardware
-        size = linear_bytes(shape.out_par, inputs, shape, narrow)
-        tiles, token_tiles = whole(inputs, shape.in_par), whole(rows, shape.token_par) * (2 if wide else 1)
-        for _ in range(whole(outputs, shape.out_par)):
-            self._group(tiles, token_tiles, drain, tiles + 1, size)
-
-    def _layer(self, i: Instruction, drain: float) -> float:
+    def _layer(self, i: Instruction) -> float:
         self._header()
-        self.array = max(self.array, self.taken + _SUPPLY)
-        self._linear(i.rows, i.in_features, i.out_features, drain, i.wide_source, i.narrow_weights)
+        shape, wide = self.hardware, i.wide_source
+        steps = whole(i.in_features, shape.in_par) * whole(i.out_features, shape.out_par) << wide
+        for n, rows in enumerate(self._passes(i, steps)):
+            drain = self._rows_drained(rows)
+            self._linear(rows, i.in_features, i.out_features, drain, wide, i.narrow_weights, again=n > 0)
         return self.drained + DRAIN_STAGES
 
     def _rows_drained(self, rows: int) -> int:
@@ -140,29 +79,33 @@ class Timeline:
 
     def _head(self, i: Instruction) -> float:
         """Outputs leave while they are made: a burst per row and output tile, or long ones where a row is one tile."""
-        tiles = whole(i.out_features, self.hardware.out_par)
-        done = self._layer(i, self._rows_drained(i.rows))
-        written = self.array + self.sums + DRAIN_STAGES  # first outputs of the last tile
-        if tiles == 1:
-            return max(done, written + i.rows * whole(i.out_features * 2, MEMORY_WORD))
-        words = self.hardware.out_par * 2 // MEMORY_WORD
-        burst = max(words + 2, (self.hardware.first_beat_cycles + 4) / _WRITES)
-        earlier = i.rows * burst - self.mac / tiles  # by which every tile's writes outlast its sums
-        return max(done, written + max(0.0, earlier) * (tiles - 1) + (i.rows - _QUEUED) * burst)
+        done = self._layer(i)
+        words, queued = whole(i.out_features * 2, MEMORY_WORD), 0
+        burst = float(words)
+        if i.out_features > self.hardware.out_par:
+            words, queued = self.hardware.out_par * 2 // MEMORY_WORD, _QUEUED
+            burst = max(words + 2, (self.hardware.first_beat_cycles + 4) / _WRITES)
+        written = 0.0
+        for rows, made in self.made:
+            written = max(written, made + self.sums + DRAIN_STAGES) + rows * burst
+        return max(done, written - queued * burst)
 
     def _gate(self, i: Instruction) -> float:
         """16-bit operands are two digits each in W8A8; the gate takes its cycles per row beside the drain."""
         shape = self.hardware
         digits = shape.numbers.gate_digits
-        tiles, drain = whole(i.in_features, shape.in_par) * digits, self._rows_drained(i.rows)
+        tiles, groups = whole(i.in_features, shape.in_par) * digits, whole(i.experts, shape.out_par)
         size = tiles * shape.in_par * shape.out_par * shape.numbers.activation_bytes
         self._header()
-        self.array = self.taken + _SUPPLY
-        for _ in range(whole(i.experts, shape.out_par)):
-            self._group(tiles, whole(i.rows, shape.token_par) * digits, drain, tiles, size)
-        routed = i.rows * self.routing
-        self.post += max(0, routed - drain)
-        return max(self.drained, self.drained - drain + routed) + _GATE + self.turns
+        routed = 0.0
+        for rows in self._passes(i, tiles * digits * groups):
+            drain = self._rows_drained(rows)
+            for _ in range(groups):
+                self._group(tiles, whole(rows, shape.token_par) * digits, drain, tiles, size)
+            routed = max(routed, self.drained - drain) + rows * self.routing
+            size = 0
+        self.post += max(0, i.rows * self.routing - self._rows_drained(i.rows))
+        return max(self.drained, routed) + _GATE + self.turns
 
     def _experts(self, i: Instruction, queues: Sequence[int]) -> float:
         """Per expert with tokens: gathering them beside the expert before, its first layer, its second."""
@@ -260,23 +203,27 @@ class Timeline:
         return self.begin + cycles
 
     def _layernorm(self, i: Instruction) -> float:
-        """A vector of each row of a group per cycle; gains and offsets come from the stream meanwhile."""
+        """A vector of each row of a group per cycle, while gains come and while the next instruction begins."""
         numbers, group = self.hardware.numbers, self.hardware.layernorm_lanes // VECTOR
         self._header()
         lines = i.in_features * numbers.channel_bytes // STREAM_LINE
         arrived = self.memory.take(lines * STREAM_LINE, self.taken + lines)
         self.waited += arrived - self.taken - lines
-        sweep = len(self._tiles_of(i, group)) * max(i.in_features // VECTOR, group)
+        period = max(i.in_features // VECTOR, group)
+        sweep = len(self._tiles_of(i, group)) * period
         self.post += sweep
-        return arrived - lines + (_LAYERNORM_FINE if numbers.fine else _LAYERNORM) + group + sweep
+        written = arrived - lines + (_LAYERNORM_FINE if numbers.fine else _LAYERNORM) + group + sweep
+        begin = i.destination_row - i.source_row % group
+        self.norm = Normalised(i.destination_row, i.destination_row + i.rows, begin, group, period, written)
+        return arrived + _NORMALISES
 
     def _patch_embed(self, i: Instruction) -> float:
         """Positions from the stream beside a frame's words; the layer begins when both are there."""
         values, words = (i.rows + 1) * i.out_features, i.rows * (i.in_features // VECTOR)
         size = whole(values * self.hardware.numbers.residual_bytes, STREAM_LINE) * STREAM_LINE
         self._header()
-        loaded = self.memory.read_beside(words, self.taken)
+        loaded = self.memory.read_beside(words, self.taken, size)
         self.taken = self.memory.take(size, self.taken + values // VECTOR)
         self.array = max(loaded, self.taken)
         self.post += max(words, values // VECTOR)
-        return self._layer(i, self._rows_drained(i.rows))
+        return self._layer(i)

@@ -44,6 +44,7 @@ QUERY_TILES = 8
 CONTEXT_MEMBERS = 8
 SLICE_WORDS = 4
 SLICED_WORDS = 16
+DATA_QUEUE = 128  # words that data_reader has asked for at most
 MOVE_QUEUE = 4  # LOADs and STOREs that are not done, beside what executes: move_queue
 
 _DRAIN_DELAY = 10  # lane 0: from a step to the first cycle in which its sums may be read, beside dot_product
@@ -102,6 +103,9 @@ class Sizes:
     tile_lines = Size(lambda s: s.tile_bits // s.line_bits, "lines of it")
     narrow_lines = Size(lambda s: -(-s.tile_lines // 2), "lines of one with weights of 4 bits, or of two")
     line_tiles = Size(lambda s: 2 * s.narrow_lines // s.tile_lines, "tiles of such weights in those lines")
+    buffer_lines = Size(lambda s: 1 << (s.hardware.prefetch_bytes // STREAM_LINE).bit_length() - 1,
+                        "lines that the weight buffer holds")
+    kept_lines = Size(lambda s: s.buffer_lines - 32, "of a layer that it keeps for a second pass, beside bursts")
     channel_lines = Size(lambda s: s.hardware.out_par * s.widths.channel_bytes // STREAM_LINE,
                          "lines of the channel records of an output tile")
     vector_bits = Size(lambda s: VECTOR * s.widths.activation_bits, "a vector of activations")
@@ -121,6 +125,7 @@ class Sizes:
         "depth where what EXPERTS gathers begins, behind QUERY in UltraRAM; 0: it has a scratchpad of its own",
     )  # fmt: skip
     hidden_depth = Size(lambda s: s.hardware.hidden_elements // (VECTOR * s.hardware.token_par), "the same of HIDDEN")
+    data_queue_bits = Size(clog2(DATA_QUEUE), "words that data_reader has asked for at most, log2")
     read_latency = Size(READ_LATENCY, "cycles, of a scratchpad")
     values_latency = Size(VALUES_LATENCY, "cycles from store's depth to its values")
     take_latency = Size(TAKE_LATENCY, "cycles, of the weight buffer")
@@ -249,3 +254,5 @@ class Fetch(IntEnum):
     VALUES = 3
     LINES = 4
     SKIP = 5
+    KEPT = 6  # weights that stay for AGAIN
+    AGAIN = 7
