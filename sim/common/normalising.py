@@ -5,21 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from edgemoe.compiler.beside import Normalised
+from edgemoe.compiler.cycles import consumed_bytes
 from edgemoe.spec.hardware import VECTOR
-from edgemoe.spec.isa import STREAM_LINE, Buffer, Instruction, Opcode
-from edgemoe.spec.machine import Fetch, PassKind, Sizes
-from edgemoe.spec.memory import gate_bytes, linear_bytes
-from sim.common.machine import CONFIG, FETCH, PASS, TOKEN_PAR
+from edgemoe.spec.isa import STREAM_LINE, Instruction
+from edgemoe.spec.machine import Fetch, PassKind
+from sim.common.machine import CONFIG, FETCH, PASS, SIZES, TOKEN_PAR
 
 GROUP = CONFIG.layernorm_lanes // VECTOR
 PACES = (1, 3, 12, 40)  # cycles of a group
-
-
-def lines_of(i: Instruction) -> int:
-    """Lines of a layer's weights."""
-    if i.opcode == Opcode.GATE:
-        return -(-gate_bytes(i.experts, i.in_features, CONFIG, i.biased) // STREAM_LINE)
-    return -(-linear_bytes(i.out_features, i.in_features, CONFIG, i.narrow_weights) // STREAM_LINE)
 
 
 class Normalising:
@@ -52,10 +45,8 @@ class Normalising:
 
     def lets(self, i: Instruction) -> bool:
         """Whether the instruction may begin while it works."""
-        if i.opcode == Opcode.STORE and i.source == Buffer.ROUTING:
-            return True
-        layer = i.opcode in (Opcode.LINEAR, Opcode.GATE, Opcode.HEAD)
-        return layer and self._rows is not None and self._rows.takes(i, lines_of(i), Sizes(CONFIG))
+        lines = consumed_bytes(i, CONFIG) // STREAM_LINE - 1
+        return self._rows is not None and self._rows.lets(i, lines, SIZES)
 
 
 class Passes:

@@ -31,8 +31,10 @@ class Normalised:
         behind = groups + (self.begin - row) // self.group  # groups behind that row's
         return self.written - behind * self.period + _KNOWN
 
-    def takes(self, i: Instruction, lines: int, sizes: Sizes) -> bool:
-        """Whether the layer may begin beside it, whose weights take so many lines of the stream."""
+    def lets(self, i: Instruction, lines: int, sizes: Sizes) -> bool:
+        """Whether an instruction may begin beside it: a layer whose weights take so many lines, or STORE of ROUTING."""
+        if i.opcode == Opcode.STORE:
+            return i.source == Buffer.ROUTING
         reads = i.opcode in (Opcode.GATE, Opcode.HEAD) or (
             i.opcode == Opcode.LINEAR and i.source != Buffer.HIDDEN and i.epilogue != Epilogue.RESIDUAL
         )

@@ -17,7 +17,7 @@ from edgemoe.compiler.prefetch import Prefetch
 from edgemoe.compiler.program import Program
 from edgemoe.compiler.timeline import RULES, Timeline
 from edgemoe.spec.hardware import HardwareConfig
-from edgemoe.spec.isa import STREAM_LINE, Buffer, Instruction, Opcode
+from edgemoe.spec.isa import STREAM_LINE, Instruction, Opcode
 from edgemoe.spec.machine import Sizes
 from edgemoe.spec.memory import gate_bytes, layernorm_bytes, linear_bytes, position_bytes, round_up
 
@@ -72,9 +72,8 @@ def cycles_of(
         # The next instruction is fetched beside this one, between the words of a LOAD, but a frame's patches have the
         # port to themselves.
         fetched = begin + fetch + moves.fetch_waits(begin)
-        beside = norm is not None and norm.takes(i, consumed_bytes(i, hardware) // STREAM_LINE - 1, build)
-        apart = i.opcode == Opcode.STORE and i.source == Buffer.ROUTING
-        alone = 0.0 if norm is None or beside or apart else norm.written + _QUIET
+        beside = norm is not None and norm.lets(i, consumed_bytes(i, hardware) // STREAM_LINE - 1, build)
+        alone = 0.0 if norm is None or beside else norm.written + _QUIET
         held = moves.clear(i, max(begin + RULES, alone))
         if hardware.streaming and i.opcode in QUEUED:
             held = moves.add(i, held)
