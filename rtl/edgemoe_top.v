@@ -152,7 +152,7 @@ module edgemoe_top (
     wire [INDEX_BITS-1:0] run_words, room_words, skip_to;
     weight_buffer #(
         .INDEX_BITS(INDEX_BITS), .PORTS(PORTS), .TILE_LINES(TILE_LINES), .PREFETCH_BYTES(PREFETCH_BYTES),
-        .ULTRA_RAM(ULTRA_RAM)
+        .HELD_BACK_LINES(HELD_BACK_LINES), .ULTRA_RAM(ULTRA_RAM)
     ) prefetch (
         .clk(clk), .rst_n(rst_n), .begin_run(begin_stream), .run_lines(range_lines), .run_words(run_words),
         .available(available), .take(take), .take_lines(take_lines), .taken_valid(taken_valid), .taken(taken),

@@ -194,6 +194,7 @@ module sequencer (
     reg [15:0] steps_of_tile;
     reg [6:0] cycles_of_group;
     reg splits;  // in two passes
+    wire goes_back = splits && !second;  // behind this pass, for the other one
     reg [15:0] split_row, split_offset;
     wire [15:0] whole_row;
     beside_layernorm #(
@@ -272,13 +273,13 @@ module sequencer (
             state[PATCHES] <= (state[PAYLOAD] && fetch_room && is_patch) || (state[PATCHES] && !start_patches);
             state[HEADER_2] <= start_patches || (state[HEADER_2] && !header_done);  // beside the positions
             state[WEIGHTS] <= (header_done && (state[HEADER_2] || (state[HEADER] && !has_payload)))
-                || (state[WEIGHTS] && !weights_leave) || (state[PASS] && pass_leaves && splits && !second);
+                || (state[WEIGHTS] && !weights_leave) || (state[PASS] && pass_leaves && goes_back);
             // The array reads a frame's patches only when all stand in HIDDEN.
             state[PASS] <= (state[WEIGHTS] && weights_leave) || (state[PASS] && !pass_leaves);
             state[SEQUENCE] <= (begins && has_sequence) || (state[SEQUENCE] && !sequence_ends);
             // Until what was started says that it is busy.
             state[SETTLE] <= (begins && !has_header && !has_sequence) || (state[PAYLOAD] && fetch_room && !is_patch)
-                || (state[PASS] && pass_leaves && !(splits && !second)) || sequence_ends
+                || (state[PASS] && pass_leaves && !goes_back) || sequence_ends
                 || (state[SETTLE] && settling != 2'd3);
             state[QUIET] <= (state[SETTLE] && settling == 2'd3) || (state[QUIET] && !was_quiet);
             if (ends) begin
@@ -348,7 +349,7 @@ module sequencer (
         : is_linear && epilogue == EPILOGUE_GELU[3:0] ? PASS_GELU : PASS_RESIDUAL;
     assign own_pass[PASS_LEFT +: 3] = is_gate || wide ? LEFT_GATE_INPUT : from_hidden ? LEFT_HIDDEN : LEFT_NORM;
     assign own_pass[PASS_FIRST_ROW +: 16] = second ? split_row : first_row;
-    assign own_pass[PASS_END_ROW +: 16] = splits && !second ? split_row : first_row + rows;
+    assign own_pass[PASS_END_ROW +: 16] = goes_back ? split_row : first_row + rows;
     assign own_pass[PASS_LEFT_VECTORS +: VECTORS_BITS] = vectors;
     assign own_pass[PASS_LEFT_BASE +: VECTORS_BITS] = {VECTORS_BITS{1'b0}};
     assign own_pass[PASS_INPUT_TILES +: 12] = in_tiles;

@@ -27,6 +27,7 @@ module weight_buffer #(
     parameter PORTS = 4,
     parameter TILE_LINES = 4,
     parameter PREFETCH_BYTES = 2097152,
+    parameter HELD_BACK_LINES = 256,  // of room during hold_back, at most
     parameter ULTRA_RAM = 0
 ) (
     input  wire                        clk,
@@ -65,7 +66,7 @@ module weight_buffer #(
     wire unused_style = &{1'b0, STYLE};  // in an attribute only
     localparam LAST_BANK = LINES - 1;
     localparam [LINE_BITS-1:0] CAPACITY = DEPTH * LINES;
-    localparam [LINE_BITS-1:0] FEW = DEPTH * LINES < 256 ? DEPTH * LINES : 256;
+    localparam [LINE_BITS-1:0] FEW = DEPTH * LINES < HELD_BACK_LINES ? DEPTH * LINES : HELD_BACK_LINES;
 
     wire [LINE_BITS-1:0] lines = |run_lines[63:LINE_BITS] ? {LINE_BITS{1'b1}} : run_lines[LINE_BITS-1:0];
     assign run_words = {2'b00, lines} << PART_BITS;

@@ -13,8 +13,10 @@ SHAPES = {
     "pairs": replace(load_hardware_config("micro"), name="pairs", post_lanes=16),
     # Two rows are normalised side by side.
     "groups": replace(load_hardware_config("micro"), name="groups", layernorm_lanes=32),
-    # The words of a line come on four ports.
-    "ports": replace(load_hardware_config("micro"), name="ports", ports=4, bytes_per_cycle=64.0),
+    # A weight buffer that is soon full.
+    "short_prefetch": replace(load_hardware_config("micro"), name="short_prefetch", prefetch_bytes=32768),
+    # The same, and the words of a line come on four ports.
+    "ports": replace(load_hardware_config("micro"), name="ports", ports=4, bytes_per_cycle=64.0, prefetch_bytes=32768),
     # An output tile is as wide as two input tiles.
     "wide": replace(load_hardware_config("micro_w16a16"), name="wide", out_par=16, post_lanes=32),
     # Weights of 4 bits: two tiles of them in a line, and two lines for one.

@@ -15,18 +15,23 @@ from cocotb.triggers import ReadOnly
 
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import STREAM_LINE
-from edgemoe.spec.machine import TAKE_LATENCY
+from edgemoe.spec.machine import HELD_BACK_LINES, TAKE_LATENCY
 from sim.common.axi_memory import MAX_BEATS, WORD_BYTES, content
 from sim.common.bench import Checker, Dut, checked, cycles, drive, hardware, pack, reset
 from sim.common.runs import Run
 
 # A tile is 1 line from 1 port and from 4, 2 lines from 2 ports, 4 lines from 4 ports.
-RUNS = [Run("micro"), Run("ports"), Run("micro_w16a16", slow=True), Run("zcu102_w16a16", slow=True)]
+RUNS = [
+    Run("short_prefetch"),
+    Run("ports"),
+    Run("micro", slow=True),
+    Run("micro_w16a16", slow=True),
+    Run("zcu102_w16a16", slow=True),
+]
 INDEX_BITS = 40
 WORDS = STREAM_LINE // WORD_BYTES  # of a line
 SETTLING = 4  # cycles without available lines after a skip, and before lines are taken again
 MOST_AVAILABLE = 8
-FEW = 256  # lines of room during hold_back
 BESIDE_KEPT = 32  # lines of the buffer that cannot be kept
 IN_FLIGHT = 256  # words that a port has in flight at most, and a burst
 
@@ -109,7 +114,7 @@ class Reader:
         self.room = 0  # lines, likewise
         self.first: int | None = None  # line that is kept
         self.hold_back = False  # from the next run on
-        self.few = False  # FEW is the room
+        self.few = False  # HELD_BACK_LINES is the room
         self._due: deque[tuple[int, int]] = deque([(0, 0)] * TAKE_LATENCY, TAKE_LATENCY)  # first line, lines
         self.got: list[int] = []
         self.expected: list[int] = []
@@ -148,7 +153,7 @@ class Reader:
         self.ports.request()
         self.left = self.total - self.used
         self.few = self.few and held
-        self.room = self.used + (min(FEW, capacity()) if self.few else capacity())
+        self.room = self.used + (min(HELD_BACK_LINES, capacity()) if self.few else capacity())
         if keep:
             self.first = self.head
         if again:
@@ -157,7 +162,7 @@ class Reader:
         self.head += take + skip
         if begin is not None:
             self.head, self.total, self.left, self.first, self.few = 0, begin, begin, None, True
-            self.room = min(FEW, capacity())
+            self.room = min(HELD_BACK_LINES, capacity())
             self.ports.begin(begin, self.ports.salt + 1)
             self._due.extend([(0, 0)] * TAKE_LATENCY)
         await drive(dut)
@@ -363,15 +368,15 @@ async def keeps_what_it_holds(dut: Dut, check: Checker, rng: np.random.Generator
 @cocotb.test()
 @checked
 async def holds_back(dut: Dut, check: Checker, rng: np.random.Generator) -> None:
-    """Room for FEW lines beyond those used until hold_back ends, for CAPACITY from then on, whatever hold_back does."""
+    """Room for HELD_BACK_LINES beyond those used until hold_back ends, for CAPACITY from then on."""
     reader = await prepare(dut, check, rng, 1.0)
-    few = min(FEW, capacity())
+    few = min(HELD_BACK_LINES, capacity())
     for taken in (0, 48):
         reader.hold_back = True
         await reader.begin(2 * capacity())
         for used in (0, taken):
             await reader.take_until(used)
-            for _ in range(2 * FEW * reader.ports.part):
+            for _ in range(2 * HELD_BACK_LINES * reader.ports.part):
                 await reader.cycle()
             check.equal(reader.ports.requested, (used + few) * WORDS, "words requested while held back")
         await reader.cycle(keep=True)

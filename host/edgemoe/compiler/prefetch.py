@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from edgemoe.spec.hardware import HardwareConfig
 from edgemoe.spec.isa import MEMORY_WORD, STREAM_LINE
-from edgemoe.spec.machine import DATA_QUEUE
+from edgemoe.spec.machine import DATA_QUEUE, HELD_BACK_LINES
 
 _WORDS_AHEAD = DATA_QUEUE - 8  # of the data reader, which asks for 16 at a time
-_HELD_BACK = 256 * STREAM_LINE  # that wait, at most, while a frame is read
+_HELD_BACK = HELD_BACK_LINES * STREAM_LINE
 _BURSTS_AHEAD = 16  # of 16 words, that a weight port asks for at most
 
 

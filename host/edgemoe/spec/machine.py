@@ -45,6 +45,7 @@ CONTEXT_MEMBERS = 8
 SLICE_WORDS = 4
 SLICED_WORDS = 16
 DATA_QUEUE = 128  # words that data_reader has asked for at most
+HELD_BACK_LINES = 256  # of room in the weight buffer while a frame's patches are read
 MOVE_QUEUE = 4  # LOADs and STOREs that are not done, beside what executes: move_queue
 
 _DRAIN_DELAY = 10  # lane 0: from a step to the first cycle in which its sums may be read, beside dot_product
@@ -105,6 +106,7 @@ class Sizes:
     line_tiles = Size(lambda s: 2 * s.narrow_lines // s.tile_lines, "tiles of such weights in those lines")
     buffer_lines = Size(lambda s: 1 << (s.hardware.prefetch_bytes // STREAM_LINE).bit_length() - 1,
                         "lines that the weight buffer holds")
+    held_back_lines = Size(HELD_BACK_LINES, "of room in it while a frame's patches are read")
     kept_lines = Size(lambda s: s.buffer_lines - 32, "of a layer that it keeps for a second pass, beside bursts")
     channel_lines = Size(lambda s: s.hardware.out_par * s.widths.channel_bytes // STREAM_LINE,
                          "lines of the channel records of an output tile")

@@ -10,6 +10,7 @@ localparam TILE_LINES = 2;  // lines of it
 localparam NARROW_LINES = 1;  // lines of one with weights of 4 bits, or of two
 localparam LINE_TILES = 1;  // tiles of such weights in those lines
 localparam BUFFER_LINES = 4096;  // lines that the weight buffer holds
+localparam HELD_BACK_LINES = 256;  // of room in it while a frame's patches are read
 localparam KEPT_LINES = 4064;  // of a layer that it keeps for a second pass, beside bursts
 localparam CHANNEL_LINES = 2;  // lines of the channel records of an output tile
 localparam VECTOR_BITS = 256;  // a vector of activations
