@@ -13,7 +13,7 @@ from edgemoe.spec.hardware import load_hardware_config
 MICRO = load_hardware_config("micro")
 
 
-@pytest.mark.parametrize("hardware", ["micro", "micro_w16a16"])
+@pytest.mark.parametrize("hardware", [pytest.param("micro", marks=pytest.mark.slow), "micro_w16a16"])
 def test_a_module_alone_has_the_widths_of_the_shape(hardware: str) -> None:
     shape = load_hardware_config(hardware)
     *_, gelu = elaborate(shape, "gelu").values()

@@ -33,7 +33,10 @@ LIBRARY = "edgemoe.so"
 # 67 instead of about 140 for `zcu102_stream`.
 LARGE_FILES = ("--output-split", "200000")
 SMALL_FUNCTIONS = ("--output-split-cfuncs", "2000")
-SPEED = ("-O3", "--x-assign", "fast", "--x-initial", "fast")
+# Instances of a module share its code, so that more of it stays in the processor's caches: `zcu102` runs 60,000 cycles
+# a second instead of 44,000, `micro` as many as before.
+SHARED_MODULES = ("--inline-mult", "1")
+SPEED = ("-O3", "--x-assign", "fast", "--x-initial", "fast", *SHARED_MODULES)
 VERILATE = ("--cc", "--exe", "--threads", "1", "--no-timing", *SPEED, *LARGE_FILES, *SMALL_FUNCTIONS)
 CHECKED = ("-DSIMULATION",)  # preconditions of the modules, see rtl/include/require.vh
 QUIET = ("-Wno-fatal", "-Wno-lint", "-Wno-style")  # `make lint` judges
