@@ -236,7 +236,7 @@ class Scheduler:
     @property
     def _split(self) -> bool:
         """Whether the tasks part in this block: all have the rows of the first so far."""
-        return self.groups == 1 and len(self.tasks) > 1
+        return self.groups == 1
 
     def _copies(self, label: str) -> Iterator[Step]:
         """The residual stream once per further task, where they part."""
