@@ -15,8 +15,9 @@ Row = dict[str, Any]
 Cells = tuple[str, ...]  # one text for each of HEADS
 HEADS = ("model", "shape", "blocks", "predicted", "counted on RTL", "with its routing, off by %", "array busy, %",
          "MB by the formula", "MB moved", "csim", "RTL")  # fmt: skip
-MODEL, SHAPE, PREDICTED, COUNTED, CSIM = (
-    HEADS.index(name) for name in ("model", "shape", "predicted", "counted on RTL", "csim")
+MODEL, SHAPE, BLOCKS, PREDICTED, COUNTED, FORMULA, CSIM = (
+    HEADS.index(name)
+    for name in ("model", "shape", "blocks", "predicted", "counted on RTL", "MB by the formula", "csim")
 )
 NOT_RUN = "–"
 _ALIGNED = ("left", "left", *("right",) * 7, "left", "left")
@@ -55,7 +56,8 @@ def joined(earlier: Sequence[Cells], fresh: Sequence[Cells], models: Sequence[st
     """Both, by model and then by shape, without models that are no longer there.
 
     A fresh line takes the place of the earlier one; where it has not run the RTL, and the same program has been, only
-    what it says of the C simulation does.
+    what it says of the C simulation does. Where it has not run that, and blocks and traffic are as they were, what the
+    earlier one says of it stays.
     """
     by_name = {(each[MODEL], each[SHAPE]): each for each in earlier}
     for each in fresh:
@@ -64,6 +66,8 @@ def joined(earlier: Sequence[Cells], fresh: Sequence[Cells], models: Sequence[st
         if old is not None and old[COUNTED] and not each[COUNTED] and old[PREDICTED] == each[PREDICTED]:
             said = each[CSIM] if each[CSIM] != NOT_RUN else old[CSIM]
             each = (*old[:CSIM], said, *old[CSIM + 1 :])
+        elif old is not None and each[CSIM] == NOT_RUN and all(each[n] == old[n] for n in (BLOCKS, FORMULA)):
+            each = (*each[:CSIM], old[CSIM], *each[CSIM + 1 :])
         by_name[name] = each
     known = [each for each in by_name.values() if each[MODEL] in models]
     return sorted(known, key=lambda each: (list(models).index(each[MODEL]), each[SHAPE].strip("`")))

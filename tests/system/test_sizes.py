@@ -101,6 +101,12 @@ def test_a_page_keeps_the_lines_that_a_run_does_not_have() -> None:
     assert joined([COUNTED], [not_run], ["tiny"]) == [COUNTED]
     assert joined([COUNTED], [differs], ["tiny"]) == [(*COUNTED[:-2], "DIFFERS", "= golden")]
     assert joined([COUNTED], [planned_anew], ["tiny"]) == [planned_anew], "of another program"
+    counted_anew, by_blocks = (
+        (*planned_anew[:4], *COUNTED[4:-2], "–", "= golden"),
+        (*LINE[:2], "3", *COUNTED[3:-2], "–", "–"),
+    )
+    assert joined([COUNTED], [counted_anew], ["tiny"]) == [(*counted_anew[:-2], "= golden", "= golden")]
+    assert joined([COUNTED], [by_blocks], ["tiny"]) == [by_blocks], "the C simulation ran another program"
     assert joined([gone], [LINE], ["tiny"]) == [LINE]
 
 
