@@ -136,6 +136,13 @@ def test_a_model_without_weights_gives_the_same_program_but_for_factors(moe_bloc
     assert programs[0].manifest.labels == programs[1].manifest.labels
 
 
+def test_attention_is_named_by_its_task_from_where_tasks_part_on() -> None:
+    hardware, config = load_hardware_config("micro"), replace(load_model_config("micro"), moe_blocks=(0,))
+    program = compile_model(hollow_model(config, hardware), ("semseg", "depth"), hardware)
+    attention = [label for label in program.manifest.labels if "attention" in label]
+    assert attention == ["block 0 attention", "block 1 attention semseg", "block 1 attention depth"]
+
+
 @pytest.mark.parametrize("name", ["micro", "micro_w16a16"])
 def test_a_build_without_an_option_is_refused_with_those_that_have_it(name: str) -> None:
     config, hardware = replace(load_model_config("micro"), gate_bias=True), load_hardware_config(name)

@@ -30,6 +30,7 @@ from edgemoe.compiler.quantise import quantise
 from edgemoe.spec.checkpoint import DECODER_FILE, PREPROCESSOR_FILE
 from edgemoe.spec.files import _aside
 from edgemoe.spec.hardware import load_hardware_config
+from edgemoe.spec.isa import ISA_VERSION
 from edgemoe.spec.memory import REGION_ALIGNMENT
 from edgemoe.spec.model import load_model_config
 from edgemoe.spec.strict import to_dict
@@ -221,6 +222,14 @@ FORGERIES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 REGIONS = [-1, 0, 1 << 31, (1 << 32) - 64, (1 << 63) - 1, 1 << 70]
 
 
+def test_a_program_of_another_instruction_set_says_so(folder: Path) -> None:
+    image = bytearray((folder / PROGRAM_FILE).read_bytes())
+    image[4] += 1
+    examples.forge_program(folder, lambda manifest: None, bytes(image))
+    with pytest.raises(ProgramError, match=f"{PROGRAM_FILE}: not a program of instruction set version {ISA_VERSION}"):
+        load_program(folder)
+
+
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("traced") / "program"
@@ -281,14 +290,16 @@ def test_where_heads_write_last_the_region_ends_there(tmp_path: Path) -> None:
         load_program(tmp_path / "dense")
 
 
-def test_a_region_may_be_filled_up_and_a_record_be_of_one_value(tmp_path: Path) -> None:
-    """One class of the class token: a row of one feature. The last granule belongs to what is written."""
+@pytest.mark.parametrize("classes", [1, 32])
+def test_a_region_may_be_filled_up_and_records_touch_or_be_of_one_value(tmp_path: Path, classes: int) -> None:
+    """Of the class token: a row of one feature, or a whole line of memory. The last granule belongs to what is written."""
     micro, hardware = load_model_config("micro"), load_hardware_config("micro")
-    tasks = tuple(TaskConfig(name, "classification", 1, pool="class") for name in ("first", "second"))
+    tasks = tuple(TaskConfig(name, "classification", classes, pool="class") for name in ("first", "second"))
     config = replace(micro, moe_blocks=(), tasks=tasks, head_cells=1)
     model = quantise(config, examples.random_tensors(config), examples.plain_calibration(config), hardware.numbers)
     program = compile_model(model, ["first", "second"], hardware)
-    assert [(each.rows, each.features) for each in program.manifest.outputs] == [(1, 1)] * 2
+    assert [(each.rows, each.features) for each in program.manifest.outputs] == [(1, classes)] * 2
+    assert [each.address for each in program.manifest.outputs] == [0, 64]
     program.save(tmp_path / "one")
     assert load_program(tmp_path / "one").manifest == program.manifest
     image = bytearray((tmp_path / "one" / PROGRAM_FILE).read_bytes())
