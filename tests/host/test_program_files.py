@@ -292,7 +292,7 @@ def test_where_heads_write_last_the_region_ends_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("classes", [1, 32])
 def test_a_region_may_be_filled_up_and_records_touch_or_be_of_one_value(tmp_path: Path, classes: int) -> None:
-    """Of the class token: a row of one feature, or a whole line of memory. The last granule belongs to what is written."""
+    """A row of one feature, or a whole line of memory, each. The last granule belongs to what is written."""
     micro, hardware = load_model_config("micro"), load_hardware_config("micro")
     tasks = tuple(TaskConfig(name, "classification", classes, pool="class") for name in ("first", "second"))
     config = replace(micro, moe_blocks=(), tasks=tasks, head_cells=1)
