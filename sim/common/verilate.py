@@ -39,6 +39,8 @@ COMMON = "common.h"
 # The flags are those of a unit's makefile: g++ takes a header that was compiled with the same ones, and passes over
 # one that was not.
 AHEAD = "%.h.gch: %.h\n\t$(CXX) $(OPT_FAST) $(CXXFLAGS) $(CPPFLAGS) -x c++-header -o $@ $<"
+# g++ reads one compiled header for a file: where Verilator makes several files, they leave out the one that it makes.
+ONE_HEADER = "VK_PCH_I_FAST= VK_PCH_I_SLOW="
 RUNTIME_AGE_SECONDS = 3600
 
 
@@ -49,13 +51,13 @@ def compile_unit(
     runner does; what the tools said is in `folder`'s build.log.
     """
     os.environ["PATH"] = f"{verilator().parent}{os.pathsep}{os.environ['PATH']}"
-    os.environ["MAKEFLAGS"] = f"{MAKE_FLAGS} {MAKE_PYTHON}"
     runtime, headers = (CACHE / f"{name}-{digest_of((HEADERS, AHEAD, *TOOLS))}" for name in ("runtime", "headers"))
     for compiled in runtime.glob(RUNTIME):
         shutil.copy(compiled, folder)
         later = time.time() + RUNTIME_AGE_SECONDS  # newer than the Makefile to come, so that make keeps it
         os.utime(folder / compiled.name, (later, later))
     ahead = ("-CFLAGS", f"-include {COMMON}") if headers.exists() else ()
+    os.environ["MAKEFLAGS"] = f"{MAKE_FLAGS} {MAKE_PYTHON} {ONE_HEADER if ahead else ''}"
     for name in (COMMON, f"{COMMON}.gch") if ahead else ():
         (folder / name).symlink_to(headers / name)
     get_runner("verilator").build(
