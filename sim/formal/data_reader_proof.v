@@ -2,7 +2,7 @@
 // data_reader over any memory, with any commands, flushes and pauses of who takes its words.
 `default_nettype none
 module data_reader_proof #(
-    parameter QUEUE_BITS = 6,
+    parameter QUEUE_BITS = 7,
     parameter OUTSTANDING_BITS = 4
 ) (
     input wire         clk,

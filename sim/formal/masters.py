@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgemoe.spec.machine import DATA_QUEUE, clog2
 from sim.formal.proof import Bounded, Induction, Mutant, Proof, Property
 from sim.formal.prover import PRECONDITIONS
 
@@ -22,7 +23,7 @@ def _read(label: str, file: str, old: str, new: str, cycles: int = 16) -> Proper
 
 DATA_READER = Proof(
     "data_reader_proof", "data_reader", Induction(3), beside=("axi_read_rules",), slow=True,
-    small={"QUEUE_BITS": 4, "OUTSTANDING_BITS": 1},
+    parameters={"QUEUE_BITS": clog2(DATA_QUEUE)}, small={"QUEUE_BITS": 4, "OUTSTANDING_BITS": 1},
     invariants=("burst_model", "states", "rooms", "lengths", "blocks", "counts", "dropped", "reserves", "commands",
                 "nothing_left", "waits"),
     properties=(
