@@ -113,6 +113,8 @@ def _opened(path: Path) -> Image.Image:
         picture.load()
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
+    except MemoryError as error:
+        raise DataError(f"{path}: not a readable picture (it does not fit into the memory here)") from error
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{path}: not a readable picture ({complaint(error)})") from error
     return picture

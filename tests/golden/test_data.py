@@ -222,6 +222,20 @@ def test_a_broken_list_picture_and_part_are_named(tmp_path: Path) -> None:
         list(open_data(root))
 
 
+def test_a_picture_that_claims_more_than_there_is_memory_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Pillow says it of a PNG whose chunk has a length of two GiB."""
+    root = make_pascal(tmp_path)
+
+    def opened(path: Path) -> Image.Image:
+        raise MemoryError
+
+    monkeypatch.setattr(Image, "open", opened)
+    with pytest.raises(DataError, match=r"not a readable picture \(it does not fit into the memory here\)"):
+        list(open_data(root))
+
+
 def without(field: str) -> Callable[[np.ndarray], np.ndarray]:
     return lambda record: repack_fields(record[[name for name in record.dtype.names or () if name != field]])
 

@@ -37,7 +37,7 @@ from edgemoe.spec.checkpoint import DECODER_FILE, CheckpointError  # noqa: E402
 from edgemoe.spec.onnx_file import read_onnx  # noqa: E402
 from edgemoe_golden.importing import DenseOptions, import_dense  # noqa: E402
 from edgemoe_golden.importing.onnx.graph import fixed_graph  # noqa: E402
-from edgemoe_golden.importing.onnx.proof import prove  # noqa: E402
+from edgemoe_golden.importing.onnx.proof import _difference, prove  # noqa: E402
 from edgemoe_golden.importing.onnx.tail import tail_of  # noqa: E402
 from edgemoe_golden.importing.onnx.trunk import trunk_of  # noqa: E402
 from edgemoe_golden.model import load_checkpoint_model  # noqa: E402
@@ -390,3 +390,11 @@ def test_the_command_says_what_runs_where(tmp_path: Path, capsys: pytest.Capture
     said = capsys.readouterr().out
     assert "nodes after the trunk run on the host" in said
     assert "proved: onnxruntime and our float model differ by" in said
+
+
+@pytest.mark.parametrize("ours", [1.0, np.inf, np.nan])
+@pytest.mark.parametrize("theirs", [np.inf, np.nan])
+@pytest.mark.filterwarnings("error")
+def test_a_graph_whose_values_are_not_finite_is_refused(ours: float, theirs: float) -> None:
+    with pytest.raises(CheckpointError, match="value 'x' of the graph is not finite"):
+        _difference("x", np.full((2, 3), ours, np.float32), np.full((2, 3), theirs, np.float32))

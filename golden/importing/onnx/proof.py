@@ -77,6 +77,10 @@ def _own_values(imported: Imported, frame: NDArray[np.uint8]) -> tuple[list[Arra
 def _difference(name: str, ours: Array, theirs: Array) -> float:
     if ours.shape != theirs.shape:
         raise CheckpointError(f"value {shown(name)} has shape {theirs.shape} in the graph, {ours.shape} in our model")
+    if not np.isfinite(theirs).all():
+        raise CheckpointError(
+            f"value {shown(name)} of the graph is not finite on a seeded picture; train it or export it anew"
+        )
     largest = float(np.abs(theirs).max(initial=0)) or 1.0
     error = float(np.abs(ours.astype(np.float64) - theirs).max(initial=0)) / largest
     if not error <= TOLERANCE:
