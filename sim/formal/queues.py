@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from edgemoe.spec.machine import HELD_BACK_LINES
 from sim.formal.proof import Bounded, Induction, Mutant, Proof, Property
 
 FIFO, WORD_FIFO, RING = "parts/fifo.v", "parts/word_fifo.v", "compute/sum_ring.v"
@@ -63,7 +64,8 @@ MATMUL_STEPS = Proof(
 WIDE_STEPS = replace(MATMUL_STEPS, constants={**MATMUL_STEPS.constants, "WIDE_TOKENS": 1})
 
 WEIGHT_BUFFER = Proof(
-    "weight_buffer_proof", "weight_buffer", Induction(2), small={"RUN_BITS": 6}, slow=True,
+    "weight_buffer_proof", "weight_buffer", Induction(2), parameters={"HELD_BACK_LINES": HELD_BACK_LINES},
+    small={"RUN_BITS": 6}, slow=True,
     invariants=(
         "heads", "keeps", "received", "levels", "flags", "settles", "compares", "corrected", "completes", "pasts",
         "ports",

@@ -7,6 +7,7 @@ module weight_buffer_proof #(
     parameter PORTS = 2,
     parameter TILE_LINES = 4,
     parameter PREFETCH_BYTES = 32768,
+    parameter HELD_BACK_LINES = 256,
     parameter RUN_BITS = 12,  // runs below 2^RUN_BITS lines
     parameter SHORT = 0       // 1: one run without skips, and word 0 of each line
 ) (
@@ -25,7 +26,7 @@ module weight_buffer_proof #(
     input wire [PORTS*40-1:0] port_word_index
 );
     localparam CAPACITY = PREFETCH_BYTES / 64;
-    localparam FEW = CAPACITY < 256 ? CAPACITY : 256;
+    localparam FEW = CAPACITY < HELD_BACK_LINES ? CAPACITY : HELD_BACK_LINES;
     localparam LEVEL_BITS = $clog2(CAPACITY) + 1;
     localparam PARTS = 4 / PORTS;
     localparam SHIFT = $clog2(PARTS);
@@ -44,8 +45,9 @@ module weight_buffer_proof #(
     wire [63:0] left;
     wire range_begin = 1'b0;
     wire [63:0] range_lines = 64'd0;
-    weight_buffer #(.PORTS(PORTS), .TILE_LINES(TILE_LINES), .PREFETCH_BYTES(PREFETCH_BYTES)) unit (
-        .available(available_from), .*);
+    weight_buffer #(
+        .PORTS(PORTS), .TILE_LINES(TILE_LINES), .PREFETCH_BYTES(PREFETCH_BYTES), .HELD_BACK_LINES(HELD_BACK_LINES)
+    ) unit (.available(available_from), .*);
 
     // A run, and what the ports have delivered of it.
     reg begun;
