@@ -17,6 +17,7 @@ module post_lane #(
     parameter ACCUMULATOR_BITS = 32,
     parameter JOINED_BITS = 32,
     parameter WIDE_LIMIT = 32639,
+    parameter DSP_WIDE_BITS = 27,
     parameter FACTOR_BITS = 16,
     parameter MULTIPLIER_BITS = 16,
     parameter SCORE_WEIGHT_BITS = 16,
@@ -78,7 +79,9 @@ module post_lane #(
             wire unused_high = &{1'b0, high};
         end
     endgenerate
-    requantise #(.VALUE_BITS(JOINED_BITS), .MULTIPLIER_WIDTH(FACTOR_BITS), .RESULT_BITS(POST_BITS)) scale (
+    requantise #(
+        .VALUE_BITS(JOINED_BITS), .MULTIPLIER_WIDTH(FACTOR_BITS), .RESULT_BITS(POST_BITS), .DSP_WIDE_BITS(DSP_WIDE_BITS)
+    ) scale (
         .clk(clk), .rst_n(rst_n), .valid_in(1'b1), .value(value_1), .multiplier(factor), .shift(shift),
         .valid_out(unused_valid[0]), .result(y_8));
 

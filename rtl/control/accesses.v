@@ -3,10 +3,9 @@
 //
 //   slot 0 … 2: read, 3 … 5: written; rows first … row_end − 1 of `scratchpad`, of so many features each
 //
-// EXPERTS has none here: what it reads is named by its queues. third = ⌊out_features / 3⌋ by a multiplication with
-// ONE_THIRD / 2^THIRD_SHIFT, exact for 16 bits.
+// EXPERTS has none here: what it reads is named by its queues. third = ⌊out_features / 3⌋.
 // Precondition: the instruction is held, for 2 cycles before the first slot that is a third and 1 before slot 0.
-// Latency: 2 from slot; 2 from the instruction to third. Depth: an 8:1 multiplexer; an addition; a multiplication.
+// Latency: 2 from slot; 2 from the instruction to third. Depth: an 8:1 multiplexer; an addition; see third.
 `default_nettype none
 module accesses (
     input  wire         clk,
@@ -17,15 +16,15 @@ module accesses (
     output reg  [15:0]  first,
     output reg  [16:0]  row_end,
     output reg  [15:0]  features,
-    output reg  [15:0]  third
+    output wire [15:0]  third
 );
 `include "edgemoe_spec.vh"
 `include "edgemoe_machine.vh"
 `include "instruction_fields.vh"
     wire wide = WIDE_TOKENS != 0 && wide_source;
 
-    reg [31:0] product;
-    wire unused = &{1'b0, instruction, product[THIRD_SHIFT-1:0]};
+    wire unused = &{1'b0, instruction};
+    third of_outputs (.clk(clk), .value(out_features), .result(third));
     reg of_patch, of_layernorm, of_linear, of_attention, of_gate, of_copy, of_head, of_store, of_load, of_qkv, of_residual;
     always @(posedge clk) begin
         of_patch <= opcode == OPCODE_PATCH_EMBED[7:0];
@@ -39,8 +38,6 @@ module accesses (
         of_load <= STREAMING != 0 && opcode == OPCODE_LOAD[7:0];
         of_qkv <= epilogue == EPILOGUE_QKV[3:0];
         of_residual <= epilogue == EPILOGUE_RESIDUAL[3:0];
-        product <= out_features * ONE_THIRD[15:0];
-        third <= {{(THIRD_SHIFT-16){1'b0}}, product[31:THIRD_SHIFT]};
     end
 
     reg used;

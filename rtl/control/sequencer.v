@@ -343,8 +343,8 @@ module sequencer (
     assign own_fetch[FETCH_FIRST_KEY +: 16] = 16'd0;
 
     wire of_qkv = is_linear && epilogue == EPILOGUE_QKV[3:0];
-    reg [31:0] third;
-    always @(posedge clk) third <= out_features * ONE_THIRD;
+    wire [15:0] third;
+    third of_outputs (.clk(clk), .value(out_features), .result(third));
     assign own_pass[PASS_KIND +: 3] = is_head ? PASS_HEAD : is_gate ? PASS_LOGITS : of_qkv ? PASS_QKV
         : is_linear && epilogue == EPILOGUE_GELU[3:0] ? PASS_GELU : PASS_RESIDUAL;
     assign own_pass[PASS_LEFT +: 3] = is_gate || wide ? LEFT_GATE_INPUT : from_hidden ? LEFT_HIDDEN : LEFT_NORM;
@@ -358,7 +358,7 @@ module sequencer (
     // Row 0 is the class token; logits and HEAD's outputs are counted from the first.
     assign own_pass[PASS_DESTINATION_ROW +: 16] = (is_gate || is_head ? 16'd0 : destination_row + {15'd0, is_patch})
         + (second ? split_offset : 16'd0);
-    assign own_pass[PASS_DESTINATION_VECTORS +: VECTORS_BITS] = of_qkv ? third[THIRD_SHIFT+4 +: VECTORS_BITS] : out_vectors;
+    assign own_pass[PASS_DESTINATION_VECTORS +: VECTORS_BITS] = of_qkv ? third[4 +: VECTORS_BITS] : out_vectors;
     assign own_pass[PASS_DESTINATION_BASE +: VECTORS_BITS] = {VECTORS_BITS{1'b0}};
     assign own_pass[PASS_BLOCK] = 1'b0;
     assign own_pass[PASS_AFTER_DRAIN] = 1'b0;

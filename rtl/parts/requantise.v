@@ -15,7 +15,8 @@ module requantise #(
     parameter MULTIPLIER_WIDTH = 16,
     parameter RESULT_BITS = 20,
     parameter DROPPED_BITS = 0,
-    parameter SHIFT_BITS = 6
+    parameter SHIFT_BITS = 6,
+    parameter DSP_WIDE_BITS = 27
 ) (
     input  wire                               clk,
     input  wire                               rst_n,
@@ -46,10 +47,10 @@ module requantise #(
 
     generate  // the operand that is split into digits: the multiplier where the value fits a DSP's wide port
         if (VALUE_BITS <= 27) begin : split_multiplier
-            multiplier #(.WIDE_BITS(MULTIPLIER_WIDTH + 1), .NARROW_BITS(VALUE_BITS)) multiply (
+            multiplier #(.WIDE_BITS(MULTIPLIER_WIDTH + 1), .NARROW_BITS(VALUE_BITS), .DSP_WIDE_BITS(DSP_WIDE_BITS)) multiply (
                 .clk(clk), .wide(multiplier_1), .narrow(value_1), .product(product));
         end else begin : split_value
-            multiplier #(.WIDE_BITS(VALUE_BITS), .NARROW_BITS(MULTIPLIER_WIDTH + 1)) multiply (
+            multiplier #(.WIDE_BITS(VALUE_BITS), .NARROW_BITS(MULTIPLIER_WIDTH + 1), .DSP_WIDE_BITS(DSP_WIDE_BITS)) multiply (
                 .clk(clk), .wide(value_1), .narrow(multiplier_1), .product(product));
         end
     endgenerate

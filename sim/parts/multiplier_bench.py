@@ -12,7 +12,11 @@ from sim.common.runs import Run
 RUNS = [
     Run("micro", {"WIDE_BITS": 12, "NARROW_BITS": 16}, icarus=True),
     Run("micro", {"WIDE_BITS": 58, "NARROW_BITS": 27}),
-    Run("micro", {"WIDE_BITS": 32, "NARROW_BITS": 17}),  # of a post lane: two digits
+    Run("micro", {"WIDE_BITS": 32, "NARROW_BITS": 17}),  # of a post lane: a digit of 26 bits, and 6 bits in LUTs
+    Run("micro", {"WIDE_BITS": 29, "NARROW_BITS": 17}),  # 3 bits in LUTs: half a pair
+    Run("micro", {"WIDE_BITS": 28, "NARROW_BITS": 18}),  # 2
+    Run("micro", {"WIDE_BITS": 40, "NARROW_BITS": 17}),  # of a post lane where tokens are wide: 26 and 14 bits
+    Run("pynq_z2", {"WIDE_BITS": 32, "NARROW_BITS": 17, "DSP_WIDE_BITS": 25}),  # 24 and 8
 ]
 LATENCY = 2
 COUNT = 400

@@ -53,7 +53,6 @@ _READ_DELAY = 16  # lane 0: from a step to the first cycle in which its left ope
 _RESIDUE_BITS = 2  # of the upper weight, beside a packed pair
 _SMALL_ARRAY = 128  # MACs a cycle: half as many lanes in the gate cost such a build 1 cycle in 1,000
 _LOGIT_BITS = 42  # MAX_WIDTH products of two 16-bit operands, signed
-_THIRD_SHIFT = 17
 
 
 def clog2(value: int) -> int:
@@ -131,9 +130,6 @@ class Sizes:
     read_latency = Size(READ_LATENCY, "cycles, of a scratchpad")
     values_latency = Size(VALUES_LATENCY, "cycles from store's depth to its values")
     take_latency = Size(TAKE_LATENCY, "cycles, of the weight buffer")
-
-    third_shift = Size(_THIRD_SHIFT, "⌊x·ONE_THIRD / 2^THIRD_SHIFT⌋ = ⌊x/3⌋ below 2^16", "A third of QKV's outputs")
-    one_third = Size(-(-(1 << _THIRD_SHIFT) // 3))
 
     operand_bits = Size(lambda s: s.widths.exponential_bits + 1, "left: activation or exponential, signed", "The array")
     packed_bits = Size(lambda s: 2 * s.widths.weight_bits if s.widths.fine

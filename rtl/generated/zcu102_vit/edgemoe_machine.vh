@@ -30,10 +30,6 @@ localparam READ_LATENCY = 2;  // cycles, of a scratchpad
 localparam VALUES_LATENCY = 4;  // cycles from store's depth to its values
 localparam TAKE_LATENCY = 3;  // cycles, of the weight buffer
 
-// A third of QKV's outputs
-localparam THIRD_SHIFT = 17;  // ⌊x·ONE_THIRD / 2^THIRD_SHIFT⌋ = ⌊x/3⌋ below 2^16
-localparam ONE_THIRD = 43691;
-
 // The array
 localparam OPERAND_BITS = 11;  // left: activation or exponential, signed
 localparam PACKED_BITS = 29;  // right: weights of two outputs
