@@ -1,4 +1,4 @@
-# KV260: HP0 and HP3, which lead to different ports of the DDR controller, carry weights; HPC0 carries data.
+# KV260: the four HP ports carry weights, the first HPC port, without coherency, carries data.
 # The fan hangs on a pin of the programmable logic, driven by a timer of the processing system: without it, it runs at
 # full speed.
 

@@ -1,4 +1,4 @@
-# PYNQ-ZU: HP0 and HP3, which lead to different ports of the DDR controller, carry weights; HPC0 carries data.
+# PYNQ-ZU: the four HP ports carry weights, the first HPC port, without coherency, carries data.
 
 proc make_block_design {} {
     add_processing_system

@@ -231,7 +231,7 @@ def test_an_unknown_part_is_answered_with_the_nearest_names() -> None:
 
 def test_bandwidths_are_those_of_the_shipped_shapes() -> None:
     assert part_named("xczu9eg").bytes_per_cycle(4, 300) == load_hardware_config("zcu102").bytes_per_cycle
-    assert part_named("xck26").bytes_per_cycle(2, 300) == load_hardware_config("kv260").bytes_per_cycle
+    assert part_named("xck26").bytes_per_cycle(4, 300) == load_hardware_config("kv260").bytes_per_cycle
     assert part_named("xc7z020").bytes_per_cycle(2, 100) == 12.8, "two ports of 8 bytes"
     assert len({part.name for part in PARTS}) == len(PARTS)
 

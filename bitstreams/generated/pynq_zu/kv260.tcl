@@ -31,13 +31,15 @@ set port_bits {128}
 set connections {
     {m_axi_gmem_data S_AXI_HPC0_FPD SAXIGP0 {HPC0_DDR_LOW HPC0_DDR_HIGH}}
     {m_axi_gmem0 S_AXI_HP0_FPD SAXIGP2 {HP0_DDR_LOW HP0_DDR_HIGH}}
-    {m_axi_gmem1 S_AXI_HP3_FPD SAXIGP5 {HP3_DDR_LOW HP3_DDR_HIGH}}
+    {m_axi_gmem1 S_AXI_HP1_FPD SAXIGP3 {HP1_DDR_LOW HP1_DDR_HIGH}}
+    {m_axi_gmem2 S_AXI_HP2_FPD SAXIGP4 {HP2_DDR_LOW HP2_DDR_HIGH}}
+    {m_axi_gmem3 S_AXI_HP3_FPD SAXIGP5 {HP3_DDR_LOW HP3_DDR_HIGH}}
 }
 
 # masters that never write
-set read_only {m_axi_gmem0 m_axi_gmem1}
+set read_only {m_axi_gmem0 m_axi_gmem1 m_axi_gmem2 m_axi_gmem3}
 # those connected straight to their ports
-set direct {m_axi_gmem0 m_axi_gmem1}
+set direct {m_axi_gmem0 m_axi_gmem1 m_axi_gmem2 m_axi_gmem3}
 
 # name, offset, access; the register map of an IP packaged from Verilog
 set registers {

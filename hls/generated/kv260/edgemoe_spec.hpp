@@ -265,7 +265,7 @@ constexpr int IN_PAR = 16;
 constexpr int OUT_PAR = 16;
 constexpr int POST_LANES = 16;
 constexpr int LAYERNORM_LANES = 16;
-constexpr int PORTS = 2;
+constexpr int PORTS = 4;
 constexpr int FIRST_BEAT_CYCLES = 64;
 constexpr int PREFETCH_BYTES = 1048576;
 constexpr int MAX_ROWS = 258;
@@ -284,7 +284,7 @@ constexpr int GATE_FORMS = 0;
 constexpr int STREAMING = 0;
 constexpr int DSP_WIDE_BITS = 27;  // wide operand of a dsp48e2
 constexpr int PAIR_SHIFT = 18;  // between two weights of W8A8 in one
-constexpr unsigned CONFIG_HASH = 2932339929u;
+constexpr unsigned CONFIG_HASH = 3575113172u;
 constexpr int GELU_TABLES = 1;  // activation functions
 constexpr int DELTA_ENTRIES = 256;  // of each
 

@@ -265,7 +265,7 @@ constexpr int IN_PAR = 16;
 constexpr int OUT_PAR = 16;
 constexpr int POST_LANES = 16;
 constexpr int LAYERNORM_LANES = 16;
-constexpr int PORTS = 2;
+constexpr int PORTS = 4;
 constexpr int FIRST_BEAT_CYCLES = 64;
 constexpr int PREFETCH_BYTES = 1048576;
 constexpr int MAX_ROWS = 258;
@@ -284,7 +284,7 @@ constexpr int GATE_FORMS = 1;
 constexpr int STREAMING = 1;
 constexpr int DSP_WIDE_BITS = 27;  // wide operand of a dsp48e2
 constexpr int PAIR_SHIFT = 18;  // between two weights of W8A8 in one
-constexpr unsigned CONFIG_HASH = 3863392345u;
+constexpr int CONFIG_HASH = 504347872;
 constexpr int GELU_TABLES = 4;  // activation functions
 constexpr int DELTA_ENTRIES = 512;  // of each
 

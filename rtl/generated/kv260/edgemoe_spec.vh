@@ -260,7 +260,7 @@ localparam IN_PAR = 16;
 localparam OUT_PAR = 16;
 localparam POST_LANES = 16;
 localparam LAYERNORM_LANES = 16;
-localparam PORTS = 2;
+localparam PORTS = 4;
 localparam FIRST_BEAT_CYCLES = 64;
 localparam PREFETCH_BYTES = 1048576;
 localparam MAX_ROWS = 258;
@@ -279,7 +279,7 @@ localparam GATE_FORMS = 0;
 localparam STREAMING = 0;
 localparam DSP_WIDE_BITS = 27;  // wide operand of a dsp48e2
 localparam PAIR_SHIFT = 18;  // between two weights of W8A8 in one
-localparam CONFIG_HASH = 32'hAEC7F4D9;
+localparam CONFIG_HASH = 32'hD517E5D4;
 localparam GELU_TABLES = 1;  // activation functions
 localparam DELTA_ENTRIES = 256;  // of each
 

@@ -260,7 +260,7 @@ localparam IN_PAR = 16;
 localparam OUT_PAR = 16;
 localparam POST_LANES = 16;
 localparam LAYERNORM_LANES = 16;
-localparam PORTS = 2;
+localparam PORTS = 4;
 localparam FIRST_BEAT_CYCLES = 64;
 localparam PREFETCH_BYTES = 1048576;
 localparam MAX_ROWS = 258;
@@ -279,7 +279,7 @@ localparam GATE_FORMS = 1;
 localparam STREAMING = 1;
 localparam DSP_WIDE_BITS = 27;  // wide operand of a dsp48e2
 localparam PAIR_SHIFT = 18;  // between two weights of W8A8 in one
-localparam CONFIG_HASH = 32'hE646B059;
+localparam CONFIG_HASH = 504347872;
 localparam GELU_TABLES = 4;  // activation functions
 localparam DELTA_ENTRIES = 512;  // of each
 
