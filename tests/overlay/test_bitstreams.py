@@ -176,7 +176,7 @@ def implementation_fails(checkout: Checkout) -> None:
 
 
 def another_design(checkout: Checkout) -> None:
-    checkout.set(handoff=str(REPOSITORY / "bitstreams" / "generated" / "kv260" / "edgemoe.hwh"))
+    checkout.set(handoff=str(REPOSITORY / "bitstreams" / "generated" / "ultra96" / "edgemoe.hwh"))
 
 
 def timing_fails(checkout: Checkout) -> None:
@@ -198,7 +198,7 @@ def no_vivado(checkout: Checkout) -> None:
 FAILURES = {
     no_board_files: "Vivado has no board files for xilinx.com:zcu102:part0; install them with",
     implementation_fails: "implementation stopped at 'place_design ERROR'; its log is",
-    another_design: "Vivado's handoff differs from the specification: m_axi_gmem1 does not reach",
+    another_design: "Vivado's handoff differs from the specification: m_axi_gmem0 does not reach",
     timing_fails: "TIMING IS NOT MET at 250 MHz (setup slack -0.5 ns)",
     strange_report: "no row 'CLB LUTs'; this is not Vivado's report",
     no_engine: "no file in rtl/ defines the module edgemoe_top",

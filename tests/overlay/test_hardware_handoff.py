@@ -162,9 +162,9 @@ def test_each_difference_is_named(name: str) -> None:
 
 
 def test_the_command_prints_differences_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "kv260.hwh"
-    write_handoff(path, load_hardware_config("kv260"), load_board("kv260"))
-    assert main([str(path), "--board", "kv260"]) == 0
+    path = tmp_path / "ultra96.hwh"
+    write_handoff(path, load_hardware_config("ultra96"), load_board("ultra96"))
+    assert main([str(path), "--board", "ultra96"]) == 0
     assert "are those of the specification" in capsys.readouterr().out
     assert main([str(path), "--board", "zcu102"]) == 1
     assert "m_axi_gmem3 does not reach" in capsys.readouterr().out
@@ -226,8 +226,8 @@ def test_unreadable_files_are_refused_in_a_sentence(name: str, tmp_path: Path) -
 
 
 def test_boards_are_read_strictly() -> None:
-    with pytest.raises(ConfigError, match=r"hardware 'zcu102' has 4 weight ports, board 'kv260' connects 2"):
-        handoff_text(load_hardware_config("zcu102"), load_board("kv260"))
+    with pytest.raises(ConfigError, match=r"hardware 'zcu102' has 4 weight ports, board 'ultra96' connects 2"):
+        handoff_text(load_hardware_config("zcu102"), load_board("ultra96"))
     with pytest.raises(ConfigError, match="no memory port 'S_AXI_ACP'"):
         Board("x", "X", "a-b-1-e", "b", ("micro",), 5, 2048, 0, "S_AXI_ACP", ())
     with pytest.raises(ConfigError, match="named twice"):

@@ -80,9 +80,9 @@ PARTS = (
         "LPDDR4-2133 × 32", 8.533, 2, _ZYNQ_ULTRASCALE, "Ultra96-V2 Hardware User's Guide",
     ),
     Part("xczu5ev", "xczu5ev-sfvc784-1-e", "PYNQ-ZU (ZU5EG, the same fabric)", _ZU5, 300,
-         "DDR4-2400 × 64", 19.2, 2, _ZYNQ_ULTRASCALE, "PYNQ-ZU board documentation"),
+         "DDR4-2400 × 64", 19.2, 4, _ZYNQ_ULTRASCALE, "PYNQ-ZU board documentation"),
     Part("xck26", "xck26-sfvc784-2LV-c", "KV260", _ZU5, 300,
-         "DDR4-2400 × 64", 19.2, 2, "DS987, Kria K26 SOM Data Sheet", "DS987, Kria K26 SOM Data Sheet"),
+         "DDR4-2400 × 64", 19.2, 4, "DS987, Kria K26 SOM Data Sheet", "DS987, Kria K26 SOM Data Sheet"),
     Part(
         "xczu7ev", "xczu7ev-ffvc1156-2-e", "ZCU104",
         Resources(lut=230_400, lutram=101_760, ff=460_800, dsp=1_728, bram36=312, uram=96), 300,
