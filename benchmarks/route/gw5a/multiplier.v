@@ -7,7 +7,8 @@
 `default_nettype none
 module multiplier #(
     parameter WIDE_BITS = 32,
-    parameter NARROW_BITS = 17
+    parameter NARROW_BITS = 17,
+    parameter DSP_WIDE_BITS = 27  // its blocks are 27 × 18, and take digits of 17 bits whatever is said here
 ) (
     input  wire                                    clk,
     input  wire signed [WIDE_BITS-1:0]             wide,
@@ -46,7 +47,7 @@ module multiplier #(
         for (place = 0; place < DIGITS; place = place + 1)
             sum = sum + ({{PRODUCT_BITS{partials[48*place+47]}}, partials[48*place +: 48]} << 17 * place);
     end
-    wire unused = &{1'b0, sum[PRODUCT_BITS+47:PRODUCT_BITS]};
+    wire unused = &{1'b0, DSP_WIDE_BITS > 0, sum[PRODUCT_BITS+47:PRODUCT_BITS]};
     always @(posedge clk) product <= sum[PRODUCT_BITS-1:0];
 
     // Shapes that cannot be built: elaboration stops at a module of that name, which there is not.
