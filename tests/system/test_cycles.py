@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from support import frame_of
 
+from benchmarks.rtl_settings import DEFAULT, Setting, program_of
 from edgemoe.cli import main
 from edgemoe.compiler.cycles import predicted_cycles
 from edgemoe.compiler.program import Program
@@ -25,6 +26,8 @@ Compile = Callable[..., Program]
 BOTH = ("semseg", "depth")
 CLOSE = 0.05
 LONG = 500  # cycles from which an instruction is held to that
+WHOLE = 0.01  # for a frame
+ENDS = 150  # cycles of its beginning and end, which count in the smallest ones
 
 
 def compare(program: Program) -> None:
@@ -44,7 +47,7 @@ def compare(program: Program) -> None:
     ]
     assert not far, "\n".join(far)
     assert sum(counted) == result.counters["cycles"]
-    assert sum(predicted) == pytest.approx(sum(counted), rel=CLOSE)
+    assert sum(predicted) == pytest.approx(sum(counted), rel=WHOLE, abs=ENDS)
 
 
 @pytest.mark.parametrize(
@@ -77,3 +80,11 @@ def test_info_shows_the_count_beside_the_prediction(
 @pytest.mark.parametrize("tasks", [("semseg",), ("depth",), BOTH], ids="+".join)
 def test_prediction_on_every_shape(compiled: Compile, model: str, hardware: str, tasks: tuple[str, ...]) -> None:
     compare(compiled(model, hardware, tasks))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tasks", [("semseg",), BOTH], ids=len)
+@pytest.mark.parametrize("setting", [each for each in DEFAULT if each.mixed], ids=lambda each: each.label)
+def test_prediction_where_widths_differ_by_layer(setting: Setting, tasks: tuple[str, ...]) -> None:
+    """With wide tokens of two tasks the array waits for sums of two digits, which the post lanes take one by one."""
+    compare(program_of(Path("models/tiny"), tasks, setting))

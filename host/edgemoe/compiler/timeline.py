@@ -70,12 +70,13 @@ class Timeline(ArrayClock):
         shape, wide = self.hardware, i.wide_source
         steps = whole(i.in_features, shape.in_par) * whole(i.out_features, shape.out_par) << wide
         for n, rows in enumerate(self._passes(i, steps)):
-            drain = self._rows_drained(rows)
+            drain = self._rows_drained(rows, wide)
             self._linear(rows, i.in_features, i.out_features, drain, wide, i.narrow_weights, again=n > 0)
         return self.drained + DRAIN_STAGES
 
-    def _rows_drained(self, rows: int) -> int:
-        return whole(rows, self.post_rows)
+    def _rows_drained(self, rows: int, wide: int = 0) -> int:
+        """Of the post lanes for an output tile. wide: the sums of both digits go through, one after the other."""
+        return whole(rows, self.post_rows) << wide
 
     def _head(self, i: Instruction) -> float:
         """Outputs leave while they are made: a burst per row and output tile, or long ones where a row is one tile."""
@@ -121,7 +122,7 @@ class Timeline(ArrayClock):
             token_tiles, tiles = whole(rows, shape.token_par), whole(i.hidden_features, shape.in_par)
             gathered += rows * (i.in_features // VECTOR) + _GATHER
             self.array = max(self.array, gathered)
-            drain, narrow = self._rows_drained(rows), i.narrow_weights
+            drain, narrow = self._rows_drained(rows, i.wide_source), i.narrow_weights
             self._linear(rows, i.in_features, i.hidden_features, drain, i.wide_source, narrow)
             gathered = self.array + self.reads
             # In the second layer's first group, tile n waits until group n of the first has been written.
