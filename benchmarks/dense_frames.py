@@ -146,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             try:
                 require_fit(network.config, (network.config.tasks[0].name,), hardware)
             except DoesNotFitError as error:
-                print(f"left out: {'; '.join(line.strip(' :') for line in str(error).splitlines())}")
+                print(f"left out: {error.sentence}")
                 continue
             own = key(network.config, hardware)
             current[own] = earlier.get(own) or row(counted(network.config, hardware))

@@ -14,6 +14,11 @@ from edgemoe.spec.model import ModelConfig
 class DoesNotFitError(EdgeMoeError, ValueError):
     """A model that the hardware cannot hold; one line per limit that it breaks."""
 
+    @property
+    def sentence(self) -> str:
+        """All of it on one line."""
+        return "; ".join(line.strip(" :") for line in str(self).splitlines())
+
 
 def require_fit(
     config: ModelConfig, tasks: tuple[str, ...], hardware: HardwareConfig, wide: Sequence[str] = ()
