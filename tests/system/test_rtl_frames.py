@@ -1,4 +1,4 @@
-"""`python -m benchmarks.rtl_frames`: what does not fit is named and left out, and figures go where they are asked for."""
+"""`python -m benchmarks.rtl_frames`: what does not fit is named and left out; figures go where they are asked for."""
 
 from __future__ import annotations
 
