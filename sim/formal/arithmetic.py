@@ -58,8 +58,8 @@ ROUND_SHIFTS = tuple(
 REQUANTISE = Proof(
     "requantise_proof", "requantise", AllInputs(10),
     properties=(
-        Property("partials_are_exact", "the digit of 26 bits and the three pairs of bits above it are multiplied exactly",
-                 Mutant(MULTIPLY, "({TERM_BITS{bits[2*PAIRS-2]}} & once) -", "({TERM_BITS{bits[2*PAIRS-2]}} & once) +")),
+        Property("partials_are_exact", "the digit of 26 bits and the three pairs of bits above are multiplied exactly",
+                 Mutant(MULTIPLY, "{bits[2*PAIRS-2]}} & once) -", "{bits[2*PAIRS-2]}} & once) +")),
         Property("product_is_their_sum", "the product is the sum of these products, each at its place",
                  Mutant(MULTIPLY, "<< DIGIT_BITS * (DIGITS - 1);", "<< (DIGIT_BITS - 1) * (DIGITS - 1);")),
         Property("rounds_the_product", "the product is rounded by the shift that came with its value, and saturated",
