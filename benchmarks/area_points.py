@@ -23,10 +23,8 @@ from edgemoe.tuning.area import POINTS
 from edgemoe.tuning.parts import part_named
 from edgemoe.tuning.space import Choice, Target, shape
 
-# As they were when the points were taken, so that each has figures of one Verilog.
-SHIPPED: tuple[tuple[str, dict[str, float]], ...] = (
-    ("zcu102", {"layernorm_lanes": 64}), ("kv260", {"ports": 2, "bytes_per_cycle": 25.6}), ("micro", {}),
-)  # fmt: skip
+# LayerNorm lanes, ports, bytes a cycle: those of the shapes when the points were taken, so that all are of one Verilog.
+SHIPPED = (("zcu102", 64, 4, 45.5), ("kv260", 16, 2, 25.6), ("micro", 16, 1, 16.0))
 # Array, rows drained a cycle, LayerNorm lanes, ports, KiB of prefetch, UltraRAM; tasks of `tiny`.
 CHOSEN = (
     (Choice((2, 8, 8), 1, 16, 1, 128, False), 1),
@@ -43,7 +41,8 @@ CHOSEN = (
 
 def shapes() -> Iterator[HardwareConfig]:
     """Shipped shapes and others, spread over the space of `edgemoe.tuning.space`."""
-    yield from (replace(load_hardware_config(name), **former) for name, former in SHIPPED)
+    for name, lanes, ports, bandwidth in SHIPPED:
+        yield replace(load_hardware_config(name), layernorm_lanes=lanes, ports=ports, bytes_per_cycle=bandwidth)
     model = load_model_config("tiny")
     names = tuple(task.name for task in model.tasks)
     for number, (choice, tasks) in enumerate(CHOSEN):
