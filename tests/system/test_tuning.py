@@ -147,11 +147,14 @@ def no_worse(part: str, name: str, area: AreaModel, trials: int, seed: int) -> N
 
 
 @pytest.mark.parametrize(
-    ("part", "name"), [("xczu9eg", "zcu102"), pytest.param("xck26", "kv260", marks=pytest.mark.slow)]
+    ("part", "name", "trials"),
+    [("xczu9eg", "zcu102", 180), pytest.param("xck26", "kv260", 240, marks=pytest.mark.slow)],
 )
-def test_a_short_search_finds_a_shape_made_by_hand_or_a_better_one(part: str, name: str, area: AreaModel) -> None:
+def test_a_short_search_finds_a_shape_made_by_hand_or_a_better_one(
+    part: str, name: str, trials: int, area: AreaModel
+) -> None:
     """Within its very cells."""
-    no_worse(part, name, area, trials=180, seed=1)
+    no_worse(part, name, area, trials, seed=1)
 
 
 @pytest.mark.slow
